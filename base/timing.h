@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The times of one cluster, as one value: presets, and the rule that keeps them consistent.
+ *
+ * D ("flood_ns") is the upper estimate of one cluster-wide dissemination; the others derive from
+ * it. All members of a cluster must run the same preset: a JOIN with other parameters is refused.
+ * paper: RAPID sections 4 and 6 (detector window, reinforcement), with Peal's own figures.
+ */
+#ifndef PEAL_BASE_TIMING_H
+#define PEAL_BASE_TIMING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct peal_timing {
+	const char *name;            /* preset: dpdk-fast, dpdk, cloud, paper */
+	uint64_t probe_interval_ns;  /* one probe per observed edge and interval, +-10 % */
+	uint32_t probe_window_count; /* probes remembered, [1, PEAL_EDGE_WINDOW_MAX] */
+	uint32_t probe_failed_count; /* failed ones among them that make the edge FAILED */
+	uint64_t flood_ns;           /* D */
+	uint64_t merge_window_ns;    /* alerts wait this long for company, from the first entry */
+	uint64_t settle_ns;          /* a complete cut waits this long before it is proposed */
+	uint64_t reinforce_ns;       /* T_r: an unstable subject is echoed after this */
+	uint64_t fallback_ns;       /* T0: first classic round at the earliest, unless infeasible */
+	uint64_t fallback_slot_ns;  /* T_slot: next coordinator's turn */
+	uint64_t repeat_ns_max;     /* cap of 2 D, 4 D, 8 D ... repeats */
+	uint64_t join_quiet_ns;     /* join batch leaves after this much quiet ... */
+	uint64_t join_window_ns;    /* ... or this long after its first item */
+	uint64_t join_retry_ns_min; /* joiner's first retry; doubles to 5 s, full jitter */
+	uint64_t join_forward_ns;   /* T_fwd: introducer tries the next sequencer after this */
+	uint64_t install_ns;        /* T_install: a new member may stay silent this long */
+	uint64_t leave_ns;          /* T_leave: a leaver waits this long for its decision */
+	uint64_t boot_ns;           /* T_boot: one CREATE_OK per node and this time */
+	uint64_t stuck_ns; /* t_stuck: a peer whose control plane is older than this failed */
+};
+
+/* Fills `timing_out` for a preset name. Returns false when there is no such preset. */
+bool peal_timing_find(const char *name, struct peal_timing *timing_out);
+
+#endif
