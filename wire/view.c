@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bytes of a snapshot: cluster 16 | epoch u64 | next_mid u64 | tie_mid u64 | parent hash 16 |
+ * hash 16 | members count u16 | rings u8 | 5 x 0 | member records.
+ */
+#include "wire/view.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+#define FIXED_SIZE   80U
+#define RINGS_MIN    3U
+#define NEXT_MID_MAX (UINT64_C(1) << 31)
+/* Seeds that keep the summands of a view's hash apart from every other hash. */
+#define SEED_IDENTITY UINT64_C(0x7665696e74697479)
+
+_Static_assert(FIXED_SIZE + PEAL_MEMBERS_MAX * (PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX) <=
+		       PEAL_VIEW_ENCODED_SIZE_MAX,
+	"a full view is within its bound");
+_Static_assert(PEAL_MEMBERS_MAX < PEAL_RANK_NONE, "no rank means none");
+
+static uint32_t
+larger_of(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint32_t
+smaller_of(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+struct peal_thresholds
+peal_view_thresholds(uint32_t members_count, uint32_t rings_count)
+{
+	struct peal_thresholds thresholds = {0};
+
+	PEAL_ASSERT(members_count >= 1);
+	PEAL_ASSERT(rings_count >= RINGS_MIN);
+
+	if (members_count == 1) {
+		return thresholds;
+	}
+	uint32_t observers_count = smaller_of(rings_count, members_count - 1U);
+	uint32_t spare = larger_of(1, observers_count / 10U);
+
+	thresholds.observers_count = observers_count;
+	if (members_count > rings_count + 1U) {
+		/* paper: RAPID 4.2, H and L a fixed part below and above K. */
+		thresholds.h = observers_count - spare;
+		thresholds.l = smaller_of(thresholds.h, larger_of(3, observers_count / 4U));
+	} else {
+		/*
+		 * Everybody observes everybody. With five observers or fewer all of them must
+		 * speak: fewer let two failures at once split the votes; reinforcement keeps it
+		 * live.
+		 */
+		thresholds.h = observers_count <= 5U ? observers_count : observers_count - spare;
+		thresholds.l = observers_count < 9U ? smaller_of(2, observers_count)
+						    : larger_of(3, observers_count / 4U);
+	}
+	PEAL_ASSERT(thresholds.l >= 1);
+	PEAL_ASSERT(thresholds.l <= thresholds.h);
+	PEAL_ASSERT(thresholds.h <= thresholds.observers_count);
+	return thresholds;
+}
+
+/* First rank whose mid is not below `mid`, or members_count. */
+static uint32_t
+find_place(const struct peal_view *view, uint64_t mid)
+{
+	uint32_t low = 0;
+	uint32_t high = view->members_count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2U;
+
+		if (view->members[middle].mid < mid) {
+			low = middle + 1U;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
+}
+
+uint16_t
+peal_view_find_mid(const struct peal_view *view, uint64_t mid)
+{
+	uint32_t place = find_place(view, mid);
+
+	if (place == view->members_count || view->members[place].mid != mid) {
+		return PEAL_RANK_NONE;
+	}
+	return (uint16_t)place;
+}
+
+uint16_t
+peal_view_find_mid_low(const struct peal_view *view, uint32_t mid_low)
+{
+	/* Member numbers stay below 2^31, so the low half is all of it. */
+	return peal_view_find_mid(view, mid_low);
+}
+
+uint16_t
+peal_view_find_uuid(const struct peal_view *view, struct peal_uuid uuid)
+{
+	for (uint16_t rank = 0; rank < view->members_count; rank++) {
+		if (peal_uuid_equals(view->members[rank].uuid, uuid)) {
+			return rank;
+		}
+	}
+	return PEAL_RANK_NONE;
+}
+
+uint16_t
+peal_view_find_address(const struct peal_view *view, const struct peal_address *address)
+{
+	for (uint16_t rank = 0; rank < view->members_count; rank++) {
+		if (peal_address_equals(&view->members[rank].address, address)) {
+			return rank;
+		}
+	}
+	return PEAL_RANK_NONE;
+}
+
+struct peal_hash128
+peal_view_compute_hash(const struct peal_view *view)
+{
+	uint64_t identity[8] = {
+		view->cluster.low,
+		view->cluster.high,
+		view->epoch,
+		view->next_mid,
+		view->tie_mid,
+		view->parent_hash.low,
+		view->parent_hash.high,
+		view->rings_count,
+	};
+	struct peal_hash128 sum = peal_hash128(identity, sizeof(identity), SEED_IDENTITY);
+
+	for (uint32_t rank = 0; rank < view->members_count; rank++) {
+		sum = peal_hash128_add(sum, peal_member_hash(&view->members[rank]));
+	}
+	return sum;
+}
+
+/* Two members of a view share neither identity nor endpoint. */
+static bool
+is_unique(const struct peal_view *view)
+{
+	for (uint32_t i = 0; i < view->members_count; i++) {
+		for (uint32_t j = i + 1U; j < view->members_count; j++) {
+			const struct peal_member *a = &view->members[i];
+			const struct peal_member *b = &view->members[j];
+
+			if (peal_uuid_equals(a->uuid, b->uuid) ||
+				peal_address_equals(&a->address, &b->address)) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* Seniority: numbers from 1, ascending, all of them given out before next_mid. */
+static bool
+is_ordered(const struct peal_view *view)
+{
+	uint64_t previous = 0;
+
+	for (uint32_t rank = 0; rank < view->members_count; rank++) {
+		if (view->members[rank].mid <= previous) {
+			return false;
+		}
+		previous = view->members[rank].mid;
+	}
+	return previous < view->next_mid;
+}
+
+/* Everything about the fields outside the member records. */
+static bool
+is_framed(const struct peal_view *view)
+{
+	bool is_first = view->epoch == 1;
+	bool has_parent = (view->parent_hash.low | view->parent_hash.high) != 0;
+
+	return !peal_uuid_is_none(view->cluster) && view->epoch >= 1 &&
+	       view->next_mid <= NEXT_MID_MAX && view->rings_count >= RINGS_MIN &&
+	       view->rings_count <= PEAL_RINGS_MAX && view->members_count >= 1 &&
+	       view->members_count <= PEAL_MEMBERS_MAX && !(is_first && has_parent);
+}
+
+void
+peal_view_check(const struct peal_view *view)
+{
+	PEAL_ASSERT(is_framed(view));
+	PEAL_ASSERT(is_ordered(view));
+	PEAL_ASSERT(view->tie_mid == view->members[0].mid);
+	PEAL_ASSERT(is_unique(view));
+	PEAL_ASSERT(peal_hash128_equals(view->hash, peal_view_compute_hash(view)));
+}
+
+uint32_t
+peal_view_encode(const struct peal_view *view, uint8_t *bytes, uint32_t capacity)
+{
+	struct peal_writer writer = peal_writer_init(bytes, capacity);
+
+	PEAL_ASSERT(capacity >= PEAL_VIEW_ENCODED_SIZE_MAX);
+	PEAL_ASSERT(view->members_count <= PEAL_MEMBERS_MAX);
+
+	peal_write_u64(&writer, view->cluster.low);
+	peal_write_u64(&writer, view->cluster.high);
+	peal_write_u64(&writer, view->epoch);
+	peal_write_u64(&writer, view->next_mid);
+	peal_write_u64(&writer, view->tie_mid);
+	peal_write_u64(&writer, view->parent_hash.low);
+	peal_write_u64(&writer, view->parent_hash.high);
+	peal_write_u64(&writer, view->hash.low);
+	peal_write_u64(&writer, view->hash.high);
+	peal_write_u16(&writer, view->members_count);
+	peal_write_u8(&writer, view->rings_count);
+	peal_write_u8(&writer, 0);
+	peal_write_u32(&writer, 0);
+	PEAL_ASSERT(writer.offset == FIXED_SIZE);
+	for (uint32_t rank = 0; rank < view->members_count; rank++) {
+		peal_member_encode(&view->members[rank], &writer);
+	}
+
+	PEAL_ASSERT(writer.is_ok);
+	return (uint32_t)writer.offset;
+}
+
+bool
+peal_view_decode(const uint8_t *bytes, uint32_t size, struct peal_view *view_out)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+
+	memset(view_out, 0, sizeof(*view_out));
+	view_out->cluster.low = peal_read_u64(&reader);
+	view_out->cluster.high = peal_read_u64(&reader);
+	view_out->epoch = peal_read_u64(&reader);
+	view_out->next_mid = peal_read_u64(&reader);
+	view_out->tie_mid = peal_read_u64(&reader);
+	view_out->parent_hash.low = peal_read_u64(&reader);
+	view_out->parent_hash.high = peal_read_u64(&reader);
+	view_out->hash.low = peal_read_u64(&reader);
+	view_out->hash.high = peal_read_u64(&reader);
+	view_out->members_count = peal_read_u16(&reader);
+	view_out->rings_count = peal_read_u8(&reader);
+	uint8_t padding = peal_read_u8(&reader);
+	uint32_t padding_more = peal_read_u32(&reader);
+
+	if (!reader.is_ok || padding != 0 || padding_more != 0 || !is_framed(view_out)) {
+		return false;
+	}
+	for (uint32_t rank = 0; rank < view_out->members_count; rank++) {
+		if (!peal_member_decode(&reader, &view_out->members[rank])) {
+			return false;
+		}
+	}
+	return peal_reader_is_done(&reader) && is_ordered(view_out) &&
+	       view_out->tie_mid == view_out->members[0].mid && is_unique(view_out) &&
+	       peal_hash128_equals(view_out->hash, peal_view_compute_hash(view_out));
+}
