@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From a view and a decided cut to the following view; and whether a cut may be decided at all.
+ *
+ * Thread: any; pure functions of their arguments.
+ */
+#ifndef PEAL_MEMBERSHIP_NEXTVIEW_H
+#define PEAL_MEMBERSHIP_NEXTVIEW_H
+
+#include "wire/proposal.h"
+#include "wire/view.h"
+
+/* Why a proposal is not valid against a view. 0 = valid. */
+enum peal_invalid {
+	PEAL_VALID = 0,
+	PEAL_INVALID_PARENT,   /* another epoch or hash */
+	PEAL_INVALID_REMOVAL,  /* a rank outside the view */
+	PEAL_INVALID_ADDITION, /* uuid a member or none, not in uuid order, mid not 0 */
+	PEAL_INVALID_ADDRESS,  /* address held by a member that stays, or twice */
+	PEAL_INVALID_SIZE,     /* nobody stays, too many, or member numbers used up */
+};
+
+/* A proposal that changes nobody is valid: it only ends an epoch whose reports are stale.
+ * Checks everything that does not depend on weights or tombstones. O(N * additions). */
+enum peal_invalid peal_nextview_validate(
+	const struct peal_view *view, const struct peal_proposal *proposal);
+
+/*
+ * Applies a valid proposal: epoch + 1, removals out, additions appended in canonical order with the
+ * next member numbers, tie unit to the senior, hashes. Asserts validity. `next_out` must not alias.
+ */
+void peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *proposal,
+	struct peal_view *next_out);
+
+/* The first view of a cluster: one member, epoch 1, member number 1. */
+void peal_nextview_create(struct peal_uuid cluster, uint8_t rings_count,
+	const struct peal_member *founder, struct peal_view *view_out);
+
+#endif
