@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What happened to this node, newest PEAL_EVENTS_MAX: for people, for tests, for the application.
+ */
+#ifndef PEAL_CONTROL_EVENTLOG_H
+#define PEAL_CONTROL_EVENTLOG_H
+
+#include "base/limits.h"
+#include "wire/ident.h"
+
+#include <stdint.h>
+
+enum peal_event_kind {
+	PEAL_EVENT_STARTED = 1,    /* joining began with `uuid` */
+	PEAL_EVENT_VIEW = 2,       /* a view was installed: epoch, value = members */
+	PEAL_EVENT_JOINED = 3,     /* a member is in the new view: mid, address */
+	PEAL_EVENT_LEFT = 4,       /* a member is out: it asked to */
+	PEAL_EVENT_CRASHED = 5,    /* a member is out: its observers reported it */
+	PEAL_EVENT_REPLACED = 6,   /* a member is out: a new incarnation holds its address */
+	PEAL_EVENT_ACCUSED = 7,    /* first report about a member in this epoch */
+	PEAL_EVENT_DETECTED = 8,   /* the report that made a member stable (the H-th) */
+	PEAL_EVENT_PROPOSED = 9,   /* the cut went to consensus: value = ranks to remove */
+	PEAL_EVENT_NO_QUORUM = 10, /* too few are heard to decide anything */
+	PEAL_EVENT_QUORUM = 11,    /* enough are heard again */
+	PEAL_EVENT_KICKED = 12,    /* this node is no longer a member */
+	PEAL_EVENT_LEAVING = 13,   /* this node asked to leave */
+	PEAL_EVENT_REFUSED = 14,   /* the cluster refused this node: value = status */
+};
+
+struct peal_event {
+	uint64_t seq; /* from 1 */
+	uint64_t at_ns;
+	uint8_t kind; /* enum peal_event_kind */
+	uint64_t epoch;
+	uint64_t mid;
+	uint64_t value;
+	struct peal_address address;
+};
+
+struct peal_eventlog {
+	uint64_t next_seq;
+	struct peal_event events[PEAL_EVENTS_MAX]; /* place = seq mod capacity */
+};
+
+void peal_eventlog_init(struct peal_eventlog *log);
+/* Appends; seq is filled in. The oldest is overwritten. */
+void peal_eventlog_add(struct peal_eventlog *log, const struct peal_event *event);
+/* Copies events with seq > after, oldest first, up to `capacity`. Returns how many. */
+uint32_t peal_eventlog_read(const struct peal_eventlog *log, uint64_t after,
+	struct peal_event *events_out, uint32_t capacity);
+const char *peal_event_name(enum peal_event_kind kind);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control/node.h"
+
+#include "base/assert.h"
+#include "control/node_private.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define STEP_RECORDS_MAX PEAL_PLANE_RECORDS_MAX
+#define POP_COUNT        32U
+
+static const char *const state_names[] = {
+	[PEAL_NODE_JOINING] = "joining",
+	[PEAL_NODE_MEMBER] = "member",
+	[PEAL_NODE_LEAVING] = "leaving",
+	[PEAL_NODE_LEFT] = "left",
+	[PEAL_NODE_KICKED] = "kicked",
+	[PEAL_NODE_REFUSED] = "refused",
+};
+
+const char *
+peal_node_state_name(enum peal_node_state state)
+{
+	PEAL_ASSERT(state <= PEAL_NODE_REFUSED);
+	return state_names[state];
+}
+
+void
+peal_node_init(struct peal_node *node, const struct peal_node_config *config,
+	struct peal_plane *plane, uint64_t now_ns)
+{
+	PEAL_ASSERT(config->seeds_count >= 1 && config->seeds_count <= PEAL_SEEDS_MAX);
+	PEAL_ASSERT(config->rings_count >= 3 && config->rings_count <= PEAL_RINGS_MAX);
+	PEAL_ASSERT(config->metadata_size <= PEAL_METADATA_SIZE_MAX);
+	PEAL_ASSERT(config->expect >= 1);
+
+	memset(node, 0, sizeof(*node));
+	node->config = *config;
+	node->plane = plane;
+	node->now_ns = now_ns;
+	peal_prng_init_full(&node->prng, config->seed);
+	peal_eventlog_init(&node->events);
+	peal_history_init(&node->history);
+	peal_install_init(&node->install, config->crypto.derive, config->crypto.state);
+	peal_outbox_reset(&node->outbox);
+	for (uint16_t i = 0; i < PEAL_PLANE_BUFFERS_MAX; i++) {
+		node->down_free[i] = i;
+	}
+	node->down_free_count = PEAL_PLANE_BUFFERS_MAX;
+	peal_on_start(node);
+}
+
+static void
+return_up_buffer(struct peal_node *node, uint16_t buffer)
+{
+	struct peal_record record = {.kind = PEAL_RECORD_FRAME_DONE, .buffer = buffer};
+
+	PEAL_ASSERT(node->plane->down.push(node->plane->down.state, &record, 1) == 1);
+}
+
+static void
+on_record(struct peal_node *node, const struct peal_record *record)
+{
+	switch ((enum peal_record_kind)record->kind) {
+	case PEAL_RECORD_FRAME:
+		peal_on_frame(node, record, node->plane->up_buffers[record->buffer]);
+		return_up_buffer(node, record->buffer);
+		break;
+	case PEAL_RECORD_SEND_DONE:
+		PEAL_ASSERT(node->down_free_count < PEAL_PLANE_BUFFERS_MAX);
+		node->down_free[node->down_free_count++] = record->buffer;
+		break;
+	case PEAL_RECORD_VIEW_DONE:
+		peal_install_on_view_done(&node->install, record->generation);
+		if (node->install.is_pending) {
+			peal_emit_view(node);
+		}
+		break;
+	case PEAL_RECORD_ALERT:
+		peal_on_alert(node, record);
+		break;
+	case PEAL_RECORD_BEHIND:
+		peal_on_behind(node, record);
+		break;
+	case PEAL_RECORD_AHEAD:
+		peal_on_ahead(node, record);
+		break;
+	case PEAL_RECORD_PING_DONE:
+		node->ping_done = record->ping;
+		node->ping = NULL;
+		break;
+	case PEAL_RECORD_VIEW:
+	case PEAL_RECORD_SEND:
+	case PEAL_RECORD_FRAME_DONE:
+	case PEAL_RECORD_REPORT:
+	case PEAL_RECORD_PING:
+	default:
+		PEAL_ASSERT(!"a record that only control sends");
+	}
+}
+
+uint32_t
+peal_node_step(struct peal_node *node, uint64_t now_ns)
+{
+	struct peal_record records[POP_COUNT];
+	uint32_t handled_count = 0;
+	uint32_t count = 0;
+
+	PEAL_ASSERT(now_ns >= node->now_ns);
+	node->now_ns = now_ns;
+	atomic_store_explicit(&node->plane->control_alive_at_ns, now_ns, memory_order_relaxed);
+
+	do {
+		count = node->plane->up.pop(node->plane->up.state, records, POP_COUNT);
+		for (uint32_t i = 0; i < count; i++) {
+			on_record(node, &records[i]);
+		}
+		if (count > 0) {
+			node->reports_count = 0;
+		}
+		handled_count += count;
+	} while (count == POP_COUNT && handled_count < STEP_RECORDS_MAX);
+	peal_on_tick(node);
+	return handled_count;
+}
+
+static uint64_t
+earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
+uint64_t
+peal_node_deadline_at_ns(const struct peal_node *node)
+{
+	uint64_t deadline_at_ns = UINT64_MAX;
+
+	if (node->state == PEAL_NODE_JOINING) {
+		deadline_at_ns = peal_joiner_deadline_at_ns(&node->joiner);
+		if (peal_formation_deadline_at_ns(&node->formation) > node->now_ns) {
+			deadline_at_ns = earlier(
+				deadline_at_ns, peal_formation_deadline_at_ns(&node->formation));
+		}
+		return deadline_at_ns;
+	}
+	if (!peal_node_is_active(node) || node->is_out) {
+		return peal_on_leave_deadline_at_ns(node);
+	}
+	deadline_at_ns = peal_consensus_deadline_at_ns(&node->consensus);
+	deadline_at_ns = earlier(deadline_at_ns, peal_cut_deadline_at_ns(&node->cut));
+	deadline_at_ns = earlier(deadline_at_ns, peal_admission_deadline_at_ns(&node->admission));
+	deadline_at_ns = earlier(deadline_at_ns, peal_on_leave_deadline_at_ns(node));
+	deadline_at_ns = earlier(deadline_at_ns, node->call_at_ns);
+	if (node->view.members_count > 1) {
+		deadline_at_ns = earlier(deadline_at_ns, node->quorum_check_at_ns);
+	}
+	return deadline_at_ns;
+}
+
+bool
+peal_node_ping(struct peal_node *node, uint64_t mid, struct peal_ping_run *run)
+{
+	struct peal_record record = {.kind = PEAL_RECORD_PING, .mid = mid, .ping = run};
+
+	record.slot = peal_install_find(&node->install, mid);
+	if (!peal_node_is_active(node) || node->ping != NULL || mid == node->self.mid ||
+		peal_view_find_mid(&node->view, mid) == PEAL_RANK_NONE ||
+		record.slot == PEAL_RANK_NONE ||
+		node->plane->down.push(node->plane->down.state, &record, 1) != 1) {
+		return false;
+	}
+	node->ping = run;
+	return true;
+}
+
+struct peal_ping_run *
+peal_node_take_ping(struct peal_node *node)
+{
+	struct peal_ping_run *run = node->ping_done;
+
+	node->ping_done = NULL;
+	return run;
+}
+
+void
+peal_node_check(const struct peal_node *node)
+{
+	PEAL_ASSERT(node->down_free_count <= PEAL_PLANE_BUFFERS_MAX);
+	if (!peal_node_is_active(node)) {
+		return;
+	}
+	peal_view_check(&node->view);
+	PEAL_ASSERT(node->self_rank < node->view.members_count);
+	PEAL_ASSERT(peal_uuid_equals(node->view.members[node->self_rank].uuid, node->self.uuid));
+	peal_cut_check(&node->cut);
+	peal_consensus_check(&node->consensus);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Leaving: ask, go on as an acceptor, stop when decided or when the rest can decide alone.
+ *
+ * A leaver whose weight was needed for the decision (the senior of two) is not free when it is
+ * decided: the rest could never decide it again. It repeats DECIDE until somebody speaks in the
+ * next epoch.
+ *
+ * timers: repeat - LEAVE again at 2 D, 4 D ... while undecided, DECIDE while the rest may not know;
+ * end - T_leave after the first request: stop if the remaining members hold a classic quorum, else
+ * wait for a decision or an operator.
+ */
+#include "base/assert.h"
+#include "control/node_private.h"
+#include "wire/join_msg.h"
+#include "wire/messages.h"
+
+static void
+send_leave(struct peal_node *node)
+{
+	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ALL, .message = PEAL_MESSAGE_LEAVE};
+	struct peal_leave_msg message = {.has_vote = false};
+	struct peal_writer writer;
+
+	message.has_vote =
+		peal_consensus_vote_to_leave(&node->consensus, node->now_ns, &message.digest);
+	writer = peal_outbox_open(&node->outbox, &effect, PEAL_BODY_SIZE_MAX / 2U);
+	peal_leave_msg_encode(&message, &writer);
+	peal_outbox_commit(&node->outbox, &writer);
+	peal_emit_outbox(node);
+}
+
+static void
+send_decision(struct peal_node *node)
+{
+	const struct peal_history_entry *entry =
+		peal_history_find(&node->history, node->view.epoch);
+	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ALL, .message = PEAL_MESSAGE_DECIDE};
+	struct peal_writer writer;
+
+	PEAL_ASSERT(entry != NULL);
+	writer = peal_outbox_open(&node->outbox, &effect, entry->size);
+	peal_write_bytes(&writer, entry->bytes, entry->size);
+	peal_outbox_commit(&node->outbox, &writer);
+	peal_emit_outbox(node);
+}
+
+/* Twice the last pause, up to the cap that every repeat has. */
+static void
+arm_repeat(struct peal_node *node)
+{
+	uint64_t repeat_ns_max = node->config.timing->repeat_ns_max;
+
+	node->leave_repeat_at_ns = node->now_ns + node->leave_repeat_ns;
+	node->leave_repeat_ns = node->leave_repeat_ns * 2U < repeat_ns_max
+					? node->leave_repeat_ns * 2U
+					: repeat_ns_max;
+}
+
+/*
+ * True when the members other than this one can decide without it. Who is leaving as well, or is to
+ * be removed, cannot be counted on: three of five that leave at once must not all rely on the
+ * others.
+ */
+static bool
+rest_is_quorum(const struct peal_node *node)
+{
+	struct peal_quorum quorum = peal_quorum_of(&node->view);
+	struct peal_bitset others = {0};
+
+	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
+		if (rank != node->self_rank && !peal_bitset_has(&node->cut.stable, rank)) {
+			peal_bitset_add(&others, rank);
+		}
+	}
+	return peal_quorum_classic_ok(&quorum, &others);
+}
+
+void
+peal_node_leave(struct peal_node *node, uint64_t now_ns)
+{
+	PEAL_ASSERT(now_ns >= node->now_ns);
+	node->now_ns = now_ns;
+
+	if (node->state == PEAL_NODE_JOINING || node->state == PEAL_NODE_KICKED ||
+		(node->state == PEAL_NODE_MEMBER && node->view.members_count == 1)) {
+		node->state = PEAL_NODE_LEFT;
+		node->leave_confirmed = true;
+		return;
+	}
+	if (node->state != PEAL_NODE_MEMBER) {
+		return;
+	}
+	node->state = PEAL_NODE_LEAVING;
+	node->leave_asked_at_ns = now_ns;
+	peal_emit_event(node, PEAL_EVENT_LEAVING, node->self.mid, 0, NULL);
+	node->leave_repeat_ns = 2U * node->config.timing->flood_ns;
+	node->leave_repeat_at_ns = now_ns; /* the first LEAVE leaves with the next tick */
+	peal_on_leave_tick(node);
+}
+
+void
+peal_on_leave_tick(struct peal_node *node)
+{
+	if (node->state != PEAL_NODE_LEAVING) {
+		return;
+	}
+	if (node->is_out) {
+		if (node->now_ns >= node->leave_repeat_at_ns) {
+			send_decision(node);
+			arm_repeat(node);
+		}
+		return;
+	}
+	if (node->now_ns >= node->leave_repeat_at_ns) {
+		struct peal_bitset self = {0};
+
+		peal_bitset_add(&self, node->self_rank);
+		peal_node_add_willing(node, &self);
+		(void)peal_cut_on_leave(&node->cut, node->self_rank, node->now_ns);
+		send_leave(node);
+		arm_repeat(node);
+		peal_on_progress(node);
+	}
+	if (node->state != PEAL_NODE_LEAVING ||
+		node->now_ns < node->leave_asked_at_ns + node->config.timing->leave_ns) {
+		return;
+	}
+	if (!node->is_out && rest_is_quorum(node)) {
+		node->state = PEAL_NODE_LEFT;
+		node->ended_unconfirmed = true;
+	}
+}
+
+void
+peal_on_leave_decided(struct peal_node *node)
+{
+	PEAL_ASSERT(node->state == PEAL_NODE_LEAVING);
+
+	if (rest_is_quorum(node)) {
+		node->state = PEAL_NODE_LEFT;
+		node->leave_confirmed = true;
+		return;
+	}
+	node->is_out = true;
+	node->leave_repeat_ns = 2U * node->config.timing->flood_ns;
+	node->leave_repeat_at_ns = node->now_ns + node->leave_repeat_ns;
+}
+
+uint64_t
+peal_on_leave_deadline_at_ns(const struct peal_node *node)
+{
+	uint64_t end_at_ns = node->leave_asked_at_ns + node->config.timing->leave_ns;
+
+	if (node->state != PEAL_NODE_LEAVING) {
+		return UINT64_MAX;
+	}
+	/* Past its end a leaver that must stay is only driven by what it hears and repeats. */
+	if (end_at_ns <= node->now_ns) {
+		return node->leave_repeat_at_ns;
+	}
+	return node->leave_repeat_at_ns < end_at_ns ? node->leave_repeat_at_ns : end_at_ns;
+}
