@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/core.h"
+
+#include "base/hash.h"
+#include "dataplane/link.h"
+#include "wire/messages.h"
+
+/* Packets of a burst are fetched into the cache this far ahead, and then what their senders need.
+ */
+#define PACKET_AHEAD_COUNT 4U
+#define PEER_AHEAD_COUNT   2U
+
+void
+peal_core_init(struct peal_core *core, const struct peal_core_config *config, uint64_t now_ns)
+{
+	const struct peal_ingress_config ingress = {.aead = config->aead,
+		.pre_key = &core->config.pre_key,
+		.cluster_name = config->cluster_name,
+		.address = config->address,
+		.counters = &core->counters};
+	const struct peal_egress_config egress = {.port = config->port,
+		.aead = config->aead,
+		.pre_key = &core->config.pre_key,
+		.cluster_name = config->cluster_name,
+		.address = config->address,
+		.seed = {config->seed[0], config->seed[1], config->seed[2], config->seed[3]},
+		.counters = &core->counters};
+	const struct peal_heartbeat_config heartbeat = {.timing = config->timing,
+		.plane = config->plane,
+		.egress = &core->egress,
+		.alertbatch = &core->alertbatch,
+		.counters = &core->counters,
+		.seed = peal_hash_mix(config->seed[0] ^ config->seed[1])};
+
+	PEAL_ASSERT(config->shard < PEAL_SHARDS_MAX);
+	PEAL_ASSERT(memcmp(config->address.mac, config->port.mac, PEAL_LINK_MAC_SIZE) == 0);
+	core->config = *config;
+	memset(&core->no_peers, 0, sizeof(core->no_peers));
+	core->peers = &core->no_peers;
+	peal_counters_init(&core->counters);
+	peal_uplink_init(&core->uplink, config->plane, config->shard, &core->counters);
+	peal_ingress_init(&core->ingress, &ingress);
+	peal_egress_init(&core->egress, &egress);
+	peal_alertbatch_init(
+		&core->alertbatch, config->timing, &core->egress, &core->uplink, &core->counters);
+	peal_heartbeat_init(&core->heartbeat, &heartbeat);
+	peal_echo_init(&core->echo, &core->egress, &core->uplink, &core->counters);
+	peal_neighbour_init(&core->neighbour, &config->address, config->port.packet_size_max,
+		&core->egress, &core->counters);
+	peal_hold_init(&core->hold, &core->counters);
+	core->downlink = (struct peal_downlink){.plane = config->plane,
+		.egress = &core->egress,
+		.neighbour = &core->neighbour,
+		.uplink = &core->uplink,
+		.counters = &core->counters};
+	peal_ingress_switch(&core->ingress, core->peers);
+	peal_egress_switch(&core->egress, core->peers);
+	peal_alertbatch_switch(&core->alertbatch, core->peers);
+	peal_heartbeat_switch(&core->heartbeat, core->peers, now_ns);
+}
+
+void
+peal_core_fini(struct peal_core *core)
+{
+	peal_egress_fini(&core->egress);
+}
+
+struct peal_counters *
+peal_core_counters(struct peal_core *core)
+{
+	return &core->counters;
+}
+
+/* A message of families 2 and 3 that belongs to this epoch. */
+static void
+take_message(struct peal_core *core, const struct peal_opened *opened)
+{
+	if (opened->kind == PEAL_MESSAGE_ALERT) {
+		peal_alertbatch_on_alert(&core->alertbatch, opened);
+		return;
+	}
+	peal_uplink_frame(&core->uplink, opened);
+}
+
+/* Frames that came before their view. Those of another epoch still, or of who is gone, came in
+ * vain. */
+static void
+release_held(struct peal_core *core)
+{
+	struct peal_opened opened;
+
+	for (uint32_t i = 0; i < PEAL_HELD_FRAMES_MAX && peal_hold_take(&core->hold, &opened);
+		i++) {
+		if (opened.epoch != core->peers->epoch ||
+			!peal_peers_is_member(core->peers, opened.slot, opened.mid)) {
+			peal_counter_add(&core->counters, PEAL_COUNTER_REFUSED_EPOCH, 1);
+			continue;
+		}
+		opened.rank = core->peers->peers[opened.slot].rank;
+		take_message(core, &opened);
+	}
+}
+
+static void
+switch_view(struct peal_core *core, const struct peal_record *record, uint64_t now_ns)
+{
+	const struct peal_peers *peers = record->peers;
+
+	PEAL_ASSERT(peers != NULL);
+	PEAL_ASSERT(peers->generation == record->generation);
+	PEAL_ASSERT(peers->members_count == 0 || peers->self_rank < peers->members_count);
+	/* What a stranger of the same number said does not belong to this node's new life. */
+	if (peers->cluster != core->peers->cluster || peers->self_mid != core->peers->self_mid) {
+		peal_hold_init(&core->hold, &core->counters);
+	}
+	core->peers = peers;
+	peal_ingress_switch(&core->ingress, peers);
+	peal_egress_switch(&core->egress, peers);
+	peal_uplink_switch(&core->uplink, peers);
+	peal_alertbatch_switch(&core->alertbatch, peers);
+	peal_heartbeat_switch(&core->heartbeat, peers, now_ns);
+	peal_echo_switch(&core->echo, peers);
+	release_held(core);
+}
+
+static uint32_t
+take_commands(struct peal_core *core, uint64_t now_ns)
+{
+	const struct peal_plane_ring *down = &core->config.plane->down;
+	struct peal_record records[PEAL_COMMANDS_MAX];
+	uint32_t count = down->pop(down->state, records, PEAL_COMMANDS_MAX);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct peal_record *record = &records[i];
+
+		if (record->kind == PEAL_RECORD_SEND) {
+			peal_downlink_send(&core->downlink, core->peers, record, now_ns);
+		} else if (record->kind == PEAL_RECORD_FRAME_DONE) {
+			peal_uplink_on_frame_done(&core->uplink, record->buffer);
+		} else if (record->kind == PEAL_RECORD_VIEW) {
+			switch_view(core, record, now_ns);
+		} else if (record->kind == PEAL_RECORD_REPORT) {
+			peal_alertbatch_on_report(&core->alertbatch, record, now_ns);
+		} else {
+			PEAL_ASSERT(record->kind == PEAL_RECORD_PING);
+			peal_echo_start(&core->echo, record->ping, core->peers, record->slot,
+				record->mid, now_ns);
+		}
+	}
+	return count;
+}
+
+/* A frame of family 1. Returns true when the packet was turned round. */
+static bool
+take_liveness(struct peal_core *core, const struct peal_opened *opened,
+	const struct peal_packet *packet, uint64_t now_ns, bool *is_not_member_out)
+{
+	struct peal_liveness_msg message;
+
+	if (!peal_liveness_msg_decode(opened->body, opened->body_size, &message)) {
+		peal_counter_add(&core->counters, PEAL_COUNTER_REFUSED_BODY, 1);
+		return false;
+	}
+	*is_not_member_out = (message.flags & PEAL_LIVENESS_FLAG_NOT_MEMBER) != 0;
+	if (opened->kind == PEAL_MESSAGE_PROBE) {
+		return peal_heartbeat_on_probe(&core->heartbeat, opened, &message, packet, now_ns);
+	}
+	if (opened->kind == PEAL_MESSAGE_ACK) {
+		peal_heartbeat_on_ack(&core->heartbeat, opened, &message, now_ns);
+		return false;
+	}
+	if (opened->kind == PEAL_MESSAGE_ECHO) {
+		peal_echo_on_echo(&core->echo, opened, packet);
+		return true;
+	}
+	peal_echo_on_reply(&core->echo, opened, &message);
+	return false;
+}
+
+/* One received packet. Returns true when it belongs to the egress now. */
+static inline bool
+take_packet(struct peal_core *core, const struct peal_packet *packet, uint64_t now_ns)
+{
+	struct peal_opened opened;
+	enum peal_arrival arrival = peal_ingress_take(&core->ingress, packet, now_ns, &opened);
+	bool is_not_member = false;
+	bool is_taken = false;
+
+	if (__builtin_expect(arrival == PEAL_ARRIVAL_LIVENESS, 1)) {
+		is_taken = take_liveness(core, &opened, packet, now_ns, &is_not_member);
+	} else if (arrival == PEAL_ARRIVAL_MESSAGE) {
+		take_message(core, &opened);
+	} else if (arrival == PEAL_ARRIVAL_HELD) {
+		peal_hold_add(&core->hold, &opened);
+	} else if (arrival == PEAL_ARRIVAL_JOIN) {
+		peal_neighbour_learn(&core->neighbour,
+			peal_link_load32(packet->data + PEAL_IPV4_SRC_OFFSET),
+			packet->data + PEAL_LINK_SRC_OFFSET, now_ns);
+		peal_uplink_frame(&core->uplink, &opened);
+	} else if (arrival == PEAL_ARRIVAL_ARP) {
+		is_taken = peal_neighbour_on_arp(&core->neighbour, packet, now_ns);
+	} else if (arrival == PEAL_ARRIVAL_ICMP) {
+		is_taken = peal_neighbour_on_icmp(&core->neighbour, packet, now_ns);
+	}
+
+	if (opened.slot != PEAL_PEERS_NONE) {
+		atomic_store_explicit(&core->config.plane->heard_at_ns[opened.slot], now_ns,
+			memory_order_relaxed);
+		if (__builtin_expect(opened.standing != PEAL_STANDING_EQUAL, 0)) {
+			peal_uplink_tell(&core->uplink, &opened, is_not_member, now_ns);
+		}
+	}
+	return is_taken;
+}
+
+/* Costs some two cycles a frame when everything is warm. */
+static inline void
+fetch_ahead(const struct peal_core *core, const struct peal_packet *packets, uint32_t left_count)
+{
+	if (left_count > PACKET_AHEAD_COUNT) {
+		__builtin_prefetch(packets[PACKET_AHEAD_COUNT].data);
+		__builtin_prefetch(packets[PACKET_AHEAD_COUNT].data + 64);
+	}
+	if (left_count > PEER_AHEAD_COUNT) {
+		uint16_t slot = peal_ingress_guess(&core->ingress, &packets[PEER_AHEAD_COUNT]);
+
+		if (slot != PEAL_PEERS_NONE) {
+			__builtin_prefetch(&core->ingress.peers[slot]);
+			__builtin_prefetch(&core->heartbeat.peers[slot]);
+			__builtin_prefetch(&core->egress.peers[slot]);
+		}
+	}
+}
+
+static uint32_t
+take_burst(struct peal_core *core, uint64_t now_ns)
+{
+	const struct peal_port *port = &core->config.port;
+	struct peal_packet packets[PEAL_BURST_MAX];
+	uint32_t count = port->ops->receive(port->state, port->queue, packets, PEAL_BURST_MAX);
+	uint32_t kept_count = 0;
+	uint64_t bytes = 0;
+
+	if (count == 0) {
+		return 0;
+	}
+	PEAL_DASSERT(count <= PEAL_BURST_MAX);
+	for (uint32_t i = 0; i < count; i++) {
+		fetch_ahead(core, &packets[i], count - i);
+		bytes += packets[i].size;
+		if (!take_packet(core, &packets[i], now_ns)) {
+			packets[kept_count++] = packets[i];
+		}
+	}
+	peal_counter_add(&core->counters, PEAL_COUNTER_RX_FRAMES, count);
+	peal_counter_add(&core->counters, PEAL_COUNTER_RX_BYTES, bytes);
+	if (kept_count > 0) {
+		port->ops->release(port->state, port->queue, packets, kept_count);
+	}
+	return count;
+}
+
+uint32_t
+peal_core_turn(struct peal_core *core, uint64_t now_ns)
+{
+	peal_echo_begin_turn(&core->echo, now_ns);
+
+	uint32_t work_count = take_commands(core, now_ns);
+	uint32_t received_count = take_burst(core, now_ns);
+
+	work_count += received_count;
+	work_count += peal_heartbeat_run(&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
+	work_count += peal_alertbatch_run(&core->alertbatch, now_ns);
+	work_count += peal_echo_run(&core->echo, now_ns);
+	if (__builtin_expect(peal_uplink_is_owing(&core->uplink), 0)) {
+		peal_uplink_flush(&core->uplink);
+	}
+	peal_egress_flush(&core->egress);
+	return work_count;
+}
+
+uint64_t
+peal_core_deadline_at_ns(const struct peal_core *core)
+{
+	uint64_t deadline_at_ns = peal_heartbeat_deadline_at_ns(&core->heartbeat);
+
+	if (peal_alertbatch_deadline_at_ns(&core->alertbatch) < deadline_at_ns) {
+		deadline_at_ns = peal_alertbatch_deadline_at_ns(&core->alertbatch);
+	}
+	if (peal_echo_deadline_at_ns(&core->echo) < deadline_at_ns) {
+		deadline_at_ns = peal_echo_deadline_at_ns(&core->echo);
+	}
+	return peal_uplink_is_owing(&core->uplink) ? 0 : deadline_at_ns;
+}

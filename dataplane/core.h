@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One core of a node (one shard) as a pure machine: turns over a port and a plane.
+ *
+ * A turn, always in this order: record what the last turn measured; take at most PEAL_COMMANDS_MAX
+ * commands, a VIEW among them switches where it stands; receive one burst; step the machines frame
+ * by frame (ingress, then the one machine of the family); run what is due; give control what it is
+ * owed; flush TX once. The clock is read once by the caller. No syscall, allocation, log or lock.
+ *
+ * A liveness frame is answered in the packet it came in. Everything else is released in one call.
+ *
+ * Members of the struct are the machines, each documented in its header; all are private to the
+ * core. Memory: the caller's, sizeof(struct peal_core), cache-line aligned, on the port's NUMA
+ * node. Thread: the lcore that calls turn, after init.
+ */
+#ifndef PEAL_DATAPLANE_CORE_H
+#define PEAL_DATAPLANE_CORE_H
+
+#include "base/counters.h"
+#include "base/timing.h"
+#include "dataplane/alertbatch.h"
+#include "dataplane/downlink.h"
+#include "dataplane/echo.h"
+#include "dataplane/egress.h"
+#include "dataplane/heartbeat.h"
+#include "dataplane/hold.h"
+#include "dataplane/ingress.h"
+#include "dataplane/neighbour.h"
+#include "dataplane/peers.h"
+#include "dataplane/plane.h"
+#include "dataplane/port.h"
+#include "dataplane/uplink.h"
+
+struct peal_core_config {
+	struct peal_port port;
+	struct peal_plane *plane;         /* outlives the core */
+	const struct peal_timing *timing; /* outlives the core */
+	struct peal_aead aead;            /* with the state of this core's thread */
+	struct peal_aead_key pre_key;     /* of family 0 */
+	uint32_t cluster_name;            /* fold of the cluster name */
+	struct peal_address address;      /* own; mac = the port's */
+	uint64_t seed[4];                 /* 256 random bits */
+	uint8_t shard;
+};
+
+struct peal_core;
+
+/* Prepares a core that is not a member yet. `core` is uninitialised memory. */
+void peal_core_init(struct peal_core *core, const struct peal_core_config *config, uint64_t now_ns);
+
+/*
+ * One turn at `now_ns` (monotonic, never less than before).
+ * @return frames and commands handled, and timers run: 0 = an idle turn
+ */
+uint32_t peal_core_turn(struct peal_core *core, uint64_t now_ns);
+
+/* When the next timer is due; never later than needed, UINT64_MAX = none. */
+uint64_t peal_core_deadline_at_ns(const struct peal_core *core);
+
+/* Counters of this core; written only by it. */
+struct peal_counters *peal_core_counters(struct peal_core *core);
+
+/* Gives every packet that the core keeps back to the port. Only before the port goes away. */
+void peal_core_fini(struct peal_core *core);
+
+struct peal_core {
+	struct peal_core_config config;
+	const struct peal_peers *peers;
+	struct peal_counters counters;
+	struct peal_ingress ingress;
+	struct peal_egress egress;
+	struct peal_heartbeat heartbeat;
+	struct peal_alertbatch alertbatch;
+	struct peal_echo echo;
+	struct peal_neighbour neighbour;
+	struct peal_uplink uplink;
+	struct peal_downlink downlink;
+	struct peal_peers no_peers; /* the table before the first VIEW record */
+	struct peal_hold hold;
+};
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/dpdk/idle.h"
+
+#include "base/assert.h"
+
+#include <rte_pause.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define YIELDS_FROM PEAL_IDLE_PAUSES_COUNT
+#define ARM_AT      (YIELDS_FROM + PEAL_IDLE_YIELDS_COUNT)
+#define SECOND_NS   UINT64_C(1000000000)
+
+void
+peal_idle_init(struct peal_idle *idle, enum peal_idle_role role, struct peal_doorbell *doorbell)
+{
+	*idle = (struct peal_idle){
+		.role = role,
+		.doorbell = doorbell,
+		.blind_ns = PEAL_IDLE_BLIND_NS_MIN,
+	};
+	idle->polls[0] = (struct pollfd){.fd = doorbell->fd, .events = POLLIN};
+}
+
+void
+peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port)
+{
+	struct peal_wakesource source;
+
+	if (idle->role == PEAL_IDLE_DEDICATED) {
+		return;
+	}
+	peal_wakesource_open(&source, port);
+	if (source.kind == PEAL_WAKESOURCE_NONE || idle->sources_count == PEAL_IDLE_SOURCES_MAX) {
+		peal_wakesource_close(&source);
+		idle->is_blind = true;
+		return;
+	}
+	idle->sources[idle->sources_count++] = source;
+	idle->polls[idle->sources_count] = (struct pollfd){.fd = source.fd, .events = POLLIN};
+}
+
+void
+peal_idle_close(struct peal_idle *idle)
+{
+	for (uint32_t i = 0; i < idle->sources_count; i++) {
+		peal_wakesource_close(&idle->sources[i]);
+	}
+	idle->sources_count = 0;
+}
+
+void
+peal_idle_enter(const struct peal_idle *idle)
+{
+	if (idle->role == PEAL_IDLE_SHARED) {
+		/* The kernel may otherwise end a sleep 50 us late, to wake several at once. */
+		(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	}
+}
+
+void
+peal_idle_disarm(struct peal_idle *idle)
+{
+	peal_doorbell_declare_awake(idle->doorbell);
+	for (uint32_t i = 0; i < idle->sources_count; i++) {
+		peal_wakesource_disarm(
+			&idle->sources[i], (idle->polls[i + 1U].revents & POLLERR) != 0);
+		idle->polls[i + 1U].revents = 0;
+	}
+	idle->is_armed = false;
+}
+
+static void
+arm(struct peal_idle *idle)
+{
+	for (uint32_t i = 0; i < idle->sources_count; i++) {
+		peal_wakesource_arm(&idle->sources[i]);
+	}
+	peal_doorbell_declare_asleep(idle->doorbell);
+	idle->is_armed = true;
+}
+
+static void
+wait_for_any(struct peal_idle *idle, uint64_t wait_ns)
+{
+	struct timespec limit = {
+		.tv_sec = (time_t)(wait_ns / SECOND_NS),
+		.tv_nsec = (long)(wait_ns % SECOND_NS),
+	};
+
+	(void)ppoll(idle->polls, idle->sources_count + 1U, &limit, NULL);
+	if ((idle->polls[0].revents & POLLIN) != 0) {
+		peal_doorbell_drain(idle->doorbell);
+	}
+}
+
+enum peal_idle_rung
+peal_idle_step(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns)
+{
+	uint64_t wait_ns = deadline_at_ns > now_ns ? deadline_at_ns - now_ns : 0;
+	uint64_t cap_ns = idle->is_blind ? idle->blind_ns : PEAL_IDLE_WAIT_NS_MAX;
+
+	if (idle->role == PEAL_IDLE_DEDICATED || idle->empty_count < YIELDS_FROM) {
+		idle->empty_count += idle->role == PEAL_IDLE_DEDICATED ? 0U : 1U;
+		rte_pause();
+		return PEAL_IDLE_PAUSE;
+	}
+	if (idle->empty_count < ARM_AT || wait_ns < PEAL_IDLE_WAIT_NS_MIN) {
+		idle->empty_count += idle->empty_count < ARM_AT ? 1U : 0U;
+		if (idle->is_armed) {
+			peal_idle_disarm(idle);
+		}
+		(void)sched_yield();
+		return PEAL_IDLE_YIELD;
+	}
+	if (!idle->is_armed) {
+		arm(idle);
+		return PEAL_IDLE_ARM;
+	}
+	wait_for_any(idle, wait_ns < cap_ns ? wait_ns : cap_ns);
+	peal_idle_disarm(idle);
+	idle->empty_count = YIELDS_FROM;
+	if (idle->blind_ns < PEAL_IDLE_BLIND_NS_MAX) {
+		idle->blind_ns += idle->blind_ns / 2U;
+	}
+	return PEAL_IDLE_WAIT;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What an lcore does after a turn that found no work: a ladder, chosen by the role of the core.
+ *
+ *     dedicated   pause, for ever; no syscall, ever
+ *     shared      pause x 200 -> yield x 16 -> arm -> wait
+ *
+ * Arm declares the core asleep and arms the wake sources; the caller then makes one more turn,
+ * which sees whatever came before the declaration; wait sleeps until the doorbell, a frame, or the
+ * deadline. So no wake-up is missed: what comes later finds the core declared asleep. Work on any
+ * turn resets the ladder. When the port offers no descriptor to wait for, the sleep is short and
+ * grows.
+ *
+ * timers: a wait ends at the deadline of the cores, or after the cap of its kind, whichever is
+ * first. Memory: the caller's. Thread: the lcore, but for open and close on the main thread.
+ */
+#ifndef PEAL_DPDK_IDLE_H
+#define PEAL_DPDK_IDLE_H
+
+#include "dataplane/dpdk/doorbell.h"
+#include "dataplane/dpdk/wakesource.h"
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum peal_idle_role {
+	PEAL_IDLE_SHARED = 0,
+	PEAL_IDLE_DEDICATED = 1,
+};
+
+enum peal_idle_rung {
+	PEAL_IDLE_PAUSE = 0,
+	PEAL_IDLE_YIELD = 1,
+	PEAL_IDLE_ARM = 2,
+	PEAL_IDLE_WAIT = 3,
+};
+
+#define PEAL_IDLE_PAUSES_COUNT 200U
+#define PEAL_IDLE_YIELDS_COUNT 16U
+/* Not worth a sleep: a wake-up alone takes longer. */
+#define PEAL_IDLE_WAIT_NS_MIN UINT64_C(30000)
+/* Longest sleep with a descriptor for every port, and without. */
+#define PEAL_IDLE_WAIT_NS_MAX  UINT64_C(100000000)
+#define PEAL_IDLE_BLIND_NS_MIN UINT64_C(10000)
+#define PEAL_IDLE_BLIND_NS_MAX UINT64_C(200000)
+
+/* Ports of one lcore that have a wake source; port_ring rings the doorbell instead. */
+#define PEAL_IDLE_SOURCES_MAX 8U
+
+/* Fields are private. */
+struct peal_idle {
+	enum peal_idle_role role;
+	bool is_blind; /* some port cannot wake us */
+	bool is_armed;
+	uint32_t empty_count; /* turns without work in a row, up to the last rung */
+	uint64_t blind_ns;
+	struct peal_doorbell *doorbell;
+	uint32_t sources_count;
+	struct peal_wakesource sources[PEAL_IDLE_SOURCES_MAX];
+	struct pollfd polls[PEAL_IDLE_SOURCES_MAX + 1U]; /* doorbell first */
+};
+
+/* `doorbell` outlives `idle`. */
+void peal_idle_init(
+	struct peal_idle *idle, enum peal_idle_role role, struct peal_doorbell *doorbell);
+
+/* The lcore polls this port too. A port without a wake source makes all sleeps short. */
+void peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port);
+void peal_idle_close(struct peal_idle *idle);
+
+/* On the lcore, before the first turn: sleeps of this thread end when they should. */
+void peal_idle_enter(const struct peal_idle *idle);
+
+/*
+ * After a turn without work. `deadline_at_ns`: when the next timer of the cores is due.
+ * @return the rung that was taken; the caller accounts for its time
+ */
+enum peal_idle_rung peal_idle_step(
+	struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns);
+
+/* Slow half of peal_idle_reset. */
+void peal_idle_disarm(struct peal_idle *idle);
+
+/* After a turn with work. */
+static inline void
+peal_idle_reset(struct peal_idle *idle)
+{
+	idle->empty_count = 0;
+	idle->blind_ns = PEAL_IDLE_BLIND_NS_MIN;
+	if (idle->is_armed) {
+		peal_idle_disarm(idle);
+	}
+}
+
+#endif

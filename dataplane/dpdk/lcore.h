@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The poll loop: one turn of every core of this lcore, then as idle as the turns were.
+ *
+ * A core here is (node, shard). The list is fixed while the loop runs; a single core can be halted,
+ * which to the rest of its cluster looks like a crash. The clock is read once for all cores of a
+ * round. In the dedicated role the loop makes no syscall, and never allocates, logs or locks in
+ * either role. Memory: the caller's. Threads: added to and started from the main thread, run on the
+ * lcore.
+ */
+#ifndef PEAL_DPDK_LCORE_H
+#define PEAL_DPDK_LCORE_H
+
+#include "base/counters.h"
+#include "dataplane/core.h"
+#include "dataplane/dpdk/idle.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PEAL_LCORE_CORES_MAX 64U
+
+/* Called on the lcore before the first round and after the last; for tests. */
+typedef void (*peal_lcore_hook_fn)(void *argument);
+
+/* Fields are private, but for counters, which any thread may read. */
+struct peal_lcore {
+	struct peal_counters counters; /* TURNS of rounds and where their time went */
+	struct peal_idle idle;
+	struct peal_doorbell doorbell;
+	unsigned int lcore_id;
+	uint32_t cores_count;
+	struct peal_core *cores[PEAL_LCORE_CORES_MAX];
+	_Atomic bool is_halted[PEAL_LCORE_CORES_MAX];
+	_Atomic bool is_stopping;
+	_Atomic bool has_ended; /* what the loop wrote can be read now */
+	bool is_running;
+	peal_lcore_hook_fn on_enter;
+	peal_lcore_hook_fn on_leave;
+	void *hook_argument;
+};
+
+/* False with a sentence. `lcore_id` is a worker lcore of EAL. */
+bool peal_lcore_init(struct peal_lcore *lcore, unsigned int lcore_id, enum peal_idle_role role,
+	struct peal_sentence *error);
+/* The loop has stopped. Safe on a zeroed one. */
+void peal_lcore_fini(struct peal_lcore *lcore);
+
+/* Before start. Returns the place of the core in the list, for halt. */
+uint32_t peal_lcore_add(struct peal_lcore *lcore, struct peal_core *core);
+
+/* From now on the core makes no more turns; what is under way ends first. Any thread. */
+void peal_lcore_halt(struct peal_lcore *lcore, uint32_t place);
+
+/* Starts the loop on its lcore. */
+void peal_lcore_start(struct peal_lcore *lcore);
+/* Ends the loop and waits for it. Does nothing when it does not run. */
+void peal_lcore_stop(struct peal_lcore *lcore);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/dpdk/port_dpdk.h"
+
+#include "base/limits.h"
+#include "dataplane/dpdk/mbufpool.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DESCRIPTORS_COUNT 512U
+/* Frames up to here are needed; the rest of an Ethernet of 1 500 bytes is welcome. */
+#define MTU_NEEDED  (PEAL_PACKET_SIZE_MAX - RTE_ETHER_HDR_LEN)
+#define CHUNK_COUNT 64U
+
+_Static_assert(PEAL_BURST_MAX <= CHUNK_COUNT, "a burst is one call of the driver");
+_Static_assert(PEAL_PACKET_SIZE_MAX <= PEAL_MBUFPOOL_FRAME_SIZE_MAX, "a frame fits a buffer");
+
+static uint32_t
+receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capacity)
+{
+	struct peal_port_dpdk *port = state;
+	struct rte_mbuf *mbufs[CHUNK_COUNT];
+	uint32_t wanted = capacity < CHUNK_COUNT ? capacity : CHUNK_COUNT;
+	uint16_t count = rte_eth_rx_burst(port->port_id, queue, mbufs, (uint16_t)wanted);
+	uint32_t kept = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		/* A small frame ends in the second line. */
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], uint8_t *));
+		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], uint8_t *) + RTE_CACHE_LINE_SIZE);
+	}
+	for (uint16_t i = 0; i < count; i++) {
+		if (mbufs[i]->nb_segs != 1) {
+			rte_pktmbuf_free(mbufs[i]);
+			port->chained_count++;
+			continue;
+		}
+		packets[kept++] = (struct peal_packet){
+			.data = rte_pktmbuf_mtod(mbufs[i], uint8_t *),
+			.size = rte_pktmbuf_data_len(mbufs[i]),
+			.handle = mbufs[i],
+		};
+	}
+	return kept;
+}
+
+static uint32_t
+allocate(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
+{
+	struct peal_port_dpdk *port = state;
+	struct rte_mbuf *mbufs[CHUNK_COUNT];
+
+	(void)queue;
+	for (uint32_t done = 0; done < count;) {
+		uint32_t chunk = count - done < CHUNK_COUNT ? count - done : CHUNK_COUNT;
+
+		if (rte_pktmbuf_alloc_bulk(port->pool, mbufs, chunk) != 0) {
+			for (uint32_t i = 0; i < done; i++) {
+				rte_pktmbuf_free(packets[i].handle);
+			}
+			return 0;
+		}
+		for (uint32_t i = 0; i < chunk; i++) {
+			packets[done + i] = (struct peal_packet){
+				.data = rte_pktmbuf_mtod(mbufs[i], uint8_t *),
+				.size = 0,
+				.handle = mbufs[i],
+			};
+		}
+		done += chunk;
+	}
+	return count;
+}
+
+static void
+release(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
+{
+	(void)state;
+	(void)queue;
+	for (uint32_t i = 0; i < count; i++) {
+		rte_pktmbuf_free(packets[i].handle);
+	}
+}
+
+static uint32_t
+transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
+{
+	const struct peal_port_dpdk *port = state;
+	struct rte_mbuf *mbufs[CHUNK_COUNT];
+	uint32_t sent_total = 0;
+
+	for (uint32_t done = 0; done < count;) {
+		uint32_t chunk = count - done < CHUNK_COUNT ? count - done : CHUNK_COUNT;
+		uint16_t sent;
+
+		for (uint32_t i = 0; i < chunk; i++) {
+			mbufs[i] = packets[done + i].handle;
+			mbufs[i]->data_len = (uint16_t)packets[done + i].size;
+			mbufs[i]->pkt_len = packets[done + i].size;
+		}
+		sent = rte_eth_tx_burst(port->port_id, queue, mbufs, (uint16_t)chunk);
+		if (sent < chunk) {
+			rte_pktmbuf_free_bulk(mbufs + sent, chunk - sent);
+		}
+		sent_total += sent;
+		done += chunk;
+	}
+	return sent_total;
+}
+
+static const struct peal_port_ops operations = {
+	.receive = receive,
+	.allocate = allocate,
+	.transmit = transmit,
+	.release = release,
+};
+
+/* A device that does not know RX interrupts may accept the wish or refuse it; both are fine. */
+static int
+configure(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info)
+{
+	struct rte_eth_conf wish = {0};
+	int result;
+
+	if ((info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0) {
+		wish.txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	}
+	wish.intr_conf.rxq = 1;
+	result = rte_eth_dev_configure(port->port_id, 1, 1, &wish);
+	port->has_rx_interrupt = result == 0;
+	if (result != 0) {
+		wish.intr_conf.rxq = 0;
+		result = rte_eth_dev_configure(port->port_id, 1, 1, &wish);
+	}
+	return result;
+}
+
+static bool
+set_up_queues(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info, const char *device,
+	struct peal_sentence *error)
+{
+	unsigned int socket =
+		port->numa_node < 0 ? (unsigned int)SOCKET_ID_ANY : (unsigned int)port->numa_node;
+	struct rte_eth_txconf tx = info->default_txconf;
+	int result;
+
+	port->rx_descriptors_count = DESCRIPTORS_COUNT;
+	port->tx_descriptors_count = DESCRIPTORS_COUNT;
+	result = rte_eth_dev_adjust_nb_rx_tx_desc(
+		port->port_id, &port->rx_descriptors_count, &port->tx_descriptors_count);
+	if (result == 0) {
+		result = rte_eth_rx_queue_setup(
+			port->port_id, 0, port->rx_descriptors_count, socket, NULL, port->pool);
+	}
+	if (result == 0) {
+		tx.offloads = 0;
+		result = rte_eth_tx_queue_setup(
+			port->port_id, 0, port->tx_descriptors_count, socket, &tx);
+	}
+	if (result != 0) {
+		return peal_sentence_set(error,
+			"the queues of device %s could not be set up (%s); look at its device_args",
+			device, rte_strerror(-result));
+	}
+	return true;
+}
+
+static bool
+find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_info *info,
+	struct peal_sentence *error)
+{
+	struct rte_ether_addr mac;
+	uint16_t mtu = 0;
+
+	if (rte_eth_dev_get_port_by_name(device, &port->port_id) != 0) {
+		return peal_sentence_set(error,
+			"there is no device %s, or its driver refused it; look at device and "
+			"device_args, and that the interface exists and this user may open it",
+			device);
+	}
+	if (rte_eth_dev_info_get(port->port_id, info) != 0 ||
+		rte_eth_macaddr_get(port->port_id, &mac) != 0) {
+		return peal_sentence_set(
+			error, "device %s does not answer; is the interface still there?", device);
+	}
+	if (rte_eth_dev_get_mtu(port->port_id, &mtu) == 0 && mtu < MTU_NEEDED) {
+		return peal_sentence_set(error,
+			"device %s carries packets of %u bytes and Peal needs %u; raise its MTU",
+			device, mtu, (unsigned int)MTU_NEEDED);
+	}
+	port->numa_node = rte_eth_dev_socket_id(port->port_id);
+	port->if_index = info->if_index;
+	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	return true;
+}
+
+bool
+peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_config *config,
+	struct peal_sentence *error)
+{
+	struct rte_eth_dev_info info = {0};
+	char name[RTE_MEMPOOL_NAMESIZE];
+	int result;
+
+	*port = (struct peal_port_dpdk){0};
+	if (!find_device(port, config->device, &info, error)) {
+		return false;
+	}
+	(void)snprintf(name, sizeof(name), "peal_port%u", port->port_id);
+	port->pool = peal_mbufpool_create(name, config->packets_count, port->numa_node, error);
+	if (port->pool == NULL) {
+		return false;
+	}
+	result = configure(port, &info);
+	if (result != 0) {
+		return peal_sentence_set(error,
+			"device %s could not be configured with one queue (%s); look at "
+			"device_args",
+			config->device, rte_strerror(-result));
+	}
+	if (!set_up_queues(port, &info, config->device, error)) {
+		return false;
+	}
+	result = rte_eth_dev_start(port->port_id);
+	if (result != 0) {
+		return peal_sentence_set(error,
+			"device %s could not be started (%s); is the interface up, and is its peer "
+			"there?",
+			config->device, rte_strerror(-result));
+	}
+	port->is_started = true;
+	return true;
+}
+
+void
+peal_port_dpdk_close(struct peal_port_dpdk *port)
+{
+	if (port->is_started) {
+		(void)rte_eth_dev_stop(port->port_id);
+		(void)rte_eth_dev_close(port->port_id);
+		port->is_started = false;
+	}
+	rte_mempool_free(port->pool);
+	port->pool = NULL;
+}
+
+struct peal_port
+peal_port_dpdk_port(struct peal_port_dpdk *port)
+{
+	struct peal_port out = {
+		.ops = &operations,
+		.state = port,
+		.queue = 0,
+		.packet_size_max = PEAL_MBUFPOOL_FRAME_SIZE_MAX,
+	};
+
+	memcpy(out.mac, port->mac, sizeof(out.mac));
+	return out;
+}
+
+bool
+peal_port_dpdk_stats(const struct peal_port_dpdk *port, struct peal_port_dpdk_stats *stats_out)
+{
+	struct rte_eth_stats stats;
+
+	if (!port->is_started || rte_eth_stats_get(port->port_id, &stats) != 0) {
+		return false;
+	}
+	*stats_out = (struct peal_port_dpdk_stats){
+		.missed = stats.imissed,
+		.no_buffer = stats.rx_nombuf,
+		.rx_errors = stats.ierrors,
+		.tx_errors = stats.oerrors,
+	};
+	return true;
+}

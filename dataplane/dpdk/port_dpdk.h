@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * dataplane/port.h over one queue of an ethdev device: a NIC, or one of DPDK's virtual devices.
+ *
+ * Whatever the device may or may not be able to do is asked, never assumed; nothing but sending and
+ * receiving whole frames is needed. Opened and closed on the main thread while no lcore uses it.
+ */
+#ifndef PEAL_DPDK_PORT_DPDK_H
+#define PEAL_DPDK_PORT_DPDK_H
+
+#include "dataplane/dpdk/sentence.h"
+#include "dataplane/port.h"
+
+#include <rte_mempool.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct peal_port_dpdk_config {
+	const char *device;     /* its name in DPDK: "net_af_packet0", "0000:01:00.0" */
+	uint32_t packets_count; /* buffers of the pool */
+};
+
+/* Fields are private, but for reading. */
+struct peal_port_dpdk {
+	uint16_t port_id;
+	int numa_node;         /* of the device; -1 = no particular one */
+	uint32_t if_index;     /* kernel interface below the device, 0 = none */
+	bool has_rx_interrupt; /* RX interrupts were accepted when the device was configured */
+	bool is_started;
+	uint8_t mac[6];
+	uint16_t rx_descriptors_count;
+	uint16_t tx_descriptors_count;
+	uint64_t chained_count; /* received chains of buffers, dropped; written by the lcore */
+	struct rte_mempool *pool;
+};
+
+/* What the device itself counted, see rte_eth_stats_get. */
+struct peal_port_dpdk_stats {
+	uint64_t missed;    /* frames lost because the receive queue was full */
+	uint64_t no_buffer; /* receive attempts without a free buffer */
+	uint64_t rx_errors;
+	uint64_t tx_errors;
+};
+
+/* Makes the pool, sets up one queue each way, starts the device. False with a sentence. */
+bool peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_config *config,
+	struct peal_sentence *error);
+
+/* Stops and closes the device; safe after a failed open of a zeroed port. */
+void peal_port_dpdk_close(struct peal_port_dpdk *port);
+
+/* The port of a core. `port` outlives the core. */
+struct peal_port peal_port_dpdk_port(struct peal_port_dpdk *port);
+
+/* False when the device keeps no statistics. Not for lcores. */
+bool peal_port_dpdk_stats(
+	const struct peal_port_dpdk *port, struct peal_port_dpdk_stats *stats_out);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/dpdk/port_ring.h"
+
+#include "base/assert.h"
+#include "base/limits.h"
+#include "dataplane/dpdk/mbufpool.h"
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_mempool.h>
+#include <rte_prefetch.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Frames between two looks at the destination; also the most handed over at once. */
+#define RUN_COUNT_MAX 64U
+/* Bytes of a received frame that are fetched before anybody asks: a small frame, whole. */
+#define FETCHED_SIZE_MAX 256U
+#define CACHE_COUNT      128U
+#define PORT_NONE        UINT32_MAX
+#define PORT_ALL         (UINT32_MAX - 1U)
+
+static const uint8_t mac_prefix[4] = {0x02, 0x50, 0x65, 0x61};
+
+/* What a ring carries: the receiver learns all it needs to begin from the ring itself. */
+struct frame {
+	uint8_t *data; /* the buffer, from its first byte on */
+	uint32_t size;
+	uint32_t reserved;
+};
+
+struct switch_port {
+	alignas(64) struct rte_ring *frames;
+	struct peal_doorbell *doorbell;
+	struct peal_port_ring *owner;
+	uint32_t index;
+	struct rte_ring *peer; /* of the only other port; NULL = there are more */
+};
+
+struct peal_port_ring {
+	struct rte_mempool *pool;
+	uint32_t ports_count;
+	struct switch_port ports[]; /* [ports_count] */
+};
+
+static uint32_t
+find_port(const struct switch_port *from, const uint8_t *mac)
+{
+	uint32_t index;
+
+	if ((mac[0] & 1U) != 0) {
+		return PORT_ALL;
+	}
+	index = (uint32_t)mac[4] << 8 | mac[5];
+	if (memcmp(mac, mac_prefix, sizeof(mac_prefix)) != 0 || index >= from->owner->ports_count ||
+		index == from->index) {
+		return PORT_NONE;
+	}
+	return index;
+}
+
+/* Brings a line to this CPU as one that it will write to, without waiting for it. */
+static inline void
+fetch_to_write(const void *line)
+{
+#if defined(__x86_64__)
+	/* The compiler has this instruction only for newer processors; older ones ignore it. */
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
+#else
+	__builtin_prefetch(line, 1);
+#endif
+}
+
+/*
+ * Between two ports it is known where the next frame goes: what its sender touches of the ring is
+ * brought here in time. With more ports, many senders would tear the same lines from each other.
+ */
+static inline void
+expect_to_send(const struct switch_port *port)
+{
+	struct rte_ring *to = port->peer;
+
+	if (to != NULL) {
+		const struct frame *slots = (const void *)&to[1];
+
+		rte_prefetch0(&to->cons);
+		fetch_to_write(&slots[to->prod.head & to->mask]);
+	}
+}
+
+static uint32_t
+receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capacity)
+{
+	struct switch_port *port = state;
+	struct frame frames[RUN_COUNT_MAX];
+	uint32_t wanted = capacity < RUN_COUNT_MAX ? capacity : RUN_COUNT_MAX;
+	uint32_t count = rte_ring_sc_dequeue_burst_elem(
+		port->frames, frames, sizeof(frames[0]), wanted, NULL);
+
+	(void)queue;
+	for (uint32_t i = 0; i < count; i++) {
+		/* It is opened, and perhaps turned round, in place. */
+		for (uint32_t at = 0; at < frames[i].size && at < FETCHED_SIZE_MAX;
+			at += RTE_CACHE_LINE_SIZE) {
+			fetch_to_write(frames[i].data + at);
+		}
+		packets[i] = (struct peal_packet){
+			.data = frames[i].data,
+			.size = frames[i].size,
+			.handle = frames[i].data,
+		};
+	}
+	expect_to_send(port);
+	return count;
+}
+
+static uint32_t
+allocate(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
+{
+	const struct switch_port *port = state;
+	struct rte_mempool *pool = port->owner->pool;
+	void *buffers[RUN_COUNT_MAX];
+
+	(void)queue;
+	for (uint32_t done = 0; done < count;) {
+		uint32_t chunk = count - done < RUN_COUNT_MAX ? count - done : RUN_COUNT_MAX;
+
+		if (rte_mempool_get_bulk(pool, buffers, chunk) != 0) {
+			for (uint32_t i = 0; i < done; i++) {
+				rte_mempool_put(pool, packets[i].handle);
+			}
+			return 0;
+		}
+		for (uint32_t i = 0; i < chunk; i++) {
+			packets[done + i] = (struct peal_packet){
+				.data = buffers[i],
+				.size = 0,
+				.handle = buffers[i],
+			};
+		}
+		done += chunk;
+	}
+	return count;
+}
+
+static void
+give_back(struct rte_mempool *pool, const struct frame *frames, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		rte_mempool_put(pool, frames[i].data);
+	}
+}
+
+/* Hands a run of frames to one port; what does not fit is given back. */
+static uint32_t
+hand_over(struct switch_port *to, const struct frame *frames, uint32_t count)
+{
+	uint32_t done =
+		rte_ring_enqueue_burst_elem(to->frames, frames, sizeof(frames[0]), count, NULL);
+
+	give_back(to->owner->pool, frames + done, count - done);
+	if (to->doorbell != NULL && done > 0) {
+		peal_doorbell_ring(to->doorbell);
+	}
+	return done;
+}
+
+static uint32_t
+copy_to_all(struct switch_port *from, const struct frame *frame)
+{
+	struct peal_port_ring *ring = from->owner;
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < ring->ports_count; i++) {
+		struct frame copy = {.size = frame->size};
+		void *buffer;
+
+		if (i == from->index || rte_mempool_get(ring->pool, &buffer) != 0) {
+			continue;
+		}
+		copy.data = buffer;
+		memcpy(copy.data, frame->data, frame->size);
+		done += hand_over(&ring->ports[i], &copy, 1);
+	}
+	give_back(ring->pool, frame, 1);
+	return done > 0 ? 1U : 0U;
+}
+
+static uint32_t
+flush_run(struct switch_port *from, uint32_t to, const struct frame *frames, uint32_t count)
+{
+	uint32_t done = 0;
+
+	switch (to) {
+	case PORT_NONE:
+		give_back(from->owner->pool, frames, count);
+		return 0;
+	case PORT_ALL:
+		for (uint32_t i = 0; i < count; i++) {
+			done += copy_to_all(from, &frames[i]);
+		}
+		return done;
+	default:
+		return hand_over(&from->owner->ports[to], frames, count);
+	}
+}
+
+static uint32_t
+transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
+{
+	struct switch_port *port = state;
+	struct frame run[RUN_COUNT_MAX];
+	uint32_t run_count = 0, run_to = PORT_NONE, sent = 0;
+
+	(void)queue;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t to = find_port(port, packets[i].data);
+
+		PEAL_DASSERT(packets[i].data == packets[i].handle);
+		if (run_count > 0 && (to != run_to || run_count == RUN_COUNT_MAX)) {
+			sent += flush_run(port, run_to, run, run_count);
+			run_count = 0;
+		}
+		run_to = to;
+		run[run_count++] = (struct frame){.data = packets[i].data, .size = packets[i].size};
+	}
+	if (run_count > 0) {
+		sent += flush_run(port, run_to, run, run_count);
+	}
+	return sent;
+}
+
+static void
+release(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
+{
+	const struct switch_port *port = state;
+
+	(void)queue;
+	for (uint32_t i = 0; i < count; i++) {
+		rte_mempool_put(port->owner->pool, packets[i].handle);
+	}
+}
+
+static const struct peal_port_ops operations = {
+	.receive = receive,
+	.allocate = allocate,
+	.transmit = transmit,
+	.release = release,
+};
+
+static bool
+make_rings(struct peal_port_ring *ring, struct peal_sentence *error)
+{
+	static uint32_t serial; /* names are unique in the process, switches come and go */
+	uint32_t flags = RING_F_SC_DEQ | RING_F_EXACT_SZ;
+
+	flags |= ring->ports_count == 2 ? RING_F_SP_ENQ : 0U;
+	serial++;
+	for (uint32_t i = 0; i < ring->ports_count; i++) {
+		char name[RTE_RING_NAMESIZE];
+
+		(void)snprintf(name, sizeof(name), "peal_sw%u_%u", serial, i);
+		ring->ports[i].owner = ring;
+		ring->ports[i].index = i;
+		ring->ports[i].frames = rte_ring_create_elem(name, sizeof(struct frame),
+			PEAL_PORT_RING_FRAMES_MAX, SOCKET_ID_ANY, flags);
+		if (ring->ports[i].frames == NULL) {
+			return peal_sentence_set(error,
+				"the switch inside the process has no memory for %u ports (%s); "
+				"raise memory_mb",
+				ring->ports_count, rte_strerror(rte_errno));
+		}
+	}
+	if (ring->ports_count == 2) {
+		ring->ports[0].peer = ring->ports[1].frames;
+		ring->ports[1].peer = ring->ports[0].frames;
+	}
+	return true;
+}
+
+/* Plain buffers: with no header of DPDK in front, a hop costs a cache line less. */
+static bool
+make_pool(struct peal_port_ring *ring, uint32_t packets_count, struct peal_sentence *error)
+{
+	static uint32_t serial;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	(void)snprintf(name, sizeof(name), "peal_switch%u", ++serial);
+	ring->pool = rte_mempool_create(name, packets_count, PEAL_MBUFPOOL_FRAME_SIZE_MAX,
+		CACHE_COUNT, 0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, 0);
+	if (ring->pool == NULL) {
+		return peal_sentence_set(error,
+			"%u packet buffers did not fit the memory of DPDK (%s); raise memory_mb",
+			packets_count, rte_strerror(rte_errno));
+	}
+	return true;
+}
+
+static uint32_t
+round_up_packets(uint32_t wanted)
+{
+	uint32_t count = 1023;
+
+	while (count < wanted) {
+		count = count * 2U + 1U;
+	}
+	return count;
+}
+
+struct peal_port_ring *
+peal_port_ring_create(uint32_t ports_count, uint32_t packets_count, struct peal_sentence *error)
+{
+	struct peal_port_ring *ring;
+
+	PEAL_ASSERT(ports_count >= 1 && ports_count <= PEAL_PORT_RING_PORTS_MAX);
+	ring = rte_zmalloc("peal_switch", sizeof(*ring) + ports_count * sizeof(struct switch_port),
+		RTE_CACHE_LINE_SIZE);
+	if (ring == NULL) {
+		(void)peal_sentence_set(error, "the memory of DPDK is used up; raise memory_mb");
+		return NULL;
+	}
+	ring->ports_count = ports_count;
+	if (packets_count == 0) {
+		packets_count = round_up_packets(ports_count * 4U * PEAL_TX_QUEUE_MAX);
+	}
+	if (!make_pool(ring, packets_count, error) || !make_rings(ring, error)) {
+		peal_port_ring_destroy(ring);
+		return NULL;
+	}
+	return ring;
+}
+
+void
+peal_port_ring_destroy(struct peal_port_ring *ring)
+{
+	if (ring == NULL) {
+		return;
+	}
+	for (uint32_t i = 0; i < ring->ports_count; i++) {
+		rte_ring_free(ring->ports[i].frames);
+	}
+	rte_mempool_free(ring->pool);
+	rte_free(ring);
+}
+
+struct peal_port
+peal_port_ring_port(struct peal_port_ring *ring, uint32_t index, struct peal_doorbell *doorbell)
+{
+	struct peal_port out = {
+		.ops = &operations,
+		.queue = 0,
+		.packet_size_max = PEAL_MBUFPOOL_FRAME_SIZE_MAX,
+	};
+
+	PEAL_ASSERT(index < ring->ports_count);
+	ring->ports[index].doorbell = doorbell;
+	out.state = &ring->ports[index];
+	memcpy(out.mac, mac_prefix, sizeof(mac_prefix));
+	out.mac[4] = (uint8_t)(index >> 8);
+	out.mac[5] = (uint8_t)index;
+	return out;
+}

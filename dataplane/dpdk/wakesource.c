@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/dpdk/wakesource.h"
+
+#include <dirent.h>
+#include <linux/if_packet.h>
+#include <rte_ethdev.h>
+#include <rte_interrupts.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef AF_XDP
+#define AF_XDP 44
+#endif
+
+/* True when `fd` is the socket through which a driver receives from the interface. */
+static bool
+is_driver_socket(int fd, uint32_t if_index)
+{
+	struct sockaddr_ll address = {0};
+	socklen_t size = sizeof(address);
+	int domain = 0;
+	socklen_t domain_size = sizeof(domain);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_size) != 0) {
+		return false;
+	}
+	if (domain == AF_XDP) {
+		return true; /* it has no name to compare; a process opens one device */
+	}
+	return domain == AF_PACKET &&
+	       getsockname(fd, (struct sockaddr *)(void *)&address, &size) == 0 &&
+	       address.sll_ifindex == (int)if_index && address.sll_protocol != 0;
+}
+
+static int
+find_driver_socket(uint32_t if_index)
+{
+	DIR *folder = if_index == 0 ? NULL : opendir("/proc/self/fd");
+	const struct dirent *entry;
+	int found = -1;
+
+	if (folder == NULL) {
+		return -1;
+	}
+	while (found < 0 && (entry = readdir(folder)) != NULL) {
+		char *end;
+		long fd = strtol(entry->d_name, &end, 10);
+
+		if (end != entry->d_name && *end == '\0' && is_driver_socket((int)fd, if_index)) {
+			found = (int)fd;
+		}
+	}
+	(void)closedir(folder);
+	return found;
+}
+
+/* The interrupt lives in an epoll instance of its own, which can be polled like any descriptor. */
+static bool
+open_interrupt(struct peal_wakesource *source, const struct peal_port_dpdk *port)
+{
+	int epoll_fd;
+
+	if (!port->has_rx_interrupt || rte_eth_dev_rx_intr_enable(port->port_id, 0) != 0) {
+		return false;
+	}
+	(void)rte_eth_dev_rx_intr_disable(port->port_id, 0);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_fd < 0) {
+		return false;
+	}
+	if (rte_eth_dev_rx_intr_ctl_q(port->port_id, 0, epoll_fd, RTE_INTR_EVENT_ADD, NULL) != 0) {
+		(void)close(epoll_fd);
+		return false;
+	}
+	source->kind = PEAL_WAKESOURCE_INTERRUPT;
+	source->fd = epoll_fd;
+	return true;
+}
+
+void
+peal_wakesource_open(struct peal_wakesource *source, const struct peal_port_dpdk *port)
+{
+	int fd;
+
+	*source = (struct peal_wakesource){.fd = -1, .port_id = port->port_id};
+	if (open_interrupt(source, port)) {
+		return;
+	}
+	fd = find_driver_socket(port->if_index);
+	if (fd >= 0) {
+		source->kind = PEAL_WAKESOURCE_SOCKET;
+		source->fd = fd;
+		return;
+	}
+	fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port->port_id, 0);
+	if (fd >= 0) {
+		source->kind = PEAL_WAKESOURCE_QUEUE;
+		source->fd = fd;
+	}
+}
+
+void
+peal_wakesource_close(struct peal_wakesource *source)
+{
+	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
+		(void)rte_eth_dev_rx_intr_ctl_q(
+			source->port_id, 0, source->fd, RTE_INTR_EVENT_DEL, NULL);
+		(void)close(source->fd);
+	}
+	*source = (struct peal_wakesource){.fd = -1};
+}
+
+void
+peal_wakesource_arm(const struct peal_wakesource *source)
+{
+	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
+		(void)rte_eth_dev_rx_intr_enable(source->port_id, 0);
+	}
+}
+
+void
+peal_wakesource_disarm(const struct peal_wakesource *source, bool has_error)
+{
+	struct rte_epoll_event event;
+	int error;
+	socklen_t size = sizeof(error);
+
+	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
+		(void)rte_eth_dev_rx_intr_disable(source->port_id, 0);
+		/* Takes the event out of the driver's descriptor. */
+		(void)rte_epoll_wait(source->fd, &event, 1, 0);
+	} else if (source->kind == PEAL_WAKESOURCE_SOCKET && has_error) {
+		/* The interface went down, say. Unread, the error would end every further wait. */
+		(void)getsockopt(source->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	}
+}
+
+const char *
+peal_wakesource_name(enum peal_wakesource_kind kind)
+{
+	switch (kind) {
+	case PEAL_WAKESOURCE_NONE:
+		return "none";
+	case PEAL_WAKESOURCE_INTERRUPT:
+		return "interrupt";
+	case PEAL_WAKESOURCE_SOCKET:
+		return "socket";
+	case PEAL_WAKESOURCE_QUEUE:
+		return "queue";
+	}
+	return "none";
+}

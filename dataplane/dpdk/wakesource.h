@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A descriptor that becomes readable when a frame waits in a port, for a core that wants to sleep.
+ *
+ * Three kinds, the first that the device has:
+ *   interrupt  RX interrupts of the driver; armed before each wait.
+ *   socket     the driver's own socket on a kernel interface: af_packet and af_xdp keep one a
+ * queue, and it is readable exactly while its ring holds frames that were not taken yet, so there
+ * is nothing to arm, to filter or to drain. It is found among the process's descriptors. queue the
+ * descriptor that a driver shows for its queue though it has no interrupts (tap). None is not an
+ * error: the core then sleeps in short steps. Opened on the main thread; armed, disarmed and waited
+ * for on the lcore of the port.
+ */
+#ifndef PEAL_DPDK_WAKESOURCE_H
+#define PEAL_DPDK_WAKESOURCE_H
+
+#include "dataplane/dpdk/port_dpdk.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum peal_wakesource_kind {
+	PEAL_WAKESOURCE_NONE = 0,
+	PEAL_WAKESOURCE_INTERRUPT = 1,
+	PEAL_WAKESOURCE_SOCKET = 2,
+	PEAL_WAKESOURCE_QUEUE = 3,
+};
+
+struct peal_wakesource {
+	enum peal_wakesource_kind kind;
+	int fd;           /* to poll for input; -1 = none */
+	uint16_t port_id; /* interrupt only */
+};
+
+/* Finds what an open port offers; kind NONE when it offers nothing. */
+void peal_wakesource_open(struct peal_wakesource *source, const struct peal_port_dpdk *port);
+void peal_wakesource_close(struct peal_wakesource *source);
+
+/* Before the last look at the queue. Nothing to do but for interrupts. */
+void peal_wakesource_arm(const struct peal_wakesource *source);
+/* After the wait. `has_error`: poll reported an error on the descriptor, which is then cleared. */
+void peal_wakesource_disarm(const struct peal_wakesource *source, bool has_error);
+
+/* Lower-case name of a kind. Static. */
+const char *peal_wakesource_name(enum peal_wakesource_kind kind);
+
+#endif

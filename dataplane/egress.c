@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/egress.h"
+
+#include "dataplane/link.h"
+#include "wire/frame.h"
+#include "wire/messages.h"
+
+#define FRAME_SIZE(body_size) (PEAL_HEADER_SIZE + (body_size) + PEAL_TRAILER_SIZE)
+#define LIVENESS_PACKET_SIZE  (PEAL_UDP_OFFSET + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE))
+
+/* Writes the two lengths of the headers in front of a payload, and the checksum over one of them.
+ */
+static void
+write_lengths(uint8_t link[PEAL_UDP_OFFSET], uint32_t payload_size)
+{
+	uint16_t udp_length = (uint16_t)(PEAL_UDP_HEADER_SIZE + payload_size);
+	uint16_t ipv4_length = (uint16_t)(PEAL_IPV4_HEADER_SIZE + udp_length);
+
+	peal_link_store16(link + PEAL_UDP_LENGTH_OFFSET, udp_length);
+	peal_link_store16(link + PEAL_IPV4_LENGTH_OFFSET, ipv4_length);
+	peal_link_seal_ipv4(link + PEAL_IPV4_OFFSET);
+}
+
+/* Writes all headers in front of a payload for one receiver. */
+static void
+write_link(const struct peal_egress *egress, const struct peal_address *receiver,
+	uint32_t payload_size, uint8_t link[PEAL_UDP_OFFSET])
+{
+	memset(link, 0, PEAL_UDP_OFFSET);
+	memcpy(link + PEAL_LINK_DST_OFFSET, receiver->mac, PEAL_LINK_MAC_SIZE);
+	memcpy(link + PEAL_LINK_SRC_OFFSET, egress->address.mac, PEAL_LINK_MAC_SIZE);
+	peal_link_store16(link + PEAL_LINK_TYPE_OFFSET, PEAL_LINK_TYPE_IPV4);
+	link[PEAL_IPV4_OFFSET] = PEAL_IPV4_VERSION_AND_SIZE;
+	peal_link_store16(link + PEAL_IPV4_FRAGMENT_OFFSET, PEAL_IPV4_DONT_FRAGMENT);
+	link[PEAL_IPV4_TTL_OFFSET] = PEAL_IPV4_TTL;
+	link[PEAL_IPV4_PROTOCOL_OFFSET] = PEAL_IPV4_PROTOCOL_UDP;
+	peal_link_store32(link + PEAL_IPV4_SRC_OFFSET, egress->address.ipv4);
+	peal_link_store32(link + PEAL_IPV4_DST_OFFSET, receiver->ipv4);
+	peal_link_store16(link + PEAL_UDP_SRC_OFFSET, egress->address.port);
+	peal_link_store16(link + PEAL_UDP_DST_OFFSET, receiver->port);
+	write_lengths(link, payload_size);
+}
+
+void
+peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *config)
+{
+	PEAL_ASSERT(config->port.packet_size_max >= PEAL_PACKET_SIZE_MAX);
+	PEAL_ASSERT(!peal_mac_is_none(config->address.mac));
+
+	memset(egress, 0, sizeof(*egress));
+	egress->port = config->port;
+	egress->aead = config->aead;
+	egress->pre_key = config->pre_key;
+	egress->cluster_name = config->cluster_name;
+	egress->address = config->address;
+	egress->counters = config->counters;
+	peal_prng_init_full(&egress->prng, config->seed);
+}
+
+void
+peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers)
+{
+	bool is_same_self =
+		egress->cluster == peers->cluster && egress->self_mid == (uint32_t)peers->self_mid;
+
+	if (peers->members_count > 0) {
+		PEAL_ASSERT(peers->self_key != NULL);
+	}
+	egress->cluster = peers->cluster;
+	egress->self_mid = (uint32_t)peers->self_mid;
+	egress->self_key = peers->self_key;
+	egress->epoch = (uint32_t)peers->epoch;
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		struct peal_egress_peer *peer = &egress->peers[slot];
+		const struct peal_peer *now = &peers->peers[slot];
+
+		if (!is_same_self || peer->dst != (uint32_t)now->mid) {
+			peer->counter = 0;
+		}
+		peer->dst = (uint32_t)now->mid;
+		if (now->mid != 0) {
+			write_link(egress, &now->address, FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE),
+				peer->link);
+		}
+	}
+}
+
+bool
+peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out)
+{
+	const struct peal_port *port = &egress->port;
+
+	if (__builtin_expect(egress->stash_count == 0, 0)) {
+		/* The port gives all or none; when it is short, one may still be there. */
+		uint32_t count = port->ops->allocate(
+			port->state, port->queue, egress->stash, PEAL_TX_STASH_MAX);
+
+		if (count == 0) {
+			count = port->ops->allocate(port->state, port->queue, egress->stash, 1);
+		}
+		if (count == 0) {
+			peal_counter_add(egress->counters, PEAL_COUNTER_TX_DROPPED, 1);
+			return false;
+		}
+		egress->stash_count = count;
+	}
+	*packet_out = egress->stash[--egress->stash_count];
+	return true;
+}
+
+void
+peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet)
+{
+	PEAL_DASSERT(packet->size >= PEAL_LINK_HEADER_SIZE);
+
+	if (__builtin_expect(egress->queue_count == PEAL_TX_QUEUE_MAX, 0)) {
+		peal_egress_flush(egress);
+	}
+	egress->queue[egress->queue_count++] = *packet;
+}
+
+void
+peal_egress_flush(struct peal_egress *egress)
+{
+	const struct peal_port *port = &egress->port;
+	uint32_t count = egress->queue_count;
+	uint64_t bytes = 0;
+
+	if (count == 0) {
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		bytes += egress->queue[i].size;
+	}
+	egress->queue_count = 0;
+
+	uint32_t sent = port->ops->transmit(port->state, port->queue, egress->queue, count);
+
+	PEAL_DASSERT(sent <= count);
+	peal_counter_add(egress->counters, PEAL_COUNTER_TX_FRAMES, count);
+	peal_counter_add(egress->counters, PEAL_COUNTER_TX_BYTES, bytes);
+	if (sent < count) {
+		peal_counter_add(egress->counters, PEAL_COUNTER_TX_DROPPED, count - sent);
+	}
+}
+
+void
+peal_egress_fini(struct peal_egress *egress)
+{
+	const struct peal_port *port = &egress->port;
+
+	if (egress->queue_count > 0) {
+		port->ops->release(port->state, port->queue, egress->queue, egress->queue_count);
+		egress->queue_count = 0;
+	}
+	if (egress->stash_count > 0) {
+		port->ops->release(port->state, port->queue, egress->stash, egress->stash_count);
+		egress->stash_count = 0;
+	}
+}
+
+/* Seals the body behind an encoded header, in place. */
+static inline void
+seal_body(struct peal_egress *egress, const struct peal_aead_key *key, uint8_t *payload,
+	uint16_t size)
+{
+	uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
+	uint8_t *body = payload + PEAL_HEADER_SIZE;
+
+	peal_frame_nonce(payload, nonce);
+	egress->aead.seal(
+		egress->aead.state, key, nonce, payload, PEAL_HEADER_SIZE, body, size, body + size);
+}
+
+/* Writes header, body and tag of the next frame of a stream. */
+static inline void
+write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t kind,
+	const uint8_t *body, uint16_t size, uint8_t *payload)
+{
+	/* 2^52 frames to one receiver: at 100 million a second more than a year. */
+	PEAL_ASSERT(peer->counter < PEAL_FRAME_COUNTER_MAX);
+
+	const struct peal_header header = {
+		.kind = kind,
+		.key_id = egress->aead.key_id,
+		.body_size = size,
+		.cluster = egress->cluster,
+		.src = egress->self_mid,
+		.dst = peer->dst,
+		.epoch = egress->epoch,
+		.counter = ++peer->counter,
+	};
+
+	peal_frame_encode(&header, payload);
+	memcpy(payload + PEAL_HEADER_SIZE, body, size);
+	seal_body(egress, egress->self_key, payload, size);
+}
+
+bool
+peal_egress_send_slot(
+	struct peal_egress *egress, uint16_t slot, uint8_t kind, const uint8_t *body, uint16_t size)
+{
+	struct peal_egress_peer *peer = &egress->peers[slot];
+	struct peal_packet packet;
+
+	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
+	PEAL_DASSERT(peer->dst != 0);
+	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
+	PEAL_DASSERT(peal_message_family(kind) != PEAL_FAMILY_JOIN);
+
+	if (!peal_egress_allocate(egress, &packet)) {
+		return false;
+	}
+	memcpy(packet.data, peer->link, PEAL_UDP_OFFSET);
+	if (size != PEAL_LIVENESS_BODY_SIZE) {
+		write_lengths(packet.data, FRAME_SIZE(size));
+	}
+	write_frame(egress, peer, kind, body, size, packet.data + PEAL_UDP_OFFSET);
+	packet.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+	peal_egress_queue(egress, &packet);
+	return true;
+}
+
+void
+peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE])
+{
+	struct peal_egress_peer *peer = &egress->peers[slot];
+	struct peal_packet answer = *packet;
+
+	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
+	PEAL_DASSERT(peer->dst != 0);
+	PEAL_DASSERT(packet->size >= LIVENESS_PACKET_SIZE);
+	PEAL_DASSERT(peal_message_family(kind) == PEAL_FAMILY_LIVENESS);
+
+	memcpy(answer.data, peer->link, PEAL_UDP_OFFSET);
+	write_frame(
+		egress, peer, kind, body, PEAL_LIVENESS_BODY_SIZE, answer.data + PEAL_UDP_OFFSET);
+	answer.size = LIVENESS_PACKET_SIZE;
+	peal_egress_queue(egress, &answer);
+}
+
+bool
+peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,
+	uint8_t kind, const uint8_t *body, uint16_t size)
+{
+	struct peal_packet packet;
+	uint64_t random[2];
+
+	PEAL_DASSERT(!peal_mac_is_none(address->mac));
+	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
+	PEAL_DASSERT(peal_message_family(kind) == PEAL_FAMILY_JOIN);
+
+	if (!peal_egress_allocate(egress, &packet)) {
+		return false;
+	}
+
+	struct peal_header header = {
+		.kind = kind,
+		.key_id = egress->aead.key_id,
+		.body_size = size,
+		.cluster = egress->cluster_name,
+		.counter = ++egress->transaction,
+	};
+	uint8_t *payload = packet.data + PEAL_UDP_OFFSET;
+
+	random[0] = peal_prng_next(&egress->prng);
+	random[1] = peal_prng_next(&egress->prng);
+	memcpy(header.random, random, sizeof(header.random));
+	write_link(egress, address, FRAME_SIZE(size), packet.data);
+	peal_frame_encode(&header, payload);
+	memcpy(payload + PEAL_HEADER_SIZE, body, size);
+	seal_body(egress, egress->pre_key, payload, size);
+	packet.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+	peal_egress_queue(egress, &packet);
+	return true;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Everything a core sends: builds the frame, seals it, queues it for the one flush of the turn.
+ *
+ * A frame to a member takes its Ethernet, IPv4 and UDP headers from a template that is rebuilt at
+ * the view switch, and the next counter of the stream to that member. The counter never wraps and
+ * never repeats under one key: it starts again only with a new receiver or a new incarnation of
+ * this node. UDP checksum 0: the tag is stronger. Don't-fragment is set.
+ *
+ * Packets come from a small stash filled by one call to the port, or are received packets turned
+ * round. When the queue is full it is flushed early. What the port cannot take is dropped and
+ * counted: whatever Peal sends here is repeated by its sender. Plain struct, fields private, one
+ * core.
+ */
+#ifndef PEAL_DATAPLANE_EGRESS_H
+#define PEAL_DATAPLANE_EGRESS_H
+
+#include "base/counters.h"
+#include "base/prng.h"
+#include "dataplane/peers.h"
+#include "dataplane/port.h"
+#include "wire/liveness_msg.h"
+
+#include <stdalign.h>
+
+/* All that a frame to one peer needs, in one cache line. */
+struct peal_egress_peer {
+	/* Headers of a liveness frame; a frame of another size has two lengths and a checksum
+	 * replaced. */
+	alignas(64) uint8_t link[PEAL_UDP_OFFSET];
+	uint32_t dst;     /* member number; 0 = empty slot */
+	uint64_t counter; /* of the last frame of the stream */
+};
+
+_Static_assert(sizeof(struct peal_egress_peer) == 64, "one cache line");
+
+struct peal_egress {
+	struct peal_port port;
+	struct peal_aead aead;
+	const struct peal_aead_key *self_key;
+	const struct peal_aead_key *pre_key;
+	struct peal_counters *counters;
+	uint32_t cluster;
+	uint32_t self_mid;
+	uint32_t epoch; /* low bits */
+	uint32_t cluster_name;
+	uint64_t transaction; /* of family 0 */
+	struct peal_address address;
+	struct peal_prng prng; /* nonces of family 0 */
+	uint32_t queue_count;
+	uint32_t stash_count;
+	struct peal_packet queue[PEAL_TX_QUEUE_MAX];
+	struct peal_packet stash[PEAL_TX_STASH_MAX];
+	struct peal_egress_peer peers[PEAL_SLOTS_MAX];
+};
+
+struct peal_egress_config {
+	struct peal_port port;
+	struct peal_aead aead;
+	const struct peal_aead_key *pre_key; /* outlives the machine */
+	uint32_t cluster_name;
+	struct peal_address address; /* own, with MAC */
+	uint64_t seed[4]; /* 256 random bits: two nodes must never draw the same nonces */
+	struct peal_counters *counters;
+};
+
+/* Nobody is known yet: only family 0 can be sent. */
+void peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *config);
+
+/* Takes the peers of a new view. What is queued was sealed and leaves as it is. */
+void peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers);
+
+/*
+ * Sends one frame of family 1 and up to the peer at `slot`, which must not be empty.
+ *
+ * @param body  [size], copied; size in [0, PEAL_BODY_SIZE_MAX]
+ * @return false when the port has no packet: dropped, counted
+ */
+bool peal_egress_send_slot(struct peal_egress *egress, uint16_t slot, uint8_t kind,
+	const uint8_t *body, uint16_t size);
+
+/* The same for a frame of family 0 to `address`, whose MAC is known. */
+bool peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,
+	uint8_t kind, const uint8_t *body, uint16_t size);
+
+/*
+ * Turns a received packet round: it becomes a liveness frame to the peer at `slot` and is queued.
+ *
+ * @param packet  at least a liveness frame long; the egress owns it afterwards
+ * @param body    not inside the packet
+ */
+void peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE]);
+
+/* Lends an empty packet for a frame built elsewhere. False: the port has none; counted. */
+bool peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out);
+
+/* Queues a whole packet, lent by allocate or received. */
+void peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet);
+
+/* Gives everything queued to the port. */
+void peal_egress_flush(struct peal_egress *egress);
+
+/* Gives the stash back to the port and drops what is queued; the last call before a port goes away.
+ */
+void peal_egress_fini(struct peal_egress *egress);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/hold.h"
+
+#include <string.h>
+
+void
+peal_hold_init(struct peal_hold *hold, struct peal_counters *counters)
+{
+	/* The frames themselves are not touched before they are used: they are most of a core's
+	 * memory. */
+	hold->counters = counters;
+	hold->first = 0;
+	hold->count = 0;
+}
+
+void
+peal_hold_add(struct peal_hold *hold, const struct peal_opened *opened)
+{
+	PEAL_ASSERT(hold->count <= PEAL_HELD_FRAMES_MAX);
+	PEAL_ASSERT(opened->body_size <= PEAL_BODY_SIZE_MAX);
+
+	if (hold->count == PEAL_HELD_FRAMES_MAX) {
+		hold->first = (hold->first + 1U) % PEAL_HELD_FRAMES_MAX;
+		hold->count--;
+		peal_counter_add(hold->counters, PEAL_COUNTER_HELD_DROPPED, 1);
+	}
+	struct peal_held_frame *frame =
+		&hold->frames[(hold->first + hold->count) % PEAL_HELD_FRAMES_MAX];
+
+	frame->opened = *opened;
+	memcpy(frame->packet, opened->packet, sizeof(frame->packet));
+	memcpy(frame->body, opened->body, opened->body_size);
+	hold->count++;
+	peal_counter_add(hold->counters, PEAL_COUNTER_HELD_FRAMES, 1);
+}
+
+bool
+peal_hold_take(struct peal_hold *hold, struct peal_opened *opened_out)
+{
+	if (hold->count == 0) {
+		return false;
+	}
+	const struct peal_held_frame *frame = &hold->frames[hold->first];
+
+	*opened_out = frame->opened;
+	opened_out->standing = PEAL_STANDING_EQUAL;
+	opened_out->packet = frame->packet;
+	opened_out->body = frame->body;
+	hold->first = (hold->first + 1U) % PEAL_HELD_FRAMES_MAX;
+	hold->count--;
+	return true;
+}

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/ingress.h"
+
+#include "dataplane/link.h"
+#include "wire/messages.h"
+
+#define MAC_MASK         ((UINT64_C(1) << 48) - 1U)
+#define JOIN_INTERVAL_NS (UINT64_C(1000000000) / PEAL_JOIN_FRAMES_PER_SECOND_MAX)
+
+#define IP_DATA_OFFSET (PEAL_IPV4_OFFSET + PEAL_IPV4_HEADER_SIZE)
+
+/* A packet that cannot hold a frame is not worth the fast look. */
+#define FRAME_PACKET_SIZE_MIN (PEAL_UDP_OFFSET + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE)
+
+void
+peal_ingress_init(struct peal_ingress *ingress, const struct peal_ingress_config *config)
+{
+	PEAL_ASSERT(config->address.ipv4 != 0);
+	PEAL_ASSERT(config->address.port != 0);
+	PEAL_ASSERT(!peal_mac_is_none(config->address.mac));
+
+	memset(ingress, 0, sizeof(*ingress));
+	memcpy(&ingress->link_dst, config->address.mac, PEAL_LINK_MAC_SIZE);
+	ingress->ipv4_dst = __builtin_bswap32(config->address.ipv4);
+	ingress->udp_dst = __builtin_bswap16(config->address.port);
+	ingress->aead = config->aead;
+	ingress->key_id = config->aead.key_id;
+	ingress->pre_key = config->pre_key;
+	ingress->cluster_name = config->cluster_name;
+	ingress->counters = config->counters;
+}
+
+void
+peal_ingress_switch(struct peal_ingress *ingress, const struct peal_peers *peers)
+{
+	bool is_same_self = ingress->cluster == peers->cluster &&
+			    ingress->self_mid == (uint32_t)peers->self_mid;
+
+	ingress->is_member = peers->members_count > 0;
+	ingress->cluster = peers->cluster;
+	ingress->self_mid = (uint32_t)peers->self_mid;
+	ingress->epoch = peers->epoch;
+	ingress->index = peers->index;
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		struct peal_ingress_peer *peer = &ingress->peers[slot];
+		const struct peal_peer *now = &peers->peers[slot];
+
+		if (now->mid != 0 && now->mid != peers->self_mid) {
+			PEAL_ASSERT(now->key != NULL);
+		}
+		if (!is_same_self || peer->mid != now->mid) {
+			peal_replay_init(&peer->replay);
+		}
+		peer->mid = now->mid;
+		peer->key = now->key;
+		peer->rank = now->rank;
+	}
+}
+
+static enum peal_arrival
+refuse(struct peal_ingress *ingress, enum peal_refusal refusal)
+{
+	uint32_t id = (uint32_t)PEAL_COUNTER_REFUSED_SIZE + (uint32_t)refusal -
+		      (uint32_t)PEAL_REFUSAL_SIZE;
+
+	peal_counter_add(ingress->counters, (enum peal_counter)id, 1);
+	return PEAL_ARRIVAL_REFUSED;
+}
+
+static enum peal_arrival
+drop(struct peal_ingress *ingress, enum peal_counter id)
+{
+	peal_counter_add(ingress->counters, id, 1);
+	return PEAL_ARRIVAL_REFUSED;
+}
+
+static bool
+is_for_me(const struct peal_ingress *ingress, const uint8_t *data)
+{
+	uint64_t link_dst;
+	uint32_t ipv4_dst;
+
+	memcpy(&link_dst, data + PEAL_LINK_DST_OFFSET, sizeof(link_dst));
+	memcpy(&ipv4_dst, data + PEAL_IPV4_DST_OFFSET, sizeof(ipv4_dst));
+	return (link_dst & MAC_MASK) == ingress->link_dst && ipv4_dst == ingress->ipv4_dst;
+}
+
+/*
+ * Names what keeps a packet from being a frame for this node. Slow and in order, for the few
+ * packets that the fast look did not pass.
+ */
+static enum peal_arrival
+classify(struct peal_ingress *ingress, const struct peal_packet *packet)
+{
+	const uint8_t *data = packet->data;
+	uint32_t size = packet->size;
+
+	if (size < PEAL_LINK_HEADER_SIZE) {
+		return drop(ingress, PEAL_COUNTER_RX_NOT_IP);
+	}
+	uint16_t type = peal_link_load16(data + PEAL_LINK_TYPE_OFFSET);
+
+	if (type == PEAL_LINK_TYPE_ARP) {
+		return PEAL_ARRIVAL_ARP;
+	}
+	if (type != PEAL_LINK_TYPE_IPV4) {
+		return drop(ingress, PEAL_COUNTER_RX_NOT_IP);
+	}
+	if (size < IP_DATA_OFFSET) {
+		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
+	}
+	if (!is_for_me(ingress, data)) {
+		return drop(ingress, PEAL_COUNTER_RX_NOT_MINE);
+	}
+
+	uint32_t length = peal_link_load16(data + PEAL_IPV4_LENGTH_OFFSET);
+	uint32_t fragment = peal_link_load16(data + PEAL_IPV4_FRAGMENT_OFFSET);
+
+	/* The first test guards the checksum: its sum covers exactly 20 bytes. */
+	if (data[PEAL_IPV4_OFFSET] != PEAL_IPV4_VERSION_AND_SIZE ||
+		peal_link_fold_ipv4(data + PEAL_IPV4_OFFSET) != UINT16_MAX ||
+		length < PEAL_IPV4_HEADER_SIZE || length > size - PEAL_IPV4_OFFSET ||
+		(fragment & PEAL_IPV4_IS_FRAGMENT_MASK) != 0) {
+		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
+	}
+	if (data[PEAL_IPV4_PROTOCOL_OFFSET] == PEAL_IPV4_PROTOCOL_ICMP) {
+		return PEAL_ARRIVAL_ICMP;
+	}
+	if (data[PEAL_IPV4_PROTOCOL_OFFSET] != PEAL_IPV4_PROTOCOL_UDP) {
+		return drop(ingress, PEAL_COUNTER_RX_NOT_MINE);
+	}
+	if (length < PEAL_IPV4_HEADER_SIZE + PEAL_UDP_HEADER_SIZE) {
+		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
+	}
+
+	uint16_t udp_dst;
+
+	memcpy(&udp_dst, data + PEAL_UDP_DST_OFFSET, sizeof(udp_dst));
+	if (udp_dst != ingress->udp_dst) {
+		return drop(ingress, PEAL_COUNTER_RX_NOT_MINE);
+	}
+	if (peal_link_load16(data + PEAL_UDP_LENGTH_OFFSET) != length - PEAL_IPV4_HEADER_SIZE) {
+		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
+	}
+	/* Nothing is wrong below the payload, so the payload is too short for a frame. */
+	return refuse(ingress, PEAL_REFUSAL_SIZE);
+}
+
+/* True for a whole UDP packet to this station, address and port. All tests of classify at once. */
+static inline bool
+is_frame_packet(const struct peal_ingress *ingress, const struct peal_packet *packet)
+{
+	const uint8_t *data = packet->data;
+	uint64_t link_dst;
+	uint32_t type_and_version; /* two bytes type, version and size, service */
+	uint32_t fragment_word;    /* two bytes flags and offset, time to live, protocol */
+	uint32_t ipv4_dst;
+	uint16_t udp_dst;
+
+	if (packet->size < FRAME_PACKET_SIZE_MIN) {
+		return false;
+	}
+	memcpy(&link_dst, data + PEAL_LINK_DST_OFFSET, sizeof(link_dst));
+	memcpy(&type_and_version, data + PEAL_LINK_TYPE_OFFSET, sizeof(type_and_version));
+	memcpy(&fragment_word, data + PEAL_IPV4_FRAGMENT_OFFSET, sizeof(fragment_word));
+	memcpy(&ipv4_dst, data + PEAL_IPV4_DST_OFFSET, sizeof(ipv4_dst));
+	memcpy(&udp_dst, data + PEAL_UDP_DST_OFFSET, sizeof(udp_dst));
+
+	uint32_t length = peal_link_load16(data + PEAL_IPV4_LENGTH_OFFSET);
+	uint32_t udp_length = peal_link_load16(data + PEAL_UDP_LENGTH_OFFSET);
+	uint64_t differ = (link_dst & MAC_MASK) ^ ingress->link_dst;
+
+	/* As the machine reads them, little-endian: 08 00 45 tos, and flags, offset, ttl, 17. Of
+	 * the flags only more-fragments counts. */
+	differ |= (type_and_version & 0x00FFFFFFU) ^ 0x00450008U;
+	differ |= (fragment_word & 0xFF00FF3FU) ^ (PEAL_IPV4_PROTOCOL_UDP << 24);
+	differ |= ipv4_dst ^ ingress->ipv4_dst;
+	differ |= (uint32_t)(udp_dst ^ ingress->udp_dst);
+	differ |= length ^ (udp_length + PEAL_IPV4_HEADER_SIZE);
+	differ |= (uint64_t)(length > packet->size - PEAL_IPV4_OFFSET);
+	differ |= (uint64_t)(udp_length < PEAL_UDP_HEADER_SIZE);
+	differ |= (uint64_t)(peal_link_fold_ipv4(data + PEAL_IPV4_OFFSET) ^ UINT16_MAX);
+	return __builtin_expect(differ == 0, 1);
+}
+
+/* Opens body and tag behind `payload`, whose header has been decoded. */
+static inline bool
+open_body(const struct peal_ingress *ingress, const struct peal_aead_key *key, uint8_t *payload,
+	uint16_t body_size)
+{
+	uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
+	uint8_t *body = payload + PEAL_HEADER_SIZE;
+
+	peal_frame_nonce(payload, nonce);
+	return ingress->aead.open(ingress->aead.state, key, nonce, payload, PEAL_HEADER_SIZE, body,
+		body_size, body + body_size);
+}
+
+static enum peal_arrival
+take_join(struct peal_ingress *ingress, const struct peal_header *header, uint8_t *payload,
+	uint64_t now_ns, struct peal_opened *opened_out)
+{
+	if (header->cluster != ingress->cluster_name) {
+		return refuse(ingress, PEAL_REFUSAL_CLUSTER);
+	}
+	if (header->key_id != ingress->key_id) {
+		return refuse(ingress, PEAL_REFUSAL_KEY);
+	}
+	/* Nobody is the receiver of a family 0 frame by number, so it cannot be for a group either.
+	 */
+	if ((header->flags & PEAL_FRAME_FLAG_GROUP) != 0) {
+		return refuse(ingress, PEAL_REFUSAL_DESTINATION);
+	}
+	/* Anybody can send these. What opening them may cost is limited before they are opened. */
+	if (!peal_pace_take(
+		    &ingress->joins, JOIN_INTERVAL_NS, PEAL_JOIN_FRAMES_BURST_MAX, now_ns)) {
+		return refuse(ingress, PEAL_REFUSAL_RATE);
+	}
+	if (!open_body(ingress, ingress->pre_key, payload, header->body_size)) {
+		return refuse(ingress, PEAL_REFUSAL_TAG);
+	}
+
+	opened_out->rank = PEAL_RANK_NONE;
+	opened_out->mid = 0;
+	opened_out->epoch = 0;
+	return PEAL_ARRIVAL_JOIN;
+}
+
+/* Place of the sender, or NULL: unknown, or this node itself. */
+static inline struct peal_ingress_peer *
+find_peer(struct peal_ingress *ingress, uint32_t src)
+{
+	uint32_t place = peal_peers_place(src);
+
+	if (src == ingress->self_mid) {
+		return NULL;
+	}
+	for (uint32_t i = 0; i < PEAL_PEERS_PLACES; i++) {
+		uint8_t entry = ingress->index[place];
+
+		if (entry == 0) {
+			return NULL;
+		}
+		if ((uint32_t)ingress->peers[entry - 1U].mid == src) {
+			return &ingress->peers[entry - 1U];
+		}
+		place = (place + 1U) % PEAL_PEERS_PLACES;
+	}
+	return NULL;
+}
+
+/* What the tag cannot tell: whether a frame this far away in time is of any use. */
+static inline bool
+is_epoch_usable(const struct peal_ingress *ingress, uint8_t kind, int64_t distance)
+{
+	/* Epochs count from 1. */
+	if (distance < 0 && (uint64_t)-distance >= ingress->epoch) {
+		return false;
+	}
+	return distance <= 1 || peal_message_family(kind) == PEAL_FAMILY_LIVENESS ||
+	       kind == PEAL_MESSAGE_DECIDE;
+}
+
+/* The epoch rule for an authentic frame (see the table of the header). */
+static inline enum peal_arrival
+judge_epoch(struct peal_ingress *ingress, const struct peal_opened *opened, int64_t distance)
+{
+	bool is_liveness = peal_message_family(opened->kind) == PEAL_FAMILY_LIVENESS;
+
+	if (__builtin_expect(opened->rank == PEAL_RANK_NONE, 0)) {
+		if (opened->kind == PEAL_MESSAGE_PROBE) {
+			return PEAL_ARRIVAL_LIVENESS;
+		}
+		return refuse(ingress, PEAL_REFUSAL_EPOCH);
+	}
+	if (is_liveness) {
+		return PEAL_ARRIVAL_LIVENESS;
+	}
+	if (distance == 0 || opened->kind == PEAL_MESSAGE_DECIDE) {
+		return PEAL_ARRIVAL_MESSAGE;
+	}
+	if (distance < 0) {
+		return refuse(ingress, PEAL_REFUSAL_EPOCH);
+	}
+	PEAL_DASSERT(distance == 1);
+	return PEAL_ARRIVAL_HELD;
+}
+
+/* Checks and opens a frame of a member: families 1 and up. */
+static inline enum peal_arrival
+take_member(struct peal_ingress *ingress, const struct peal_header *header, uint8_t *payload,
+	struct peal_opened *opened_out)
+{
+	if (!ingress->is_member || header->cluster != ingress->cluster) {
+		return refuse(ingress, PEAL_REFUSAL_CLUSTER);
+	}
+	if (header->key_id != ingress->key_id) {
+		return refuse(ingress, PEAL_REFUSAL_KEY);
+	}
+	if (header->dst != ingress->self_mid || (header->flags & PEAL_FRAME_FLAG_GROUP) != 0) {
+		return refuse(ingress, PEAL_REFUSAL_DESTINATION);
+	}
+	struct peal_ingress_peer *peer = find_peer(ingress, header->src);
+
+	if (peer == NULL) {
+		return refuse(ingress, PEAL_REFUSAL_SOURCE);
+	}
+	int64_t distance = (int32_t)(header->epoch - (uint32_t)ingress->epoch);
+
+	if (!is_epoch_usable(ingress, header->kind, distance)) {
+		return refuse(ingress, PEAL_REFUSAL_EPOCH);
+	}
+	/* The twelve shard bits are 0 here: one shard. Others make a counter that no window holds.
+	 */
+	if (header->counter > PEAL_FRAME_COUNTER_MAX ||
+		!peal_replay_check(&peer->replay, header->counter)) {
+		return refuse(ingress, PEAL_REFUSAL_REPLAY);
+	}
+	if (!open_body(ingress, peer->key, payload, header->body_size)) {
+		return refuse(ingress, PEAL_REFUSAL_TAG);
+	}
+	peal_replay_commit(&peer->replay, header->counter);
+
+	opened_out->slot = (uint16_t)(peer - ingress->peers);
+	opened_out->rank = peer->rank;
+	opened_out->mid = peer->mid;
+	opened_out->epoch = ingress->epoch + (uint64_t)distance;
+	if (distance < 0 || peer->rank == PEAL_RANK_NONE) {
+		opened_out->standing = PEAL_STANDING_BEHIND;
+	} else if (distance > 0) {
+		opened_out->standing = PEAL_STANDING_AHEAD;
+	}
+	return judge_epoch(ingress, opened_out, distance);
+}
+
+enum peal_arrival
+peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet, uint64_t now_ns,
+	struct peal_opened *opened_out)
+{
+	struct peal_header header;
+
+	opened_out->slot = PEAL_PEERS_NONE;
+	opened_out->standing = PEAL_STANDING_EQUAL;
+	if (!is_frame_packet(ingress, packet)) {
+		return classify(ingress, packet);
+	}
+
+	uint8_t *payload = packet->data + PEAL_UDP_OFFSET;
+	uint32_t size =
+		peal_link_load16(packet->data + PEAL_UDP_LENGTH_OFFSET) - PEAL_UDP_HEADER_SIZE;
+	enum peal_refusal refusal = peal_frame_decode(payload, size, &header);
+
+	if (__builtin_expect(refusal != PEAL_REFUSAL_NONE, 0)) {
+		return refuse(ingress, refusal);
+	}
+	opened_out->kind = header.kind;
+	opened_out->body_size = header.body_size;
+	opened_out->body = payload + PEAL_HEADER_SIZE;
+	opened_out->packet = packet->data;
+	if (__builtin_expect(peal_message_family(header.kind) == PEAL_FAMILY_JOIN, 0)) {
+		return take_join(ingress, &header, payload, now_ns, opened_out);
+	}
+	return take_member(ingress, &header, payload, opened_out);
+}

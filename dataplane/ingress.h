@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one place where a received packet is checked and opened.
+ *
+ * The checks run in this order; the first that fails is a counter, and nothing else changes:
+ * link and IP (for this station, whole, no options, no fragment), UDP port; size, magic, version,
+ * kind, flags (wire/frame.h); cluster, key, destination, source, epoch range, replay; for family 0
+ * the rate; tag; epoch rule. The replay window moves only behind a good tag. Nothing is ever
+ * answered here.
+ *
+ * The epoch rule, families 1 and up, `distance` = sender's epoch minus mine:
+ *
+ *     sender             liveness    DECIDE    other messages
+ *     departed           PROBE only  refused   refused
+ *     distance < 0       passes      passes    refused, after the tag
+ *     distance = 0       passes      passes    pass
+ *     distance = 1       passes      passes    to be held until the view arrives
+ *     distance > 1       passes      passes    refused, unopened
+ *
+ * A peer that departed or speaks in another epoch is told from the rest by `standing`, whether its
+ * frame passed or not, so that control can bring it, or this node, forward.
+ *
+ * Family 0 has no window: its cookies, and requests that may come twice, protect it.
+ * Plain struct, fields private, one core. No allocation; the packet is opened in place.
+ */
+#ifndef PEAL_DATAPLANE_INGRESS_H
+#define PEAL_DATAPLANE_INGRESS_H
+
+#include "base/counters.h"
+#include "dataplane/pace.h"
+#include "dataplane/peers.h"
+#include "dataplane/port.h"
+#include "wire/frame.h"
+#include "wire/replay.h"
+
+#include <stdalign.h>
+
+/* What a packet turned out to be. */
+enum peal_arrival {
+	PEAL_ARRIVAL_REFUSED = 0,  /* dropped and counted */
+	PEAL_ARRIVAL_ARP = 1,      /* for the neighbour table; not checked */
+	PEAL_ARRIVAL_ICMP = 2,     /* IPv4 header checked, ICMP not */
+	PEAL_ARRIVAL_JOIN = 3,     /* family 0, opened */
+	PEAL_ARRIVAL_LIVENESS = 4, /* family 1, opened */
+	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 and 3, opened, to be handled now */
+	PEAL_ARRIVAL_HELD = 6,     /* families 2 and 3 of the next epoch, opened */
+};
+
+/* How an authenticated sender stands to this node's view. */
+enum peal_standing {
+	PEAL_STANDING_EQUAL = 0,
+	PEAL_STANDING_BEHIND = 1, /* of an older epoch, or departed */
+	PEAL_STANDING_AHEAD = 2,
+};
+
+/* An opened frame. Pointers go into the packet. */
+struct peal_opened {
+	uint8_t kind;     /* enum peal_message */
+	uint8_t standing; /* enum peal_standing; EQUAL for everything not authenticated */
+	uint16_t slot; /* of the sender; PEAL_PEERS_NONE in family 0 and when not authenticated */
+	uint16_t rank; /* of the sender, PEAL_RANK_NONE when departed */
+	uint16_t body_size;
+	uint64_t mid;   /* of the sender; 0 in family 0 */
+	uint64_t epoch; /* of the sender; 0 in family 0 */
+	const uint8_t *body;
+	const uint8_t *packet; /* Ethernet header; valid as far as PEAL_UDP_OFFSET */
+};
+
+/* All that a frame of one peer needs, in one cache line. */
+struct peal_ingress_peer {
+	alignas(64) uint64_t mid; /* 0 = empty slot */
+	const struct peal_aead_key *key;
+	struct peal_replay replay;
+	uint16_t rank;
+};
+
+_Static_assert(sizeof(struct peal_ingress_peer) == 64, "one cache line");
+
+struct peal_ingress {
+	/* What a packet for this node looks like, as the machine reads it. */
+	uint64_t link_dst; /* own MAC in the low 48 bits */
+	uint32_t ipv4_dst;
+	uint16_t udp_dst;
+	uint8_t key_id;
+	bool is_member;
+	uint32_t cluster;
+	uint32_t cluster_name;
+	uint32_t self_mid;
+	uint64_t epoch;
+	struct peal_aead aead;
+	const struct peal_aead_key *pre_key;
+	const uint8_t *index; /* of the peers table */
+	struct peal_counters *counters;
+	struct peal_pace joins; /* of family 0 */
+	struct peal_ingress_peer peers[PEAL_SLOTS_MAX];
+};
+
+struct peal_ingress_config {
+	struct peal_aead aead;
+	const struct peal_aead_key *pre_key; /* outlives the machine */
+	uint32_t cluster_name;
+	struct peal_address address; /* own, with MAC */
+	struct peal_counters *counters;
+};
+
+/* Nobody is known yet: only family 0 passes. */
+void peal_ingress_init(struct peal_ingress *ingress, const struct peal_ingress_config *config);
+
+/*
+ * Takes the peers of a new view. The window of a slot is kept when the peer is the same and so is
+ * this node's own incarnation (cluster and member number, which the nonces contain); otherwise it
+ * is empty. `peers` is read until the next switch.
+ */
+void peal_ingress_switch(struct peal_ingress *ingress, const struct peal_peers *peers);
+
+/*
+ * Guesses the slot of who sent a packet, before any check, so that its state can be fetched into
+ * the cache: PEAL_PEERS_NONE, or any slot at all when the packet lies or two numbers share a place.
+ */
+static inline uint16_t
+peal_ingress_guess(const struct peal_ingress *ingress, const struct peal_packet *packet)
+{
+	uint32_t src;
+
+	if (packet->size < PEAL_UDP_OFFSET + PEAL_HEADER_SIZE) {
+		return PEAL_PEERS_NONE;
+	}
+	memcpy(&src, packet->data + PEAL_UDP_OFFSET + PEAL_FRAME_SRC_OFFSET, sizeof(src));
+	uint8_t entry = ingress->index[peal_peers_place(src)];
+
+	return entry == 0 ? PEAL_PEERS_NONE : (uint16_t)(entry - 1U);
+}
+
+/*
+ * Checks and opens one packet.
+ *
+ * @param packet      as received; body and tag are overwritten when the tag is read
+ * @param opened_out  filled for JOIN, LIVENESS, MESSAGE and HELD; slot, rank, mid, epoch and
+ * standing also for a refused frame that was authentic; otherwise slot is PEAL_PEERS_NONE and
+ *                    standing is EQUAL
+ * Cost: one opening of the AEAD and some forty cycles.
+ */
+enum peal_arrival peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet,
+	uint64_t now_ns, struct peal_opened *opened_out);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The little of ARP and ICMP that a station must do, and the link addresses of who is no member
+ * yet.
+ *
+ * Members carry their MAC in the view, so none of this is on the path of a frame to a member. ARP
+ * requests for the own address and pings are answered by turning the packet round. A frame of
+ * family 0 to a station whose MAC is not known asks for it and is dropped: its sender repeats it.
+ *
+ * The table holds PEAL_NEIGHBOURS_MAX addresses; the one unused for longest makes room. Only
+ * answers to own questions and authenticated frames enter it, so a stranger cannot fill or change
+ * it. After PEAL_NEIGHBOUR_AGE_NS_MAX an address is asked for again, and used until the answer
+ * comes. Plain struct, fields private, one core.
+ */
+#ifndef PEAL_DATAPLANE_NEIGHBOUR_H
+#define PEAL_DATAPLANE_NEIGHBOUR_H
+
+#include "base/counters.h"
+#include "base/limits.h"
+#include "dataplane/egress.h"
+#include "dataplane/pace.h"
+
+#include <stdbool.h>
+
+struct peal_neighbour_entry {
+	uint32_t ipv4; /* 0 = empty */
+	uint8_t mac[6];
+	bool is_known; /* mac means something */
+	bool is_asked; /* an ARP request is out */
+	uint64_t asked_at_ns;
+	uint64_t known_at_ns;
+	uint64_t used_at_ns;
+};
+
+struct peal_neighbour {
+	struct peal_address address; /* own */
+	struct peal_egress *egress;
+	struct peal_counters *counters;
+	uint32_t packet_size_max;
+	struct peal_pace pings;
+	struct peal_neighbour_entry entries[PEAL_NEIGHBOURS_MAX];
+};
+
+/* `egress` and `counters` outlive the machine; `address` is the own one, with MAC. */
+void peal_neighbour_init(struct peal_neighbour *neighbour, const struct peal_address *address,
+	uint32_t packet_size_max, struct peal_egress *egress, struct peal_counters *counters);
+
+/*
+ * An ARP packet, unchecked. True: it was turned round and belongs to the egress; false: it is still
+ * the caller's, whatever was learned from it.
+ */
+bool peal_neighbour_on_arp(
+	struct peal_neighbour *neighbour, const struct peal_packet *packet, uint64_t now_ns);
+
+/* An ICMP packet for this node whose IPv4 header is checked. True: answered, the egress owns it. */
+bool peal_neighbour_on_icmp(
+	struct peal_neighbour *neighbour, const struct peal_packet *packet, uint64_t now_ns);
+
+/* An authenticated frame came from there. */
+void peal_neighbour_learn(
+	struct peal_neighbour *neighbour, uint32_t ipv4, const uint8_t mac[6], uint64_t now_ns);
+
+/*
+ * Finds the MAC of a station, and asks for it when it is not known or old: at most one ARP request
+ * per address and PEAL_ARP_REPEAT_NS.
+ * @return false when it is not known; the caller drops its frame
+ */
+bool peal_neighbour_find(
+	struct peal_neighbour *neighbour, uint32_t ipv4, uint64_t now_ns, uint8_t mac_out[6]);
+
+#endif

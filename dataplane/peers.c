@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/peers.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+void
+peal_peers_index(struct peal_peers *peers)
+{
+	memset(peers->index, 0, sizeof(peers->index));
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		uint32_t mid_low = (uint32_t)peers->peers[slot].mid;
+
+		if (peers->peers[slot].mid == 0) {
+			continue;
+		}
+		/* Numbers of 2^31 and above are groups on the wire; two slots of one number have no
+		 * key. */
+		PEAL_ASSERT(peers->peers[slot].mid < UINT64_C(1) << 31);
+		PEAL_ASSERT(peal_peers_find(peers, mid_low) == PEAL_PEERS_NONE);
+
+		uint32_t place = peal_peers_place(mid_low);
+
+		/* Half of the places stay empty, so the walk ends. */
+		while (peers->index[place] != 0) {
+			place = (place + 1U) % PEAL_PEERS_PLACES;
+		}
+		peers->index[place] = (uint8_t)(slot + 1U);
+	}
+}

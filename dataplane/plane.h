@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where the planes meet: two rings of 64-byte records, two sets of buffers, one clock word.
+ *
+ * Down: control to core. Up: core to control. Each ring has one producer and one consumer. Message
+ * bodies cross in buffers with one owner at a time: the sender of a FRAME or SEND record gives the
+ * buffer away, the answering FRAME_DONE or SEND_DONE gives it back. Buffers of `up` start with the
+ * core, buffers of `down` with control. A record is plain memory, copied in and out.
+ * Neither side ever waits: a full ring or no free buffer is a counted drop of something that will
+ * be repeated; returns always fit (base/limits.h).
+ */
+#ifndef PEAL_DATAPLANE_PLANE_H
+#define PEAL_DATAPLANE_PLANE_H
+
+#include "base/limits.h"
+#include "wire/ident.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct peal_peers;
+
+enum peal_record_kind {
+	/* down */
+	PEAL_RECORD_VIEW = 1,       /* switch to `peers`, in order with the records around it */
+	PEAL_RECORD_SEND = 2,       /* seal and send a body */
+	PEAL_RECORD_FRAME_DONE = 3, /* an up buffer comes back */
+	PEAL_RECORD_REPORT = 4,     /* reinforcement: report DOWN(ECHO) about `rank` */
+	PEAL_RECORD_PING = 5,       /* start an echo run to a member */
+	/* up */
+	PEAL_RECORD_VIEW_DONE = 16, /* switched; older generations are no longer read */
+	PEAL_RECORD_FRAME = 17,     /* a checked and opened frame for control */
+	PEAL_RECORD_SEND_DONE = 18, /* a down buffer comes back */
+	PEAL_RECORD_ALERT = 19,     /* the mask of a subject grew */
+	PEAL_RECORD_BEHIND = 20,    /* an authenticated peer speaks in an older epoch */
+	PEAL_RECORD_AHEAD =
+		21, /* an authenticated peer speaks in a newer epoch, or says: not member */
+	PEAL_RECORD_PING_DONE = 22, /* an echo run ended */
+};
+
+/* AHEAD: the peer says that this node is not in its view. */
+#define PEAL_AHEAD_NOT_MEMBER 1U
+
+/* Whom a SEND record addresses. */
+enum peal_target {
+	PEAL_TARGET_ALL = 1,     /* every other member of the view, in rank order */
+	PEAL_TARGET_SLOT = 2,    /* the peer at `slot`, if it still has `mid` */
+	PEAL_TARGET_ADDRESS = 3, /* family 0 to `address` */
+};
+
+/* An echo run: owned by control, written by the core between PING and PING_DONE. */
+struct peal_ping_run;
+
+struct peal_record {
+	uint8_t kind;       /* enum peal_record_kind */
+	uint8_t shard;      /* which core of the node; 0 today */
+	uint8_t message;    /* FRAME, SEND: enum peal_message */
+	uint8_t target;     /* SEND: enum peal_target */
+	uint16_t buffer;    /* FRAME, SEND and their DONE: buffer index */
+	uint16_t body_size; /* FRAME, SEND: [0, PEAL_BODY_SIZE_MAX] */
+	uint16_t slot;      /* peer; PEAL_SLOT_NONE for family 0, and where there is none */
+	uint16_t rank;      /* ALERT, REPORT */
+	uint8_t reason;     /* ALERT: enum peal_alert_reason; AHEAD: 0 or PEAL_AHEAD_NOT_MEMBER */
+	uint8_t reserved[3];
+	uint32_t mask; /* ALERT: all bits known now */
+	/* VIEW, VIEW_DONE; the others up: of the view that the core was in */
+	uint32_t generation;
+	/* FRAME, BEHIND, AHEAD: of the sender; ALERT, REPORT: of the view in which `rank` is meant
+	 */
+	uint64_t epoch;
+	/* FRAME, BEHIND, AHEAD: the sender; SEND, PING: the receiver; 0 in family 0 */
+	uint64_t mid;
+	union {
+		struct peal_address address; /* FRAME: link source of the frame; SEND to ADDRESS */
+		const struct peal_peers *peers; /* VIEW */
+		struct peal_ping_run *ping;     /* PING, PING_DONE */
+	};
+	uint64_t reserved_tail;
+};
+
+_Static_assert(sizeof(struct peal_record) == 64, "a record is one cache line");
+
+#define PEAL_SLOT_NONE UINT16_MAX
+
+/* One direction. `push` takes all of `count` or none, `pop` gives up to `capacity`; both return how
+ * many. */
+struct peal_plane_ring {
+	uint32_t (*push)(void *state, const struct peal_record *records, uint32_t count);
+	uint32_t (*pop)(void *state, struct peal_record *records, uint32_t capacity);
+	void *state;
+};
+
+struct peal_plane {
+	struct peal_plane_ring down;
+	struct peal_plane_ring up;
+	uint8_t (*down_buffers)[PEAL_BODY_SIZE_MAX]; /* [PEAL_PLANE_BUFFERS_MAX] */
+	uint8_t (*up_buffers)[PEAL_BODY_SIZE_MAX];   /* [PEAL_PLANE_BUFFERS_MAX] */
+	/* When control last took a step: it writes, the core reads relaxed, for its acks. */
+	_Atomic uint64_t control_alive_at_ns;
+	/* When peer `slot` last proved life, and when a frame of it last came: written by the core.
+	 */
+	_Atomic uint64_t echoed_at_ns[PEAL_SLOTS_MAX];
+	_Atomic uint64_t heard_at_ns[PEAL_SLOTS_MAX];
+};
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The edge of a core: packets in, packets out.
+ *
+ * A port is a table of functions over Ethernet frames; dataplane/dpdk/port_dpdk.c is an ethdev
+ * queue, port_ring.c a switch inside the process, sim/simport.c the false network. One queue has
+ * one caller. Buffers belong to the port; a packet is lent from receive or allocate until it is
+ * given to transmit or release. While it is lent it is the user's alone and may be written: a
+ * received frame is opened in place, and may be turned round and transmitted, with a size that is
+ * not larger than it was received with. No call blocks, allocates from the heap or fails half way.
+ */
+#ifndef PEAL_DATAPLANE_PORT_H
+#define PEAL_DATAPLANE_PORT_H
+
+#include <stdint.h>
+
+struct peal_packet {
+	uint8_t *data; /* Ethernet header first */
+	uint32_t size; /* bytes from data; to transmit set by the user, <= packet_size_max */
+	void *handle;  /* of the port */
+};
+
+struct peal_port_ops {
+	/* Takes up to `capacity` received frames. Returns how many. */
+	uint32_t (*receive)(
+		void *state, uint16_t queue, struct peal_packet *packets, uint32_t capacity);
+	/* Lends `count` empty packets: all or none. Returns count or 0. */
+	uint32_t (*allocate)(
+		void *state, uint16_t queue, struct peal_packet *packets, uint32_t count);
+	/* Sends and takes back all `count` packets; returns how many were really queued. */
+	uint32_t (*transmit)(
+		void *state, uint16_t queue, struct peal_packet *packets, uint32_t count);
+	/* Gives back packets unsent. */
+	void (*release)(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count);
+};
+
+struct peal_port {
+	const struct peal_port_ops *ops;
+	void *state;
+	uint16_t queue;
+	uint32_t packet_size_max; /* bytes that fit an allocated packet, >= PEAL_PACKET_SIZE_MAX */
+	uint8_t mac[6];
+};
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The core's end of the up ring: what control must learn, and what is given back to it.
+ *
+ * Two kinds of records. A frame or a notice that finds no buffer or no room is dropped and counted,
+ * for its sender repeats it. What is owed (buffers to give back, the answer to a view, the end of
+ * an echo run) waits here until there is room, and is never lost. Plain struct, fields private, one
+ * core. Buffers of the plane's `up` set start here.
+ */
+#ifndef PEAL_DATAPLANE_UPLINK_H
+#define PEAL_DATAPLANE_UPLINK_H
+
+#include "base/counters.h"
+#include "dataplane/ingress.h"
+#include "dataplane/plane.h"
+
+struct peal_uplink {
+	struct peal_plane *plane;
+	struct peal_counters *counters;
+	uint8_t shard;
+	bool is_view_owed;
+	uint32_t generation; /* of the table in use */
+	struct peal_ping_run *ping_owed;
+	uint16_t free_count;
+	uint16_t owed_count;
+	uint16_t free[PEAL_PLANE_BUFFERS_MAX]; /* up buffers that are here */
+	uint16_t owed[PEAL_PLANE_BUFFERS_MAX]; /* down buffers to give back */
+	struct {
+		uint64_t mid;
+		uint64_t told_at_ns; /* last notice about this peer; 0 = none */
+	} peers[PEAL_SLOTS_MAX];
+};
+
+void peal_uplink_init(struct peal_uplink *uplink, struct peal_plane *plane, uint8_t shard,
+	struct peal_counters *counters);
+
+/* Takes the peers of a new view, and owes control the answer to it. */
+void peal_uplink_switch(struct peal_uplink *uplink, const struct peal_peers *peers);
+
+/* A frame for control: copies the body into an up buffer. False: dropped, counted. */
+bool peal_uplink_frame(struct peal_uplink *uplink, const struct peal_opened *opened);
+
+/*
+ * Control should know that an authenticated peer is behind or ahead: BEHIND or AHEAD, at most one
+ * record per peer and PEAL_OTHER_EPOCH_NS. `is_not_member`: the peer says that this node is not in
+ * its view.
+ */
+void peal_uplink_tell(struct peal_uplink *uplink, const struct peal_opened *opened,
+	bool is_not_member, uint64_t now_ns);
+
+/* A record of kind ALERT. False: no room, nothing happened; the caller tries again. Not counted. */
+bool peal_uplink_alert(struct peal_uplink *uplink, const struct peal_record *record);
+
+/* An up buffer came back. Asserts that it was away. */
+void peal_uplink_on_frame_done(struct peal_uplink *uplink, uint16_t buffer);
+
+/* Owes control a down buffer, the end of an echo run. */
+void peal_uplink_owe_buffer(struct peal_uplink *uplink, uint16_t buffer);
+void peal_uplink_owe_ping(struct peal_uplink *uplink, struct peal_ping_run *run);
+
+/* True when something waits for room. */
+static inline bool
+peal_uplink_is_owing(const struct peal_uplink *uplink)
+{
+	return uplink->owed_count > 0 || uplink->is_view_owed || uplink->ping_owed != NULL;
+}
+
+/* Pays what fits. Once a turn, at its end. */
+void peal_uplink_flush(struct peal_uplink *uplink);
+
+#endif
