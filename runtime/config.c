@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "runtime/config.h"
+
+#include "runtime/config_file.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_LETTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+#define PRESET_DEFAULT "dpdk"
+
+void
+peal_config_default(struct peal_config *config)
+{
+	*config = (struct peal_config){
+		.idle = PEAL_IDLE_SHARED,
+		.memory_mb = PEAL_CONFIG_MEMORY_MB_DEFAULT,
+		.huge = PEAL_CONFIG_HUGE_AUTO,
+		.lcore = -1,
+		.rejoin = true,
+		.rings = PEAL_RINGS_DEFAULT,
+	};
+	(void)peal_timing_find(PRESET_DEFAULT, &config->timing);
+}
+
+bool
+peal_config_parse_address(const char *text, struct peal_address *address_out)
+{
+	const char *colon = strchr(text, ':');
+	char host[INET_ADDRSTRLEN];
+	struct in_addr ipv4;
+	char *end;
+	unsigned long port;
+
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
+		return false;
+	}
+	memcpy(host, text, (size_t)(colon - text));
+	host[colon - text] = '\0';
+	if (inet_pton(AF_INET, host, &ipv4) != 1 || colon[1] < '0' || colon[1] > '9') {
+		return false;
+	}
+	port = strtoul(colon + 1, &end, 10);
+	*address_out = (struct peal_address){.ipv4 = ntohl(ipv4.s_addr), .port = (uint16_t)port};
+	return *end == '\0' && port >= 1 && port <= PEAL_CONFIG_PORT_MAX &&
+	       address_out->ipv4 >> 24 != 0 && address_out->ipv4 >> 28 < 0xEU;
+}
+
+static bool
+is_name(const char *text)
+{
+	return text[0] != '.' && strspn(text, NAME_LETTERS) == strlen(text);
+}
+
+static bool
+take_names(struct peal_config *config, const struct peal_config_file *file,
+	struct peal_sentence *error)
+{
+	if (!is_name(file->cluster)) {
+		return peal_config_file_refuse(file, "cluster", error);
+	}
+	if (!is_name(file->name)) {
+		return peal_config_file_refuse(file, "name", error);
+	}
+	(void)snprintf(config->cluster, sizeof(config->cluster), "%s", file->cluster);
+	(void)snprintf(config->name, sizeof(config->name), "%s", file->name);
+	if (!peal_config_parse_address(file->address, &config->address)) {
+		return peal_config_file_refuse(file, "address", error);
+	}
+	for (unsigned int i = 0; i < file->seeds_count; i++) {
+		if (!peal_config_parse_address(file->seeds[i], &config->seeds[i])) {
+			return peal_config_file_refuse(file, "seeds", error);
+		}
+	}
+	config->seeds_count = (uint8_t)file->seeds_count;
+	if (file->metadata != NULL) {
+		config->metadata_size = (uint8_t)strlen(file->metadata);
+		memcpy(config->metadata, file->metadata, config->metadata_size);
+	}
+	return true;
+}
+
+/* Encryption is left out only by saying so. */
+static bool
+take_key(struct peal_config *config, const struct peal_config_file *file,
+	struct peal_sentence *error)
+{
+	if (file->encryption != NULL && strcmp(file->encryption, "none") != 0) {
+		return peal_config_file_refuse(file, "encryption", error);
+	}
+	if ((file->key == NULL) == (file->encryption == NULL)) {
+		return peal_config_file_refuse(
+			file, file->key == NULL ? "key" : "encryption", error);
+	}
+	config->is_encrypted = file->key != NULL;
+	if (file->key != NULL) {
+		(void)snprintf(config->key, sizeof(config->key), "%s", file->key);
+	}
+	return true;
+}
+
+static bool
+take_group(struct peal_config *config, const struct peal_config_file *file,
+	struct peal_sentence *error)
+{
+	if (file->preset != NULL && !peal_timing_find(file->preset, &config->timing)) {
+		return peal_config_file_refuse(file, "preset", error);
+	}
+	config->expect = config->seeds_count;
+	if (file->expect != NULL) {
+		if (*file->expect < 1 || *file->expect > UINT8_MAX) {
+			return peal_config_file_refuse(file, "expect", error);
+		}
+		config->expect = (uint8_t)*file->expect;
+	}
+	if (file->rings != NULL) {
+		if (*file->rings < PEAL_CONFIG_RINGS_MIN || *file->rings > PEAL_RINGS_MAX) {
+			return peal_config_file_refuse(file, "rings", error);
+		}
+		config->rings = (uint8_t)*file->rings;
+	}
+	if (file->rejoin != NULL) {
+		config->rejoin = *file->rejoin != 0;
+	}
+	return true;
+}
+
+static bool
+take_machine(struct peal_config *config, const struct peal_config_file *file,
+	struct peal_sentence *error)
+{
+	if (strpbrk(file->device, ", ") != NULL) {
+		return peal_config_file_refuse(file, "device", error);
+	}
+	(void)snprintf(config->device, sizeof(config->device), "%s", file->device);
+	if (file->device_args != NULL) {
+		(void)snprintf(
+			config->device_args, sizeof(config->device_args), "%s", file->device_args);
+	}
+	config->idle = file->idle == 0 ? PEAL_IDLE_SHARED : PEAL_IDLE_DEDICATED;
+	config->huge = (enum peal_config_huge)file->huge;
+	if (file->memory_mb != NULL) {
+		if (*file->memory_mb < PEAL_CONFIG_MEMORY_MB_MIN ||
+			*file->memory_mb > PEAL_CONFIG_MEMORY_MB_MAX) {
+			return peal_config_file_refuse(file, "memory_mb", error);
+		}
+		config->memory_mb = *file->memory_mb;
+	}
+	if (file->lcore != NULL) {
+		if (*file->lcore > PEAL_CONFIG_LCORE_MAX) {
+			return peal_config_file_refuse(file, "lcore", error);
+		}
+		config->lcore = (int)*file->lcore;
+	}
+	return true;
+}
+
+bool
+peal_config_load(struct peal_config *config, const char *path, struct peal_sentence *error)
+{
+	struct peal_config_file *file = peal_config_file_open(path, error);
+	bool is_good;
+
+	if (file == NULL) {
+		return false;
+	}
+	peal_config_default(config);
+	is_good = take_names(config, file, error) && take_key(config, file, error) &&
+		  take_group(config, file, error) && take_machine(config, file, error);
+	peal_config_file_close(file);
+	return is_good;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration of one node: a YAML file, checked as a whole before anything is started.
+ *
+ *     cluster: orders                 # required: name of the group, 1 to 31 of a-z A-Z 0-9 . _ -
+ *     name: n1                        # required: name of this node on this host, the same letters
+ *     address: 10.77.0.1:7400         # required: IPv4 and UDP port that Peal itself will own
+ *     seeds: [10.77.0.1:7400]         # required: 1 to 16 nodes to ask for the group
+ *     key: /etc/peal/orders.key       # the group's secret; or, in its place, `encryption: none`
+ *     device: net_af_packet0          # required: a virtual device of DPDK, or a PCI address
+ *     device_args: "iface=peal1"
+ *     expect: 3                       # nodes of a cold start; default: the number of seeds
+ *     preset: dpdk                    # dpdk-fast, dpdk, cloud or paper; the same on all nodes
+ *     metadata: "rack 7"              # up to 64 bytes that the others see
+ *     idle: shared                    # shared: sleeps when idle; dedicated: one CPU polls for ever
+ *     lcore: 3                        # CPU of the data core; default: see peal_config.lcore
+ *     memory_mb: 64                   # given to DPDK
+ *     huge: auto                      # huge pages: auto, yes or no
+ *     rejoin: true                    # join again after the group removed this node
+ *     rings: 10                       # observers of each member; the same on all nodes
+ *
+ * A file that is wrong changes nothing and gives one sentence with file, line, key, and what was
+ * expected.
+ */
+#ifndef PEAL_RUNTIME_CONFIG_H
+#define PEAL_RUNTIME_CONFIG_H
+
+#include "base/limits.h"
+#include "base/timing.h"
+#include "dataplane/dpdk/idle.h"
+#include "dataplane/dpdk/sentence.h"
+#include "wire/ident.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PEAL_CONFIG_PATH_SIZE_MAX        255U
+#define PEAL_CONFIG_DEVICE_SIZE_MAX      63U
+#define PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX 255U
+#define PEAL_CONFIG_MEMORY_MB_MIN        8U
+#define PEAL_CONFIG_MEMORY_MB_MAX        65536U
+#define PEAL_CONFIG_MEMORY_MB_DEFAULT    64U
+/* UDP port of shard 0; the last shard's must exist too. */
+#define PEAL_CONFIG_PORT_MAX (65535U - PEAL_SHARDS_MAX + 1U)
+/* Fewer rings than this cannot tell a broken observer from a broken subject. */
+#define PEAL_CONFIG_RINGS_MIN 3U
+
+enum peal_config_huge {
+	PEAL_CONFIG_HUGE_AUTO = 0, /* when enough huge pages are free */
+	PEAL_CONFIG_HUGE_YES = 1,
+	PEAL_CONFIG_HUGE_NO = 2,
+};
+
+struct peal_config {
+	char cluster[PEAL_NAME_SIZE_MAX + 1U];
+	char name[PEAL_NAME_SIZE_MAX + 1U];
+	struct peal_address address; /* mac unknown */
+	bool is_encrypted;
+	char key[PEAL_CONFIG_PATH_SIZE_MAX + 1U]; /* path, when is_encrypted */
+	uint8_t expect;                           /* [1, 255] */
+	struct peal_timing timing;
+	uint8_t seeds_count; /* [1, PEAL_SEEDS_MAX] */
+	struct peal_address seeds[PEAL_SEEDS_MAX];
+	uint8_t metadata_size;
+	uint8_t metadata[PEAL_METADATA_SIZE_MAX];
+	enum peal_idle_role idle;
+	char device[PEAL_CONFIG_DEVICE_SIZE_MAX + 1U];
+	char device_args[PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX + 1U]; /* may be empty */
+	uint32_t memory_mb;
+	enum peal_config_huge huge;
+	/*
+	 * CPU of the data core, or -1: a dedicated core takes the last CPU this process may use, a
+	 * shared one is left to the scheduler on all of them.
+	 */
+	int lcore;
+	bool rejoin;
+	uint8_t rings; /* [PEAL_CONFIG_RINGS_MIN, PEAL_RINGS_MAX] */
+};
+
+/* Reads and checks a file. False with a sentence; `config_out` is then unspecified. */
+bool peal_config_load(
+	struct peal_config *config_out, const char *path, struct peal_sentence *error);
+
+/* Defaults for nodes that are configured by a program; name, cluster, address and seeds are
+ * missing. */
+void peal_config_default(struct peal_config *config_out);
+
+/* Reads "10.0.0.1:7400". False unless it is a unicast address and a port up to
+ * PEAL_CONFIG_PORT_MAX. */
+bool peal_config_parse_address(const char *text, struct peal_address *address_out);
+
+#endif

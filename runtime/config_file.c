@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "runtime/config_file.h"
+
+#include "base/limits.h"
+#include "runtime/config.h"
+
+#include <cyaml/cyaml.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A configuration is a page of text; more is some other file. */
+#define TEXT_SIZE_MAX    (64L * 1024L)
+#define MESSAGE_SIZE_MAX 256U
+
+static const cyaml_strval_t idle_words[] = {{"shared", 0}, {"dedicated", 1}};
+/* A boolean of the parser would take any word for true. */
+static const cyaml_strval_t rejoin_words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0}};
+static const cyaml_strval_t huge_words[] = {{"auto", 0}, {"yes", 1}, {"no", 2}};
+
+static const cyaml_schema_value_t seed_schema = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 63)};
+
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define TEXT(key, flags, size_max)                                                                 \
+	CYAML_FIELD_STRING_PTR(#key, flags, struct peal_config_file, key, 1, size_max)
+#define NUMBER(key) CYAML_FIELD_UINT_PTR(#key, OPTIONAL, struct peal_config_file, key)
+#define WORD(key)                                                                                  \
+	CYAML_FIELD_ENUM(#key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct peal_config_file,   \
+		key, key##_words, CYAML_ARRAY_LEN(key##_words))
+
+static const cyaml_schema_field_t fields[] = {
+	TEXT(cluster, CYAML_FLAG_POINTER, PEAL_NAME_SIZE_MAX),
+	TEXT(name, CYAML_FLAG_POINTER, PEAL_NAME_SIZE_MAX),
+	TEXT(address, CYAML_FLAG_POINTER, 63),
+	CYAML_FIELD_SEQUENCE("seeds", CYAML_FLAG_POINTER, struct peal_config_file, seeds,
+		&seed_schema, 1, PEAL_SEEDS_MAX),
+	TEXT(key, OPTIONAL, PEAL_CONFIG_PATH_SIZE_MAX),
+	TEXT(encryption, OPTIONAL, 63),
+	TEXT(device, CYAML_FLAG_POINTER, PEAL_CONFIG_DEVICE_SIZE_MAX),
+	TEXT(device_args, OPTIONAL, PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX),
+	TEXT(metadata, OPTIONAL, PEAL_METADATA_SIZE_MAX),
+	TEXT(preset, OPTIONAL, 63),
+	NUMBER(expect),
+	NUMBER(memory_mb),
+	NUMBER(lcore),
+	NUMBER(rings),
+	CYAML_FIELD_ENUM_PTR("rejoin", OPTIONAL | CYAML_FLAG_STRICT, struct peal_config_file,
+		rejoin, rejoin_words, CYAML_ARRAY_LEN(rejoin_words)),
+	WORD(idle),
+	WORD(huge),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct peal_config_file, fields)};
+
+/* What a reader of the sentence should write. */
+static const struct {
+	const char *key;
+	const char *expected;
+} expectations[] = {
+	{"cluster", "expected the name of the group, 1 to 31 letters, digits or any of . _ -"},
+	{"name", "expected the name of this node, 1 to 31 letters, digits or any of . _ -"},
+	{"address", "expected an IPv4 address and a port up to 65472, such as 10.77.0.1:7400"},
+	{"seeds", "expected a list of 1 to 16 addresses, such as [10.77.0.1:7400, 10.77.0.2:7400]"},
+	{"key", "expected the path of the group's key file, or 'encryption: none' in its place"},
+	{"encryption", "expected 'none', and then no key; or a key, and then no encryption"},
+	{"device", "expected a device of DPDK, such as net_af_packet0, or a PCI address; what "
+		   "follows a comma goes to device_args"},
+	{"device_args",
+		"expected key=value pairs of at most 255 characters, such as \"iface=eth1\""},
+	{"metadata", "expected a text of at most 64 bytes"},
+	{"preset", "expected dpdk-fast, dpdk, cloud or paper"},
+	{"expect", "expected the number of nodes that start together, 1 to 255"},
+	{"memory_mb", "expected MiB for DPDK, 8 to 65536"},
+	{"lcore", "expected the number of a CPU that this process may use, 0 to 1023"},
+	{"rings", "expected the number of observers of a member, 3 to 16"},
+	{"rejoin", "expected true or false"},
+	{"idle", "expected shared or dedicated"},
+	{"huge", "expected auto, yes or no"},
+};
+
+#define EXPECTATIONS_COUNT (sizeof(expectations) / sizeof(expectations[0]))
+
+/* The first line on which `key` stands as a key, or 0. */
+static unsigned int
+find_line(const char *text, const char *key)
+{
+	unsigned int line = 1;
+	size_t size = strlen(key);
+
+	for (const char *at = text; *at != '\0'; at++) {
+		const char *end = at + size;
+		bool begins = at == text || strchr("\n \t{,\"'", at[-1]) != NULL;
+
+		if (begins && strncmp(at, key, size) == 0) {
+			end += strspn(end, "\"' \t");
+			if (*end == ':') {
+				return line;
+			}
+		}
+		line += *at == '\n' ? 1U : 0U;
+	}
+	return 0;
+}
+
+bool
+peal_config_file_refuse(
+	const struct peal_config_file *file, const char *key, struct peal_sentence *error)
+{
+	unsigned int line = find_line(file->text, key);
+	const char *expected = "has a value that does not fit";
+
+	for (size_t i = 0; i < EXPECTATIONS_COUNT; i++) {
+		if (strcmp(expectations[i].key, key) == 0) {
+			expected = expectations[i].expected;
+		}
+	}
+	if (line == 0) {
+		return peal_sentence_set(error, "%s: %s is missing: %s", file->path, key, expected);
+	}
+	return peal_sentence_set(error, "%s:%u: %s: %s", file->path, line, key, expected);
+}
+
+static bool
+refuse_unknown(const struct peal_config_file *file, const char *key, struct peal_sentence *error)
+{
+	char keys[256] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < EXPECTATIONS_COUNT && used < sizeof(keys); i++) {
+		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s%s",
+			i == 0 ? "" : ", ", expectations[i].key);
+	}
+	return peal_sentence_set(error, "%s:%u: %s: there is no such key; the keys are %s",
+		file->path, find_line(file->text, key), key, keys);
+}
+
+/* What the parser said, one message a line. */
+struct parser_log {
+	char first[MESSAGE_SIZE_MAX];   /* the complaint */
+	char mapping[MESSAGE_SIZE_MAX]; /* where: the outermost key */
+	char place[MESSAGE_SIZE_MAX];   /* where: the innermost line of the trace */
+};
+
+static void
+note_message(cyaml_log_t level, void *context, const char *format, va_list arguments)
+{
+	struct parser_log *log = context;
+	char message[MESSAGE_SIZE_MAX];
+
+	(void)level;
+	(void)vsnprintf(message, sizeof(message), format, arguments);
+	message[strcspn(message, "\n")] = '\0';
+	if (log->first[0] == '\0') {
+		memcpy(log->first, message, sizeof(message));
+	}
+	if (log->place[0] == '\0' && strstr(message, "(line: ") != NULL) {
+		memcpy(log->place, message, sizeof(message));
+	}
+	if (strstr(message, "in mapping field '") != NULL) {
+		memcpy(log->mapping, message, sizeof(message));
+	}
+}
+
+/* Cuts the word after `before` out of `message`, up to any of `ends`. False when it is not there.
+ */
+static bool
+cut_word(const char *message, const char *before, const char *ends, char word_out[64])
+{
+	const char *at = strstr(message, before);
+
+	if (at == NULL) {
+		return false;
+	}
+	at += strlen(before);
+	(void)snprintf(word_out, 64, "%.*s", (int)strcspn(at, ends), at);
+	return word_out[0] != '\0';
+}
+
+/* Turns what the parser said into the sentence. */
+static bool
+explain(const struct peal_config_file *file, const struct parser_log *log, cyaml_err_t result,
+	struct peal_sentence *error)
+{
+	char word[64], line[64];
+	const char *complaint = log->first;
+
+	if (cut_word(log->first, "Unexpected key: ", "", word)) {
+		return refuse_unknown(file, word, error);
+	}
+	if (cut_word(log->first, "Missing required mapping field: ", "", word)) {
+		return peal_config_file_refuse(file, word, error);
+	}
+	if (cut_word(log->first, "Mapping field already seen: ", "", word)) {
+		if (!cut_word(log->place, "(line: ", ",", line)) {
+			(void)snprintf(line, sizeof(line), "%u", find_line(file->text, word));
+		}
+		return peal_sentence_set(error,
+			"%s:%s: %s: stands here a second time; leave one of the two out",
+			file->path, line, word);
+	}
+	if (result != CYAML_ERR_LIBYAML_PARSER && cut_word(log->mapping, "field '", "'", word)) {
+		return peal_config_file_refuse(file, word, error);
+	}
+	if (strncmp(complaint, "Load: ", 6) == 0) {
+		complaint += 6;
+	}
+	return peal_sentence_set(error,
+		"%s: this is not YAML with one key: value pair a line (%s); compare it with the "
+		"example in peald --help",
+		file->path, complaint[0] != '\0' ? complaint : cyaml_strerror(result));
+}
+
+static char *
+read_text(const char *path, struct peal_sentence *error)
+{
+	FILE *file = fopen(path, "re");
+	char *text = NULL;
+	size_t size;
+
+	if (file == NULL) {
+		(void)peal_sentence_set(error,
+			"the configuration %s cannot be read (%s); name it by --config", path,
+			strerror(errno));
+		return NULL;
+	}
+	text = malloc((size_t)TEXT_SIZE_MAX + 1U);
+	size = text == NULL ? 0 : fread(text, 1, (size_t)TEXT_SIZE_MAX + 1U, file);
+	if (text == NULL || ferror(file) != 0 || size > (size_t)TEXT_SIZE_MAX || size == 0) {
+		(void)peal_sentence_set(error,
+			"%s is not a configuration: expected a file of 1 byte to 64 KiB; compare "
+			"it "
+			"with the example in peald --help",
+			path);
+		free(text);
+		text = NULL;
+	} else {
+		text[size] = '\0';
+	}
+	(void)fclose(file);
+	return text;
+}
+
+static const cyaml_config_t parser_defaults = {
+	.log_fn = note_message,
+	.mem_fn = cyaml_mem,
+	.log_level = CYAML_LOG_WARNING,
+	.flags = CYAML_CFG_NO_ALIAS,
+};
+
+struct peal_config_file *
+peal_config_file_open(const char *path, struct peal_sentence *error)
+{
+	struct parser_log log = {0};
+	cyaml_config_t parser = parser_defaults;
+	struct peal_config_file failed = {.path = path};
+	cyaml_data_t *data = NULL;
+	struct peal_config_file *file;
+	cyaml_err_t result;
+
+	failed.text = read_text(path, error);
+	if (failed.text == NULL) {
+		return NULL;
+	}
+	parser.log_ctx = &log;
+	result = cyaml_load_data(
+		(const uint8_t *)failed.text, strlen(failed.text), &parser, &schema, &data, NULL);
+	file = data;
+	if (result == CYAML_OK && file != NULL) {
+		file->path = path;
+		file->text = failed.text;
+		return file;
+	}
+	if (result == CYAML_OK) {
+		(void)peal_config_file_refuse(&failed, "cluster", error);
+	} else {
+		(void)explain(&failed, &log, result, error);
+	}
+	free(failed.text);
+	return NULL;
+}
+
+void
+peal_config_file_close(struct peal_config_file *file)
+{
+	free(file->text);
+	(void)cyaml_free(&parser_defaults, &schema, file, 0);
+}

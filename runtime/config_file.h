@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The YAML file of a node as it is written: keys, types and lengths by schema, no meaning yet.
+ *
+ * It also knows the line of each key and what is expected of it, so that whoever finds a value
+ * wrong can say so in one sentence. Optional values are NULL when absent.
+ */
+#ifndef PEAL_RUNTIME_CONFIG_FILE_H
+#define PEAL_RUNTIME_CONFIG_FILE_H
+
+#include "dataplane/dpdk/sentence.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Largest CPU number that is taken for one. */
+#define PEAL_CONFIG_LCORE_MAX 1023U
+
+struct peal_config_file {
+	char *cluster;
+	char *name;
+	char *address;
+	char **seeds;
+	unsigned int seeds_count;
+	char *key;
+	char *encryption;
+	char *device;
+	char *device_args;
+	char *metadata;
+	char *preset;
+	uint32_t *expect;
+	uint32_t *memory_mb;
+	uint32_t *lcore;
+	uint32_t *rings;
+	int *rejoin; /* 0 or 1 */
+	int idle;    /* 0 shared, 1 dedicated */
+	int huge;    /* 0 auto, 1 yes, 2 no */
+	/* Not part of the schema. */
+	const char *path; /* as it was given; outlives the struct */
+	char *text;
+};
+
+/* Reads a file. NULL with a sentence. Close it. */
+struct peal_config_file *peal_config_file_open(const char *path, struct peal_sentence *error);
+void peal_config_file_close(struct peal_config_file *file);
+
+/* Writes "FILE:LINE: KEY: what is expected". Always returns false. */
+bool peal_config_file_refuse(
+	const struct peal_config_file *file, const char *key, struct peal_sentence *error);
+
+#endif

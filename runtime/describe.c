@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "runtime/describe.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define SIZE PEAL_DESCRIBE_SIZE_MAX
+
+void
+peal_describe_address(const struct peal_address *address, char out[SIZE])
+{
+	uint32_t ip = address->ipv4;
+
+	(void)snprintf(out, SIZE, "%u.%u.%u.%u:%u", ip >> 24, ip >> 16 & 255U, ip >> 8 & 255U,
+		ip & 255U, address->port);
+}
+
+void
+peal_describe_mac(const uint8_t mac[6], char out[SIZE])
+{
+	(void)snprintf(out, SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		mac[4], mac[5]);
+}
+
+void
+peal_describe_uuid(struct peal_uuid uuid, char out[SIZE])
+{
+	(void)snprintf(out, SIZE, "%016" PRIx64 "%016" PRIx64, uuid.high, uuid.low);
+}
+
+void
+peal_describe_hash(struct peal_hash128 hash, char out[SIZE])
+{
+	(void)snprintf(out, SIZE, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
+}
+
+void
+peal_describe_bytes(const uint8_t *bytes, size_t size, char out[SIZE])
+{
+	size_t used = 0;
+
+	for (; used < size && used < SIZE - 1U; used++) {
+		uint8_t byte = bytes[used];
+
+		out[used] = '.';
+		if (byte >= 0x20 && byte < 0x7F) {
+			out[used] = (char)byte;
+		}
+	}
+	out[used] = '\0';
+}
+
+/* What happened to a member, for the events that are about one. */
+static const char *
+find_fate(enum peal_event_kind kind)
+{
+	switch (kind) {
+	case PEAL_EVENT_JOINED:
+		return "joined";
+	case PEAL_EVENT_LEFT:
+		return "left";
+	case PEAL_EVENT_CRASHED:
+		return "crashed";
+	case PEAL_EVENT_REPLACED:
+		return "was replaced by a new incarnation";
+	case PEAL_EVENT_ACCUSED:
+		return "is accused by an observer";
+	case PEAL_EVENT_DETECTED:
+		return "is accused by enough observers to be removed";
+	case PEAL_EVENT_STARTED:
+	case PEAL_EVENT_VIEW:
+	case PEAL_EVENT_PROPOSED:
+	case PEAL_EVENT_NO_QUORUM:
+	case PEAL_EVENT_QUORUM:
+	case PEAL_EVENT_KICKED:
+	case PEAL_EVENT_LEAVING:
+	case PEAL_EVENT_REFUSED:
+		break;
+	}
+	return NULL;
+}
+
+static void
+describe_own(const struct peal_event *event, char out[SIZE])
+{
+	switch ((enum peal_event_kind)event->kind) {
+	case PEAL_EVENT_STARTED:
+		(void)snprintf(out, SIZE, "joining");
+		break;
+	case PEAL_EVENT_VIEW:
+		(void)snprintf(out, SIZE, "view %" PRIu64 ": %" PRIu64 " member%s", event->epoch,
+			event->value, event->value == 1 ? "" : "s");
+		break;
+	case PEAL_EVENT_PROPOSED:
+		(void)snprintf(out, SIZE,
+			"proposed a cut that removes %" PRIu64 " of view %" PRIu64, event->value,
+			event->epoch);
+		break;
+	case PEAL_EVENT_NO_QUORUM:
+		(void)snprintf(out, SIZE, "too few members are heard: nothing can be decided");
+		break;
+	case PEAL_EVENT_QUORUM:
+		(void)snprintf(out, SIZE, "enough members are heard again");
+		break;
+	case PEAL_EVENT_KICKED:
+		(void)snprintf(out, SIZE, "the group removed this node");
+		break;
+	case PEAL_EVENT_LEAVING:
+		(void)snprintf(out, SIZE, "leaving");
+		break;
+	case PEAL_EVENT_REFUSED:
+		(void)snprintf(out, SIZE, "the cluster refused this node (status %" PRIu64 ")",
+			event->value);
+		break;
+	case PEAL_EVENT_JOINED:
+	case PEAL_EVENT_LEFT:
+	case PEAL_EVENT_CRASHED:
+	case PEAL_EVENT_REPLACED:
+	case PEAL_EVENT_ACCUSED:
+	case PEAL_EVENT_DETECTED:
+		break;
+	}
+}
+
+void
+peal_describe_event(const struct peal_event *event, char out[SIZE])
+{
+	const char *fate = find_fate((enum peal_event_kind)event->kind);
+	char address[SIZE];
+
+	out[0] = '\0';
+	if (fate == NULL) {
+		describe_own(event, out);
+		return;
+	}
+	peal_describe_address(&event->address, address);
+	(void)snprintf(out, SIZE, "member %" PRIu64 " (%.24s) %s", event->mid, address, fate);
+}

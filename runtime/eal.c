@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "runtime/eal.h"
+
+#include "base/assert.h"
+#include "runtime/eal_files.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARGUMENTS_MAX     (16U + PEAL_EAL_EXTRA_MAX)
+#define ARGUMENT_SIZE_MAX 512U
+
+/* The list that EAL gets; it keeps pointers into it. */
+struct arguments {
+	uint32_t count;
+	char *words[ARGUMENTS_MAX + 1U];
+	char texts[16][ARGUMENT_SIZE_MAX];
+};
+
+static struct arguments arguments;
+static bool is_huge;
+static bool is_started;
+
+static void __attribute__((format(printf, 1, 2))) add_argument(const char *format, ...)
+{
+	va_list values;
+	char *text = arguments.texts[arguments.count];
+
+	PEAL_ASSERT(arguments.count < 16U);
+	va_start(values, format);
+	(void)vsnprintf(text, ARGUMENT_SIZE_MAX, format, values);
+	va_end(values);
+	arguments.words[arguments.count++] = text;
+}
+
+bool
+peal_eal_has_cpu(int cpu)
+{
+	cpu_set_t cpus;
+
+	return cpu >= 0 && cpu < CPU_SETSIZE && sched_getaffinity(0, sizeof(cpus), &cpus) == 0 &&
+	       CPU_ISSET((size_t)cpu, &cpus);
+}
+
+int
+peal_eal_last_cpu(void)
+{
+	int last = 0;
+
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		last = peal_eal_has_cpu(cpu) ? cpu : last;
+	}
+	return last;
+}
+
+bool
+peal_eal_is_huge(void)
+{
+	return is_huge;
+}
+
+/* Appends "(cpu,cpu,...)" of all CPUs this process may use, but those that are dedicated to lcores.
+ */
+static size_t
+write_cpus(char *text, size_t capacity, const struct peal_eal_config *config, bool but_dedicated)
+{
+	cpu_set_t cpus;
+	size_t used = 0;
+
+	CPU_ZERO(&cpus);
+	(void)sched_getaffinity(0, sizeof(cpus), &cpus);
+	for (uint32_t i = 0; but_dedicated && i < config->lcores_count; i++) {
+		if (config->cpus[i] >= 0 && CPU_COUNT(&cpus) > 1) {
+			CPU_CLR((size_t)config->cpus[i], &cpus);
+		}
+	}
+	for (size_t cpu = 0; cpu < CPU_SETSIZE && used < capacity; cpu++) {
+		if (CPU_ISSET(cpu, &cpus)) {
+			used += (size_t)snprintf(
+				text + used, capacity - used, "%s%zu", used == 0 ? "(" : ",", cpu);
+		}
+	}
+	used += used < capacity ? (size_t)snprintf(text + used, capacity - used, ")") : 0U;
+	return used;
+}
+
+/* lcore 0 for the main thread beside the others; lcores 1 .. n where they were wished. */
+static bool
+add_lcores(const struct peal_eal_config *config, struct peal_sentence *error)
+{
+	char text[ARGUMENT_SIZE_MAX - 16U];
+	size_t used = (size_t)snprintf(text, sizeof(text), "0@");
+
+	used += write_cpus(text + used, sizeof(text) - used, config, true);
+	for (uint32_t i = 0; i < config->lcores_count && used < sizeof(text); i++) {
+		int cpu = config->cpus[i];
+
+		if (cpu >= 0 && !peal_eal_has_cpu(cpu)) {
+			return peal_sentence_set(error,
+				"lcore: this process may not use CPU %d; the last one it may use "
+				"is %d",
+				cpu, peal_eal_last_cpu());
+		}
+		used += (size_t)snprintf(text + used, sizeof(text) - used, ",%u@", i + 1U);
+		if (used < sizeof(text) && cpu >= 0) {
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%d", cpu);
+		} else if (used < sizeof(text)) {
+			used += write_cpus(text + used, sizeof(text) - used, config, false);
+		}
+	}
+	if (used >= sizeof(text)) {
+		return peal_sentence_set(error,
+			"this process may use too many CPUs to list them; start it under taskset "
+			"with those it shall use");
+	}
+	add_argument("--lcores=%s", text);
+	return true;
+}
+
+static bool
+add_memory(const struct peal_eal_config *config, struct peal_sentence *error)
+{
+	uint32_t free_mb = peal_eal_files_huge_free_mb();
+
+	is_huge = config->huge == PEAL_CONFIG_HUGE_YES ||
+		  (config->huge == PEAL_CONFIG_HUGE_AUTO && free_mb >= config->memory_mb);
+	if (is_huge && free_mb < config->memory_mb) {
+		return peal_sentence_set(error,
+			"huge: only %u MiB of huge pages are free and memory_mb asks for %u; set "
+			"vm.nr_hugepages higher, or write huge: no",
+			free_mb, config->memory_mb);
+	}
+	add_argument("-m");
+	add_argument("%u", config->memory_mb);
+	if (is_huge) {
+		add_argument("--in-memory");
+		add_argument("--single-file-segments");
+	} else {
+		add_argument("--no-huge");
+		add_argument("--no-shconf");
+	}
+	return true;
+}
+
+static bool
+is_pci_address(const char *device)
+{
+	unsigned int domain, bus, slot, function;
+	int used = 0;
+
+	return (sscanf(device, "%x:%x:%x.%x%n", &domain, &bus, &slot, &function, &used) == 4 ||
+		       sscanf(device, "%x:%x.%x%n", &bus, &slot, &function, &used) == 3) &&
+	       device[used] == '\0';
+}
+
+static void
+add_device(const struct peal_eal_config *config)
+{
+	const char *comma = config->device != NULL && config->device_args[0] != '\0' ? "," : "";
+
+	if (config->device != NULL && is_pci_address(config->device)) {
+		add_argument("--allow=%s%s%s", config->device, comma, config->device_args);
+		return;
+	}
+	/* Without real devices physical addresses are of no use, and need privileges. */
+	add_argument("--no-pci");
+	add_argument("--iova-mode=va");
+	if (config->device != NULL) {
+		add_argument("--vdev=%s%s%s", config->device, comma, config->device_args);
+	}
+}
+
+static bool
+has_log_level(const struct peal_eal_config *config)
+{
+	for (uint32_t i = 0; i < config->extra_count; i++) {
+		if (strncmp(config->extra[i], "--log-level", 11) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+collect_arguments(const struct peal_eal_config *config, struct peal_sentence *error)
+{
+	arguments.count = 0;
+	add_argument("peal");
+	add_argument("--file-prefix=%s", config->prefix);
+	if (!has_log_level(config)) {
+		add_argument("--log-level=warning");
+		peal_eal_files_catch_log();
+	}
+	if (!add_memory(config, error) || !add_lcores(config, error)) {
+		return false;
+	}
+	add_device(config);
+	for (uint32_t i = 0; i < config->extra_count; i++) {
+		arguments.words[arguments.count++] = config->extra[i];
+	}
+	arguments.words[arguments.count] = NULL;
+	return true;
+}
+
+bool
+peal_eal_start(const struct peal_eal_config *config, struct peal_sentence *error)
+{
+	PEAL_ASSERT(!is_started);
+	PEAL_ASSERT(config->lcores_count >= 1 && config->lcores_count <= PEAL_EAL_LCORES_MAX);
+	if (config->extra_count > PEAL_EAL_EXTRA_MAX) {
+		return peal_sentence_set(error,
+			"more than %u arguments for EAL after --; leave some out",
+			PEAL_EAL_EXTRA_MAX);
+	}
+	if (!peal_eal_files_claim(config->prefix, error) || !collect_arguments(config, error)) {
+		return false;
+	}
+	if (rte_eal_init((int)arguments.count, arguments.words) < 0) {
+		(void)peal_sentence_set(error,
+			"DPDK did not start (%s: %s); look at memory_mb, huge, device and the "
+			"arguments after --",
+			rte_strerror(rte_errno), peal_eal_files_last_log());
+		peal_eal_clear_disk();
+		return false;
+	}
+	is_started = true;
+	return true;
+}
+
+void
+peal_eal_stop(void)
+{
+	if (is_started) {
+		(void)rte_eal_cleanup();
+		peal_eal_clear_disk();
+	}
+}
+
+void
+peal_eal_clear_disk(void)
+{
+	peal_eal_files_clear();
+}

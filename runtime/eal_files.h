@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What DPDK leaves outside the process, and what it says: runtime directory, huge pages, log.
+ *
+ * Main thread, but for clear, which is async-signal-safe.
+ */
+#ifndef PEAL_RUNTIME_EAL_FILES_H
+#define PEAL_RUNTIME_EAL_FILES_H
+
+#include "dataplane/dpdk/sentence.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Chooses the runtime directory that EAL will use for `prefix` and sees that nobody lives there.
+ * Sets RUNTIME_DIRECTORY when EAL's own choice could not be written to.
+ * @return false with a sentence when a running process answers on the telemetry socket there
+ */
+bool peal_eal_files_claim(const char *prefix, struct peal_sentence *error);
+
+/* Removes the telemetry socket, and the directories that are empty then. */
+void peal_eal_files_clear(void);
+
+/* MiB of huge pages that are free, of all sizes. */
+uint32_t peal_eal_files_huge_free_mb(void);
+
+/* From now on DPDK's messages are kept back; the last one that came, "" = none, as one line. */
+void peal_eal_files_catch_log(void);
+const char *peal_eal_files_last_log(void);
+/* From now on kept-back messages are printed on stderr. */
+void peal_eal_files_pass_log(void);
+
+#endif

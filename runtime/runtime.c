@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "runtime/runtime.h"
+
+#include "base/assert.h"
+#include "dataplane/dpdk/mbufpool.h"
+#include "dataplane/dpdk/port_ring.h"
+#include "dataplane/dpdk/tsc.h"
+#include "runtime/admin.h"
+#include "runtime/eal_files.h"
+#include "runtime/memory.h"
+#include "runtime/portlock.h"
+#include "wire/crypto/aead_open.h"
+#include "wire/crypto/keyring.h"
+#include "wire/frame.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* One queue each way, bursts, and what a driver keeps for itself. */
+#define DEVICE_PACKETS_COUNT 4095U
+#define RECORD_BURST_MAX     64U
+
+_Static_assert(PEAL_RUNTIME_NODES_MAX <= PEAL_LCORE_CORES_MAX, "one lcore can run all nodes");
+
+struct resident {
+	struct peal_runtime_node node;
+	struct peal_config config;
+	struct peal_planes planes;
+	struct peal_keyring keyring;
+	struct peal_aead core_aead;
+	struct peal_aead control_aead;
+	struct peal_port_dpdk device;
+	uint32_t lcore_index;
+	uint32_t lcore_place;
+	uint32_t control_place;
+};
+
+struct peal_runtime {
+	struct peal_control_thread control;
+	struct peal_runtime_config config;
+	struct peal_lcore *lcores;   /* [config.eal.lcores_count] */
+	struct peal_port_ring *ring; /* the switch, or NULL */
+	struct resident *residents[PEAL_RUNTIME_NODES_MAX];
+	uint32_t residents_count;
+	struct peal_portlock portlock;
+	bool is_started;
+};
+
+struct peal_runtime_config
+peal_runtime_config_of(const struct peal_config *config)
+{
+	struct peal_runtime_config out = {
+		.eal =
+			{
+				.prefix = config->name,
+				.device = config->device,
+				.device_args = config->device_args,
+				.memory_mb = config->memory_mb,
+				.huge = config->huge,
+				.lcores_count = 1,
+				.cpus = {config->lcore},
+			},
+		.idle = config->idle,
+	};
+
+	if (config->lcore < 0 && config->idle == PEAL_IDLE_DEDICATED) {
+		out.eal.cpus[0] = peal_eal_last_cpu();
+	}
+	return out;
+}
+
+static bool
+open_lcores(struct peal_runtime *runtime, struct peal_sentence *error)
+{
+	const struct peal_runtime_config *config = &runtime->config;
+	uint32_t count = config->eal.lcores_count;
+
+	runtime->lcores =
+		peal_memory_take("poll loops", count * sizeof(struct peal_lcore), -1, error);
+	if (runtime->lcores == NULL) {
+		return false;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct peal_lcore *lcore = &runtime->lcores[i];
+
+		if (!peal_lcore_init(lcore, i + 1U, config->idle, error)) {
+			return false;
+		}
+		lcore->on_enter = config->on_enter;
+		lcore->on_leave = config->on_leave;
+		lcore->hook_argument = config->hook_argument;
+	}
+	if (config->switch_ports_count > 0) {
+		runtime->ring = peal_port_ring_create(config->switch_ports_count, 0, error);
+		return runtime->ring != NULL;
+	}
+	return true;
+}
+
+static bool
+claim_device(struct peal_runtime *runtime, struct peal_sentence *error)
+{
+	const struct peal_eal_config *eal = &runtime->config.eal;
+
+	return eal->device == NULL ||
+	       peal_portlock_take(&runtime->portlock, eal->device, eal->device_args, error);
+}
+
+struct peal_runtime *
+peal_runtime_open(const struct peal_runtime_config *config, struct peal_sentence *error)
+{
+	struct peal_runtime *runtime = peal_memory_take("runtime", sizeof(*runtime), -1, error);
+
+	if (runtime == NULL) {
+		return NULL;
+	}
+	runtime->config = *config;
+	runtime->portlock.fd = -1;
+	if (!peal_control_thread_init(&runtime->control, config->idle, error) ||
+		!claim_device(runtime, error) || !peal_eal_start(&config->eal, error)) {
+		peal_runtime_close(runtime);
+		return NULL;
+	}
+	peal_tsc_init();
+	if (!open_lcores(runtime, error)) {
+		peal_runtime_close(runtime);
+		return NULL;
+	}
+	return runtime;
+}
+
+static void
+derive_key(
+	void *state, struct peal_uuid cluster, struct peal_uuid uuid, struct peal_aead_key *key_out)
+{
+	struct resident *resident = state;
+	uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE];
+
+	peal_keyring_derive_tx(&resident->keyring, cluster, uuid, raw);
+	resident->control_aead.expand(resident->control_aead.state, raw, key_out);
+	peal_keyring_wipe(raw, sizeof(raw));
+}
+
+static void
+make_mac(void *state, const void *data, size_t size, uint8_t mac_out[16])
+{
+	const struct resident *resident = state;
+
+	peal_keyring_mac(&resident->keyring, data, size, mac_out);
+}
+
+static bool
+draw_seed(uint64_t seed_out[4], struct peal_sentence *error)
+{
+	size_t size = 4U * sizeof(seed_out[0]);
+
+	if (getrandom(seed_out, size, 0) != (ssize_t)size) {
+		return peal_sentence_set(
+			error, "the kernel gave no random bits (%s)", strerror(errno));
+	}
+	return true;
+}
+
+static bool
+open_crypto(struct resident *resident, struct peal_sentence *error)
+{
+	const struct peal_config *config = &resident->config;
+	const char *name = config->is_encrypted ? NULL : "none";
+	char text[PEAL_KEYRING_ERROR_SIZE_MAX];
+
+	if (!peal_keyring_open(&resident->keyring, config->is_encrypted ? config->key : NULL, text,
+		    sizeof(text))) {
+		return peal_sentence_set(error, "key: %s", text);
+	}
+	if (!peal_aead_open(name, &resident->core_aead) ||
+		!peal_aead_open(name, &resident->control_aead)) {
+		return peal_sentence_set(error,
+			"key: this machine has no AES-128-GCM that works; reinstall libssl3 and "
+			"libipsec-mb1");
+	}
+	return true;
+}
+
+/* What DPDK itself said last tells more than its result. */
+static bool
+add_last_log(struct peal_sentence *error)
+{
+	struct peal_sentence alone = *error;
+	const char *log = peal_eal_files_last_log();
+
+	return log[0] == '\0' ? false
+			      : peal_sentence_set(error, "%.380s (DPDK: %s)", alone.text, log);
+}
+
+static bool
+open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_port *port_out,
+	struct peal_sentence *error)
+{
+	const struct peal_config *config = &resident->config;
+	struct peal_lcore *lcore = &runtime->lcores[resident->lcore_index];
+	struct peal_port_dpdk_config device = {
+		.device = config->device,
+		.packets_count = DEVICE_PACKETS_COUNT,
+	};
+	/* Nodes of one lcore need not wake each other. */
+	bool may_sleep =
+		runtime->config.idle == PEAL_IDLE_SHARED && runtime->config.eal.lcores_count > 1;
+
+	if (runtime->ring != NULL) {
+		*port_out = peal_port_ring_port(runtime->ring, runtime->residents_count,
+			may_sleep ? &lcore->doorbell : NULL);
+		return true;
+	}
+	if (!peal_port_dpdk_open(&resident->device, &device, error)) {
+		return add_last_log(error);
+	}
+	peal_memory_note("packet buffers (DPDK)",
+		(uint64_t)peal_mbufpool_size_mb(DEVICE_PACKETS_COUNT) << 20,
+		resident->device.numa_node);
+	resident->node.device = &resident->device;
+	peal_idle_add_port(&lcore->idle, &resident->device);
+	*port_out = peal_port_dpdk_port(&resident->device);
+	return true;
+}
+
+static bool
+init_core(struct resident *resident, const struct peal_port *port, struct peal_sentence *error)
+{
+	struct peal_core_config config = {
+		.port = *port,
+		.plane = &resident->planes.plane,
+		.timing = &resident->config.timing,
+		.aead = resident->core_aead,
+		.cluster_name = peal_frame_fold_name(resident->config.cluster),
+		.address = resident->config.address,
+		.shard = 0,
+	};
+	uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE];
+
+	if (!draw_seed(config.seed, error)) {
+		return false;
+	}
+	peal_keyring_derive_pre(&resident->keyring, resident->config.cluster, raw);
+	resident->control_aead.expand(resident->control_aead.state, raw, &config.pre_key);
+	peal_keyring_wipe(raw, sizeof(raw));
+	peal_core_init(resident->node.core, &config, peal_tsc_now_ns());
+	peal_aead_wipe(&config.pre_key);
+	return true;
+}
+
+static bool
+init_node(struct resident *resident, struct peal_sentence *error)
+{
+	const struct peal_config *config = &resident->config;
+	struct peal_node_config out = {
+		.address = config->address,
+		.metadata_size = config->metadata_size,
+		.seeds_count = config->seeds_count,
+		.expect = config->expect,
+		.rings_count = config->rings,
+		.rejoin = config->rejoin,
+		.timing = &config->timing,
+		.crypto = {.state = resident, .derive = derive_key, .mac = make_mac},
+	};
+
+	_Static_assert(sizeof(out.name) == sizeof(config->name), "names have one size");
+	memcpy(out.name, config->name, sizeof(out.name));
+	memcpy(out.cluster_name, config->cluster, sizeof(out.cluster_name));
+	memcpy(out.metadata, config->metadata, sizeof(out.metadata));
+	memcpy(out.seeds, config->seeds, sizeof(out.seeds));
+	if (!draw_seed(out.seed, error)) {
+		return false;
+	}
+	peal_node_init(resident->node.node, &out, &resident->planes.plane, peal_tsc_now_ns());
+	return true;
+}
+
+static bool
+open_resident(struct peal_runtime *runtime, struct resident *resident, struct peal_sentence *error)
+{
+	struct peal_lcore *lcore = &runtime->lcores[resident->lcore_index];
+	struct peal_port port;
+	int numa_node;
+
+	if (!open_crypto(resident, error) || !open_port(runtime, resident, &port, error)) {
+		return false;
+	}
+	numa_node = resident->node.device == NULL ? -1 : resident->device.numa_node;
+	memcpy(resident->config.address.mac, port.mac, sizeof(port.mac));
+	resident->node.core =
+		peal_memory_take("data core", sizeof(struct peal_core), numa_node, error);
+	resident->node.node =
+		peal_memory_take("control node", sizeof(struct peal_node), numa_node, error);
+	resident->node.ping = peal_memory_take(
+		"round-trip histogram", sizeof(struct peal_ping_run), numa_node, error);
+	if (resident->node.core == NULL || resident->node.node == NULL ||
+		resident->node.ping == NULL ||
+		!peal_planes_open(&resident->planes, numa_node, &lcore->doorbell,
+			&runtime->control.doorbell, error)) {
+		return false;
+	}
+	return init_core(resident, &port, error) && init_node(resident, error);
+}
+
+static void
+close_resident(struct resident *resident)
+{
+	peal_planes_close(&resident->planes);
+	peal_port_dpdk_close(&resident->device);
+	if (resident->node.core != NULL) {
+		peal_aead_wipe(&resident->node.core->config.pre_key);
+	}
+	peal_aead_close(&resident->core_aead);
+	peal_aead_close(&resident->control_aead);
+	peal_keyring_close(&resident->keyring);
+	peal_memory_give(resident->node.core);
+	peal_memory_give(resident->node.node);
+	peal_memory_give(resident->node.ping);
+	peal_memory_give(resident);
+}
+
+uint32_t
+peal_runtime_add(struct peal_runtime *runtime, const struct peal_config *config,
+	uint32_t lcore_index, struct peal_sentence *error)
+{
+	struct resident *resident;
+	uint32_t index = runtime->residents_count;
+
+	PEAL_ASSERT(!runtime->is_started);
+	PEAL_ASSERT(index < PEAL_RUNTIME_NODES_MAX);
+	PEAL_ASSERT(lcore_index < runtime->config.eal.lcores_count);
+	PEAL_ASSERT(runtime->ring == NULL || index < runtime->config.switch_ports_count);
+	resident = peal_memory_take("node", sizeof(*resident), -1, error);
+	if (resident == NULL) {
+		return UINT32_MAX;
+	}
+	resident->config = *config;
+	resident->lcore_index = lcore_index;
+	if (!open_resident(runtime, resident, error)) {
+		close_resident(resident);
+		return UINT32_MAX;
+	}
+	resident->node.config = &resident->config;
+	resident->node.lcore = &runtime->lcores[lcore_index];
+	resident->node.cpu = runtime->config.eal.cpus[lcore_index];
+	resident->lcore_place = peal_lcore_add(&runtime->lcores[lcore_index], resident->node.core);
+	resident->control_place =
+		peal_control_thread_add(&runtime->control, resident->node.node, &resident->planes);
+	resident->node.entry = &runtime->control.entries[resident->control_place];
+	runtime->residents[runtime->residents_count++] = resident;
+	return index;
+}
+
+bool
+peal_runtime_start(struct peal_runtime *runtime, struct peal_sentence *error)
+{
+	PEAL_ASSERT(!runtime->is_started);
+	if (!peal_control_thread_start(&runtime->control, error)) {
+		return false;
+	}
+	for (uint32_t i = 0; i < runtime->config.eal.lcores_count; i++) {
+		peal_lcore_start(&runtime->lcores[i]);
+	}
+	runtime->is_started = true;
+	peal_eal_files_pass_log();
+	return peal_admin_open(runtime, error);
+}
+
+void
+peal_runtime_stop(struct peal_runtime *runtime)
+{
+	peal_admin_close();
+	for (uint32_t i = 0; runtime->lcores != NULL && i < runtime->config.eal.lcores_count; i++) {
+		peal_lcore_stop(&runtime->lcores[i]);
+	}
+	peal_control_thread_stop(&runtime->control);
+	runtime->is_started = false;
+}
+
+void
+peal_runtime_close(struct peal_runtime *runtime)
+{
+	if (runtime == NULL) {
+		return;
+	}
+	peal_runtime_stop(runtime);
+	for (uint32_t i = 0; runtime->lcores != NULL && i < runtime->config.eal.lcores_count; i++) {
+		peal_lcore_fini(&runtime->lcores[i]);
+	}
+	for (uint32_t i = 0; i < runtime->residents_count; i++) {
+		close_resident(runtime->residents[i]);
+	}
+	peal_port_ring_destroy(runtime->ring);
+	peal_control_thread_fini(&runtime->control);
+	peal_memory_give(runtime->lcores);
+	peal_eal_stop();
+	peal_portlock_give(&runtime->portlock);
+	peal_memory_give(runtime);
+}
+
+void
+peal_runtime_lock(struct peal_runtime *runtime)
+{
+	(void)pthread_mutex_lock(&runtime->control.lock);
+}
+
+void
+peal_runtime_unlock(struct peal_runtime *runtime, bool has_asked)
+{
+	(void)pthread_mutex_unlock(&runtime->control.lock);
+	if (has_asked) {
+		peal_doorbell_ring(&runtime->control.doorbell);
+	}
+}
+
+uint32_t
+peal_runtime_nodes_count(const struct peal_runtime *runtime)
+{
+	return runtime->residents_count;
+}
+
+struct peal_runtime_node *
+peal_runtime_node(struct peal_runtime *runtime, uint32_t index)
+{
+	PEAL_ASSERT(index < runtime->residents_count);
+	return &runtime->residents[index]->node;
+}
+
+struct peal_runtime_node *
+peal_runtime_find(struct peal_runtime *runtime, const char *name)
+{
+	for (uint32_t i = 0; i < runtime->residents_count; i++) {
+		if (strcmp(runtime->residents[i]->config.name, name) == 0) {
+			return &runtime->residents[i]->node;
+		}
+	}
+	return NULL;
+}
+
+int
+peal_runtime_news_fd(const struct peal_runtime *runtime)
+{
+	return runtime->control.news_fd;
+}
+
+void
+peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
+{
+	struct resident *resident;
+
+	PEAL_ASSERT(index < runtime->residents_count);
+	resident = runtime->residents[index];
+	peal_lcore_halt(&runtime->lcores[resident->lcore_index], resident->lcore_place);
+	peal_runtime_lock(runtime);
+	atomic_store_explicit(&resident->node.entry->is_halted, true, memory_order_relaxed);
+	peal_runtime_unlock(runtime, true);
+}
+
+void
+peal_runtime_leave(struct peal_runtime *runtime, uint32_t index)
+{
+	struct peal_node *node = peal_runtime_node(runtime, index)->node;
+	uint64_t now_ns = peal_tsc_now_ns();
+
+	peal_runtime_lock(runtime);
+	peal_node_leave(node, now_ns < node->now_ns ? node->now_ns : now_ns);
+	peal_runtime_unlock(runtime, true);
+}

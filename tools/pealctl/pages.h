@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Lists that a daemon gives out in pages, put together. See runtime/admin.h for the commands.
+ */
+#ifndef PEAL_PEALCTL_PAGES_H
+#define PEAL_PEALCTL_PAGES_H
+
+#include "tools/pealctl/telemetry.h"
+
+#include <stdint.h>
+
+/* Appends the entries "first", "first + 1", ... of an answer to `list`. */
+void peal_pages_take_entries(json_t *answer, uint64_t first, json_t *list);
+
+/* All members of one epoch as an array, to be freed. NULL with a sentence. */
+json_t *peal_pages_read_members(struct peal_telemetry *telemetry, uint64_t *epoch_out);
+
+/* The entry of a member by number or address, borrowed from `members`; NULL = none. */
+const json_t *peal_pages_find_member(const json_t *members, const char *word);
+
+/* The answer with a page of events above `after`, to be freed. NULL with a sentence. */
+json_t *peal_pages_read_events(struct peal_telemetry *telemetry, uint64_t after);
+
+/*
+ * Departures that the daemon's event log still knows, as an array, to be freed. NULL with a
+ * sentence. `now_ns_out`: the daemon's clock.
+ */
+json_t *peal_pages_read_departed(struct peal_telemetry *telemetry, uint64_t *now_ns_out);
+
+#endif

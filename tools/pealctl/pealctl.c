@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * pealctl: asks a running peald. One command, one answer; only watch stays.
+ */
+#include "base/version.h"
+#include "tools/pealctl/pages.h"
+#include "tools/pealctl/show.h"
+#include "tools/pealctl/telemetry.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+};
+
+#define WATCH_INTERVAL_NS 100000000L
+#define POLL_INTERVAL_NS  20000000L
+/* A leave without an answer of the group is worth a sentence after this. */
+#define LEAVE_WAIT_NS UINT64_C(10000000000)
+
+struct options {
+	const char *name;
+	char name_text[PEAL_TELEMETRY_NODE_SIZE_MAX]; /* where the name of a configuration stands */
+	bool is_json;
+	const char *argument; /* of the command, or NULL */
+	uint64_t count;
+	uint64_t interval_us;
+};
+
+typedef int (*command_fn)(struct peal_telemetry *telemetry, const struct options *options);
+
+static const char help_text[] =
+	"pealctl - ask a running peald\n"
+	"\n"
+	"usage: pealctl [-n NAME | -c FILE] [--json] COMMAND\n"
+	"\n"
+	"  view                 which view the node is in\n"
+	"  members              who is in it, senior first, and who left lately and why\n"
+	"  watch                events so far, and then as they come\n"
+	"  stats                every counter that is not zero\n"
+	"  cores                where the time of the poll loop went\n"
+	"  ping MEMBER [--count N] [--interval US]\n"
+	"                       round trips to a member number or address, measured on the core;\n"
+	"                       1000 of them, 1000 us apart; --interval 0: each after the last\n"
+	"  leave                leave the group and end the daemon\n"
+	"  version              of pealctl and of the daemon\n"
+	"\n"
+	"  -n, --name NAME      which node; not needed where only one answers\n"
+	"  -c, --config FILE    the node that this configuration of peald names\n"
+	"      --json           JSON in place of text; one object, or one a line for watch\n"
+	"  -h, --help           print this text\n"
+	"\n"
+	"examples:\n"
+	"  pealctl view\n"
+	"  pealctl -n n1 members\n"
+	"  pealctl -n n1 watch --json | jq -r .text\n"
+	"  pealctl ping 3 --count 100000 --interval 0\n"
+	"  pealctl ping 10.77.0.3:7400\n"
+	"\n"
+	"Exit status: 0 done; 1 the daemon is not there, refused, or no round trip came back;\n"
+	"2 the command line is wrong.\n";
+
+static int
+misuse(const char *sentence, const char *what)
+{
+	(void)fprintf(stderr, "pealctl: %s%s; see pealctl --help\n", sentence, what);
+	return EXIT_USAGE;
+}
+
+static int
+complain(const struct peal_telemetry *telemetry)
+{
+	(void)fprintf(stderr, "pealctl: %s\n", telemetry->error);
+	return EXIT_FAILED;
+}
+
+static void
+pause_for(long interval_ns)
+{
+	struct timespec limit = {.tv_nsec = interval_ns};
+
+	(void)nanosleep(&limit, NULL);
+}
+
+static void
+print_json(const json_t *value)
+{
+	(void)json_dumpf(value, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+	(void)fflush(stdout);
+}
+
+/* Asks, prints as JSON or by `show`, frees. */
+static int
+ask_and_show(struct peal_telemetry *telemetry, const struct options *options, const char *command,
+	void (*show)(json_t *answer))
+{
+	json_t *answer = peal_telemetry_ask(telemetry, command, "");
+
+	if (answer == NULL) {
+		return complain(telemetry);
+	}
+	if (options->is_json) {
+		print_json(answer);
+	} else {
+		show(answer);
+	}
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int
+on_view(struct peal_telemetry *telemetry, const struct options *options)
+{
+	return ask_and_show(telemetry, options, "view", peal_show_view);
+}
+
+static int
+on_stats(struct peal_telemetry *telemetry, const struct options *options)
+{
+	return ask_and_show(telemetry, options, "stats", peal_show_stats);
+}
+
+static int
+on_cores(struct peal_telemetry *telemetry, const struct options *options)
+{
+	json_t *answer = peal_telemetry_ask(telemetry, "cores", "");
+	json_t *list = json_array();
+
+	if (answer == NULL) {
+		json_decref(list);
+		return complain(telemetry);
+	}
+	peal_pages_take_entries(answer, 0, list);
+	if (options->is_json) {
+		json_t *out = json_pack("{s:O}", "cores", list);
+
+		print_json(out);
+		json_decref(out);
+	} else {
+		peal_show_cores(list);
+	}
+	json_decref(list);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int
+on_members(struct peal_telemetry *telemetry, const struct options *options)
+{
+	uint64_t now_ns = 0, epoch = 0;
+	json_t *members = peal_pages_read_members(telemetry, &epoch);
+	json_t *departed = members == NULL ? NULL : peal_pages_read_departed(telemetry, &now_ns);
+
+	if (departed == NULL) {
+		json_decref(members);
+		return complain(telemetry);
+	}
+	if (options->is_json) {
+		json_t *out = json_pack("{s:I,s:O,s:O}", "epoch", (json_int_t)epoch, "members",
+			members, "departed", departed);
+
+		print_json(out);
+		json_decref(out);
+	} else {
+		peal_show_members(members, departed, now_ns);
+	}
+	json_decref(members);
+	json_decref(departed);
+	return EXIT_DONE;
+}
+
+static void
+print_events(json_t *answer, const struct options *options)
+{
+	json_t *events = json_array(), *event;
+	uint64_t lost = peal_show_number(answer, "lost");
+	size_t i;
+
+	if (lost > 0 && options->is_json) {
+		json_t *out = json_pack("{s:s,s:I}", "event", "lost", "value", (json_int_t)lost);
+
+		print_json(out);
+		json_decref(out);
+	} else if (lost > 0) {
+		(void)printf(
+			"%" PRIu64 " events were lost: the daemon no longer keeps them\n", lost);
+	}
+	peal_pages_take_entries(answer, 0, events);
+	json_array_foreach(events, i, event)
+	{
+		if (options->is_json) {
+			print_json(event);
+		} else {
+			peal_show_event(event);
+			(void)fflush(stdout);
+		}
+	}
+	json_decref(events);
+}
+
+static int
+on_watch(struct peal_telemetry *telemetry, const struct options *options)
+{
+	uint64_t after = 0;
+
+	for (;;) {
+		json_t *answer = peal_pages_read_events(telemetry, after);
+		bool is_last;
+
+		if (answer == NULL) {
+			return complain(telemetry);
+		}
+		print_events(answer, options);
+		if (ferror(stdout) != 0) {
+			json_decref(answer);
+			return EXIT_FAILED; /* nobody reads any more */
+		}
+		after = peal_show_number(answer, "next");
+		is_last = after == peal_show_number(answer, "last");
+		json_decref(answer);
+		if (is_last) {
+			pause_for(WATCH_INTERVAL_NS);
+		}
+	}
+}
+
+/* Waits for the run to end. NULL with a sentence. */
+static json_t *
+await_pinged(struct peal_telemetry *telemetry)
+{
+	for (;;) {
+		json_t *answer = peal_telemetry_ask(telemetry, "pinged", "");
+
+		if (answer == NULL || peal_show_number(answer, "running") == 0) {
+			return answer;
+		}
+		json_decref(answer);
+		pause_for(POLL_INTERVAL_NS);
+	}
+}
+
+static int
+ping_member(struct peal_telemetry *telemetry, const struct options *options, const json_t *member)
+{
+	char parameters[80];
+	json_t *answer;
+	bool is_answered;
+
+	(void)snprintf(parameters, sizeof(parameters), "%" PRIu64 ",%" PRIu64 ",%" PRIu64,
+		peal_show_number(member, "member"), options->count, options->interval_us);
+	answer = peal_telemetry_ask(telemetry, "ping", parameters);
+	if (answer == NULL) {
+		return complain(telemetry);
+	}
+	json_decref(answer);
+	answer = await_pinged(telemetry);
+	if (answer == NULL) {
+		return complain(telemetry);
+	}
+	if (options->is_json) {
+		print_json(answer);
+	} else {
+		peal_show_ping(answer, member);
+	}
+	is_answered = peal_show_number(answer, "received") > 0;
+	json_decref(answer);
+	return is_answered ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int
+on_ping(struct peal_telemetry *telemetry, const struct options *options)
+{
+	uint64_t epoch;
+	json_t *members = peal_pages_read_members(telemetry, &epoch);
+	const json_t *member;
+	int code;
+
+	if (members == NULL) {
+		return complain(telemetry);
+	}
+	member = peal_pages_find_member(members, options->argument);
+	if (member == NULL) {
+		(void)fprintf(stderr,
+			"pealctl: %s is no member of view %" PRIu64
+			"; pealctl members lists them by number and address\n",
+			options->argument, epoch);
+		code = EXIT_FAILED;
+	} else {
+		code = ping_member(telemetry, options, member);
+	}
+	json_decref(members);
+	return code;
+}
+
+static uint64_t
+read_clock_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static int
+on_leave(struct peal_telemetry *telemetry, const struct options *options)
+{
+	json_t *answer = peal_telemetry_ask(telemetry, "leave", "");
+	uint64_t end_at_ns = read_clock_ns() + LEAVE_WAIT_NS;
+
+	while (answer != NULL && read_clock_ns() < end_at_ns) {
+		json_decref(answer);
+		pause_for(POLL_INTERVAL_NS);
+		answer = peal_telemetry_ask(telemetry, "view", "");
+	}
+	if (answer != NULL) {
+		json_decref(answer);
+		(void)fprintf(stderr,
+			"pealctl: the group has not confirmed yet that %s leaves; the daemon waits "
+			"on, "
+			"and ends at once when it gets a signal\n",
+			telemetry->node);
+		return EXIT_FAILED;
+	}
+	/* The end of the daemon is what was asked for; its exit status tells the rest. */
+	if (options->is_json) {
+		json_t *out = json_pack("{s:s,s:b}", "node", telemetry->node, "ended", 1);
+
+		print_json(out);
+		json_decref(out);
+	} else {
+		(void)printf("%s has ended\n", telemetry->node);
+	}
+	return EXIT_DONE;
+}
+
+static int
+on_version(struct peal_telemetry *telemetry, const struct options *options)
+{
+	json_t *answer = peal_telemetry_ask(telemetry, "version", NULL);
+
+	if (answer == NULL) {
+		return complain(telemetry);
+	}
+	if (options->is_json) {
+		(void)json_object_set_new(answer, "pealctl", json_string(PEAL_VERSION));
+		print_json(answer);
+	} else {
+		(void)printf("pealctl %s, peald %s (process %" PRIu64 ")\n", PEAL_VERSION,
+			peal_show_text(answer, "version"), peal_show_number(answer, "pid"));
+	}
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static const struct {
+	const char *name;
+	bool has_argument;
+	command_fn run;
+} commands[] = {
+	{"view", false, on_view},
+	{"members", false, on_members},
+	{"watch", false, on_watch},
+	{"stats", false, on_stats},
+	{"cores", false, on_cores},
+	{"ping", true, on_ping},
+	{"leave", false, on_leave},
+	{"version", false, on_version},
+};
+
+static bool
+read_number(const char *text, uint64_t *number_out)
+{
+	char *end;
+
+	*number_out = strtoull(text, &end, 10);
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0';
+}
+
+/* Takes the value of the line "name: VALUE"; peald has checked all the rest of the file. */
+static bool
+read_name(const char *path, struct options *options)
+{
+	static const char separators[] = " \t\r\n\"'#";
+	FILE *file = fopen(path, "re");
+	char line[512];
+
+	while (file != NULL && options->name == NULL && fgets(line, sizeof(line), file) != NULL) {
+		const char *value = line + strspn(line, " \t\"'");
+
+		if (strncmp(value, "name", 4) != 0) {
+			continue;
+		}
+		value += 4 + strspn(value + 4, "\"' \t");
+		if (*value != ':') {
+			continue;
+		}
+		value += 1 + strspn(value + 1, separators);
+		(void)snprintf(options->name_text, sizeof(options->name_text), "%.*s",
+			(int)strcspn(value, separators), value);
+		options->name = options->name_text;
+	}
+	if (file == NULL || options->name == NULL) {
+		(void)fprintf(stderr,
+			"pealctl: %s is no configuration with a line name: NAME that can be read; "
+			"name the node by -n\n",
+			path);
+	}
+	if (file != NULL) {
+		(void)fclose(file);
+	}
+	return options->name != NULL;
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int
+read_options(int argc, char **argv, struct options *options)
+{
+	static const struct option known[] = {
+		{"name", required_argument, NULL, 'n'},
+		{"json", no_argument, NULL, 'j'},
+		{"config", required_argument, NULL, 'c'},
+		{"count", required_argument, NULL, 'N'},
+		{"interval", required_argument, NULL, 'i'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int letter;
+
+	opterr = 0;
+	while ((letter = getopt_long(argc, argv, ":n:c:hV", known, NULL)) != -1) {
+		switch (letter) {
+		case 'n':
+			options->name = optarg;
+			break;
+		case 'j':
+			options->is_json = true;
+			break;
+		case 'c':
+			if (!read_name(optarg, options)) {
+				return EXIT_FAILED;
+			}
+			break;
+		case 'N':
+			if (!read_number(optarg, &options->count) || options->count == 0) {
+				return misuse("--count is a whole number from 1; got ", optarg);
+			}
+			break;
+		case 'i':
+			if (!read_number(optarg, &options->interval_us)) {
+				return misuse("--interval is whole microseconds; got ", optarg);
+			}
+			break;
+		case 'h':
+			(void)fputs(help_text, stdout);
+			return EXIT_DONE;
+		case 'V':
+			(void)puts("pealctl " PEAL_VERSION);
+			return EXIT_DONE;
+		case ':':
+			return misuse("an argument is missing after ", argv[optind - 1]);
+		default:
+			return misuse("there is no option ", argv[optind - 1]);
+		}
+	}
+	return -1;
+}
+
+/* The command of the words that are left, or NULL after a sentence. */
+static command_fn
+find_command(int words_count, char **words, struct options *options)
+{
+	if (words_count == 0) {
+		(void)misuse("a command is missing", "");
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		int wanted = commands[i].has_argument ? 2 : 1;
+
+		if (strcmp(commands[i].name, words[0]) != 0) {
+			continue;
+		}
+		if (words_count < wanted) {
+			(void)misuse("a member number or address is missing after ", words[0]);
+			return NULL;
+		}
+		if (words_count > wanted) {
+			(void)misuse("one word too many: ", words[wanted]);
+			return NULL;
+		}
+		options->argument = commands[i].has_argument ? words[1] : NULL;
+		return commands[i].run;
+	}
+	(void)misuse("there is no command ", words[0]);
+	return NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = {.count = 1000, .interval_us = 1000};
+	struct peal_telemetry telemetry;
+	command_fn command;
+	int code = read_options(argc, argv, &options);
+
+	if (code >= 0) {
+		return code;
+	}
+	command = find_command(argc - optind, argv + optind, &options);
+	if (command == NULL) {
+		return EXIT_USAGE;
+	}
+	if (!peal_telemetry_open(&telemetry, options.name)) {
+		return complain(&telemetry);
+	}
+	code = command(&telemetry, &options);
+	peal_telemetry_close(&telemetry);
+	return code;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/pealctl/show.h"
+
+#include "base/counters.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND_NS INT64_C(1000000000)
+
+uint64_t
+peal_show_number(const json_t *answer, const char *name)
+{
+	json_int_t number = json_integer_value(json_object_get(answer, name));
+
+	return number < 0 ? 0 : (uint64_t)number;
+}
+
+const char *
+peal_show_text(const json_t *answer, const char *name)
+{
+	const char *text = json_string_value(json_object_get(answer, name));
+
+	return text == NULL || text[0] == '\0' ? "-" : text;
+}
+
+void
+peal_show_view(json_t *view)
+{
+	uint64_t epoch = peal_show_number(view, "epoch");
+
+	(void)printf("node      %s of cluster %s, %s\n", peal_show_text(view, "node"),
+		peal_show_text(view, "cluster"), peal_show_text(view, "address"));
+	(void)printf("state     %s\n", peal_show_text(view, "state"));
+	if (epoch == 0) {
+		(void)puts("view      none yet");
+		return;
+	}
+	(void)printf("view      %" PRIu64 " with %" PRIu64 " members\n", epoch,
+		peal_show_number(view, "members"));
+	(void)printf("member    %" PRIu64 ", rank %" PRIu64 "; the senior is %" PRIu64 "\n",
+		peal_show_number(view, "member"), peal_show_number(view, "rank"),
+		peal_show_number(view, "senior"));
+	(void)printf(
+		"quorum    %s\n", peal_show_number(view, "quorum") != 0
+					  ? "yes"
+					  : "no: too few members are heard to decide anything");
+	(void)printf("hash      %s\n", peal_show_text(view, "hash"));
+	(void)printf("cluster   %s, preset %s, %" PRIu64 " rings\n",
+		peal_show_text(view, "cluster_id"), peal_show_text(view, "preset"),
+		peal_show_number(view, "rings"));
+}
+
+static void
+print_heard(const json_t *member)
+{
+	if (json_object_get(member, "heard_ms_ago") == NULL) {
+		(void)printf(" %9s", "-");
+		return;
+	}
+	(void)printf(" %6" PRIu64 " ms", peal_show_number(member, "heard_ms_ago"));
+}
+
+void
+peal_show_members(const json_t *members, const json_t *departed, uint64_t now_ns)
+{
+	const json_t *entry;
+	size_t i;
+
+	(void)printf("%4s %6s  %-21s %-9s %9s  %s\n", "rank", "member", "address", "state", "heard",
+		"metadata");
+	json_array_foreach(members, i, entry)
+	{
+		(void)printf("%4" PRIu64 " %6" PRIu64 "  %-21s %-9s",
+			peal_show_number(entry, "rank"), peal_show_number(entry, "member"),
+			peal_show_text(entry, "address"), peal_show_text(entry, "state"));
+		print_heard(entry);
+		(void)printf("  %s\n", peal_show_text(entry, "metadata"));
+	}
+	json_array_foreach(departed, i, entry)
+	{
+		uint64_t at_ns = peal_show_number(entry, "at_ns");
+
+		(void)printf("%4s %6" PRIu64 "  %-21s %-9s before view %" PRIu64 ", %" PRIu64
+			     " s ago\n",
+			"gone", peal_show_number(entry, "member"), peal_show_text(entry, "address"),
+			peal_show_text(entry, "event"), peal_show_number(entry, "epoch"),
+			now_ns < at_ns ? 0 : (now_ns - at_ns) / (uint64_t)SECOND_NS);
+	}
+}
+
+void
+peal_show_event(const json_t *event)
+{
+	struct timespec monotonic, wall;
+	struct tm parts;
+	int64_t wall_ns;
+	time_t seconds;
+	char text[32];
+
+	/* Events carry CLOCK_MONOTONIC of this host; people compare wall clocks. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &monotonic);
+	(void)clock_gettime(CLOCK_REALTIME, &wall);
+	wall_ns = ((int64_t)wall.tv_sec - (int64_t)monotonic.tv_sec) * SECOND_NS +
+		  ((int64_t)wall.tv_nsec - (int64_t)monotonic.tv_nsec) +
+		  (int64_t)peal_show_number(event, "at_ns");
+	seconds = (time_t)(wall_ns / SECOND_NS);
+	(void)localtime_r(&seconds, &parts);
+	(void)strftime(text, sizeof(text), "%H:%M:%S", &parts);
+	(void)printf("%s.%06d %s\n", text, (int)(wall_ns / 1000 % 1000000),
+		peal_show_text(event, "text"));
+}
+
+void
+peal_show_stats(json_t *stats)
+{
+	const char *name;
+	const json_t *value;
+	uint32_t zeros_count = 0;
+
+	json_object_foreach(stats, name, value)
+	{
+		enum peal_counter id;
+		bool is_known = peal_counter_find(name, &id);
+
+		if (json_integer_value(value) == 0) {
+			zeros_count++;
+			continue;
+		}
+		(void)printf("%-24s %16" JSON_INTEGER_FORMAT "  %-9s %s\n", name,
+			json_integer_value(value), is_known ? peal_counter_unit(id) : "",
+			is_known ? peal_counter_help(id) : "Counted by the device.");
+	}
+	(void)printf("%" PRIu32 " more counters are zero\n", zeros_count);
+}
+
+static double
+percent(const json_t *core, const char *name, uint64_t total_ns)
+{
+	return total_ns == 0 ? 0.0
+			     : 100.0 * (double)peal_show_number(core, name) / (double)total_ns;
+}
+
+void
+peal_show_cores(const json_t *cores)
+{
+	const json_t *core;
+	size_t i;
+
+	(void)printf("%5s %4s %-9s %-9s %14s %7s %7s %7s %7s %12s\n", "lcore", "cpu", "idle",
+		"wake", "turns", "busy", "pause", "yield", "sleep", "longest turn");
+	json_array_foreach(cores, i, core)
+	{
+		uint64_t total_ns = peal_show_number(core, "busy_ns") +
+				    peal_show_number(core, "idle_pause_ns") +
+				    peal_show_number(core, "idle_yield_ns") +
+				    peal_show_number(core, "idle_wait_ns");
+		char cpu[24] = "any";
+
+		if (json_object_get(core, "cpu") != NULL) {
+			(void)snprintf(cpu, sizeof(cpu), "%" PRIu64, peal_show_number(core, "cpu"));
+		}
+		(void)printf("%5" PRIu64 " %4s %-9s %-9s %14" PRIu64
+			     " %5.1f %% %5.1f %% %5.1f %% %5.1f %% %9.1f us\n",
+			peal_show_number(core, "lcore"), cpu, peal_show_text(core, "idle"),
+			peal_show_text(core, "wake"), peal_show_number(core, "turns"),
+			percent(core, "busy_ns", total_ns),
+			percent(core, "idle_pause_ns", total_ns),
+			percent(core, "idle_yield_ns", total_ns),
+			percent(core, "idle_wait_ns", total_ns),
+			(double)peal_show_number(core, "longest_turn_ns") / 1000.0);
+	}
+}
+
+void
+peal_show_ping(const json_t *ping, const json_t *member)
+{
+	static const struct {
+		const char *name;
+		const char *label;
+	} shown[] = {
+		{"min_ns", "min"},
+		{"p50_ns", "p50"},
+		{"p90_ns", "p90"},
+		{"p99_ns", "p99"},
+		{"p99_9_ns", "p99.9"},
+		{"max_ns", "max"},
+	};
+
+	(void)printf("%" PRIu64 " round trips to member %" PRIu64 " (%s): %" PRIu64
+		     " answered, %" PRIu64 " lost%s\n",
+		peal_show_number(ping, "sent"), peal_show_number(member, "member"),
+		peal_show_text(member, "address"), peal_show_number(ping, "received"),
+		peal_show_number(ping, "lost"),
+		peal_show_number(ping, "cut_short") != 0 ? ", cut short" : "");
+	if (peal_show_number(ping, "received") == 0) {
+		return;
+	}
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		(void)printf("%s%s %.2f", i == 0 ? "" : "  ", shown[i].label,
+			(double)peal_show_number(ping, shown[i].name) / 1000.0);
+	}
+	(void)puts("  us");
+}
