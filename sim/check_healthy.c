@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/check_healthy.h"
+
+#include "base/assert.h"
+#include "membership/rings.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+void
+peal_check_healthy_init(
+	struct peal_check_healthy *check, uint16_t nodes_count, struct peal_report *report)
+{
+	*check = (struct peal_check_healthy){.report = report, .nodes_count = nodes_count};
+	check->lives = calloc(nodes_count, sizeof(check->lives[0]));
+	check->links = calloc((size_t)nodes_count * nodes_count, sizeof(check->links[0]));
+	PEAL_ASSERT(check->lives != NULL);
+	PEAL_ASSERT(check->links != NULL);
+}
+
+void
+peal_check_healthy_fini(struct peal_check_healthy *check)
+{
+	free(check->lives);
+	free(check->links);
+	*check = (struct peal_check_healthy){0};
+}
+
+static bool *
+link_of(const struct peal_check_healthy *check, uint16_t a, uint16_t b)
+{
+	PEAL_ASSERT(a < check->nodes_count);
+	PEAL_ASSERT(b < check->nodes_count);
+	return &check->links[(size_t)(a < b ? a : b) * check->nodes_count + (a < b ? b : a)];
+}
+
+void
+peal_check_healthy_on_start(struct peal_check_healthy *check, uint16_t index)
+{
+	PEAL_ASSERT(index < check->nodes_count);
+	check->lives[index] = (struct peal_check_life){0};
+	for (uint16_t other = 0; other < check->nodes_count; other++) {
+		*link_of(check, index, other) = false;
+	}
+}
+
+void
+peal_check_healthy_on_end(struct peal_check_healthy *check, uint16_t index)
+{
+	PEAL_ASSERT(index < check->nodes_count);
+	check->lives[index] = (struct peal_check_life){0};
+}
+
+void
+peal_check_healthy_on_identity(
+	struct peal_check_healthy *check, uint16_t index, struct peal_uuid uuid)
+{
+	PEAL_ASSERT(index < check->nodes_count);
+	check->lives[index].uuid = uuid;
+}
+
+void
+peal_check_healthy_on_leave(struct peal_check_healthy *check, uint16_t index)
+{
+	PEAL_ASSERT(index < check->nodes_count);
+	check->lives[index].is_leaving = true;
+}
+
+void
+peal_check_healthy_on_fault(struct peal_check_healthy *check, uint16_t index)
+{
+	PEAL_ASSERT(index < check->nodes_count);
+	check->lives[index].is_faulty = true;
+}
+
+void
+peal_check_healthy_on_link_fault(struct peal_check_healthy *check, uint16_t a, uint16_t b)
+{
+	*link_of(check, a, b) = true;
+}
+
+void
+peal_check_healthy_protect(struct peal_check_healthy *check, uint16_t index)
+{
+	PEAL_ASSERT(index < check->nodes_count);
+	check->lives[index].is_protected = true;
+}
+
+/* The node that lives as `uuid`, or nodes_count. */
+static uint16_t
+find_life(const struct peal_check_healthy *check, struct peal_uuid uuid)
+{
+	uint16_t index = 0;
+
+	while (index < check->nodes_count && !peal_uuid_equals(check->lives[index].uuid, uuid)) {
+		index++;
+	}
+	return index;
+}
+
+/* Observers of the member at `rank` that had a reason to report it. */
+static uint32_t
+count_bad_edges(const struct peal_check_healthy *check, const struct peal_view *parent,
+	const struct peal_topology *topology, uint16_t rank)
+{
+	uint16_t subject = find_life(check, parent->members[rank].uuid);
+	uint32_t count = 0;
+
+	for (uint32_t k = 0; k < topology->observers_count; k++) {
+		uint16_t observer =
+			find_life(check, parent->members[topology->observers[rank][k]].uuid);
+
+		if (observer == check->nodes_count || check->lives[observer].is_faulty ||
+			*link_of(check, observer, subject)) {
+			count++;
+		}
+	}
+	return count;
+}
+
+void
+peal_check_healthy_on_view(struct peal_check_healthy *check, const struct peal_view *parent,
+	const struct peal_view *view, uint64_t now_ns)
+{
+	struct peal_thresholds thresholds =
+		peal_view_thresholds(parent->members_count, parent->rings_count);
+	struct peal_topology topology;
+
+	peal_rings_build(parent, &topology);
+	for (uint16_t rank = 0; rank < parent->members_count; rank++) {
+		const struct peal_member *member = &parent->members[rank];
+		uint16_t index = find_life(check, member->uuid);
+		const struct peal_check_life *life = &check->lives[index % check->nodes_count];
+		uint32_t bad_count;
+
+		if (peal_view_find_mid(view, member->mid) != PEAL_RANK_NONE ||
+			(index < check->nodes_count && life->is_leaving)) {
+			continue;
+		}
+		check->report->removed_count++;
+		if (index == check->nodes_count || (life->is_faulty && !life->is_protected)) {
+			continue;
+		}
+		bad_count = count_bad_edges(check, parent, &topology, rank);
+		if (life->is_protected || bad_count < thresholds.l) {
+			check->report->healthy_removed_count++;
+			peal_report_violate(check->report, now_ns,
+				"epoch %" PRIu64 " removed n%u (member %" PRIu64
+				"), which was healthy: %u observers could complain, L is %u",
+				view->epoch, index, member->mid, bad_count, thresholds.l);
+		}
+	}
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/check_views.h"
+
+#include "base/assert.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CAPACITY_MIN 64U
+
+void
+peal_check_views_init(
+	struct peal_check_views *check, uint16_t nodes_count, struct peal_report *report)
+{
+	*check = (struct peal_check_views){
+		.report = report, .nodes_count = nodes_count, .capacity = CAPACITY_MIN};
+	check->views = calloc(CAPACITY_MIN, sizeof(struct peal_view *));
+	check->clusters = calloc(nodes_count, sizeof(check->clusters[0]));
+	check->epochs = calloc(nodes_count, sizeof(check->epochs[0]));
+	PEAL_ASSERT(check->views != NULL);
+	PEAL_ASSERT(check->clusters != NULL);
+	PEAL_ASSERT(check->epochs != NULL);
+}
+
+void
+peal_check_views_fini(struct peal_check_views *check)
+{
+	for (uint32_t i = 0; i < check->count; i++) {
+		free(check->views[i]);
+	}
+	free(check->views);
+	free(check->actors);
+	free(check->clusters);
+	free(check->epochs);
+	*check = (struct peal_check_views){0};
+}
+
+const struct peal_view *
+peal_check_views_find(
+	const struct peal_check_views *check, struct peal_uuid cluster, uint64_t epoch)
+{
+	for (uint32_t i = check->count; i > 0; i--) {
+		const struct peal_view *view = check->views[i - 1U];
+
+		if (view->epoch == epoch && peal_uuid_equals(view->cluster, cluster)) {
+			return view;
+		}
+	}
+	return NULL;
+}
+
+static const struct peal_view *
+remember(struct peal_check_views *check, const struct peal_view *view)
+{
+	struct peal_view *copy = malloc(sizeof(*copy));
+
+	PEAL_ASSERT(copy != NULL);
+	*copy = *view;
+	if (check->count == check->capacity) {
+		check->capacity *= 2U;
+		check->views = realloc(check->views, check->capacity * sizeof(struct peal_view *));
+		PEAL_ASSERT(check->views != NULL);
+	}
+	check->views[check->count++] = copy;
+	return copy;
+}
+
+/* Notes that a node installed a view under `uuid`. */
+static void
+note_actor(struct peal_check_views *check, struct peal_uuid uuid)
+{
+	for (uint32_t i = check->actors_count; i > 0; i--) {
+		if (peal_uuid_equals(check->actors[i - 1U], uuid)) {
+			return;
+		}
+	}
+	if (check->actors_count == check->actors_capacity) {
+		check->actors_capacity = 2U * check->actors_capacity + CAPACITY_MIN;
+		check->actors =
+			realloc(check->actors, check->actors_capacity * sizeof(check->actors[0]));
+		PEAL_ASSERT(check->actors != NULL);
+	}
+	check->actors[check->actors_count++] = uuid;
+}
+
+/* True when a node acted as `uuid`, which was a member of the cluster before `epoch`. */
+static bool
+was_member(const struct peal_check_views *check, struct peal_uuid cluster, uint64_t epoch,
+	struct peal_uuid uuid)
+{
+	uint32_t actor = 0;
+
+	while (actor < check->actors_count && !peal_uuid_equals(check->actors[actor], uuid)) {
+		actor++;
+	}
+	for (uint32_t i = 0; actor < check->actors_count && i < check->count; i++) {
+		const struct peal_view *view = check->views[i];
+
+		if (view->epoch < epoch && peal_uuid_equals(view->cluster, cluster) &&
+			peal_view_find_uuid(view, uuid) != PEAL_RANK_NONE) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Those who stay keep number and order; those who come are new and get the next numbers. */
+static void
+check_step(struct peal_check_views *check, const struct peal_view *parent,
+	const struct peal_view *view, uint64_t now_ns)
+{
+	uint64_t next_mid = parent->next_mid;
+	uint16_t rank_before = 0;
+
+	for (uint16_t rank = 0; rank < view->members_count; rank++) {
+		const struct peal_member *member = &view->members[rank];
+		uint16_t before = peal_view_find_uuid(parent, member->uuid);
+
+		if (before != PEAL_RANK_NONE) {
+			if (parent->members[before].mid != member->mid) {
+				peal_report_violate(check->report, now_ns,
+					"epoch %" PRIu64 ": member %" PRIu64
+					" became member %" PRIu64,
+					view->epoch, parent->members[before].mid, member->mid);
+			}
+			if (before < rank_before || next_mid != parent->next_mid) {
+				peal_report_violate(check->report, now_ns,
+					"epoch %" PRIu64 ": member %" PRIu64
+					" lost its place in the order",
+					view->epoch, member->mid);
+			}
+			rank_before = before;
+			continue;
+		}
+		if (member->mid != next_mid) {
+			peal_report_violate(check->report, now_ns,
+				"epoch %" PRIu64 ": new member got number %" PRIu64
+				", due was %" PRIu64,
+				view->epoch, member->mid, next_mid);
+		}
+		next_mid = member->mid + 1U;
+		if (was_member(check, view->cluster, view->epoch, member->uuid)) {
+			peal_report_violate(check->report, now_ns,
+				"epoch %" PRIu64 ": member %" PRIu64 " has a uuid that was removed",
+				view->epoch, member->mid);
+		}
+	}
+	if (view->next_mid != next_mid) {
+		peal_report_violate(check->report, now_ns,
+			"epoch %" PRIu64 ": next number is %" PRIu64 ", due was %" PRIu64,
+			view->epoch, view->next_mid, next_mid);
+	}
+}
+
+static const struct peal_view *
+check_parent(struct peal_check_views *check, const struct peal_view *view, uint64_t now_ns)
+{
+	const struct peal_view *parent;
+
+	if (view->epoch == 1) {
+		check->clusters_count++;
+		return NULL;
+	}
+	parent = peal_check_views_find(check, view->cluster, view->epoch - 1U);
+	if (parent == NULL) {
+		peal_report_violate(check->report, now_ns,
+			"epoch %" PRIu64 " was installed, and nobody ever was in the epoch before",
+			view->epoch);
+		return NULL;
+	}
+	if (!peal_hash128_equals(parent->hash, view->parent_hash)) {
+		peal_report_violate(check->report, now_ns,
+			"epoch %" PRIu64
+			": the parent it names is not the view of the epoch before",
+			view->epoch);
+		return NULL;
+	}
+	check_step(check, parent, view, now_ns);
+	return parent;
+}
+
+static void
+check_order(struct peal_check_views *check, uint16_t index, const struct peal_view *view,
+	uint64_t now_ns)
+{
+	if (peal_uuid_equals(check->clusters[index], view->cluster) &&
+		check->epochs[index] >= view->epoch) {
+		peal_report_violate(check->report, now_ns,
+			"n%u went from epoch %" PRIu64 " to epoch %" PRIu64, index,
+			check->epochs[index], view->epoch);
+	}
+	check->clusters[index] = view->cluster;
+	check->epochs[index] = view->epoch;
+}
+
+struct peal_check_install
+peal_check_views_on_install(struct peal_check_views *check, uint16_t index, struct peal_uuid self,
+	const struct peal_view *view, uint64_t now_ns)
+{
+	struct peal_check_install install = {0};
+
+	PEAL_ASSERT(index < check->nodes_count);
+	peal_view_check(view);
+	check_order(check, index, view, now_ns);
+	note_actor(check, self);
+
+	install.view = peal_check_views_find(check, view->cluster, view->epoch);
+	if (install.view != NULL) {
+		if (!peal_hash128_equals(install.view->hash, view->hash)) {
+			peal_report_violate(check->report, now_ns,
+				"two views of epoch %" PRIu64
+				": n%u installed one with %u members, others have one with %u",
+				view->epoch, index, view->members_count,
+				install.view->members_count);
+		}
+		install.parent = view->epoch == 1 ? NULL
+						  : peal_check_views_find(
+							    check, view->cluster, view->epoch - 1U);
+		return install;
+	}
+
+	install.parent = check_parent(check, view, now_ns);
+	install.view = remember(check, view);
+	install.is_new = true;
+	check->report->views_count++;
+	check->report->sizes_seen[view->members_count] = true;
+	return install;
+}

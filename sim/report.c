@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/report.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+peal_report_init(struct peal_report *report)
+{
+	memset(report, 0, sizeof(*report));
+}
+
+void
+peal_report_violate(struct peal_report *report, uint64_t now_ns, const char *format, ...)
+{
+	char *text;
+	int size;
+	va_list arguments;
+
+	report->violations_count++;
+	if (report->violations_count > PEAL_REPORT_VIOLATIONS_MAX) {
+		return;
+	}
+	text = report->violations[report->violations_count - 1U];
+	size = snprintf(text, PEAL_REPORT_VIOLATION_SIZE_MAX,
+		"%" PRIu64 ".%06" PRIu64 " s: ", now_ns / 1000000000U, now_ns / 1000U % 1000000U);
+	PEAL_ASSERT(size > 0 && size < (int)PEAL_REPORT_VIOLATION_SIZE_MAX);
+	va_start(arguments, format);
+	(void)vsnprintf(
+		text + size, PEAL_REPORT_VIOLATION_SIZE_MAX - (size_t)size, format, arguments);
+	va_end(arguments);
+}
+
+void
+peal_report_add_sample(struct peal_report *report, const struct peal_report_sample *sample)
+{
+	if (report->samples_count < PEAL_REPORT_SAMPLES_MAX) {
+		report->samples[report->samples_count++] = *sample;
+	}
+}
+
+void
+peal_report_merge(struct peal_report *report, const struct peal_report *part)
+{
+	report->virtual_ns += part->virtual_ns;
+	report->events_count += part->events_count;
+	report->frames_count += part->frames_count;
+	report->digest = peal_hash_mix(report->digest ^ part->digest);
+	report->views_count += part->views_count;
+	for (uint32_t size = 0; size <= PEAL_MEMBERS_MAX; size++) {
+		report->sizes_seen[size] = report->sizes_seen[size] || part->sizes_seen[size];
+	}
+	report->removed_count += part->removed_count;
+	report->healthy_removed_count += part->healthy_removed_count;
+	if (part->converge_ns > report->converge_ns) {
+		report->converge_ns = part->converge_ns;
+	}
+	for (uint32_t i = 0; i < part->samples_count; i++) {
+		peal_report_add_sample(report, &part->samples[i]);
+	}
+	for (uint32_t i = 0; i < part->violations_count; i++) {
+		if (i < PEAL_REPORT_VIOLATIONS_MAX &&
+			report->violations_count < PEAL_REPORT_VIOLATIONS_MAX) {
+			memcpy(report->violations[report->violations_count], part->violations[i],
+				PEAL_REPORT_VIOLATION_SIZE_MAX);
+		}
+		report->violations_count++;
+	}
+}
+
+static int
+compare_values(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left;
+	uint64_t b = *(const uint64_t *)right;
+
+	return a < b ? -1 : (a > b ? 1 : 0);
+}
+
+struct peal_report_spread
+peal_report_spread(uint64_t *values, uint32_t count)
+{
+	if (count == 0) {
+		return (struct peal_report_spread){0};
+	}
+	qsort(values, count, sizeof(values[0]), compare_values);
+	/* The smallest value that so many of the others do not exceed. */
+	return (struct peal_report_spread){
+		.p50_ns = values[(count - 1U) / 2U],
+		.p99_ns = values[((uint64_t)count * 99U + 99U) / 100U - 1U],
+		.max_ns = values[count - 1U],
+	};
+}

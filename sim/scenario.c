@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/scenario.h"
+
+#include "base/assert.h"
+#include "base/prng.h"
+#include "base/timing.h"
+#include "sim/story.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define SWARM_NODES_MIN 3U
+#define SWARM_NODES_MAX 9U
+
+static const struct peal_scenario scenarios[] = {
+	{"form", "All nodes start at about the same time and become one group.", 5, 1, "dpdk",
+		false, peal_story_form},
+	{"crash",
+		"Each member is killed in turn, in a group of its own; measures how long it takes.",
+		5, 2, "dpdk", false, peal_story_crash},
+	{"many", "As many members as a quorum can spare are killed at one moment.", 9, 3, "dpdk",
+		false, peal_story_many},
+	{"pause",
+		"A member stands still: shortly, then for too long; whole, then only its control.",
+		5, 3, "dpdk", false, peal_story_pause},
+	{"swarm", "Random faults by seed, then a heal: safe all the time, agreed at the end.", 0, 3,
+		"dpdk", false, peal_story_swarm},
+	{"oneway", "One direction of one link is cut, for each ordered pair: nobody is removed.", 3,
+		3, "dpdk", false, peal_story_oneway},
+	{"triangle", "Both directions of one link are cut, for each pair: nobody is removed.", 3, 3,
+		"dpdk", false, peal_story_triangle},
+	{"ingress", "Two nodes hear nothing, for each pair: they alone are removed, in one view.",
+		5, 5, "dpdk", false, peal_story_ingress},
+	{"split", "Fewer than half are cut off for a while, and come back.", 5, 3, "dpdk", false,
+		peal_story_split},
+	{"loss", "Loss, duplicates and late frames for long, and a crash in the middle.", 5, 2,
+		"dpdk", false, peal_story_loss},
+	{"leave", "All leave, one after the other.", 5, 1, "dpdk", false, peal_story_leave},
+	{"restart", "Each process is killed and started again before anybody notices.", 5, 3,
+		"dpdk", false, peal_story_restart},
+	{"two", "Two members and one: deaths, a cut and leaves, from both sides.", 2, 2, "dpdk",
+		false, peal_story_two},
+	{"quiet60", "One minute of a small group with a fault every few seconds.", 5, 3, "dpdk",
+		false, peal_story_quiet60},
+	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
+		peal_story_canary},
+};
+
+#define SCENARIOS_COUNT (sizeof(scenarios) / sizeof(scenarios[0]))
+
+const struct peal_scenario *
+peal_scenario_list(uint32_t *count_out)
+{
+	*count_out = (uint32_t)SCENARIOS_COUNT;
+	return scenarios;
+}
+
+const struct peal_scenario *
+peal_scenario_find(const char *name)
+{
+	for (uint32_t i = 0; i < SCENARIOS_COUNT; i++) {
+		if (strcmp(scenarios[i].name, name) == 0) {
+			return &scenarios[i];
+		}
+	}
+	return NULL;
+}
+
+static uint16_t
+choose_nodes_count(const struct peal_scenario *scenario, uint64_t seed)
+{
+	struct peal_prng prng;
+
+	if (scenario->nodes_count != 0) {
+		return scenario->nodes_count;
+	}
+	peal_prng_init(&prng, ~seed);
+	return (uint16_t)(SWARM_NODES_MIN +
+			  peal_prng_below(&prng, SWARM_NODES_MAX - SWARM_NODES_MIN + 1U));
+}
+
+bool
+peal_scenario_run(const struct peal_scenario *scenario, const struct peal_scenario_options *options,
+	struct peal_report *report)
+{
+	struct peal_scenario_options complete = *options;
+	struct peal_timing timing;
+
+	if (complete.nodes_count == 0) {
+		complete.nodes_count = choose_nodes_count(scenario, options->seed);
+	}
+	if (complete.preset == NULL) {
+		complete.preset = scenario->preset;
+	}
+	PEAL_ASSERT(complete.nodes_count >= scenario->nodes_count_min);
+	PEAL_ASSERT(complete.nodes_count <= PEAL_MEMBERS_MAX);
+	PEAL_ASSERT(peal_timing_find(complete.preset, &timing));
+
+	peal_report_init(report);
+	(void)snprintf(report->scenario, sizeof(report->scenario), "%s", scenario->name);
+	(void)snprintf(report->preset, sizeof(report->preset), "%s", complete.preset);
+	report->nodes_count = complete.nodes_count;
+	report->seed = complete.seed;
+	scenario->run(&complete, report);
+	return (report->violations_count > 0) == scenario->must_fail;
+}
+
+void
+peal_scenario_command(const struct peal_report *report, char *text, size_t size)
+{
+	(void)snprintf(text, size,
+		"peal-sim run --scenario %s --nodes %u --preset %s --seed %" PRIu64,
+		report->scenario, report->nodes_count, report->preset, report->seed);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/simnet.h"
+
+#include "base/assert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_FRAMES 256U
+#define PPM          UINT64_C(1000000)
+#define MAC_SIZE     6U
+
+void
+peal_simnet_init(struct peal_simnet *net, struct peal_simtime *time, uint16_t ports_count,
+	const struct peal_simlink *link, uint64_t seed)
+{
+	uint32_t links_count = (uint32_t)ports_count * ports_count;
+
+	PEAL_ASSERT(ports_count > 0);
+	PEAL_ASSERT(link->delay_ns_min <= link->delay_ns_max);
+
+	memset(net, 0, sizeof(*net));
+	net->time = time;
+	net->ports_count = ports_count;
+	peal_prng_init(&net->prng, seed);
+	net->ports = calloc(ports_count, sizeof(net->ports[0]));
+	net->links = calloc(links_count, sizeof(net->links[0]));
+	PEAL_ASSERT(net->ports != NULL);
+	PEAL_ASSERT(net->links != NULL);
+	for (uint32_t i = 0; i < links_count; i++) {
+		net->links[i] = *link;
+	}
+}
+
+void
+peal_simnet_fini(struct peal_simnet *net)
+{
+	for (uint32_t i = 0; i < net->frames_count / CHUNK_FRAMES; i++) {
+		free(net->chunks[i]);
+	}
+	free(net->links);
+	free(net->ports);
+	memset(net, 0, sizeof(*net));
+}
+
+void
+peal_simnet_get_mac(uint16_t port, uint8_t mac_out[6])
+{
+	const uint8_t mac[MAC_SIZE] = {
+		0x02, 'P', 'e', 'l', (uint8_t)(port >> 8), (uint8_t)(port & 0xFFU)};
+
+	memcpy(mac_out, mac, MAC_SIZE);
+}
+
+uint16_t
+peal_simnet_find_mac(const struct peal_simnet *net, const uint8_t mac[6])
+{
+	uint16_t port = (uint16_t)((uint16_t)(mac[4] << 8) | mac[5]);
+	uint8_t expected[MAC_SIZE];
+
+	peal_simnet_get_mac(port, expected);
+	if (port >= net->ports_count || memcmp(mac, expected, MAC_SIZE) != 0) {
+		return net->ports_count;
+	}
+	return port;
+}
+
+struct peal_simlink *
+peal_simnet_link(struct peal_simnet *net, uint16_t from, uint16_t to)
+{
+	PEAL_ASSERT(from < net->ports_count);
+	PEAL_ASSERT(to < net->ports_count);
+	return &net->links[(uint32_t)from * net->ports_count + to];
+}
+
+static struct peal_simframe *
+frame_at(struct peal_simnet *net, uint32_t index)
+{
+	PEAL_ASSERT(index < net->frames_count);
+	return &net->chunks[index / CHUNK_FRAMES][index % CHUNK_FRAMES];
+}
+
+static void
+add_chunk(struct peal_simnet *net)
+{
+	struct peal_simframe *chunk = malloc(CHUNK_FRAMES * sizeof(*chunk));
+
+	PEAL_ASSERT(chunk != NULL);
+	net->chunks[net->frames_count / CHUNK_FRAMES] = chunk;
+	for (uint32_t i = CHUNK_FRAMES; i > 0; i--) {
+		chunk[i - 1U].index = net->frames_count + i - 1U;
+		chunk[i - 1U].next_free = net->first_free;
+		net->first_free = net->frames_count + i;
+	}
+	net->frames_count += CHUNK_FRAMES;
+}
+
+struct peal_simframe *
+peal_simnet_allocate(struct peal_simnet *net)
+{
+	struct peal_simframe *frame;
+
+	if (net->first_free == 0) {
+		if (net->frames_count == PEAL_SIMNET_FRAMES_MAX) {
+			return NULL;
+		}
+		add_chunk(net);
+	}
+	frame = frame_at(net, net->first_free - 1U);
+	net->first_free = frame->next_free;
+	frame->size = 0;
+	return frame;
+}
+
+void
+peal_simnet_release(struct peal_simnet *net, struct peal_simframe *frame)
+{
+	frame->next_free = net->first_free;
+	net->first_free = frame->index + 1U;
+}
+
+void
+peal_simnet_set_up(struct peal_simnet *net, uint16_t port, bool is_up)
+{
+	struct peal_simframe *frame;
+
+	while ((frame = peal_simnet_take(net, port)) != NULL) {
+		peal_simnet_release(net, frame);
+		net->lost_count++;
+	}
+	net->ports[port].is_up = is_up;
+}
+
+/* Chance is asked only where a fault is set, so a clean network draws one number per frame. */
+static bool
+happens(struct peal_simnet *net, uint32_t ppm)
+{
+	return ppm > 0 && (ppm >= PPM || peal_prng_below(&net->prng, PPM) < ppm);
+}
+
+static void
+schedule(struct peal_simnet *net, uint16_t to, const struct peal_simlink *link,
+	const struct peal_simframe *frame)
+{
+	uint64_t delay_ns =
+		link->delay_ns_min +
+		peal_prng_below(&net->prng, link->delay_ns_max - link->delay_ns_min + 1U);
+
+	if (happens(net, link->spike_ppm)) {
+		delay_ns += peal_prng_below(&net->prng, link->spike_ns_max + 1U);
+	}
+	peal_simtime_add(
+		net->time, net->time->now_ns + delay_ns, PEAL_SIMEVENT_FRAME, to, frame->index);
+}
+
+static struct peal_simframe *
+copy_frame(struct peal_simnet *net, const struct peal_simframe *frame)
+{
+	struct peal_simframe *copy = peal_simnet_allocate(net);
+
+	if (copy != NULL) {
+		copy->size = frame->size;
+		memcpy(copy->bytes, frame->bytes, frame->size);
+	}
+	return copy;
+}
+
+/* One frame down one link; takes the frame. */
+static void
+send_link(struct peal_simnet *net, uint16_t from, uint16_t to, struct peal_simframe *frame)
+{
+	const struct peal_simlink *link = peal_simnet_link(net, from, to);
+
+	if (link->is_cut || happens(net, net->ports[from].egress_loss_ppm) ||
+		happens(net, link->loss_ppm) || happens(net, net->ports[to].ingress_loss_ppm)) {
+		net->lost_count++;
+		peal_simnet_release(net, frame);
+		return;
+	}
+	if (happens(net, link->duplicate_ppm)) {
+		struct peal_simframe *copy = copy_frame(net, frame);
+
+		if (copy != NULL) {
+			schedule(net, to, link, copy);
+		}
+	}
+	schedule(net, to, link, frame);
+}
+
+void
+peal_simnet_send(struct peal_simnet *net, uint16_t port, struct peal_simframe *frame)
+{
+	uint16_t to = peal_simnet_find_mac(net, frame->bytes);
+
+	PEAL_ASSERT(frame->size >= 2U * MAC_SIZE);
+	net->sent_count++;
+	if (net->watch != NULL) {
+		net->watch(net->watch_state, port, frame->bytes, frame->size);
+	}
+	if (to < net->ports_count && to != port) {
+		send_link(net, port, to, frame);
+		return;
+	}
+	if ((frame->bytes[0] & 0x01U) != 0) {
+		for (uint16_t i = 0; i < net->ports_count; i++) {
+			struct peal_simframe *copy = i == port ? NULL : copy_frame(net, frame);
+
+			if (copy != NULL) {
+				send_link(net, port, i, copy);
+			}
+		}
+	}
+	peal_simnet_release(net, frame);
+}
+
+bool
+peal_simnet_arrive(struct peal_simnet *net, uint16_t port, uint32_t frame_index)
+{
+	struct peal_simnet_port *to = &net->ports[port];
+
+	if (!to->is_up || to->tail - to->head == PEAL_SIMNET_QUEUE_MAX) {
+		net->lost_count++;
+		peal_simnet_release(net, frame_at(net, frame_index));
+		return false;
+	}
+	to->queue[to->tail % PEAL_SIMNET_QUEUE_MAX] = frame_index;
+	to->tail++;
+	return true;
+}
+
+struct peal_simframe *
+peal_simnet_take(struct peal_simnet *net, uint16_t port)
+{
+	struct peal_simnet_port *from = &net->ports[port];
+
+	if (from->head == from->tail) {
+		return NULL;
+	}
+	return frame_at(net, from->queue[from->head++ % PEAL_SIMNET_QUEUE_MAX]);
+}
+
+bool
+peal_simnet_has_frames(const struct peal_simnet *net, uint16_t port)
+{
+	return net->ports[port].head != net->ports[port].tail;
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/simnode.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "wire/frame.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NEVER             UINT64_MAX
+#define CLUSTER_NAME      "belfry"
+#define PORT              4800U
+#define TURN_DELAY_NS_MIN UINT64_C(1000)
+#define TURN_DELAY_NS_MAX UINT64_C(5000)
+#define STEP_DELAY_NS_MIN UINT64_C(5000)
+#define STEP_DELAY_NS_MAX UINT64_C(50000)
+/* Past so many empty wake-ups in a row a timer is broken, not busy. */
+#define SPINS_MAX 1000U
+/* Memory of a process before it starts: whoever reads what nobody wrote finds this. */
+#define MEMORY_PATTERN 0xA5
+
+static uint64_t
+clock_of(const struct peal_simnode *simnode)
+{
+	return simnode->config.time->now_ns + simnode->clock_offset_ns;
+}
+
+/* An instant of the process as virtual time. */
+static uint64_t
+to_virtual(const struct peal_simnode *simnode, uint64_t at_ns)
+{
+	uint64_t now_ns = simnode->config.time->now_ns;
+
+	if (at_ns == NEVER) {
+		return NEVER;
+	}
+	return at_ns <= now_ns + simnode->clock_offset_ns ? now_ns
+							  : at_ns - simnode->clock_offset_ns;
+}
+
+static uint64_t
+draw_delay(struct peal_simnode *simnode, uint64_t min_ns, uint64_t max_ns)
+{
+	return min_ns + peal_prng_below(&simnode->prng, max_ns - min_ns + 1U);
+}
+
+static void
+prompt_core(struct peal_simnode *simnode)
+{
+	if (!simnode->is_up || simnode->is_paused || simnode->turn_at_ns != NEVER) {
+		return;
+	}
+	simnode->turn_at_ns = simnode->config.time->now_ns +
+			      draw_delay(simnode, TURN_DELAY_NS_MIN, TURN_DELAY_NS_MAX);
+	peal_simtime_add(
+		simnode->config.time, simnode->turn_at_ns, PEAL_SIMEVENT_TURN, simnode->index, 0);
+}
+
+static void
+prompt_control(struct peal_simnode *simnode)
+{
+	if (!simnode->is_up || simnode->is_paused || simnode->is_stuck ||
+		simnode->step_at_ns != NEVER) {
+		return;
+	}
+	simnode->step_at_ns = simnode->config.time->now_ns +
+			      draw_delay(simnode, STEP_DELAY_NS_MIN, STEP_DELAY_NS_MAX);
+	peal_simtime_add(
+		simnode->config.time, simnode->step_at_ns, PEAL_SIMEVENT_STEP, simnode->index, 0);
+}
+
+/*
+ * Waits for a deadline. A timer event that is in the heap already for another instant is forgotten,
+ * and comes to nothing when it is taken.
+ */
+static void
+arm(struct peal_simnode *simnode, uint64_t *waited_at_ns, uint64_t at_ns,
+	enum peal_simevent_kind kind)
+{
+	if (at_ns == *waited_at_ns) {
+		return;
+	}
+	*waited_at_ns = at_ns;
+	if (at_ns != NEVER) {
+		peal_simtime_add(simnode->config.time, at_ns, kind, simnode->index, 0);
+	}
+}
+
+static uint32_t
+push(void *state, const struct peal_record *records, uint32_t count)
+{
+	struct peal_simring *ring = state;
+
+	if (PEAL_PLANE_RECORDS_MAX - (ring->tail - ring->head) < count) {
+		return 0;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		ring->records[ring->tail++ % PEAL_PLANE_RECORDS_MAX] = records[i];
+	}
+	if (ring->is_up) {
+		prompt_control(ring->owner);
+	} else {
+		prompt_core(ring->owner);
+	}
+	return count;
+}
+
+static uint32_t
+pop(void *state, struct peal_record *records, uint32_t capacity)
+{
+	struct peal_simring *ring = state;
+	uint32_t count = 0;
+
+	while (count < capacity && ring->head != ring->tail) {
+		records[count++] = ring->records[ring->head++ % PEAL_PLANE_RECORDS_MAX];
+	}
+	return count;
+}
+
+static void
+init_ring(struct peal_simring *ring, struct peal_simnode *owner, bool is_up)
+{
+	ring->owner = owner;
+	ring->is_up = is_up;
+	ring->head = 0;
+	ring->tail = 0;
+}
+
+/* The profile `none` has empty keys; the pattern is told apart from them by being overwritten. */
+static void
+derive(void *state, struct peal_uuid cluster, struct peal_uuid uuid, struct peal_aead_key *key_out)
+{
+	struct peal_uuid both[2] = {cluster, uuid};
+	struct peal_hash128 raw = peal_hash128(both, sizeof(both), 0);
+
+	(void)state;
+	memset(key_out, 0, sizeof(*key_out));
+	memcpy(key_out->bytes, &raw, sizeof(raw));
+}
+
+static void
+mac(void *state, const void *data, size_t size, uint8_t mac_out[16])
+{
+	const struct peal_simnode *simnode = state;
+	struct peal_hash128 hash = peal_hash128(data, size, simnode->secret);
+
+	memcpy(mac_out, &hash, sizeof(hash));
+}
+
+struct peal_address
+peal_simnode_address(uint16_t index)
+{
+	return (struct peal_address){
+		.ipv4 = (UINT32_C(10) << 24) + 1U + index, .port = (uint16_t)PORT};
+}
+
+void
+peal_simnode_init(
+	struct peal_simnode *simnode, const struct peal_simnode_config *config, uint16_t index)
+{
+	PEAL_ASSERT(index < config->nodes_count);
+	PEAL_ASSERT((uintptr_t)simnode % 64U == 0);
+
+	memset(simnode, 0, sizeof(*simnode));
+	simnode->config = *config;
+	simnode->index = index;
+	simnode->port = (struct peal_simport){.net = config->net, .index = index};
+	simnode->address = peal_simnode_address(index);
+	peal_simnet_get_mac(index, simnode->address.mac);
+	simnode->turn_at_ns = simnode->turn_timer_at_ns = NEVER;
+	simnode->step_at_ns = simnode->step_timer_at_ns = NEVER;
+}
+
+static void
+fill_core_config(struct peal_simnode *simnode, struct peal_core_config *core)
+{
+	*core = (struct peal_core_config){
+		.port = peal_simport_open(&simnode->port),
+		.plane = &simnode->plane,
+		.timing = simnode->config.timing,
+		.aead = peal_aead_none,
+		.cluster_name = peal_frame_fold_name(CLUSTER_NAME),
+		.address = simnode->address,
+		.shard = 0,
+	};
+	for (uint32_t i = 0; i < 4U; i++) {
+		core->seed[i] = peal_prng_next(&simnode->prng);
+	}
+}
+
+static void
+fill_node_config(struct peal_simnode *simnode, struct peal_node_config *node)
+{
+	*node = (struct peal_node_config){
+		.cluster_name = CLUSTER_NAME,
+		.address = simnode->address,
+		.seeds_count = (uint8_t)simnode->config.seeds_count,
+		.expect = simnode->config.expect,
+		.rings_count = simnode->config.rings_count,
+		.rejoin = true,
+		.timing = simnode->config.timing,
+		.crypto = {.state = simnode, .derive = derive, .mac = mac},
+	};
+	(void)snprintf(node->name, sizeof(node->name), "n%u", simnode->index);
+	node->metadata_size = (uint8_t)strlen(node->name);
+	memcpy(node->metadata, node->name, node->metadata_size);
+	for (uint32_t i = 0; i < simnode->config.seeds_count; i++) {
+		node->seeds[i] = peal_simnode_address((uint16_t)i);
+	}
+	for (uint32_t i = 0; i < 4U; i++) {
+		node->seed[i] = peal_prng_next(&simnode->prng);
+	}
+}
+
+void
+peal_simnode_start(struct peal_simnode *simnode)
+{
+	uint64_t seed = simnode->config.seed ^ ((uint64_t)simnode->index << 32) ^
+			((uint64_t)(simnode->incarnation + 1U) << 48);
+	struct peal_core_config core;
+	struct peal_node_config node;
+
+	PEAL_ASSERT(!simnode->is_up);
+
+	simnode->incarnation++;
+	simnode->is_up = true;
+	simnode->is_paused = simnode->is_stuck = false;
+	simnode->turns_spun = simnode->steps_spun = 0;
+	peal_prng_init(&simnode->prng, peal_hash_mix(seed));
+	simnode->clock_offset_ns = UINT64_C(1000000000) + (peal_prng_next(&simnode->prng) >> 20);
+	simnode->secret = peal_prng_next(&simnode->prng);
+	init_ring(&simnode->down, simnode, false);
+	init_ring(&simnode->up, simnode, true);
+	memset(&simnode->plane, 0, sizeof(simnode->plane));
+	simnode->plane.down = (struct peal_plane_ring){push, pop, &simnode->down};
+	simnode->plane.up = (struct peal_plane_ring){push, pop, &simnode->up};
+	simnode->plane.down_buffers = simnode->down_buffers;
+	simnode->plane.up_buffers = simnode->up_buffers;
+	memset(simnode->down_buffers, MEMORY_PATTERN, sizeof(simnode->down_buffers));
+	memset(simnode->up_buffers, MEMORY_PATTERN, sizeof(simnode->up_buffers));
+	memset((void *)&simnode->core, MEMORY_PATTERN, sizeof(simnode->core));
+	memset((void *)&simnode->node, MEMORY_PATTERN, sizeof(simnode->node));
+
+	fill_core_config(simnode, &core);
+	fill_node_config(simnode, &node);
+	peal_simnet_set_up(simnode->config.net, simnode->index, true);
+	peal_core_init(&simnode->core, &core, clock_of(simnode));
+	peal_node_init(&simnode->node, &node, &simnode->plane, clock_of(simnode));
+	prompt_core(simnode);
+	prompt_control(simnode);
+}
+
+void
+peal_simnode_crash(struct peal_simnode *simnode)
+{
+	if (!simnode->is_up) {
+		return;
+	}
+	/* Its frames go back to the pool: those belong to the network, not to the process. */
+	peal_core_fini(&simnode->core);
+	simnode->is_up = false;
+	simnode->is_paused = simnode->is_stuck = false;
+	simnode->turn_at_ns = simnode->turn_timer_at_ns = NEVER;
+	simnode->step_at_ns = simnode->step_timer_at_ns = NEVER;
+	peal_simnet_set_up(simnode->config.net, simnode->index, false);
+}
+
+/* Whoever stood still looks at everything once: queues that filled, deadlines that passed. */
+void
+peal_simnode_set_paused(struct peal_simnode *simnode, bool is_paused)
+{
+	if (!simnode->is_up || simnode->is_paused == is_paused) {
+		return;
+	}
+	simnode->is_paused = is_paused;
+	simnode->turn_at_ns = simnode->turn_timer_at_ns = NEVER;
+	simnode->step_at_ns = simnode->step_timer_at_ns = NEVER;
+	prompt_core(simnode);
+	prompt_control(simnode);
+}
+
+void
+peal_simnode_set_stuck(struct peal_simnode *simnode, bool is_stuck)
+{
+	if (!simnode->is_up || simnode->is_stuck == is_stuck) {
+		return;
+	}
+	simnode->is_stuck = is_stuck;
+	simnode->step_at_ns = simnode->step_timer_at_ns = NEVER;
+	prompt_control(simnode);
+}
+
+void
+peal_simnode_leave(struct peal_simnode *simnode)
+{
+	PEAL_ASSERT(simnode->is_up);
+	peal_node_leave(&simnode->node, clock_of(simnode));
+	prompt_control(simnode);
+}
+
+void
+peal_simnode_on_frame(struct peal_simnode *simnode)
+{
+	prompt_core(simnode);
+}
+
+bool
+peal_simnode_on_turn(struct peal_simnode *simnode, uint64_t at_ns)
+{
+	uint64_t deadline_at_ns;
+	uint32_t work;
+
+	if (at_ns != simnode->turn_at_ns && at_ns != simnode->turn_timer_at_ns) {
+		return false; /* waited for no longer */
+	}
+	PEAL_ASSERT(simnode->is_up);
+	PEAL_ASSERT(!simnode->is_paused);
+	simnode->turn_at_ns = at_ns == simnode->turn_at_ns ? NEVER : simnode->turn_at_ns;
+	simnode->turn_timer_at_ns =
+		at_ns == simnode->turn_timer_at_ns ? NEVER : simnode->turn_timer_at_ns;
+
+	work = peal_core_turn(&simnode->core, clock_of(simnode));
+
+	deadline_at_ns = to_virtual(simnode, peal_core_deadline_at_ns(&simnode->core));
+	if (peal_simnet_has_frames(simnode->config.net, simnode->index) ||
+		simnode->down.head != simnode->down.tail) {
+		prompt_core(simnode);
+	}
+	simnode->turns_spun = deadline_at_ns <= at_ns && work == 0 ? simnode->turns_spun + 1U : 0;
+	if (deadline_at_ns <= at_ns) {
+		prompt_core(simnode);
+		deadline_at_ns = NEVER;
+	}
+	arm(simnode, &simnode->turn_timer_at_ns, deadline_at_ns, PEAL_SIMEVENT_TURN);
+	return true;
+}
+
+bool
+peal_simnode_on_step(struct peal_simnode *simnode, uint64_t at_ns)
+{
+	uint64_t deadline_at_ns;
+	uint32_t work;
+
+	if (at_ns != simnode->step_at_ns && at_ns != simnode->step_timer_at_ns) {
+		return false;
+	}
+	PEAL_ASSERT(simnode->is_up);
+	PEAL_ASSERT(!simnode->is_paused);
+	PEAL_ASSERT(!simnode->is_stuck);
+	simnode->step_at_ns = at_ns == simnode->step_at_ns ? NEVER : simnode->step_at_ns;
+	if (at_ns == simnode->step_timer_at_ns) {
+		simnode->step_timer_at_ns = NEVER;
+	}
+
+	work = peal_node_step(&simnode->node, clock_of(simnode));
+
+	deadline_at_ns = to_virtual(simnode, peal_node_deadline_at_ns(&simnode->node));
+	if (simnode->up.head != simnode->up.tail) {
+		prompt_control(simnode);
+	}
+	simnode->steps_spun = deadline_at_ns <= at_ns && work == 0 ? simnode->steps_spun + 1U : 0;
+	/* A sleeping thread wakes late: the deadline, and then the time to be scheduled. */
+	if (deadline_at_ns != NEVER) {
+		deadline_at_ns = simnode->step_timer_at_ns != NEVER &&
+						 simnode->step_timer_at_ns >=
+							 deadline_at_ns + STEP_DELAY_NS_MIN &&
+						 simnode->step_timer_at_ns <=
+							 deadline_at_ns + STEP_DELAY_NS_MAX
+					 ? simnode->step_timer_at_ns
+					 : deadline_at_ns + draw_delay(simnode, STEP_DELAY_NS_MIN,
+								    STEP_DELAY_NS_MAX);
+	}
+	arm(simnode, &simnode->step_timer_at_ns, deadline_at_ns, PEAL_SIMEVENT_STEP);
+	return true;
+}
+
+bool
+peal_simnode_is_member(const struct peal_simnode *simnode)
+{
+	return simnode->is_up && simnode->node.view.epoch > 0 &&
+	       (simnode->node.state == PEAL_NODE_MEMBER ||
+		       simnode->node.state == PEAL_NODE_LEAVING);
+}
+
+bool
+peal_simnode_is_spinning(const struct peal_simnode *simnode)
+{
+	return simnode->turns_spun > SPINS_MAX || simnode->steps_spun > SPINS_MAX;
+}

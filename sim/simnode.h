@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One simulated process: the very core and the very control half that production runs, with a plane
+ * of two FIFO rings between them, and the wake-ups that threads and queues would cause.
+ *
+ * timers: turn - a core's turn 1 to 5 us after a frame arrived or control pushed a record, at the
+ * core's own deadline, and again as long as its queues are not empty; step - a control step 5 to 50
+ * us after the core pushed a record or the node's deadline passed.
+ *
+ * Each process has its own zero of time, so nothing works by comparing clocks of two nodes. A
+ * paused process does nothing while frames pile up at its port; a stuck one has a live core and a
+ * control thread that does not run. A crash forgets everything; a start makes a new incarnation,
+ * with a new seed, on the same address. Memory of a process is filled with a pattern before each
+ * start.
+ */
+#ifndef PEAL_SIM_SIMNODE_H
+#define PEAL_SIM_SIMNODE_H
+
+#include "control/node.h"
+#include "dataplane/core.h"
+#include "sim/simport.h"
+
+struct peal_simnode;
+
+/* One direction of the plane. Only the owner's process touches it. */
+struct peal_simring {
+	struct peal_simnode *owner;
+	bool is_up;
+	uint32_t head; /* records taken */
+	uint32_t tail; /* records put */
+	struct peal_record records[PEAL_PLANE_RECORDS_MAX];
+};
+
+/* What all nodes of a run share. */
+struct peal_simnode_config {
+	struct peal_simtime *time;
+	struct peal_simnet *net;
+	const struct peal_timing *timing;
+	uint64_t seed;
+	uint32_t nodes_count;
+	uint32_t seeds_count; /* the first nodes are everybody's seeds */
+	uint8_t expect;
+	uint8_t rings_count;
+};
+
+struct peal_simnode {
+	struct peal_simnode_config config;
+	uint16_t index;
+	bool is_up;
+	bool is_paused;
+	bool is_stuck;
+	uint32_t incarnation;     /* starts so far */
+	uint64_t clock_offset_ns; /* its clock = virtual time + this */
+	struct peal_prng prng;    /* wake-up delays */
+	uint64_t secret;
+	struct peal_address address;
+	struct peal_simport port;
+	struct peal_simring down;
+	struct peal_simring up;
+	/* Instants of the events that are waited for; UINT64_MAX = none. */
+	uint64_t turn_at_ns;       /* something to do */
+	uint64_t turn_timer_at_ns; /* the core's deadline */
+	uint64_t step_at_ns;
+	uint64_t step_timer_at_ns;
+	uint32_t turns_spun; /* turns in a row that had a due deadline and did nothing */
+	uint32_t steps_spun;
+	uint8_t down_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_BODY_SIZE_MAX];
+	uint8_t up_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_BODY_SIZE_MAX];
+	struct peal_plane plane;
+	struct peal_core core; /* these two mean something only while the process is up */
+	struct peal_node node;
+};
+
+/* Prepares node `index`, down. `simnode` must be aligned to a cache line. */
+void peal_simnode_init(
+	struct peal_simnode *simnode, const struct peal_simnode_config *config, uint16_t index);
+
+/* The address of node `index`, without its MAC: what a configuration file would say. */
+struct peal_address peal_simnode_address(uint16_t index);
+
+/* Starts the process: a new incarnation that joins. Asserts that it is down. */
+void peal_simnode_start(struct peal_simnode *simnode);
+/* Ends it at once. Idempotent. */
+void peal_simnode_crash(struct peal_simnode *simnode);
+/* Stops the whole process, or lets it go on with everything that fell due. Idempotent. */
+void peal_simnode_set_paused(struct peal_simnode *simnode, bool is_paused);
+/* The same for the control thread alone. */
+void peal_simnode_set_stuck(struct peal_simnode *simnode, bool is_stuck);
+/* Asks the node to leave gracefully. */
+void peal_simnode_leave(struct peal_simnode *simnode);
+
+/* A frame was queued at its port. */
+void peal_simnode_on_frame(struct peal_simnode *simnode);
+/* Events due. Return true when the turn or the step was really taken. */
+bool peal_simnode_on_turn(struct peal_simnode *simnode, uint64_t at_ns);
+bool peal_simnode_on_step(struct peal_simnode *simnode, uint64_t at_ns);
+
+/* True when it is up and a member of a view, in its own opinion. */
+bool peal_simnode_is_member(const struct peal_simnode *simnode);
+/* True when the machine asks to be called at once although it does nothing: a timer that spins. */
+bool peal_simnode_is_spinning(const struct peal_simnode *simnode);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/simworld.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "sim/check_progress.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MILLISECOND_NS UINT64_C(1000000)
+#define SECOND_NS      UINT64_C(1000000000)
+/* Virtual time begins here, so that an instant of 0 stays "never". */
+#define BEGIN_NS          SECOND_NS
+#define LINK_DELAY_NS_MIN UINT64_C(5000)
+#define LINK_DELAY_NS_MAX UINT64_C(50000)
+#define SEEDS_DEFAULT     3U
+#define EVENTS_AT_ONCE    64U
+/* All invariants of a node are walked at each install, and after one step of so many. */
+#define CHECK_PERIOD_COUNT 64U
+#define JOIN_RETRY_NS_MAX  (5U * SECOND_NS)
+#define CACHE_LINE         64U
+
+static void
+mix(struct peal_simworld *world, uint64_t value)
+{
+	world->report->digest = peal_hash_mix(world->report->digest + value + 1U);
+}
+
+void
+peal_simworld_trace(struct peal_simworld *world, const char *format, ...)
+{
+	uint64_t now_ns = world->time.now_ns - BEGIN_NS;
+	va_list arguments;
+
+	if (world->config.trace == NULL) {
+		return;
+	}
+	fprintf(world->config.trace, "%4" PRIu64 ".%06" PRIu64 "  ", now_ns / SECOND_NS,
+		now_ns / 1000U % 1000000U);
+	va_start(arguments, format);
+	vfprintf(world->config.trace, format, arguments);
+	va_end(arguments);
+	fputc('\n', world->config.trace);
+}
+
+static uint64_t
+virtual_now(const struct peal_simworld *world)
+{
+	return world->time.now_ns - BEGIN_NS;
+}
+
+static void
+on_frame(void *state, uint16_t port, const uint8_t *bytes, uint32_t size)
+{
+	struct peal_simworld *world = state;
+
+	world->report->frames_count++;
+	mix(world, peal_hash64(bytes, size, port));
+	peal_check_votes_on_frame(&world->votes, port, bytes, size, virtual_now(world));
+}
+
+void
+peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_config *config,
+	struct peal_report *report)
+{
+	const struct peal_simlink link = {
+		.delay_ns_min = LINK_DELAY_NS_MIN, .delay_ns_max = LINK_DELAY_NS_MAX};
+	struct peal_simnode_config node = {.time = &world->time,
+		.net = &world->net,
+		.timing = &world->timing,
+		.seed = peal_hash_mix(config->seed + 1U),
+		.nodes_count = config->nodes_count,
+		.seeds_count = config->seeds_count != 0 ? config->seeds_count : SEEDS_DEFAULT,
+		.expect = config->expect != 0 ? config->expect : (uint8_t)config->nodes_count,
+		.rings_count = PEAL_RINGS_DEFAULT};
+	bool is_known = peal_timing_find(config->preset, &world->timing);
+
+	PEAL_ASSERT(is_known);
+	PEAL_ASSERT(config->nodes_count >= 1 && config->nodes_count <= PEAL_MEMBERS_MAX);
+	if (node.seeds_count > node.nodes_count) {
+		node.seeds_count = node.nodes_count;
+	}
+
+	world->config = *config;
+	world->report = report;
+	world->on_event = NULL;
+	world->on_event_state = NULL;
+	world->tamper = NULL;
+	world->tamper_state = NULL;
+	world->is_over = false;
+	world->began_at_ns = BEGIN_NS;
+	peal_simtime_init(&world->time, BEGIN_NS);
+	peal_simnet_init(&world->net, &world->time, config->nodes_count, &link,
+		peal_hash_mix(config->seed + 2U));
+	world->net.watch = on_frame;
+	world->net.watch_state = world;
+	peal_check_views_init(&world->views, config->nodes_count, report);
+	peal_check_votes_init(&world->votes, config->nodes_count, report);
+	peal_check_healthy_init(&world->healthy, config->nodes_count, report);
+	world->nodes = calloc(config->nodes_count, sizeof(struct peal_simnode *));
+	world->seen = calloc(config->nodes_count, sizeof(world->seen[0]));
+	PEAL_ASSERT(world->nodes != NULL);
+	PEAL_ASSERT(world->seen != NULL);
+	for (uint16_t i = 0; i < config->nodes_count; i++) {
+		world->nodes[i] = aligned_alloc(CACHE_LINE,
+			(sizeof(struct peal_simnode) + CACHE_LINE - 1U) / CACHE_LINE * CACHE_LINE);
+		PEAL_ASSERT(world->nodes[i] != NULL);
+		peal_simnode_init(world->nodes[i], &node, i);
+	}
+}
+
+void
+peal_simworld_fini(struct peal_simworld *world)
+{
+	world->report->virtual_ns += world->time.now_ns - world->began_at_ns;
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		free(world->nodes[i]);
+	}
+	free(world->nodes);
+	free(world->seen);
+	peal_check_healthy_fini(&world->healthy);
+	peal_check_votes_fini(&world->votes);
+	peal_check_views_fini(&world->views);
+	peal_simnet_fini(&world->net);
+	peal_simtime_fini(&world->time);
+}
+
+static void
+trace_event(struct peal_simworld *world, uint16_t index, const struct peal_event *event)
+{
+	peal_simworld_trace(world, "n%-2u %-10s epoch %" PRIu64 " mid %" PRIu64 " value %" PRIu64,
+		index, peal_event_name((enum peal_event_kind)event->kind), event->epoch, event->mid,
+		event->value);
+}
+
+/* New lines of the event log of a node, oldest first. */
+static void
+read_events(struct peal_simworld *world, struct peal_simnode *simnode)
+{
+	struct peal_simworld_seen *seen = &world->seen[simnode->index];
+	struct peal_event events[EVENTS_AT_ONCE];
+	uint32_t count;
+
+	if (simnode->node.events.next_seq == seen->event_seq + 1U) {
+		return;
+	}
+	do {
+		count = peal_eventlog_read(
+			&simnode->node.events, seen->event_seq, events, EVENTS_AT_ONCE);
+		for (uint32_t i = 0; i < count; i++) {
+			seen->event_seq = events[i].seq;
+			mix(world, events[i].kind ^ events[i].epoch << 8 ^ events[i].mid << 32);
+			trace_event(world, simnode->index, &events[i]);
+			if (world->on_event != NULL) {
+				world->on_event(world->on_event_state, simnode->index, &events[i],
+					events[i].at_ns - simnode->clock_offset_ns - BEGIN_NS);
+			}
+		}
+	} while (count == EVENTS_AT_ONCE);
+}
+
+static void
+on_install(struct peal_simworld *world, struct peal_simnode *simnode)
+{
+	const struct peal_view *view = &simnode->node.view;
+	struct peal_simworld_seen *seen = &world->seen[simnode->index];
+	struct peal_check_install install = peal_check_views_on_install(
+		&world->views, simnode->index, simnode->node.self.uuid, view, virtual_now(world));
+
+	seen->cluster = view->cluster;
+	seen->epoch = view->epoch;
+	seen->hash = view->hash;
+	mix(world, view->hash.low);
+	if (install.is_new && install.parent != NULL) {
+		peal_check_votes_on_decision(&world->votes, install.parent, install.view,
+			peal_view_find_uuid(install.parent, simnode->node.self.uuid),
+			virtual_now(world));
+		peal_check_healthy_on_view(
+			&world->healthy, install.parent, install.view, virtual_now(world));
+	}
+	if (simnode->node.self_rank >= view->members_count ||
+		!peal_uuid_equals(
+			view->members[simnode->node.self_rank].uuid, simnode->node.self.uuid)) {
+		peal_report_violate(world->report, virtual_now(world),
+			"n%u installed epoch %" PRIu64 " and is not in it", simnode->index,
+			view->epoch);
+	}
+	peal_node_check(&simnode->node);
+}
+
+static void
+after_step(struct peal_simworld *world, struct peal_simnode *simnode)
+{
+	struct peal_simworld_seen *seen = &world->seen[simnode->index];
+	const struct peal_node *node = &simnode->node;
+
+	if (!peal_uuid_equals(node->self.uuid, seen->uuid)) {
+		seen->uuid = node->self.uuid;
+		peal_check_healthy_on_identity(&world->healthy, simnode->index, seen->uuid);
+	}
+	if (node->view.epoch == 0) {
+		seen->epoch = 0;
+	} else if (node->view.epoch != seen->epoch ||
+		   !peal_hash128_equals(node->view.hash, seen->hash)) {
+		on_install(world, simnode);
+	}
+	if (node->view.epoch > 0) {
+		peal_check_votes_on_step(&world->votes, simnode->index, simnode->incarnation,
+			&node->view, node->self_rank, &node->consensus.acceptor,
+			virtual_now(world));
+	}
+	read_events(world, simnode);
+	if (world->report->events_count % CHECK_PERIOD_COUNT == 0) {
+		peal_node_check(node);
+	}
+	if (world->tamper != NULL) {
+		world->tamper(world->tamper_state, simnode);
+	}
+}
+
+static void
+dispatch(struct peal_simworld *world, const struct peal_simevent *event)
+{
+	struct peal_simnode *simnode = world->nodes[event->actor];
+	bool is_taken = false;
+
+	switch ((enum peal_simevent_kind)event->kind) {
+	case PEAL_SIMEVENT_FRAME:
+		is_taken = peal_simnet_arrive(&world->net, event->actor, event->value);
+		if (is_taken) {
+			peal_simnode_on_frame(simnode);
+		}
+		break;
+	case PEAL_SIMEVENT_TURN:
+		is_taken = peal_simnode_on_turn(simnode, event->at_ns);
+		break;
+	case PEAL_SIMEVENT_STEP:
+		is_taken = peal_simnode_on_step(simnode, event->at_ns);
+		if (is_taken) {
+			after_step(world, simnode);
+		}
+		break;
+	}
+	if (!is_taken) {
+		return;
+	}
+	world->report->events_count++;
+	mix(world, event->at_ns ^ (uint64_t)event->actor << 48 ^ (uint64_t)event->kind << 60);
+	if (peal_simnode_is_spinning(simnode) && !world->is_over) {
+		peal_report_violate(world->report, virtual_now(world),
+			"n%u: %s asks to be woken at once, again and again, and does nothing",
+			simnode->index,
+			simnode->turns_spun > simnode->steps_spun ? "core" : "control");
+		world->is_over = true;
+	}
+}
+
+void
+peal_simworld_run_until(struct peal_simworld *world, uint64_t until_ns)
+{
+	struct peal_simevent event;
+
+	while (!world->is_over && peal_simtime_take(&world->time, until_ns, &event)) {
+		dispatch(world, &event);
+	}
+}
+
+void
+peal_simworld_run_for(struct peal_simworld *world, uint64_t span_ns)
+{
+	peal_simworld_run_until(world, world->time.now_ns + span_ns);
+}
+
+uint64_t
+peal_simworld_patience_ns(const struct peal_simworld *world)
+{
+	const struct peal_timing *timing = &world->timing;
+	uint64_t detection_ns = (timing->probe_failed_count + 1U) * timing->probe_interval_ns;
+
+	return 50U * timing->flood_ns + 10U * detection_ns + 4U * timing->reinforce_ns +
+	       2U * timing->install_ns + 2U * JOIN_RETRY_NS_MAX;
+}
+
+bool
+peal_simworld_run_to_agreement(struct peal_simworld *world, uint64_t span_ns)
+{
+	uint64_t began_at_ns = world->time.now_ns;
+	uint64_t until_ns = began_at_ns + span_ns;
+	char text[PEAL_REPORT_VIOLATION_SIZE_MAX];
+
+	while (!world->is_over) {
+		if (peal_check_progress_is_agreed(world->nodes, world->config.nodes_count)) {
+			uint64_t took_ns = world->time.now_ns - began_at_ns;
+
+			if (took_ns > world->report->converge_ns) {
+				world->report->converge_ns = took_ns;
+			}
+			peal_simworld_trace(world, "--  agreed");
+			return true;
+		}
+		if (world->time.now_ns >= until_ns) {
+			break;
+		}
+		peal_simworld_run_for(world, MILLISECOND_NS);
+	}
+	(void)peal_check_progress_explain(
+		world->nodes, world->config.nodes_count, text, sizeof(text));
+	peal_report_violate(world->report, virtual_now(world),
+		"no agreement after %" PRIu64 " ms: %s",
+		(world->time.now_ns - began_at_ns) / MILLISECOND_NS, text);
+	return false;
+}
+
+bool
+peal_simworld_form(struct peal_simworld *world)
+{
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		peal_simworld_start(world, i);
+	}
+	return peal_simworld_run_to_agreement(world, peal_simworld_patience_ns(world));
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One run: nodes, network and time put together, and the checkers that look on.
+ *
+ * A scenario drives it like a story: start, run for a while, break something, run on, look. What is
+ * broken is broken through this header, so that the checkers know. Everything is decided by the
+ * seed; the digest covers every event taken and every frame sent. Memory: heap, released by fini.
+ * Thread: the caller's; several worlds may run in several threads.
+ */
+#ifndef PEAL_SIM_SIMWORLD_H
+#define PEAL_SIM_SIMWORLD_H
+
+#include "sim/check_healthy.h"
+#include "sim/check_views.h"
+#include "sim/check_votes.h"
+#include "sim/report.h"
+#include "sim/simnode.h"
+
+#include <stdio.h>
+
+/* Called for each new line of a node's event log; `at_ns` is virtual. */
+typedef void (*peal_simworld_event_fn)(
+	void *state, uint16_t index, const struct peal_event *event, uint64_t at_ns);
+/* Called after each step of a node, when the checkers have looked: a hand that breaks it on
+ * purpose. */
+typedef void (*peal_simworld_tamper_fn)(void *state, struct peal_simnode *simnode);
+
+struct peal_simworld_config {
+	uint16_t nodes_count; /* [1, PEAL_MEMBERS_MAX] */
+	uint16_t seeds_count; /* 0 = the first three */
+	uint8_t expect;       /* 0 = nodes_count */
+	const char *preset;
+	uint64_t seed;
+	FILE *trace; /* NULL = silent */
+};
+
+/* What the world remembers of a node between its steps. */
+struct peal_simworld_seen {
+	struct peal_uuid uuid;
+	struct peal_uuid cluster;
+	uint64_t epoch;
+	struct peal_hash128 hash;
+	uint64_t event_seq;
+};
+
+struct peal_simworld {
+	struct peal_simworld_config config;
+	struct peal_timing timing;
+	struct peal_simtime time;
+	struct peal_simnet net;
+	uint64_t began_at_ns;
+	struct peal_simnode **nodes;     /* [nodes_count] */
+	struct peal_simworld_seen *seen; /* [nodes_count] */
+	struct peal_check_views views;
+	struct peal_check_votes votes;
+	struct peal_check_healthy healthy;
+	struct peal_report *report;
+	peal_simworld_event_fn on_event; /* NULL = nobody */
+	void *on_event_state;
+	peal_simworld_tamper_fn tamper; /* NULL = nobody */
+	void *tamper_state;
+	bool is_over; /* a machine spins: nothing more is run */
+};
+
+/* Prepares all nodes, down, on a clean network of 5 to 50 us a link. `report` outlives the world.
+ */
+void peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_config *config,
+	struct peal_report *report);
+/* Completes the report and releases everything. */
+void peal_simworld_fini(struct peal_simworld *world);
+
+/* Runs everything that is due up to an instant, or for a while. */
+void peal_simworld_run_until(struct peal_simworld *world, uint64_t until_ns);
+void peal_simworld_run_for(struct peal_simworld *world, uint64_t span_ns);
+/*
+ * Runs until all processes agree (sim/check_progress.h), at most for `span_ns`.
+ * @return false after a violation was noted, which says how far each node got
+ */
+bool peal_simworld_run_to_agreement(struct peal_simworld *world, uint64_t span_ns);
+/* Time within which a healed group must agree: floods, two detections, and a joiner's backed-off
+ * retries. */
+uint64_t peal_simworld_patience_ns(const struct peal_simworld *world);
+
+/* The menu. Each is a no-op where it makes no sense, such as pausing what is down. */
+void peal_simworld_start(struct peal_simworld *world, uint16_t index);
+void peal_simworld_crash(struct peal_simworld *world, uint16_t index);
+void peal_simworld_leave(struct peal_simworld *world, uint16_t index);
+void peal_simworld_pause(struct peal_simworld *world, uint16_t index, bool is_paused);
+void peal_simworld_stick(struct peal_simworld *world, uint16_t index, bool is_stuck);
+void peal_simworld_cut(struct peal_simworld *world, uint16_t from, uint16_t to, bool is_cut);
+/* Loss of everything that a node receives, or sends; 1 000 000 isolates it. */
+void peal_simworld_set_ingress_loss(struct peal_simworld *world, uint16_t index, uint32_t ppm);
+void peal_simworld_set_egress_loss(struct peal_simworld *world, uint16_t index, uint32_t ppm);
+
+/* The state of all links at once; cuts stay. */
+struct peal_simworld_weather {
+	uint32_t loss_ppm;
+	uint32_t duplicate_ppm;
+	uint32_t spike_ppm;
+	uint64_t spike_ns_max;
+};
+void peal_simworld_set_weather(
+	struct peal_simworld *world, const struct peal_simworld_weather *weather);
+
+/* Ends every fault of the network and lets every process go on. Who is down stays down. */
+void peal_simworld_heal(struct peal_simworld *world);
+
+/* Starts all nodes at once and runs until they agree. Returns false after a violation. */
+bool peal_simworld_form(struct peal_simworld *world);
+
+/* Adds a line to the trace. */
+void peal_simworld_trace(struct peal_simworld *world, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

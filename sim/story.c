@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/story.h"
+
+#include "base/hash.h"
+
+void
+peal_story_open(struct peal_simworld *world, const struct peal_scenario_options *options,
+	uint64_t part, struct peal_report *report)
+{
+	struct peal_simworld_config config = {
+		.nodes_count = options->nodes_count,
+		.preset = options->preset,
+		.seed = peal_hash_mix(options->seed + 1U) + part,
+		.trace = options->trace,
+	};
+
+	peal_simworld_init(world, &config, report);
+}
+
+bool
+peal_story_open_formed(struct peal_simworld *world, const struct peal_scenario_options *options,
+	uint64_t part, struct peal_report *report)
+{
+	bool is_formed;
+
+	peal_story_open(world, options, part, report);
+	is_formed = peal_simworld_form(world);
+	/* Until everybody has heard everybody, newcomers are given time. */
+	peal_simworld_run_for(world, 4U * world->timing.probe_interval_ns);
+	return is_formed;
+}
+
+bool
+peal_story_expect(struct peal_simworld *world, bool condition, const char *what)
+{
+	if (!condition) {
+		peal_report_violate(
+			world->report, world->time.now_ns - world->began_at_ns, "%s", what);
+	}
+	return condition;
+}
+
+void
+peal_story_stay_quiet(struct peal_simworld *world, uint64_t span_ns)
+{
+	uint32_t views_count = world->views.count;
+
+	peal_simworld_run_for(world, span_ns);
+	(void)peal_story_expect(world, world->views.count == views_count,
+		"a view appeared although nothing had happened");
+}
+
+void
+peal_story_protect_all(struct peal_simworld *world)
+{
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		peal_check_healthy_protect(&world->healthy, i);
+	}
+}
+
+uint64_t
+peal_story_detection_ns(const struct peal_simworld *world)
+{
+	return (world->timing.probe_failed_count + 2U) * world->timing.probe_interval_ns;
+}
+
+uint16_t
+peal_story_senior(const struct peal_simworld *world, uint16_t index)
+{
+	const struct peal_view *view = &world->nodes[index]->node.view;
+	uint16_t i = 0;
+
+	while (i < world->config.nodes_count &&
+		!(peal_simnode_is_member(world->nodes[i]) && view->epoch > 0 &&
+			peal_uuid_equals(world->nodes[i]->node.self.uuid, view->members[0].uuid))) {
+		i++;
+	}
+	return i;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the stories of scenario.c share: setting up a world, and saying what must be true in it.
+ *
+ * Options given to a story are complete: node count and preset are filled in. One file holds the
+ * stories about one kind of trouble.
+ */
+#ifndef PEAL_SIM_STORY_H
+#define PEAL_SIM_STORY_H
+
+#include "sim/scenario.h"
+#include "sim/simworld.h"
+
+#define PEAL_STORY_MILLISECOND_NS UINT64_C(1000000)
+#define PEAL_STORY_SECOND_NS      UINT64_C(1000000000)
+
+/*
+ * Opens a world for one part of a story: same seed and another part give another world. Nodes are
+ * down. Close it with peal_simworld_fini. The figures of all parts of a story meet in one report.
+ */
+void peal_story_open(struct peal_simworld *world, const struct peal_scenario_options *options,
+	uint64_t part, struct peal_report *report);
+/*
+ * The same, and all nodes formed one group and heard each other. False after a violation; the world
+ * is open either way.
+ */
+bool peal_story_open_formed(struct peal_simworld *world,
+	const struct peal_scenario_options *options, uint64_t part, struct peal_report *report);
+
+/* Notes a violation unless `condition`. Returns it. */
+bool peal_story_expect(struct peal_simworld *world, bool condition, const char *what);
+/* Runs for `span_ns`, in which no view may appear. */
+void peal_story_stay_quiet(struct peal_simworld *world, uint64_t span_ns);
+/* No node may be removed from now on. */
+void peal_story_protect_all(struct peal_simworld *world);
+/* Time from a crash until an observer's edge has failed, at the latest. */
+uint64_t peal_story_detection_ns(const struct peal_simworld *world);
+/* Node that is the senior of the view of `index`; the number of nodes when nobody is. */
+uint16_t peal_story_senior(const struct peal_simworld *world, uint16_t index);
+
+/* story_member.c: coming, going and coming back. */
+void peal_story_form(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_leave(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_restart(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_two(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_crash.c: processes that end or stand still. */
+void peal_story_crash(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_many(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_pause(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_link.c: a network that fails in parts. */
+void peal_story_oneway(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_triangle(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_ingress(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_split(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_loss(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_swarm.c: everything at once, and the alarm test. */
+void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_quiet60(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_canary(const struct peal_scenario_options *options, struct peal_report *report);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/prng.h"
+#include "control/quorum.h"
+#include "sim/story.h"
+
+#define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
+#define SECOND_NS      PEAL_STORY_SECOND_NS
+#define NEVER          UINT64_MAX
+
+/* What the survivors' event logs say about one crash. */
+struct watch {
+	uint64_t victim_mid;
+	uint64_t epoch; /* of the view that it is still in */
+	uint64_t detected_at_ns;
+	uint64_t installed_at_ns; /* by the last survivor so far */
+};
+
+static void
+on_event(void *state, uint16_t index, const struct peal_event *event, uint64_t at_ns)
+{
+	struct watch *watch = state;
+
+	(void)index;
+	if (event->kind == PEAL_EVENT_DETECTED && event->mid == watch->victim_mid &&
+		at_ns < watch->detected_at_ns) {
+		watch->detected_at_ns = at_ns;
+	}
+	if (event->kind == PEAL_EVENT_VIEW && event->epoch == watch->epoch + 1U &&
+		at_ns > watch->installed_at_ns) {
+		watch->installed_at_ns = at_ns;
+	}
+}
+
+/* One crash in a world of its own. */
+static void
+crash_one(const struct peal_scenario_options *options, uint16_t victim, struct peal_report *report)
+{
+	struct peal_simworld world;
+	struct peal_prng prng;
+	struct watch watch;
+	uint64_t killed_at_ns;
+
+	if (!peal_story_open_formed(&world, options, victim, report)) {
+		peal_simworld_fini(&world);
+		return;
+	}
+	peal_prng_init(&prng, options->seed + victim);
+	peal_simworld_run_for(&world, peal_prng_below(&prng, 500U * MILLISECOND_NS));
+	/* Of two, the junior cannot go on alone: nothing to measure. */
+	if (options->nodes_count == 2U && peal_story_senior(&world, 0) == victim) {
+		peal_simworld_fini(&world);
+		return;
+	}
+	watch = (struct watch){.victim_mid = world.nodes[victim]->node.self.mid,
+		.epoch = world.nodes[victim]->node.view.epoch,
+		.detected_at_ns = NEVER};
+	world.on_event = on_event;
+	world.on_event_state = &watch;
+	peal_story_protect_all(&world);
+
+	killed_at_ns = world.time.now_ns - world.began_at_ns;
+	peal_simworld_crash(&world, victim);
+	if (peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world)) &&
+		peal_story_expect(&world, watch.detected_at_ns != NEVER,
+			"a crashed member is out and nobody detected it")) {
+		struct peal_report_sample sample = {
+			.kill_to_detection_ns = watch.detected_at_ns - killed_at_ns,
+			.detection_to_view_ns = watch.installed_at_ns - watch.detected_at_ns};
+
+		peal_report_add_sample(report, &sample);
+		peal_story_stay_quiet(&world, SECOND_NS);
+	}
+	peal_simworld_fini(&world);
+}
+
+void
+peal_story_crash(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	for (uint16_t victim = 0; victim < options->nodes_count; victim++) {
+		crash_one(options, victim, report);
+	}
+}
+
+/* As many as a quorum can spare end at one moment. */
+void
+peal_story_many(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	struct peal_simworld world;
+	struct peal_prng prng;
+
+	if (peal_story_open_formed(&world, options, 0, report)) {
+		struct peal_quorum quorum = peal_quorum_of(&world.nodes[0]->node.view);
+		struct peal_bitset alive = {0};
+
+		peal_prng_init(&prng, options->seed);
+		for (uint16_t rank = 0; rank < options->nodes_count; rank++) {
+			peal_bitset_add(&alive, rank);
+		}
+		for (uint16_t tries = 0; tries < 4U * options->nodes_count; tries++) {
+			uint16_t victim = (uint16_t)peal_prng_below(&prng, options->nodes_count);
+			struct peal_bitset rest = alive;
+
+			peal_bitset_remove(&rest, world.nodes[victim]->node.self_rank);
+			if (peal_quorum_classic_ok(&quorum, &rest)) {
+				alive = rest;
+				peal_simworld_crash(&world, victim);
+			}
+		}
+		(void)peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world));
+		peal_story_stay_quiet(&world, SECOND_NS);
+	}
+	peal_simworld_fini(&world);
+}
+
+/* Stands still for a while, as a whole or in its control thread only, and goes on. */
+static void
+stand_still(struct peal_simworld *world, uint16_t index, bool is_control_only, uint64_t span_ns)
+{
+	if (is_control_only) {
+		peal_simworld_stick(world, index, true);
+		peal_simworld_run_for(world, span_ns);
+		peal_simworld_stick(world, index, false);
+	} else {
+		peal_simworld_pause(world, index, true);
+		peal_simworld_run_for(world, span_ns);
+		peal_simworld_pause(world, index, false);
+	}
+}
+
+/* A short stop harms nobody; a long one costs the membership of the one that stopped, and only
+ * that. */
+void
+peal_story_pause(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	for (uint16_t part = 0; part < 2U; part++) {
+		struct peal_simworld world;
+		bool is_control_only = part == 1U;
+		uint16_t index = (uint16_t)(options->seed % options->nodes_count);
+		uint64_t short_ns;
+
+		if (!peal_story_open_formed(&world, options, part, report)) {
+			peal_simworld_fini(&world);
+			continue;
+		}
+		short_ns = is_control_only ? world.timing.stuck_ns / 2U
+					   : world.timing.probe_interval_ns * 2U;
+		/* An unfit newcomer has time to become fit; this is about members that were. */
+		peal_simworld_run_for(&world, world.timing.install_ns);
+		peal_story_protect_all(&world);
+		stand_still(&world, index, is_control_only, short_ns);
+		peal_story_stay_quiet(&world, SECOND_NS);
+
+		for (uint16_t i = 0; i < options->nodes_count; i++) {
+			world.healthy.lives[i].is_protected = i != index;
+		}
+		stand_still(&world, index, is_control_only,
+			world.timing.stuck_ns + 10U * world.timing.probe_interval_ns + SECOND_NS);
+		(void)peal_story_expect(&world,
+			world.nodes[(index + 1U) % options->nodes_count]->node.view.members_count ==
+				options->nodes_count - 1U,
+			"a member that stood still is still in the view");
+		(void)peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world));
+		peal_story_stay_quiet(&world, SECOND_NS);
+		peal_simworld_fini(&world);
+	}
+}

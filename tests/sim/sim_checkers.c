@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The parts of the simulator themselves: time, network, and checkers that are told of something
+ * wrong. */
+#include "sim/check_healthy.h"
+#include "sim/check_views.h"
+#include "sim/check_votes.h"
+#include "sim/simnet.h"
+#include "tests/lib/cmocka_all.h"
+
+#include <string.h>
+
+#define NODES_COUNT 4U
+
+static struct peal_report report;
+static struct peal_view first;  /* members 1 and 2 */
+static struct peal_view second; /* member 3 came */
+static const struct peal_uuid cluster = {.low = 7, .high = 7};
+
+static struct peal_uuid
+uuid_of(uint64_t number)
+{
+	return (struct peal_uuid){.low = number, .high = 1};
+}
+
+static void
+add_member(struct peal_view *view, uint64_t mid, uint64_t uuid)
+{
+	view->members[view->members_count++] = (struct peal_member){.uuid = uuid_of(uuid),
+		.mid = mid,
+		.address = {.ipv4 = (uint32_t)uuid + 1U, .port = 1, .mac = {2}},
+		.shards_count = 1};
+}
+
+static void
+seal(struct peal_view *view, uint64_t next_mid)
+{
+	view->next_mid = next_mid;
+	view->tie_mid = view->members[0].mid;
+	view->hash = peal_view_compute_hash(view);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	peal_report_init(&report);
+	first = (struct peal_view){.cluster = cluster, .epoch = 1, .rings_count = 10};
+	add_member(&first, 1, 1);
+	add_member(&first, 2, 2);
+	seal(&first, 3);
+	second = (struct peal_view){.cluster = cluster, .epoch = 2, .rings_count = 10};
+	second.parent_hash = first.hash;
+	add_member(&second, 1, 1);
+	add_member(&second, 2, 2);
+	add_member(&second, 3, 3);
+	seal(&second, 4);
+	return 0;
+}
+
+static void
+test_simtime__takes_equal_instants_in_the_order_of_adding(void **state)
+{
+	struct peal_simtime time;
+	struct peal_simevent event;
+	uint64_t last_at_ns = 0;
+	uint32_t last_value = 0;
+
+	(void)state;
+	peal_simtime_init(&time, 5);
+	for (uint32_t i = 0; i < 5000U; i++) {
+		peal_simtime_add(&time, 10U + i * 7919U % 13U, PEAL_SIMEVENT_TURN, 0, i);
+	}
+	for (uint32_t i = 0; i < 5000U; i++) {
+		assert_true(peal_simtime_take(&time, 100, &event));
+		assert_true(event.at_ns > last_at_ns ||
+			    (event.at_ns == last_at_ns && event.value > last_value));
+		last_at_ns = event.at_ns;
+		last_value = event.value;
+		assert_int_equal(time.now_ns, event.at_ns);
+	}
+	assert_false(peal_simtime_take(&time, 100, &event));
+	assert_int_equal(time.now_ns, 100);
+	peal_simtime_fini(&time);
+}
+
+/* Sends `count` frames from port 0 to port 1 and returns how many are queued there in the end. */
+static uint32_t
+send_frames(struct peal_simnet *net, struct peal_simtime *time, uint32_t count)
+{
+	struct peal_simevent event;
+	struct peal_simframe *frame;
+	uint32_t arrived_count = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		frame = peal_simnet_allocate(net);
+		assert_non_null(frame);
+		memset(frame->bytes, 0, 64);
+		peal_simnet_get_mac(1, frame->bytes);
+		frame->size = 64;
+		peal_simnet_send(net, 0, frame);
+		while (peal_simtime_take(time, time->now_ns + 1000000U, &event)) {
+			(void)peal_simnet_arrive(net, event.actor, event.value);
+		}
+		while ((frame = peal_simnet_take(net, 1)) != NULL) {
+			arrived_count++;
+			peal_simnet_release(net, frame);
+		}
+	}
+	return arrived_count;
+}
+
+static void
+test_simnet__loses_doubles_cuts_and_leaks_nothing(void **state)
+{
+	const struct peal_simlink link = {.delay_ns_min = 10, .delay_ns_max = 1000};
+	struct peal_simtime time;
+	struct peal_simnet net;
+	uint32_t lost_count;
+
+	(void)state;
+	peal_simtime_init(&time, 1);
+	peal_simnet_init(&net, &time, 2, &link, 42);
+	assert_int_equal(send_frames(&net, &time, 10), 0); /* nobody is up */
+	peal_simnet_set_up(&net, 1, true);
+	assert_int_equal(send_frames(&net, &time, 100), 100);
+	peal_simnet_link(&net, 0, 1)->loss_ppm = 500000;
+	lost_count = 1000U - send_frames(&net, &time, 1000);
+	assert_true(lost_count > 400 && lost_count < 600);
+	peal_simnet_link(&net, 0, 1)->loss_ppm = 0;
+	peal_simnet_link(&net, 0, 1)->duplicate_ppm = 1000000;
+	assert_int_equal(send_frames(&net, &time, 10), 20);
+	net.ports[1].ingress_loss_ppm = 1000000;
+	assert_int_equal(send_frames(&net, &time, 10), 0);
+	net.ports[1].ingress_loss_ppm = 0;
+	net.ports[0].egress_loss_ppm = 1000000;
+	assert_int_equal(send_frames(&net, &time, 10), 0);
+	net.ports[0].egress_loss_ppm = 0;
+	peal_simnet_link(&net, 0, 1)->is_cut = true;
+	assert_int_equal(send_frames(&net, &time, 10), 0);
+	/* One frame at a time was alive, two with its double: one chunk is enough for all. */
+	assert_int_equal(net.frames_count, 256);
+	peal_simnet_fini(&net);
+	peal_simtime_fini(&time);
+}
+
+static void
+test_check_views__accepts_a_chain_and_finds_a_fork(void **state)
+{
+	struct peal_check_views check;
+	struct peal_view other = second;
+
+	(void)state;
+	peal_check_views_init(&check, NODES_COUNT, &report);
+	(void)peal_check_views_on_install(&check, 0, uuid_of(1), &first, 1);
+	(void)peal_check_views_on_install(&check, 1, uuid_of(2), &first, 2);
+	assert_true(peal_check_views_on_install(&check, 0, uuid_of(1), &second, 3).is_new);
+	assert_false(peal_check_views_on_install(&check, 2, uuid_of(3), &second, 4).is_new);
+	assert_int_equal(report.violations_count, 0);
+
+	other.members[2].uuid = uuid_of(4);
+	seal(&other, 4);
+	(void)peal_check_views_on_install(&check, 1, uuid_of(2), &other, 5);
+	assert_int_equal(report.violations_count, 1);
+	assert_non_null(strstr(report.violations[0], "two views of epoch 2"));
+	peal_check_views_fini(&check);
+}
+
+static void
+test_check_views__finds_each_broken_rule(void **state)
+{
+	struct peal_check_views check;
+	struct peal_view third = {.cluster = cluster, .epoch = 3, .rings_count = 10};
+
+	(void)state;
+	peal_check_views_init(&check, NODES_COUNT, &report);
+	(void)peal_check_views_on_install(&check, 0, uuid_of(1), &first, 1);
+	(void)peal_check_views_on_install(&check, 0, uuid_of(1), &second, 2);
+	/* A view again; then one that nobody knows the parent of. */
+	(void)peal_check_views_on_install(&check, 0, uuid_of(1), &second, 3);
+	assert_int_equal(report.violations_count, 1);
+	third.epoch = 9;
+	third.parent_hash = second.hash;
+	add_member(&third, 1, 1);
+	seal(&third, 4);
+	(void)peal_check_views_on_install(&check, 1, uuid_of(1), &third, 4);
+	assert_int_equal(report.violations_count, 2);
+	/* Member 2 goes; then its uuid comes back, and a number is left out. */
+	third.epoch = 3;
+	seal(&third, 4);
+	(void)peal_check_views_on_install(&check, 2, uuid_of(2), &first, 5);
+	(void)peal_check_views_on_install(&check, 3, uuid_of(1), &third, 6);
+	assert_int_equal(report.violations_count, 2);
+	third.epoch = 4;
+	third.parent_hash = third.hash;
+	add_member(&third, 5, 2);
+	seal(&third, 6);
+	(void)peal_check_views_on_install(&check, 3, uuid_of(1), &third, 7);
+	assert_int_equal(report.violations_count, 4);
+	peal_check_views_fini(&check);
+}
+
+static void
+test_check_votes__finds_what_an_acceptor_may_not_do(void **state)
+{
+	static struct peal_check_votes check;
+	struct peal_acceptor acceptor;
+
+	(void)state;
+	peal_check_votes_init(&check, NODES_COUNT, &report);
+	peal_acceptor_init(&acceptor);
+	peal_check_votes_on_step(&check, 0, 1, &second, 0, &acceptor, 1);
+	acceptor.promised = (struct peal_ballot){.round = 2, .index = 1};
+	peal_check_votes_on_step(&check, 0, 1, &second, 0, &acceptor, 2);
+	assert_int_equal(report.violations_count, 0);
+	acceptor.vrnd = PEAL_BALLOT_FAST; /* a vote after a promise */
+	peal_check_votes_on_step(&check, 0, 1, &second, 0, &acceptor, 3);
+	assert_int_equal(report.violations_count, 1);
+	acceptor.vdigest.low = 1; /* another one */
+	peal_check_votes_on_step(&check, 0, 1, &second, 0, &acceptor, 4);
+	assert_int_equal(report.violations_count, 2);
+	acceptor.promised.round = 1; /* a promise taken back */
+	peal_check_votes_on_step(&check, 0, 1, &second, 0, &acceptor, 5);
+	assert_int_equal(report.violations_count, 3);
+	/* The next epoch, and a new process, begin anew. */
+	peal_acceptor_init(&acceptor);
+	peal_check_votes_on_step(&check, 0, 1, &first, 0, &acceptor, 6);
+	peal_check_votes_on_step(&check, 0, 2, &first, 0, &acceptor, 7);
+	assert_int_equal(report.violations_count, 3);
+	peal_check_votes_on_decision(&check, &first, &second, 1, 8);
+	assert_int_equal(report.violations_count, 4);
+	peal_check_votes_fini(&check);
+}
+
+static void
+test_check_healthy__knows_who_had_a_reason_to_fall(void **state)
+{
+	struct peal_check_healthy check;
+	struct peal_view next = {
+		.cluster = cluster, .epoch = 3, .rings_count = 10, .parent_hash = second.hash};
+
+	(void)state;
+	add_member(&next, 1, 1);
+	add_member(&next, 2, 2);
+	seal(&next, 4);
+	peal_check_healthy_init(&check, NODES_COUNT, &report);
+	for (uint16_t i = 0; i < 3U; i++) {
+		peal_check_healthy_on_start(&check, i);
+		peal_check_healthy_on_identity(&check, i, uuid_of(i + 1U));
+	}
+	/* L is 2 of 3: one bad link is no reason, two are. */
+	peal_check_healthy_on_link_fault(&check, 0, 2);
+	peal_check_healthy_on_view(&check, &second, &next, 1);
+	assert_int_equal(report.healthy_removed_count, 1);
+	peal_check_healthy_on_link_fault(&check, 2, 1);
+	peal_check_healthy_on_view(&check, &second, &next, 2);
+	assert_int_equal(report.healthy_removed_count, 1);
+	peal_check_healthy_protect(&check, 2);
+	peal_check_healthy_on_view(&check, &second, &next, 3);
+	assert_int_equal(report.healthy_removed_count, 2);
+	/* Of its own will, or dead: never. */
+	peal_check_healthy_on_leave(&check, 2);
+	peal_check_healthy_on_view(&check, &second, &next, 4);
+	peal_check_healthy_on_end(&check, 2);
+	peal_check_healthy_on_view(&check, &second, &next, 5);
+	assert_int_equal(report.healthy_removed_count, 2);
+	assert_int_equal(report.violations_count, 2);
+	peal_check_healthy_fini(&check);
+}
+
+static void
+test_report__spreads_and_merges(void **state)
+{
+	uint64_t values[100];
+	struct peal_report_spread spread;
+	struct peal_report part;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100U; i++) {
+		values[i] = 100U - i;
+	}
+	spread = peal_report_spread(values, 100);
+	assert_int_equal(spread.p50_ns, 50);
+	assert_int_equal(spread.p99_ns, 99);
+	assert_int_equal(spread.max_ns, 100);
+	assert_int_equal(peal_report_spread(values, 1).p99_ns, 1);
+	assert_int_equal(peal_report_spread(values, 0).max_ns, 0);
+
+	peal_report_init(&part);
+	part.views_count = 2;
+	part.sizes_seen[3] = true;
+	for (uint32_t i = 0; i < 2U * PEAL_REPORT_VIOLATIONS_MAX; i++) {
+		peal_report_violate(&part, i, "number %u", i);
+	}
+	peal_report_merge(&report, &part);
+	peal_report_merge(&report, &part);
+	assert_int_equal(report.views_count, 4);
+	assert_true(report.sizes_seen[3]);
+	assert_int_equal(report.violations_count, 4U * PEAL_REPORT_VIOLATIONS_MAX);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_simtime__takes_equal_instants_in_the_order_of_adding),
+		cmocka_unit_test(test_simnet__loses_doubles_cuts_and_leaks_nothing),
+		cmocka_unit_test_setup(test_check_views__accepts_a_chain_and_finds_a_fork, setup),
+		cmocka_unit_test_setup(test_check_views__finds_each_broken_rule, setup),
+		cmocka_unit_test_setup(test_check_votes__finds_what_an_acceptor_may_not_do, setup),
+		cmocka_unit_test_setup(test_check_healthy__knows_who_had_a_reason_to_fall, setup),
+		cmocka_unit_test_setup(test_report__spreads_and_merges, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
