@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A daemon that cannot start says why in one sentence, exits with 1, and leaves nothing behind.
+ *
+ * Runs the real peald, beside which this program was built, in a network namespace of its own with
+ * one veth pair. Without the right to make one, the cases that need a device are skipped.
+ */
+#include "tests/lib/cmocka_all.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OUTPUT_SIZE_MAX 4096U
+#define WAIT_MS         20000
+#define PATH_SIZE_MAX   256U
+
+static char scratch[] = "/tmp/peal-integ-XXXXXX";
+static char peald[PATH_SIZE_MAX];
+static bool has_link;
+
+static const char good[] = "cluster: integ\n"
+			   "name: n1\n"
+			   "address: 10.77.0.1:7400\n"
+			   "key: %s/key\n"
+			   "expect: 1\n"
+			   "seeds: [10.77.0.1:7400]\n"
+			   "huge: no\n"
+			   "device: net_af_packet0\n"
+			   "device_args: \"iface=%s,framesz=2048,blocksz=4096,framecnt=512\"\n"
+			   "memory_mb: %u\n";
+
+struct daemon {
+	pid_t pid;
+	int out_fd;
+	int error_fd;
+};
+
+struct outcome {
+	int status; /* exit status, or -1 when it ended by a signal */
+	char error[OUTPUT_SIZE_MAX];
+};
+
+/* Writes scratch/<name>.yaml: the good configuration, and `more` behind it. */
+static void
+write_config(const char *name, const char *iface, unsigned int memory_mb, const char *more)
+{
+	char path[PATH_SIZE_MAX];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s.yaml", scratch, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	(void)fprintf(file, good, scratch, iface, memory_mb);
+	(void)fputs(more, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* Replaces the first `from` in scratch/<name>.yaml by `to`. */
+static void
+change_config(const char *name, const char *from, const char *to)
+{
+	char path[PATH_SIZE_MAX], text[2048], *at;
+	size_t size;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s.yaml", scratch, name);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	size = fread(text, 1, sizeof(text) - 1U, file);
+	text[size] = '\0';
+	(void)fclose(file);
+	at = strstr(text, from);
+	assert_non_null(at);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	(void)fprintf(file, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+	assert_int_equal(fclose(file), 0);
+}
+
+static struct daemon
+start(const char *name)
+{
+	struct daemon daemon = {0};
+	char path[PATH_SIZE_MAX];
+	int out[2], error[2];
+
+	(void)snprintf(path, sizeof(path), "%s/%s.yaml", scratch, name);
+	assert_int_equal(pipe(out), 0);
+	assert_int_equal(pipe(error), 0);
+	daemon.pid = fork();
+	assert_true(daemon.pid >= 0);
+	if (daemon.pid == 0) {
+		(void)dup2(out[1], STDOUT_FILENO);
+		(void)dup2(error[1], STDERR_FILENO);
+		(void)close(out[0]);
+		(void)close(error[0]);
+		(void)execl(peald, peald, "--config", path, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(out[1]);
+	(void)close(error[1]);
+	daemon.out_fd = out[0];
+	daemon.error_fd = error[0];
+	return daemon;
+}
+
+/* Reads until the text has come, the file ends, or the time is over. */
+static void
+read_until(int fd, const char *awaited, char text[OUTPUT_SIZE_MAX])
+{
+	struct pollfd input = {.fd = fd, .events = POLLIN};
+	size_t used = 0;
+
+	text[0] = '\0';
+	while (used < OUTPUT_SIZE_MAX - 1U && poll(&input, 1, WAIT_MS) > 0) {
+		ssize_t size = read(fd, text + used, OUTPUT_SIZE_MAX - 1U - used);
+
+		if (size <= 0) {
+			return;
+		}
+		used += (size_t)size;
+		text[used] = '\0';
+		if (awaited != NULL && strstr(text, awaited) != NULL) {
+			return;
+		}
+	}
+}
+
+static struct outcome
+finish(struct daemon daemon)
+{
+	struct outcome outcome = {.status = -1};
+	int status = 0;
+
+	read_until(daemon.error_fd, NULL, outcome.error);
+	assert_int_equal(waitpid(daemon.pid, &status, 0), daemon.pid);
+	if (WIFEXITED(status)) {
+		outcome.status = WEXITSTATUS(status);
+	}
+	(void)close(daemon.out_fd);
+	(void)close(daemon.error_fd);
+	return outcome;
+}
+
+static void
+assert_nothing_left(void)
+{
+	char path[PATH_SIZE_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/dpdk", scratch);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
+/* Exit status 1 and one sentence that says `words`. */
+static void
+assert_sentence(const struct outcome *outcome, const char *words)
+{
+	size_t size = strlen(outcome->error);
+
+	if (strstr(outcome->error, words) == NULL) {
+		print_message("expected \"%s\" in: %s", words, outcome->error);
+	}
+	assert_non_null(strstr(outcome->error, words));
+	assert_int_equal(outcome->status, 1);
+	assert_int_equal(strncmp(outcome->error, "peald: ", 7), 0);
+	assert_true(size > 0 && outcome->error[size - 1U] == '\n');
+	assert_ptr_equal(strchr(outcome->error, '\n'), outcome->error + size - 1U);
+}
+
+static void
+assert_refused(const char *name, const char *words)
+{
+	struct outcome outcome = finish(start(name));
+
+	assert_sentence(&outcome, words);
+	assert_nothing_left();
+}
+
+static void
+test_badinput__names_the_line_of_an_unknown_key(void **state)
+{
+	(void)state;
+	write_config("bad", "peal1", 64, "colour: red\n");
+	assert_refused("bad", "bad.yaml:11: colour: there is no such key");
+}
+
+static void
+test_badinput__names_the_line_of_a_bad_address(void **state)
+{
+	(void)state;
+	write_config("bad", "peal1", 64, "");
+	change_config("bad", "address: 10.77.0.1:7400", "address: 10.77.0.1");
+	assert_refused("bad", "bad.yaml:3: address: expected an IPv4 address and a port");
+	write_config("bad", "peal1", 64, "");
+	change_config("bad", "address: 10.77.0.1:7400", "address: 224.0.0.1:7400");
+	assert_refused("bad", "bad.yaml:3: address: expected");
+}
+
+static void
+test_badinput__asks_for_a_value_in_range(void **state)
+{
+	(void)state;
+	write_config("bad", "peal1", 7, "");
+	assert_refused("bad", "bad.yaml:10: memory_mb: expected");
+	write_config("bad", "peal1", 64, "rings: 2\n");
+	assert_refused("bad", "bad.yaml:11: rings: expected");
+	write_config("bad", "peal1", 64, "rejoin: perhaps\n");
+	assert_refused("bad", "bad.yaml:11: rejoin: expected true or false");
+	write_config("bad", "peal1", 64, "lcore: 1000\n");
+	assert_refused("bad", "lcore: this process may not use CPU 1000");
+}
+
+static void
+test_badinput__asks_for_a_key_that_is_missing(void **state)
+{
+	(void)state;
+	write_config("bad", "peal1", 64, "");
+	change_config("bad", "name: n1\n", "");
+	assert_refused("bad", "bad.yaml: name is missing: expected");
+}
+
+static void
+test_badinput__wants_a_file(void **state)
+{
+	(void)state;
+	assert_refused("absent", "absent.yaml cannot be read (No such file or directory)");
+}
+
+static void
+test_badinput__wants_a_key_file(void **state)
+{
+	(void)state;
+	if (!has_link) {
+		skip();
+	}
+	write_config("bad", "peal1", 64, "");
+	change_config("bad", "/key\n", "/no-key\n");
+	assert_refused("bad", "/no-key");
+}
+
+static void
+test_badinput__wants_a_port_that_exists(void **state)
+{
+	(void)state;
+	write_config("bad", "nowhere0", 64, "");
+	assert_refused("bad", "there is no device net_af_packet0");
+}
+
+static void
+test_badinput__wants_enough_memory(void **state)
+{
+	(void)state;
+	if (!has_link) {
+		skip();
+	}
+	write_config("bad", "peal1", 16, "");
+	change_config("bad", "framecnt=512", "framecnt=512,qpairs=1");
+	change_config("bad", "memory_mb: 16", "memory_mb: 8");
+	assert_refused("bad", "memory_mb");
+}
+
+/* Starts a good daemon and waits for its first view. */
+static struct daemon
+start_good(void)
+{
+	char text[OUTPUT_SIZE_MAX];
+	struct daemon daemon = start("n1");
+
+	read_until(daemon.out_fd, "view 1: 1 member", text);
+	assert_non_null(strstr(text, "view 1: 1 member"));
+	return daemon;
+}
+
+static void
+test_badinput__one_port_has_one_daemon(void **state)
+{
+	struct daemon first;
+	struct outcome outcome;
+
+	(void)state;
+	if (!has_link) {
+		skip();
+	}
+	write_config("n1", "peal1", 64, "");
+	write_config("n2", "peal1", 64, "");
+	change_config("n2", "name: n1", "name: n2");
+	first = start_good();
+	outcome = finish(start("n2"));
+	assert_sentence(&outcome, "interface peal1 is already used by another Peal process");
+	assert_int_equal(kill(first.pid, SIGTERM), 0);
+	assert_int_equal(finish(first).status, 0);
+	assert_nothing_left();
+}
+
+static void
+test_badinput__one_name_has_one_daemon(void **state)
+{
+	struct daemon first;
+	struct outcome outcome;
+
+	(void)state;
+	if (!has_link) {
+		skip();
+	}
+	write_config("n1", "peal1", 64, "");
+	write_config("n2", "peal2", 64, "");
+	first = start_good();
+	outcome = finish(start("n2"));
+	assert_sentence(&outcome, "name: a process named n1 runs already");
+	assert_int_equal(kill(first.pid, SIGTERM), 0);
+	assert_int_equal(finish(first).status, 0);
+	assert_nothing_left();
+}
+
+static void
+test_badinput__a_killed_daemon_blocks_nobody(void **state)
+{
+	struct daemon daemon;
+
+	(void)state;
+	if (!has_link) {
+		skip();
+	}
+	write_config("n1", "peal1", 64, "");
+	daemon = start_good();
+	assert_int_equal(kill(daemon.pid, SIGKILL), 0);
+	assert_int_equal(finish(daemon).status, -1);
+	daemon = start_good();
+	assert_int_equal(kill(daemon.pid, SIGINT), 0);
+	assert_int_equal(finish(daemon).status, 0);
+	assert_nothing_left();
+}
+
+/* A namespace of our own, as root or as anybody who may have a user namespace. */
+static bool
+make_link(void)
+{
+	char map[64];
+	uid_t uid = getuid();
+	int fd;
+
+	if (unshare(uid == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+		return false;
+	}
+	fd = uid == 0 ? -1 : open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		ssize_t written;
+
+		(void)snprintf(map, sizeof(map), "0 %u 1", uid);
+		written = write(fd, map, strlen(map));
+		(void)written;
+		(void)close(fd);
+	}
+	return system("ip link add peal1 type veth peer name peal2 && ip link set peal1 up && "
+		      "ip link set peal2 up") == 0;
+}
+
+static int
+prepare(void **state)
+{
+	char path[PATH_SIZE_MAX], *slash;
+	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 32U);
+	FILE *key;
+
+	(void)state;
+	if (size <= 0 || mkdtemp(scratch) == NULL) {
+		return -1;
+	}
+	path[size] = '\0';
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	(void)snprintf(peald, sizeof(peald), "%.200s/../tools/peald/peald", path);
+	(void)setenv("RUNTIME_DIRECTORY", scratch, 1);
+	(void)umask(077);
+	(void)snprintf(path, sizeof(path), "%s/key", scratch);
+	key = fopen(path, "we");
+	if (key == NULL) {
+		return -1;
+	}
+	(void)fputs("0123456789abcdef0123456789abcdef", key);
+	(void)fclose(key);
+	has_link = make_link();
+	return access(peald, X_OK);
+}
+
+static int
+clear(void **state)
+{
+	static const char *const names[] = {"key", "bad.yaml", "n1.yaml", "n2.yaml"};
+	char path[PATH_SIZE_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", scratch, names[i]);
+		(void)unlink(path);
+	}
+	return rmdir(scratch);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_badinput__names_the_line_of_an_unknown_key),
+		cmocka_unit_test(test_badinput__names_the_line_of_a_bad_address),
+		cmocka_unit_test(test_badinput__asks_for_a_value_in_range),
+		cmocka_unit_test(test_badinput__asks_for_a_key_that_is_missing),
+		cmocka_unit_test(test_badinput__wants_a_file),
+		cmocka_unit_test(test_badinput__wants_a_key_file),
+		cmocka_unit_test(test_badinput__wants_a_port_that_exists),
+		cmocka_unit_test(test_badinput__wants_enough_memory),
+		cmocka_unit_test(test_badinput__one_port_has_one_daemon),
+		cmocka_unit_test(test_badinput__one_name_has_one_daemon),
+		cmocka_unit_test(test_badinput__a_killed_daemon_blocks_nobody),
+	};
+
+	return cmocka_run_group_tests(tests, prepare, clear);
+}

@@ -1,0 +1,213 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Tests peal-bench: each command over each link gives figures, in JSON too, that fit together; what cannot work
+# is refused in one sentence; Ctrl-C ends it, and nothing stays behind. How fast anything is decides nothing
+# here. Prints TAP; exits 77 where it cannot run, 1 if a check failed.
+
+set -u
+export LC_ALL=C
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench}
+
+skip() {
+    echo "1..0 # SKIP $1"
+    exit 77
+}
+((EUID == 0)) || skip "needs root to make network namespaces"
+[[ -x $bench ]] || skip "$bench is not built"
+for tool in ip python3 setsid; do
+    command -v "$tool" >/dev/null || skip "the program $tool is missing"
+done
+unshare -n true 2>/dev/null || skip "network namespaces cannot be made here"
+
+scratch=$(mktemp -d)
+export RUNTIME_DIRECTORY=$scratch/run
+mkdir "$RUNTIME_DIRECTORY"
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+
+# A schedule that a busy machine keeps up with: a stall of a third of a second loses nothing.
+calm=(--count 200 --interval 1000000)
+idles=(shared)
+(($(nproc) >= 2)) && idles+=(spin)
+
+number=0
+failures=0
+check() { # DESCRIPTION CMD...
+    local what=$1
+    shift
+    number=$((number + 1))
+    if "$@" >"$scratch/said" 2>&1; then
+        echo "ok $number - $what"
+    else
+        echo "not ok $number - $what"
+        sed 's/^/# /' "$scratch/said"
+        failures=$((failures + 1))
+    fi
+}
+
+cat >"$scratch/judge.py" <<'PYTHON'
+# judge.py FILE COMMAND LINK IDLE SEALED: the figures are there and fit together.
+import json, sys
+
+path, command, link, idle, sealed = sys.argv[1:]
+with open(path) as file:
+    r = json.load(file)
+
+def positive(table, *keys):
+    for key in keys:
+        assert table[key] > 0, key
+
+def judge_run(run):
+    positive(run, "p50_ns", "p90_ns", "p99_ns", "p999_ns", "min_ns", "max_ns", "mean_ns", "count")
+    assert run["min_ns"] <= run["p50_ns"] <= run["p90_ns"] <= run["p99_ns"] <= run["p999_ns"] <= run["max_ns"]
+    assert run["min_ns"] <= run["mean_ns"] <= run["max_ns"] * 1.01
+    assert run["count"] + run["lost"] == 200, (run["count"], run["lost"])
+    assert len(run["cpu_shares"]) == 2 and isinstance(run["warnings"], list)
+    positive(run, "elapsed_ns")
+    assert run["steal_ns"] >= 0 and run["loop_gaps"] >= 0 and run["longest_gap_ns"] >= 0
+
+assert r["command"] == command and r["link"] == link and r["idle"] == idle
+assert r["sealed"] == (sealed == "yes"), r["sealed"]
+assert (r["aead"] is not None) == (sealed == "yes"), r["aead"]
+assert r["frame_bytes"] == 106 and r["clock"] == "tsc" and r["tsc_hz"] > 10**8
+assert r["interval_ns"] == 10**6 and len(r["cores"]) == 2
+assert all(r["host"][key] for key in ("cpu", "cpus", "kernel", "dpdk", "clocksource"))
+if command == "ratio":
+    assert len(r["pairs"]) == 5
+    for pair in r["pairs"]:
+        judge_run(pair["raw"])
+        judge_run(pair["rtt"])
+        assert abs(pair["ratio"] - pair["rtt_p50_ns"] / pair["raw_p50_ns"]) < 1e-6
+    ratios = sorted(pair["ratio"] for pair in r["pairs"])
+    assert [r["ratio_p50_min"], r["ratio_p50"], r["ratio_p50_max"]] == [ratios[0], ratios[2], ratios[4]]
+    positive(r, "raw_p50_ns", "rtt_p50_ns")
+else:
+    judge_run(r)
+    assert not r["refused"] and r["sent"] == 200
+    xs = [x for x, _ in r["curve"]]
+    assert xs[0] == 1 and xs == sorted(xs)
+PYTHON
+
+judge() { python3 "$scratch/judge.py" "$@"; }
+
+# The run ends with STATUS and says one line that contains each of WORDS.
+refuses() { # STATUS WORDS... -- ARGUMENTS...
+    refuses_as "$bench" "$@"
+}
+
+refuses_as() { # PROGRAM STATUS WORDS... -- ARGUMENTS...
+    local program=$1 status=$2 words=() word said
+    shift 2
+    while [[ $1 != -- ]]; do words+=("$1") && shift; done
+    shift
+    said=$("$program" "$@" 2>&1 >/dev/null)
+    (($? == status)) || { echo "another status: $said"; return 1; }
+    (($(wc -l <<<"$said") == 1)) || { echo "not one line: $said"; return 1; }
+    for word in "${words[@]}"; do
+        [[ $said == *"$word"* ]] || { echo "no '$word' in: $said"; return 1; }
+    done
+}
+
+helps() { # WORD ARGUMENTS...
+    local word=$1
+    shift
+    "$bench" "$@" --help | grep -q -- "$word"
+}
+
+for link in ring af_packet; do
+    for idle in "${idles[@]}"; do
+        out=$scratch/$link.$idle
+        check "raw over $link, $idle" \
+            "$bench" raw --link "$link" --idle "$idle" "${calm[@]}" --json "$out.raw"
+        check "raw over $link, $idle: figures" judge "$out.raw" raw "$link" "$idle" no
+        check "rtt over $link, $idle" \
+            "$bench" rtt --link "$link" --idle "$idle" "${calm[@]}" --json "$out.rtt"
+        check "rtt over $link, $idle: figures" judge "$out.rtt" rtt "$link" "$idle" yes
+    done
+done
+
+"$bench" rtt --link ring --idle shared "${calm[@]}" --none --quiet --json - --hdr "$scratch/table" \
+    >"$scratch/none.json" 2>"$scratch/none.err"
+check "rtt not sealed, JSON on standard output" judge "$scratch/none.json" rtt ring shared no
+check "quiet is quiet" test ! -s "$scratch/none.err"
+check "the table ends with the count" grep -q "Total count *= *200\]" "$scratch/table"
+
+head -c 32 /dev/urandom >"$scratch/key"
+chmod 600 "$scratch/key"
+check "rtt with a key of one's own" \
+    "$bench" rtt --link ring --idle shared "${calm[@]}" --key "$scratch/key" --json "$scratch/key.json"
+check "rtt with a key of one's own: figures" judge "$scratch/key.json" rtt ring shared yes
+
+check "ratio over ring" \
+    "$bench" ratio --link ring --idle shared "${calm[@]}" --json "$scratch/ratio.json"
+check "ratio over ring: figures" judge "$scratch/ratio.json" ratio ring shared yes
+
+if command -v gnuplot >/dev/null; then
+    check "a curve as SVG" \
+        "$bench" raw --link ring --idle shared "${calm[@]}" --plot "$scratch/curve.svg"
+    check "a curve as SVG is one" grep -q "</svg>" "$scratch/curve.svg"
+    check "a curve as PNG" \
+        "$bench" raw --link ring --idle shared "${calm[@]}" --plot "$scratch/curve.png"
+    check "a curve as PNG is one" grep -q PNG "$scratch/curve.png"
+else
+    check "a curve without gnuplot is refused" \
+        refuses 1 gnuplot -- raw --link ring --plot "$scratch/curve.svg"
+fi
+
+check "help names every command" helps "peal-bench ratio"
+for command in rtt raw ratio; do
+    check "help of $command has examples" helps "^examples:" "$command"
+done
+check "a link that is none" refuses 1 --link ring af_packet -- rtt --link ether
+check "no link" refuses 1 --link -- raw
+check "no command" refuses 1 rtt raw ratio -- --link ring
+check "an option that is none" refuses 1 --speed -- rtt --link ring --speed 9
+check "an option without its value" refuses 1 --count -- rtt --link ring --count
+check "no number" refuses 1 --count -- rtt --link ring --count many
+check "one CPU for two spinning loops" refuses 1 --idle "CPU 0" -- rtt --link ring --cores 0,0
+check "a CPU that is none" refuses 1 --cores 1023 -- rtt --link ring --cores 0,1023
+check "too few pairs" refuses 1 --pairs -- ratio --link ring --pairs 2
+check "a picture of another kind" refuses 1 --plot .svg -- rtt --link ring --plot x.gif
+check "a key that is none" \
+    refuses 1 key "$scratch/none" -- rtt --link ring --idle shared --key "$scratch/none"
+check "a key of a ratio that is none" \
+    refuses 1 key "$scratch/none" -- ratio --link ring --idle shared --key "$scratch/none"
+check "a file that cannot be written" \
+    refuses 1 "$scratch/none/x" -- raw --link ring --idle shared "${calm[@]}" --quiet --json "$scratch/none/x"
+
+# A user namespace in which no network namespace may be made stands for a user who may not.
+if unshare -Ur true 2>/dev/null; then
+    cat >"$scratch/confined" <<CONFINED
+#!/usr/bin/env bash
+exec unshare -Ur bash -c 'echo 0 >/proc/sys/user/max_net_namespaces; exec "\$@"' bash "$bench" "\$@"
+CONFINED
+    chmod +x "$scratch/confined"
+    check "a user who may not make a network namespace" \
+        refuses_as "$scratch/confined" 1 af_packet root -- rtt --link af_packet
+fi
+
+# Ends with 130 soon after Ctrl-C, in any phase.
+is_interruptible() { # SECONDS ARGUMENTS...
+    local after=$1 pid status
+    shift
+    setsid "$bench" "$@" --idle shared --count 1000000 --interval 1000000 >/dev/null 2>&1 &
+    pid=$!
+    sleep "$after"
+    kill -INT "$pid"
+    wait "$pid"
+    status=$?
+    ((status == 130)) || { echo "status $status"; return 1; }
+}
+# A background job of a script ignores SIGINT until it says otherwise; the program does.
+check "Ctrl-C ends raw" is_interruptible 2 raw --link ring
+check "Ctrl-C ends rtt" is_interruptible 4 rtt --link af_packet
+check "Ctrl-C ends ratio" is_interruptible 2 ratio --link ring
+
+check "nothing stays in the runtime directory" test -z "$(find "$RUNTIME_DIRECTORY" -mindepth 1)"
+check "no interface stays" test -z "$(ip -br link | grep pealbench)"
+
+echo "1..$number"
+((failures == 0))

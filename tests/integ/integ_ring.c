@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Several nodes in one process on a switch: they reach one view, keep it, notice a crash, and
+ * leave; and the poll loop keeps its promise of no syscall and no memory after start.
+ *
+ * Each case is a process of its own, because DPDK starts once in a process.
+ */
+#include "base/counters.h"
+#include "runtime/describe.h"
+#include "runtime/runtime.h"
+#include "tests/lib/cmocka_all.h"
+#include "tests/lib/coreguard.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NODES_COUNT 3U
+#define WAIT_S      30
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_OWN_HEAP 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_OWN_HEAP 0
+#endif
+#endif
+
+#ifndef HAS_OWN_HEAP
+#define HAS_OWN_HEAP 1
+
+/* The whole family, so that all memory of the process comes from one allocator. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *block);
+void *memalign(size_t alignment, size_t size);
+
+void *
+malloc(size_t size)
+{
+	peal_coreguard_check_heap();
+	return __libc_malloc(size);
+}
+
+void *
+calloc(size_t count, size_t size)
+{
+	peal_coreguard_check_heap();
+	return __libc_calloc(count, size);
+}
+
+void *
+realloc(void *block, size_t size)
+{
+	peal_coreguard_check_heap();
+	return __libc_realloc(block, size);
+}
+
+void *
+memalign(size_t alignment, size_t size)
+{
+	peal_coreguard_check_heap();
+	return __libc_memalign(alignment, size);
+}
+
+void *
+aligned_alloc(size_t alignment, size_t size)
+{
+	peal_coreguard_check_heap();
+	return __libc_memalign(alignment, size);
+}
+
+int
+posix_memalign(void **block_out, size_t alignment, size_t size)
+{
+	peal_coreguard_check_heap();
+	*block_out = __libc_memalign(alignment, size);
+	return *block_out == NULL ? ENOMEM : 0;
+}
+
+void
+free(void *block)
+{
+	peal_coreguard_check_heap();
+	__libc_free(block);
+}
+
+#endif
+
+static char scratch[] = "/tmp/peal-integ-XXXXXX";
+
+struct cluster {
+	struct peal_runtime *runtime;
+	struct peal_config configs[NODES_COUNT];
+};
+
+/* Fails the child's case with a place. */
+#define REQUIRE(condition)                                                                         \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			(void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);      \
+			_exit(1);                                                                  \
+		}                                                                                  \
+	} while (0)
+
+static void
+pause_ms(long ms)
+{
+	struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+	(void)nanosleep(&limit, NULL);
+}
+
+static void
+open_cluster(struct cluster *cluster, enum peal_idle_role idle, peal_lcore_hook_fn on_enter,
+	peal_lcore_hook_fn on_leave)
+{
+	struct peal_runtime_config config = {
+		.eal =
+			{
+				.prefix = "integ_ring",
+				.device_args = "",
+				.memory_mb = 64,
+				.huge = PEAL_CONFIG_HUGE_NO,
+				.lcores_count = idle == PEAL_IDLE_SHARED ? 2 : 1,
+				.cpus = {idle == PEAL_IDLE_SHARED ? -1 : peal_eal_last_cpu(), -1},
+			},
+		.idle = idle,
+		.switch_ports_count = NODES_COUNT,
+		.on_enter = on_enter,
+		.on_leave = on_leave,
+	};
+	struct peal_sentence error = {""};
+
+	cluster->runtime = peal_runtime_open(&config, &error);
+	if (cluster->runtime == NULL) {
+		(void)fprintf(stderr, "%s\n", error.text);
+		_exit(1);
+	}
+	for (uint32_t i = 0; i < NODES_COUNT; i++) {
+		struct peal_config *node = &cluster->configs[i];
+
+		peal_config_default(node);
+		(void)snprintf(node->cluster, sizeof(node->cluster), "integ");
+		(void)snprintf(node->name, sizeof(node->name), "n%u", i + 1U);
+		node->address = (struct peal_address){.ipv4 = 0x0A4D0001U + i, .port = 7400};
+		node->expect = NODES_COUNT;
+		node->seeds_count = 1;
+		node->seeds[0] = (struct peal_address){.ipv4 = 0x0A4D0001U, .port = 7400};
+		/* A neighbour that hogs the CPU for a while is not what is tested here. */
+		REQUIRE(peal_timing_find("cloud", &node->timing));
+		node->idle = idle;
+		node->is_encrypted = true;
+		(void)snprintf(node->key, sizeof(node->key), "%s/key", scratch);
+		REQUIRE(peal_runtime_add(
+				cluster->runtime, node, i % config.eal.lcores_count, &error) == i);
+	}
+	REQUIRE(peal_runtime_start(cluster->runtime, &error));
+}
+
+/* True when the nodes in `mask` are members of one view of `members` members. */
+static bool
+has_view(struct cluster *cluster, uint32_t mask, uint32_t members)
+{
+	struct peal_hash128 hash = {0};
+	bool is_first = true, agrees = true;
+
+	peal_runtime_lock(cluster->runtime);
+	for (uint32_t i = 0; i < NODES_COUNT; i++) {
+		const struct peal_node *node = peal_runtime_node(cluster->runtime, i)->node;
+
+		if ((mask >> i & 1U) == 0) {
+			continue;
+		}
+		agrees = agrees && node->state == PEAL_NODE_MEMBER &&
+			 node->view.members_count == members &&
+			 (is_first || peal_hash128_equals(node->view.hash, hash));
+		hash = node->view.hash;
+		is_first = false;
+	}
+	peal_runtime_unlock(cluster->runtime, false);
+	return agrees;
+}
+
+static void
+print_events(struct cluster *cluster)
+{
+	for (uint32_t i = 0; i < NODES_COUNT; i++) {
+		const struct peal_node *node = peal_runtime_node(cluster->runtime, i)->node;
+		struct peal_event events[64];
+		uint32_t count = peal_eventlog_read(&node->events, 0, events, 64);
+
+		for (uint32_t j = 0; j < count; j++) {
+			char text[PEAL_DESCRIBE_SIZE_MAX];
+
+			peal_describe_event(&events[j], text);
+			(void)fprintf(stderr, "%s %.3f %s\n", node->config.name,
+				(double)events[j].at_ns / 1e9, text);
+		}
+	}
+}
+
+static bool
+await_view(struct cluster *cluster, uint32_t mask, uint32_t members)
+{
+	for (int i = 0; i < WAIT_S * 100; i++) {
+		if (has_view(cluster, mask, members)) {
+			return true;
+		}
+		pause_ms(10);
+	}
+	print_events(cluster);
+	return false;
+}
+
+/* A run of round trips from node 0 to another member, so that the core is busy with packets too. */
+static void
+ping_some(struct cluster *cluster)
+{
+	struct peal_runtime_node *asker = peal_runtime_node(cluster->runtime, 0);
+	const struct peal_ping_run *done = NULL;
+	bool is_started;
+	uint64_t mid;
+
+	peal_runtime_lock(cluster->runtime);
+	mid = peal_runtime_node(cluster->runtime, 1)->node->self.mid;
+	asker->ping->count = 10000;
+	asker->ping->interval_ns = 0;
+	is_started = peal_node_ping(asker->node, mid, asker->ping);
+	peal_runtime_unlock(cluster->runtime, true);
+	REQUIRE(is_started);
+	for (int i = 0; i < WAIT_S * 100 && done == NULL; i++) {
+		pause_ms(10);
+		peal_runtime_lock(cluster->runtime);
+		done = asker->entry->ping_done;
+		peal_runtime_unlock(cluster->runtime, false);
+	}
+	REQUIRE(done != NULL);
+	REQUIRE(done->received_count > 0);
+}
+
+static void
+await_left(struct cluster *cluster, uint32_t index)
+{
+	const struct peal_node *node = peal_runtime_node(cluster->runtime, index)->node;
+	enum peal_node_state state = PEAL_NODE_MEMBER;
+
+	for (int i = 0; i < WAIT_S * 100 && state != PEAL_NODE_LEFT; i++) {
+		pause_ms(10);
+		peal_runtime_lock(cluster->runtime);
+		state = node->state;
+		peal_runtime_unlock(cluster->runtime, false);
+	}
+	REQUIRE(state == PEAL_NODE_LEFT);
+}
+
+/* All three meet and talk, the third plays dead, the second leaves. */
+static void
+tell_the_story(struct cluster *cluster)
+{
+	REQUIRE(await_view(cluster, 7, 3));
+	ping_some(cluster);
+	peal_runtime_halt(cluster->runtime, 2);
+	REQUIRE(await_view(cluster, 3, 2));
+	peal_runtime_leave(cluster->runtime, 1);
+	REQUIRE(await_view(cluster, 1, 1));
+	await_left(cluster, 1);
+}
+
+static void
+run_shared(void)
+{
+	struct cluster cluster;
+
+	open_cluster(&cluster, PEAL_IDLE_SHARED, NULL, NULL);
+	tell_the_story(&cluster);
+	peal_runtime_close(cluster.runtime);
+}
+
+static void
+run_guarded(void)
+{
+	struct cluster cluster;
+	const struct peal_lcore *lcore;
+
+	open_cluster(&cluster, PEAL_IDLE_DEDICATED, peal_coreguard_enter, peal_coreguard_leave);
+	tell_the_story(&cluster);
+	lcore = peal_runtime_node(cluster.runtime, 0)->lcore;
+	REQUIRE(peal_counter_get(&lcore->counters, PEAL_COUNTER_TURNS) > 1000);
+	REQUIRE(peal_counter_get(&lcore->counters, PEAL_COUNTER_IDLE_YIELD_NS) == 0);
+	REQUIRE(peal_counter_get(&lcore->counters, PEAL_COUNTER_IDLE_WAIT_NS) == 0);
+	peal_runtime_close(cluster.runtime);
+}
+
+static void
+break_by_syscall(void *unused)
+{
+	peal_coreguard_enter(unused);
+	(void)getppid();
+}
+
+static void
+break_by_heap(void *unused)
+{
+	static void *volatile block;
+
+	peal_coreguard_enter(unused);
+	block = malloc(1);
+	free(block);
+}
+
+static void
+run_syscall_canary(void)
+{
+	struct cluster cluster;
+
+	open_cluster(&cluster, PEAL_IDLE_DEDICATED, break_by_syscall, NULL);
+	pause_ms(WAIT_S * 1000L);
+}
+
+static void
+run_heap_canary(void)
+{
+	struct cluster cluster;
+
+	open_cluster(&cluster, PEAL_IDLE_DEDICATED, break_by_heap, NULL);
+	pause_ms(WAIT_S * 1000L);
+}
+
+/* Runs a case as a child; returns how it ended, as waitpid tells. */
+static int
+run_child(void (*action)(void))
+{
+	pid_t child;
+	int status = -1;
+
+	(void)fflush(stdout);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		action();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status;
+}
+
+static void
+assert_good(void (*action)(void))
+{
+	int status = run_child(action);
+
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void
+assert_dies(void (*action)(void))
+{
+	int status = run_child(action);
+
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+static void
+test_ring__three_nodes_reach_one_view_leave_and_crash(void **state)
+{
+	(void)state;
+	assert_good(run_shared);
+}
+
+static void
+test_ring__a_dedicated_core_makes_no_syscall_and_takes_no_memory(void **state)
+{
+	(void)state;
+	assert_good(run_guarded);
+}
+
+static void
+test_ring__a_syscall_on_a_guarded_core_is_caught(void **state)
+{
+	(void)state;
+	if (!peal_coreguard_can_trap()) {
+		skip();
+	}
+	assert_dies(run_syscall_canary);
+}
+
+static void
+test_ring__taking_memory_on_a_guarded_core_is_caught(void **state)
+{
+	(void)state;
+	if (HAS_OWN_HEAP == 0) {
+		skip();
+	}
+	assert_dies(run_heap_canary);
+}
+
+static int
+make_scratch(void **state)
+{
+	char path[128];
+	FILE *key;
+
+	(void)state;
+	if (mkdtemp(scratch) == NULL || setenv("RUNTIME_DIRECTORY", scratch, 1) != 0) {
+		return -1;
+	}
+	(void)snprintf(path, sizeof(path), "%s/key", scratch);
+	(void)umask(077);
+	key = fopen(path, "we");
+	if (key == NULL) {
+		return -1;
+	}
+	(void)fputs("0123456789abcdef0123456789abcdef", key);
+	return fclose(key);
+}
+
+/* The canaries die and leave their socket; nothing else may be there. */
+static int
+clear_scratch(void **state)
+{
+	char path[128];
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/key", scratch);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/dpdk/integ_ring/dpdk_telemetry.v2", scratch);
+	(void)unlink(path);
+	(void)snprintf(path, sizeof(path), "%s/dpdk/integ_ring", scratch);
+	(void)rmdir(path);
+	(void)snprintf(path, sizeof(path), "%s/dpdk", scratch);
+	(void)rmdir(path);
+	return rmdir(scratch);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ring__a_syscall_on_a_guarded_core_is_caught),
+		cmocka_unit_test(test_ring__taking_memory_on_a_guarded_core_is_caught),
+		cmocka_unit_test(test_ring__three_nodes_reach_one_view_leave_and_crash),
+		cmocka_unit_test(test_ring__a_dedicated_core_makes_no_syscall_and_takes_no_memory),
+	};
+
+	return cmocka_run_group_tests(tests, make_scratch, clear_scratch);
+}

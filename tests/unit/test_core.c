@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/core.h"
+
+#include "base/prng.h"
+#include "tests/lib/cmocka_all.h"
+#include "tests/lib/dies.h"
+#include "tests/lib/fakecore.h"
+#include "wire/alert_msg.h"
+#include "wire/messages.h"
+
+#define EPOCH ((uint64_t)PEAL_FAKECORE_EPOCH)
+
+static uint64_t
+counter(const struct peal_fakecores *cores, uint32_t index, enum peal_counter id)
+{
+	return peal_fakecores_counter(cores, index, id);
+}
+
+/* A message of node 1 to node 0 in an epoch, taken at once. */
+static void
+inject(struct peal_fakecores *cores, uint8_t kind, uint64_t epoch)
+{
+	struct peal_header header = peal_fakecores_header(cores, 1, 0, kind);
+	uint8_t body[20] = {kind};
+
+	header.epoch = (uint32_t)epoch;
+	peal_fakecores_inject(cores, 1, 0, &header, body, sizeof(body));
+	peal_fakecores_turn(cores, 0);
+}
+
+static void
+inject_probe(struct peal_fakecores *cores, uint64_t epoch, uint8_t flags)
+{
+	const struct peal_liveness_msg probe = {.seq = 9, .flags = flags};
+
+	peal_fakecores_inject_liveness(cores, 1, 0, PEAL_MESSAGE_PROBE, epoch, &probe);
+	peal_fakecores_turn(cores, 0);
+}
+
+static const uint8_t message_kinds[] = {PEAL_MESSAGE_LEAVE, PEAL_MESSAGE_P1A, PEAL_MESSAGE_P2A,
+	PEAL_MESSAGE_NACK, PEAL_MESSAGE_DECIDE, PEAL_MESSAGE_JOIN_FORWARD, PEAL_MESSAGE_JOIN_BATCH,
+	PEAL_MESSAGE_VOTE, PEAL_MESSAGE_P1B, PEAL_MESSAGE_P2B};
+
+static void
+test_core__messages_of_its_epoch_go_up(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, NULL);
+	struct peal_record record;
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(message_kinds); i++) {
+		inject(cores, message_kinds[i], EPOCH);
+		assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_FRAME, &record));
+		assert_int_equal(record.message, message_kinds[i]);
+		assert_int_equal(record.slot, 1);
+		assert_int_equal(record.mid, 2);
+		assert_int_equal(record.epoch, EPOCH);
+		assert_int_equal(record.generation, cores->nodes[0]->core.peers->generation);
+		assert_int_equal(record.body_size, 20);
+		assert_int_equal(cores->nodes[0]->up_buffers[record.buffer][0], message_kinds[i]);
+		assert_true(record.address.ipv4 == peal_fakecores_address(1).ipv4);
+		assert_false(peal_fakecores_pop(cores, 0, &record));
+	}
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__tells_of_a_peer_that_is_behind(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_record record;
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(message_kinds); i++) {
+		uint64_t refused = counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH);
+		bool is_decide = message_kinds[i] == PEAL_MESSAGE_DECIDE;
+
+		cores->now_ns += PEAL_OTHER_EPOCH_NS;
+		inject(cores, message_kinds[i], EPOCH - 1U);
+		/* The message is of no use any more, but for a decision; its sender is. */
+		assert_int_equal(counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH),
+			refused + (is_decide ? 0 : 1));
+		if (is_decide) {
+			assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_FRAME, &record));
+			assert_int_equal(record.epoch, EPOCH - 1U);
+		}
+		assert_true(peal_fakecores_pop(cores, 0, &record));
+		assert_int_equal(record.kind, PEAL_RECORD_BEHIND);
+		assert_int_equal(record.epoch, EPOCH - 1U);
+		assert_int_equal(record.mid, 2);
+	}
+	/* It is alive all the same, and gets its answer. */
+	cores->now_ns += PEAL_OTHER_EPOCH_NS;
+	inject_probe(cores, EPOCH - 3U, 0);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_ACKS_SENT), 1);
+	inject_probe(cores, EPOCH - 3U, 0);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_ACKS_SENT), 2);
+	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_BEHIND), 1);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__tells_of_a_peer_that_is_ahead(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_record record;
+
+	(void)state;
+	inject_probe(cores, EPOCH + 5U, 0);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_ACKS_SENT), 1);
+	assert_true(peal_fakecores_pop(cores, 0, &record));
+	assert_int_equal(record.kind, PEAL_RECORD_AHEAD);
+	assert_int_equal(record.epoch, EPOCH + 5U);
+	assert_int_equal(record.reason, 0);
+	cores->now_ns += PEAL_OTHER_EPOCH_NS;
+	inject_probe(cores, EPOCH + 5U, PEAL_LIVENESS_FLAG_NOT_MEMBER);
+	assert_true(peal_fakecores_pop(cores, 0, &record));
+	assert_int_equal(record.reason, PEAL_AHEAD_NOT_MEMBER);
+	/* A decision is welcome however far ahead its sender is. */
+	cores->now_ns += PEAL_OTHER_EPOCH_NS;
+	inject(cores, PEAL_MESSAGE_DECIDE, EPOCH + 5U);
+	assert_true(peal_fakecores_pop(cores, 0, &record));
+	assert_int_equal(record.kind, PEAL_RECORD_FRAME);
+	assert_int_equal(record.epoch, EPOCH + 5U);
+	assert_true(peal_fakecores_pop(cores, 0, &record));
+	assert_int_equal(record.kind, PEAL_RECORD_AHEAD);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__holds_the_next_epoch_until_its_view_comes(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, NULL);
+	struct peal_record record;
+	uint32_t held = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(message_kinds); i++) {
+		inject(cores, message_kinds[i], EPOCH + 1U);
+		held += message_kinds[i] == PEAL_MESSAGE_DECIDE ? 0 : 1;
+	}
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_HELD_FRAMES), held);
+	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_FRAME), 1); /* DECIDE */
+	peal_fakecores_install(cores, 0, EPOCH + 1U, 0x3, 0x4);
+	for (uint32_t i = 0; i < sizeof(message_kinds); i++) {
+		if (message_kinds[i] == PEAL_MESSAGE_DECIDE) {
+			continue;
+		}
+		assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_FRAME, &record));
+		assert_int_equal(record.message, message_kinds[i]);
+		assert_int_equal(record.epoch, EPOCH + 1U);
+		assert_int_equal(record.generation, cores->nodes[0]->generation);
+		assert_int_equal(cores->nodes[0]->up_buffers[record.buffer][0], message_kinds[i]);
+		assert_true(record.address.ipv4 == peal_fakecores_address(1).ipv4);
+	}
+	/* The answer to the view stands behind what it released. */
+	assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_VIEW_DONE, &record));
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__held_frames_of_the_wrong_view_come_in_vain(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, "none");
+
+	(void)state;
+	inject(cores, PEAL_MESSAGE_VOTE, EPOCH + 1U);
+	peal_fakecores_install(cores, 0, EPOCH + 2U, 0x7, 0); /* two steps at once */
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH), 1);
+	inject(cores, PEAL_MESSAGE_VOTE, EPOCH + 3U);
+	peal_fakecores_install(cores, 0, EPOCH + 3U, 0x5, 0x2); /* its sender is out */
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH), 2);
+	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_FRAME), 0);
+	/* Nothing is held for a node's next life. */
+	peal_fakecores_install(cores, 0, EPOCH, 0x7, 0);
+	inject(cores, PEAL_MESSAGE_VOTE, EPOCH + 1U);
+	cores->nodes[0]->mid = 60;
+	peal_fakecores_install(cores, 0, EPOCH + 1U, 0x7, 0);
+	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_FRAME), 0);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH), 2);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__holds_alerts_too(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, "none");
+	struct peal_record record = {.kind = PEAL_RECORD_REPORT, .rank = 2, .epoch = EPOCH + 1U};
+
+	(void)state;
+	/* Node 1 is ahead and reports node 2; node 0 follows later. */
+	peal_fakecores_install(cores, 1, EPOCH + 1U, 0x7, 0);
+	peal_fakecores_push(cores, 1, &record);
+	peal_fakecores_turn(cores, 1);
+	cores->now_ns += cores->timing.merge_window_ns;
+	peal_fakecores_turn(cores, 1);
+	peal_fakecores_turn(cores, 0);
+	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_ALERT), 0);
+	peal_fakecores_install(cores, 0, EPOCH + 1U, 0x7, 0);
+	assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_ALERT, &record));
+	assert_int_equal(record.rank, 2);
+	assert_int_equal(record.mask, 0x2);
+	assert_int_equal(record.epoch, EPOCH + 1U);
+	peal_fakeswitch_clear(cores->wire, 2);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__who_departed_is_told_and_nothing_else(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, NULL);
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+	struct peal_liveness_msg answer;
+	struct peal_record record;
+	uint64_t refused;
+
+	(void)state;
+	peal_fakecores_install(cores, 0, EPOCH + 1U, 0x1, 0x2);
+	peal_fakecores_drain(cores, 0, PEAL_RECORD_VIEW_DONE);
+	inject_probe(cores, EPOCH, 0);
+	assert_int_equal(peal_fakecores_open_last(cores, 0, body).kind, PEAL_MESSAGE_ACK);
+	assert_true(peal_liveness_msg_decode(body, PEAL_LIVENESS_BODY_SIZE, &answer));
+	assert_int_equal(
+		answer.flags, PEAL_LIVENESS_FLAG_NOT_MEMBER | PEAL_LIVENESS_FLAG_ECHO_VALID);
+	assert_int_equal(answer.echo_seq, 9);
+	assert_true(peal_fakecores_pop(cores, 0, &record));
+	assert_int_equal(record.kind, PEAL_RECORD_BEHIND);
+	assert_int_equal(record.epoch, EPOCH);
+	assert_int_equal(record.mid, 2);
+	/* It hears that it is out, and its control is told so. */
+	peal_fakecores_turn(cores, 1);
+	assert_true(peal_fakecores_find(cores, 1, PEAL_RECORD_AHEAD, &record));
+	assert_int_equal(record.reason, PEAL_AHEAD_NOT_MEMBER);
+	/* Whatever epoch it claims, it is behind. */
+	cores->now_ns += PEAL_OTHER_EPOCH_NS;
+	inject(cores, PEAL_MESSAGE_DECIDE, EPOCH + 5U);
+	assert_true(peal_fakecores_pop(cores, 0, &record));
+	assert_int_equal(record.kind, PEAL_RECORD_BEHIND);
+	refused = counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH);
+	for (uint32_t i = 0; i < sizeof(message_kinds); i++) {
+		inject(cores, message_kinds[i], EPOCH);
+		inject(cores, message_kinds[i], EPOCH + 1U);
+		inject(cores, message_kinds[i], EPOCH + 2U);
+	}
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH),
+		refused + 3U * sizeof(message_kinds));
+	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_FRAME), 0);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_HELD_FRAMES), 0);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__a_malformed_liveness_body_is_refused(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, NULL);
+	static const uint8_t kinds[] = {
+		PEAL_MESSAGE_PROBE, PEAL_MESSAGE_ACK, PEAL_MESSAGE_ECHO, PEAL_MESSAGE_ECHO_REPLY};
+	uint8_t body[PEAL_LIVENESS_BODY_SIZE + 1U] = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(kinds); i++) {
+		struct peal_header header = peal_fakecores_header(cores, 1, 0, kinds[i]);
+
+		peal_fakecores_inject(cores, 1, 0, &header, body, sizeof(body));
+		header = peal_fakecores_header(cores, 1, 0, kinds[i]);
+		peal_fakecores_inject(cores, 1, 0, &header, body, 0);
+		header = peal_fakecores_header(cores, 1, 0, kinds[i]);
+		body[15] = 1;
+		peal_fakecores_inject(cores, 1, 0, &header, body, PEAL_LIVENESS_BODY_SIZE);
+		body[15] = 0;
+		peal_fakecores_turn(cores, 0);
+		assert_int_equal(counter(cores, 0, PEAL_COUNTER_REFUSED_BODY), 3U * (i + 1U));
+	}
+	assert_int_equal(cores->wire->ports[0].sent_count, 0);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__a_view_switches_where_it_stands(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	const struct peal_record vote = {.message = PEAL_MESSAGE_VOTE, .target = PEAL_TARGET_ALL};
+	struct peal_record record;
+	static const uint8_t body[20] = {0};
+
+	(void)state;
+	/* Send, view, send in one turn: the first is of the old epoch, the second of the new one.
+	 */
+	peal_fakecores_send(cores, 0, vote, 1, body, sizeof(body));
+	peal_fakecores_push_view(cores, 0, peal_fakecores_make_view(cores, 0, EPOCH + 1U, 0x3, 0));
+	peal_fakecores_send(cores, 0, vote, 2, body, sizeof(body));
+	peal_fakecores_turn(cores, 0);
+	assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_VIEW_DONE, &record));
+	assert_int_equal(record.generation, 2);
+	peal_fakecores_turn(cores, 1);
+	assert_int_equal(counter(cores, 1, PEAL_COUNTER_HELD_FRAMES), 1);
+	assert_true(peal_fakecores_find(cores, 1, PEAL_RECORD_FRAME, &record));
+	assert_int_equal(record.epoch, EPOCH);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__a_burst_and_its_commands_are_bounded(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	static const uint8_t noise[64];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3U * PEAL_BURST_MAX; i++) {
+		peal_fakeswitch_inject(cores->wire, 0, noise, sizeof(noise));
+	}
+	assert_int_equal(peal_fakecores_turn(cores, 0), PEAL_BURST_MAX);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_RX_FRAMES), PEAL_BURST_MAX);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_RX_BYTES), 64U * PEAL_BURST_MAX);
+	peal_fakecores_turn(cores, 0);
+	peal_fakecores_turn(cores, 0);
+	for (uint16_t i = 0; i < 3U * PEAL_COMMANDS_MAX; i++) {
+		const struct peal_record report = {
+			.kind = PEAL_RECORD_REPORT, .rank = 1, .epoch = EPOCH - 1U};
+
+		peal_fakecores_push(cores, 0, &report);
+	}
+	assert_int_equal(peal_fakecores_turn(cores, 0), PEAL_COMMANDS_MAX);
+	assert_int_equal(cores->nodes[0]->down.count, 2U * PEAL_COMMANDS_MAX);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__an_idle_turn_does_nothing_and_says_when_to_come_back(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_core *core = &cores->nodes[0]->core;
+	uint64_t deadline_at_ns = peal_core_deadline_at_ns(core);
+	uint64_t digest = peal_fakecores_digest(cores, 0);
+
+	(void)state;
+	assert_in_range(deadline_at_ns - cores->now_ns, 0, cores->timing.probe_interval_ns);
+	cores->now_ns = deadline_at_ns - 1U;
+	assert_int_equal(peal_fakecores_turn(cores, 0), 0);
+	assert_true(peal_fakecores_digest(cores, 0) == digest);
+	cores->now_ns = deadline_at_ns;
+	assert_int_equal(peal_fakecores_turn(cores, 0), 1);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_PROBES_SENT), 1);
+	/* A node that is alone, or no member, has nothing to wait for. */
+	peal_fakecores_install(cores, 0, EPOCH, 0x1, 0);
+	peal_fakecores_turn(cores, 0);
+	assert_true(peal_core_deadline_at_ns(core) == UINT64_MAX);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__every_packet_goes_back_to_the_port(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(4, NULL);
+	struct peal_prng prng;
+
+	(void)state;
+	peal_prng_init(&prng, 7);
+	/* A life with damage, loss and garbage; the fake port counts what is lent. */
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint8_t bytes[300];
+		uint32_t size = (uint32_t)peal_prng_below(&prng, sizeof(bytes));
+
+		for (uint32_t j = 0; j < size; j++) {
+			bytes[j] = (uint8_t)peal_prng_next(&prng);
+		}
+		if (size >= 14 && peal_prng_ratio(&prng, 1, 2)) {
+			memcpy(bytes, cores->wire->ports[0].port.mac, 6);
+			bytes[12] = 8;
+			bytes[13] = peal_prng_ratio(&prng, 1, 2) ? 6 : 0;
+		}
+		peal_fakeswitch_inject(cores->wire, 0, bytes, size);
+		cores->now_ns += 100000;
+		peal_fakecores_turn_all(cores);
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(counter(cores, i, PEAL_COUNTER_EDGES_FAILED), 0);
+		peal_fakeswitch_clear(cores->wire, i);
+	}
+	assert_in_range(peal_fakeswitch_lent(cores->wire), 0, 4U * PEAL_TX_STASH_MAX);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_core__what_it_owes_keeps_it_awake(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	const struct peal_record vote = {.message = PEAL_MESSAGE_VOTE, .target = PEAL_TARGET_ALL};
+	struct peal_core *core = &cores->nodes[0]->core;
+	struct peal_record record;
+
+	(void)state;
+	cores->nodes[0]->up.capacity = 0;
+	peal_fakecores_send(cores, 0, vote, 1, "0123456789abcdef", 16);
+	peal_fakecores_turn(cores, 0);
+	assert_true(peal_core_deadline_at_ns(core) == 0);
+	cores->nodes[0]->up.capacity = PEAL_PLANE_RECORDS_MAX;
+	peal_fakecores_turn(cores, 0);
+	assert_true(peal_core_deadline_at_ns(core) > cores->now_ns);
+	assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_SEND_DONE, &record));
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+switch_to_nothing(void *argument)
+{
+	const struct peal_record record = {.kind = PEAL_RECORD_VIEW};
+
+	peal_fakecores_push(argument, 0, &record);
+	peal_fakecores_turn(argument, 0);
+}
+
+static void
+obey_nonsense(void *argument)
+{
+	const struct peal_record record = {.kind = PEAL_RECORD_ALERT};
+
+	peal_fakecores_push(argument, 0, &record);
+	peal_fakecores_turn(argument, 0);
+}
+
+static void
+test_core__what_control_must_not_do(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+
+	(void)state;
+	assert_true(peal_test_dies(switch_to_nothing, cores));
+	assert_true(peal_test_dies(obey_nonsense, cores));
+	peal_fakecores_destroy(cores);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_core__what_control_must_not_do),
+		cmocka_unit_test(test_core__a_malformed_liveness_body_is_refused),
+		cmocka_unit_test(test_core__messages_of_its_epoch_go_up),
+		cmocka_unit_test(test_core__tells_of_a_peer_that_is_behind),
+		cmocka_unit_test(test_core__tells_of_a_peer_that_is_ahead),
+		cmocka_unit_test(test_core__holds_the_next_epoch_until_its_view_comes),
+		cmocka_unit_test(test_core__held_frames_of_the_wrong_view_come_in_vain),
+		cmocka_unit_test(test_core__holds_alerts_too),
+		cmocka_unit_test(test_core__who_departed_is_told_and_nothing_else),
+		cmocka_unit_test(test_core__a_view_switches_where_it_stands),
+		cmocka_unit_test(test_core__a_burst_and_its_commands_are_bounded),
+		cmocka_unit_test(test_core__an_idle_turn_does_nothing_and_says_when_to_come_back),
+		cmocka_unit_test(test_core__what_it_owes_keeps_it_awake),
+		cmocka_unit_test(test_core__every_packet_goes_back_to_the_port),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/egress.h"
+
+#include "dataplane/link.h"
+#include "tests/lib/cmocka_all.h"
+#include "tests/lib/dies.h"
+#include "tests/lib/fakecore.h"
+#include "wire/messages.h"
+
+/* The egress of node 0, used by hand; node 1 is the receiver. */
+static struct peal_egress *
+egress_of(struct peal_fakecores *cores)
+{
+	return &cores->nodes[0]->core.egress;
+}
+
+static const uint8_t text[40] = "forty bytes that are no liveness body.";
+
+static void
+test_egress__writes_the_whole_packet(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, NULL);
+	struct peal_fakeport *port = &cores->wire->ports[0];
+	const uint8_t *data = port->last;
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+
+	(void)state;
+	assert_true(peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40));
+	assert_int_equal(port->sent_count, 0); /* not before the flush */
+	peal_egress_flush(egress_of(cores));
+	assert_int_equal(port->sent_count, 1);
+	assert_int_equal(port->last_size, 42 + 32 + 40 + 16);
+
+	static const uint8_t link[16] = {
+		0x02, 0, 0, 0, 0, 2, 0x02, 0, 0, 0, 0, 1, 0x08, 0x00, 0x45, 0x00};
+
+	assert_memory_equal(data, link, sizeof(link));
+	assert_int_equal(peal_link_load16(data + PEAL_IPV4_LENGTH_OFFSET), 20 + 8 + 88);
+	assert_int_equal(peal_link_load16(data + PEAL_IPV4_FRAGMENT_OFFSET), 0x4000);
+	assert_int_equal(data[PEAL_IPV4_TTL_OFFSET], 64);
+	assert_int_equal(data[PEAL_IPV4_PROTOCOL_OFFSET], 17);
+	assert_int_equal(peal_link_fold_ipv4(data + PEAL_IPV4_OFFSET), 0xFFFF);
+	assert_true(peal_link_load32(data + PEAL_IPV4_SRC_OFFSET) == 0x0A000001U);
+	assert_true(peal_link_load32(data + PEAL_IPV4_DST_OFFSET) == 0x0A000002U);
+	assert_int_equal(peal_link_load16(data + PEAL_UDP_SRC_OFFSET), PEAL_FAKECORE_PORT);
+	assert_int_equal(peal_link_load16(data + PEAL_UDP_DST_OFFSET), PEAL_FAKECORE_PORT);
+	assert_int_equal(peal_link_load16(data + PEAL_UDP_LENGTH_OFFSET), 8 + 88);
+	assert_int_equal(peal_link_load16(data + PEAL_UDP_CHECKSUM_OFFSET), 0);
+
+	struct peal_header header = peal_fakecores_open_last(cores, 0, body);
+
+	assert_int_equal(header.kind, PEAL_MESSAGE_VOTE);
+	assert_int_equal(header.flags, 0);
+	assert_int_equal(header.key_id, cores->aead.key_id);
+	assert_true(header.cluster == PEAL_FAKECORE_CLUSTER);
+	assert_int_equal(header.src, 1);
+	assert_int_equal(header.dst, 2);
+	assert_int_equal(header.epoch, PEAL_FAKECORE_EPOCH);
+	assert_true(header.counter == 1);
+	assert_memory_equal(body, text, sizeof(text));
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_FRAMES), 1);
+	assert_int_equal(
+		peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_BYTES), 42 + 32 + 40 + 16);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_egress__writes_any_size(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, NULL);
+	uint8_t sent[PEAL_BODY_SIZE_MAX];
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+
+	(void)state;
+	memset(sent, 0xA5, sizeof(sent));
+	for (uint32_t size = 0; size <= PEAL_BODY_SIZE_MAX; size++) {
+		const struct peal_fakeport *port = &cores->wire->ports[0];
+
+		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, sent, (uint16_t)size);
+		peal_egress_flush(egress_of(cores));
+		struct peal_header header = peal_fakecores_open_last(cores, 0, body);
+
+		assert_int_equal(header.body_size, size);
+		assert_memory_equal(body, sent, size);
+		assert_int_equal(peal_link_fold_ipv4(port->last + PEAL_IPV4_OFFSET), 0xFFFF);
+		assert_int_equal(peal_link_load16(port->last + PEAL_UDP_LENGTH_OFFSET), size + 56);
+		peal_fakeswitch_clear(cores->wire, 1);
+	}
+	peal_fakecores_destroy(cores);
+}
+
+static uint64_t
+send_and_read_counter(struct peal_fakecores *cores, uint16_t slot)
+{
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+
+	peal_egress_send_slot(egress_of(cores), slot, PEAL_MESSAGE_VOTE, text, sizeof(text));
+	peal_egress_flush(egress_of(cores));
+	return peal_fakecores_open_last(cores, 0, body).counter;
+}
+
+static void
+test_egress__counts_each_stream_and_never_back(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, "none");
+
+	(void)state;
+	assert_true(send_and_read_counter(cores, 1) == 1);
+	assert_true(send_and_read_counter(cores, 1) == 2);
+	assert_true(send_and_read_counter(cores, 2) == 1);
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 1U, 0x3, 0x4);
+	assert_true(send_and_read_counter(cores, 1) == 3);
+	assert_true(send_and_read_counter(cores, 2) == 2); /* departed, and still the same stream */
+	/* A new receiver in the slot is a new stream; so is everything in this node's next life. */
+	cores->nodes[2]->mid = 30;
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 2U, 0x7, 0);
+	assert_true(send_and_read_counter(cores, 1) == 4);
+	assert_true(send_and_read_counter(cores, 2) == 1);
+	cores->nodes[0]->mid = 31;
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 3U, 0x7, 0);
+	assert_true(send_and_read_counter(cores, 1) == 1);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakeswitch_clear(cores->wire, 2);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+send_one_too_many(void *argument)
+{
+	struct peal_fakecores *cores = argument;
+
+	egress_of(cores)->peers[1].counter = PEAL_FRAME_COUNTER_MAX - 1U;
+	peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, sizeof(text));
+	peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, sizeof(text));
+}
+
+static void
+test_egress__stops_before_a_nonce_comes_again(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+
+	(void)state;
+	assert_true(peal_test_dies(send_one_too_many, cores));
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_egress__family_0_has_a_random_nonce_and_a_transaction(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create(2, NULL);
+	struct peal_address to = peal_fakecores_address(1);
+	struct peal_header seen[20];
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+
+	(void)state;
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_true(peal_egress_send_address(
+			egress_of(cores), &to, PEAL_MESSAGE_JOIN_REQUEST, text, sizeof(text)));
+		peal_egress_flush(egress_of(cores));
+		seen[i] = peal_fakecores_open_last(cores, 0, body);
+		assert_memory_equal(body, text, sizeof(text));
+		assert_true(seen[i].cluster == PEAL_FAKECORE_CLUSTER_NAME);
+		assert_true(seen[i].counter == i + 1U);
+		for (uint32_t j = 0; j < i; j++) {
+			assert_memory_not_equal(seen[i].random, seen[j].random, 12);
+		}
+	}
+	peal_fakecores_turn(cores, 1);
+	assert_int_equal(peal_fakecores_drain(cores, 1, PEAL_RECORD_FRAME), 20);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_egress__flushes_early_when_the_queue_is_full(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_fakeport *port = &cores->wire->ports[0];
+
+	(void)state;
+	for (uint32_t i = 0; i < PEAL_TX_QUEUE_MAX; i++) {
+		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
+	}
+	assert_int_equal(port->transmits_count, 0);
+	peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
+	assert_int_equal(port->transmits_count, 1);
+	assert_int_equal(port->sent_count, PEAL_TX_QUEUE_MAX);
+	peal_egress_flush(egress_of(cores));
+	assert_int_equal(port->sent_count, PEAL_TX_QUEUE_MAX + 1U);
+	peal_egress_flush(egress_of(cores)); /* nothing left: the port is not bothered */
+	assert_int_equal(port->transmits_count, 2);
+	/* One call to the port for many packets. */
+	assert_int_equal(port->allocations_count, PEAL_TX_QUEUE_MAX / PEAL_TX_STASH_MAX + 1U);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_egress__counts_what_the_port_does_not_take(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_fakeport *port = &cores->wire->ports[0];
+
+	(void)state;
+	port->transmit_max = 3;
+	for (uint32_t i = 0; i < 10; i++) {
+		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
+	}
+	peal_egress_flush(egress_of(cores));
+	assert_int_equal(port->sent_count, 3);
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_DROPPED), 7);
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_FRAMES), 10);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_egress__takes_the_last_packets_and_then_says_no(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_fakeport *port = &cores->wire->ports[0];
+
+	(void)state;
+	port->allocate_max = PEAL_TX_STASH_MAX + 2U; /* one stash, then two single ones */
+	for (uint32_t i = 0; i < PEAL_TX_STASH_MAX + 2U; i++) {
+		assert_true(
+			peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40));
+	}
+	uint64_t counter = egress_of(cores)->peers[1].counter;
+
+	assert_false(peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40));
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_DROPPED), 1);
+	assert_true(egress_of(cores)->peers[1].counter == counter);
+	peal_egress_flush(egress_of(cores));
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_egress__turns_a_packet_round(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, NULL);
+	const struct peal_port *port = &cores->wire->ports[0].port;
+	uint8_t noise[200];
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+	struct peal_packet packet;
+
+	(void)state;
+	memset(noise, 0x99, sizeof(noise));
+	peal_fakeswitch_inject(cores->wire, 0, noise, sizeof(noise));
+	assert_int_equal(port->ops->receive(port->state, 0, &packet, 1), 1);
+	peal_egress_answer(egress_of(cores), &packet, 1, PEAL_MESSAGE_ACK, text);
+	peal_egress_flush(egress_of(cores));
+	assert_int_equal(cores->wire->ports[0].last_size, 106);
+	assert_int_equal(cores->wire->ports[0].allocations_count, 0);
+	struct peal_header header = peal_fakecores_open_last(cores, 0, body);
+
+	assert_int_equal(header.kind, PEAL_MESSAGE_ACK);
+	assert_memory_equal(body, text, PEAL_LIVENESS_BODY_SIZE);
+	peal_fakecores_turn(cores, 1);
+	assert_int_equal(peal_fakecores_counter(cores, 1, PEAL_COUNTER_RX_FRAMES), 1);
+	assert_int_equal(peal_fakecores_counter(cores, 1, PEAL_COUNTER_REFUSED_TAG), 0);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_egress__gives_everything_back_at_the_end(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+
+	(void)state;
+	peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
+	assert_int_equal(peal_fakeswitch_lent(cores->wire), PEAL_TX_STASH_MAX);
+	peal_egress_fini(egress_of(cores));
+	assert_int_equal(peal_fakeswitch_lent(cores->wire), 0);
+	peal_fakecores_destroy(cores);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_egress__writes_the_whole_packet),
+		cmocka_unit_test(test_egress__writes_any_size),
+		cmocka_unit_test(test_egress__counts_each_stream_and_never_back),
+		cmocka_unit_test(test_egress__stops_before_a_nonce_comes_again),
+		cmocka_unit_test(test_egress__family_0_has_a_random_nonce_and_a_transaction),
+		cmocka_unit_test(test_egress__flushes_early_when_the_queue_is_full),
+		cmocka_unit_test(test_egress__counts_what_the_port_does_not_take),
+		cmocka_unit_test(test_egress__takes_the_last_packets_and_then_says_no),
+		cmocka_unit_test(test_egress__turns_a_packet_round),
+		cmocka_unit_test(test_egress__gives_everything_back_at_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

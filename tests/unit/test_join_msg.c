@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "wire/join_msg.h"
+
+#include "tests/lib/cmocka_all.h"
+#include "tests/lib/dies.h"
+#include "tests/lib/gen.h"
+#include "wire/view.h"
+
+#include <string.h>
+
+static uint8_t bytes[PEAL_BODY_SIZE_MAX + 1U];
+static uint8_t chunk[PEAL_INSTALL_CHUNK_SIZE_MAX];
+static struct peal_prng prng;
+
+static struct peal_writer
+start_writing(void)
+{
+	return peal_writer_init(bytes, PEAL_BODY_SIZE_MAX);
+}
+
+static bool
+decode_request(size_t size)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_join_request message;
+
+	return peal_join_request_decode(&reader, &message);
+}
+
+static bool
+decode_answer(size_t size)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_join_answer message;
+
+	return peal_join_answer_decode(&reader, &message);
+}
+
+static bool
+decode_install(size_t size)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_install_msg message;
+
+	return peal_install_msg_decode(&reader, &message);
+}
+
+static bool
+decode_leave(size_t size)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_leave_msg message;
+
+	return peal_leave_msg_decode(&reader, &message);
+}
+
+static void
+refuse_every_other_size(bool (*decode)(size_t size), size_t size)
+{
+	assert_true(decode(size));
+	for (size_t shorter = 0; shorter < size; shorter++) {
+		assert_false(decode(shorter));
+	}
+	bytes[size] = 0;
+	assert_false(decode(size + 1U));
+}
+
+/* Each of the bytes must be zero. */
+static void
+refuse_padding(bool (*decode)(size_t size), size_t size, size_t offset, size_t padding_size)
+{
+	for (size_t i = 0; i < padding_size; i++) {
+		assert_int_equal(bytes[offset + i], 0);
+		bytes[offset + i] = 0x80;
+		assert_false(decode(size));
+		bytes[offset + i] = 0;
+	}
+	assert_true(decode(size));
+}
+
+static void
+encode_chunk(void *argument)
+{
+	struct peal_writer writer = start_writing();
+
+	peal_install_msg_encode(argument, &writer);
+}
+
+static void
+encode_request(void *argument)
+{
+	struct peal_writer writer = start_writing();
+
+	peal_join_request_encode(argument, &writer);
+}
+
+static size_t
+write_request(void)
+{
+	struct peal_writer writer = start_writing();
+	struct peal_join_request message;
+
+	peal_prng_init(&prng, 1);
+	peal_gen_join_request(&prng, &message);
+	peal_join_request_encode(&message, &writer);
+	assert_true(writer.is_ok);
+	return writer.offset;
+}
+
+static size_t
+write_answer(void)
+{
+	struct peal_writer writer = start_writing();
+	struct peal_join_answer message;
+
+	peal_prng_init(&prng, 2);
+	peal_gen_join_answer(&prng, &message);
+	peal_join_answer_encode(&message, &writer);
+	assert_true(writer.is_ok);
+	return writer.offset;
+}
+
+static void
+test_join_msg__has_the_sizes_of_the_wire(void **state)
+{
+	struct peal_writer writer = start_writing();
+	struct peal_leave_msg leave = {.has_vote = false};
+
+	(void)state;
+	peal_leave_msg_encode(&leave, &writer);
+	assert_int_equal(writer.offset, 24);
+	assert_int_equal(write_answer(), 56);
+	assert_true(write_request() >= 32U + PEAL_MEMBER_RECORD_SIZE);
+	assert_int_equal(PEAL_JOIN_CHALLENGE, 1);
+	assert_int_equal(PEAL_JOIN_CREATE_OK, 10);
+	assert_int_equal(PEAL_JOIN_HERE, 11);
+}
+
+static void
+test_join_msg__refuses_bad_requests(void **state)
+{
+	struct peal_join_request claiming = {.member = {.mid = 1, .shards_count = 1}};
+
+	(void)state;
+	size_t size = write_request();
+	refuse_every_other_size(decode_request, size);
+	refuse_padding(decode_request, size, 26, 6);
+	bytes[25] |= 2U; /* unknown flag */
+	assert_false(decode_request(size));
+	size = write_request();
+	bytes[32 + 16] = 1; /* claims a member number */
+	assert_false(decode_request(size));
+	assert_true(peal_test_dies(encode_request, &claiming));
+}
+
+static void
+test_join_msg__refuses_bad_answers(void **state)
+{
+	(void)state;
+	size_t size = write_answer();
+	refuse_every_other_size(decode_answer, size);
+	refuse_padding(decode_answer, size, 1, 3);
+	for (uint32_t status = 0; status <= UINT8_MAX; status++) {
+		bytes[0] = (uint8_t)status;
+		assert_int_equal(decode_answer(size), status >= 1 && status <= 11);
+	}
+	bytes[0] = PEAL_JOIN_BUSY;
+	memset(bytes + 24, 0, 16); /* candidate none */
+	assert_false(decode_answer(size));
+	size = write_answer();
+	memset(bytes + 40, 0, 16); /* answerer none */
+	assert_false(decode_answer(size));
+}
+
+/* A chunk of a snapshot of `total_size` at `offset`, with `size` bytes of it. */
+static bool
+decode_chunk(uint32_t total_size, uint32_t offset, size_t size)
+{
+	struct peal_writer writer = start_writing();
+
+	peal_write_u64(&writer, 1);
+	peal_write_u64(&writer, 2);
+	peal_write_u64(&writer, 3);
+	peal_write_u64(&writer, 4);
+	peal_write_u32(&writer, total_size);
+	peal_write_u32(&writer, offset);
+	return decode_install(writer.offset + size);
+}
+
+static void
+test_join_msg__accepts_a_snapshot_cut_in_one_way_only(void **state)
+{
+	const uint32_t full = PEAL_INSTALL_CHUNK_SIZE_MAX;
+
+	(void)state;
+	assert_true(decode_chunk(1, 0, 1));
+	assert_true(decode_chunk(full, 0, full));
+	assert_true(decode_chunk(full + 1, full, 1));
+	assert_true(decode_chunk(3 * full, full, full));
+	assert_false(decode_chunk(0, 0, 0));               /* of nothing */
+	assert_false(decode_chunk(10, 0, 0));              /* nothing of something */
+	assert_false(decode_chunk(10, 0, 9));              /* part of the last */
+	assert_false(decode_chunk(10, 0, 11));             /* more than there is */
+	assert_false(decode_chunk(10, 10, 1));             /* behind the end */
+	assert_false(decode_chunk(2 * full, 1, full));     /* between two chunks */
+	assert_false(decode_chunk(2 * full, 0, full - 1)); /* a short one in front */
+	assert_false(decode_chunk(2 * full, 0, full + 1));
+	assert_true(decode_chunk(PEAL_VIEW_ENCODED_SIZE_MAX, 0, full));
+	assert_false(decode_chunk(PEAL_VIEW_ENCODED_SIZE_MAX + 1U, 0, full));
+	assert_false(decode_chunk(UINT32_MAX, 0, full));
+	assert_false(decode_chunk(UINT32_MAX, UINT32_MAX - 1023U, full));
+}
+
+static void
+test_join_msg__refuses_bad_installs(void **state)
+{
+	struct peal_install_msg message;
+	struct peal_writer writer = start_writing();
+
+	(void)state;
+	peal_prng_init(&prng, 3);
+	peal_gen_install_msg(&prng, chunk, &message);
+	peal_install_msg_encode(&message, &writer);
+	refuse_every_other_size(decode_install, writer.offset);
+	memset(bytes, 0, 16); /* for nobody */
+	assert_false(decode_install(writer.offset));
+	message.offset++;
+	assert_true(peal_test_dies(encode_chunk, &message));
+}
+
+static void
+test_join_msg__refuses_bad_leaves(void **state)
+{
+	struct peal_leave_msg message = {.has_vote = true, .digest = {.low = 1, .high = 2}};
+	struct peal_writer writer = start_writing();
+
+	(void)state;
+	peal_leave_msg_encode(&message, &writer);
+	refuse_every_other_size(decode_leave, writer.offset);
+	refuse_padding(decode_leave, writer.offset, 1, 7);
+	bytes[0] = 2;
+	assert_false(decode_leave(writer.offset));
+	bytes[0] = 0; /* no vote, but a digest */
+	assert_false(decode_leave(writer.offset));
+	memset(bytes + 8, 0, 16);
+	assert_true(decode_leave(writer.offset));
+}
+
+static void
+test_join_msg__brings_random_requests_and_answers_back(void **state)
+{
+	(void)state;
+	peal_prng_init(&prng, 4);
+	for (uint32_t round = 0; round < 1000; round++) {
+		struct peal_writer writer = start_writing();
+		struct peal_join_request request;
+		struct peal_join_request request_decoded;
+		struct peal_join_answer answer;
+		struct peal_join_answer answer_decoded;
+
+		peal_gen_join_request(&prng, &request);
+		peal_join_request_encode(&request, &writer);
+		struct peal_reader reader = peal_reader_init(bytes, writer.offset);
+		assert_true(peal_join_request_decode(&reader, &request_decoded));
+		assert_memory_equal(&request_decoded, &request, sizeof(request));
+
+		writer = start_writing();
+		peal_gen_join_answer(&prng, &answer);
+		peal_join_answer_encode(&answer, &writer);
+		reader = peal_reader_init(bytes, writer.offset);
+		assert_true(peal_join_answer_decode(&reader, &answer_decoded));
+		assert_memory_equal(&answer_decoded, &answer, sizeof(answer));
+	}
+}
+
+static void
+test_join_msg__brings_random_installs_and_leaves_back(void **state)
+{
+	(void)state;
+	peal_prng_init(&prng, 5);
+	for (uint32_t round = 0; round < 1000; round++) {
+		struct peal_writer writer = start_writing();
+		struct peal_install_msg install;
+		struct peal_install_msg install_decoded;
+		struct peal_leave_msg leave;
+		struct peal_leave_msg leave_decoded;
+
+		peal_gen_install_msg(&prng, chunk, &install);
+		peal_install_msg_encode(&install, &writer);
+		struct peal_reader reader = peal_reader_init(bytes, writer.offset);
+		assert_true(peal_install_msg_decode(&reader, &install_decoded));
+		assert_true(peal_reader_is_done(&reader));
+		assert_ptr_equal(install_decoded.chunk, bytes + 40);
+		assert_memory_equal(install_decoded.chunk, chunk, install.chunk_size);
+		install_decoded.chunk = chunk;
+		assert_memory_equal(&install_decoded, &install, sizeof(install));
+
+		writer = start_writing();
+		peal_gen_leave_msg(&prng, &leave);
+		peal_leave_msg_encode(&leave, &writer);
+		reader = peal_reader_init(bytes, writer.offset);
+		assert_true(peal_leave_msg_decode(&reader, &leave_decoded));
+		assert_memory_equal(&leave_decoded, &leave, sizeof(leave));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_join_msg__has_the_sizes_of_the_wire),
+		cmocka_unit_test(test_join_msg__refuses_bad_requests),
+		cmocka_unit_test(test_join_msg__refuses_bad_answers),
+		cmocka_unit_test(test_join_msg__accepts_a_snapshot_cut_in_one_way_only),
+		cmocka_unit_test(test_join_msg__refuses_bad_installs),
+		cmocka_unit_test(test_join_msg__refuses_bad_leaves),
+		cmocka_unit_test(test_join_msg__brings_random_requests_and_answers_back),
+		cmocka_unit_test(test_join_msg__brings_random_installs_and_leaves_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/benchargs.h"
+
+#include "base/assert.h"
+#include "runtime/eal.h"
+#include "tools/peal-bench/benchhelp.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT_MAX          UINT64_C(100000000)
+#define INTERVAL_NS_MIN    UINT64_C(1000)
+#define INTERVAL_NS_MAX    UINT64_C(1000000000)
+#define SPIN_INTERVAL_NS   UINT64_C(20000)
+#define SPIN_COUNT         UINT64_C(100000)
+#define SHARED_INTERVAL_NS UINT64_C(200000)
+#define SHARED_COUNT       UINT64_C(10000)
+#define PAIRS_COUNT        5U
+#define SECOND_NS          UINT64_C(1000000000)
+
+enum option_id {
+	OPTION_LINK = 256,
+	OPTION_COUNT,
+	OPTION_INTERVAL,
+	OPTION_RATE,
+	OPTION_IDLE,
+	OPTION_CORES,
+	OPTION_KEY,
+	OPTION_NONE,
+	OPTION_PAIRS,
+	OPTION_JSON,
+	OPTION_HDR,
+	OPTION_PLOT,
+	OPTION_QUIET,
+};
+
+static const struct option options[] = {
+	{"link", required_argument, NULL, OPTION_LINK},
+	{"count", required_argument, NULL, OPTION_COUNT},
+	{"interval", required_argument, NULL, OPTION_INTERVAL},
+	{"rate", required_argument, NULL, OPTION_RATE},
+	{"idle", required_argument, NULL, OPTION_IDLE},
+	{"cores", required_argument, NULL, OPTION_CORES},
+	{"key", required_argument, NULL, OPTION_KEY},
+	{"none", no_argument, NULL, OPTION_NONE},
+	{"pairs", required_argument, NULL, OPTION_PAIRS},
+	{"json", required_argument, NULL, OPTION_JSON},
+	{"hdr", required_argument, NULL, OPTION_HDR},
+	{"plot", required_argument, NULL, OPTION_PLOT},
+	{"quiet", no_argument, NULL, OPTION_QUIET},
+	{NULL, 0, NULL, 0},
+};
+
+const char *
+peal_benchargs_command_name(enum peal_benchargs_command command)
+{
+	static const char *const names[] = {"rtt", "raw", "ratio"};
+
+	PEAL_ASSERT((uint32_t)command < 3U);
+	return names[command];
+}
+
+const char *
+peal_benchargs_link_name(enum peal_benchargs_link link)
+{
+	return link == PEAL_BENCHARGS_RING ? "ring" : "af_packet";
+}
+
+const char *
+peal_benchargs_idle_name(enum peal_idle_role idle)
+{
+	return idle == PEAL_IDLE_DEDICATED ? "spin" : "shared";
+}
+
+static bool
+parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value_out)
+{
+	char *end = NULL;
+
+	errno = 0;
+	*value_out = strtoull(text, &end, 10);
+	return errno == 0 && end != text && *end == '\0' && text[0] != '-' && *value_out >= min &&
+	       *value_out <= max;
+}
+
+/* "A,B" */
+static bool
+parse_cpus(const char *text, int cpus_out[PEAL_BENCHARGS_SIDES_COUNT])
+{
+	char *end = NULL;
+	long first, second;
+
+	errno = 0;
+	first = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != ',' || first < 0 || first >= CPU_SETSIZE) {
+		return false;
+	}
+	text = end + 1;
+	second = strtol(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || second < 0 || second >= CPU_SETSIZE) {
+		return false;
+	}
+	cpus_out[0] = (int)first;
+	cpus_out[1] = (int)second;
+	return true;
+}
+
+static bool
+has_ending(const char *path, const char *ending)
+{
+	size_t size = strlen(path), ending_size = strlen(ending);
+
+	return size > ending_size && strcmp(path + size - ending_size, ending) == 0;
+}
+
+static bool
+refuse(struct peal_sentence *error, const char *option, const char *value, const char *expected)
+{
+	return peal_sentence_set(error, "%s %s: expected %s", option, value, expected);
+}
+
+/* Options whose value is one of a few words, or a file. */
+static bool
+take_word(struct peal_benchargs *args, int id, const char *value, struct peal_sentence *error)
+{
+	switch (id) {
+	case OPTION_LINK:
+		args->link =
+			strcmp(value, "ring") == 0 ? PEAL_BENCHARGS_RING : PEAL_BENCHARGS_AF_PACKET;
+		return args->link == PEAL_BENCHARGS_RING || strcmp(value, "af_packet") == 0 ||
+		       refuse(error, "--link", value, "ring or af_packet");
+	case OPTION_IDLE:
+		args->idle = strcmp(value, "spin") == 0 ? PEAL_IDLE_DEDICATED : PEAL_IDLE_SHARED;
+		return args->idle == PEAL_IDLE_DEDICATED || strcmp(value, "shared") == 0 ||
+		       refuse(error, "--idle", value, "spin or shared");
+	case OPTION_KEY:
+		args->key_path = value;
+		return true;
+	case OPTION_NONE:
+		args->is_sealed = false;
+		return true;
+	case OPTION_JSON:
+		args->json_path = value;
+		return true;
+	case OPTION_HDR:
+		args->hdr_path = value;
+		return true;
+	case OPTION_PLOT:
+		args->plot_path = value;
+		return has_ending(value, ".svg") || has_ending(value, ".png") ||
+		       refuse(error, "--plot", value, "a file that ends in .svg or .png");
+	default:
+		args->is_quiet = true;
+		return true;
+	}
+}
+
+static bool
+take_option(struct peal_benchargs *args, int id, const char *value, struct peal_sentence *error)
+{
+	uint64_t number;
+
+	switch (id) {
+	case OPTION_COUNT:
+		return parse_number(value, 1, COUNT_MAX, &args->count) ||
+		       refuse(error, "--count", value, "a number from 1 to 100000000");
+	case OPTION_INTERVAL:
+		return parse_number(value, INTERVAL_NS_MIN, INTERVAL_NS_MAX, &args->interval_ns) ||
+		       refuse(error, "--interval", value, "nanoseconds from 1000 to 1000000000");
+	case OPTION_RATE:
+		if (!parse_number(value, SECOND_NS / INTERVAL_NS_MAX, SECOND_NS / INTERVAL_NS_MIN,
+			    &number)) {
+			return refuse(
+				error, "--rate", value, "echoes per second from 1 to 1000000");
+		}
+		args->interval_ns = SECOND_NS / number;
+		return true;
+	case OPTION_CORES:
+		return parse_cpus(value, args->cpus) ||
+		       refuse(error, "--cores", value, "two CPU numbers like 0,1");
+	case OPTION_PAIRS:
+		if (!parse_number(value, PAIRS_COUNT, PEAL_BENCHARGS_PAIRS_MAX, &number)) {
+			return refuse(error, "--pairs", value, "a number from 5 to 100");
+		}
+		args->pairs_count = (uint32_t)number;
+		return true;
+	default:
+		return take_word(args, id, value, error);
+	}
+}
+
+/* The first two CPUs that the process may use; twice the same when there is but one. */
+static void
+choose_cpus(int cpus_out[PEAL_BENCHARGS_SIDES_COUNT])
+{
+	uint32_t found = 0;
+
+	for (int cpu = 0; cpu < CPU_SETSIZE && found < PEAL_BENCHARGS_SIDES_COUNT; cpu++) {
+		if (peal_eal_has_cpu(cpu)) {
+			cpus_out[found++] = cpu;
+		}
+	}
+	if (found == 1) {
+		cpus_out[1] = cpus_out[0];
+	}
+}
+
+static bool
+check_cpus(const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		if (!peal_eal_has_cpu(args->cpus[i])) {
+			return peal_sentence_set(error,
+				"--cores: this process may not use CPU %d; the last one it may use "
+				"is %d",
+				args->cpus[i], peal_eal_last_cpu());
+		}
+	}
+	if (args->idle == PEAL_IDLE_DEDICATED && args->cpus[0] == args->cpus[1]) {
+		return peal_sentence_set(error,
+			"--idle spin needs two CPUs, one for each poll loop, and only CPU %d is "
+			"given; "
+			"use --idle shared",
+			args->cpus[0]);
+	}
+	return true;
+}
+
+/* Fills what was not said, and refuses what does not go together. */
+static bool
+complete(struct peal_benchargs *args, bool has_link, struct peal_sentence *error)
+{
+	bool is_spinning = args->idle == PEAL_IDLE_DEDICATED;
+
+	if (!has_link) {
+		return peal_sentence_set(error, "--link is missing: ring or af_packet");
+	}
+	if (args->key_path != NULL && !args->is_sealed) {
+		return peal_sentence_set(error, "--key and --none exclude each other");
+	}
+	if (args->command == PEAL_BENCHARGS_RAW && (args->key_path != NULL || !args->is_sealed)) {
+		return peal_sentence_set(
+			error, "raw seals nothing and takes no --key and no --none");
+	}
+	if (args->command != PEAL_BENCHARGS_RATIO && args->pairs_count != 0) {
+		return peal_sentence_set(error, "--pairs belongs to ratio");
+	}
+	if (args->command == PEAL_BENCHARGS_RATIO && args->hdr_path != NULL) {
+		return peal_sentence_set(error, "--hdr belongs to rtt and raw");
+	}
+	if (args->interval_ns == 0) {
+		args->interval_ns = is_spinning ? SPIN_INTERVAL_NS : SHARED_INTERVAL_NS;
+	}
+	if (args->count == 0) {
+		args->count = is_spinning ? SPIN_COUNT : SHARED_COUNT;
+	}
+	if (args->pairs_count == 0) {
+		args->pairs_count = PAIRS_COUNT;
+	}
+	if (args->cpus[0] < 0) {
+		choose_cpus(args->cpus);
+	}
+	return check_cpus(args, error);
+}
+
+static bool
+find_command(const char *word, enum peal_benchargs_command *command_out)
+{
+	for (uint32_t i = 0; i < 3U; i++) {
+		*command_out = (enum peal_benchargs_command)i;
+		if (strcmp(word, peal_benchargs_command_name(*command_out)) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The help asked for anywhere on the line, before anything else is looked at. */
+static bool
+show_help(int count, char **values)
+{
+	enum peal_benchargs_command command;
+
+	for (int i = 1; i < count; i++) {
+		if (strcmp(values[i], "--help") != 0 && strcmp(values[i], "-h") != 0) {
+			continue;
+		}
+		fputs(find_command(values[1], &command) ? peal_benchhelp_of(command)
+							: peal_benchhelp_general(),
+			stdout);
+		return true;
+	}
+	return false;
+}
+
+enum peal_benchargs_verdict
+peal_benchargs_parse(
+	struct peal_benchargs *args_out, int count, char **values, struct peal_sentence *error)
+{
+	bool has_link = false;
+	int id;
+
+	*args_out = (struct peal_benchargs){
+		.is_sealed = true,
+		.idle = PEAL_IDLE_DEDICATED,
+		.cpus = {-1, -1},
+	};
+	if (show_help(count, values)) {
+		return PEAL_BENCHARGS_HELPED;
+	}
+	if (count < 2 || !find_command(values[1], &args_out->command)) {
+		(void)peal_sentence_set(error, "command %s: expected rtt, raw or ratio",
+			count < 2 ? "missing" : values[1]);
+		return PEAL_BENCHARGS_REFUSED;
+	}
+	opterr = 0;
+	while ((id = getopt_long(count - 1, values + 1, ":", options, NULL)) != -1) {
+		const char *word = values[optind];
+
+		if (id == '?' || id == ':') {
+			(void)peal_sentence_set(error, "option %s %s", word,
+				id == ':' ? "needs a value" : "is not known");
+			return PEAL_BENCHARGS_REFUSED;
+		}
+		has_link = has_link || id == OPTION_LINK;
+		if (!take_option(args_out, id, optarg, error)) {
+			return PEAL_BENCHARGS_REFUSED;
+		}
+	}
+	if (optind < count - 1) {
+		(void)peal_sentence_set(error, "%s: expected nothing more", values[1 + optind]);
+		return PEAL_BENCHARGS_REFUSED;
+	}
+	return complete(args_out, has_link, error) ? PEAL_BENCHARGS_GO : PEAL_BENCHARGS_REFUSED;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The command line of peal-bench as one checked value. Main thread, before anything is started.
+ */
+#ifndef PEAL_PEAL_BENCH_BENCHARGS_H
+#define PEAL_PEAL_BENCH_BENCHARGS_H
+
+#include "runtime/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum peal_benchargs_command {
+	PEAL_BENCHARGS_RTT = 0,
+	PEAL_BENCHARGS_RAW = 1,
+	PEAL_BENCHARGS_RATIO = 2,
+};
+
+enum peal_benchargs_link {
+	PEAL_BENCHARGS_RING = 0,
+	PEAL_BENCHARGS_AF_PACKET = 1,
+};
+
+/* The side that asks and the side that answers, wherever something is kept of both. */
+#define PEAL_BENCHARGS_SIDES_COUNT 2U
+#define PEAL_BENCHARGS_PAIRS_MAX   100U
+
+struct peal_benchargs {
+	enum peal_benchargs_command command;
+	enum peal_benchargs_link link;
+	uint64_t count;           /* echoes */
+	uint64_t interval_ns;     /* from one intended departure to the next */
+	enum peal_idle_role idle; /* of both poll loops */
+	int cpus[PEAL_BENCHARGS_SIDES_COUNT];
+	bool is_sealed;
+	const char *key_path;  /* NULL = a key drawn for this run */
+	uint32_t pairs_count;  /* ratio only, [5, PEAL_BENCHARGS_PAIRS_MAX] */
+	const char *json_path; /* NULL = none; "-" = standard output, then text goes to stderr */
+	const char *hdr_path;  /* NULL = none */
+	const char *plot_path; /* NULL = none; ends in .svg or .png */
+	bool is_quiet;
+};
+
+/* What to do after parsing. */
+enum peal_benchargs_verdict {
+	PEAL_BENCHARGS_GO = 0,
+	PEAL_BENCHARGS_HELPED = 1,  /* the help was asked for and is printed */
+	PEAL_BENCHARGS_REFUSED = 2, /* the sentence says what is wrong */
+};
+
+/* Reads the command line. Strings of `values` must outlive the result. */
+enum peal_benchargs_verdict peal_benchargs_parse(
+	struct peal_benchargs *args_out, int count, char **values, struct peal_sentence *error);
+
+/* "rtt", "raw", "ratio"; "ring", "af_packet"; "spin", "shared". Static. */
+const char *peal_benchargs_command_name(enum peal_benchargs_command command);
+const char *peal_benchargs_link_name(enum peal_benchargs_link link);
+const char *peal_benchargs_idle_name(enum peal_idle_role idle);
+
+#endif

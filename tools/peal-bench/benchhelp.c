@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/benchhelp.h"
+
+#include "base/assert.h"
+
+#define SHARED_OPTIONS                                                                             \
+	"  --link ring|af_packet  what joins the two sides; required\n"                            \
+	"  --count N              round trips to measure (default: 100000; shared: 10000)\n"       \
+	"  --interval NS          from one departure to the next, 1000 to 1000000000\n"            \
+	"                         (default: 20000; shared: 200000)\n"                              \
+	"  --rate PER_S           the same as departures a second\n"                               \
+	"  --idle spin|shared     what a poll loop does without work: turn for ever (default), "   \
+	"or\n"                                                                                     \
+	"                         pause, yield, and sleep\n"                                       \
+	"  --cores A,B            CPUs of the asking and of the answering loop (default: the "     \
+	"first\n"                                                                                  \
+	"                         two that this process may use)\n"
+
+#define KEY_OPTIONS                                                                                \
+	"  --key FILE             the group's secret (default: one drawn for this run)\n"          \
+	"  --none                 do not seal frames\n"
+
+#define OUTPUT_OPTIONS                                                                             \
+	"  --json FILE            the figures as JSON; - is the standard output, and the text "    \
+	"then\n"                                                                                   \
+	"                         goes to the standard error\n"                                    \
+	"  --plot FILE            the percentile curve, drawn by gnuplot; ends in .svg or .png\n"  \
+	"  --quiet                print nothing but errors\n"                                      \
+	"  -h, --help             this text\n"
+
+#define HDR_OPTION                                                                                 \
+	"  --hdr FILE             the percentile table in the text format of HdrHistogram, in "    \
+	"us\n"
+
+#define LINKS                                                                                      \
+	"\n"                                                                                       \
+	"af_packet needs the right to make a network namespace: root, or a user that may make "    \
+	"user\n"                                                                                   \
+	"namespaces. It joins the sides by a veth pair that the kernel removes with the "          \
+	"process.\n"
+
+static const char general[] =
+	"usage: peal-bench rtt --link ring|af_packet [options]\n"
+	"       peal-bench raw --link ring|af_packet [options]\n"
+	"       peal-bench ratio --link ring|af_packet [options]\n"
+	"\n"
+	"Measures what a round trip between two members of a group costs on this machine.\n"
+	"\n"
+	"  rtt     two nodes of Peal in this process, each on a poll loop of its own\n"
+	"  raw     the same exchange by a bare DPDK program, for comparison\n"
+	"  ratio   both in turn, several times; how many times longer the first takes\n"
+	"\n"
+	"Echoes leave on a fixed schedule (open loop), and a round trip counts from the instant "
+	"at\n"
+	"which its echo was meant to leave, so that a stall shows as what it is. 'peal-bench rtt "
+	"--help'\n"
+	"and so on tell more.\n"
+	"\n"
+	"examples:\n"
+	"  peal-bench rtt --link ring\n"
+	"  peal-bench ratio --link af_packet --pairs 9 --json ratio.json\n";
+
+static const char rtt[] =
+	"usage: peal-bench rtt --link ring|af_packet [options]\n"
+	"\n"
+	"Starts two nodes of Peal in this process, waits until they are members of one view, and "
+	"has one\n"
+	"send ECHO frames to the other: framed, sealed, checked and dispatched like any other "
+	"frame.\n"
+	"ring joins them by the switch inside the process, af_packet by real frames through the "
+	"kernel.\n"
+	"\n" SHARED_OPTIONS KEY_OPTIONS OUTPUT_OPTIONS HDR_OPTION LINKS "\n"
+	"examples:\n"
+	"  peal-bench rtt --link ring\n"
+	"  peal-bench rtt --link af_packet --rate 20000 --count 1000000 --plot rtt.svg\n"
+	"  peal-bench rtt --link ring --none --json - --quiet\n"
+	"  peal-bench rtt --link af_packet --idle shared --hdr rtt.hdr\n";
+
+static const char raw[] =
+	"usage: peal-bench raw --link ring|af_packet [options]\n"
+	"\n"
+	"The floor below rtt: a bare DPDK echo with frames of the same size (106 bytes), the same "
+	"driver\n"
+	"options, packet pools, idle mode, CPUs and schedule, and the same way to take time: the "
+	"clock is\n"
+	"read once a turn, and a reply is stamped by the turn after the one that took it in. The "
+	"answering\n"
+	"side swaps the MAC addresses and sends the frame back. Nothing is sealed, checked or "
+	"looked up.\n"
+	"\n"
+	"ring is two ports of DPDK's ring driver over a pair of rte_rings with one producer and "
+	"one\n"
+	"consumer each; af_packet is the driver of that name on the two ends of a veth pair.\n"
+	"\n" SHARED_OPTIONS OUTPUT_OPTIONS HDR_OPTION LINKS "\n"
+	"examples:\n"
+	"  peal-bench raw --link ring\n"
+	"  peal-bench raw --link af_packet --count 1000000 --hdr raw.hdr\n";
+
+static const char ratio[] =
+	"usage: peal-bench ratio --link ring|af_packet [--pairs N] [options]\n"
+	"\n"
+	"Runs raw and rtt in turn, N times each, every run in a process of its own, and divides "
+	"the\n"
+	"medians of each pair. The median of these ratios, with its smallest and largest, is what "
+	"may be\n"
+	"compared between machines. With it goes the round trip of one cache line between the two "
+	"CPUs,\n"
+	"taken before each run.\n"
+	"\n"
+	"  --pairs N              pairs of runs, 5 or more (default: 5)\n" SHARED_OPTIONS
+		KEY_OPTIONS OUTPUT_OPTIONS LINKS "\n"
+	"examples:\n"
+	"  peal-bench ratio --link ring\n"
+	"  peal-bench ratio --link af_packet --pairs 9 --json ratio.json --plot ratio.svg\n";
+
+const char *
+peal_benchhelp_general(void)
+{
+	return general;
+}
+
+const char *
+peal_benchhelp_of(enum peal_benchargs_command command)
+{
+	static const char *const texts[] = {rtt, raw, ratio};
+
+	PEAL_ASSERT((uint32_t)command < 3U);
+	return texts[command];
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What stood below a measurement: the machine, and how much of it the poll loops really got.
+ *
+ * Main thread; reads /proc and the CPU clocks of the two loops.
+ */
+#ifndef PEAL_PEAL_BENCH_MACHINE_H
+#define PEAL_PEAL_BENCH_MACHINE_H
+
+#include "tools/peal-bench/benchargs.h"
+
+#include <time.h>
+
+#define PEAL_MACHINE_TEXT_SIZE_MAX 128U
+
+struct peal_machine {
+	char cpu[PEAL_MACHINE_TEXT_SIZE_MAX];
+	char kernel[PEAL_MACHINE_TEXT_SIZE_MAX];
+	char clock[PEAL_MACHINE_TEXT_SIZE_MAX]; /* clock source of the kernel */
+	uint32_t cpus_count;                    /* online */
+};
+
+/* Texts that cannot be had are "unknown". */
+void peal_machine_describe(struct peal_machine *machine_out);
+
+/* What happened on the two CPUs from begin to end. */
+struct peal_machine_bill {
+	uint64_t elapsed_ns;
+	uint64_t steal_ns; /* of both CPUs together, taken by the hypervisor */
+	/* Part of the time that each loop was on its CPU, [0, 1]; < 0 = not known. */
+	double shares[PEAL_BENCHARGS_SIDES_COUNT];
+};
+
+/* Fields are private. */
+struct peal_machine_watch {
+	int cpus[PEAL_BENCHARGS_SIDES_COUNT];
+	clockid_t clocks[PEAL_BENCHARGS_SIDES_COUNT];
+	uint64_t cpu_ns[PEAL_BENCHARGS_SIDES_COUNT];
+	uint64_t steal_ns;
+	uint64_t begin_at_ns;
+};
+
+/* `clocks` of the threads of the loops, see pthread_getcpuclockid; they run until the end. */
+void peal_machine_begin(struct peal_machine_watch *watch,
+	const int cpus[PEAL_BENCHARGS_SIDES_COUNT],
+	const clockid_t clocks[PEAL_BENCHARGS_SIDES_COUNT]);
+void peal_machine_end(const struct peal_machine_watch *watch, struct peal_machine_bill *bill_out);
+
+#endif

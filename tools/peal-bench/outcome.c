@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/outcome.h"
+
+#include "base/assert.h"
+#include "base/version.h"
+#include "tools/peal-bench/curve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define US(ns) ((double)(ns) / 1000.0)
+/* What a quiet machine of the small kind takes; more is worth a word. */
+#define STEAL_PERCENT_MAX 1.0
+#define SHARE_MIN         0.95
+#define GAPS_PER_S_MAX    1.0
+
+static const struct {
+	const char *name;
+	const char *key;
+	double percentile;
+} rows[] = {
+	{"p50", "p50_ns", 50.0},
+	{"p90", "p90_ns", 90.0},
+	{"p99", "p99_ns", 99.0},
+	{"p99.9", "p999_ns", 99.9},
+	{"p99.99", "p9999_ns", 99.99},
+};
+
+#define ROWS_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+uint64_t
+peal_outcome_lost_count(const struct peal_outcome *outcome)
+{
+	return outcome->sent_count - outcome->received_count;
+}
+
+static double
+find_percent(double part, double whole)
+{
+	return whole > 0.0 ? 100.0 * part / whole : 0.0;
+}
+
+static double
+find_loss_percent(const struct peal_outcome *outcome)
+{
+	return find_percent((double)peal_outcome_lost_count(outcome), (double)outcome->sent_count);
+}
+
+/* Of the time of both CPUs. */
+static double
+find_steal_percent(const struct peal_outcome *outcome)
+{
+	return find_percent((double)outcome->bill.steal_ns, 2.0 * (double)outcome->bill.elapsed_ns);
+}
+
+static bool
+is_refused(const struct peal_outcome *outcome)
+{
+	return outcome->sent_count == 0 ||
+	       find_loss_percent(outcome) > PEAL_OUTCOME_LOSS_PERCENT_MAX;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+warn(struct peal_outcome_warnings *warnings, const char *format, ...)
+{
+	va_list values;
+
+	PEAL_ASSERT(warnings->count < PEAL_OUTCOME_WARNINGS_MAX);
+	va_start(values, format);
+	(void)vsnprintf(
+		warnings->texts[warnings->count], PEAL_OUTCOME_WARNING_SIZE_MAX, format, values);
+	va_end(values);
+	warnings->count++;
+}
+
+static void
+judge(const struct peal_outcome *outcome, struct peal_outcome_warnings *warnings_out)
+{
+	const struct peal_machine_bill *bill = &outcome->bill;
+	const struct peal_benchargs *args = outcome->args;
+	double seconds = (double)bill->elapsed_ns / 1e9;
+	uint64_t p50_ns = peal_histogram_percentile(outcome->histogram, 50.0);
+
+	*warnings_out = (struct peal_outcome_warnings){0};
+	if (outcome->received_count < outcome->sent_count) {
+		warn(warnings_out, "%" PRIu64 " of %" PRIu64 " replies were lost (%.3f %%)",
+			peal_outcome_lost_count(outcome), outcome->sent_count,
+			find_loss_percent(outcome));
+	}
+	if (find_steal_percent(outcome) > STEAL_PERCENT_MAX) {
+		warn(warnings_out, "the hypervisor took %.1f %% of the two CPUs",
+			find_steal_percent(outcome));
+	}
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		bool is_short = args->idle == PEAL_IDLE_DEDICATED && bill->shares[i] >= 0.0 &&
+				bill->shares[i] < SHARE_MIN;
+
+		if (is_short) {
+			warn(warnings_out,
+				"the loop on CPU %d had it for only %.1f %% of the time; something "
+				"else "
+				"runs there",
+				args->cpus[i], 100.0 * bill->shares[i]);
+		}
+	}
+	if (seconds > 0.0 && (double)outcome->gaps_count / seconds > GAPS_PER_S_MAX) {
+		warn(warnings_out,
+			"the loops were stopped %" PRIu64 " times for more than 1 ms; the high "
+			"percentiles are the machine's",
+			outcome->gaps_count);
+	}
+	if (args->interval_ns < p50_ns) {
+		warn(warnings_out,
+			"echoes leave every %.1f us and take longer than that; this is a figure of "
+			"a "
+			"queue",
+			US(args->interval_ns));
+	}
+}
+
+FILE *
+peal_outcome_text_file(const struct peal_benchargs *args)
+{
+	bool is_taken = args->json_path != NULL && strcmp(args->json_path, "-") == 0;
+
+	if (args->is_quiet) {
+		return NULL;
+	}
+	return is_taken ? stderr : stdout;
+}
+
+static void
+show_sides(const struct peal_outcome *outcome, FILE *file)
+{
+	const struct peal_benchargs *args = outcome->args;
+	const struct peal_machine_bill *bill = &outcome->bill;
+
+	fprintf(file, "  %-10s", "loops");
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		fprintf(file, " CPU %d", args->cpus[i]);
+		if (bill->shares[i] >= 0.0) {
+			fprintf(file, " for %.1f %% of the time", 100.0 * bill->shares[i]);
+		}
+		fprintf(file, "%s", i == 0 ? ";" : "\n");
+	}
+	fprintf(file, "  %-10s %" PRIu64 " stops above 1 ms, the longest %.3f ms; %.1f %% stolen\n",
+		"machine", outcome->gaps_count, (double)outcome->longest_gap_ns / 1e6,
+		find_steal_percent(outcome));
+}
+
+static void
+show(const struct peal_outcome *outcome, const struct peal_outcome_warnings *warnings, FILE *file)
+{
+	const struct peal_benchargs *args = outcome->args;
+	const struct peal_histogram *histogram = outcome->histogram;
+
+	fprintf(file, "%s over %s, %s%s%s: %" PRIu64 " round trips, one every %.1f us\n",
+		peal_benchargs_command_name(args->command), peal_benchargs_link_name(args->link),
+		args->command == PEAL_BENCHARGS_RAW ? "bare DPDK"
+		: outcome->aead_name == NULL        ? "not sealed"
+						    : "sealed by ",
+		outcome->aead_name == NULL ? "" : outcome->aead_name,
+		args->idle == PEAL_IDLE_DEDICATED ? ", spinning" : ", shared CPUs",
+		outcome->received_count, US(args->interval_ns));
+	fprintf(file, "  %-10s %12.3f us\n", "min", US(peal_histogram_min(histogram)));
+	for (size_t i = 0; i < ROWS_COUNT; i++) {
+		fprintf(file, "  %-10s %12.3f us\n", rows[i].name,
+			US(peal_histogram_percentile(histogram, rows[i].percentile)));
+	}
+	fprintf(file, "  %-10s %12.3f us\n", "max", US(peal_histogram_max(histogram)));
+	fprintf(file, "  %-10s %12.3f us\n", "mean", peal_histogram_mean(histogram) / 1000.0);
+	fprintf(file, "  %-10s %12" PRIu64 "\n", "lost", peal_outcome_lost_count(outcome));
+	if (outcome->line_rtt_ns > 0.0) {
+		fprintf(file, "  %-10s %12.3f us for a cache line there and back\n", "floor",
+			US(outcome->line_rtt_ns));
+	}
+	show_sides(outcome, file);
+	for (uint32_t i = 0; i < warnings->count; i++) {
+		fprintf(file, "warning: %s\n", warnings->texts[i]);
+	}
+}
+
+json_t *
+peal_outcome_host_to_json(const char *dpdk_name)
+{
+	struct peal_machine machine;
+
+	peal_machine_describe(&machine);
+	return json_pack("{s:s, s:i, s:s, s:s, s:s}", "cpu", machine.cpu, "cpus",
+		(int)machine.cpus_count, "kernel", machine.kernel, "dpdk", dpdk_name, "clocksource",
+		machine.clock);
+}
+
+static json_t *
+number_or_null(double value, bool is_known)
+{
+	return is_known ? json_real(value) : json_null();
+}
+
+/* What was asked for. */
+static json_t *
+request_to_json(const struct peal_outcome *outcome)
+{
+	const struct peal_benchargs *args = outcome->args;
+	json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:[i, i], s:b, s:s?, s:I, s:i}", "command",
+		peal_benchargs_command_name(args->command), "version", PEAL_VERSION, "link",
+		peal_benchargs_link_name(args->link), "idle", peal_benchargs_idle_name(args->idle),
+		"cores", args->cpus[0], args->cpus[1], "sealed", outcome->aead_name != NULL, "aead",
+		outcome->aead_name, "interval_ns", (json_int_t)args->interval_ns, "frame_bytes",
+		(int)PEAL_OUTCOME_FRAME_SIZE);
+
+	return root;
+}
+
+static void
+add_figures(const struct peal_outcome *outcome, json_t *root)
+{
+	const struct peal_histogram *histogram = outcome->histogram;
+
+	for (size_t i = 0; i < ROWS_COUNT; i++) {
+		json_object_set_new(root, rows[i].key,
+			json_integer((json_int_t)peal_histogram_percentile(
+				histogram, rows[i].percentile)));
+	}
+	json_object_set_new(
+		root, "min_ns", json_integer((json_int_t)peal_histogram_min(histogram)));
+	json_object_set_new(
+		root, "max_ns", json_integer((json_int_t)peal_histogram_max(histogram)));
+	json_object_set_new(root, "mean_ns", json_real(peal_histogram_mean(histogram)));
+}
+
+static void
+add_circumstances(const struct peal_outcome *outcome, json_t *root)
+{
+	const struct peal_machine_bill *bill = &outcome->bill;
+	json_t *shares = json_array();
+
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		json_array_append_new(
+			shares, number_or_null(bill->shares[i], bill->shares[i] >= 0.0));
+	}
+	json_object_set_new(root, "line_rtt_ns",
+		number_or_null(outcome->line_rtt_ns, outcome->line_rtt_ns > 0.0));
+	json_object_set_new(root, "loop_gaps", json_integer((json_int_t)outcome->gaps_count));
+	json_object_set_new(
+		root, "longest_gap_ns", json_integer((json_int_t)outcome->longest_gap_ns));
+	json_object_set_new(root, "cpu_shares", shares);
+	json_object_set_new(root, "steal_ns", json_integer((json_int_t)bill->steal_ns));
+	json_object_set_new(root, "elapsed_ns", json_integer((json_int_t)bill->elapsed_ns));
+	json_object_set_new(root, "clock", json_string("tsc"));
+	json_object_set_new(root, "tsc_hz", json_integer((json_int_t)outcome->tsc_hz));
+	json_object_set_new(root, "host", peal_outcome_host_to_json(outcome->dpdk_name));
+}
+
+static json_t *
+outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_warnings *warnings)
+{
+	json_t *root = request_to_json(outcome);
+	json_t *list = json_array();
+
+	json_object_set_new(root, "count", json_integer((json_int_t)outcome->received_count));
+	json_object_set_new(root, "sent", json_integer((json_int_t)outcome->sent_count));
+	json_object_set_new(
+		root, "lost", json_integer((json_int_t)peal_outcome_lost_count(outcome)));
+	json_object_set_new(root, "refused", json_boolean(is_refused(outcome)));
+	if (!is_refused(outcome)) {
+		add_figures(outcome, root);
+	}
+	add_circumstances(outcome, root);
+	for (uint32_t i = 0; i < warnings->count; i++) {
+		json_array_append_new(list, json_string(warnings->texts[i]));
+	}
+	json_object_set_new(root, "warnings", list);
+	if (!is_refused(outcome)) {
+		json_object_set_new(root, "curve", peal_curve_from(outcome->histogram));
+	}
+	return root;
+}
+
+bool
+peal_outcome_write_json(const json_t *root, const char *path, struct peal_sentence *error)
+{
+	size_t flags = JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(10);
+	bool is_standard = strcmp(path, "-") == 0;
+	FILE *file = is_standard ? stdout : fopen(path, "we");
+	bool is_written = file != NULL && json_dumpf(root, file, flags) == 0 &&
+			  fputc('\n', file) != EOF && fflush(file) == 0;
+	int reason = errno;
+
+	if (file != NULL && !is_standard && fclose(file) != 0) {
+		reason = is_written ? errno : reason;
+		is_written = false;
+	}
+	return is_written ||
+	       peal_sentence_set(error, "%s could not be written (%s)", path, strerror(reason));
+}
+
+static bool
+write_table(const struct peal_outcome *outcome, struct peal_sentence *error)
+{
+	const char *path = outcome->args->hdr_path;
+	FILE *file = fopen(path, "we");
+
+	if (file != NULL) {
+		peal_histogram_print(outcome->histogram, 1000.0, file);
+		if (fclose(file) == 0) {
+			return true;
+		}
+	}
+	return peal_sentence_set(error, "%s could not be written (%s)", path, strerror(errno));
+}
+
+static bool
+draw(const struct peal_outcome *outcome, struct peal_sentence *error)
+{
+	const struct peal_benchargs *args = outcome->args;
+	json_t *curve = peal_curve_from(outcome->histogram);
+	char title[128];
+	struct peal_curve_picture picture = {
+		.title = title,
+		.lines_count = 1,
+		.names = {args->command == PEAL_BENCHARGS_RAW ? "bare DPDK" : "Peal"},
+		.curves = {curve},
+	};
+	bool is_drawn;
+
+	(void)snprintf(title, sizeof(title), "Round trips over %s, %" PRIu64 " echoes",
+		peal_benchargs_link_name(args->link), outcome->received_count);
+	is_drawn = peal_curve_draw(&picture, args->plot_path, error);
+	json_decref(curve);
+	return is_drawn;
+}
+
+bool
+peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *error)
+{
+	const struct peal_benchargs *args = outcome->args;
+	FILE *text = peal_outcome_text_file(args);
+	struct peal_outcome_warnings warnings;
+
+	judge(outcome, &warnings);
+	if (args->json_path != NULL) {
+		json_t *root = outcome_to_json(outcome, &warnings);
+		bool is_written = peal_outcome_write_json(root, args->json_path, error);
+
+		json_decref(root);
+		if (!is_written) {
+			return false;
+		}
+	}
+	if (is_refused(outcome)) {
+		return peal_sentence_set(error,
+			"no figure: %" PRIu64 " of %" PRIu64
+			" replies were lost, and more than %.0f %% "
+			"is too many to speak for the rest; try a larger --interval",
+			peal_outcome_lost_count(outcome), outcome->sent_count,
+			PEAL_OUTCOME_LOSS_PERCENT_MAX);
+	}
+	if (text != NULL) {
+		show(outcome, &warnings, text);
+	}
+	return (args->hdr_path == NULL || write_table(outcome, error)) &&
+	       (args->plot_path == NULL || draw(outcome, error));
+}

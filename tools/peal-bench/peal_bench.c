@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * peal-bench: what a round trip costs, and how much of it is Peal.
+ *
+ * Exit status: 0, 1 with a sentence, 130 after Ctrl-C.
+ */
+#include "tools/peal-bench/ctrlc.h"
+#include "tools/peal-bench/curve.h"
+#include "tools/peal-bench/outcome.h"
+#include "tools/peal-bench/pealecho.h"
+#include "tools/peal-bench/ratio.h"
+#include "tools/peal-bench/rawecho.h"
+
+#include <stdio.h>
+
+#define STATUS_FAILED      1
+#define STATUS_INTERRUPTED 130
+
+static struct peal_histogram histogram;
+
+static bool
+run(const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	struct peal_outcome outcome = {.args = args, .histogram = &histogram};
+	bool is_measured;
+
+	if (args->plot_path != NULL && !peal_curve_can_draw(error)) {
+		return false;
+	}
+	if (args->command == PEAL_BENCHARGS_RATIO) {
+		return peal_ratio_run(args, error);
+	}
+	peal_histogram_reset(&histogram);
+	is_measured = args->command == PEAL_BENCHARGS_RAW ? peal_rawecho_run(&outcome, error)
+							  : peal_pealecho_run(&outcome, error);
+	return is_measured && peal_outcome_deliver(&outcome, error);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct peal_benchargs args;
+	struct peal_sentence error = {.text = ""};
+
+	switch (peal_benchargs_parse(&args, argc, argv, &error)) {
+	case PEAL_BENCHARGS_HELPED:
+		return 0;
+	case PEAL_BENCHARGS_REFUSED:
+		fprintf(stderr, "peal-bench: %s; 'peal-bench --help' tells more\n", error.text);
+		return STATUS_FAILED;
+	case PEAL_BENCHARGS_GO:
+		break;
+	}
+	peal_ctrlc_watch();
+	if (run(&args, &error)) {
+		return 0;
+	}
+	if (peal_ctrlc_has_come()) {
+		return STATUS_INTERRUPTED;
+	}
+	if (error.text[0] != '\0') {
+		fprintf(stderr, "peal-bench: %s\n", error.text);
+	}
+	return STATUS_FAILED;
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/ratio.h"
+
+#include "base/assert.h"
+#include "base/version.h"
+#include "tools/peal-bench/ctrlc.h"
+#include "tools/peal-bench/curve.h"
+#include "tools/peal-bench/outcome.h"
+#include "tools/peal-bench/program.h"
+#include "tools/peal-bench/progressbar.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SELF          "/proc/self/exe"
+#define WORDS_MAX     24U
+#define WORD_SIZE_MAX 32U
+/* A run that the machine spoiled is repeated; one that cannot work fails as often. */
+#define ATTEMPTS_MAX   2U
+#define WARNINGS_SHOWN 6U
+
+struct pair {
+	json_t *raw;
+	json_t *rtt;
+	double ratio;
+};
+
+struct series {
+	const struct peal_benchargs *args;
+	struct peal_progressbar bar;
+	uint32_t pairs_count; /* done */
+	struct pair *pairs;   /* [args->pairs_count] */
+};
+
+struct words {
+	uint32_t count;
+	const char *list[WORDS_MAX + 1U];
+	char count_text[WORD_SIZE_MAX];
+	char interval_text[WORD_SIZE_MAX];
+	char cores_text[WORD_SIZE_MAX];
+};
+
+static void
+add_word(struct words *words, const char *word)
+{
+	PEAL_ASSERT(words->count < WORDS_MAX);
+	words->list[words->count++] = word;
+	words->list[words->count] = NULL;
+}
+
+/* The command line of one run. */
+static void
+make_words(
+	struct words *words, const struct peal_benchargs *args, enum peal_benchargs_command command)
+{
+	words->count = 0;
+	(void)snprintf(words->count_text, WORD_SIZE_MAX, "%" PRIu64, args->count);
+	(void)snprintf(words->interval_text, WORD_SIZE_MAX, "%" PRIu64, args->interval_ns);
+	(void)snprintf(words->cores_text, WORD_SIZE_MAX, "%d,%d", args->cpus[0], args->cpus[1]);
+	add_word(words, SELF);
+	add_word(words, peal_benchargs_command_name(command));
+	add_word(words, "--link");
+	add_word(words, peal_benchargs_link_name(args->link));
+	add_word(words, "--count");
+	add_word(words, words->count_text);
+	add_word(words, "--interval");
+	add_word(words, words->interval_text);
+	add_word(words, "--idle");
+	add_word(words, peal_benchargs_idle_name(args->idle));
+	add_word(words, "--cores");
+	add_word(words, words->cores_text);
+	add_word(words, "--quiet");
+	add_word(words, "--json");
+	add_word(words, "-");
+	if (command == PEAL_BENCHARGS_RTT && args->key_path != NULL) {
+		add_word(words, "--key");
+		add_word(words, args->key_path);
+	} else if (command == PEAL_BENCHARGS_RTT && !args->is_sealed) {
+		add_word(words, "--none");
+	}
+}
+
+static double
+find_number(const json_t *run, const char *key)
+{
+	return json_number_value(json_object_get(run, key));
+}
+
+/* Runs one half of a pair. NULL with a sentence, or empty after Ctrl-C. */
+static json_t *
+run_half(struct series *series, enum peal_benchargs_command command, struct peal_sentence *error)
+{
+	struct words words;
+	struct peal_program program = {
+		.name = command == PEAL_BENCHARGS_RAW ? "the bare half of a pair"
+						      : "Peal's half of a pair",
+		.words = words.list,
+	};
+	json_t *run = NULL;
+
+	make_words(&words, series->args, command);
+	for (uint32_t i = 0; i < ATTEMPTS_MAX && run == NULL && !peal_ctrlc_has_come(); i++) {
+		char *text = NULL;
+
+		if (peal_program_run(&program, &text, error)) {
+			run = json_loads(text, 0, NULL);
+			if (find_number(run, "p50_ns") <= 0.0) {
+				(void)peal_sentence_set(error, "a run gave no figures");
+				json_decref(run);
+				run = NULL;
+			}
+		}
+		free(text);
+	}
+	return run;
+}
+
+static bool
+run_pair(struct series *series, struct peal_sentence *error)
+{
+	const struct peal_benchargs *args = series->args;
+	struct pair *pair = &series->pairs[series->pairs_count];
+	uint32_t done = series->pairs_count * 2U, total = args->pairs_count * 2U;
+
+	peal_progressbar_show(&series->bar, "bare DPDK, then Peal", done, total);
+	pair->raw = run_half(series, PEAL_BENCHARGS_RAW, error);
+	if (pair->raw == NULL) {
+		return false;
+	}
+	peal_progressbar_show(&series->bar, "bare DPDK, then Peal", done + 1U, total);
+	pair->rtt = run_half(series, PEAL_BENCHARGS_RTT, error);
+	if (pair->rtt == NULL) {
+		return false;
+	}
+	pair->ratio = find_number(pair->rtt, "p50_ns") / find_number(pair->raw, "p50_ns");
+	series->pairs_count++;
+	return true;
+}
+
+static void
+show_pair(const struct series *series, FILE *text)
+{
+	const struct pair *pair = &series->pairs[series->pairs_count - 1U];
+
+	peal_progressbar_clear(&series->bar);
+	if (series->pairs_count == 1U) {
+		fprintf(text, "%-6s %12s %12s %8s %14s %14s %12s\n", "pair", "raw p50", "rtt p50",
+			"ratio", "raw p99", "rtt p99", "line");
+	}
+	fprintf(text, "%-6u %9.3f us %9.3f us %8.3f %11.3f us %11.3f us %9.3f us\n",
+		series->pairs_count, find_number(pair->raw, "p50_ns") / 1000.0,
+		find_number(pair->rtt, "p50_ns") / 1000.0, pair->ratio,
+		find_number(pair->raw, "p99_ns") / 1000.0,
+		find_number(pair->rtt, "p99_ns") / 1000.0,
+		find_number(pair->raw, "line_rtt_ns") / 1000.0);
+	(void)fflush(text);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* Smallest, middle and largest. */
+struct spread {
+	double min;
+	double median;
+	double max;
+};
+
+static struct spread
+find_spread(double *values, uint32_t count)
+{
+	PEAL_ASSERT(count > 0);
+	qsort(values, count, sizeof(values[0]), compare);
+	return (struct spread){
+		.min = values[0],
+		.median = (values[(count - 1U) / 2U] + values[count / 2U]) / 2.0,
+		.max = values[count - 1U],
+	};
+}
+
+/* Of one figure over all runs of one kind, or of both. */
+static struct spread
+find_figure(const struct series *series, const char *key, bool of_raw, bool of_rtt)
+{
+	double values[2U * PEAL_BENCHARGS_PAIRS_MAX];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < series->pairs_count; i++) {
+		if (of_raw) {
+			values[count++] = find_number(series->pairs[i].raw, key);
+		}
+		if (of_rtt) {
+			values[count++] = find_number(series->pairs[i].rtt, key);
+		}
+	}
+	return find_spread(values, count);
+}
+
+static struct spread
+find_ratios(const struct series *series)
+{
+	double values[PEAL_BENCHARGS_PAIRS_MAX];
+
+	for (uint32_t i = 0; i < series->pairs_count; i++) {
+		values[i] = series->pairs[i].ratio;
+	}
+	return find_spread(values, series->pairs_count);
+}
+
+/* The first few; on a busy machine all runs say the same. */
+static void
+show_warnings(const struct series *series, FILE *text)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < 2U * series->pairs_count; i++) {
+		const struct pair *pair = &series->pairs[i / 2U];
+		const json_t *list =
+			json_object_get(i % 2U == 0 ? pair->raw : pair->rtt, "warnings");
+		size_t at;
+		json_t *warning;
+
+		json_array_foreach(list, at, warning)
+		{
+			if (count++ < WARNINGS_SHOWN) {
+				fprintf(text, "warning: pair %u, %s: %s\n", i / 2U + 1U,
+					i % 2U == 0 ? "raw" : "rtt", json_string_value(warning));
+			}
+		}
+	}
+	if (count > WARNINGS_SHOWN) {
+		fprintf(text, "warning: %u more of them; --json has all\n", count - WARNINGS_SHOWN);
+	}
+}
+
+static void
+show_sum(const struct series *series, FILE *text)
+{
+	struct spread ratios = find_ratios(series);
+	struct spread line = find_figure(series, "line_rtt_ns", true, true);
+
+	fprintf(text,
+		"\nratio of the medians over %s: %.3f (%.3f to %.3f), %u pairs\n"
+		"raw %.3f us, rtt %.3f us, cache line there and back %.3f us\n",
+		peal_benchargs_link_name(series->args->link), ratios.median, ratios.min, ratios.max,
+		series->pairs_count, find_figure(series, "p50_ns", true, false).median / 1000.0,
+		find_figure(series, "p50_ns", false, true).median / 1000.0, line.median / 1000.0);
+	show_warnings(series, text);
+}
+
+static void
+copy_key(json_t *to, const json_t *from, const char *key)
+{
+	json_object_set(to, key, json_object_get(from, key));
+}
+
+/* One half without what is the same in all. */
+static json_t *
+half_to_json(const json_t *run)
+{
+	static const char *const keys[] = {"p50_ns", "p90_ns", "p99_ns", "p999_ns", "min_ns",
+		"max_ns", "mean_ns", "count", "lost", "line_rtt_ns", "loop_gaps", "longest_gap_ns",
+		"cpu_shares", "steal_ns", "elapsed_ns", "warnings"};
+	json_t *half = json_object();
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		copy_key(half, run, keys[i]);
+	}
+	return half;
+}
+
+static json_t *
+pairs_to_json(const struct series *series)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < series->pairs_count; i++) {
+		const struct pair *pair = &series->pairs[i];
+
+		json_array_append_new(
+			list, json_pack("{s:f, s:f, s:f, s:o, s:o}", "ratio", pair->ratio,
+				      "raw_p50_ns", find_number(pair->raw, "p50_ns"), "rtt_p50_ns",
+				      find_number(pair->rtt, "p50_ns"), "raw",
+				      half_to_json(pair->raw), "rtt", half_to_json(pair->rtt)));
+	}
+	return list;
+}
+
+static json_t *
+series_to_json(const struct series *series)
+{
+	static const char *const keys[] = {"link", "idle", "cores", "sealed", "aead", "interval_ns",
+		"count", "frame_bytes", "clock", "tsc_hz", "host"};
+	struct spread ratios = find_ratios(series);
+	struct spread line = find_figure(series, "line_rtt_ns", true, true);
+	json_t *root = json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "command",
+		"ratio", "version", PEAL_VERSION, "ratio_p50", ratios.median, "ratio_p50_min",
+		ratios.min, "ratio_p50_max", ratios.max, "raw_p50_ns",
+		find_figure(series, "p50_ns", true, false).median, "rtt_p50_ns",
+		find_figure(series, "p50_ns", false, true).median, "line_rtt_ns", line.median,
+		"line_rtt_ns_min", line.min);
+	json_t *warnings = json_array();
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		copy_key(root, series->pairs[0].rtt, keys[i]);
+	}
+	json_object_set_new(root, "pairs", pairs_to_json(series));
+	for (uint32_t i = 0; i < series->pairs_count; i++) {
+		json_array_extend(warnings, json_object_get(series->pairs[i].raw, "warnings"));
+		json_array_extend(warnings, json_object_get(series->pairs[i].rtt, "warnings"));
+	}
+	json_object_set_new(root, "warnings", warnings);
+	return root;
+}
+
+/* The pair whose ratio is nearest to the median shows how the two differ. */
+static const struct pair *
+find_typical(const struct series *series)
+{
+	double median = find_ratios(series).median;
+	const struct pair *best = &series->pairs[0];
+
+	for (uint32_t i = 1; i < series->pairs_count; i++) {
+		const struct pair *pair = &series->pairs[i];
+		double distance = pair->ratio - median, best_distance = best->ratio - median;
+
+		best = distance * distance < best_distance * best_distance ? pair : best;
+	}
+	return best;
+}
+
+static bool
+draw(const struct series *series, struct peal_sentence *error)
+{
+	const struct pair *pair = find_typical(series);
+	char title[128];
+	struct peal_curve_picture picture = {
+		.title = title,
+		.lines_count = 2,
+		.names = {"Peal", "bare DPDK"},
+		.curves = {json_object_get(pair->rtt, "curve"),
+			json_object_get(pair->raw, "curve")},
+	};
+
+	(void)snprintf(title, sizeof(title), "Round trips over %s, ratio of medians %.2f",
+		peal_benchargs_link_name(series->args->link), pair->ratio);
+	return peal_curve_draw(&picture, series->args->plot_path, error);
+}
+
+static bool
+deliver(const struct series *series, struct peal_sentence *error)
+{
+	const struct peal_benchargs *args = series->args;
+	FILE *text = peal_outcome_text_file(args);
+
+	if (text != NULL) {
+		show_sum(series, text);
+	}
+	if (args->json_path != NULL) {
+		json_t *root = series_to_json(series);
+		bool is_written = peal_outcome_write_json(root, args->json_path, error);
+
+		json_decref(root);
+		if (!is_written) {
+			return false;
+		}
+	}
+	return args->plot_path == NULL || draw(series, error);
+}
+
+bool
+peal_ratio_run(const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	struct series series = {.args = args};
+	FILE *text = peal_outcome_text_file(args);
+	bool is_good = true;
+
+	error->text[0] = '\0';
+	series.pairs = calloc(args->pairs_count, sizeof(series.pairs[0]));
+	if (series.pairs == NULL) {
+		return peal_sentence_set(error, "there is no memory left");
+	}
+	peal_progressbar_init(&series.bar, !args->is_quiet);
+	while (is_good && series.pairs_count < args->pairs_count) {
+		is_good = run_pair(&series, error);
+		if (is_good && text != NULL) {
+			show_pair(&series, text);
+		}
+	}
+	peal_progressbar_clear(&series.bar);
+	is_good = is_good && deliver(&series, error);
+	for (uint32_t i = 0; i < args->pairs_count; i++) {
+		json_decref(series.pairs[i].raw);
+		json_decref(series.pairs[i].rtt);
+	}
+	free(series.pairs);
+	return is_good;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/rawport.h"
+
+#include <rte_errno.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+#include <string.h>
+
+/* As in Peal's own ports. */
+#define DESCRIPTORS_COUNT    512U
+#define RING_FRAMES_COUNT    1024U
+#define RING_PACKETS_COUNT   2047U
+#define DEVICE_PACKETS_COUNT 4095U
+#define POOL_CACHE_COUNT     128U
+
+/* Returns 0, or what the driver says. */
+static int
+configure(uint16_t port_id, const struct rte_eth_dev_info *info)
+{
+	struct rte_eth_conf wish = {0};
+	int result;
+
+	if ((info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0) {
+		wish.txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	}
+	wish.intr_conf.rxq = 1;
+	result = rte_eth_dev_configure(port_id, 1, 1, &wish);
+	if (result != 0) {
+		wish.intr_conf.rxq = 0;
+		result = rte_eth_dev_configure(port_id, 1, 1, &wish);
+	}
+	return result;
+}
+
+static bool
+start(struct peal_rawport *port, enum peal_benchargs_link link, struct peal_sentence *error)
+{
+	unsigned int socket = (unsigned int)SOCKET_ID_ANY;
+	uint16_t rx_count = DESCRIPTORS_COUNT, tx_count = DESCRIPTORS_COUNT;
+	struct rte_eth_dev_info info;
+	struct rte_ether_addr mac;
+	int result;
+
+	result = rte_eth_dev_info_get(port->port_id, &info);
+	if (result == 0) {
+		result = configure(port->port_id, &info);
+	}
+	if (result == 0) {
+		result = rte_eth_dev_adjust_nb_rx_tx_desc(port->port_id, &rx_count, &tx_count);
+	}
+	if (result == 0) {
+		result = rte_eth_rx_queue_setup(
+			port->port_id, 0, rx_count, socket, NULL, port->pool);
+	}
+	if (result == 0) {
+		result = rte_eth_tx_queue_setup(
+			port->port_id, 0, tx_count, socket, &info.default_txconf);
+	}
+	if (result == 0) {
+		result = rte_eth_macaddr_get(port->port_id, &mac);
+	}
+	if (result == 0) {
+		result = rte_eth_dev_start(port->port_id);
+	}
+	if (result != 0) {
+		return peal_sentence_set(error, "a port of %s could not be started (%s)",
+			peal_benchargs_link_name(link), rte_strerror(-result));
+	}
+	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	port->is_started = true;
+	return true;
+}
+
+static struct rte_mempool *
+make_pool(const char *name, unsigned int count)
+{
+	return rte_pktmbuf_pool_create(
+		name, count, POOL_CACHE_COUNT, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+}
+
+/* What one port sends is what the other one receives. */
+static bool
+make_ring_ports(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT])
+{
+	const unsigned int flags = RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ;
+	struct rte_ring *there =
+		rte_ring_create("raw_there", RING_FRAMES_COUNT, SOCKET_ID_ANY, flags);
+	struct rte_ring *back =
+		rte_ring_create("raw_back", RING_FRAMES_COUNT, SOCKET_ID_ANY, flags);
+	int asking, answering;
+
+	ports[0].pool = make_pool("raw_pool", RING_PACKETS_COUNT);
+	ports[1].pool = ports[0].pool;
+	if (there == NULL || back == NULL || ports[0].pool == NULL) {
+		return false;
+	}
+	asking = rte_eth_from_rings("raw_asking", &back, 1, &there, 1, 0);
+	answering = rte_eth_from_rings("raw_answering", &there, 1, &back, 1, 0);
+	if (asking < 0 || answering < 0) {
+		return false;
+	}
+	ports[0].port_id = (uint16_t)asking;
+	ports[1].port_id = (uint16_t)answering;
+	return true;
+}
+
+static bool
+find_devices(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT])
+{
+	ports[0].pool = make_pool("raw_pool0", DEVICE_PACKETS_COUNT);
+	ports[1].pool = make_pool("raw_pool1", DEVICE_PACKETS_COUNT);
+	return ports[0].pool != NULL && ports[1].pool != NULL &&
+	       rte_eth_dev_get_port_by_name(PEAL_RAWPORT_DEVICE_0, &ports[0].port_id) == 0 &&
+	       rte_eth_dev_get_port_by_name(PEAL_RAWPORT_DEVICE_1, &ports[1].port_id) == 0;
+}
+
+bool
+peal_rawport_open(struct peal_rawport ports_out[PEAL_BENCHARGS_SIDES_COUNT],
+	enum peal_benchargs_link link, struct peal_sentence *error)
+{
+	bool is_made;
+
+	memset(ports_out, 0, PEAL_BENCHARGS_SIDES_COUNT * sizeof(ports_out[0]));
+	is_made =
+		link == PEAL_BENCHARGS_RING ? make_ring_ports(ports_out) : find_devices(ports_out);
+	if (!is_made) {
+		return peal_sentence_set(error, "the two ports of %s could not be made (%s)",
+			peal_benchargs_link_name(link), rte_strerror(rte_errno));
+	}
+	return start(&ports_out[0], link, error) && start(&ports_out[1], link, error);
+}
+
+void
+peal_rawport_close(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT])
+{
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		if (ports[i].is_started) {
+			(void)rte_eth_dev_stop(ports[i].port_id);
+			(void)rte_eth_dev_close(ports[i].port_id);
+		}
+	}
+	if (ports[1].pool != ports[0].pool) {
+		rte_mempool_free(ports[1].pool);
+	}
+	rte_mempool_free(ports[0].pool);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/vethpair.h"
+
+#include "tools/peal-bench/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define MAP_SIZE_MAX 64U
+
+/* Writes a small file of the kernel. */
+static bool
+write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	size_t size = strlen(text);
+	bool is_written;
+
+	if (fd < 0) {
+		return false;
+	}
+	is_written = write(fd, text, size) == (ssize_t)size;
+	(void)close(fd);
+	return is_written;
+}
+
+/* In a new user namespace, this user becomes its root. */
+static bool
+map_user(uid_t user, gid_t group)
+{
+	char users[MAP_SIZE_MAX], groups[MAP_SIZE_MAX];
+
+	(void)snprintf(users, sizeof(users), "0 %u 1", user);
+	(void)snprintf(groups, sizeof(groups), "0 %u 1", group);
+	/* Not there on old kernels, which do not ask for it either. */
+	(void)write_file("/proc/self/setgroups", "deny");
+	return write_file("/proc/self/uid_map", users) && write_file("/proc/self/gid_map", groups);
+}
+
+static bool
+enter_namespace(struct peal_sentence *error)
+{
+	uid_t user = geteuid();
+	gid_t group = getegid();
+
+	if (unshare(CLONE_NEWNET) == 0) {
+		return true;
+	}
+	if (errno == EPERM && unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 && map_user(user, group)) {
+		return true;
+	}
+	return peal_sentence_set(error,
+		"--link af_packet needs a network namespace of its own, and this user may not make "
+		"one "
+		"(%s); run it as root, or allow user namespaces",
+		strerror(errno));
+}
+
+static bool
+run_ip(const char *const *words, struct peal_sentence *error)
+{
+	struct peal_program program = {.name = "ip", .words = words};
+
+	return peal_program_run(&program, NULL, error);
+}
+
+bool
+peal_vethpair_create(struct peal_sentence *error)
+{
+	static const char *const add[] = {"ip", "link", "add", "name", PEAL_VETHPAIR_NAME_0,
+		"numtxqueues", "1", "numrxqueues", "1", "type", "veth", "peer", "name",
+		PEAL_VETHPAIR_NAME_1, "numtxqueues", "1", "numrxqueues", "1", NULL};
+	static const char *const names[] = {PEAL_VETHPAIR_NAME_0, PEAL_VETHPAIR_NAME_1};
+
+	if (!peal_program_exists("ip")) {
+		return peal_sentence_set(error,
+			"--link af_packet needs the program ip; install the package iproute2");
+	}
+	if (!enter_namespace(error)) {
+		return false;
+	}
+	/* The kernel's own neighbour messages would count as frames. No IPv6 is as good. */
+	(void)write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+	(void)write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+	if (!run_ip(add, error)) {
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *const up[] = {
+			"ip", "link", "set", names[i], "addrgenmode", "none", "up", NULL};
+
+		if (!run_ip(up, error)) {
+			return false;
+		}
+	}
+	return true;
+}
