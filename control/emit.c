@@ -19,6 +19,10 @@ address_record(
 {
 	uint64_t mid = effect->mid;
 
+	if (effect->kind == PEAL_EFFECT_SEND_MEMBER) {
+		PEAL_ASSERT(effect->rank < node->view.members_count);
+		mid = node->view.members[effect->rank].mid;
+	}
 	switch ((enum peal_effect_kind)effect->kind) {
 	case PEAL_EFFECT_SEND_ALL:
 		record->target = PEAL_TARGET_ALL;
@@ -28,9 +32,6 @@ address_record(
 		record->address = effect->address;
 		return true;
 	case PEAL_EFFECT_SEND_MEMBER:
-		PEAL_ASSERT(effect->rank < node->view.members_count);
-		mid = node->view.members[effect->rank].mid;
-		/* fall through */
 	case PEAL_EFFECT_SEND_MID:
 		record->target = PEAL_TARGET_SLOT;
 		record->mid = mid;

@@ -96,7 +96,7 @@ struct peal_node {
 	uint64_t leave_asked_at_ns;          /* 0 = not leaving */
 	uint64_t leave_repeat_at_ns;
 	uint64_t leave_repeat_ns;
-	bool is_out;          /* LEAVING and decided, but the rest may not know it yet */
+	bool is_out;          /* out by a decision that the rest may not know yet */
 	bool leave_confirmed; /* LEFT by a decision, not by time */
 	bool ended_unconfirmed;
 	uint32_t origin_seq;     /* of flood messages */
@@ -108,6 +108,9 @@ struct peal_node {
 	uint64_t view_at_ns;         /* when the current view was installed here */
 	uint64_t ahead_since_ns;     /* a peer is ahead and no cut arrives; 0 = not so */
 	uint64_t quorum_check_at_ns;
+	/* Removed by a decision: so long this node looks for that group and founds no other; 0 =
+	 * no. */
+	uint64_t refrain_until_ns;
 	uint64_t call_at_ns;        /* next call to seeds that are not members; UINT64_MAX = none */
 	struct peal_ping_run *ping; /* running */
 	struct peal_ping_run *ping_done; /* ended, not taken */

@@ -53,8 +53,13 @@ void peal_node_add_willing(struct peal_node *node, const struct peal_bitset *ran
 
 /* Leave: first request, repeats, the end by time. */
 void peal_on_leave_tick(struct peal_node *node);
-/* The cut without this leaver is decided. It has left, or it stays until the rest knows. */
-void peal_on_leave_decided(struct peal_node *node);
+/* A cut of `gone`, this node among them, is decided: it is out, or stays until the rest knows. */
+void peal_on_out_decided(struct peal_node *node, const struct peal_bitset *gone);
+/* A group lives that this node is not in any more: the losing side waits for it and founds nothing,
+ * for two T_install; should that group be gone by then, somebody has to. */
+void peal_on_removed(struct peal_node *node);
+/* It is out: LEFT if it asked for it, kicked if not. */
+void peal_on_out(struct peal_node *node);
 uint64_t peal_on_leave_deadline_at_ns(const struct peal_node *node);
 
 /* The decision of the running consensus, if there is one now, is installed. Loops while decisions

@@ -198,8 +198,9 @@ answer_without_cluster(struct peal_node *node, const struct peal_join_request *r
 		answer.status = PEAL_JOIN_NOT_MEMBER;
 	} else {
 		peal_joiner_on_asker(&node->joiner, from);
-		if (request->is_candidate && peal_formation_on_candidate(&node->formation,
-						     request->member.uuid, node->now_ns)) {
+		if (request->is_candidate && node->refrain_until_ns == 0 &&
+			peal_formation_on_candidate(
+				&node->formation, request->member.uuid, node->now_ns)) {
 			answer.status = PEAL_JOIN_CREATE_OK;
 		}
 	}

@@ -2,9 +2,9 @@
 /*
  * Leaving: ask, go on as an acceptor, stop when decided or when the rest can decide alone.
  *
- * A leaver whose weight was needed for the decision (the senior of two) is not free when it is
- * decided: the rest could never decide it again. It repeats DECIDE until somebody speaks in the
- * next epoch.
+ * Who is out by a decision that took its own weight (the senior of two that leaves; a member that
+ * voted for its own removal) is not free when it is decided: the rest could never decide it again.
+ * It repeats DECIDE until somebody speaks in the next epoch.
  *
  * timers: repeat - LEAVE again at 2 D, 4 D ... while undecided, DECIDE while the rest may not know;
  * end - T_leave after the first request: stop if the remaining members hold a classic quorum, else
@@ -59,17 +59,18 @@ arm_repeat(struct peal_node *node)
 
 /*
  * True when the members other than this one can decide without it. Who is leaving as well, or is to
- * be removed, cannot be counted on: three of five that leave at once must not all rely on the
- * others.
+ * be removed (`gone`), cannot be counted on: three of five that leave at once must not all rely on
+ * the others.
  */
 static bool
-rest_is_quorum(const struct peal_node *node)
+rest_is_quorum(const struct peal_node *node, const struct peal_bitset *gone)
 {
 	struct peal_quorum quorum = peal_quorum_of(&node->view);
 	struct peal_bitset others = {0};
 
 	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
-		if (rank != node->self_rank && !peal_bitset_has(&node->cut.stable, rank)) {
+		if (rank != node->self_rank && !peal_bitset_has(&node->cut.stable, rank) &&
+			!peal_bitset_has(gone, rank)) {
 			peal_bitset_add(&others, rank);
 		}
 	}
@@ -102,14 +103,16 @@ peal_node_leave(struct peal_node *node, uint64_t now_ns)
 void
 peal_on_leave_tick(struct peal_node *node)
 {
-	if (node->state != PEAL_NODE_LEAVING) {
-		return;
-	}
+	const struct peal_bitset nobody = {0};
+
 	if (node->is_out) {
 		if (node->now_ns >= node->leave_repeat_at_ns) {
 			send_decision(node);
 			arm_repeat(node);
 		}
+		return;
+	}
+	if (node->state != PEAL_NODE_LEAVING) {
 		return;
 	}
 	if (node->now_ns >= node->leave_repeat_at_ns) {
@@ -126,20 +129,31 @@ peal_on_leave_tick(struct peal_node *node)
 		node->now_ns < node->leave_asked_at_ns + node->config.timing->leave_ns) {
 		return;
 	}
-	if (!node->is_out && rest_is_quorum(node)) {
+	if (rest_is_quorum(node, &nobody)) {
 		node->state = PEAL_NODE_LEFT;
 		node->ended_unconfirmed = true;
 	}
 }
 
 void
-peal_on_leave_decided(struct peal_node *node)
+peal_on_out(struct peal_node *node)
 {
-	PEAL_ASSERT(node->state == PEAL_NODE_LEAVING);
-
-	if (rest_is_quorum(node)) {
+	node->is_out = false;
+	if (node->state == PEAL_NODE_LEAVING) {
 		node->state = PEAL_NODE_LEFT;
 		node->leave_confirmed = true;
+		return;
+	}
+	peal_on_removed(node);
+}
+
+void
+peal_on_out_decided(struct peal_node *node, const struct peal_bitset *gone)
+{
+	PEAL_ASSERT(peal_bitset_has(gone, node->self_rank));
+
+	if (rest_is_quorum(node, gone)) {
+		peal_on_out(node);
 		return;
 	}
 	node->is_out = true;
@@ -152,6 +166,9 @@ peal_on_leave_deadline_at_ns(const struct peal_node *node)
 {
 	uint64_t end_at_ns = node->leave_asked_at_ns + node->config.timing->leave_ns;
 
+	if (node->is_out) {
+		return node->leave_repeat_at_ns;
+	}
 	if (node->state != PEAL_NODE_LEAVING) {
 		return UINT64_MAX;
 	}

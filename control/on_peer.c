@@ -61,8 +61,7 @@ peal_on_ahead(struct peal_node *node, const struct peal_record *record)
 		return;
 	}
 	if (node->is_out && record->epoch > node->view.epoch) {
-		node->state = PEAL_NODE_LEFT; /* the rest has the next view: this node is free */
-		node->leave_confirmed = true;
+		peal_on_out(node); /* the rest has the next view: this node is free */
 		return;
 	}
 	/*
@@ -72,6 +71,6 @@ peal_on_ahead(struct peal_node *node, const struct peal_record *record)
 	if (node->ahead_since_ns == 0) {
 		node->ahead_since_ns = node->now_ns;
 	} else if (node->now_ns - node->ahead_since_ns >= node->config.timing->install_ns) {
-		peal_on_kicked(node);
+		peal_on_removed(node);
 	}
 }

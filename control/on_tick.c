@@ -146,16 +146,25 @@ tick_cut(struct peal_node *node)
 	peal_emit_outbox(node);
 }
 
-/* True when no cut is being agreed on and the members of the last cut are there to vote. */
+/*
+ * True when no cut is being agreed on and the members of the last cut are there to vote. Members in
+ * question hold up a batch, unless a joiner replaces them: then one cut does both.
+ */
 static bool
 is_free_for_batch(const struct peal_node *node)
 {
+	struct peal_bitset replaced = peal_admission_replaced(&node->admission);
 	uint32_t absent_count = 0;
 
-	if (peal_consensus_is_busy(&node->consensus) || node->is_proposed ||
-		!peal_bitset_is_empty(&node->cut.stable) ||
-		!peal_bitset_is_empty(&node->cut.unstable)) {
+	if (peal_consensus_is_busy(&node->consensus) || node->is_proposed) {
 		return false;
+	}
+	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
+		if ((peal_bitset_has(&node->cut.stable, rank) ||
+			    peal_bitset_has(&node->cut.unstable, rank)) &&
+			!peal_bitset_has(&replaced, rank)) {
+			return false;
+		}
 	}
 	if (node->now_ns >= node->view_at_ns + node->config.timing->install_ns) {
 		return true;
@@ -199,6 +208,10 @@ tick_admission(struct peal_node *node)
 static void
 tick_joining(struct peal_node *node)
 {
+	if (node->refrain_until_ns != 0 && node->now_ns >= node->refrain_until_ns) {
+		node->refrain_until_ns = 0;
+		peal_on_start(node);
+	}
 	if (peal_formation_may_create(&node->formation, node->now_ns)) {
 		struct peal_uuid cluster = {
 			.low = peal_prng_next(&node->prng), .high = peal_prng_next(&node->prng)};
@@ -331,6 +344,10 @@ peal_on_tick(struct peal_node *node)
 	}
 	if (!peal_node_is_active(node) || node->is_out) {
 		peal_on_leave_tick(node);
+		if (node->is_out && node->now_ns >= node->quorum_check_at_ns) {
+			judge_quorum(node);
+			look_for_others(node);
+		}
 		return;
 	}
 	tick_cut(node);

@@ -53,7 +53,7 @@ void
 peal_on_start(struct peal_node *node)
 {
 	const struct peal_node_config *config = &node->config;
-	bool is_candidate = is_own_seed(config);
+	bool is_candidate = is_own_seed(config) && node->refrain_until_ns == 0;
 
 	node->state = PEAL_NODE_JOINING;
 	node->self = (struct peal_member){.address = config->address,
@@ -121,6 +121,7 @@ peal_on_first_view(struct peal_node *node, const struct peal_view *view)
 	PEAL_ASSERT(node->self_rank != PEAL_RANK_NONE);
 	node->self = view->members[node->self_rank];
 	node->state = PEAL_NODE_MEMBER;
+	node->refrain_until_ns = 0;
 	node->has_quorum = true;
 	start_joiner(node); /* for the day on which this group is lost */
 	peal_admission_init(&node->admission, &admission);
@@ -178,28 +179,25 @@ flood_decide(struct peal_node *node, const struct peal_ballot_msg *decide)
 	peal_emit_outbox(node);
 }
 
-/* Not in the next view. Who asked to leave has left; who did not was kicked. */
-static void
-end_membership(struct peal_node *node)
-{
-	if (node->state == PEAL_NODE_LEAVING) {
-		peal_on_leave_decided(node);
-		return;
-	}
-	peal_on_kicked(node);
-}
-
 void
 peal_on_kicked(struct peal_node *node)
 {
 	peal_emit_event(node, PEAL_EVENT_KICKED, node->self.mid, 0, NULL);
 	node->state = PEAL_NODE_KICKED;
+	node->is_out = false;
 	memset(&node->view, 0, sizeof(node->view));
 	node->self_rank = PEAL_RANK_NONE;
 	peal_emit_view(node);
 	if (node->config.rejoin) {
 		peal_on_start(node);
 	}
+}
+
+void
+peal_on_removed(struct peal_node *node)
+{
+	node->refrain_until_ns = node->now_ns + 2U * node->config.timing->install_ns;
+	peal_on_kicked(node);
 }
 
 void
@@ -228,7 +226,7 @@ peal_on_decision(struct peal_node *node, const struct peal_ballot_msg *decide, b
 	}
 
 	if (peal_view_find_uuid(&next, node->self.uuid) == PEAL_RANK_NONE) {
-		end_membership(node);
+		peal_on_out_decided(node, &message.proposal.removals);
 		return;
 	}
 	node->view = next;

@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-/* A member counts as silent since a request after so many probe intervals, not before. */
-#define REPLACE_PROBES 2U
+/* A living member speaks once in a jittered probe interval; so much of one it must have been
+ * silent. */
+#define PATIENCE_PERCENT 120U
 
 void
 peal_admission_init(struct peal_admission *admission, const struct peal_admission_config *config)
@@ -233,7 +234,23 @@ peal_admission_on_view(struct peal_admission *admission, uint16_t self_rank, uin
 static uint64_t
 patience_ns(const struct peal_admission *admission)
 {
-	return REPLACE_PROBES * admission->config.timing->probe_interval_ns;
+	return admission->config.timing->probe_interval_ns * PATIENCE_PERCENT / 100U;
+}
+
+struct peal_bitset
+peal_admission_replaced(const struct peal_admission *admission)
+{
+	struct peal_bitset replaced = {0};
+
+	for (uint32_t i = 0; i < admission->items_count; i++) {
+		uint16_t rank = peal_view_find_address(
+			admission->config.view, &admission->items[i].member.address);
+
+		if (rank != PEAL_RANK_NONE) {
+			peal_bitset_add(&replaced, rank);
+		}
+	}
+	return replaced;
 }
 
 /* Sends one pending joiner to the sequencer whose turn it is. */
@@ -241,13 +258,16 @@ static void
 forward(struct peal_admission *admission, struct peal_pending *pending, uint64_t now_ns,
 	struct peal_outbox *out)
 {
-	uint16_t sequencer = peal_rings_elect(admission->config.topology, admission->config.view, 0,
-		pending->attempts_count % admission->config.view->members_count);
+	const struct peal_view *view = admission->config.view;
+	uint16_t replaced = peal_view_find_address(view, &pending->member.address);
+	uint16_t sequencer = PEAL_RANK_NONE;
 
-	pending->attempts_count++;
+	do {
+		sequencer = peal_rings_elect(admission->config.topology, view, 0,
+			pending->attempts_count++ % view->members_count);
+	} while (sequencer == replaced && view->members_count > 1); /* its process is gone */
 	pending->forward_at_ns = now_ns + admission->config.timing->join_forward_ns;
-	if (peal_view_find_address(admission->config.view, &pending->member.address) !=
-		PEAL_RANK_NONE) {
+	if (replaced != PEAL_RANK_NONE) {
 		pending->forward_at_ns += patience_ns(admission); /* the sequencer waits as well */
 	}
 	if (sequencer == admission->self_rank) {

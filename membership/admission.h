@@ -100,6 +100,9 @@ bool peal_admission_is_buried(const struct peal_admission *admission, struct pea
 void peal_admission_on_view(struct peal_admission *admission, uint16_t self_rank, uint64_t now_ns,
 	struct peal_outbox *out);
 
+/* Members whose address a joiner in the sequencer's window has. */
+struct peal_bitset peal_admission_replaced(const struct peal_admission *admission);
+
 /*
  * @param heard_at_ns  when each member was last heard, by rank, [members_count]; 0 = never
  * @param is_free      no cut is being agreed on and earlier additions are there

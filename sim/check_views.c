@@ -58,6 +58,7 @@ remember(struct peal_check_views *check, const struct peal_view *view)
 	PEAL_ASSERT(copy != NULL);
 	*copy = *view;
 	if (check->count == check->capacity) {
+		PEAL_ASSERT(check->capacity >= CAPACITY_MIN);
 		check->capacity *= 2U;
 		check->views = realloc(check->views, check->capacity * sizeof(struct peal_view *));
 		PEAL_ASSERT(check->views != NULL);

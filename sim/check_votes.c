@@ -70,6 +70,14 @@ note_acceptance(struct peal_check_votes *check, const struct peal_check_shadow *
 	peal_bitset_add(&record->members, member->rank);
 }
 
+static bool
+is_unmoved(const struct peal_acceptor *before, const struct peal_acceptor *after)
+{
+	return peal_ballot_compare(before->promised, after->promised) == 0 &&
+	       peal_ballot_compare(before->vrnd, after->vrnd) == 0 &&
+	       peal_hash128_equals(before->vdigest, after->vdigest);
+}
+
 /* One acceptor before and after a step of the same epoch. */
 static void
 check_move(struct peal_check_votes *check, uint16_t index, const struct peal_acceptor *before,
@@ -117,7 +125,7 @@ peal_check_votes_on_step(struct peal_check_votes *check, uint16_t index, uint32_
 	bool is_same = shadow->incarnation == incarnation && shadow->epoch == view->epoch &&
 		       shadow->view_tag == peal_view_tag(view);
 
-	if (is_same && memcmp(&shadow->acceptor, acceptor, sizeof(*acceptor)) == 0) {
+	if (is_same && is_unmoved(&shadow->acceptor, acceptor)) {
 		return; /* nearly always */
 	}
 	if (is_same) {
@@ -128,7 +136,7 @@ peal_check_votes_on_step(struct peal_check_votes *check, uint16_t index, uint32_
 	shadow->mid = view->members[rank].mid;
 	shadow->view_tag = peal_view_tag(view);
 	shadow->rank = rank;
-	memcpy(&shadow->acceptor, acceptor, sizeof(*acceptor));
+	shadow->acceptor = *acceptor;
 	if (acceptor->vrnd.round != 0) {
 		note_acceptance(check, shadow, acceptor->vrnd, acceptor->vdigest);
 	}

@@ -518,9 +518,21 @@ peal_faults_heal(struct peal_faults *faults)
 	peal_simworld_heal(faults->world);
 	/* Who starts afresh asks the seeds, and nobody else: one of them has to be there. */
 	for (uint32_t i = 0; i < seeds_count; i++) {
-		has_seed = has_seed || faults->world->nodes[i]->is_up;
+		const struct peal_simnode *seed = faults->world->nodes[i];
+
+		has_seed = has_seed || (seed->is_up && seed->node.state != PEAL_NODE_LEAVING &&
+					       seed->node.state != PEAL_NODE_LEFT);
 	}
 	if (!has_seed) {
-		peal_simworld_start(faults->world, 0);
+		uint16_t index = 0;
+
+		while (index + 1U < seeds_count && faults->world->nodes[index]->is_up &&
+			faults->world->nodes[index]->node.state == PEAL_NODE_LEAVING) {
+			index++; /* that one is still needed */
+		}
+		if (faults->world->nodes[index]->node.state != PEAL_NODE_LEAVING) {
+			peal_simworld_crash(faults->world, index);
+		}
+		peal_simworld_start(faults->world, index);
 	}
 }

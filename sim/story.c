@@ -77,3 +77,26 @@ peal_story_senior(const struct peal_simworld *world, uint16_t index)
 	}
 	return i;
 }
+
+void
+peal_story_keep_all(struct peal_simworld *world, uint64_t span_ns)
+{
+	uint16_t members_count[PEAL_MEMBERS_MAX];
+	bool is_same = true;
+
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		members_count[i] = world->nodes[i]->node.view.members_count;
+	}
+	peal_simworld_run_for(world, span_ns);
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		is_same &= world->nodes[i]->node.view.members_count == members_count[i];
+	}
+	(void)peal_story_expect(world, is_same, "somebody was removed, or came, without a reason");
+}
+
+void
+peal_story_calm(struct peal_simworld *world)
+{
+	peal_story_keep_all(
+		world, 6U * world->timing.reinforce_ns + peal_story_detection_ns(world));
+}

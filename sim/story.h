@@ -31,6 +31,10 @@ bool peal_story_open_formed(struct peal_simworld *world,
 bool peal_story_expect(struct peal_simworld *world, bool condition, const char *what);
 /* Runs for `span_ns`, in which no view may appear. */
 void peal_story_stay_quiet(struct peal_simworld *world, uint64_t span_ns);
+/* Runs for `span_ns`, in which nobody may go or come; an epoch that changes nobody may pass. */
+void peal_story_keep_all(struct peal_simworld *world, uint64_t span_ns);
+/* The same for as long as it takes until reports that became stale are forgotten. */
+void peal_story_calm(struct peal_simworld *world);
 /* No node may be removed from now on. */
 void peal_story_protect_all(struct peal_simworld *world);
 /* Time from a crash until an observer's edge has failed, at the latest. */

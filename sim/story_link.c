@@ -26,6 +26,7 @@ break_link(const struct peal_scenario_options *options, uint16_t from, uint16_t 
 		peal_story_stay_quiet(
 			&world, peal_story_detection_ns(&world) + 6U * world.timing.reinforce_ns);
 		peal_simworld_heal(&world);
+		peal_story_calm(&world);
 		peal_story_stay_quiet(&world, SECOND_NS);
 	}
 	peal_simworld_fini(&world);
@@ -130,6 +131,7 @@ peal_story_split(const struct peal_scenario_options *options, struct peal_report
 			"the larger side did not go on without the smaller one");
 		peal_simworld_heal(&world);
 		(void)peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world));
+		peal_story_calm(&world);
 		peal_story_stay_quiet(&world, SECOND_NS);
 	}
 	peal_simworld_fini(&world);
@@ -149,12 +151,12 @@ peal_story_loss(const struct peal_scenario_options *options, struct peal_report 
 	if (peal_story_open_formed(&world, options, 0, report)) {
 		peal_simworld_set_weather(&world, &rain);
 		peal_story_protect_all(&world);
-		peal_story_stay_quiet(&world, 20U * SECOND_NS);
+		peal_story_keep_all(&world, 20U * SECOND_NS);
 		if (options->nodes_count > 2U) {
 			peal_simworld_crash(&world, victim);
 			(void)peal_simworld_run_to_agreement(
 				&world, peal_simworld_patience_ns(&world));
-			peal_story_stay_quiet(&world, 5U * SECOND_NS);
+			peal_story_keep_all(&world, 5U * SECOND_NS);
 			peal_simworld_start(&world, victim);
 			(void)peal_simworld_run_to_agreement(
 				&world, peal_simworld_patience_ns(&world));

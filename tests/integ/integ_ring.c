@@ -190,6 +190,23 @@ has_view(struct cluster *cluster, uint32_t mask, uint32_t members)
 }
 
 static void
+print_counters(const struct peal_runtime_node *node)
+{
+	for (uint32_t i = 0; i < PEAL_COUNTERS_COUNT; i++) {
+		enum peal_counter id = (enum peal_counter)i;
+		uint64_t value = peal_counter_get(peal_core_counters(node->core), id) +
+				 peal_counter_get(&node->node->counters, id) +
+				 peal_counter_get(&node->lcore->counters, id);
+
+		if (value != 0) {
+			(void)fprintf(stderr, "%s %s %llu\n", node->config->name,
+				peal_counter_name(id), (unsigned long long)value);
+		}
+	}
+}
+
+/* What happened, for whoever has to find out why it failed. */
+static void
 print_events(struct cluster *cluster)
 {
 	for (uint32_t i = 0; i < NODES_COUNT; i++) {
@@ -204,6 +221,7 @@ print_events(struct cluster *cluster)
 			(void)fprintf(stderr, "%s %.3f %s\n", node->config.name,
 				(double)events[j].at_ns / 1e9, text);
 		}
+		print_counters(peal_runtime_node(cluster->runtime, i));
 	}
 }
 
@@ -261,12 +279,32 @@ await_left(struct cluster *cluster, uint32_t index)
 	REQUIRE(state == PEAL_NODE_LEFT);
 }
 
+/* A new member that nobody has heard yet may be silent for long; here all shall have been heard. */
+static void
+await_answers(struct cluster *cluster)
+{
+	for (uint32_t i = 0; i < NODES_COUNT; i++) {
+		const struct peal_counters *counters =
+			peal_core_counters(peal_runtime_node(cluster->runtime, i)->core);
+
+		for (int j = 0; j < WAIT_S * 100; j++) {
+			if (peal_counter_get(counters, PEAL_COUNTER_ACKS_SENT) >=
+				2U * NODES_COUNT) {
+				break;
+			}
+			pause_ms(10);
+		}
+		REQUIRE(peal_counter_get(counters, PEAL_COUNTER_ACKS_SENT) >= 2U * NODES_COUNT);
+	}
+}
+
 /* All three meet and talk, the third plays dead, the second leaves. */
 static void
 tell_the_story(struct cluster *cluster)
 {
 	REQUIRE(await_view(cluster, 7, 3));
 	ping_some(cluster);
+	await_answers(cluster);
 	peal_runtime_halt(cluster->runtime, 2);
 	REQUIRE(await_view(cluster, 3, 2));
 	peal_runtime_leave(cluster->runtime, 1);

@@ -205,7 +205,7 @@ test_admission__waits_before_it_replaces(void **state)
 {
 	struct world *world = make();
 	struct peal_join_request request = {.parameters = 5, .expect = 1, .member = member(2)};
-	uint64_t wait_ns = 2 * world->timing.probe_interval_ns;
+	uint64_t wait_ns = world->timing.probe_interval_ns * 6 / 5;
 
 	(void)state;
 	request.member.uuid.low = 77;

@@ -38,8 +38,8 @@ test_validity__value_must_fit_the_view(void **state)
 	assert_false(peal_validity_of_value(&council->view, NULL, &value));
 	value = peal_council_remove(council, 0x8);
 	assert_false(peal_validity_of_value(&council->view, NULL, &value));
-	value = peal_council_remove(council, 0);
-	assert_false(peal_validity_of_value(&council->view, NULL, &value));
+	value = peal_council_remove(council, 0); /* ends an epoch, changes nobody */
+	assert_true(peal_validity_of_value(&council->view, NULL, &value));
 	free(council);
 }
 
