@@ -89,6 +89,8 @@ class Lab:
         except (OSError, ValueError):
             return None
         answer = answer.get(f"/peal/{command}")
+        if isinstance(answer, dict) and "starting or stopping" in answer.get("error", ""):
+            return None
         if isinstance(answer, dict) and "error" in answer:
             raise LabError(f"n{node}: {answer['error']}")
         return answer

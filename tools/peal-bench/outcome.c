@@ -107,8 +107,8 @@ judge(const struct peal_outcome *outcome, struct peal_outcome_warnings *warnings
 	}
 	if (seconds > 0.0 && (double)outcome->gaps_count / seconds > GAPS_PER_S_MAX) {
 		warn(warnings_out,
-			"the loops were stopped %" PRIu64 " times for more than 1 ms; the high "
-			"percentiles are the machine's",
+			"the loops were stopped for more than 1 ms (count: %" PRIu64
+			"); the high percentiles are the machine's",
 			outcome->gaps_count);
 	}
 	if (args->interval_ns < p50_ns) {
