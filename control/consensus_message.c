@@ -131,11 +131,17 @@ on_p2a(struct peal_consensus *consensus, uint16_t rank, const struct peal_ballot
 	}
 }
 
-/* True when the value of a message, if any, may be accepted, was before, or was by a quorum. */
+/*
+ * True when the value of a message, if any, may be accepted, was before, or was by somebody else.
+ * Who accepted it or proposes it after a quorum of reports knew who is willing to go; to refuse
+ * what others may have chosen, because a LEAVE did not come here, would only keep the group from
+ * deciding.
+ */
 static bool
 has_lawful_value(const struct peal_consensus *consensus, const struct peal_ballot_msg *message)
 {
 	bool is_chosen = message->kind == PEAL_MESSAGE_DECIDE ||
+			 message->kind == PEAL_MESSAGE_P1B || message->kind == PEAL_MESSAGE_P2A ||
 			 (consensus->is_pending &&
 				 peal_hash128_equals(consensus->pending_digest, message->digest));
 

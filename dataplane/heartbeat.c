@@ -188,6 +188,9 @@ take_liveness(struct peal_heartbeat *heartbeat, const struct peal_opened *opened
 	if (!peer->is_subject) {
 		return true;
 	}
+	if (__builtin_expect(opened->epoch == heartbeat->epoch, 1)) {
+		peal_edge_on_heard(&peer->edge);
+	}
 
 	/* Proof that the peer hears: it names the probe that is out. */
 	if (peer->is_waiting && message->echo_seq == peer->seq &&

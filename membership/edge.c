@@ -34,6 +34,12 @@ peal_edge_open(struct peal_edge *edge, uint64_t grace_until_ns)
 }
 
 void
+peal_edge_on_heard(struct peal_edge *edge)
+{
+	edge->was_heard = true;
+}
+
+void
 peal_edge_on_echo(struct peal_edge *edge, const struct peal_timing *timing)
 {
 	bool was_failed = edge->is_failed;

@@ -26,13 +26,16 @@ struct peal_edge {
 	uint64_t grace_until_ns; /* a member that never spoke may stay silent until then */
 	uint32_t history;        /* bit 0 = newest probe, 1 = failed */
 	uint8_t outcomes_count;  /* probes in the window, saturating at its size */
-	bool was_heard;          /* proved life at least once */
+	bool was_heard;          /* spoke in this epoch, or proved life: no grace any more */
 	bool is_failed;          /* final */
 	uint8_t reason;          /* enum peal_alert_reason of a failed edge, else 0 */
 };
 
 /* Opens a fresh edge. `grace_until_ns`: 0 = none. */
 void peal_edge_open(struct peal_edge *edge, uint64_t grace_until_ns);
+/* The subject spoke in this epoch: it has its view, and grace is over. No proof that it hears me.
+ */
+void peal_edge_on_heard(struct peal_edge *edge);
 /* A probe was echoed in time. */
 void peal_edge_on_echo(struct peal_edge *edge, const struct peal_timing *timing);
 /* A probe's interval ended without echo. Ignored in grace. */

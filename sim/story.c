@@ -81,7 +81,7 @@ peal_story_senior(const struct peal_simworld *world, uint16_t index)
 void
 peal_story_keep_all(struct peal_simworld *world, uint64_t span_ns)
 {
-	uint16_t members_count[PEAL_MEMBERS_MAX];
+	uint16_t members_count[PEAL_MEMBERS_MAX] = {0};
 	bool is_same = true;
 
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {

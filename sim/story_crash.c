@@ -133,12 +133,14 @@ stand_still(struct peal_simworld *world, uint16_t index, bool is_control_only, u
 void
 peal_story_pause(const struct peal_scenario_options *options, struct peal_report *report)
 {
-	PEAL_ASSERT(options->nodes_count > 0);
+	uint16_t count = options->nodes_count;
+
+	PEAL_ASSERT(count > 0);
 	for (uint16_t part = 0; part < 2U; part++) {
 		struct peal_simworld world;
 		bool is_control_only = part == 1U;
-		uint16_t index = (uint16_t)(options->seed % options->nodes_count);
-		uint16_t next = (uint16_t)(index + 1U < options->nodes_count ? index + 1U : 0U);
+		uint16_t index = (uint16_t)(options->seed % count);
+		uint16_t next = (uint16_t)(index + 1U < count ? index + 1U : 0U);
 		uint64_t short_ns;
 
 		if (!peal_story_open_formed(&world, options, part, report)) {
@@ -153,13 +155,13 @@ peal_story_pause(const struct peal_scenario_options *options, struct peal_report
 		stand_still(&world, index, is_control_only, short_ns);
 		peal_story_stay_quiet(&world, SECOND_NS);
 
-		for (uint16_t i = 0; i < options->nodes_count; i++) {
+		for (uint16_t i = 0; i < count; i++) {
 			world.healthy.lives[i].is_protected = i != index;
 		}
 		stand_still(&world, index, is_control_only,
 			world.timing.stuck_ns + 10U * world.timing.probe_interval_ns + SECOND_NS);
 		(void)peal_story_expect(&world,
-			world.nodes[next]->node.view.members_count == options->nodes_count - 1U,
+			world.nodes[next]->node.view.members_count == count - 1U,
 			"a member that stood still is still in the view");
 		(void)peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world));
 		peal_story_stay_quiet(&world, SECOND_NS);

@@ -289,12 +289,12 @@ await_answers(struct cluster *cluster)
 
 		for (int j = 0; j < WAIT_S * 100; j++) {
 			if (peal_counter_get(counters, PEAL_COUNTER_ACKS_SENT) >=
-				2U * NODES_COUNT) {
+				UINT64_C(2) * NODES_COUNT) {
 				break;
 			}
 			pause_ms(10);
 		}
-		REQUIRE(peal_counter_get(counters, PEAL_COUNTER_ACKS_SENT) >= 2U * NODES_COUNT);
+		REQUIRE(peal_counter_get(counters, PEAL_COUNTER_ACKS_SENT) >= UINT64_C(2) * NODES_COUNT);
 	}
 }
 

@@ -22,7 +22,7 @@ def find_senior(lab):
 def junior_killed(lab):
     senior = find_senior(lab)
     lab.kill(3 - senior)
-    lab.wait_view([senior], 1, 5.0)
+    lab.wait_view([senior], 1, 15.0)
     expect(lab.view(senior)["quorum"] == 1, "the senior of two has no quorum after the junior's crash")
     lab.start(3 - senior)
     lab.wait_view([1, 2], 2, 10.0)
@@ -33,7 +33,7 @@ def senior_killed(lab):
     junior = 3 - senior
     epoch = lab.view(junior)["epoch"]
     lab.kill(senior)
-    lab.wait("no quorum at the junior", lambda: lab.view(junior)["quorum"] == 0, 5.0)
+    lab.wait("no quorum at the junior", lambda: lab.view(junior)["quorum"] == 0, 15.0)
     time.sleep(1.0)
     view = lab.view(junior)
     expect(view["epoch"] == epoch and view["members"] == 2, "a junior alone changed its view")
@@ -46,9 +46,9 @@ def leaves(lab, by_senior):
     stays = 3 - leaver
     member = lab.view(leaver)["member"]
     os.kill(lab.pid(leaver), signal.SIGTERM)
-    lab.wait_view([stays], 1, 3.0)
+    lab.wait_view([stays], 1, 15.0)
     expect(first_event(lab.events(stays), "left", member) is not None, "a leave was taken for a crash")
-    lab.wait("the leaver's process to end", lambda: lab.view(leaver) is None, 3.0)
+    lab.wait("the leaver's process to end", lambda: lab.view(leaver) is None, 10.0)
     lab.start(leaver)
     lab.wait_view([1, 2], 2, 10.0)
 
@@ -56,7 +56,7 @@ def leaves(lab, by_senior):
 def alone(lab):
     lab.wait_view([1], 1, 5.0)
     os.kill(lab.pid(1), signal.SIGTERM)
-    lab.wait("a member alone to stop", lambda: lab.view(1) is None, 3.0)
+    lab.wait("a member alone to stop", lambda: lab.view(1) is None, 10.0)
 
 
 def main():

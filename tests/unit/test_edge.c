@@ -116,6 +116,21 @@ test_edge__forgives_silence_in_grace_until_it_was_heard(void **state)
 	assert_int_equal(peal_edge_verdict(&edge), PEAL_VERDICT_FAILED);
 }
 
+/* Who speaks has its view: from then on it owes echoes, though it has given none. */
+static void
+test_edge__has_no_grace_once_it_spoke(void **state)
+{
+	(void)state;
+	peal_edge_open(&edge, 1000);
+	peal_edge_on_silence(&edge, &timing, 1);
+	assert_int_equal(peal_edge_verdict(&edge), PEAL_VERDICT_OK);
+	peal_edge_on_heard(&edge);
+	for (uint32_t i = 0; i < timing.probe_failed_count; i++) {
+		peal_edge_on_silence(&edge, &timing, 2);
+	}
+	assert_int_equal(peal_edge_verdict(&edge), PEAL_VERDICT_FAILED);
+}
+
 static void
 test_edge__counts_silence_from_the_end_of_grace(void **state)
 {
@@ -207,6 +222,7 @@ main(void)
 		cmocka_unit_test_setup(test_edge__stays_failed_whatever_is_heard_later, setup),
 		cmocka_unit_test_setup(
 			test_edge__forgives_silence_in_grace_until_it_was_heard, setup),
+		cmocka_unit_test_setup(test_edge__has_no_grace_once_it_spoke, setup),
 		cmocka_unit_test_setup(test_edge__counts_silence_from_the_end_of_grace, setup),
 		cmocka_unit_test_setup(test_edge__fails_the_unfit_at_once_but_not_in_grace, setup),
 		cmocka_unit_test_setup(test_edge__forgets_what_a_late_observer_saw, setup),
