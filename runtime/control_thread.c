@@ -73,8 +73,12 @@ sleep_until(struct peal_control_thread *control, uint64_t deadline_at_ns, uint64
 	struct pollfd doorbell = {.fd = control->doorbell.fd, .events = POLLIN};
 	struct timespec limit;
 
-	if (is_polling && wait_ns > PEAL_CONTROL_THREAD_POLL_NS) {
-		wait_ns = PEAL_CONTROL_THREAD_POLL_NS;
+	if (is_polling) {
+		wait_ns = wait_ns < control->poll_ns ? wait_ns : control->poll_ns;
+		control->poll_ns += control->poll_ns / 8U;
+		if (control->poll_ns > PEAL_CONTROL_THREAD_POLL_NS_MAX) {
+			control->poll_ns = PEAL_CONTROL_THREAD_POLL_NS_MAX;
+		}
 	}
 	limit.tv_sec = (time_t)(wait_ns / SECOND_NS);
 	limit.tv_nsec = (long)(wait_ns % SECOND_NS);
@@ -109,7 +113,9 @@ run(void *argument)
 		(void)pthread_mutex_lock(&control->lock);
 		handled = step_all(control, now_ns, &deadline_at_ns);
 		(void)pthread_mutex_unlock(&control->lock);
-		if (handled == 0) {
+		if (handled > 0) {
+			control->poll_ns = PEAL_CONTROL_THREAD_POLL_NS_MIN;
+		} else {
 			sleep_until(control, deadline_at_ns, now_ns);
 		}
 	}
@@ -122,6 +128,7 @@ peal_control_thread_init(
 {
 	memset(control, 0, sizeof(*control));
 	control->role = role;
+	control->poll_ns = PEAL_CONTROL_THREAD_POLL_NS_MIN;
 	control->news_fd = -1;
 	(void)pthread_mutex_init(&control->lock, NULL);
 	if (!peal_doorbell_open(&control->doorbell, error)) {

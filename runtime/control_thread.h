@@ -8,7 +8,8 @@
  *
  * timers: with shared cores the thread sleeps until the earliest deadline of its nodes, or until a
  * core pushes a record and rings. Dedicated cores make no syscall, so they cannot ring: with them
- * the thread looks again after PEAL_CONTROL_THREAD_POLL_NS at the latest.
+ * the thread looks again after PEAL_CONTROL_THREAD_POLL_NS_MIN, and less and less often, down to
+ * POLL_NS_MAX, while it finds nothing: where processors are few its looking is what cores lose.
  */
 #ifndef PEAL_RUNTIME_CONTROL_THREAD_H
 #define PEAL_RUNTIME_CONTROL_THREAD_H
@@ -22,8 +23,9 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define PEAL_CONTROL_THREAD_NODES_MAX 128U
-#define PEAL_CONTROL_THREAD_POLL_NS   UINT64_C(50000)
+#define PEAL_CONTROL_THREAD_NODES_MAX   128U
+#define PEAL_CONTROL_THREAD_POLL_NS_MIN UINT64_C(50000)
+#define PEAL_CONTROL_THREAD_POLL_NS_MAX UINT64_C(1000000)
 /* Even with nothing due: the clock wants to be disciplined. */
 #define PEAL_CONTROL_THREAD_SLEEP_NS_MAX UINT64_C(500000000)
 
@@ -43,6 +45,7 @@ struct peal_control_thread {
 	pthread_mutex_t lock;
 	pthread_t thread;
 	enum peal_idle_role role; /* of the cores */
+	uint64_t poll_ns;         /* with dedicated cores: the next look is at most so far away */
 	_Atomic bool is_stopping;
 	bool is_running;
 	int news_fd; /* eventfd: readable when some node has a new event or state */
