@@ -254,9 +254,12 @@ show_failure(const struct peal_report *report, const struct peal_scenario *scena
 static int
 run(const struct arguments *arguments)
 {
+	/* JSON on the standard output is to be read by a program: all else goes aside. */
+	bool is_json_out = arguments->json_path != NULL && strcmp(arguments->json_path, "-") == 0;
+	FILE *text = is_json_out ? stderr : stdout;
 	struct peal_scenario_options options = {.nodes_count = arguments->nodes_count,
 		.preset = arguments->preset,
-		.trace = arguments->is_traced ? stdout : NULL};
+		.trace = arguments->is_traced ? text : NULL};
 	uint64_t total = arguments->seed_last - arguments->seed_first + 1U;
 	uint64_t began_at_ns = wall_now_ns();
 	struct peal_figures figures;
@@ -271,7 +274,7 @@ run(const struct arguments *arguments)
 		is_good = peal_scenario_run(arguments->scenario, &options, &current_report);
 		peal_figures_add(&figures, &current_report, is_good);
 		if (arguments->is_traced || arguments->wants_digests) {
-			printf("seed %" PRIu64 " digest %016" PRIx64 "\n", options.seed,
+			fprintf(text, "seed %" PRIu64 " digest %016" PRIx64 "\n", options.seed,
 				current_report.digest);
 		}
 		if (!is_good && figures.failed_count <= FAILURES_SHOWN) {
@@ -280,7 +283,7 @@ run(const struct arguments *arguments)
 		show_progress(done + 1U, total, figures.failed_count);
 	}
 	figures.wall_ns = wall_now_ns() - began_at_ns;
-	peal_figures_show(&figures, stdout);
+	peal_figures_show(&figures, text);
 	status = figures.failed_count > 0 ? 1 : 0;
 	if (arguments->json_path != NULL && !peal_figures_write(&figures, arguments->json_path)) {
 		fprintf(stderr, "peal-sim: cannot write %s: %s\n", arguments->json_path,
