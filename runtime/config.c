@@ -2,6 +2,7 @@
 #include "runtime/config.h"
 
 #include "runtime/config_file.h"
+#include "wire/crypto/keyring.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -82,11 +83,15 @@ take_names(struct peal_config *config, const struct peal_config_file *file,
 	return true;
 }
 
-/* Encryption is left out only by saying so. */
+/* Encryption is left out only by saying so. The key is read here once, so that it is known to be
+ * good. */
 static bool
 take_key(struct peal_config *config, const struct peal_config_file *file,
 	struct peal_sentence *error)
 {
+	struct peal_keyring keyring;
+	char text[PEAL_KEYRING_ERROR_SIZE_MAX];
+
 	if (file->encryption != NULL && strcmp(file->encryption, "none") != 0) {
 		return peal_config_file_refuse(file, "encryption", error);
 	}
@@ -97,6 +102,10 @@ take_key(struct peal_config *config, const struct peal_config_file *file,
 	config->is_encrypted = file->key != NULL;
 	if (file->key != NULL) {
 		(void)snprintf(config->key, sizeof(config->key), "%s", file->key);
+		if (!peal_keyring_open(&keyring, file->key, text, sizeof(text))) {
+			return peal_config_file_complain(file, "key", text, error);
+		}
+		peal_keyring_close(&keyring);
 	}
 	return true;
 }

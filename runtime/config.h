@@ -69,8 +69,9 @@ struct peal_config {
 	uint32_t memory_mb;
 	enum peal_config_huge huge;
 	/*
-	 * CPU of the data core, or -1: a dedicated core takes the last CPU this process may use, a
-	 * shared one is left to the scheduler on all of them.
+	 * CPU of the data core, or -1: a dedicated core takes the last CPU this process may use. A
+	 * shared one is left to the scheduler, which can move it away from a CPU that others keep
+	 * busy.
 	 */
 	int lcore;
 	bool rejoin;

@@ -107,10 +107,21 @@ find_line(const char *text, const char *key)
 }
 
 bool
+peal_config_file_complain(const struct peal_config_file *file, const char *key,
+	const char *sentence, struct peal_sentence *error)
+{
+	unsigned int line = find_line(file->text, key);
+
+	if (line == 0) {
+		return peal_sentence_set(error, "%s: %s is missing: %s", file->path, key, sentence);
+	}
+	return peal_sentence_set(error, "%s:%u: %s: %s", file->path, line, key, sentence);
+}
+
+bool
 peal_config_file_refuse(
 	const struct peal_config_file *file, const char *key, struct peal_sentence *error)
 {
-	unsigned int line = find_line(file->text, key);
 	const char *expected = "has a value that does not fit";
 
 	for (size_t i = 0; i < EXPECTATIONS_COUNT; i++) {
@@ -118,10 +129,7 @@ peal_config_file_refuse(
 			expected = expectations[i].expected;
 		}
 	}
-	if (line == 0) {
-		return peal_sentence_set(error, "%s: %s is missing: %s", file->path, key, expected);
-	}
-	return peal_sentence_set(error, "%s:%u: %s: %s", file->path, line, key, expected);
+	return peal_config_file_complain(file, key, expected, error);
 }
 
 static bool

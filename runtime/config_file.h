@@ -44,7 +44,10 @@ struct peal_config_file {
 struct peal_config_file *peal_config_file_open(const char *path, struct peal_sentence *error);
 void peal_config_file_close(struct peal_config_file *file);
 
-/* Writes "FILE:LINE: KEY: what is expected". Always returns false. */
+/* Writes "FILE:LINE: KEY: sentence". Always returns false. */
+bool peal_config_file_complain(const struct peal_config_file *file, const char *key,
+	const char *sentence, struct peal_sentence *error);
+/* The same with what is expected of the key as the sentence. */
 bool peal_config_file_refuse(
 	const struct peal_config_file *file, const char *key, struct peal_sentence *error);
 

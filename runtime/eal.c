@@ -64,17 +64,17 @@ peal_eal_is_huge(void)
 	return is_huge;
 }
 
-/* Appends "(cpu,cpu,...)" of all CPUs this process may use, but those that are dedicated to lcores.
+/* Appends "(cpu,cpu,...)": all CPUs this process may use, but those that lcores have to themselves.
  */
 static size_t
-write_cpus(char *text, size_t capacity, const struct peal_eal_config *config, bool but_dedicated)
+write_cpus(char *text, size_t capacity, const struct peal_eal_config *config, bool but_exclusive)
 {
 	cpu_set_t cpus;
 	size_t used = 0;
 
 	CPU_ZERO(&cpus);
 	(void)sched_getaffinity(0, sizeof(cpus), &cpus);
-	for (uint32_t i = 0; but_dedicated && i < config->lcores_count; i++) {
+	for (uint32_t i = 0; but_exclusive && i < config->lcores_count; i++) {
 		if (config->cpus[i] >= 0 && CPU_COUNT(&cpus) > 1) {
 			CPU_CLR((size_t)config->cpus[i], &cpus);
 		}
@@ -96,7 +96,7 @@ add_lcores(const struct peal_eal_config *config, struct peal_sentence *error)
 	char text[ARGUMENT_SIZE_MAX - 16U];
 	size_t used = (size_t)snprintf(text, sizeof(text), "0@");
 
-	used += write_cpus(text + used, sizeof(text) - used, config, true);
+	used += write_cpus(text + used, sizeof(text) - used, config, config->is_exclusive);
 	for (uint32_t i = 0; i < config->lcores_count && used < sizeof(text); i++) {
 		int cpu = config->cpus[i];
 
@@ -224,7 +224,7 @@ peal_eal_start(const struct peal_eal_config *config, struct peal_sentence *error
 		(void)peal_sentence_set(error,
 			"DPDK did not start (%s: %s); look at memory_mb, huge, device and the "
 			"arguments after --",
-			rte_strerror(rte_errno), peal_eal_files_last_log());
+			rte_strerror(rte_errno), peal_eal_files_kept_log());
 		peal_eal_clear_disk();
 		return false;
 	}

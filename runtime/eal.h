@@ -30,7 +30,8 @@ struct peal_eal_config {
 	enum peal_config_huge huge;
 	uint32_t lcores_count;         /* [1, PEAL_EAL_LCORES_MAX] */
 	int cpus[PEAL_EAL_LCORES_MAX]; /* of each lcore; -1 = any that the process may use */
-	uint32_t extra_count;          /* [0, PEAL_EAL_EXTRA_MAX]: arguments added as they are */
+	bool is_exclusive;    /* keep all other threads off those CPUs, if there are others */
+	uint32_t extra_count; /* [0, PEAL_EAL_EXTRA_MAX]: arguments added as they are */
 	char *const *extra;
 };
 

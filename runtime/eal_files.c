@@ -11,9 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SOCKET_NAME   "/dpdk_telemetry.v2"
-#define HUGE_FOLDER   "/sys/kernel/mm/hugepages"
-#define LINE_SIZE_MAX 240U
+#define SOCKET_NAME       "/dpdk_telemetry.v2"
+#define HUGE_FOLDER       "/sys/kernel/mm/hugepages"
+#define KEPT_LOG_SIZE_MAX 240U
 /* What the kernel takes for the path of a socket, with its terminating zero. */
 #define SOCKET_PATH_SIZE_MAX sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
@@ -22,7 +22,7 @@ static char dpdk_folder[SOCKET_PATH_SIZE_MAX];
 static char prefix_folder[SOCKET_PATH_SIZE_MAX];
 static char socket_path[SOCKET_PATH_SIZE_MAX];
 
-static char last_line[LINE_SIZE_MAX];
+static char kept_log[KEPT_LOG_SIZE_MAX];
 static bool passes_log;
 
 static bool
@@ -152,21 +152,29 @@ peal_eal_files_huge_free_mb(void)
 	return free_kb / 1024U > UINT32_MAX ? UINT32_MAX : (uint32_t)(free_kb / 1024U);
 }
 
-/* One message of DPDK. Any thread that logs; DPDK serialises nothing, and a torn line is harmless.
- */
+/* Appends a message to what was kept back, as one line, while there is room. */
+static void
+keep_log(const char *bytes, size_t size)
+{
+	const char *end = memchr(bytes, '\n', size);
+	size_t used = strlen(kept_log);
+
+	(void)snprintf(kept_log + used, sizeof(kept_log) - used, "%s%.*s", used == 0 ? "" : "; ",
+		(int)(end == NULL ? size : (size_t)(end - bytes)), bytes);
+}
+
+/* One message of DPDK, with its end of line. Threads may come at once; a torn line is harmless. */
 static ssize_t
 take_log(void *cookie, const char *bytes, size_t size)
 {
-	size_t kept = size < sizeof(last_line) - 1U ? size : sizeof(last_line) - 1U;
+	static const char chatter[] = "TELEMETRY:";
 
 	(void)cookie;
 	if (passes_log) {
 		(void)fwrite(bytes, 1, size, stderr);
-		return (ssize_t)size;
+	} else if (size < sizeof(chatter) || memcmp(bytes, chatter, sizeof(chatter) - 1U) != 0) {
+		keep_log(bytes, size);
 	}
-	memcpy(last_line, bytes, kept);
-	last_line[kept] = '\0';
-	last_line[strcspn(last_line, "\n")] = '\0';
 	return (ssize_t)size;
 }
 
@@ -183,9 +191,9 @@ peal_eal_files_catch_log(void)
 }
 
 const char *
-peal_eal_files_last_log(void)
+peal_eal_files_kept_log(void)
 {
-	return last_line;
+	return kept_log;
 }
 
 void

@@ -25,9 +25,9 @@ void peal_eal_files_clear(void);
 /* MiB of huge pages that are free, of all sizes. */
 uint32_t peal_eal_files_huge_free_mb(void);
 
-/* From now on DPDK's messages are kept back; the last one that came, "" = none, as one line. */
+/* From now on DPDK's messages are kept back; the first of them, "" = none, as one line. */
 void peal_eal_files_catch_log(void);
-const char *peal_eal_files_last_log(void);
+const char *peal_eal_files_kept_log(void);
 /* From now on kept-back messages are printed on stderr. */
 void peal_eal_files_pass_log(void);
 

@@ -117,9 +117,10 @@ peal_runtime_open(const struct peal_runtime_config *config, struct peal_sentence
 		return NULL;
 	}
 	runtime->config = *config;
+	runtime->config.eal.is_exclusive = config->idle == PEAL_IDLE_DEDICATED;
 	runtime->portlock.fd = -1;
 	if (!peal_control_thread_init(&runtime->control, config->idle, error) ||
-		!claim_device(runtime, error) || !peal_eal_start(&config->eal, error)) {
+		!claim_device(runtime, error) || !peal_eal_start(&runtime->config.eal, error)) {
 		peal_runtime_close(runtime);
 		return NULL;
 	}
@@ -183,12 +184,12 @@ open_crypto(struct resident *resident, struct peal_sentence *error)
 	return true;
 }
 
-/* What DPDK itself said last tells more than its result. */
+/* What DPDK itself said tells more than its result. */
 static bool
-add_last_log(struct peal_sentence *error)
+add_kept_log(struct peal_sentence *error)
 {
 	struct peal_sentence alone = *error;
-	const char *log = peal_eal_files_last_log();
+	const char *log = peal_eal_files_kept_log();
 
 	return log[0] == '\0' ? false
 			      : peal_sentence_set(error, "%.380s (DPDK: %s)", alone.text, log);
@@ -214,7 +215,7 @@ open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_p
 		return true;
 	}
 	if (!peal_port_dpdk_open(&resident->device, &device, error)) {
-		return add_last_log(error);
+		return add_kept_log(error);
 	}
 	peal_memory_note("packet buffers (DPDK)",
 		(uint64_t)peal_mbufpool_size_mb(DEVICE_PACKETS_COUNT) << 20,

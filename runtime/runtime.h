@@ -27,7 +27,7 @@
 #define PEAL_RUNTIME_NODES_MAX 64U
 
 struct peal_runtime_config {
-	struct peal_eal_config eal;
+	struct peal_eal_config eal;  /* is_exclusive is set by open, for dedicated lcores */
 	enum peal_idle_role idle;    /* of all lcores */
 	uint32_t switch_ports_count; /* > 0: nodes live on a switch with this many ports */
 	peal_lcore_hook_fn on_enter; /* on each lcore, see dataplane/dpdk/lcore.h; may be NULL */

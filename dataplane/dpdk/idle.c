@@ -95,24 +95,55 @@ wait_for_any(struct peal_idle *idle, uint64_t wait_ns)
 	}
 }
 
+/* Looks at how long the yield of the step before took. */
+static void
+judge_yield(struct peal_idle *idle, uint64_t now_ns)
+{
+	if (idle->has_yielded && now_ns - idle->stepped_at_ns > PEAL_IDLE_CROWDED_NS) {
+		idle->crowded_count = PEAL_IDLE_CROWDED_COUNT;
+	}
+	idle->has_yielded = false;
+	idle->stepped_at_ns = now_ns;
+}
+
+static enum peal_idle_rung
+yield_once(struct peal_idle *idle)
+{
+	if (idle->is_armed) {
+		peal_idle_disarm(idle);
+	}
+	idle->has_yielded = true;
+	(void)sched_yield();
+	return PEAL_IDLE_YIELD;
+}
+
+static enum peal_idle_rung
+pause_once(void)
+{
+	rte_pause();
+	return PEAL_IDLE_PAUSE;
+}
+
 enum peal_idle_rung
 peal_idle_step(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns)
 {
 	uint64_t wait_ns = deadline_at_ns > now_ns ? deadline_at_ns - now_ns : 0;
 	uint64_t cap_ns = idle->is_blind ? idle->blind_ns : PEAL_IDLE_WAIT_NS_MAX;
 
-	if (idle->role == PEAL_IDLE_DEDICATED || idle->empty_count < YIELDS_FROM) {
-		idle->empty_count += idle->role == PEAL_IDLE_DEDICATED ? 0U : 1U;
-		rte_pause();
-		return PEAL_IDLE_PAUSE;
+	if (idle->role == PEAL_IDLE_DEDICATED) {
+		return pause_once();
 	}
-	if (idle->empty_count < ARM_AT || wait_ns < PEAL_IDLE_WAIT_NS_MIN) {
-		idle->empty_count += idle->empty_count < ARM_AT ? 1U : 0U;
-		if (idle->is_armed) {
-			peal_idle_disarm(idle);
-		}
-		(void)sched_yield();
-		return PEAL_IDLE_YIELD;
+	judge_yield(idle, now_ns);
+	if (idle->empty_count < YIELDS_FROM) {
+		idle->empty_count++;
+		return pause_once();
+	}
+	if (idle->empty_count < ARM_AT && idle->crowded_count == 0) {
+		idle->empty_count++;
+		return yield_once(idle);
+	}
+	if (wait_ns < PEAL_IDLE_WAIT_NS_MIN) {
+		return yield_once(idle);
 	}
 	if (!idle->is_armed) {
 		arm(idle);
@@ -121,6 +152,7 @@ peal_idle_step(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns)
 	wait_for_any(idle, wait_ns < cap_ns ? wait_ns : cap_ns);
 	peal_idle_disarm(idle);
 	idle->empty_count = YIELDS_FROM;
+	idle->crowded_count -= idle->crowded_count > 0 ? 1U : 0U;
 	if (idle->blind_ns < PEAL_IDLE_BLIND_NS_MAX) {
 		idle->blind_ns += idle->blind_ns / 2U;
 	}

@@ -38,6 +38,12 @@ enum peal_idle_rung {
 
 #define PEAL_IDLE_PAUSES_COUNT 200U
 #define PEAL_IDLE_YIELDS_COUNT 16U
+/*
+ * A yield that takes longer gave the CPU to somebody with much to do. Whoever waits in the kernel
+ * is let in again sooner than whoever yields, so for this many descents there is no yielding.
+ */
+#define PEAL_IDLE_CROWDED_NS    UINT64_C(50000)
+#define PEAL_IDLE_CROWDED_COUNT 64U
 /* Not worth a sleep: a wake-up alone takes longer. */
 #define PEAL_IDLE_WAIT_NS_MIN UINT64_C(30000)
 /* Longest sleep with a descriptor for every port, and without. */
@@ -53,7 +59,10 @@ struct peal_idle {
 	enum peal_idle_role role;
 	bool is_blind; /* some port cannot wake us */
 	bool is_armed;
-	uint32_t empty_count; /* turns without work in a row, up to the last rung */
+	bool has_yielded;       /* in the step before */
+	uint32_t empty_count;   /* turns without work in a row, up to the last rung */
+	uint32_t crowded_count; /* descents left without yielding */
+	uint64_t stepped_at_ns;
 	uint64_t blind_ns;
 	struct peal_doorbell *doorbell;
 	uint32_t sources_count;

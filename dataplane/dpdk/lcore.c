@@ -28,6 +28,9 @@ find_deadline(const struct peal_lcore *lcore)
 {
 	uint64_t deadline_at_ns = UINT64_MAX;
 
+	if (lcore->idle.role == PEAL_IDLE_DEDICATED) {
+		return deadline_at_ns; /* never sleeps */
+	}
 	for (uint32_t i = 0; i < lcore->cores_count; i++) {
 		uint64_t at_ns;
 

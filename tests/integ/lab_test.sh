@@ -364,7 +364,8 @@ for delay_ms in "${delays_ms[@]}"; do
     for target in "" "-"; do
         up_in_background
         sleep "0.$delay_ms"
-        kill -KILL -- "$target$!" 2>/dev/null
+        # Too early there is no group of its own yet, and a signal to it would reach nobody.
+        kill -KILL -- "$target$!" 2>/dev/null || kill -KILL "$!" 2>/dev/null
         lab down >/dev/null
         wait "$!" 2>/dev/null
         leaves_nothing "$first" || left=$((left + 1))

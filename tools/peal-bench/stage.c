@@ -27,6 +27,7 @@ peal_stage_prepare(
 				.huge = PEAL_CONFIG_HUGE_AUTO,
 				.lcores_count = PEAL_BENCHARGS_SIDES_COUNT,
 				.cpus = {args->cpus[0], args->cpus[1]},
+				.is_exclusive = args->idle == PEAL_IDLE_DEDICATED,
 			},
 	};
 	(void)snprintf(stage->prefix, sizeof(stage->prefix), "peal-bench-%d", (int)getpid());

@@ -21,7 +21,7 @@ enum exit_code {
 	EXIT_USAGE = 2,
 };
 
-#define WATCH_INTERVAL_NS 100000000L
+#define WATCH_INTERVAL_NS 50000000L
 #define POLL_INTERVAL_NS  20000000L
 /* A leave without an answer of the group is worth a sentence after this. */
 #define LEAVE_WAIT_NS UINT64_C(10000000000)

@@ -3,8 +3,8 @@
  * peald: one node of a group, as a daemon. Options in, one line per event out; runtime/ does the
  * rest.
  *
- * The main thread waits for signals and for news of the node. The first SIGTERM or SIGINT asks the
- * group for leave, the second ends the process at once; both leave nothing on disk.
+ * The main thread waits for signals and for news of the node. The first SIGTERM, SIGINT or SIGHUP
+ * asks the group for leave, the second ends the process at once; both leave nothing on disk.
  */
 #include "base/version.h"
 #include "runtime/describe.h"
@@ -31,6 +31,9 @@ enum exit_code {
 	EXIT_REFUSED = 4,
 	EXIT_REMOVED = 5,
 };
+
+/* The process stays this long after its node has ended. */
+#define LINGER_NS 100000000L
 
 /* Events printed in one go. */
 #define EVENTS_COUNT 32U
@@ -71,7 +74,7 @@ static const char help_text[] =
 	"  peald --config n1.yaml\n"
 	"  peald --config n1.yaml -- --log-level=debug\n"
 	"\n"
-	"SIGTERM and SIGINT leave the group; a second one ends the process at once.\n"
+	"SIGTERM, SIGINT and SIGHUP leave the group; a second one ends the process at once.\n"
 	"Exit status: 0 left the group; 1 could not start; 2 the command line is wrong; 3 ended "
 	"and\n"
 	"the group has not confirmed that it knows; 4 the cluster refused this node; 5 the group\n"
@@ -228,6 +231,15 @@ drain(int fd)
 	(void)size;
 }
 
+/* The last messages of the node leave, and members that have not heard yet are answered. */
+static void
+linger(void)
+{
+	struct timespec limit = {.tv_nsec = LINGER_NS};
+
+	(void)nanosleep(&limit, NULL);
+}
+
 /* Waits for signals and news until the node has ended. Returns the exit status. */
 static int
 serve(struct peal_runtime *runtime, int signal_fd)
@@ -250,6 +262,7 @@ serve(struct peal_runtime *runtime, int signal_fd)
 		code = find_end(runtime);
 		if (code >= 0) {
 			print_end(code);
+			linger();
 			return code;
 		}
 		if (polls[0].revents != 0) {
@@ -276,6 +289,10 @@ block_signals(void)
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGTERM);
 	(void)sigaddset(&signals, SIGINT);
+	(void)sigaddset(&signals, SIGHUP);
+	/* A peer of a virtual device that is gone, or nobody who reads our lines, is no reason to
+	 * die. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }
