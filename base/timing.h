@@ -34,6 +34,14 @@ struct peal_timing {
 	uint64_t stuck_ns; /* t_stuck: a peer whose control plane is older than this failed */
 };
 
+/* The pause after one of `repeat_ns`, for everything that is repeated at 2 D, 4 D ... until it is
+ * settled. */
+static inline uint64_t
+peal_timing_next_repeat_ns(const struct peal_timing *timing, uint64_t repeat_ns)
+{
+	return repeat_ns * 2U < timing->repeat_ns_max ? repeat_ns * 2U : timing->repeat_ns_max;
+}
+
 /* Fills `timing_out` for a preset name. Returns false when there is no such preset. */
 bool peal_timing_find(const char *name, struct peal_timing *timing_out);
 

@@ -428,10 +428,8 @@ peal_consensus_on_tick(struct peal_consensus *consensus, uint64_t now_ns, struct
 		if (is_running) {
 			send_round(consensus, out);
 		}
-		consensus->repeat_ns *= 2U;
-		if (consensus->repeat_ns > consensus->config.timing->repeat_ns_max) {
-			consensus->repeat_ns = consensus->config.timing->repeat_ns_max;
-		}
+		consensus->repeat_ns =
+			peal_timing_next_repeat_ns(consensus->config.timing, consensus->repeat_ns);
 		consensus->repeat_at_ns = is_running || consensus->acceptor.vrnd.round > 0
 						  ? now_ns + consensus->repeat_ns
 						  : NEVER;

@@ -178,8 +178,7 @@ make_cookie(const struct peal_node *node, const struct peal_address *from, struc
 	node->config.crypto.mac(node->config.crypto.state, bytes, sizeof(bytes), cookie_out);
 }
 
-/* While this node waits for a cluster itself: grant the smallest candidate, or say that there is
- * none. */
+/* No cluster here that could admit anybody: grant the smallest candidate, or say so. */
 static void
 answer_without_cluster(struct peal_node *node, const struct peal_join_request *request,
 	const struct peal_address *from)
@@ -192,17 +191,15 @@ answer_without_cluster(struct peal_node *node, const struct peal_join_request *r
 		.answerer = node->self.uuid};
 	struct peal_writer writer;
 
-	if (node->state == PEAL_NODE_MEMBER) {
-		answer.status = PEAL_JOIN_NO_CLUSTER; /* none that could admit anybody */
-	} else if (node->state != PEAL_NODE_JOINING) {
-		answer.status = PEAL_JOIN_NOT_MEMBER;
-	} else {
+	if (node->state == PEAL_NODE_JOINING) {
 		peal_joiner_on_asker(&node->joiner, from);
 		if (request->is_candidate && node->refrain_until_ns == 0 &&
 			peal_formation_on_candidate(
 				&node->formation, request->member.uuid, node->now_ns)) {
 			answer.status = PEAL_JOIN_CREATE_OK;
 		}
+	} else if (node->state != PEAL_NODE_MEMBER) {
+		answer.status = PEAL_JOIN_NOT_MEMBER;
 	}
 	writer = peal_outbox_open(&node->outbox, &effect, PEAL_BODY_SIZE_MAX);
 	peal_join_answer_encode(&answer, &writer);
@@ -293,8 +290,7 @@ on_answer(struct peal_node *node, const struct peal_record *record, struct peal_
 	if (answer.status == PEAL_JOIN_CREATE_OK &&
 		peal_uuid_equals(answer.candidate, node->self.uuid)) {
 		peal_formation_on_grant(&node->formation, answer.answerer, node->now_ns);
-	} else if (answer.status != PEAL_JOIN_CREATE_OK && answer.status != PEAL_JOIN_NO_CLUSTER &&
-		   answer.status != PEAL_JOIN_NOT_MEMBER) {
+	} else if (is_of_cluster(&answer)) {
 		peal_formation_on_cluster(&node->formation, node->now_ns);
 	}
 	switch (peal_joiner_on_answer(

@@ -49,12 +49,9 @@ send_decision(struct peal_node *node)
 static void
 arm_repeat(struct peal_node *node)
 {
-	uint64_t repeat_ns_max = node->config.timing->repeat_ns_max;
-
 	node->leave_repeat_at_ns = node->now_ns + node->leave_repeat_ns;
-	node->leave_repeat_ns = node->leave_repeat_ns * 2U < repeat_ns_max
-					? node->leave_repeat_ns * 2U
-					: repeat_ns_max;
+	node->leave_repeat_ns =
+		peal_timing_next_repeat_ns(node->config.timing, node->leave_repeat_ns);
 }
 
 /*

@@ -16,12 +16,13 @@
 
 #include <stdatomic.h>
 
-/* The quorum is judged this often, in probe intervals (probes); silence counts after twenty. */
+/* Times below are in probe intervals. The quorum is judged this often. */
 #define QUORUM_CHECK_PROBES 5U
 /* Who answered one of the last probes answers. */
 #define FRESH_PROBES 3U
 /* Reports that led to nothing in so many reinforcements lead to nothing. */
-#define REFRESH_ROUNDS  4U
+#define REFRESH_ROUNDS 4U
+/* Who was silent so long is taken to be away. */
 #define ISOLATED_PROBES 20U
 
 /*
@@ -44,9 +45,9 @@ proof_of_life_ns(const struct peal_node *node, uint16_t rank, bool *is_observed_
 }
 
 /*
- * Whether enough members are there to decide anything: all but those who are to be removed and
- * those whom this node observes and who have long been silent. Who hears nobody counts itself
- * alone.
+ * Whether enough members are there to decide anything: all but those who are to be removed or in
+ * doubt, and those whom this node observes and who have long been silent. Who hears nobody counts
+ * itself alone.
  */
 static void
 judge_quorum(struct peal_node *node)
@@ -298,8 +299,9 @@ has_stale_report(const struct peal_node *node)
 
 /*
  * Reports are final for their epoch. When faults pass without a cut they stay, and with them doubt
- * that may keep the group from ever removing anybody. Who sees that its own are stale proposes the
- * cut that changes nobody: a new epoch, in which each edge is judged by what it is like now.
+ * that may keep the group from ever removing anybody. Who sees that one of its own is stale
+ * proposes the cut that changes nobody: a new epoch, in which each edge is judged by what it is
+ * like now.
  */
 static void
 refresh(struct peal_node *node)

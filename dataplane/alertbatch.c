@@ -283,10 +283,8 @@ peal_alertbatch_run_due(struct peal_alertbatch *alertbatch, uint64_t now_ns)
 	}
 	if (alertbatch->repeat_at_ns <= now_ns) {
 		send_own(alertbatch, NULL);
-		alertbatch->repeat_ns *= 2U;
-		if (alertbatch->repeat_ns > alertbatch->timing->repeat_ns_max) {
-			alertbatch->repeat_ns = alertbatch->timing->repeat_ns_max;
-		}
+		alertbatch->repeat_ns =
+			peal_timing_next_repeat_ns(alertbatch->timing, alertbatch->repeat_ns);
 		alertbatch->repeat_at_ns = now_ns + alertbatch->repeat_ns;
 	}
 	tell_control(alertbatch);

@@ -401,9 +401,7 @@ peal_admission_on_tick(struct peal_admission *admission, const uint64_t *heard_a
 		}
 	}
 	if (admission->is_sent && now_ns >= admission->repeat_at_ns) {
-		admission->repeat_ns = admission->repeat_ns * 2U < timing->repeat_ns_max
-					       ? admission->repeat_ns * 2U
-					       : timing->repeat_ns_max;
+		admission->repeat_ns = peal_timing_next_repeat_ns(timing, admission->repeat_ns);
 		admission->repeat_at_ns = now_ns + admission->repeat_ns;
 		send_batch(admission, out);
 	}

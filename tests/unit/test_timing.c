@@ -102,10 +102,23 @@ test_timing__keeps_its_own_rules_in_every_preset(void **state)
 	}
 }
 
+static void
+test_timing__repeats_double_up_to_their_cap(void **state)
+{
+	struct peal_timing timing = {.repeat_ns_max = 100};
+
+	(void)state;
+	assert_int_equal(peal_timing_next_repeat_ns(&timing, 10), 20);
+	assert_int_equal(peal_timing_next_repeat_ns(&timing, 50), 100);
+	assert_int_equal(peal_timing_next_repeat_ns(&timing, 60), 100);
+	assert_int_equal(peal_timing_next_repeat_ns(&timing, 100), 100);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_timing__repeats_double_up_to_their_cap),
 		cmocka_unit_test(test_timing__knows_no_other_preset),
 		cmocka_unit_test(test_timing__gives_the_figures_of_dpdk),
 		cmocka_unit_test(test_timing__differs_in_the_detector_for_dpdk_fast),
