@@ -96,6 +96,16 @@
 /* Probes that one edge remembers. */
 #define PEAL_EDGE_WINDOW_MAX 32U
 
+/* A frame or an echo says for so many probe intervals that its direction works: two may be lost. */
+#define PEAL_REACH_PROBES_MAX 3U
+
+/* phi accrual: its threshold in tenths, from hasty to more than a group can wait for; and the
+ * shortest probe interval against which a scheduler's hiccup is small enough to be measured with.
+ */
+#define PEAL_PHI_TENTHS_MIN      10U
+#define PEAL_PHI_TENTHS_MAX      160U
+#define PEAL_PHI_INTERVAL_NS_MIN (UINT64_C(100) * 1000000U)
+
 /* Link neighbours (IPv4 to MAC) of a core: seeds and joiners; members carry theirs in the view. */
 #define PEAL_NEIGHBOURS_MAX 32U
 

@@ -59,6 +59,23 @@ static const struct preset presets[] = {
 
 _Static_assert(PROBE_WINDOW_COUNT <= PEAL_EDGE_WINDOW_MAX, "an edge remembers a whole window");
 
+/* As many probes as the window bears, and a half: jitter decides no verdict. */
+#define SILENCE_HALVES_COUNT (2U * PROBE_FAILED_COUNT + 1U)
+
+/* What Akka's cluster uses. */
+#define PHI_THRESHOLD_TENTHS 80U
+
+_Static_assert(PHI_THRESHOLD_TENTHS >= PEAL_PHI_TENTHS_MIN, "the default is in range");
+_Static_assert(PHI_THRESHOLD_TENTHS <= PEAL_PHI_TENTHS_MAX, "the default is in range");
+
+static const char *const detector_names[] = {
+	[PEAL_DETECTOR_WINDOW] = "window",
+	[PEAL_DETECTOR_PHI] = "phi",
+	[PEAL_DETECTOR_SILENCE] = "silence",
+};
+
+#define DETECTORS_COUNT (sizeof(detector_names) / sizeof(detector_names[0]))
+
 static uint64_t
 larger_of(uint64_t a, uint64_t b)
 {
@@ -78,6 +95,9 @@ fill_timing(const struct preset *preset, struct peal_timing *timing_out)
 		.probe_interval_ns = interval_ns,
 		.probe_window_count = PROBE_WINDOW_COUNT,
 		.probe_failed_count = PROBE_FAILED_COUNT,
+		.detector = PEAL_DETECTOR_WINDOW,
+		.phi_threshold_tenths = PHI_THRESHOLD_TENTHS,
+		.silence_ns = SILENCE_HALVES_COUNT * interval_ns / 2U,
 		.flood_ns = flood_ns,
 		.merge_window_ns = preset->merge_window_ns,
 		.settle_ns = preset->settle_ns,
@@ -98,6 +118,8 @@ fill_timing(const struct preset *preset, struct peal_timing *timing_out)
 	PEAL_ASSERT(timing_out->merge_window_ns < timing_out->flood_ns);
 	PEAL_ASSERT(timing_out->fallback_ns > timing_out->settle_ns + 2 * flood_ns);
 	PEAL_ASSERT(timing_out->join_quiet_ns < timing_out->join_window_ns);
+	/* The slowest detector is done before the others' reports are repeated in its name. */
+	PEAL_ASSERT(timing_out->reinforce_ns > (PROBE_WINDOW_COUNT + 1U) * interval_ns);
 	/* The age of a control plane travels in 16 bits of milliseconds. */
 	PEAL_ASSERT(timing_out->stuck_ns / MILLISECOND_NS < UINT16_MAX);
 }
@@ -108,6 +130,76 @@ peal_timing_find(const char *name, struct peal_timing *timing_out)
 	for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++) {
 		if (strcmp(presets[i].name, name) == 0) {
 			fill_timing(&presets[i], timing_out);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+peal_timing_set_detector(struct peal_timing *timing, enum peal_detector detector)
+{
+	PEAL_ASSERT(detector < DETECTORS_COUNT);
+
+	if (detector == PEAL_DETECTOR_PHI && timing->probe_interval_ns < PEAL_PHI_INTERVAL_NS_MIN) {
+		return false;
+	}
+	timing->detector = detector;
+	return true;
+}
+
+bool
+peal_timing_set_phi(struct peal_timing *timing, uint32_t threshold_tenths)
+{
+	if (threshold_tenths < PEAL_PHI_TENTHS_MIN || threshold_tenths > PEAL_PHI_TENTHS_MAX) {
+		return false;
+	}
+	timing->phi_threshold_tenths = threshold_tenths;
+	return true;
+}
+
+bool
+peal_timing_set_silence(struct peal_timing *timing, uint64_t silence_ns)
+{
+	if (silence_ns < 2U * timing->probe_interval_ns ||
+		silence_ns > timing->probe_window_count * timing->probe_interval_ns) {
+		return false;
+	}
+	timing->silence_ns = silence_ns;
+	return true;
+}
+
+uint64_t
+peal_timing_detection_ns(const struct peal_timing *timing)
+{
+	uint64_t interval_ns = timing->probe_interval_ns;
+
+	/* Silence begins with the last echo and is judged at the end of a probe's interval. */
+	switch (timing->detector) {
+	case PEAL_DETECTOR_WINDOW:
+		return (timing->probe_failed_count + 1U) * interval_ns;
+	case PEAL_DETECTOR_PHI:
+		return (timing->probe_window_count + 1U) * interval_ns;
+	case PEAL_DETECTOR_SILENCE:
+		return timing->silence_ns + interval_ns;
+	}
+	PEAL_ASSERT(!"a detector that is none");
+	return 0;
+}
+
+const char *
+peal_detector_name(enum peal_detector detector)
+{
+	PEAL_ASSERT(detector < DETECTORS_COUNT);
+	return detector_names[detector];
+}
+
+bool
+peal_detector_find(const char *name, enum peal_detector *detector_out)
+{
+	for (size_t i = 0; i < DETECTORS_COUNT; i++) {
+		if (strcmp(detector_names[i], name) == 0) {
+			*detector_out = (enum peal_detector)i;
 			return true;
 		}
 	}

@@ -103,6 +103,79 @@ test_timing__keeps_its_own_rules_in_every_preset(void **state)
 }
 
 static void
+test_timing__begins_with_the_window_and_usual_figures_for_the_others(void **state)
+{
+	struct peal_timing timing;
+
+	(void)state;
+	assert_true(peal_timing_find("cloud", &timing));
+	assert_int_equal(timing.detector, PEAL_DETECTOR_WINDOW);
+	assert_int_equal(timing.phi_threshold_tenths, 80);
+	assert_int_equal(timing.silence_ns, 2250 * MS);
+	assert_int_equal(peal_timing_detection_ns(&timing), 2500 * MS);
+	assert_true(peal_timing_set_detector(&timing, PEAL_DETECTOR_SILENCE));
+	assert_int_equal(peal_timing_detection_ns(&timing), 2750 * MS);
+	assert_true(peal_timing_set_detector(&timing, PEAL_DETECTOR_PHI));
+	assert_int_equal(peal_timing_detection_ns(&timing), 5500 * MS);
+}
+
+static void
+test_timing__has_phi_for_rare_probes_only(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++) {
+		struct peal_timing timing;
+		bool is_rare;
+
+		assert_true(peal_timing_find(presets[i], &timing));
+		is_rare = timing.probe_interval_ns >= 100 * MS;
+		assert_int_equal(is_rare, i >= 2);
+		assert_int_equal(peal_timing_set_detector(&timing, PEAL_DETECTOR_PHI), is_rare);
+		assert_int_equal(
+			timing.detector, is_rare ? PEAL_DETECTOR_PHI : PEAL_DETECTOR_WINDOW);
+		assert_true(peal_timing_set_detector(&timing, PEAL_DETECTOR_SILENCE));
+		assert_int_equal(timing.detector, PEAL_DETECTOR_SILENCE);
+	}
+}
+
+static void
+test_timing__refuses_figures_out_of_range(void **state)
+{
+	struct peal_timing timing;
+
+	(void)state;
+	assert_true(peal_timing_find("dpdk", &timing));
+	assert_false(peal_timing_set_phi(&timing, PEAL_PHI_TENTHS_MIN - 1U));
+	assert_false(peal_timing_set_phi(&timing, PEAL_PHI_TENTHS_MAX + 1U));
+	assert_int_equal(timing.phi_threshold_tenths, 80);
+	assert_true(peal_timing_set_phi(&timing, PEAL_PHI_TENTHS_MIN));
+	assert_true(peal_timing_set_phi(&timing, PEAL_PHI_TENTHS_MAX));
+	assert_int_equal(timing.phi_threshold_tenths, PEAL_PHI_TENTHS_MAX);
+	assert_false(peal_timing_set_silence(&timing, 100 * MS - 1U));
+	assert_false(peal_timing_set_silence(&timing, 500 * MS + 1U));
+	assert_int_equal(timing.silence_ns, 225 * MS);
+	assert_true(peal_timing_set_silence(&timing, 100 * MS));
+	assert_true(peal_timing_set_silence(&timing, 500 * MS));
+	assert_int_equal(timing.silence_ns, 500 * MS);
+}
+
+static void
+test_timing__names_its_detectors(void **state)
+{
+	enum peal_detector detector = PEAL_DETECTOR_WINDOW;
+
+	(void)state;
+	assert_false(peal_detector_find("", &detector));
+	assert_false(peal_detector_find("PHI", &detector));
+	assert_false(peal_detector_find("phi ", &detector));
+	for (enum peal_detector one = PEAL_DETECTOR_WINDOW; one <= PEAL_DETECTOR_SILENCE; one++) {
+		assert_true(peal_detector_find(peal_detector_name(one), &detector));
+		assert_int_equal(detector, one);
+	}
+	assert_string_equal(peal_detector_name(PEAL_DETECTOR_PHI), "phi");
+}
+
+static void
 test_timing__repeats_double_up_to_their_cap(void **state)
 {
 	struct peal_timing timing = {.repeat_ns_max = 100};
@@ -119,6 +192,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_timing__repeats_double_up_to_their_cap),
+		cmocka_unit_test(
+			test_timing__begins_with_the_window_and_usual_figures_for_the_others),
+		cmocka_unit_test(test_timing__has_phi_for_rare_probes_only),
+		cmocka_unit_test(test_timing__refuses_figures_out_of_range),
+		cmocka_unit_test(test_timing__names_its_detectors),
 		cmocka_unit_test(test_timing__knows_no_other_preset),
 		cmocka_unit_test(test_timing__gives_the_figures_of_dpdk),
 		cmocka_unit_test(test_timing__differs_in_the_detector_for_dpdk_fast),
