@@ -13,7 +13,10 @@
 
 #include <string.h>
 
-/* Everything that must be equal in a cluster; a JOIN with another value is refused. */
+/*
+ * Everything that must be equal in a cluster; a JOIN with another value is refused. The detector is
+ * a member's own (base/timing.h): only the window, which bounds all detectors, is here.
+ */
 static uint64_t
 hash_parameters(const struct peal_node_config *config)
 {

@@ -81,7 +81,7 @@ switch_peer(struct peal_heartbeat *heartbeat, uint16_t slot, const struct peal_p
 	}
 
 	if (!peer->is_subject) {
-		peal_edge_open(&peer->edge, now->grace_until_ns);
+		peal_edge_open(&peer->edge, now->grace_until_ns, now_ns);
 		peer->is_subject = true;
 		peer->is_reported = false;
 		peer->lag_from_ns = 0;
@@ -196,7 +196,7 @@ take_liveness(struct peal_heartbeat *heartbeat, const struct peal_opened *opened
 	if (peer->is_waiting && message->echo_seq == peer->seq &&
 		(message->flags & PEAL_LIVENESS_FLAG_ECHO_VALID) != 0) {
 		peer->is_waiting = false;
-		peal_edge_on_echo(&peer->edge, heartbeat->timing);
+		peal_edge_on_echo(&peer->edge, heartbeat->timing, now_ns);
 		atomic_store_explicit(&heartbeat->plane->echoed_at_ns[opened->slot], now_ns,
 			memory_order_relaxed);
 	}
@@ -275,16 +275,35 @@ send_probe(struct peal_heartbeat *heartbeat, uint16_t slot, struct peal_heartbea
 	/* A probe that this node could not send says nothing about the peer. */
 	peer->is_waiting = peal_egress_send_slot(
 		heartbeat->egress, slot, PEAL_MESSAGE_PROBE, body, PEAL_LIVENESS_BODY_SIZE);
+	peer->is_unsent = !peer->is_waiting;
 	if (peer->is_waiting) {
 		peal_counter_add(heartbeat->counters, PEAL_COUNTER_PROBES_SENT, 1);
 	}
 }
 
+/* A probe failed although the peer spoke in its interval: it does not hear this node. */
+static void
+count_one_way(struct peal_heartbeat *heartbeat, uint16_t slot, uint64_t now_ns)
+{
+	uint64_t heard_at_ns =
+		atomic_load_explicit(&heartbeat->plane->heard_at_ns[slot], memory_order_relaxed);
+
+	if (heard_at_ns + heartbeat->timing->probe_interval_ns >= now_ns) {
+		peal_counter_add(heartbeat->counters, PEAL_COUNTER_PROBES_ONE_WAY, 1);
+	}
+}
+
 /* The interval of the probe that is out has ended. */
 static void
-judge_probe(struct peal_heartbeat *heartbeat, struct peal_heartbeat_peer *peer, bool is_forgiven,
-	uint64_t now_ns)
+judge_probe(struct peal_heartbeat *heartbeat, uint16_t slot, bool is_forgiven, uint64_t now_ns)
 {
+	struct peal_heartbeat_peer *peer = &heartbeat->peers[slot];
+
+	if (is_forgiven || peer->is_unsent) {
+		peal_edge_skip(&peer->edge, now_ns);
+	} else {
+		peal_edge_excuse(&peer->edge, now_ns - peer->due_at_ns, now_ns);
+	}
 	if (!peer->is_waiting) {
 		return;
 	}
@@ -294,6 +313,7 @@ judge_probe(struct peal_heartbeat *heartbeat, struct peal_heartbeat_peer *peer, 
 		return;
 	}
 	peal_counter_add(heartbeat->counters, PEAL_COUNTER_PROBES_FAILED, 1);
+	count_one_way(heartbeat, slot, now_ns);
 	peal_edge_on_silence(&peer->edge, heartbeat->timing, now_ns);
 	check_verdict(heartbeat, peer, now_ns);
 }
@@ -314,17 +334,20 @@ peal_heartbeat_run_due(struct peal_heartbeat *heartbeat, bool is_drained, uint64
 		return 0;
 	}
 	heartbeat->undrained_count = 0;
+	if (is_forgiven) {
+		peal_counter_add(heartbeat->counters, PEAL_COUNTER_TURNS_LATE, 1);
+	}
 
 	for (uint32_t i = 0; i < heartbeat->subjects_count; i++) {
 		uint16_t slot = heartbeat->subjects[i];
 		struct peal_heartbeat_peer *peer = &heartbeat->peers[slot];
 
 		if (is_forgotten) {
-			judge_probe(heartbeat, peer, true, now_ns);
-			peal_edge_forget(&peer->edge);
+			judge_probe(heartbeat, slot, true, now_ns);
+			peal_edge_forget(&peer->edge, now_ns);
 		}
 		if (peer->due_at_ns <= now_ns) {
-			judge_probe(heartbeat, peer, is_forgiven, now_ns);
+			judge_probe(heartbeat, slot, is_forgiven || is_forgotten, now_ns);
 			send_probe(heartbeat, slot, peer, now_ns);
 			judged_count++;
 		}

@@ -4,15 +4,21 @@
  *
  * What is life: a probe succeeds when, before the next one is due, its ACK comes, or a PROBE of the
  * peer that echoes its number. Any other frame only says that the peer speaks, not that it hears:
- * it is noted (heard_at_ns of the plane) and clears nothing. membership/edge.h judges the outcomes.
+ * it is noted (heard_at_ns of the plane) and clears nothing. membership/edge.h judges the outcomes,
+ * and says what goes through in each direction. A failed probe whose peer spoke meanwhile is
+ * counted (PROBES_ONE_WAY): it is the way out that is broken.
  *
  * Timers, one per observed peer:
  *   probe   every interval +-10 %, so that no two edges stay in step: judges the probe that is out,
  *           sends the next. FAILED is reported at once, and in each later view in which it holds.
  *
  * The observer itself may be at fault. A timer that fires late by more than an interval judges
- * nothing: the answers were perhaps there and nobody looked. Later than half a window, all that was
- * measured is forgotten. And nothing is judged before the receive queue was seen empty
+ * nothing: the answers were perhaps there and nobody looked; it is counted (TURNS_LATE). Later than
+ * half a window, all that was measured is forgotten. Any lesser lateness is not held against a peer
+ * either: its answers wait in the queue, and silence is measured as if the timer had been in time.
+ * That is why patience does not grow with one's own lateness: an observer that stands still accuses
+ * no more than any other (tests/sim/sim_detector.c). And nothing is judged before the receive queue
+ * was seen empty
  * (`is_drained`), for at most PEAL_DRAIN_TURNS_MAX turns in a row, so that a flood of packets
  * cannot blind a detector.
  *
@@ -38,7 +44,8 @@
 
 #include <stdalign.h>
 
-/* All that is known about one peer, in one cache line. */
+/* All that is known about one peer, in one cache line: the edge takes half of it, so what can be
+ * said in a bit is. */
 struct peal_heartbeat_peer {
 	alignas(64) struct peal_edge edge;
 	uint64_t mid;         /* 0 = empty slot */
@@ -47,10 +54,11 @@ struct peal_heartbeat_peer {
 	uint16_t rank;
 	uint16_t seq;       /* of the last probe sent */
 	uint16_t heard_seq; /* of the last probe heard */
-	bool is_subject;
-	bool has_heard;   /* heard_seq means something */
-	bool is_waiting;  /* probe `seq` is out and nothing echoed it yet */
-	bool is_reported; /* FAILED, and counted; each later epoch is told when it begins */
+	bool is_subject : 1;
+	bool has_heard : 1;   /* heard_seq means something */
+	bool is_waiting : 1;  /* probe `seq` is out and nothing echoed it yet */
+	bool is_unsent : 1;   /* this node could not send probe `seq` */
+	bool is_reported : 1; /* FAILED, and counted; each later epoch is told when it begins */
 };
 
 _Static_assert(sizeof(struct peal_heartbeat_peer) == 64, "one cache line");

@@ -153,12 +153,12 @@ paper_rapid__alerts_are_irrevocable(void **state)
 
 	(void)state;
 	start(20);
-	peal_edge_open(&edge, 0);
+	peal_edge_open(&edge, 0, 0);
 	for (uint32_t probe = 0; probe < timing.probe_failed_count; probe++) {
 		peal_edge_on_silence(&edge, &timing, 0);
 	}
 	for (uint32_t probe = 0; probe < 10U * timing.probe_window_count; probe++) {
-		peal_edge_on_echo(&edge, &timing);
+		peal_edge_on_echo(&edge, &timing, 0);
 	}
 	assert_int_equal(peal_edge_verdict(&edge), PEAL_VERDICT_FAILED);
 
@@ -176,23 +176,23 @@ paper_rapid__an_edge_fails_at_forty_per_cent_of_ten_probes(void **state)
 
 	(void)state;
 	start(20);
-	peal_edge_open(&edge, 0);
+	peal_edge_open(&edge, 0, 0);
 	/* Three of any ten, for ever, are borne. */
 	for (uint32_t probe = 0; probe < 1000; probe++) {
 		if (probe % 10U < 3) {
 			peal_edge_on_silence(&edge, &timing, 0);
 		} else {
-			peal_edge_on_echo(&edge, &timing);
+			peal_edge_on_echo(&edge, &timing, 0);
 		}
 		assert_int_not_equal(peal_edge_verdict(&edge), PEAL_VERDICT_FAILED);
 	}
 	/* Four are not. */
-	peal_edge_open(&edge, 0);
+	peal_edge_open(&edge, 0, 0);
 	for (uint32_t probe = 0; probe < 10; probe++) {
 		if (probe % 3U == 0) {
 			peal_edge_on_silence(&edge, &timing, 0);
 		} else {
-			peal_edge_on_echo(&edge, &timing);
+			peal_edge_on_echo(&edge, &timing, 0);
 		}
 	}
 	assert_int_equal(peal_edge_verdict(&edge), PEAL_VERDICT_FAILED);

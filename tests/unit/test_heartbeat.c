@@ -191,6 +191,81 @@ test_heartbeat__who_speaks_but_does_not_hear_is_dead(void **state)
 		2U * cores->timing.probe_interval_ns);
 	assert_true(cores->now_ns - cores->nodes[0]->plane.echoed_at_ns[2] >
 		    4U * cores->timing.probe_interval_ns);
+	assert_int_equal(peal_edge_reach(&cores->timing, cores->nodes[0]->plane.heard_at_ns[2],
+				 cores->nodes[0]->plane.echoed_at_ns[2], cores->now_ns),
+		PEAL_REACH_INBOUND_ONLY);
+	assert_true(counter(cores, 0, PEAL_COUNTER_PROBES_FAILED) >= 4);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_PROBES_ONE_WAY),
+		counter(cores, 0, PEAL_COUNTER_PROBES_FAILED));
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_heartbeat__silence_of_the_peer_is_not_one_way(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, *state);
+
+	run_alive(cores, 10U * cores->timing.probe_interval_ns);
+	cores->nodes[1]->is_running = false;
+	peal_fakeswitch_clear(cores->wire, 1);
+	run_alive(cores, 10U * cores->timing.probe_interval_ns);
+	assert_true(counter(cores, 0, PEAL_COUNTER_PROBES_FAILED) >= 8);
+	assert_in_range(counter(cores, 0, PEAL_COUNTER_PROBES_ONE_WAY), 0, 1);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+/* No packet, no probe: that is no silence of the peer, by any detector. */
+static void
+test_heartbeat__who_cannot_send_accuses_nobody(void **state)
+{
+	/* phi does not fit the probes of this preset; it counts silence like the last one. */
+	static const enum peal_detector detectors[] = {PEAL_DETECTOR_WINDOW, PEAL_DETECTOR_SILENCE};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct peal_fakecores *cores = peal_fakecores_create_view(2, *state);
+		uint64_t interval_ns = cores->timing.probe_interval_ns;
+		uint64_t sent;
+
+		assert_true(peal_timing_set_detector(&cores->timing, detectors[i]));
+		cores->wire->ports[0].allocate_max = 0;
+		run_alive(cores, UINT64_C(2) * PEAL_TX_STASH_MAX * interval_ns);
+		sent = counter(cores, 0, PEAL_COUNTER_PROBES_SENT);
+		run_alive(cores, 20U * interval_ns);
+		assert_int_equal(counter(cores, 0, PEAL_COUNTER_PROBES_SENT), sent);
+		assert_int_equal(counter(cores, 0, PEAL_COUNTER_PROBES_FAILED), 0);
+		/* One lost probe after that is one lost probe. */
+		cores->wire->ports[0].allocate_max = 1;
+		cores->nodes[1]->is_running = false;
+		while (counter(cores, 0, PEAL_COUNTER_PROBES_FAILED) == 0) {
+			run_alive(cores, STEP_NS);
+		}
+		assert_int_equal(verdict(cores, 0, 1), PEAL_VERDICT_SUSPECT);
+		cores->wire->ports[0].allocate_max = UINT32_MAX;
+		peal_fakeswitch_clear(cores->wire, 1);
+		peal_fakecores_destroy(cores);
+	}
+}
+
+static void
+test_heartbeat__judges_by_the_detector_of_the_node(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, *state);
+	uint64_t interval_ns = cores->timing.probe_interval_ns;
+	uint64_t died_at_ns;
+
+	assert_true(peal_timing_set_detector(&cores->timing, PEAL_DETECTOR_SILENCE));
+	assert_true(peal_timing_set_silence(&cores->timing, 8U * interval_ns));
+	run_alive(cores, 10U * interval_ns);
+	cores->nodes[1]->is_running = false;
+	died_at_ns = cores->now_ns;
+	while (verdict(cores, 0, 1) != PEAL_VERDICT_FAILED) {
+		run_alive(cores, STEP_NS);
+		assert_in_range(cores->now_ns - died_at_ns, 0,
+			peal_timing_detection_ns(&cores->timing) + interval_ns);
+	}
+	assert_true(cores->now_ns - died_at_ns > 7U * interval_ns);
+	peal_fakeswitch_clear(cores->wire, 1);
 	peal_fakecores_destroy(cores);
 }
 
@@ -241,6 +316,8 @@ test_heartbeat__an_observer_that_was_late_accuses_nobody(void **state)
 	}
 	assert_int_equal(counter(cores, 0, PEAL_COUNTER_EDGES_FAILED), 0);
 	assert_true(counter(cores, 0, PEAL_COUNTER_PROBES_FORGIVEN) >= 20);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_TURNS_LATE), 20);
+	assert_int_equal(counter(cores, 1, PEAL_COUNTER_TURNS_LATE), 0);
 	assert_int_equal(counter(cores, 0, PEAL_COUNTER_PROBES_FAILED), 0);
 	peal_fakecores_destroy(cores);
 }
@@ -564,6 +641,9 @@ main(void)
 		TEST(four_silent_intervals_are_a_failure),
 		TEST(an_echo_in_a_probe_proves_life),
 		TEST(who_speaks_but_does_not_hear_is_dead),
+		TEST(silence_of_the_peer_is_not_one_way),
+		TEST(who_cannot_send_accuses_nobody),
+		TEST(judges_by_the_detector_of_the_node),
 		TEST(late_echoes_and_false_ones_prove_nothing),
 		TEST(an_observer_that_was_late_accuses_nobody),
 		TEST(a_long_pause_forgets_what_was_measured),
