@@ -9,6 +9,7 @@
 #define PEAL_SIM_REPORT_H
 
 #include "base/limits.h"
+#include "base/timing.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ struct peal_report_sample {
 struct peal_report {
 	char scenario[32];
 	char preset[16];
+	enum peal_detector detector;
 	uint32_t nodes_count;
 	uint64_t seed;
 	uint64_t virtual_ns; /* from the start of the run to its end */

@@ -12,6 +12,9 @@
 #define SWARM_NODES_MIN 3U
 #define SWARM_NODES_MAX 9U
 
+/* The fastest one that phi may run with. */
+#define PHI_PRESET "cloud"
+
 static const struct peal_scenario scenarios[] = {
 	{"form", "All nodes start at about the same time and become one group.", 5, 1, "dpdk",
 		false, peal_story_form},
@@ -90,15 +93,18 @@ peal_scenario_run(const struct peal_scenario *scenario, const struct peal_scenar
 		complete.nodes_count = choose_nodes_count(scenario, options->seed);
 	}
 	if (complete.preset == NULL) {
-		complete.preset = scenario->preset;
+		complete.preset =
+			complete.detector == PEAL_DETECTOR_PHI ? PHI_PRESET : scenario->preset;
 	}
 	PEAL_ASSERT(complete.nodes_count >= scenario->nodes_count_min);
 	PEAL_ASSERT(complete.nodes_count <= PEAL_MEMBERS_MAX);
 	PEAL_ASSERT(peal_timing_find(complete.preset, &timing));
+	PEAL_ASSERT(peal_timing_set_detector(&timing, complete.detector));
 
 	peal_report_init(report);
 	(void)snprintf(report->scenario, sizeof(report->scenario), "%s", scenario->name);
 	(void)snprintf(report->preset, sizeof(report->preset), "%s", complete.preset);
+	report->detector = complete.detector;
 	report->nodes_count = complete.nodes_count;
 	report->seed = complete.seed;
 	scenario->run(&complete, report);
@@ -109,6 +115,7 @@ void
 peal_scenario_command(const struct peal_report *report, char *text, size_t size)
 {
 	(void)snprintf(text, size,
-		"peal-sim run --scenario %s --nodes %u --preset %s --seed %" PRIu64,
-		report->scenario, report->nodes_count, report->preset, report->seed);
+		"peal-sim run --scenario %s --nodes %u --preset %s --detector %s --seed %" PRIu64,
+		report->scenario, report->nodes_count, report->preset,
+		peal_detector_name(report->detector), report->seed);
 }

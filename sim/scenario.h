@@ -3,11 +3,13 @@
  * The named scenarios: what can be run, by tests and by peal-sim.
  *
  * A scenario is a story told to one or more worlds in a row; its report folds them together. The
- * checkers look on in all of them. Scenario, nodes, preset and seed decide everything that happens.
+ * checkers look on in all of them. Scenario, nodes, preset, detector and seed decide everything
+ * that happens.
  */
 #ifndef PEAL_SIM_SCENARIO_H
 #define PEAL_SIM_SCENARIO_H
 
+#include "base/timing.h"
 #include "sim/report.h"
 
 #include <stdint.h>
@@ -16,8 +18,9 @@
 struct peal_scenario_options {
 	uint16_t nodes_count; /* 0 = the scenario's own number */
 	uint64_t seed;
-	const char *preset; /* NULL = the scenario's own */
-	FILE *trace;        /* NULL = silent */
+	const char *preset; /* NULL = the scenario's own; cloud for phi, which needs rare probes */
+	enum peal_detector detector; /* of all nodes */
+	FILE *trace;                 /* NULL = silent */
 };
 
 struct peal_scenario {
@@ -36,8 +39,9 @@ const struct peal_scenario *peal_scenario_list(uint32_t *count_out);
 const struct peal_scenario *peal_scenario_find(const char *name);
 
 /*
- * Runs it once and fills `report`. `options->preset` must be known and `options->nodes_count` 0 or
- * in [nodes_count_min, PEAL_MEMBERS_MAX].
+ * Runs it once and fills `report`. `options->preset` must be known and one that the detector may
+ * have (peal_timing_set_detector), and `options->nodes_count` 0 or in [nodes_count_min,
+ * PEAL_MEMBERS_MAX].
  * @return true when it went as it should: no violation, or at least one for a canary
  */
 bool peal_scenario_run(const struct peal_scenario *scenario,

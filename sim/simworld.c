@@ -79,6 +79,7 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	bool is_known = peal_timing_find(config->preset, &world->timing);
 
 	PEAL_ASSERT(is_known);
+	PEAL_ASSERT(peal_timing_set_detector(&world->timing, config->detector));
 	PEAL_ASSERT(config->nodes_count >= 1 && config->nodes_count <= PEAL_MEMBERS_MAX);
 	if (node.seeds_count > node.nodes_count) {
 		node.seeds_count = node.nodes_count;
@@ -278,7 +279,7 @@ uint64_t
 peal_simworld_patience_ns(const struct peal_simworld *world)
 {
 	const struct peal_timing *timing = &world->timing;
-	uint64_t detection_ns = (timing->probe_failed_count + 1U) * timing->probe_interval_ns;
+	uint64_t detection_ns = peal_timing_detection_ns(timing);
 
 	return 50U * timing->flood_ns + 10U * detection_ns + 4U * timing->reinforce_ns +
 	       2U * timing->install_ns + 2U * JOIN_RETRY_NS_MAX;

@@ -30,6 +30,7 @@ struct peal_simworld_config {
 	uint16_t seeds_count; /* 0 = the first three */
 	uint8_t expect;       /* 0 = nodes_count */
 	const char *preset;
+	enum peal_detector detector; /* must fit the preset */
 	uint64_t seed;
 	FILE *trace; /* NULL = silent */
 };

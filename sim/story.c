@@ -10,6 +10,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 	struct peal_simworld_config config = {
 		.nodes_count = options->nodes_count,
 		.preset = options->preset,
+		.detector = options->detector,
 		.seed = peal_hash_mix(options->seed + 1U) + part,
 		.trace = options->trace,
 	};
@@ -61,7 +62,7 @@ peal_story_protect_all(struct peal_simworld *world)
 uint64_t
 peal_story_detection_ns(const struct peal_simworld *world)
 {
-	return (world->timing.probe_failed_count + 2U) * world->timing.probe_interval_ns;
+	return peal_timing_detection_ns(&world->timing) + world->timing.probe_interval_ns;
 }
 
 uint16_t

@@ -117,7 +117,7 @@ kill_junior(const struct peal_scenario_options *options, struct peal_report *rep
 		senior = peal_story_senior(&world, 0);
 		peal_check_healthy_protect(&world.healthy, senior);
 		peal_simworld_crash(&world, (uint16_t)(1U - senior));
-		if (peal_simworld_run_to_agreement(&world, SECOND_NS)) {
+		if (peal_simworld_run_to_agreement(&world, 3U * peal_story_detection_ns(&world))) {
 			(void)peal_story_expect(&world,
 				world.nodes[senior]->node.view.members_count == 1U,
 				"the senior of two did not go on alone");
@@ -165,7 +165,7 @@ split_two(const struct peal_scenario_options *options, struct peal_report *repor
 		peal_check_healthy_protect(&world.healthy, senior);
 		peal_simworld_cut(&world, 0, 1, true);
 		peal_simworld_cut(&world, 1, 0, true);
-		peal_simworld_run_for(&world, 3U * SECOND_NS);
+		peal_simworld_run_for(&world, 3U * SECOND_NS + peal_story_detection_ns(&world));
 		(void)peal_story_expect(&world, world.nodes[senior]->node.view.members_count == 1U,
 			"the senior of two did not go on alone");
 		peal_simworld_heal(&world);
@@ -197,6 +197,7 @@ live_alone(const struct peal_scenario_options *options, struct peal_report *repo
 		.seeds_count = 1,
 		.expect = 1,
 		.preset = options->preset,
+		.detector = options->detector,
 		.seed = options->seed,
 		.trace = options->trace};
 	struct peal_simworld world;

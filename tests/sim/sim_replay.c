@@ -51,8 +51,9 @@ test_replay__the_command_names_all_that_decides(void **state)
 	(void)state;
 	(void)simrun_quietly("form", 4, "cloud", 9);
 	peal_scenario_command(&simrun_report, command, sizeof(command));
-	assert_string_equal(
-		command, "peal-sim run --scenario form --nodes 4 --preset cloud --seed 9");
+	assert_string_equal(command,
+		"peal-sim run --scenario form --nodes 4 --preset cloud --detector window "
+		"--seed 9");
 }
 
 int

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIMRUN_COMMAND_SIZE 128U
+#define SIMRUN_COMMAND_SIZE 160U
 
 /* The run that is going on. */
 static struct peal_report simrun_report;

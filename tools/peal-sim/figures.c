@@ -69,6 +69,7 @@ peal_figures_add(struct peal_figures *figures, const struct peal_report *report,
 	figures->nodes_min = nodes < figures->nodes_min ? nodes : figures->nodes_min;
 	figures->nodes_max = nodes > figures->nodes_max ? nodes : figures->nodes_max;
 	memcpy(figures->total.preset, report->preset, sizeof(report->preset));
+	figures->total.detector = report->detector;
 	for (uint32_t i = 0; i < report->samples_count; i++) {
 		add_sample(figures, &report->samples[i]);
 	}
@@ -104,9 +105,10 @@ peal_figures_show(struct peal_figures *figures, FILE *file)
 	const struct peal_report *total = &figures->total;
 	double wall_s = (double)figures->wall_ns / 1e9;
 
-	fprintf(file, "%s: %" PRIu64 " %s, %u to %u nodes, preset %s\n", total->scenario,
-		figures->runs_count, figures->runs_count == 1U ? "run" : "runs", figures->nodes_min,
-		figures->nodes_max, total->preset);
+	fprintf(file, "%s: %" PRIu64 " %s, %u to %u nodes, preset %s, detector %s\n",
+		total->scenario, figures->runs_count, figures->runs_count == 1U ? "run" : "runs",
+		figures->nodes_min, figures->nodes_max, total->preset,
+		peal_detector_name(total->detector));
 	fprintf(file, "  %-19s %.3f s in %.3f s\n", "virtual time", (double)total->virtual_ns / 1e9,
 		wall_s);
 	fprintf(file, "  %-19s %" PRIu64 ", frames %" PRIu64 "\n", "events", total->events_count,
@@ -184,6 +186,8 @@ to_json(struct peal_figures *figures)
 		(json_int_t)figures->failed_count, "converge_ns_max",
 		(json_int_t)total->converge_ns, "digest", digest, "wall_s",
 		(double)figures->wall_ns / 1e9, "rss_bytes", (json_int_t)resident_bytes());
+	(void)json_object_set_new(
+		root, "detector", json_string(peal_detector_name(total->detector)));
 	(void)json_object_update(root, lists);
 	json_decref(lists);
 	if (figures->samples_count > 0) {

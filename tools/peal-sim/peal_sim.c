@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COMMAND_SIZE   128U
+#define COMMAND_SIZE   160U
 #define FAILURES_SHOWN 5U
 #define BAR_WIDTH      40U
 
@@ -25,6 +25,7 @@ struct arguments {
 	uint64_t seed_first;
 	uint64_t seed_last;
 	const char *preset;
+	enum peal_detector detector;
 	bool is_traced;
 	bool wants_digests;
 	const char *json_path;
@@ -44,6 +45,7 @@ static const char help_text[] =
 	"  --seeds FROM..TO   one run for each seed\n"
 	"  --preset P         timing: dpdk-fast, dpdk, cloud or paper (default: what the scenario "
 	"says)\n"
+	"  --detector D       window (default), phi (preset cloud or paper) or silence\n"
 	"  --trace            tell what happens, line by line\n"
 	"  --digest           print the digest of each seed: equal digests, equal runs\n"
 	"  --json FILE        write the figures to FILE; - is the standard output\n"
@@ -151,6 +153,9 @@ take_option(struct arguments *arguments, int option, const char *value)
 		arguments->preset = value;
 		return peal_timing_find(value, &timing) ||
 		       complain("--preset", value, "dpdk-fast, dpdk, cloud or paper");
+	case 'D':
+		return peal_detector_find(value, &arguments->detector) ||
+		       complain("--detector", value, "window, phi or silence");
 	case 't':
 		arguments->is_traced = true;
 		return true;
@@ -165,6 +170,18 @@ take_option(struct arguments *arguments, int option, const char *value)
 	}
 }
 
+/* Without a preset named, the scenario finds one that fits. */
+static bool
+can_detect(const struct arguments *arguments)
+{
+	struct peal_timing timing;
+
+	return arguments->preset == NULL || !peal_timing_find(arguments->preset, &timing) ||
+	       peal_timing_set_detector(&timing, arguments->detector) ||
+	       complain("--detector", peal_detector_name(arguments->detector),
+		       "a preset whose probes are at least 100 ms apart, cloud or paper");
+}
+
 static bool
 parse_arguments(int count, char **values, struct arguments *arguments)
 {
@@ -174,6 +191,7 @@ parse_arguments(int count, char **values, struct arguments *arguments)
 		{"seed", required_argument, NULL, 'S'},
 		{"seeds", required_argument, NULL, 'R'},
 		{"preset", required_argument, NULL, 'p'},
+		{"detector", required_argument, NULL, 'D'},
 		{"trace", no_argument, NULL, 't'},
 		{"digest", no_argument, NULL, 'd'},
 		{"json", required_argument, NULL, 'j'},
@@ -200,7 +218,7 @@ parse_arguments(int count, char **values, struct arguments *arguments)
 			arguments->scenario->name, arguments->scenario->nodes_count_min);
 		return false;
 	}
-	return true;
+	return can_detect(arguments);
 }
 
 static uint64_t
@@ -259,6 +277,7 @@ run(const struct arguments *arguments)
 	FILE *text = is_json_out ? stderr : stdout;
 	struct peal_scenario_options options = {.nodes_count = arguments->nodes_count,
 		.preset = arguments->preset,
+		.detector = arguments->detector,
 		.trace = arguments->is_traced ? text : NULL};
 	uint64_t total = arguments->seed_last - arguments->seed_first + 1U;
 	uint64_t began_at_ns = wall_now_ns();
