@@ -11,6 +11,7 @@
 
 #define NAME_LETTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 #define PRESET_DEFAULT "dpdk"
+#define NS_PER_MS      UINT64_C(1000000)
 
 void
 peal_config_default(struct peal_config *config)
@@ -110,12 +111,76 @@ take_key(struct peal_config *config, const struct peal_config_file *file,
 	return true;
 }
 
+/* Reads "8" or "8.5" as tenths. */
+static bool
+parse_tenths(const char *text, uint32_t *tenths_out)
+{
+	size_t digits_count = strspn(text, "0123456789");
+	const char *point = text + digits_count;
+	bool has_decimal = *point == '.';
+
+	if (digits_count < 1 || digits_count > 3 ||
+		(has_decimal && (point[1] < '0' || point[1] > '9')) ||
+		point[has_decimal ? 2 : 0] != '\0') {
+		return false;
+	}
+	*tenths_out = (uint32_t)strtoul(text, NULL, 10) * 10U +
+		      (has_decimal ? (uint32_t)(point[1] - '0') : 0U);
+	return true;
+}
+
+/* A figure of a detector that is not chosen is a mistake: somebody thinks that it is. */
+static bool
+take_detector(struct peal_config *config, const struct peal_config_file *file,
+	struct peal_sentence *error)
+{
+	struct peal_timing *timing = &config->timing;
+	enum peal_detector detector = PEAL_DETECTOR_WINDOW;
+	uint32_t tenths;
+
+	if (file->detector != NULL && !peal_detector_find(file->detector, &detector)) {
+		return peal_config_file_refuse(file, "detector", error);
+	}
+	if (!peal_timing_set_detector(timing, detector)) {
+		return peal_config_file_complain(file, "detector",
+			"phi needs probes that are at least 100 ms apart, which this preset's are "
+			"not; "
+			"take preset cloud or paper, or detector window or silence",
+			error);
+	}
+	if (file->phi_threshold != NULL) {
+		if (detector != PEAL_DETECTOR_PHI) {
+			return peal_config_file_complain(file, "phi_threshold",
+				"belongs to 'detector: phi'; choose that, or leave this out",
+				error);
+		}
+		if (!parse_tenths(file->phi_threshold, &tenths) ||
+			!peal_timing_set_phi(timing, tenths)) {
+			return peal_config_file_refuse(file, "phi_threshold", error);
+		}
+	}
+	if (file->silence_ms != NULL) {
+		if (detector != PEAL_DETECTOR_SILENCE) {
+			return peal_config_file_complain(file, "silence_ms",
+				"belongs to 'detector: silence'; choose that, or leave this out",
+				error);
+		}
+		if (!peal_timing_set_silence(timing, *file->silence_ms * NS_PER_MS)) {
+			return peal_config_file_refuse(file, "silence_ms", error);
+		}
+	}
+	return true;
+}
+
 static bool
 take_group(struct peal_config *config, const struct peal_config_file *file,
 	struct peal_sentence *error)
 {
 	if (file->preset != NULL && !peal_timing_find(file->preset, &config->timing)) {
 		return peal_config_file_refuse(file, "preset", error);
+	}
+	if (!take_detector(config, file, error)) {
+		return false;
 	}
 	config->expect = config->seeds_count;
 	if (file->expect != NULL) {

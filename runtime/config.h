@@ -11,6 +11,9 @@
  *     device_args: "iface=peal1"
  *     expect: 3                       # nodes of a cold start; default: the number of seeds
  *     preset: dpdk                    # dpdk-fast, dpdk, cloud or paper; the same on all nodes
+ *     detector: window                # window, phi or silence; this node's own affair
+ *     phi_threshold: 8                # phi only: 1 to 16, in tenths
+ *     silence_ms: 225                 # silence only: 2 to 10 probe intervals of the preset
  *     metadata: "rack 7"              # up to 64 bytes that the others see
  *     idle: shared                    # shared: sleeps when idle; dedicated: one CPU polls for ever
  *     lcore: 3                        # CPU of the data core; default: see peal_config.lcore

@@ -28,6 +28,9 @@ struct peal_config_file {
 	char *device_args;
 	char *metadata;
 	char *preset;
+	char *detector;
+	char *phi_threshold;
+	uint32_t *silence_ms;
 	uint32_t *expect;
 	uint32_t *memory_mb;
 	uint32_t *lcore;

@@ -223,6 +223,28 @@ test_badinput__asks_for_a_value_in_range(void **state)
 }
 
 static void
+test_badinput__wants_a_detector_that_fits(void **state)
+{
+	(void)state;
+	write_config("bad", "peal1", 64, "detector: nose\n");
+	assert_refused("bad", "bad.yaml:11: detector: expected window, phi or silence");
+	write_config("bad", "peal1", 64, "detector: phi\n");
+	assert_refused("bad", "bad.yaml:11: detector: phi needs probes that are at least 100 ms");
+	write_config("bad", "peal1", 64, "preset: cloud\ndetector: phi\nphi_threshold: 17\n");
+	assert_refused("bad", "bad.yaml:13: phi_threshold: expected a number from 1 to 16");
+	write_config("bad", "peal1", 64, "preset: cloud\ndetector: phi\nphi_threshold: 8.55\n");
+	assert_refused("bad", "bad.yaml:13: phi_threshold: expected a number from 1 to 16");
+	write_config("bad", "peal1", 64, "phi_threshold: 8\n");
+	assert_refused("bad", "bad.yaml:11: phi_threshold: belongs to 'detector: phi'");
+	write_config("bad", "peal1", 64, "detector: silence\nsilence_ms: 99\n");
+	assert_refused("bad", "bad.yaml:12: silence_ms: expected 2 to 10 probe intervals");
+	write_config("bad", "peal1", 64, "detector: silence\nsilence_ms: 501\n");
+	assert_refused("bad", "bad.yaml:12: silence_ms: expected 2 to 10 probe intervals");
+	write_config("bad", "peal1", 64, "detector: window\nsilence_ms: 225\n");
+	assert_refused("bad", "bad.yaml:12: silence_ms: belongs to 'detector: silence'");
+}
+
+static void
 test_badinput__asks_for_a_key_that_is_missing(void **state)
 {
 	(void)state;
@@ -413,6 +435,7 @@ main(void)
 		cmocka_unit_test(test_badinput__names_the_line_of_an_unknown_key),
 		cmocka_unit_test(test_badinput__names_the_line_of_a_bad_address),
 		cmocka_unit_test(test_badinput__asks_for_a_value_in_range),
+		cmocka_unit_test(test_badinput__wants_a_detector_that_fits),
 		cmocka_unit_test(test_badinput__asks_for_a_key_that_is_missing),
 		cmocka_unit_test(test_badinput__wants_a_file),
 		cmocka_unit_test(test_badinput__wants_a_key_file),
