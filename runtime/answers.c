@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "dataplane/dpdk/tsc.h"
 #include "dataplane/echo.h"
+#include "membership/edge.h"
 #include "runtime/describe.h"
 
 #include <stdio.h>
@@ -78,6 +79,7 @@ peal_answer_view(struct peal_answer *answer)
 	add_text(data, "node", node->config.name);
 	add_text(data, "cluster", node->config.cluster_name);
 	add_text(data, "preset", node->config.timing->name);
+	add_text(data, "detector", peal_detector_name(node->config.timing->detector));
 	add_text(data, "state", peal_node_state_name(node->state));
 	peal_describe_address(&node->config.address, text);
 	add_text(data, "address", text);
@@ -114,6 +116,26 @@ find_member_state(const struct peal_node *node, uint16_t rank)
 	return node->cut.effective[rank] > 0 ? "accused" : "alive";
 }
 
+/* When a frame of the peer came last, and what goes through if this node observes it. */
+static void
+add_reach(struct rte_tel_data *entry, const struct peal_node *node, uint16_t rank, uint16_t slot,
+	uint64_t now_ns)
+{
+	uint64_t heard_at_ns =
+		atomic_load_explicit(&node->plane->heard_at_ns[slot], memory_order_relaxed);
+	uint64_t echoed_at_ns =
+		atomic_load_explicit(&node->plane->echoed_at_ns[slot], memory_order_relaxed);
+
+	if (heard_at_ns != 0 && heard_at_ns <= now_ns) {
+		add_number(entry, "heard_ms_ago", (now_ns - heard_at_ns) / NS_PER_MS);
+	}
+	if (peal_rings_mask(&node->topology, node->self_rank, rank) != 0) {
+		add_text(entry, "reach",
+			peal_edge_reach_name(peal_edge_reach(
+				node->config.timing, heard_at_ns, echoed_at_ns, now_ns)));
+	}
+}
+
 static void
 add_member(struct peal_answer *answer, const struct peal_node *node, uint16_t rank, uint64_t now_ns)
 {
@@ -138,12 +160,7 @@ add_member(struct peal_answer *answer, const struct peal_node *node, uint16_t ra
 	add_text(entry, "metadata", text);
 	add_text(entry, "state", find_member_state(node, rank));
 	if (rank != node->self_rank && slot != PEAL_RANK_NONE) {
-		uint64_t heard_at_ns =
-			atomic_load_explicit(&node->plane->heard_at_ns[slot], memory_order_relaxed);
-
-		if (heard_at_ns != 0 && heard_at_ns <= now_ns) {
-			add_number(entry, "heard_ms_ago", (now_ns - heard_at_ns) / NS_PER_MS);
-		}
+		add_reach(entry, node, rank, slot, now_ns);
 	}
 	add_entry(answer->data, rank, entry);
 }

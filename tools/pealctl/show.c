@@ -48,9 +48,9 @@ peal_show_view(json_t *view)
 					  ? "yes"
 					  : "no: too few members are heard to decide anything");
 	(void)printf("hash      %s\n", peal_show_text(view, "hash"));
-	(void)printf("cluster   %s, preset %s, %" PRIu64 " rings\n",
+	(void)printf("cluster   %s, preset %s, detector %s, %" PRIu64 " rings\n",
 		peal_show_text(view, "cluster_id"), peal_show_text(view, "preset"),
-		peal_show_number(view, "rings"));
+		peal_show_text(view, "detector"), peal_show_number(view, "rings"));
 }
 
 static void
@@ -69,15 +69,16 @@ peal_show_members(const json_t *members, const json_t *departed, uint64_t now_ns
 	const json_t *entry;
 	size_t i;
 
-	(void)printf("%4s %6s  %-21s %-9s %9s  %s\n", "rank", "member", "address", "state", "heard",
-		"metadata");
+	(void)printf("%4s %6s  %-21s %-9s %9s  %-12s  %s\n", "rank", "member", "address", "state",
+		"heard", "reach", "metadata");
 	json_array_foreach(members, i, entry)
 	{
 		(void)printf("%4" PRIu64 " %6" PRIu64 "  %-21s %-9s",
 			peal_show_number(entry, "rank"), peal_show_number(entry, "member"),
 			peal_show_text(entry, "address"), peal_show_text(entry, "state"));
 		print_heard(entry);
-		(void)printf("  %s\n", peal_show_text(entry, "metadata"));
+		(void)printf("  %-12s  %s\n", peal_show_text(entry, "reach"),
+			peal_show_text(entry, "metadata"));
 	}
 	json_array_foreach(departed, i, entry)
 	{

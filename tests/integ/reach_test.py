@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""A link that is dead in one direction, on real frames: both ends say which one it is."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
+from labclient import Lab, LabError  # noqa: E402
+
+
+def find_reach(lab, node):
+    """What goes through between a node and each other one, by the port that both are known by."""
+    answer = lab.ask(node, "members", "0") or {}
+    members = [answer[str(rank)] for rank in range(answer.get("members", 0)) if str(rank) in answer]
+    return {member["address"]: member.get("reach") for member in members}
+
+
+def one_way(lab):
+    addresses = {node: lab.view(node)["address"] for node in (1, 2, 3)}
+    for node in (1, 2, 3):
+        others = [addresses[other] for other in (1, 2, 3) if other != node]
+        lab.wait(f"node {node} to reach all", lambda others=others, node=node: all(
+            find_reach(lab, node).get(other) == "ok" for other in others), 10.0)
+        if find_reach(lab, node).get(addresses[node]) is not None:
+            raise LabError("a node says how it reaches itself")
+    lab.run("cut", "1", "2", "--one-way")
+    lab.wait("node 1 to be heard no more by node 2", lambda: (
+        find_reach(lab, 1).get(addresses[2]) == "inbound only"
+        and find_reach(lab, 2).get(addresses[1]) == "silent"), 10.0)
+    lab.wait("the other links to stay whole", lambda: (
+        find_reach(lab, 1).get(addresses[3]) == "ok" and find_reach(lab, 3).get(addresses[1]) == "ok"), 10.0)
+    if lab.ask(1, "stats")["probes_one_way"] == 0:
+        raise LabError("node 1 counted no probe that failed one way")
+    lab.run("heal")
+    lab.wait("the link to be whole again", lambda: (
+        find_reach(lab, 1).get(addresses[2]) == "ok" and find_reach(lab, 2).get(addresses[1]) == "ok"), 10.0)
+    if lab.view(3)["members"] != 3:
+        raise LabError("one dead direction cost somebody's membership")
+
+
+def main():
+    if os.geteuid() != 0:
+        print("SKIP: network namespaces need root")
+        return 77
+    try:
+        with Lab(f"reach{os.getpid()}", 3) as lab:
+            lab.wait_view([1, 2, 3], 3, 10.0)
+            one_way(lab)
+            print("ok - one way")
+    except LabError as error:
+        print(f"not ok - {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
