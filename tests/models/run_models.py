@@ -24,6 +24,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 MEMORY_MIB = 1900
 DEPTH_MAX = 1000000
+BITS_DEPTH_MAX = 5000000
 SECONDS_MAX = 900
 
 # breaks: the property that must fail, None when all must hold. search: "all" states, or "bits",
@@ -188,8 +189,8 @@ def judge(run, text):
     """Returns whether a search came out as it must, and what is to be said about it."""
     counted = re.search(r"errors: (\d+)", text)
     failed = re.search(r"assertion violated \(?(.*?)\)? \(at depth", text)
-    unfinished = re.search(r"reached -DMEMLIM|out of memory|max search depth too small", text)
-    is_stopped = "Search not completed" in text and counted and counted.group(1) == "0"
+    is_cut = "max search depth too small" in text
+    is_stopped = "Search not completed" in text or is_cut
     if counted is None:
         return False, "no result:\n" + text
     if run.breaks is not None:
@@ -200,10 +201,9 @@ def judge(run, text):
             "" if found == run.breaks else f", must break: {run.breaks}")
     if failed is not None:
         return False, f"BREAKS {property_of(run.model, failed.group(1))}"
-    if counted.group(1) != "0" or unfinished:
+    is_short = re.search(r"reached -DMEMLIM|out of memory", text) is not None
+    if counted.group(1) != "0" or is_short or (is_stopped and run.search == "all"):
         return False, "search is not complete:\n" + text
-    if is_stopped and run.search == "all":
-        return False, "search was stopped"
     return True, "holds, stopped" if is_stopped else "holds"
 
 
@@ -218,11 +218,10 @@ def check(run, folder):
     wrong = build(run, folder)
     if wrong:
         return False, "cannot be built:\n" + wrong, 0, 0.0
-    command = ["./pan", "-n", f"-m{DEPTH_MAX}"]
     if run.search == "bits":
-        command += ["-w32", "-k3", f"-Q{run.minutes}"]
-    elif run.breaks is not None:
-        command += ["-w20"]
+        command = ["./pan", "-n", f"-m{BITS_DEPTH_MAX}", "-w32", "-k3", f"-Q{run.minutes}"]
+    else:
+        command = ["./pan", "-n", f"-m{DEPTH_MAX}"] + (["-w20"] if run.breaks is not None else [])
     try:
         _, text = command_output(command, folder)
     except subprocess.TimeoutExpired:
