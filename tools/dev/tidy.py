@@ -365,7 +365,7 @@ def pure_folders_call_nothing_of_the_world(tree):
 def licence_comes_first(tree):
     for source in tree.sources:
         first = source.lines[0] if source.lines else ""
-        if source.is_c or source.ending == ".def":
+        if source.is_c or source.ending in (".def", ".pml"):
             if first != SPDX:
                 yield refuse(source, 1, f"first line is not the licence; use {SPDX}")
         elif source.ending in (".py", ".build") or source.bytes.startswith(b"#!"):

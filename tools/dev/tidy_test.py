@@ -72,6 +72,7 @@ CLEAN = {
     "tools/peal-sim/peal_sim.c": source('#include "sim/simnode.h"'),
     "tests/lib/gen.h": header("PEAL_TESTS_LIB_GEN_H"),
     "tests/integ/integ_lcore.c": source('#include "tests/lib/gen.h"', "", "#include <rte_eal.h>"),
+    "tests/models/agreement.pml": LICENCE + "byte votes;\n",
     "tests/meson.build": "# SPDX-License-Identifier: BSD-3-Clause\n",
     "tools/dev/run": "#!/bin/bash\n# SPDX-License-Identifier: BSD-3-Clause\n",
     "README.md": "# Peal\n",
@@ -168,6 +169,7 @@ PLANTS = {
     "licence_comes_first": [
         (CUT, "\nint x;\n", 1, "not the licence"),
         ("membership/edge.h", CLEAN["membership/edge.h"][len(LICENCE):], 1, "not the licence"),
+        ("tests/models/agreement.pml", "byte votes;\n", 1, "not the licence"),
         ("tools/dev/run", "#!/bin/bash\ntrue\n", 1, "no licence"),
     ],
     "headers_are_guarded": [
