@@ -4,7 +4,7 @@
  *
  * A candidate is a node that is one of its own seeds. It needs CREATE_OK from floor(expect / 2) + 1
  * distinct nodes, itself included. A node gives one grant per T_boot, to the smallest candidate
- * uuid it has heard, and only after it listened for T_boot / 8. A candidate counts a grant for half
+ * uuid it has heard, and only after it listened for T_boot. A candidate counts a grant for half
  * a T_boot. A node that is its only seed and expects nobody creates at once.
  *
  * timers: listen - end of the listening time; then everything follows from requests and answers.

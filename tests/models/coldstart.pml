@@ -12,8 +12,8 @@
  * Property: never two founders. A founder does not crash here.
  *
  * Two rules here are not the ones that were built, because those fail (docs/design/0005-models.md):
- * a grant is repeated only while three quarters of it are left (built: half, REPEAT_ABOVE), and
- * who may restart listens for T_boot (built: a quarter of it, LISTEN). With them the property needs
+ * a grant is repeated only while three quarters of it are left (REPEAT_ABOVE), and
+ * who starts listens for T_boot (LISTEN). With them the property needs
  * DELAY + CALL_GAP of at most a quarter of T_boot (and one tick, which is how fine this time is).
  */
 #ifndef NODES
@@ -23,7 +23,7 @@
 #define T_BOOT 4
 #endif
 #ifndef LISTEN
-#define LISTEN	(T_BOOT / 4)
+#define LISTEN	T_BOOT
 #endif
 #ifndef DELAY
 #define DELAY 1

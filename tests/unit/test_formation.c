@@ -23,8 +23,8 @@ test_formation__listens_before_it_grants(void **state)
 
 	(void)state;
 	peal_formation_init(&formation, &timing, uuid(5), true, false, 3, 0);
-	assert_false(peal_formation_on_candidate(&formation, uuid(1), timing.boot_ns / 8U));
-	assert_true(peal_formation_on_candidate(&formation, uuid(1), timing.boot_ns / 4U));
+	assert_false(peal_formation_on_candidate(&formation, uuid(1), timing.boot_ns - 1U));
+	assert_true(peal_formation_on_candidate(&formation, uuid(1), timing.boot_ns));
 }
 
 static void
@@ -57,8 +57,10 @@ test_formation__one_grant_per_boot_time(void **state)
 	/* A smaller one comes too late for this time... */
 	assert_false(peal_formation_on_candidate(&formation, uuid(2), now_ns + 2U));
 	/* ...the holder's claim is not stretched... */
+	assert_true(peal_formation_on_candidate(
+		&formation, uuid(5), now_ns + timing.boot_ns / 4U - 1U));
 	assert_false(peal_formation_on_candidate(
-		&formation, uuid(5), now_ns + timing.boot_ns * 3U / 4U));
+		&formation, uuid(5), now_ns + timing.boot_ns / 4U));
 	/* ...and then the smaller one has it. */
 	assert_false(
 		peal_formation_on_candidate(&formation, uuid(2), now_ns + timing.boot_ns - 1U));
