@@ -114,12 +114,52 @@ peal_bitset_difference(const struct peal_bitset *a, const struct peal_bitset *b)
 static inline bool
 peal_bitset_is_within(const struct peal_bitset *set, uint32_t members_count)
 {
-	for (uint32_t rank = members_count; rank < PEAL_MEMBERS_MAX; rank++) {
-		if (peal_bitset_has(set, rank)) {
-			return false;
-		}
+	uint32_t word = members_count / 64U;
+	uint64_t any = 0;
+
+	PEAL_ASSERT(members_count <= PEAL_MEMBERS_MAX);
+	if (word == PEAL_BITSET_WORDS) {
+		return true;
 	}
-	return true;
+	any = set->words[word] & ~((UINT64_C(1) << (members_count % 64U)) - 1U);
+	for (uint32_t i = word + 1U; i < PEAL_BITSET_WORDS; i++) {
+		any |= set->words[i];
+	}
+	return any == 0;
 }
+
+/* Adds all members of `b` to `set`. */
+static inline void
+peal_bitset_merge(struct peal_bitset *set, const struct peal_bitset *b)
+{
+	for (uint32_t i = 0; i < PEAL_BITSET_WORDS; i++) {
+		set->words[i] |= b->words[i];
+	}
+}
+
+/* The smallest rank of the set that is at least `rank`, or PEAL_MEMBERS_MAX. */
+static inline uint32_t
+peal_bitset_next(const struct peal_bitset *set, uint32_t rank)
+{
+	uint32_t word = rank / 64U;
+	uint64_t bits;
+
+	if (rank >= PEAL_MEMBERS_MAX) {
+		return PEAL_MEMBERS_MAX;
+	}
+	bits = set->words[word] & ~((UINT64_C(1) << (rank % 64U)) - 1U);
+	while (bits == 0) {
+		if (++word == PEAL_BITSET_WORDS) {
+			return PEAL_MEMBERS_MAX;
+		}
+		bits = set->words[word];
+	}
+	return word * 64U + (uint32_t)__builtin_ctzll(bits);
+}
+
+/* Walks a set in ascending order; the set may lose members on the way, but not gain any. */
+#define PEAL_BITSET_FOR_EACH(rank, set)                                                            \
+	for (uint32_t rank = peal_bitset_next((set), 0); rank < PEAL_MEMBERS_MAX;                  \
+		rank = peal_bitset_next((set), rank + 1U))
 
 #endif

@@ -19,6 +19,15 @@ struct peal_hash128 {
 uint64_t peal_hash64(const void *data, size_t size, uint64_t seed);
 struct peal_hash128 peal_hash128(const void *data, size_t size, uint64_t seed);
 
+/* A hash of bytes that come in pieces: what peal_hash128 says of all of them with seed 0. */
+struct peal_hash_stream {
+	_Alignas(64) uint8_t state[576]; /* private */
+};
+
+void peal_hash_stream_init(struct peal_hash_stream *stream);
+void peal_hash_stream_add(struct peal_hash_stream *stream, const void *data, size_t size);
+struct peal_hash128 peal_hash_stream_end(const struct peal_hash_stream *stream);
+
 static inline bool
 peal_hash128_equals(struct peal_hash128 a, struct peal_hash128 b)
 {

@@ -10,8 +10,12 @@
 
 #include <stdint.h>
 
-/* Members of one view. Up to here every member sends to every other one directly; no trees. */
-#define PEAL_MEMBERS_MAX 64U
+/* Members of one view: ten thousand and some room. A set of members is 1 280 bytes. */
+#define PEAL_MEMBERS_MAX 10240U
+
+/* Up to here every member sends to every other one directly. Above: flood on the rings for what is
+ * small and urgent, trees for votes and bodies. */
+#define PEAL_DIRECT_MAX 64U
 
 /* Rings of the observer topology: 10 by default, 16 in the robust profile. */
 #define PEAL_RINGS_MAX     16U
@@ -20,8 +24,17 @@
 /* Members that left lately and are still recognised, so that they can be told that they are out. */
 #define PEAL_DEPARTED_MAX 64U
 
-/* Places for peers on a core: everybody in the view plus everybody lately departed. */
-#define PEAL_SLOTS_MAX 128U
+/* Places for peers on a core: everybody of a small view and those lately departed; of a large one
+ * observers, subjects, tree neighbours, guests, and those lately departed. */
+#define PEAL_SLOTS_MAX 256U
+
+/* Members that are no neighbours but spoke or must be spoken to, such as a sequencer of joins. */
+#define PEAL_GUESTS_MAX 32U
+
+/* Children of a member in one dissemination tree, trees, and levels below a root. */
+#define PEAL_TREE_ARITY_MAX 32U
+#define PEAL_TREES_MAX      2U
+#define PEAL_TREE_DEPTH_MAX 4U
 
 /* Largest UDP payload of liveness, membership and consensus: IPv6's 1 280 minus IPv6 and UDP
  * headers. */
@@ -40,19 +53,50 @@
 /* Longest cluster or node name, without its terminating zero. */
 #define PEAL_NAME_SIZE_MAX 31U
 
-/* Joiners admitted by one cut: with full metadata they must fit one frame with the rest of the cut.
- */
-#define PEAL_ADDITIONS_MAX 8U
+/* A cut adds at most so many members to a group of `n`, and its body stays below this size. So the
+ * view is never known to a handful only: 1 -> 65 -> 2 145 -> 10 000. */
+#define PEAL_GROWTH_MAX(n)  ((n) > 2U ? 32U * (n) : 64U)
+#define PEAL_BODY_BYTES_MAX 1048576U
+
+/* Joiners admitted by one cut, whatever the group's size. */
+#define PEAL_ADDITIONS_MAX PEAL_MEMBERS_MAX
 
 /* Encoded member record without metadata, and the fixed part of an encoded proposal. */
 #define PEAL_MEMBER_RECORD_SIZE  40U
-#define PEAL_PROPOSAL_FIXED_SIZE 64U
+#define PEAL_PROPOSAL_FIXED_SIZE 32U
+
+/* A proposal of at most this size travels inside the messages that name it; a larger one travels as
+ * a body, and messages name its digest. */
+#define PEAL_INLINE_SIZE_MAX      928U
+#define PEAL_INLINE_ADDITIONS_MAX (PEAL_INLINE_SIZE_MAX / PEAL_MEMBER_RECORD_SIZE)
+
+/* Bytes of a body in one frame, and the frames of the largest body. */
+#define PEAL_CHUNK_SIZE_MAX 1024U
+#define PEAL_CHUNKS_MAX     (PEAL_BODY_BYTES_MAX / PEAL_CHUNK_SIZE_MAX)
+
+/* Bodies that a node keeps at once: values of the epoch, batches, snapshots, cuts of the past. */
+#define PEAL_BODIES_MAX 96U
+
+/* Large bodies that a core sends at once, receivers of one, and frames of them all that leave in
+ * one turn; then a pause, and no more chunks in between than the buffers of a receiver hold many
+ * times. */
+#define PEAL_STREAMS_MAX             16U
+#define PEAL_STREAM_TARGETS_MAX      64U
+#define PEAL_STREAM_FRAMES_BURST_MAX 32U
+#define PEAL_STREAM_CHUNKS_BURST_MAX 4U
+#define PEAL_STREAM_PAUSE_NS         (UINT64_C(20) * 1000U)
+
+/* Entries about subjects in one ALERT frame. */
+#define PEAL_ALERT_ENTRIES_MAX 128U
 
 /* Static seeds of one node. */
 #define PEAL_SEEDS_MAX 16U
 
+/* Nodes that a cold start may wait for: a majority of them is asked, and counted, one by one. */
+#define PEAL_EXPECT_MAX 63U
+
 /* Joiners that one introducer remembers at once. */
-#define PEAL_PENDING_JOINS_MAX 32U
+#define PEAL_PENDING_JOINS_MAX PEAL_MEMBERS_MAX
 
 /* Uuids that were removed and may never return. */
 #define PEAL_TOMBSTONES_MAX 1024U
@@ -63,6 +107,21 @@
 /* Different (ballot, value) pairs that one epoch counts; the lowest classic ballot is dropped
  * first. */
 #define PEAL_TALLIES_MAX 8U
+
+/* Control hears of votes gathered under one key at most once in this time. */
+#define PEAL_TALLY_NS (UINT64_C(200) * 1000U)
+
+/* Flooded messages that a core remembers, so that it passes each on once: sets, and places in one.
+ * In an epoch there are some dozens; a message is around for some milliseconds. */
+#define PEAL_FLOOD_SETS_MAX 256U
+#define PEAL_FLOOD_WAYS_MAX 4U
+
+/* Members that a flooded message passes at most; ten thousand are reached by six. */
+#define PEAL_FLOOD_HOPS_MAX 32U
+
+/* Different values that the fast votes of one epoch are told apart by: in a small group everybody
+ * may have another. */
+#define PEAL_FAST_VALUES_MAX PEAL_DIRECT_MAX
 
 /* Highest round number of an epoch: three weeks of one round a millisecond; larger ones are
  * refused. */
@@ -79,9 +138,15 @@
  */
 #define PEAL_PLANE_RECORDS_MAX 512U
 
+/* Reinforcements that control asks a core for before it hears of it again. */
+#define PEAL_REPORTS_MAX 64U
+
 /* Packets taken from a queue in one turn, and commands taken from control in one turn. */
 #define PEAL_BURST_MAX    32U
 #define PEAL_COMMANDS_MAX 32U
+
+/* One body between the planes: the largest frame, or a whole set of members and its key. */
+#define PEAL_PLANE_BUFFER_SIZE 1408U
 
 /* Packets a core may have queued for its one flush: replies to a burst and a message to everybody.
  */
@@ -89,6 +154,10 @@
 
 /* Shards of a node; the header has six bits. One in use today. */
 #define PEAL_SHARDS_MAX 64U
+
+/* Nodes that live side by side in one process, for benches and tests; a daemon has one. */
+#define PEAL_RESIDENTS_MAX   256U
+#define PEAL_RESIDENTS_WORDS (PEAL_RESIDENTS_MAX / 64U) /* of a set of them */
 
 /* Replay window of one unicast stream, in frames. */
 #define PEAL_REPLAY_WINDOW_MAX 256U
@@ -110,16 +179,22 @@
 #define PEAL_NEIGHBOURS_MAX 32U
 
 /* One ARP request per neighbour and this time; an answer is asked for again when it is this old. */
-#define PEAL_ARP_REPEAT_NS        (UINT64_C(100) * 1000000U)
+#define PEAL_ARP_REPEAT_NS        (UINT64_C(10) * 1000000U)
 #define PEAL_NEIGHBOUR_AGE_NS_MAX (UINT64_C(30) * 1000000000U)
 
 /* Pings answered in a second, and at once: people ping, floods are not worth a core's time. */
 #define PEAL_PINGS_PER_SECOND_MAX 1000U
 #define PEAL_PINGS_BURST_MAX      64U
 
-/* Frames of family 0 that a core opens in a second, and at once: anybody may send them. */
-#define PEAL_JOIN_FRAMES_PER_SECOND_MAX 1000U
-#define PEAL_JOIN_FRAMES_BURST_MAX      64U
+/* Frames of family 0 that a core opens in a second, and at once: anybody may send them. A twentieth
+ * of a core's time; ten thousand nodes that start at one moment ask one seed. */
+#define PEAL_JOIN_FRAMES_PER_SECOND_MAX 50000U
+#define PEAL_JOIN_FRAMES_BURST_MAX      4096U
+
+/* Numbers of the view without a slot that control hears of in a second, and at once: their frames
+ * are not authenticated, so anybody may send them. */
+#define PEAL_STRANGERS_PER_SECOND_MAX 100U
+#define PEAL_STRANGERS_BURST_MAX      8U
 
 /* Control hears once in this time that a peer speaks in another epoch. */
 #define PEAL_OTHER_EPOCH_NS (UINT64_C(10) * 1000000U)
@@ -146,20 +221,32 @@
  * counted. */
 #define PEAL_EVENTS_MAX 512U
 
-_Static_assert(PEAL_SLOTS_MAX >= PEAL_MEMBERS_MAX + PEAL_DEPARTED_MAX, "every peer needs a slot");
-_Static_assert(PEAL_SLOTS_MAX <= 255U, "slot numbers travel in eight bits inside a core");
-_Static_assert(PEAL_RINGS_MAX <= 32U, "reports about one subject are one 32-bit mask");
+_Static_assert(PEAL_SLOTS_MAX >= PEAL_DIRECT_MAX + PEAL_DEPARTED_MAX + PEAL_GUESTS_MAX,
+	"every peer of a small group needs a slot");
 _Static_assert(
-	PEAL_PROPOSAL_FIXED_SIZE +
-			PEAL_ADDITIONS_MAX * (PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX) +
-			128U <=
-		PEAL_BODY_SIZE_MAX,
-	"a proposal with all additions and the ballot fields around it fits one frame");
+	PEAL_SLOTS_MAX >= 6U * PEAL_RINGS_MAX +
+				  PEAL_TREES_MAX * (PEAL_TREE_DEPTH_MAX + PEAL_TREE_ARITY_MAX) +
+				  PEAL_GUESTS_MAX,
+	"every neighbour in a large group needs a slot");
+_Static_assert(
+	(PEAL_FLOOD_SETS_MAX & (PEAL_FLOOD_SETS_MAX - 1U)) == 0U, "a set is some bits of a hash");
+_Static_assert(PEAL_EXPECT_MAX / 2U <= 2U * PEAL_SEEDS_MAX,
+	"a candidate can ask, and be granted by, a majority");
+_Static_assert(PEAL_RINGS_MAX <= 32U, "reports about one subject are one 32-bit mask");
+_Static_assert(PEAL_MEMBERS_MAX % 64U == 0, "a set of members has no loose bits");
+_Static_assert(PEAL_INLINE_SIZE_MAX + 128U <= PEAL_BODY_SIZE_MAX,
+	"an inline proposal and the ballot fields around it fit one frame");
+_Static_assert(PEAL_PROPOSAL_FIXED_SIZE + 2U * PEAL_MEMBERS_MAX +
+			       PEAL_MEMBERS_MAX * PEAL_MEMBER_RECORD_SIZE <=
+		       PEAL_BODY_BYTES_MAX,
+	"a cut that replaces everybody fits a body");
+_Static_assert(PEAL_PLANE_BUFFER_SIZE >= PEAL_BODY_SIZE_MAX, "a buffer takes every frame's body");
+_Static_assert(PEAL_PLANE_BUFFER_SIZE >= PEAL_MEMBERS_MAX / 8U + 128U, "and every tally");
 _Static_assert(PEAL_PLANE_RECORDS_MAX >= 4U * PEAL_PLANE_BUFFERS_MAX,
 	"a ring between planes never refuses the return of a buffer");
 _Static_assert(
 	(PEAL_PLANE_RECORDS_MAX & (PEAL_PLANE_RECORDS_MAX - 1U)) == 0U, "rings are powers of two");
-_Static_assert(PEAL_TX_QUEUE_MAX >= PEAL_MEMBERS_MAX + 2U * PEAL_BURST_MAX,
-	"one flush carries the answers to a burst and one message to every member");
+_Static_assert(PEAL_TX_QUEUE_MAX >= PEAL_DIRECT_MAX + 2U * PEAL_BURST_MAX,
+	"one flush carries the answers to a burst and one message to every peer");
 
 #endif

@@ -2,6 +2,9 @@
 #include "control/ballots.h"
 
 #include "wire/messages.h"
+#include "wire/vote_msg.h"
+
+#include <string.h>
 
 /* `rank` PEAL_RANK_NONE = everybody. */
 static void
@@ -24,49 +27,84 @@ static void
 attach_value(const struct peal_values *values, struct peal_hash128 digest,
 	struct peal_ballot_msg *message)
 {
-	const struct peal_proposal *value = peal_values_find(values, digest);
+	const struct peal_body *value = peal_values_find(values, digest);
 
 	PEAL_ASSERT(value != NULL);
 	message->digest = digest;
 	message->has_proposal = true;
-	message->proposal = *value;
+	message->proposal = value->proposal;
+}
+
+/* The own bit under `key`, for the trees. */
+static void
+send_bit(const struct peal_vote_key *key, struct peal_outbox *out)
+{
+	struct peal_effect effect = {.kind = PEAL_EFFECT_VOTE};
+	struct peal_writer writer = peal_outbox_open(out, &effect, sizeof(*key));
+
+	PEAL_ASSERT(key->kind != PEAL_VOTE_INSTALLED);
+	peal_write_bytes(&writer, key, sizeof(*key));
+	peal_outbox_commit(out, &writer);
 }
 
 void
 peal_ballots_send_accepted(const struct peal_acceptor *acceptor, const struct peal_values *values,
-	struct peal_outbox *out)
+	bool is_large, struct peal_outbox *out)
 {
-	struct peal_ballot_msg message = {
-		.kind = PEAL_MESSAGE_P2B,
-		.ballot = acceptor->vrnd,
-		.digest = acceptor->vdigest,
-	};
-
 	PEAL_ASSERT(acceptor->vrnd.round >= 1);
-	if (acceptor->vrnd.round == 1) {
-		/* paper: FASTPAXOS 3.1, phase 2b of a fast round. Repeating an old vote after a
-		 * promise is harmless: it is the vote that the promise told of. */
-		message.kind = PEAL_MESSAGE_VOTE;
-		attach_value(values, acceptor->vdigest, &message);
+	if (is_large) {
+		struct peal_vote_key key;
+
+		memset(&key, 0, sizeof(key));
+		key.kind = acceptor->vrnd.round == 1 ? PEAL_VOTE_FAST : PEAL_VOTE_ACCEPT;
+		key.ballot = acceptor->vrnd;
+		key.digest = acceptor->vdigest;
+		send_bit(&key, out);
+	} else {
+		struct peal_ballot_msg message = {
+			.kind = PEAL_MESSAGE_P2B,
+			.ballot = acceptor->vrnd,
+			.digest = acceptor->vdigest,
+		};
+
+		if (acceptor->vrnd.round == 1) {
+			/* paper: FASTPAXOS 3.1, phase 2b of a fast round. Repeating an old vote
+			 * after a promise is harmless: it is the vote that the promise told of. */
+			message.kind = PEAL_MESSAGE_VOTE;
+			attach_value(values, acceptor->vdigest, &message);
+		}
+		send(&message, PEAL_RANK_NONE, out);
 	}
-	send(&message, PEAL_RANK_NONE, out);
 }
 
 void
 peal_ballots_send_promise(const struct peal_acceptor *acceptor, const struct peal_values *values,
-	struct peal_outbox *out)
+	bool is_large, struct peal_outbox *out)
 {
-	struct peal_ballot_msg message = {
-		.kind = PEAL_MESSAGE_P1B,
-		.ballot = acceptor->promised,
-		.vrnd = acceptor->p1b_vrnd,
-	};
-
 	PEAL_ASSERT(acceptor->has_p1b);
-	if (acceptor->p1b_vrnd.round > 0) {
-		attach_value(values, acceptor->p1b_vdigest, &message);
+	if (is_large) {
+		struct peal_vote_key key;
+
+		memset(&key, 0, sizeof(key));
+		key.kind = PEAL_VOTE_PROMISE;
+		key.ballot = acceptor->promised;
+		key.vrnd = acceptor->p1b_vrnd;
+		if (acceptor->p1b_vrnd.round > 0) {
+			key.digest = acceptor->p1b_vdigest;
+		}
+		send_bit(&key, out);
+	} else {
+		struct peal_ballot_msg message = {
+			.kind = PEAL_MESSAGE_P1B,
+			.ballot = acceptor->promised,
+			.vrnd = acceptor->p1b_vrnd,
+		};
+
+		if (acceptor->p1b_vrnd.round > 0) {
+			attach_value(values, acceptor->p1b_vdigest, &message);
+		}
+		send(&message, (uint16_t)acceptor->promised.index, out);
 	}
-	send(&message, (uint16_t)acceptor->promised.index, out);
 }
 
 void
@@ -96,4 +134,15 @@ peal_ballots_send_round(const struct peal_coordinator *coordinator,
 		attach_value(values, coordinator->proposed_digest, &message);
 	}
 	send(&message, PEAL_RANK_NONE, out);
+}
+
+void
+peal_ballots_send_want(struct peal_hash128 digest, struct peal_outbox *out)
+{
+	struct peal_effect effect = {.kind = PEAL_EFFECT_WANT};
+	struct peal_writer writer = peal_outbox_open(out, &effect, sizeof(digest));
+
+	peal_write_bytes(&writer, &digest, sizeof(digest));
+	peal_outbox_commit(out, &writer);
+	PEAL_ASSERT(out->count > 0);
 }

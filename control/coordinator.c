@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/coordinator.h"
 
+#include <string.h>
+
+_Static_assert(PEAL_FAST_VALUES_MAX <= UINT8_MAX, "an index of what was told is one byte");
+
 void
 peal_coordinator_init(
 	struct peal_coordinator *coordinator, struct peal_quorum quorum, uint16_t self_rank)
 {
+	const struct peal_ballot none = {.round = 0, .index = 0};
+
 	PEAL_ASSERT(self_rank < quorum.members_count);
-	*coordinator = (struct peal_coordinator){
-		.quorum = quorum,
-		.self_rank = self_rank,
-		.round_highest = 1,
-	};
+	coordinator->quorum = quorum;
+	coordinator->self_rank = self_rank;
+	coordinator->state = PEAL_COORDINATOR_IDLE;
+	coordinator->ballot = none;
+	coordinator->round_highest = 1;
+	coordinator->attempts_count = 0;
+	memset(&coordinator->responders, 0, sizeof(coordinator->responders));
+	memset(&coordinator->nackers, 0, sizeof(coordinator->nackers));
+	coordinator->said_count = 0;
+	coordinator->has_own = false;
+	coordinator->own_complete = false;
+	coordinator->has_known = false;
 	peal_coordinator_check(coordinator);
 }
 
@@ -64,8 +77,9 @@ peal_coordinator_start(struct peal_coordinator *coordinator)
 	};
 	coordinator->state = PEAL_COORDINATOR_PREPARING;
 	coordinator->attempts_count++;
-	coordinator->responders = (struct peal_bitset){{0}};
-	coordinator->nackers = (struct peal_bitset){{0}};
+	memset(&coordinator->responders, 0, sizeof(coordinator->responders));
+	memset(&coordinator->nackers, 0, sizeof(coordinator->nackers));
+	coordinator->said_count = 0;
 
 	peal_coordinator_check(coordinator);
 	return coordinator->ballot;
@@ -78,11 +92,31 @@ peal_coordinator_stop(struct peal_coordinator *coordinator)
 	coordinator->state = PEAL_COORDINATOR_IDLE;
 }
 
+/* Index of the group of those who told this; one more than all while there is room for it. */
+static uint32_t
+find_said(const struct peal_coordinator *coordinator, struct peal_ballot vrnd,
+	struct peal_hash128 digest)
+{
+	uint32_t index = 0;
+
+	PEAL_ASSERT(coordinator->said_count <= PEAL_FAST_VALUES_MAX);
+	while (index < coordinator->said_count &&
+		(peal_ballot_compare(coordinator->said[index].vrnd, vrnd) != 0 ||
+			(vrnd.round > 0 &&
+				!peal_hash128_equals(coordinator->said[index].digest, digest)))) {
+		index++;
+	}
+	return index;
+}
+
 void
-peal_coordinator_on_p1b(struct peal_coordinator *coordinator, uint16_t rank,
+peal_coordinator_on_p1b(struct peal_coordinator *coordinator, const struct peal_bitset *ranks,
 	struct peal_ballot ballot, struct peal_ballot vrnd, struct peal_hash128 vdigest)
 {
-	PEAL_ASSERT(rank < coordinator->quorum.members_count);
+	struct peal_bitset fresh;
+	uint32_t index;
+
+	PEAL_ASSERT(peal_bitset_is_within(ranks, coordinator->quorum.members_count));
 	PEAL_ASSERT(peal_ballot_compare(vrnd, ballot) < 0);
 
 	if (coordinator->state != PEAL_COORDINATOR_PREPARING ||
@@ -90,14 +124,37 @@ peal_coordinator_on_p1b(struct peal_coordinator *coordinator, uint16_t rank,
 		return;
 	}
 	/* A member counts once: a repeated message must not look like a second promise. */
-	if (peal_bitset_has(&coordinator->responders, rank)) {
+	fresh = peal_bitset_difference(ranks, &coordinator->responders);
+	index = find_said(coordinator, vrnd, vdigest);
+	if (peal_bitset_is_empty(&fresh) || index == PEAL_FAST_VALUES_MAX) {
 		return;
 	}
-	peal_bitset_add(&coordinator->responders, rank);
-	coordinator->said_vrnd[rank] = vrnd;
-	coordinator->said_digest[rank] = vdigest;
+	if (index == coordinator->said_count) {
+		coordinator->said_count++;
+		coordinator->said[index].vrnd = vrnd;
+		coordinator->said[index].digest = vdigest;
+		coordinator->said[index].weight = 0;
+	}
+	PEAL_BITSET_FOR_EACH (rank, &fresh) {
+		coordinator->said_by[rank] = (uint8_t)index;
+	}
+	coordinator->said[index].weight += peal_quorum_weight(&coordinator->quorum, &fresh);
+	peal_bitset_merge(&coordinator->responders, &fresh);
 
 	peal_coordinator_check(coordinator);
+}
+
+bool
+peal_coordinator_was_told(const struct peal_coordinator *coordinator, struct peal_hash128 digest)
+{
+	PEAL_ASSERT(coordinator->said_count <= PEAL_FAST_VALUES_MAX);
+	for (uint32_t i = 0; i < coordinator->said_count; i++) {
+		if (coordinator->said[i].vrnd.round > 0 &&
+			peal_hash128_equals(coordinator->said[i].digest, digest)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Highest vrnd that a responder told; (0,0) when nobody of them accepted anything. */
@@ -106,60 +163,53 @@ find_highest_vrnd(const struct peal_coordinator *coordinator)
 {
 	struct peal_ballot highest = {.round = 0, .index = 0};
 
-	for (uint32_t rank = 0; rank < coordinator->quorum.members_count; rank++) {
-		if (peal_bitset_has(&coordinator->responders, rank) &&
-			peal_ballot_compare(coordinator->said_vrnd[rank], highest) > 0) {
-			highest = coordinator->said_vrnd[rank];
+	for (uint32_t i = 0; i < coordinator->said_count; i++) {
+		if (peal_ballot_compare(coordinator->said[i].vrnd, highest) > 0) {
+			highest = coordinator->said[i].vrnd;
 		}
 	}
 	PEAL_ASSERT(peal_ballot_compare(highest, coordinator->ballot) < 0);
 	return highest;
 }
 
-/* The responders that accepted `digest` at `vrnd`. */
+/* The responders that told what group `index` stands for. */
 static struct peal_bitset
-find_voters(const struct peal_coordinator *coordinator, struct peal_ballot vrnd,
-	struct peal_hash128 digest)
+find_voters(const struct peal_coordinator *coordinator, uint32_t index)
 {
 	struct peal_bitset voters = {{0}};
 
-	PEAL_ASSERT(vrnd.round >= 1);
-	for (uint32_t rank = 0; rank < coordinator->quorum.members_count; rank++) {
-		if (peal_bitset_has(&coordinator->responders, rank) &&
-			peal_ballot_compare(coordinator->said_vrnd[rank], vrnd) == 0 &&
-			peal_hash128_equals(coordinator->said_digest[rank], digest)) {
+	PEAL_ASSERT(index < coordinator->said_count);
+	PEAL_BITSET_FOR_EACH (rank, &coordinator->responders) {
+		if (coordinator->said_by[rank] == index) {
 			peal_bitset_add(&voters, rank);
 		}
 	}
+	PEAL_ASSERT(peal_quorum_weight(&coordinator->quorum, &voters) ==
+		    coordinator->said[index].weight);
 	return voters;
 }
 
-/* The digest with most weight at `vrnd`, ties to the smaller one. Somebody accepted something
+/* The group with most weight at `vrnd`, ties to the smaller digest. Somebody accepted something
  * there. */
-static struct peal_hash128
+static uint32_t
 find_heaviest(const struct peal_coordinator *coordinator, struct peal_ballot vrnd)
 {
-	struct peal_hash128 heaviest = {.low = 0, .high = 0};
-	uint32_t heaviest_weight = 0;
+	uint32_t heaviest = PEAL_FAST_VALUES_MAX;
 
-	for (uint32_t rank = 0; rank < coordinator->quorum.members_count; rank++) {
-		struct peal_hash128 digest = coordinator->said_digest[rank];
-		struct peal_bitset voters;
-		uint32_t weight;
-
-		if (!peal_bitset_has(&coordinator->responders, rank) ||
-			peal_ballot_compare(coordinator->said_vrnd[rank], vrnd) != 0) {
+	PEAL_ASSERT(vrnd.round >= 1);
+	for (uint32_t i = 0; i < coordinator->said_count; i++) {
+		if (peal_ballot_compare(coordinator->said[i].vrnd, vrnd) != 0) {
 			continue;
 		}
-		voters = find_voters(coordinator, vrnd, digest);
-		weight = peal_quorum_weight(&coordinator->quorum, &voters);
-		if (weight > heaviest_weight ||
-			(weight == heaviest_weight && peal_hash128_compare(digest, heaviest) < 0)) {
-			heaviest = digest;
-			heaviest_weight = weight;
+		if (heaviest == PEAL_FAST_VALUES_MAX ||
+			coordinator->said[i].weight > coordinator->said[heaviest].weight ||
+			(coordinator->said[i].weight == coordinator->said[heaviest].weight &&
+				peal_hash128_compare(coordinator->said[i].digest,
+					coordinator->said[heaviest].digest) < 0)) {
+			heaviest = i;
 		}
 	}
-	PEAL_ASSERT(heaviest_weight > 0);
+	PEAL_ASSERT(heaviest < coordinator->said_count);
 	return heaviest;
 }
 
@@ -171,16 +221,16 @@ choose_at_classic(const struct peal_coordinator *coordinator, struct peal_ballot
 	bool is_found = false;
 
 	PEAL_ASSERT(vrnd.round >= 2);
-	for (uint32_t rank = 0; rank < coordinator->quorum.members_count; rank++) {
-		if (!peal_bitset_has(&coordinator->responders, rank) ||
-			peal_ballot_compare(coordinator->said_vrnd[rank], vrnd) != 0) {
+	for (uint32_t i = 0; i < coordinator->said_count; i++) {
+		if (peal_ballot_compare(coordinator->said[i].vrnd, vrnd) != 0) {
 			continue;
 		}
-		if (is_found && !peal_hash128_equals(coordinator->said_digest[rank], *digest_out)) {
+		/* Groups differ: a second one at this ballot is a second digest. */
+		if (is_found) {
 			return PEAL_CHOICE_CONFLICT;
 		}
 		is_found = true;
-		*digest_out = coordinator->said_digest[rank];
+		*digest_out = coordinator->said[i].digest;
 	}
 	PEAL_ASSERT(is_found);
 	return PEAL_CHOICE_VALUE;
@@ -197,7 +247,7 @@ choose_freely(const struct peal_coordinator *coordinator, struct peal_ballot vrn
 	if (prefers_own) {
 		*digest_out = coordinator->own_digest;
 	} else if (vrnd.round == 1) {
-		*digest_out = find_heaviest(coordinator, vrnd);
+		*digest_out = coordinator->said[find_heaviest(coordinator, vrnd)].digest;
 	} else if (coordinator->has_known) {
 		*digest_out = coordinator->known_digest;
 	} else {
@@ -225,11 +275,11 @@ peal_coordinator_choose(const struct peal_coordinator *coordinator, struct peal_
 	/* paper: FASTPAXOS 3.1, observation 4. At most one value satisfies it: two
 	 * would need more than e against each other. The heaviest is the only candidate. */
 	if (highest.round == 1) {
-		struct peal_hash128 heaviest = find_heaviest(coordinator, highest);
-		struct peal_bitset voters = find_voters(coordinator, highest, heaviest);
+		uint32_t heaviest = find_heaviest(coordinator, highest);
+		struct peal_bitset voters = find_voters(coordinator, heaviest);
 
 		if (peal_quorum_forced(&coordinator->quorum, &voters, &coordinator->responders)) {
-			*digest_out = heaviest;
+			*digest_out = coordinator->said[heaviest].digest;
 			return PEAL_CHOICE_VALUE;
 		}
 	}
@@ -271,12 +321,18 @@ void
 peal_coordinator_check(const struct peal_coordinator *coordinator)
 {
 	const struct peal_quorum *quorum = &coordinator->quorum;
+	uint32_t weight = 0;
 
 	PEAL_ASSERT(coordinator->self_rank < quorum->members_count);
 	PEAL_ASSERT(coordinator->round_highest >= 1);
 	PEAL_ASSERT(coordinator->round_highest <= PEAL_ROUNDS_MAX);
 	PEAL_ASSERT(peal_bitset_is_within(&coordinator->responders, quorum->members_count));
 	PEAL_ASSERT(peal_bitset_is_within(&coordinator->nackers, quorum->members_count));
+	PEAL_ASSERT(coordinator->said_count <= PEAL_FAST_VALUES_MAX);
+	for (uint32_t i = 0; i < coordinator->said_count; i++) {
+		weight += coordinator->said[i].weight;
+	}
+	PEAL_ASSERT(weight == peal_quorum_weight(quorum, &coordinator->responders));
 	if (coordinator->state != PEAL_COORDINATOR_IDLE) {
 		PEAL_ASSERT(coordinator->attempts_count >= 1);
 		PEAL_ASSERT(coordinator->ballot.round >= 2);

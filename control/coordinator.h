@@ -13,6 +13,8 @@
  *     ^                 |                      |
  *     +---- stop, or nacked by too many -------+     start: from any state, with a higher ballot
  *
+ * What members of Q told is kept as groups of the same (vrnd, digest), with an index by rank.
+ *
  * Pure; plain struct, fields private. Thread: control. No allocation.
  * paper: FASTPAXOS 3.1, picking a value; 3.2, recovery.
  */
@@ -44,8 +46,13 @@ struct peal_coordinator {
 	uint32_t attempts_count;       /* rounds started */
 	struct peal_bitset responders; /* Q of the running round */
 	struct peal_bitset nackers;
-	struct peal_ballot said_vrnd[PEAL_MEMBERS_MAX]; /* by rank, of Q: what P1B told */
-	struct peal_hash128 said_digest[PEAL_MEMBERS_MAX];
+	uint32_t said_count; /* different things told by P1B */
+	struct {
+		struct peal_ballot vrnd; /* (0,0) = accepted nothing */
+		struct peal_hash128 digest;
+		uint32_t weight;           /* of those who told it */
+	} said[PEAL_FAST_VALUES_MAX];      /* [said_count] */
+	uint8_t said_by[PEAL_MEMBERS_MAX]; /* by rank, of Q: index into said */
 	struct peal_hash128 proposed_digest;
 	bool has_own;      /* this node's own value */
 	bool own_complete; /* its cut detector had no unstable subject */
@@ -69,15 +76,19 @@ struct peal_ballot peal_coordinator_start(struct peal_coordinator *coordinator);
 /* The running round ends without a value. */
 void peal_coordinator_stop(struct peal_coordinator *coordinator);
 /*
- * P1B of the member at `rank` for `ballot`; vrnd (0,0) = it accepted nothing. Other ballots, a
- * member heard before and reports after the proposal are ignored.
+ * P1B of the members of `ranks` for `ballot`; vrnd (0,0) = they accepted nothing. Other ballots,
+ * members heard before, reports after the proposal, and what would be one thing more than
+ * PEAL_FAST_VALUES_MAX are ignored: a promise that is not counted does no harm. O(new + words).
  */
-void peal_coordinator_on_p1b(struct peal_coordinator *coordinator, uint16_t rank,
+void peal_coordinator_on_p1b(struct peal_coordinator *coordinator, const struct peal_bitset *ranks,
 	struct peal_ballot ballot, struct peal_ballot vrnd, struct peal_hash128 vdigest);
 /* What the value rule says now; `digest_out` is set with PEAL_CHOICE_VALUE. WAIT unless PREPARING.
- * O(N^2). */
+ * O(things told), and O(N) once. */
 enum peal_choice peal_coordinator_choose(
 	const struct peal_coordinator *coordinator, struct peal_hash128 *digest_out);
+/* True when somebody of Q told that it accepted `digest`. */
+bool peal_coordinator_was_told(
+	const struct peal_coordinator *coordinator, struct peal_hash128 digest);
 /* Proposes what `choose` gave, by P2A of the running ballot. */
 void peal_coordinator_propose(struct peal_coordinator *coordinator, struct peal_hash128 digest);
 /*

@@ -7,31 +7,36 @@
 /* A retry waits at most this many times T0. */
 #define BACKOFF_FACTOR_MAX 8U
 
+/* Place of a member behind the one that is elected first: the order of peal_rings_elect. */
+static uint32_t
+find_turn(const struct peal_topology *topology, uint32_t first, uint32_t rank)
+{
+	uint32_t start = topology->ring_places[first];
+	uint32_t place = topology->ring_places[rank];
+
+	PEAL_ASSERT(start < topology->members_count && place < topology->members_count);
+	return place >= start ? place - start : place + topology->members_count - start;
+}
+
 uint32_t
 peal_fallback_find_slot(const struct peal_view *view, const struct peal_topology *topology,
 	const struct peal_bitset *removals, uint16_t self_rank)
 {
-	uint32_t staying_before = 0;
+	uint16_t first = peal_rings_elect(topology, view, COORDINATOR_PURPOSE, 0);
+	uint32_t before = find_turn(topology, first, self_rank);
 	uint32_t removed_before = 0;
 
 	PEAL_ASSERT(self_rank < view->members_count);
 	PEAL_ASSERT(peal_bitset_is_within(removals, view->members_count));
-	for (uint32_t attempt = 0; attempt < view->members_count; attempt++) {
-		uint16_t rank = peal_rings_elect(topology, view, COORDINATOR_PURPOSE, attempt);
-
-		if (rank == self_rank) {
-			break;
-		}
-		if (peal_bitset_has(removals, rank)) {
+	PEAL_BITSET_FOR_EACH (rank, removals) {
+		if (find_turn(topology, first, rank) < before) {
 			removed_before++;
-		} else {
-			staying_before++;
 		}
 	}
 	if (peal_bitset_has(removals, self_rank)) {
 		return view->members_count - peal_bitset_count(removals) + removed_before;
 	}
-	return staying_before;
+	return before - removed_before;
 }
 
 void

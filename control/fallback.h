@@ -27,7 +27,7 @@ struct peal_fallback {
 };
 
 /* Place of the member at `self_rank` when `removals` are taken to be dead, [0, members_count).
- * O(N). */
+ * O(words + removals). */
 uint32_t peal_fallback_find_slot(const struct peal_view *view, const struct peal_topology *topology,
 	const struct peal_bitset *removals, uint16_t self_rank);
 

@@ -18,7 +18,8 @@ peal_formation_init(struct peal_formation *formation, const struct peal_timing *
 	formation->is_candidate = is_candidate;
 	formation->is_alone = is_alone;
 	formation->expect = expect;
-	/* A process that was here a moment ago may have given a grant that this one does not know of. */
+	/* A process that was here a moment ago may have given a grant that this one does not know
+	 * of. */
 	formation->listen_until_ns = is_alone ? now_ns : now_ns + timing->boot_ns;
 }
 
@@ -42,12 +43,11 @@ grant(struct peal_formation *formation, struct peal_uuid candidate, uint64_t now
 	}
 	if (now_ns < formation->granted_until_ns) {
 		/*
-		 * A repeat does not extend the grant, and the holder counts half a T_boot from when it
-		 * arrives: a quarter is left for the way and for the holder's calls.
+		 * A repeat does not extend the grant, and the holder counts half a T_boot from when
+		 * it arrives: a quarter is left for the way and for the holder's calls.
 		 */
 		return peal_uuid_equals(formation->granted, candidate) &&
-		       formation->granted_until_ns - now_ns >
-			       formation->timing->boot_ns / 4U * 3U;
+		       formation->granted_until_ns - now_ns > formation->timing->boot_ns / 4U * 3U;
 	}
 	if (!peal_uuid_equals(formation->smallest, candidate)) {
 		return false;

@@ -9,6 +9,8 @@
 
 #define STEP_RECORDS_MAX PEAL_PLANE_RECORDS_MAX
 #define POP_COUNT        32U
+/* Join requests that one step looks at: each costs a keyed digest or two. */
+#define STEP_REQUESTS_MAX 256U
 
 static const char *const state_names[] = {
 	[PEAL_NODE_JOINING] = "joining",
@@ -34,21 +36,36 @@ peal_node_init(struct peal_node *node, const struct peal_node_config *config,
 	PEAL_ASSERT(config->rings_count >= 3 && config->rings_count <= PEAL_RINGS_MAX);
 	PEAL_ASSERT(config->metadata_size <= PEAL_METADATA_SIZE_MAX);
 	PEAL_ASSERT(config->expect >= 1);
+	PEAL_ASSERT(node->plane == NULL && node->group == NULL);
 
-	memset(node, 0, sizeof(*node));
 	node->config = *config;
 	node->plane = plane;
 	node->now_ns = now_ns;
 	peal_prng_init_full(&node->prng, config->seed);
 	peal_eventlog_init(&node->events);
-	peal_history_init(&node->history);
-	peal_install_init(&node->install, config->crypto.derive, config->crypto.state);
+	peal_history_init(&node->history, config->bodies);
+	peal_install_init(
+		&node->install, config->crypto.derive, config->crypto.state, config->groups);
+	peal_cut_init(&node->cut, config->timing, config->bodies);
+	peal_assembly_init(&node->assembly, config->timing, &node->counters, config->bodies);
+	peal_shelf_init(&node->shelf, config->bodies);
+	peal_streampool_init(&node->streampool, config->bodies);
 	peal_outbox_reset(&node->outbox);
 	for (uint16_t i = 0; i < PEAL_PLANE_BUFFERS_MAX; i++) {
 		node->down_free[i] = i;
 	}
 	node->down_free_count = PEAL_PLANE_BUFFERS_MAX;
 	peal_on_start(node);
+}
+
+void
+peal_node_fini(struct peal_node *node)
+{
+	peal_node_release_view(node);
+	peal_joiner_end(&node->joiner);
+	peal_streampool_clear(&node->streampool);
+	peal_install_fini(&node->install);
+	node->plane = NULL;
 }
 
 static void
@@ -60,6 +77,15 @@ return_up_buffer(struct peal_node *node, uint16_t buffer)
 }
 
 static void
+on_view_done(struct peal_node *node, const struct peal_record *record)
+{
+	peal_install_on_view_done(&node->install, record->generation);
+	if (node->install.is_pending) {
+		peal_emit_view(node);
+	}
+}
+
+static void
 on_record(struct peal_node *node, const struct peal_record *record)
 {
 	switch ((enum peal_record_kind)record->kind) {
@@ -67,15 +93,19 @@ on_record(struct peal_node *node, const struct peal_record *record)
 		peal_on_frame(node, record, node->plane->up_buffers[record->buffer]);
 		return_up_buffer(node, record->buffer);
 		break;
+	case PEAL_RECORD_TALLY:
+		peal_on_tally(node, record, node->plane->up_buffers[record->buffer]);
+		return_up_buffer(node, record->buffer);
+		break;
 	case PEAL_RECORD_SEND_DONE:
 		PEAL_ASSERT(node->down_free_count < PEAL_PLANE_BUFFERS_MAX);
 		node->down_free[node->down_free_count++] = record->buffer;
 		break;
+	case PEAL_RECORD_STREAM_DONE:
+		peal_streampool_give(&node->streampool, record->stream);
+		break;
 	case PEAL_RECORD_VIEW_DONE:
-		peal_install_on_view_done(&node->install, record->generation);
-		if (node->install.is_pending) {
-			peal_emit_view(node);
-		}
+		on_view_done(node, record);
 		break;
 	case PEAL_RECORD_ALERT:
 		peal_on_alert(node, record);
@@ -86,6 +116,9 @@ on_record(struct peal_node *node, const struct peal_record *record)
 	case PEAL_RECORD_AHEAD:
 		peal_on_ahead(node, record);
 		break;
+	case PEAL_RECORD_STRANGER:
+		peal_on_stranger(node, record->mid);
+		break;
 	case PEAL_RECORD_PING_DONE:
 		node->ping_done = record->ping;
 		node->ping = NULL;
@@ -95,6 +128,7 @@ on_record(struct peal_node *node, const struct peal_record *record)
 	case PEAL_RECORD_FRAME_DONE:
 	case PEAL_RECORD_REPORT:
 	case PEAL_RECORD_PING:
+	case PEAL_RECORD_STREAM:
 	default:
 		PEAL_ASSERT(!"a record that only control sends");
 	}
@@ -109,6 +143,7 @@ peal_node_step(struct peal_node *node, uint64_t now_ns)
 
 	PEAL_ASSERT(now_ns >= node->now_ns);
 	node->now_ns = now_ns;
+	node->requests_left = STEP_REQUESTS_MAX;
 	atomic_store_explicit(&node->plane->control_alive_at_ns, now_ns, memory_order_relaxed);
 
 	do {
@@ -121,14 +156,9 @@ peal_node_step(struct peal_node *node, uint64_t now_ns)
 		}
 		handled_count += count;
 	} while (count == POP_COUNT && handled_count < STEP_RECORDS_MAX);
+	node->hint_mid = 0;
 	peal_on_tick(node);
 	return handled_count;
-}
-
-static uint64_t
-earlier(uint64_t a_ns, uint64_t b_ns)
-{
-	return a_ns < b_ns ? a_ns : b_ns;
 }
 
 uint64_t
@@ -139,7 +169,7 @@ peal_node_deadline_at_ns(const struct peal_node *node)
 	if (node->state == PEAL_NODE_JOINING) {
 		deadline_at_ns = peal_joiner_deadline_at_ns(&node->joiner);
 		if (peal_formation_deadline_at_ns(&node->formation) > node->now_ns) {
-			deadline_at_ns = earlier(
+			deadline_at_ns = peal_node_earlier(
 				deadline_at_ns, peal_formation_deadline_at_ns(&node->formation));
 		}
 		return deadline_at_ns;
@@ -148,12 +178,24 @@ peal_node_deadline_at_ns(const struct peal_node *node)
 		return peal_on_leave_deadline_at_ns(node);
 	}
 	deadline_at_ns = peal_consensus_deadline_at_ns(&node->consensus);
-	deadline_at_ns = earlier(deadline_at_ns, peal_cut_deadline_at_ns(&node->cut));
-	deadline_at_ns = earlier(deadline_at_ns, peal_admission_deadline_at_ns(&node->admission));
-	deadline_at_ns = earlier(deadline_at_ns, peal_on_leave_deadline_at_ns(node));
-	deadline_at_ns = earlier(deadline_at_ns, node->call_at_ns);
+	deadline_at_ns = peal_node_earlier(deadline_at_ns, peal_cut_deadline_at_ns(&node->cut));
+	deadline_at_ns =
+		peal_node_earlier(deadline_at_ns, peal_admission_deadline_at_ns(&node->admission));
+	deadline_at_ns =
+		peal_node_earlier(deadline_at_ns, peal_assembly_deadline_at_ns(&node->assembly));
+	deadline_at_ns =
+		peal_node_earlier(deadline_at_ns, peal_promises_deadline_at_ns(&node->promises));
+	deadline_at_ns =
+		peal_node_earlier(deadline_at_ns, peal_guests_deadline_at_ns(&node->guests));
+	deadline_at_ns = peal_node_earlier(deadline_at_ns, peal_on_sync_deadline_at_ns(node));
+	deadline_at_ns = peal_node_earlier(deadline_at_ns, peal_on_leave_deadline_at_ns(node));
+	deadline_at_ns = peal_node_earlier(deadline_at_ns, node->call_at_ns);
+	deadline_at_ns = peal_node_earlier(deadline_at_ns, node->propose_at_ns);
+	if (node->is_decision_waiting) {
+		deadline_at_ns = peal_node_earlier(deadline_at_ns, node->decision_at_ns);
+	}
 	if (node->view.members_count > 1) {
-		deadline_at_ns = earlier(deadline_at_ns, node->quorum_check_at_ns);
+		deadline_at_ns = peal_node_earlier(deadline_at_ns, node->quorum_check_at_ns);
 	}
 	return deadline_at_ns;
 }
@@ -163,11 +205,15 @@ peal_node_ping(struct peal_node *node, uint64_t mid, struct peal_ping_run *run)
 {
 	struct peal_record record = {.kind = PEAL_RECORD_PING, .mid = mid, .ping = run};
 
-	record.slot = peal_install_find(&node->install, mid);
 	if (!peal_node_is_active(node) || node->ping != NULL || mid == node->self.mid ||
-		peal_view_find_mid(&node->view, mid) == PEAL_RANK_NONE ||
-		record.slot == PEAL_RANK_NONE ||
-		node->plane->down.push(node->plane->down.state, &record, 1) != 1) {
+		peal_view_find_mid(&node->view, mid) == PEAL_RANK_NONE) {
+		return false;
+	}
+	record.slot = peal_install_find(&node->install, mid);
+	if (record.slot == PEAL_RANK_NONE) {
+		peal_node_add_guest(node, mid);
+		node->ping_mid = mid;
+	} else if (node->plane->down.push(node->plane->down.state, &record, 1) != 1) {
 		return false;
 	}
 	node->ping = run;
@@ -190,9 +236,14 @@ peal_node_check(const struct peal_node *node)
 	if (!peal_node_is_active(node)) {
 		return;
 	}
-	peal_view_check(&node->view);
+	PEAL_ASSERT(node->group != NULL && node->view.members == node->group->view.members);
 	PEAL_ASSERT(node->self_rank < node->view.members_count);
 	PEAL_ASSERT(peal_uuid_equals(node->view.members[node->self_rank].uuid, node->self.uuid));
+	PEAL_ASSERT(node->is_large == (node->view.members_count > PEAL_DIRECT_MAX));
+	/* What costs a pass over all members is for small groups, where it finds as much. */
+	if (!node->is_large) {
+		peal_view_check(&node->view);
+	}
 	peal_cut_check(&node->cut);
 	peal_consensus_check(&node->consensus);
 }

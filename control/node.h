@@ -21,14 +21,20 @@
 #include "base/counters.h"
 #include "base/prng.h"
 #include "base/timing.h"
+#include "control/assembly.h"
 #include "control/consensus.h"
 #include "control/eventlog.h"
 #include "control/formation.h"
+#include "control/guests.h"
 #include "control/history.h"
 #include "control/install.h"
+#include "control/promises.h"
+#include "control/shelf.h"
+#include "control/streampool.h"
 #include "dataplane/plane.h"
 #include "membership/admission.h"
 #include "membership/cut.h"
+#include "membership/group.h"
 #include "membership/joiner.h"
 #include "membership/nextview.h"
 #include "membership/rings.h"
@@ -61,12 +67,27 @@ struct peal_node_config {
 	uint8_t metadata[PEAL_METADATA_SIZE_MAX];
 	uint8_t seeds_count; /* [1, PEAL_SEEDS_MAX]; may include the node itself */
 	struct peal_address seeds[PEAL_SEEDS_MAX];
-	uint8_t expect;      /* [1, 255]: cold start waits for floor(expect / 2) + 1 nodes */
-	uint8_t rings_count; /* K */
-	bool rejoin;         /* after KICKED join again with a new identity */
+	uint8_t expect; /* [1, PEAL_EXPECT_MAX]: cold start waits for floor(expect / 2) + 1 nodes */
+	uint8_t rings_count;              /* K */
+	bool rejoin;                      /* after KICKED join again with a new identity */
 	const struct peal_timing *timing; /* outlives the node */
 	struct peal_node_crypto crypto;
-	uint64_t seed[4]; /* 256 random bits: uuids, jitter */
+	struct peal_groups groups; /* where views come from; outlives the node */
+	struct peal_bodies bodies; /* where cuts and snapshots are kept; outlives the node */
+	uint64_t seed[4];          /* 256 random bits: uuids, jitter */
+};
+
+/* Batches of joiners announced in one epoch; the best one wins, and more than two are rare. */
+#define PEAL_NODE_BATCHES_MAX 4U
+
+/* Values to look for that one step names. */
+#define PEAL_NODE_WANTS_MAX 8U
+
+/* A member that was left behind catches up by a snapshot of the view of `epoch`. */
+struct peal_catchup {
+	uint64_t epoch; /* 0 = none announced */
+	struct peal_hash128 hash;
+	struct peal_hash128 digest;
 };
 
 struct peal_node {
@@ -77,8 +98,13 @@ struct peal_node {
 	struct peal_counters counters; /* of the control half */
 	struct peal_member self;       /* own record; mid 0 until a member */
 	uint16_t self_rank;
-	struct peal_view view; /* epoch 0 before the first */
-	struct peal_topology topology;
+	const struct peal_group *group; /* retained; NULL: not a member */
+	struct peal_view view;          /* the group's; epoch 0 without one */
+	struct peal_topology topology;  /* the group's */
+	bool is_large;                  /* more than PEAL_DIRECT_MAX members */
+	uint64_t first_epoch;           /* in which this node became a member */
+	uint64_t new_mid;               /* members from this number on are new in this view ... */
+	uint16_t new_rank;              /* ... and stand at this rank and above */
 	struct peal_cut cut;
 	struct peal_consensus consensus;
 	struct peal_bitset willing; /* asked to leave or are being replaced */
@@ -90,10 +116,13 @@ struct peal_node {
 	struct peal_eventlog events;
 	struct peal_outbox outbox;
 	bool has_quorum;
-	uint64_t lonely_since_ns;            /* when quorum was lost; meaningful without it */
-	bool is_proposed;                    /* a cut of this epoch went to consensus ... */
-	struct peal_hash128 proposed_digest; /* ... this one was the last */
-	uint64_t leave_asked_at_ns;          /* 0 = not leaving */
+	uint64_t lonely_since_ns; /* when quorum was lost; meaningful without it */
+	/* A cut of this epoch went to consensus; the last one was these removals and additions. */
+	uint64_t propose_at_ns; /* a cut that is due is looked at again; UINT64_MAX = none waits */
+	bool is_proposed;
+	struct peal_bitset proposed_removals;
+	const struct peal_member *proposed_additions;
+	uint64_t leave_asked_at_ns; /* 0 = not leaving */
 	uint64_t leave_repeat_at_ns;
 	uint64_t leave_repeat_ns;
 	bool is_out;          /* out by a decision that the rest may not know yet */
@@ -104,6 +133,8 @@ struct peal_node {
 	struct peal_bitset gone; /* members whose address asked to join as somebody else */
 	struct peal_bitset accused;  /* members reported by anybody in this epoch */
 	struct peal_bitset detected; /* members that became stable by reports in this epoch */
+	uint8_t report_reason;       /* of the last report */
+	bool is_report_new;          /* reports came that the tick has not looked at */
 	uint64_t reported_at_ns;     /* when a mask grew last */
 	uint64_t view_at_ns;         /* when the current view was installed here */
 	uint64_t ahead_since_ns;     /* a peer is ahead and no cut arrives; 0 = not so */
@@ -111,17 +142,55 @@ struct peal_node {
 	/* Removed by a decision: so long this node looks for that group and founds no other; 0 =
 	 * no. */
 	uint64_t refrain_until_ns;
-	uint64_t call_at_ns;        /* next call to seeds that are not members; UINT64_MAX = none */
-	struct peal_ping_run *ping; /* running */
+	uint64_t call_at_ns; /* next call to seeds that are not members; UINT64_MAX = none */
+	/* Large things. */
+	struct peal_assembly assembly;     /* bodies on their way here */
+	struct peal_shelf shelf;           /* bodies of this epoch that are here */
+	struct peal_streampool streampool; /* bodies on their way to others */
+	const struct peal_body *snapshot;  /* of the view, once it was needed; retained */
+	uint32_t batches_count;
+	struct peal_hash128 batches[PEAL_NODE_BATCHES_MAX]; /* announced, not here yet */
+	uint32_t wants_count;
+	struct peal_hash128 wants[PEAL_NODE_WANTS_MAX];
+	uint64_t hint_mid; /* who sent what is being handled; 0 = nobody */
+	/* The last DECIDE of this epoch that was heard, and what it told besides the value. */
+	struct peal_hash128 told_digest;
+	struct peal_bitset told_left;
+	bool is_decision_waiting;    /* a decided view finds no room: tried again ... */
+	uint64_t decision_at_ns;     /* ... then */
+	struct peal_catchup catchup; /* a newer view than the next one */
+	uint64_t ahead_mid;          /* a peer that is ahead, to be asked ... */
+	uint64_t ahead_heard_at_ns;  /* ... since it was heard so last */
+	uint64_t sync_at_ns;         /* meaningful while ahead_since_ns is set */
+	uint64_t sync_ns;
+	/* Large groups. */
+	struct peal_guests guests;
+	struct peal_promises promises;  /* what a root passes on */
+	struct peal_bitset installed;   /* members that said that they installed this view */
+	bool is_installed_due;          /* the own word about that waits for the core */
+	const struct peal_peers *peers; /* newest table published; NULL before the first */
+	/* Bounds. */
+	uint32_t requests_left;          /* join requests that this step still looks at */
+	struct peal_ping_run *ping;      /* running, or waiting for a slot of its member */
+	uint64_t ping_mid;               /* waiting: the member; 0 = running */
 	struct peal_ping_run *ping_done; /* ended, not taken */
 	uint16_t down_free_count;
 	uint16_t down_free[PEAL_PLANE_BUFFERS_MAX];
 	uint64_t now_ns; /* of the last step */
 };
 
-/* Prepares a node that will join. `node` is uninitialised memory; `plane` outlives it. */
+/*
+ * Prepares a node that will join. `plane` outlives it.
+ * `node` is zeroed memory, much of which a node never needs: init does not touch more than it must
+ * (a simulation has ten thousand of them), so large tables are kept by high-water marks and never
+ * cleared.
+ */
 void peal_node_init(struct peal_node *node, const struct peal_node_config *config,
 	struct peal_plane *plane, uint64_t now_ns);
+
+/* Releases the views and bodies that the node holds in the stores; the node is not used any more.
+ * The core must not run any more either. */
+void peal_node_fini(struct peal_node *node);
 
 /*
  * One step at `now_ns`: all records of the up ring (bounded by its size), then what is due.
@@ -136,7 +205,8 @@ uint64_t peal_node_deadline_at_ns(const struct peal_node *node);
 void peal_node_leave(struct peal_node *node, uint64_t now_ns);
 
 /*
- * Starts an echo run to the member `mid`. `run` stays with the core until PING_DONE.
+ * Starts an echo run to the member `mid`. `run` stays with the core until PING_DONE. A member of a
+ * large group that is no neighbour gets a slot first; if its view ends before, so does the run.
  * @return false when there is no such member, it is the node itself, or a run is going on
  */
 bool peal_node_ping(struct peal_node *node, uint64_t mid, struct peal_ping_run *run);

@@ -45,6 +45,27 @@ send_decision(struct peal_node *node)
 	peal_emit_outbox(node);
 }
 
+/* The end. The core has been told everything that others need, and is a member no more; neither is
+ * this half, so what it holds of the group is given back. */
+static void
+become_left(struct peal_node *node, bool is_confirmed)
+{
+	node->state = PEAL_NODE_LEFT;
+	node->leave_confirmed = is_confirmed;
+	node->ended_unconfirmed = !is_confirmed;
+	node->is_out = false;
+	if (node->group != NULL) {
+		peal_node_release_view(node);
+		peal_emit_view(node);
+	}
+}
+
+void
+peal_on_alone(struct peal_node *node)
+{
+	become_left(node, true);
+}
+
 /* Twice the last pause, up to the cap that every repeat has. */
 static void
 arm_repeat(struct peal_node *node)
@@ -63,14 +84,11 @@ static bool
 rest_is_quorum(const struct peal_node *node, const struct peal_bitset *gone)
 {
 	struct peal_quorum quorum = peal_quorum_of(&node->view);
-	struct peal_bitset others = {0};
+	struct peal_bitset without = peal_bitset_union(gone, &node->cut.stable);
+	struct peal_bitset others;
 
-	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
-		if (rank != node->self_rank && !peal_bitset_has(&node->cut.stable, rank) &&
-			!peal_bitset_has(gone, rank)) {
-			peal_bitset_add(&others, rank);
-		}
-	}
+	peal_bitset_add(&without, node->self_rank);
+	others = peal_quorum_others(&quorum, &without);
 	return peal_quorum_classic_ok(&quorum, &others);
 }
 
@@ -82,8 +100,7 @@ peal_node_leave(struct peal_node *node, uint64_t now_ns)
 
 	if (node->state == PEAL_NODE_JOINING || node->state == PEAL_NODE_KICKED ||
 		(node->state == PEAL_NODE_MEMBER && node->view.members_count == 1)) {
-		node->state = PEAL_NODE_LEFT;
-		node->leave_confirmed = true;
+		become_left(node, true);
 		return;
 	}
 	if (node->state != PEAL_NODE_MEMBER) {
@@ -126,9 +143,9 @@ peal_on_leave_tick(struct peal_node *node)
 		node->now_ns < node->leave_asked_at_ns + node->config.timing->leave_ns) {
 		return;
 	}
+	peal_cut_judge(&node->cut);
 	if (rest_is_quorum(node, &nobody)) {
-		node->state = PEAL_NODE_LEFT;
-		node->ended_unconfirmed = true;
+		become_left(node, false);
 	}
 }
 
@@ -137,8 +154,7 @@ peal_on_out(struct peal_node *node)
 {
 	node->is_out = false;
 	if (node->state == PEAL_NODE_LEAVING) {
-		node->state = PEAL_NODE_LEFT;
-		node->leave_confirmed = true;
+		become_left(node, true);
 		return;
 	}
 	peal_on_removed(node);

@@ -15,6 +15,7 @@
 #include "wire/messages.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 /* Times below are in probe intervals. The quorum is judged this often. */
 #define QUORUM_CHECK_PROBES 5U
@@ -24,24 +25,44 @@
 #define REFRESH_ROUNDS 4U
 /* Who was silent so long is taken to be away. */
 #define ISOLATED_PROBES 20U
+/* Of a probe interval: an answer that is so late is missing; and the longest between two probes. */
+#define MISSED_PERCENT 220U
+#define SPREAD_PERCENT 110U
+/* Effects of one tick of the cut are carried out in pieces. */
+#define ECHOES_PIECE 32U
 
 /*
- * When the member at `rank` last proved that it hears this node, at the earliest the install of the
- * view. `is_observed_out`: this node probes it at all.
+ * When the member at `rank`, whom this node observes, last proved that it hears this node; at the
+ * earliest the install of the view.
  */
 static uint64_t
-proof_of_life_ns(const struct peal_node *node, uint16_t rank, bool *is_observed_out)
+proof_of_life_ns(const struct peal_node *node, uint16_t rank)
 {
 	uint16_t slot = peal_install_find(&node->install, node->view.members[rank].mid);
 	uint64_t proof_ns = 0;
 
-	*is_observed_out = rank != node->self_rank && slot != PEAL_RANK_NONE &&
-			   peal_rings_mask(&node->topology, node->self_rank, rank) != 0;
 	if (slot != PEAL_RANK_NONE) {
 		proof_ns = atomic_load_explicit(
 			&node->plane->echoed_at_ns[slot], memory_order_relaxed);
 	}
 	return proof_ns > node->view_at_ns ? proof_ns : node->view_at_ns;
+}
+
+/* Whom this node observes and has not heard for long. Returns how many it observes. */
+static uint32_t
+find_silent(const struct peal_node *node, struct peal_bitset *silent_out)
+{
+	uint64_t silence_ns = ISOLATED_PROBES * node->config.timing->probe_interval_ns;
+	uint32_t count = 0;
+	const uint16_t *subjects = peal_rings_subjects(&node->topology, node->self_rank, &count);
+
+	memset(silent_out, 0, sizeof(*silent_out));
+	for (uint32_t i = 0; i < count; i++) {
+		if (node->now_ns > proof_of_life_ns(node, subjects[i]) + silence_ns) {
+			peal_bitset_add(silent_out, subjects[i]);
+		}
+	}
+	return count;
 }
 
 /*
@@ -52,32 +73,22 @@ proof_of_life_ns(const struct peal_node *node, uint16_t rank, bool *is_observed_
 static void
 judge_quorum(struct peal_node *node)
 {
-	uint64_t interval_ns = node->config.timing->probe_interval_ns;
 	struct peal_quorum quorum = peal_quorum_of(&node->view);
-	struct peal_bitset present = {0};
-	struct peal_bitset alone = {0};
-	uint32_t observed_count = 0;
-	uint32_t silent_count = 0;
+	struct peal_bitset absent;
+	struct peal_bitset present;
+	struct peal_bitset silent;
+	uint32_t observed_count = find_silent(node, &silent);
 	bool has_quorum = false;
 
-	node->quorum_check_at_ns = node->now_ns + QUORUM_CHECK_PROBES * interval_ns;
-	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
-		bool is_observed = false;
-		uint64_t proof_ns = proof_of_life_ns(node, rank, &is_observed);
-		bool is_silent =
-			is_observed && node->now_ns > proof_ns + ISOLATED_PROBES * interval_ns;
-
-		observed_count += is_observed ? 1U : 0U;
-		silent_count += is_silent ? 1U : 0U;
-		if (rank == node->self_rank ||
-			(!is_silent && !peal_bitset_has(&node->cut.stable, rank) &&
-				!peal_bitset_has(&node->cut.suspects, rank))) {
-			peal_bitset_add(&present, rank);
-		}
-	}
-	peal_bitset_add(&alone, node->self_rank);
-	if (observed_count > 0 && silent_count == observed_count) {
-		present = alone;
+	node->quorum_check_at_ns =
+		node->now_ns + QUORUM_CHECK_PROBES * node->config.timing->probe_interval_ns;
+	absent = peal_bitset_union(&node->cut.stable, &node->cut.suspects);
+	peal_bitset_merge(&absent, &silent);
+	peal_bitset_remove(&absent, node->self_rank);
+	present = peal_quorum_others(&quorum, &absent);
+	if (observed_count > 0 && peal_bitset_count(&silent) == observed_count) {
+		memset(&present, 0, sizeof(present));
+		peal_bitset_add(&present, node->self_rank);
 	}
 	has_quorum = peal_quorum_classic_ok(&quorum, &present);
 	if (has_quorum != node->has_quorum) {
@@ -93,12 +104,74 @@ peal_node_add_willing(struct peal_node *node, const struct peal_bitset *ranks)
 {
 	struct peal_bitset before = node->willing;
 
-	for (uint32_t i = 0; i < PEAL_BITSET_WORDS; i++) {
-		node->willing.words[i] |= ranks->words[i];
-	}
+	peal_bitset_merge(&node->willing, ranks);
 	if (!peal_bitset_equals(&before, &node->willing)) {
 		node->is_proposed = false;
 	}
+}
+
+/* True when `value` is what went to consensus last. Its digest would say so as well, at the price
+ * of a pass over all additions. */
+static bool
+was_proposed(const struct peal_node *node, const struct peal_proposal *value)
+{
+	return node->is_proposed && node->proposed_additions == value->additions &&
+	       peal_bitset_equals(&node->proposed_removals, &value->removals);
+}
+
+/* Gives a value to consensus; what finds no room is tried again by the next tick. */
+static void
+propose_value(struct peal_node *node, const struct peal_proposal *value, bool is_fast)
+{
+	if (!peal_consensus_propose(
+		    &node->consensus, value, is_fast, node->now_ns, &node->outbox)) {
+		return;
+	}
+	node->is_proposed = true;
+	node->proposed_removals = value->removals;
+	node->proposed_additions = value->additions;
+	peal_emit_event(node, PEAL_EVENT_PROPOSED, 0, peal_bitset_count(&value->removals), NULL);
+}
+
+/*
+ * True when somebody whom this node observes has missed probes and is not in the cut. When two fail
+ * at one moment the reports about the one may be complete before the first about the other; who
+ * waits for the rest of a probe interval removes both in one cut. A member that failed alone is in
+ * the cut already, so nobody waits for it.
+ */
+static bool
+awaits_verdict(const struct peal_node *node)
+{
+	uint64_t missed_ns = node->config.timing->probe_interval_ns * MISSED_PERCENT / 100U;
+	uint32_t count = 0;
+	const uint16_t *subjects = peal_rings_subjects(&node->topology, node->self_rank, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (!peal_bitset_has(&node->cut.stable, subjects[i]) &&
+			node->now_ns > proof_of_life_ns(node, subjects[i]) + missed_ns) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* True when the cut removes somebody for reports, and a little patience may make it whole. */
+static bool
+is_worth_waiting(struct peal_node *node)
+{
+	const struct peal_timing *timing = node->config.timing;
+	uint64_t until_ns = node->cut.complete_at_ns +
+			    timing->probe_interval_ns * SPREAD_PERCENT / 100U + timing->flood_ns;
+	struct peal_bitset willing = peal_bitset_union(&node->cut.leaving, &node->cut.replaced);
+	struct peal_bitset failed = peal_bitset_difference(&node->cut.stable, &willing);
+
+	if (node->is_proposed || node->cut.is_last_resort || node->now_ns >= until_ns ||
+		node->view.members_count <= 2U || peal_bitset_is_empty(&failed) ||
+		!awaits_verdict(node)) {
+		return false;
+	}
+	node->propose_at_ns = node->now_ns + timing->merge_window_ns;
+	return true;
 }
 
 /*
@@ -109,24 +182,41 @@ static void
 propose(struct peal_node *node)
 {
 	struct peal_proposal value;
-	struct peal_hash128 digest;
 
-	if (!peal_cut_is_due(&node->cut, node->now_ns)) {
+	node->propose_at_ns = UINT64_MAX;
+	if (!peal_cut_is_due(&node->cut, node->now_ns) || is_worth_waiting(node)) {
 		return;
 	}
 	peal_cut_get_proposal(&node->cut, &value);
-	digest = peal_proposal_digest(&value);
-	if (node->is_proposed && peal_hash128_equals(digest, node->proposed_digest)) {
+	if (was_proposed(node, &value)) {
 		return;
 	}
-	node->is_proposed = true;
-	node->proposed_digest = digest;
-	peal_emit_event(node, PEAL_EVENT_PROPOSED, 0, peal_bitset_count(&value.removals), NULL);
 	if (node->cut.is_last_resort) {
 		peal_counter_add(&node->counters, PEAL_COUNTER_LAST_RESORTS, 1);
 	}
-	peal_consensus_propose(
-		&node->consensus, &value, !node->cut.is_last_resort, node->now_ns, &node->outbox);
+	propose_value(node, &value, !node->cut.is_last_resort);
+}
+
+/* Members that the last reports made stable. */
+static void
+tell_detected(struct peal_node *node)
+{
+	struct peal_bitset fresh;
+
+	if (!node->is_report_new) {
+		return;
+	}
+	node->is_report_new = false;
+	fresh = peal_bitset_difference(&node->accused, &node->detected);
+	PEAL_BITSET_FOR_EACH (rank, &fresh) {
+		const struct peal_member *member = &node->view.members[rank];
+
+		if (peal_cut_effective(&node->cut, rank) >= node->cut.thresholds.h) {
+			peal_bitset_add(&node->detected, rank);
+			peal_emit_event(node, PEAL_EVENT_DETECTED, member->mid, node->report_reason,
+				&member->address);
+		}
+	}
 }
 
 static void
@@ -135,16 +225,43 @@ tick_cut(struct peal_node *node)
 	struct peal_bitset echoes = {0};
 
 	peal_cut_take_echoes(&node->cut, node->self_rank, node->now_ns, &echoes);
-	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
-		if (peal_bitset_has(&echoes, rank)) {
-			struct peal_effect effect = {.kind = PEAL_EFFECT_REPORT, .rank = rank};
+	tell_detected(node);
+	PEAL_BITSET_FOR_EACH (rank, &echoes) {
+		struct peal_effect effect = {.kind = PEAL_EFFECT_REPORT, .rank = (uint16_t)rank};
 
-			peal_outbox_add(&node->outbox, &effect);
-			peal_counter_add(&node->counters, PEAL_COUNTER_SUBJECTS_ECHOED, 1);
+		peal_outbox_add(&node->outbox, &effect);
+		peal_counter_add(&node->counters, PEAL_COUNTER_SUBJECTS_ECHOED, 1);
+		if (node->outbox.count >= ECHOES_PIECE) {
+			peal_emit_outbox(node);
 		}
 	}
 	propose(node);
 	peal_emit_outbox(node);
+}
+
+/*
+ * In a small group: whom this node observes and who never proved that it has this view is not here.
+ * Who is to be replaced will not come.
+ */
+static bool
+are_observed_here(const struct peal_node *node)
+{
+	const struct peal_bitset *replaced = peal_admission_replaced(&node->admission);
+	uint32_t count = 0;
+	uint32_t absent_count = 0;
+	const uint16_t *subjects = peal_rings_subjects(&node->topology, node->self_rank, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t slot =
+			peal_install_find(&node->install, node->view.members[subjects[i]].mid);
+
+		if (slot != PEAL_RANK_NONE && !peal_bitset_has(replaced, subjects[i]) &&
+			atomic_load_explicit(
+				&node->plane->echoed_at_ns[slot], memory_order_relaxed) == 0) {
+			absent_count++;
+		}
+	}
+	return absent_count * 10U <= node->view.members_count;
 }
 
 /*
@@ -154,54 +271,41 @@ tick_cut(struct peal_node *node)
 static bool
 is_free_for_batch(const struct peal_node *node)
 {
-	struct peal_bitset replaced = peal_admission_replaced(&node->admission);
-	uint32_t absent_count = 0;
+	struct peal_bitset questioned;
 
 	if (peal_consensus_is_busy(&node->consensus) || node->is_proposed) {
 		return false;
 	}
-	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
-		if ((peal_bitset_has(&node->cut.stable, rank) ||
-			    peal_bitset_has(&node->cut.unstable, rank)) &&
-			!peal_bitset_has(&replaced, rank)) {
-			return false;
-		}
+	questioned = peal_bitset_union(&node->cut.stable, &node->cut.unstable);
+	questioned = peal_bitset_difference(&questioned, peal_admission_replaced(&node->admission));
+	if (!peal_bitset_is_empty(&questioned)) {
+		return false;
 	}
 	if (node->now_ns >= node->view_at_ns + node->config.timing->install_ns) {
 		return true;
 	}
-	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
-		uint16_t slot = peal_install_find(&node->install, node->view.members[rank].mid);
-
-		if (rank != node->self_rank && slot != PEAL_RANK_NONE &&
-			peal_rings_mask(&node->topology, node->self_rank, rank) != 0 &&
-			atomic_load_explicit(
-				&node->plane->echoed_at_ns[slot], memory_order_relaxed) == 0) {
-			absent_count++;
-		}
-	}
-	return absent_count * 10U <= node->view.members_count;
+	return node->is_large ? peal_node_are_additions_here(node) : are_observed_here(node);
 }
 
 static void
 tick_admission(struct peal_node *node)
 {
-	uint64_t heard_at_ns[PEAL_MEMBERS_MAX] = {0};
-	const struct peal_proposal *batch = NULL;
+	const struct peal_applicants *applicants = &node->admission.applicants;
+	const struct peal_body *batch = NULL;
+	bool is_free = false;
 
-	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
-		uint16_t slot = peal_install_find(&node->install, node->view.members[rank].mid);
-
-		if (slot != PEAL_RANK_NONE) {
-			heard_at_ns[rank] = atomic_load_explicit(
-				&node->plane->heard_at_ns[slot], memory_order_relaxed);
-		}
+	if (applicants->count == 0 && node->admission.sequencer.sent == NULL &&
+		node->admission.stall_until_ns == 0) {
+		return;
 	}
-	batch = peal_admission_on_tick(&node->admission, heard_at_ns, is_free_for_batch(node),
-		node->now_ns, &node->outbox);
+	is_free = peal_applicants_queue_count(applicants, PEAL_QUEUE_VOUCHED) > 0 &&
+		  is_free_for_batch(node);
+	batch = peal_admission_on_tick(
+		&node->admission, is_free, peal_emit_budget(node), node->now_ns, &node->outbox);
 	peal_emit_outbox(node);
 	if (batch != NULL) {
-		peal_node_add_willing(node, &batch->removals);
+		peal_on_batch_sent(node, batch);
+		peal_node_add_willing(node, &batch->proposal.removals);
 		(void)peal_cut_on_batch(&node->cut, batch, node->now_ns);
 	}
 }
@@ -214,13 +318,17 @@ tick_joining(struct peal_node *node)
 		peal_on_start(node);
 	}
 	if (peal_formation_may_create(&node->formation, node->now_ns)) {
+		const struct peal_groups *groups = &node->config.groups;
 		struct peal_uuid cluster = {
 			.low = peal_prng_next(&node->prng), .high = peal_prng_next(&node->prng)};
-		struct peal_view view;
+		const struct peal_group *group = groups->create(
+			groups->state, cluster, node->config.rings_count, &node->self);
 
-		peal_nextview_create(cluster, node->config.rings_count, &node->self, &view);
-		peal_on_first_view(node, &view);
-		return;
+		if (group != NULL) {
+			peal_on_first_view(node, group, NULL);
+			return;
+		}
+		peal_counter_add(&node->counters, PEAL_COUNTER_VIEWS_DELAYED, 1);
 	}
 	peal_joiner_on_tick(
 		&node->joiner, node->formation.is_candidate, node->now_ns, &node->outbox);
@@ -235,16 +343,14 @@ tick_joining(struct peal_node *node)
 static bool
 is_caller(const struct peal_node *node)
 {
-	uint64_t silence_ns = ISOLATED_PROBES * node->config.timing->probe_interval_ns;
-	uint32_t seniors_count = 0;
+	struct peal_bitset silent;
+	uint32_t silent_count = 0;
 
-	for (uint16_t rank = 0; rank < node->self_rank; rank++) {
-		bool is_observed = false;
-		uint64_t proof_ns = proof_of_life_ns(node, rank, &is_observed);
-
-		seniors_count += !is_observed || node->now_ns <= proof_ns + silence_ns ? 1U : 0U;
+	(void)find_silent(node, &silent);
+	PEAL_BITSET_FOR_EACH (rank, &silent) {
+		silent_count += rank < node->self_rank ? 1U : 0U;
 	}
-	return seniors_count < CALLERS_MAX;
+	return node->self_rank - silent_count < CALLERS_MAX;
 }
 
 /* A group without a quorum admits nobody: it must not keep others from founding one. */
@@ -283,14 +389,14 @@ static bool
 has_stale_report(const struct peal_node *node)
 {
 	uint64_t fresh_ns = FRESH_PROBES * node->config.timing->probe_interval_ns;
+	uint32_t count = 0;
+	const uint16_t *subjects = peal_rings_subjects(&node->topology, node->self_rank, &count);
 
-	for (uint16_t rank = 0; rank < node->view.members_count; rank++) {
-		bool is_observed = false;
-		uint64_t proof_ns = proof_of_life_ns(node, rank, &is_observed);
-		uint32_t own_mask = peal_rings_mask(&node->topology, node->self_rank, rank);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t own_mask = peal_rings_mask(&node->topology, node->self_rank, subjects[i]);
 
-		if (is_observed && (node->cut.evidence.masks[rank] & own_mask) != 0 &&
-			node->now_ns <= proof_ns + fresh_ns) {
+		if ((node->cut.evidence.masks[subjects[i]] & own_mask) != 0 &&
+			node->now_ns <= proof_of_life_ns(node, subjects[i]) + fresh_ns) {
 			return true;
 		}
 	}
@@ -315,10 +421,7 @@ refresh(struct peal_node *node)
 		!has_stale_report(node)) {
 		return;
 	}
-	node->is_proposed = true;
-	node->proposed_digest = peal_proposal_digest(&nothing);
-	peal_emit_event(node, PEAL_EVENT_PROPOSED, 0, 0, NULL);
-	peal_consensus_propose(&node->consensus, &nothing, true, node->now_ns, &node->outbox);
+	propose_value(node, &nothing, true);
 	peal_emit_outbox(node);
 	peal_on_progress(node);
 }
@@ -337,6 +440,37 @@ look_for_others(struct peal_node *node)
 	}
 }
 
+/* A new table for new guests, and an echo run that waited for one. */
+static void
+tick_guests(struct peal_node *node)
+{
+	struct peal_record record = {
+		.kind = PEAL_RECORD_PING, .mid = node->ping_mid, .ping = node->ping};
+
+	if (node->now_ns >= peal_guests_deadline_at_ns(&node->guests)) {
+		peal_emit_view(node);
+	}
+	if (node->ping == NULL || node->ping_mid == 0) {
+		return;
+	}
+	record.slot = peal_install_find(&node->install, node->ping_mid);
+	if (record.slot != PEAL_RANK_NONE &&
+		node->plane->down.push(node->plane->down.state, &record, 1) == 1) {
+		node->ping_mid = 0;
+	}
+}
+
+/* Who is out only helps the others to learn it. */
+static void
+tick_out(struct peal_node *node)
+{
+	peal_on_leave_tick(node);
+	if (node->is_out && node->now_ns >= node->quorum_check_at_ns) {
+		judge_quorum(node);
+		look_for_others(node);
+	}
+}
+
 void
 peal_on_tick(struct peal_node *node)
 {
@@ -345,20 +479,23 @@ peal_on_tick(struct peal_node *node)
 		return;
 	}
 	if (!peal_node_is_active(node) || node->is_out) {
-		peal_on_leave_tick(node);
-		if (node->is_out && node->now_ns >= node->quorum_check_at_ns) {
-			judge_quorum(node);
-			look_for_others(node);
-		}
+		tick_out(node);
 		return;
+	}
+	if (node->is_decision_waiting && node->now_ns >= node->decision_at_ns) {
+		node->is_decision_waiting = false;
 	}
 	tick_cut(node);
 	peal_consensus_on_tick(&node->consensus, node->now_ns, &node->outbox);
 	peal_emit_outbox(node);
 	peal_on_progress(node);
-	if (!peal_node_is_active(node)) {
+	if (!peal_node_is_active(node) || node->is_out) {
 		return;
 	}
+	peal_on_body_tick(node);
+	peal_on_vote_tick(node);
+	peal_on_sync_tick(node);
+	tick_guests(node);
 	tick_admission(node);
 	call_seeds(node);
 	peal_on_leave_tick(node);

@@ -20,9 +20,13 @@ peal_quorum_of(const struct peal_view *view)
 uint32_t
 peal_quorum_weight(const struct peal_quorum *quorum, const struct peal_bitset *set)
 {
-	uint32_t weight = MEMBER_WEIGHT * peal_bitset_count(set);
+	uint32_t words_count = (quorum->members_count + 63U) / 64U;
+	uint32_t weight = 0;
 
 	PEAL_ASSERT(peal_bitset_is_within(set, quorum->members_count));
+	for (uint32_t i = 0; i < words_count; i++) {
+		weight += MEMBER_WEIGHT * (uint32_t)__builtin_popcountll(set->words[i]);
+	}
 	if (quorum->tie_rank != PEAL_RANK_NONE && peal_bitset_has(set, quorum->tie_rank)) {
 		weight += TIE_WEIGHT;
 	}
@@ -72,8 +76,33 @@ peal_quorum_classic_ok(const struct peal_quorum *quorum, const struct peal_bitse
 bool
 peal_quorum_fast_ok(const struct peal_quorum *quorum, const struct peal_bitset *set)
 {
-	return peal_quorum_weight(quorum, set) + peal_quorum_slack(quorum) >=
-	       peal_quorum_total(quorum);
+	return peal_quorum_fast_weight_ok(quorum, peal_quorum_weight(quorum, set));
+}
+
+bool
+peal_quorum_fast_weight_ok(const struct peal_quorum *quorum, uint32_t weight)
+{
+	PEAL_ASSERT(weight <= peal_quorum_total(quorum));
+	return weight + peal_quorum_slack(quorum) >= peal_quorum_total(quorum);
+}
+
+struct peal_bitset
+peal_quorum_others(const struct peal_quorum *quorum, const struct peal_bitset *set)
+{
+	uint32_t whole = quorum->members_count / 64U;
+	struct peal_bitset others = {{0}};
+
+	PEAL_ASSERT(quorum->members_count <= PEAL_MEMBERS_MAX);
+	for (uint32_t i = 0; i < whole; i++) {
+		others.words[i] = ~set->words[i];
+	}
+	if (quorum->members_count % 64U != 0) {
+		uint64_t members = (UINT64_C(1) << (quorum->members_count % 64U)) - 1U;
+
+		others.words[whole] = ~set->words[whole] & members;
+	}
+	PEAL_ASSERT(peal_bitset_is_within(&others, quorum->members_count));
+	return others;
 }
 
 bool

@@ -8,7 +8,7 @@
  * same e from here. For even N exactly the half with the senior is a quorum, so two members survive
  * the crash of the junior and no partition ever has two winners.
  *
- * Pure functions of plain values, O(N) at most. Sets are of ranks below members_count, asserted.
+ * Pure functions of plain values, O(words) each. Sets are of ranks below members_count, asserted.
  * paper: FASTPAXOS 3.1 and 3.4.1, quorum requirement; checked by enumeration in
  * tests/prop/prop_quorum.c.
  */
@@ -30,6 +30,11 @@ uint32_t peal_quorum_classic(const struct peal_quorum *quorum); /* N + 1 */
 uint32_t peal_quorum_slack(const struct peal_quorum *quorum);   /* e */
 bool peal_quorum_classic_ok(const struct peal_quorum *quorum, const struct peal_bitset *set);
 bool peal_quorum_fast_ok(const struct peal_quorum *quorum, const struct peal_bitset *set);
+/* The same for who keeps weights instead of sets. O(1). */
+bool peal_quorum_fast_weight_ok(const struct peal_quorum *quorum, uint32_t weight);
+/* The members that are not in `set`. */
+struct peal_bitset peal_quorum_others(
+	const struct peal_quorum *quorum, const struct peal_bitset *set);
 /*
  * True when a value with these voters may have been chosen fast, or may still be, seen from
  * responders Q of classic weight (asserted): weight(voters and Q) >= weight(Q) - e. Voters outside

@@ -9,16 +9,14 @@ peal_validity_is_held(const struct peal_view *view, const struct peal_bitset *wi
 	const struct peal_proposal *value)
 {
 	struct peal_quorum quorum = peal_quorum_of(view);
-	struct peal_bitset holders = {{0}};
+	struct peal_bitset lost = value->removals;
+	struct peal_bitset holders;
 
 	PEAL_ASSERT(peal_bitset_is_within(&value->removals, view->members_count));
-	for (uint32_t rank = 0; rank < view->members_count; rank++) {
-		bool is_willing = willing != NULL && peal_bitset_has(willing, rank);
-
-		if (is_willing || !peal_bitset_has(&value->removals, rank)) {
-			peal_bitset_add(&holders, rank);
-		}
+	if (willing != NULL) {
+		lost = peal_bitset_difference(&lost, willing);
 	}
+	holders = peal_quorum_others(&quorum, &lost);
 	return peal_quorum_classic_ok(&quorum, &holders);
 }
 
@@ -46,16 +44,32 @@ is_classic(const struct peal_view *view, struct peal_ballot ballot)
 
 /* P1B tells of a ballot below its own, or of none. */
 static bool
-is_lawful_report(const struct peal_view *view, const struct peal_ballot_msg *message)
+is_lawful_report(const struct peal_view *view, struct peal_ballot ballot, struct peal_ballot vrnd)
 {
-	if (!is_classic(view, message->ballot)) {
+	if (!is_classic(view, ballot)) {
 		return false;
 	}
-	if (!message->has_proposal) {
-		return message->vrnd.round == 0 && message->vrnd.index == 0;
+	if (vrnd.round == 0) {
+		return vrnd.index == 0;
 	}
-	return peal_ballot_compare(message->vrnd, message->ballot) < 0 &&
-	       (is_fast(message->vrnd) || is_classic(view, message->vrnd));
+	return peal_ballot_compare(vrnd, ballot) < 0 && (is_fast(vrnd) || is_classic(view, vrnd));
+}
+
+bool
+peal_validity_of_votes(const struct peal_view *view, const struct peal_vote_key *key)
+{
+	PEAL_ASSERT(view->members_count >= 1);
+	switch (key->kind) {
+	case PEAL_VOTE_FAST:
+		return is_fast(key->ballot);
+	case PEAL_VOTE_PROMISE:
+		return is_lawful_report(view, key->ballot, key->vrnd);
+	case PEAL_VOTE_ACCEPT:
+		return is_classic(view, key->ballot);
+	default:
+		PEAL_ASSERT(!"a kind of vote that counts for agreement");
+		return false;
+	}
 }
 
 bool
@@ -74,7 +88,9 @@ peal_validity_of_ballots(
 		 * value. */
 		return is_classic(view, message->ballot) && message->ballot.index == rank;
 	case PEAL_MESSAGE_P1B:
-		return is_lawful_report(view, message);
+		/* Who accepted nothing has no value to tell of. */
+		return is_lawful_report(view, message->ballot, message->vrnd) &&
+		       (message->vrnd.round > 0 || !message->has_proposal);
 	case PEAL_MESSAGE_P2B:
 	case PEAL_MESSAGE_NACK:
 		return is_classic(view, message->ballot);

@@ -6,25 +6,42 @@
 #include "wire/flood_msg.h"
 #include "wire/messages.h"
 
-#define BODY_SIZE_MAX (PEAL_FLOOD_PREFIX_SIZE + 4U + 8U * PEAL_MEMBERS_MAX)
-
 /* Differing digests in a row that start an exchange: one may be a report that is on its way. */
 #define DIFFER_COUNT_MAX 2U
 
-_Static_assert(BODY_SIZE_MAX <= PEAL_BODY_SIZE_MAX, "all reports of a view fit one frame");
+/* Receivers of a message, as slots, but for one. */
+struct audience {
+	const uint16_t *slots;
+	uint32_t slots_count;
+	uint16_t but_slot;
+};
 
 void
 peal_alertbatch_init(struct peal_alertbatch *alertbatch, const struct peal_timing *timing,
 	struct peal_egress *egress, struct peal_uplink *uplink, struct peal_counters *counters)
 {
-	memset(alertbatch, 0, sizeof(*alertbatch));
+	/* The masks are most of it, and mean nothing before their subject is reported. */
 	alertbatch->timing = timing;
 	alertbatch->egress = egress;
 	alertbatch->uplink = uplink;
 	alertbatch->counters = counters;
+	alertbatch->peers = NULL;
+	alertbatch->origin_seq = 0;
 	alertbatch->next_at_ns = UINT64_MAX;
 	alertbatch->flush_at_ns = UINT64_MAX;
 	alertbatch->repeat_at_ns = UINT64_MAX;
+	alertbatch->repeat_ns = 0;
+	alertbatch->digest = 0;
+	alertbatch->own_count = 0;
+	alertbatch->fresh_count = 0;
+	alertbatch->news_count = 0;
+	alertbatch->untold_count = 0;
+	alertbatch->news_slot = PEAL_PEERS_NONE;
+	memset(&alertbatch->reported, 0, sizeof(alertbatch->reported));
+	memset(&alertbatch->news, 0, sizeof(alertbatch->news));
+	memset(&alertbatch->untold, 0, sizeof(alertbatch->untold));
+	memset(alertbatch->differ_counts, 0, sizeof(alertbatch->differ_counts));
+	memset(alertbatch->exchanged_at_ns, 0, sizeof(alertbatch->exchanged_at_ns));
 }
 
 void
@@ -36,8 +53,10 @@ peal_alertbatch_switch(struct peal_alertbatch *alertbatch, const struct peal_pee
 	uint32_t origin_seq = alertbatch->origin_seq;
 
 	/* Reports name ranks, and ranks mean something in one view only. */
-	peal_alertbatch_init(alertbatch, alertbatch->timing, alertbatch->egress, alertbatch->uplink,
-		alertbatch->counters);
+	if (!peal_peers_is_same_view(alertbatch->peers, peers)) {
+		peal_alertbatch_init(alertbatch, alertbatch->timing, alertbatch->egress,
+			alertbatch->uplink, alertbatch->counters);
+	}
 	alertbatch->peers = peers;
 	alertbatch->origin_seq = origin_seq;
 }
@@ -49,7 +68,25 @@ plan(struct peal_alertbatch *alertbatch)
 				      ? alertbatch->flush_at_ns
 				      : alertbatch->repeat_at_ns;
 
-	alertbatch->next_at_ns = peal_bitset_is_empty(&alertbatch->untold) ? next_at_ns : 0;
+	alertbatch->next_at_ns = alertbatch->untold_count == 0 ? next_at_ns : 0;
+}
+
+/* The window opens with its first entry, and ends when a frame is full. */
+static void
+open_window(struct peal_alertbatch *alertbatch, uint32_t waiting_count, uint64_t now_ns)
+{
+	if (alertbatch->flush_at_ns == UINT64_MAX) {
+		alertbatch->flush_at_ns = now_ns + alertbatch->timing->merge_window_ns;
+	}
+	if (waiting_count >= PEAL_ALERT_ENTRIES_MAX) {
+		alertbatch->flush_at_ns = now_ns;
+	}
+}
+
+static uint32_t
+mask_of(const struct peal_alertbatch *alertbatch, uint32_t rank)
+{
+	return peal_bitset_has(&alertbatch->reported, rank) ? alertbatch->masks[rank] : 0;
 }
 
 /* The summand of one subject in the digest; 0 for no reports. */
@@ -59,34 +96,49 @@ summand(uint16_t rank, uint32_t mask)
 	return mask == 0 ? 0 : (uint32_t)peal_hash_mix(((uint64_t)rank << 32) | mask);
 }
 
-/* The mask of a subject grows by the bits of `mask` that are new, if there are any. */
-static void
+/* The mask of a subject grows by the bits of `mask` that are new. False: there are none. */
+static bool
 grow(struct peal_alertbatch *alertbatch, uint16_t rank, uint32_t mask, uint8_t reason)
 {
-	uint32_t before = alertbatch->masks[rank];
+	uint32_t before = mask_of(alertbatch, rank);
 	uint32_t after = before | mask;
 
 	PEAL_ASSERT(rank < alertbatch->peers->members_count);
 	if (after == before) {
-		return;
+		return false;
 	}
+	peal_bitset_add(&alertbatch->reported, rank);
 	alertbatch->masks[rank] = after;
 	alertbatch->reasons[rank] = reason;
 	alertbatch->digest += summand(rank, after) - summand(rank, before);
-	peal_bitset_add(&alertbatch->untold, rank);
-	plan(alertbatch);
+	if (!peal_bitset_has(&alertbatch->untold, rank)) {
+		peal_bitset_add(&alertbatch->untold, rank);
+		alertbatch->untold_count++;
+	}
+	return true;
 }
 
-/* Rings on which the member at `observer` observes the one at `subject`. */
-static uint32_t
-find_rings(const struct peal_peers *peers, uint16_t observer, uint16_t subject)
+/* Keeps an own report in the order of ranks. False: it is there already, or there is no room. */
+static bool
+add_own(struct peal_alertbatch *alertbatch, const struct peal_alertbatch_own *report)
 {
-	uint32_t mask = 0;
+	struct peal_alertbatch_own *own = alertbatch->own;
+	uint32_t place = alertbatch->own_count;
 
-	for (uint32_t k = 0; k < peers->observers_count; k++) {
-		mask |= (uint32_t)(peers->observers[subject][k] == observer) << k;
+	while (place > 0 && own[place - 1U].rank >= report->rank) {
+		place--;
+		if (own[place].rank == report->rank) {
+			return false;
+		}
 	}
-	return mask;
+	/* Nobody observes more members than a core has places for. */
+	if (alertbatch->own_count == PEAL_SLOTS_MAX) {
+		return false;
+	}
+	memmove(&own[place + 1U], &own[place], (alertbatch->own_count - place) * sizeof(own[0]));
+	own[place] = *report;
+	alertbatch->own_count++;
+	return true;
 }
 
 void
@@ -98,19 +150,17 @@ peal_alertbatch_report(
 	PEAL_ASSERT(peers != NULL);
 	PEAL_ASSERT(rank < peers->members_count);
 
-	uint32_t mask = find_rings(peers, peers->self_rank, rank);
+	const struct peal_alertbatch_own report = {.rank = rank,
+		.reason = reason,
+		.is_fresh = true,
+		.mask = peal_rings_mask(peers->topology, peers->self_rank, rank)};
 
-	if (mask == 0 || alertbatch->own_masks[rank] != 0) {
+	if (report.mask == 0 || !add_own(alertbatch, &report)) {
 		return;
 	}
-	alertbatch->own_masks[rank] = mask;
-	alertbatch->own_reasons[rank] = reason;
-	/* The first entry opens the window, later ones travel with it. */
-	if (peal_bitset_is_empty(&alertbatch->fresh)) {
-		alertbatch->flush_at_ns = now_ns + alertbatch->timing->merge_window_ns;
-	}
-	peal_bitset_add(&alertbatch->fresh, rank);
-	grow(alertbatch, rank, mask, reason);
+	alertbatch->fresh_count++;
+	open_window(alertbatch, alertbatch->fresh_count, now_ns);
+	(void)grow(alertbatch, rank, report.mask, reason);
 	plan(alertbatch);
 }
 
@@ -129,55 +179,152 @@ peal_alertbatch_on_report(
 	peal_alertbatch_report(alertbatch, record->rank, PEAL_ALERT_ECHO, now_ns);
 }
 
-/* Encodes the masks of the subjects of `ranks`, or of all with `ranks` NULL. Returns the size, 0 =
- * none. */
-static uint16_t
-encode_alert(struct peal_alertbatch *alertbatch, const uint32_t *masks, const uint8_t *reasons,
-	const struct peal_bitset *ranks, uint8_t flags, uint8_t body[BODY_SIZE_MAX])
+/* Everybody in a small view; in a large one the members that this node observes. */
+static struct audience
+find_audience(const struct peal_peers *peers)
+{
+	if (peers->is_large) {
+		return (struct audience){peers->subjects, peers->subjects_count, PEAL_PEERS_NONE};
+	}
+	return (struct audience){peers->neighbours, peers->neighbours_count, PEAL_PEERS_NONE};
+}
+
+/* Sends what is in `message`, if anything, and empties it. Returns how many frames left. */
+static uint32_t
+send_message(struct peal_alertbatch *alertbatch, struct peal_alert_msg *message,
+	const struct audience *audience)
 {
 	const struct peal_peers *peers = alertbatch->peers;
-	struct peal_writer writer = peal_writer_init(body, BODY_SIZE_MAX);
-	struct peal_alert_msg message = {.flags = flags};
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+	struct peal_writer writer = peal_writer_init(body, sizeof(body));
+	uint32_t sent_count = 0;
 
-	for (uint16_t rank = 0; rank < peers->members_count; rank++) {
-		if (masks[rank] != 0 && (ranks == NULL || peal_bitset_has(ranks, rank))) {
-			message.entries[message.count++] = (struct peal_alert_entry){
-				.rank = rank, .reason = reasons[rank], .mask = masks[rank]};
-		}
-	}
-	if (message.count == 0) {
+	if (message->count == 0) {
 		return 0;
 	}
 	peal_flood_prefix_encode(&(struct peal_flood_prefix){.view_tag = peers->view_tag,
 					 .origin = (uint32_t)peers->self_mid,
 					 .origin_seq = ++alertbatch->origin_seq},
 		&writer);
-	peal_alert_msg_encode(&message, &writer);
+	peal_alert_msg_encode(message, &writer);
 	PEAL_ASSERT(writer.is_ok);
-	return (uint16_t)writer.offset;
+	message->count = 0;
+	for (uint32_t i = 0; i < audience->slots_count; i++) {
+		if (audience->slots[i] != audience->but_slot &&
+			peal_egress_send_slot(alertbatch->egress, audience->slots[i],
+				PEAL_MESSAGE_ALERT, body, (uint16_t)writer.offset)) {
+			sent_count++;
+		}
+	}
+	return sent_count;
 }
 
-/* Sends own reports, the ones of `ranks` or all, to every other member. */
+/* Adds an entry; a message that is full leaves. Returns how many frames left. */
+static uint32_t
+put_entry(struct peal_alertbatch *alertbatch, struct peal_alert_msg *message,
+	const struct peal_alert_entry *entry, const struct audience *audience)
+{
+	message->entries[message->count++] = *entry;
+	return message->count == PEAL_ALERT_ENTRIES_MAX
+		       ? send_message(alertbatch, message, audience)
+		       : 0;
+}
+
+/* Sends own reports: those in the window, or all. */
 static void
-send_own(struct peal_alertbatch *alertbatch, const struct peal_bitset *ranks)
+send_own(struct peal_alertbatch *alertbatch, bool is_repeat)
+{
+	struct audience audience = find_audience(alertbatch->peers);
+	struct peal_alert_msg message = {.flags = 0};
+	uint32_t sent_count = 0;
+
+	for (uint32_t i = 0; i < alertbatch->own_count; i++) {
+		struct peal_alertbatch_own *own = &alertbatch->own[i];
+
+		if (own->is_fresh || is_repeat) {
+			const struct peal_alert_entry entry = {
+				.rank = own->rank, .reason = own->reason, .mask = own->mask};
+
+			sent_count += put_entry(alertbatch, &message, &entry, &audience);
+			own->is_fresh = false;
+		}
+	}
+	sent_count += send_message(alertbatch, &message, &audience);
+	peal_counter_add(alertbatch->counters, PEAL_COUNTER_ALERTS_SENT, sent_count);
+}
+
+/* Sends all that is known about the members of `ranks`. Returns how many frames left. */
+static uint32_t
+send_merged(struct peal_alertbatch *alertbatch, const struct peal_bitset *ranks,
+	const struct audience *audience)
+{
+	struct peal_alert_msg message = {.flags = PEAL_ALERT_FLAG_MERGED};
+	uint32_t sent_count = 0;
+
+	PEAL_BITSET_FOR_EACH (rank, ranks) {
+		const struct peal_alert_entry entry = {.rank = (uint16_t)rank,
+			.reason = alertbatch->reasons[rank],
+			.mask = alertbatch->masks[rank]};
+
+		sent_count += put_entry(alertbatch, &message, &entry, audience);
+	}
+	return sent_count + send_message(alertbatch, &message, audience);
+}
+
+static void
+send_news(struct peal_alertbatch *alertbatch)
+{
+	struct audience audience = find_audience(alertbatch->peers);
+
+	audience.but_slot = alertbatch->news_slot;
+	peal_counter_add(alertbatch->counters, PEAL_COUNTER_FLOOD_PASSED,
+		send_merged(alertbatch, &alertbatch->news, &audience));
+	memset(&alertbatch->news, 0, sizeof(alertbatch->news));
+	alertbatch->news_count = 0;
+}
+
+/* What was heard of `rank` from the peer at `slot` is to be passed on. */
+static void
+add_news(struct peal_alertbatch *alertbatch, uint16_t rank, uint16_t slot, uint64_t now_ns)
+{
+	if (alertbatch->news_count == 0) {
+		alertbatch->news_slot = slot;
+	} else if (alertbatch->news_slot != slot) {
+		alertbatch->news_slot = PEAL_PEERS_NONE;
+	}
+	if (!peal_bitset_has(&alertbatch->news, rank)) {
+		peal_bitset_add(&alertbatch->news, rank);
+		alertbatch->news_count++;
+	}
+	open_window(alertbatch, alertbatch->news_count, now_ns);
+}
+
+static void
+take_entry(struct peal_alertbatch *alertbatch, const struct peal_opened *opened, bool is_merged,
+	const struct peal_alert_entry *entry, uint64_t now_ns)
 {
 	const struct peal_peers *peers = alertbatch->peers;
-	uint8_t body[BODY_SIZE_MAX];
-	uint16_t size = encode_alert(
-		alertbatch, alertbatch->own_masks, alertbatch->own_reasons, ranks, 0, body);
+	uint32_t rings = (uint32_t)((UINT64_C(1) << peers->observers_count) - 1U);
+	bool is_valid = entry->rank < peers->members_count && (entry->mask & ~rings) == 0;
 
-	PEAL_ASSERT(size > 0);
-	for (uint16_t rank = 0; rank < peers->members_count; rank++) {
-		if (rank != peers->self_rank &&
-			peal_egress_send_slot(alertbatch->egress, peers->slots[rank],
-				PEAL_MESSAGE_ALERT, body, size)) {
-			peal_counter_add(alertbatch->counters, PEAL_COUNTER_ALERTS_SENT, 1);
-		}
+	/* Only the observer of an edge may report it; masks passed on were checked once. */
+	if (is_valid && !is_merged) {
+		uint32_t own = peal_rings_mask(peers->topology, opened->rank, entry->rank);
+
+		is_valid = (entry->mask & ~own) == 0;
+	}
+	if (!is_valid) {
+		peal_counter_add(alertbatch->counters, PEAL_COUNTER_ALERT_ENTRIES_REFUSED, 1);
+		return;
+	}
+	if (grow(alertbatch, entry->rank, entry->mask, entry->reason) && peers->is_large) {
+		add_news(alertbatch, entry->rank, opened->slot, now_ns);
 	}
 }
 
 void
-peal_alertbatch_on_alert(struct peal_alertbatch *alertbatch, const struct peal_opened *opened)
+peal_alertbatch_on_alert(
+	struct peal_alertbatch *alertbatch, const struct peal_opened *opened, uint64_t now_ns)
 {
 	const struct peal_peers *peers = alertbatch->peers;
 	struct peal_reader reader = peal_reader_init(opened->body, opened->body_size);
@@ -192,34 +339,19 @@ peal_alertbatch_on_alert(struct peal_alertbatch *alertbatch, const struct peal_o
 		return;
 	}
 
-	bool is_merged = (message.flags & PEAL_ALERT_FLAG_MERGED) != 0;
-	uint32_t rings = (uint32_t)((UINT64_C(1) << peers->observers_count) - 1U);
-
 	peal_counter_add(alertbatch->counters, PEAL_COUNTER_ALERTS_HEARD, 1);
 	for (uint32_t i = 0; i < message.count; i++) {
-		const struct peal_alert_entry *entry = &message.entries[i];
-		bool is_valid = entry->rank < peers->members_count && (entry->mask & ~rings) == 0;
-
-		/* Only the observer of an edge may report it; masks passed on were checked once. */
-		if (is_valid && !is_merged) {
-			uint32_t own = find_rings(peers, opened->rank, entry->rank);
-
-			is_valid = (entry->mask & ~own) == 0;
-		}
-		if (!is_valid) {
-			peal_counter_add(
-				alertbatch->counters, PEAL_COUNTER_ALERT_ENTRIES_REFUSED, 1);
-			continue;
-		}
-		grow(alertbatch, entry->rank, entry->mask, entry->reason);
+		take_entry(alertbatch, opened, (message.flags & PEAL_ALERT_FLAG_MERGED) != 0,
+			&message.entries[i], now_ns);
 	}
+	plan(alertbatch);
 }
 
 void
 peal_alertbatch_differ(struct peal_alertbatch *alertbatch, uint16_t slot, uint64_t now_ns)
 {
+	const struct audience audience = {&slot, 1, PEAL_PEERS_NONE};
 	uint64_t *exchanged_at_ns = &alertbatch->exchanged_at_ns[slot];
-	uint8_t body[BODY_SIZE_MAX];
 
 	if (alertbatch->differ_counts[slot] < DIFFER_COUNT_MAX) {
 		alertbatch->differ_counts[slot]++;
@@ -230,17 +362,13 @@ peal_alertbatch_differ(struct peal_alertbatch *alertbatch, uint16_t slot, uint64
 		return;
 	}
 
-	uint16_t size = encode_alert(alertbatch, alertbatch->masks, alertbatch->reasons, NULL,
-		PEAL_ALERT_FLAG_MERGED, body);
-
 	/* Who knows nothing has nothing to tell; the other side sees the difference too. */
-	if (size == 0) {
-		return;
-	}
-	if (peal_egress_send_slot(alertbatch->egress, slot, PEAL_MESSAGE_ALERT, body, size)) {
+	uint32_t sent_count = send_merged(alertbatch, &alertbatch->reported, &audience);
+
+	if (sent_count > 0) {
 		*exchanged_at_ns = now_ns;
 		alertbatch->differ_counts[slot] = 0;
-		peal_counter_add(alertbatch->counters, PEAL_COUNTER_MASKS_EXCHANGED, 1);
+		peal_counter_add(alertbatch->counters, PEAL_COUNTER_MASKS_EXCHANGED, sent_count);
 	}
 }
 
@@ -250,14 +378,14 @@ tell_control(struct peal_alertbatch *alertbatch)
 {
 	const struct peal_peers *peers = alertbatch->peers;
 
-	for (uint16_t rank = 0; rank < peers->members_count; rank++) {
-		if (!peal_bitset_has(&alertbatch->untold, rank)) {
-			continue;
-		}
+	if (alertbatch->untold_count == 0) {
+		return;
+	}
+	PEAL_BITSET_FOR_EACH (rank, &alertbatch->untold) {
 		const struct peal_record record = {
 			.kind = PEAL_RECORD_ALERT,
 			.slot = PEAL_SLOT_NONE,
-			.rank = rank,
+			.rank = (uint16_t)rank,
 			.reason = alertbatch->reasons[rank],
 			.mask = alertbatch->masks[rank],
 			.generation = peers->generation,
@@ -268,6 +396,7 @@ tell_control(struct peal_alertbatch *alertbatch)
 			return;
 		}
 		peal_bitset_remove(&alertbatch->untold, rank);
+		alertbatch->untold_count--;
 	}
 }
 
@@ -275,14 +404,19 @@ void
 peal_alertbatch_run_due(struct peal_alertbatch *alertbatch, uint64_t now_ns)
 {
 	if (alertbatch->flush_at_ns <= now_ns) {
-		send_own(alertbatch, &alertbatch->fresh);
-		memset(&alertbatch->fresh, 0, sizeof(alertbatch->fresh));
 		alertbatch->flush_at_ns = UINT64_MAX;
-		alertbatch->repeat_ns = 2U * alertbatch->timing->flood_ns;
-		alertbatch->repeat_at_ns = now_ns + alertbatch->repeat_ns;
+		if (alertbatch->fresh_count > 0) {
+			send_own(alertbatch, false);
+			alertbatch->fresh_count = 0;
+			alertbatch->repeat_ns = 2U * alertbatch->timing->flood_ns;
+			alertbatch->repeat_at_ns = now_ns + alertbatch->repeat_ns;
+		}
+		if (alertbatch->news_count > 0) {
+			send_news(alertbatch);
+		}
 	}
 	if (alertbatch->repeat_at_ns <= now_ns) {
-		send_own(alertbatch, NULL);
+		send_own(alertbatch, true);
 		alertbatch->repeat_ns =
 			peal_timing_next_repeat_ns(alertbatch->timing, alertbatch->repeat_ns);
 		alertbatch->repeat_at_ns = now_ns + alertbatch->repeat_ns;

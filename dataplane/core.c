@@ -10,6 +10,24 @@
 #define PACKET_AHEAD_COUNT 4U
 #define PEER_AHEAD_COUNT   2U
 
+/* The table before the first VIEW record: no node, no peers. */
+static const struct peal_peers no_peers;
+
+static void
+switch_machines(struct peal_core *core, uint64_t now_ns)
+{
+	const struct peal_peers *peers = core->peers;
+
+	peal_ingress_switch(&core->ingress, peers);
+	peal_egress_switch(&core->egress, peers);
+	peal_alertbatch_switch(&core->alertbatch, peers);
+	peal_heartbeat_switch(&core->heartbeat, peers, now_ns);
+	peal_echo_switch(&core->echo, peers);
+	peal_flood_switch(&core->flood, peers);
+	peal_votetree_switch(&core->votetree, peers);
+	peal_streamer_switch(&core->streamer, peers);
+}
+
 void
 peal_core_init(struct peal_core *core, const struct peal_core_config *config, uint64_t now_ns)
 {
@@ -35,8 +53,7 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 	PEAL_ASSERT(config->shard < PEAL_SHARDS_MAX);
 	PEAL_ASSERT(memcmp(config->address.mac, config->port.mac, PEAL_LINK_MAC_SIZE) == 0);
 	core->config = *config;
-	memset(&core->no_peers, 0, sizeof(core->no_peers));
-	core->peers = &core->no_peers;
+	core->peers = &no_peers;
 	peal_counters_init(&core->counters);
 	peal_uplink_init(&core->uplink, config->plane, config->shard, &core->counters);
 	peal_ingress_init(&core->ingress, &ingress);
@@ -48,15 +65,19 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 	peal_neighbour_init(&core->neighbour, &config->address, config->port.packet_size_max,
 		&core->egress, &core->counters);
 	peal_hold_init(&core->hold, &core->counters);
+	peal_flood_init(&core->flood, &core->egress, &core->counters);
+	peal_votetree_init(
+		&core->votetree, config->timing, &core->egress, &core->uplink, &core->counters);
+	peal_streamer_init(
+		&core->streamer, &core->egress, &core->neighbour, &core->uplink, &core->counters);
 	core->downlink = (struct peal_downlink){.plane = config->plane,
 		.egress = &core->egress,
 		.neighbour = &core->neighbour,
+		.flood = &core->flood,
+		.votetree = &core->votetree,
 		.uplink = &core->uplink,
 		.counters = &core->counters};
-	peal_ingress_switch(&core->ingress, core->peers);
-	peal_egress_switch(&core->egress, core->peers);
-	peal_alertbatch_switch(&core->alertbatch, core->peers);
-	peal_heartbeat_switch(&core->heartbeat, core->peers, now_ns);
+	switch_machines(core, now_ns);
 }
 
 void
@@ -71,21 +92,47 @@ peal_core_counters(struct peal_core *core)
 	return &core->counters;
 }
 
-/* A message of families 2 and 3 that belongs to this epoch. */
+/* A flooded message of this epoch in a large view: passed on and handled once. */
 static void
-take_message(struct peal_core *core, const struct peal_opened *opened)
+take_flooded(struct peal_core *core, const struct peal_opened *opened, uint64_t now_ns)
 {
-	if (opened->kind == PEAL_MESSAGE_ALERT) {
-		peal_alertbatch_on_alert(&core->alertbatch, opened);
+	if (peal_flood_take(&core->flood, opened) != PEAL_FLOOD_FRESH) {
 		return;
 	}
-	peal_uplink_frame(&core->uplink, opened);
+	if (opened->kind == PEAL_MESSAGE_VOTE_UP) {
+		peal_votetree_on_vote(&core->votetree, opened, now_ns);
+	} else if (!peal_uplink_frame(&core->uplink, opened)) {
+		peal_flood_owe(&core->flood);
+	}
+}
+
+/* A message of families 2 and 3, of this epoch or of a kind that any epoch may hear. */
+static void
+take_message(struct peal_core *core, const struct peal_opened *opened, uint64_t now_ns)
+{
+	if (opened->kind == PEAL_MESSAGE_ALERT) {
+		peal_alertbatch_on_alert(&core->alertbatch, opened, now_ns);
+		return;
+	}
+	if (core->peers->is_large && opened->epoch == core->peers->epoch &&
+		opened->body_size >= PEAL_FLOOD_PREFIX_SIZE &&
+		!peal_flood_is_private(opened->kind, opened->body)) {
+		take_flooded(core, opened, now_ns);
+		return;
+	}
+	if (opened->kind != PEAL_MESSAGE_VOTE_UP) {
+		peal_uplink_frame(&core->uplink, opened);
+	} else if (core->peers->is_large) {
+		peal_votetree_on_vote(&core->votetree, opened, now_ns);
+	} else {
+		peal_counter_add(&core->counters, PEAL_COUNTER_REFUSED_BODY, 1);
+	}
 }
 
 /* Frames that came before their view. Those of another epoch still, or of who is gone, came in
  * vain. */
 static void
-release_held(struct peal_core *core)
+release_held(struct peal_core *core, uint64_t now_ns)
 {
 	struct peal_opened opened;
 
@@ -97,7 +144,7 @@ release_held(struct peal_core *core)
 			continue;
 		}
 		opened.rank = core->peers->peers[opened.slot].rank;
-		take_message(core, &opened);
+		take_message(core, &opened, now_ns);
 	}
 }
 
@@ -113,14 +160,15 @@ switch_view(struct peal_core *core, const struct peal_record *record, uint64_t n
 	if (peers->cluster != core->peers->cluster || peers->self_mid != core->peers->self_mid) {
 		peal_hold_init(&core->hold, &core->counters);
 	}
+	bool is_same_view = peal_peers_is_same_view(core->peers, peers);
+
 	core->peers = peers;
-	peal_ingress_switch(&core->ingress, peers);
-	peal_egress_switch(&core->egress, peers);
 	peal_uplink_switch(&core->uplink, peers);
-	peal_alertbatch_switch(&core->alertbatch, peers);
-	peal_heartbeat_switch(&core->heartbeat, peers, now_ns);
-	peal_echo_switch(&core->echo, peers);
-	release_held(core);
+	switch_machines(core, now_ns);
+	/* What is held still waits for the next view when this table is of the last one. */
+	if (!is_same_view) {
+		release_held(core, now_ns);
+	}
 }
 
 static uint32_t
@@ -141,6 +189,8 @@ take_commands(struct peal_core *core, uint64_t now_ns)
 			switch_view(core, record, now_ns);
 		} else if (record->kind == PEAL_RECORD_REPORT) {
 			peal_alertbatch_on_report(&core->alertbatch, record, now_ns);
+		} else if (record->kind == PEAL_RECORD_STREAM) {
+			peal_streamer_start(&core->streamer, record->stream, now_ns);
 		} else {
 			PEAL_ASSERT(record->kind == PEAL_RECORD_PING);
 			peal_echo_start(&core->echo, record->ping, core->peers, record->slot,
@@ -189,7 +239,7 @@ take_packet(struct peal_core *core, const struct peal_packet *packet, uint64_t n
 	if (__builtin_expect(arrival == PEAL_ARRIVAL_LIVENESS, 1)) {
 		is_taken = take_liveness(core, &opened, packet, now_ns, &is_not_member);
 	} else if (arrival == PEAL_ARRIVAL_MESSAGE) {
-		take_message(core, &opened);
+		take_message(core, &opened, now_ns);
 	} else if (arrival == PEAL_ARRIVAL_HELD) {
 		peal_hold_add(&core->hold, &opened);
 	} else if (arrival == PEAL_ARRIVAL_JOIN) {
@@ -201,6 +251,8 @@ take_packet(struct peal_core *core, const struct peal_packet *packet, uint64_t n
 		is_taken = peal_neighbour_on_arp(&core->neighbour, packet, now_ns);
 	} else if (arrival == PEAL_ARRIVAL_ICMP) {
 		is_taken = peal_neighbour_on_icmp(&core->neighbour, packet, now_ns);
+	} else if (arrival == PEAL_ARRIVAL_STRANGER) {
+		peal_uplink_stranger(&core->uplink, opened.mid);
 	}
 
 	if (opened.slot != PEAL_PEERS_NONE) {
@@ -272,6 +324,8 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	work_count += peal_heartbeat_run(&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
 	work_count += peal_alertbatch_run(&core->alertbatch, now_ns);
 	work_count += peal_echo_run(&core->echo, now_ns);
+	work_count += peal_votetree_run(&core->votetree, now_ns);
+	work_count += peal_streamer_run(&core->streamer, now_ns);
 	if (__builtin_expect(peal_uplink_is_owing(&core->uplink), 0)) {
 		peal_uplink_flush(&core->uplink);
 	}
@@ -279,16 +333,36 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	return work_count;
 }
 
+static uint64_t
+earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* Of everything but probes. */
+static uint64_t
+find_urgent(const struct peal_core *core)
+{
+	uint64_t deadline_at_ns = peal_alertbatch_deadline_at_ns(&core->alertbatch);
+
+	deadline_at_ns = earlier(deadline_at_ns, peal_echo_deadline_at_ns(&core->echo));
+	deadline_at_ns = earlier(deadline_at_ns, peal_votetree_deadline_at_ns(&core->votetree));
+	deadline_at_ns = earlier(deadline_at_ns, peal_streamer_deadline_at_ns(&core->streamer));
+	return peal_uplink_is_owing(&core->uplink) ? 0 : deadline_at_ns;
+}
+
 uint64_t
 peal_core_deadline_at_ns(const struct peal_core *core)
 {
-	uint64_t deadline_at_ns = peal_heartbeat_deadline_at_ns(&core->heartbeat);
+	return earlier(find_urgent(core), peal_heartbeat_deadline_at_ns(&core->heartbeat));
+}
 
-	if (peal_alertbatch_deadline_at_ns(&core->alertbatch) < deadline_at_ns) {
-		deadline_at_ns = peal_alertbatch_deadline_at_ns(&core->alertbatch);
-	}
-	if (peal_echo_deadline_at_ns(&core->echo) < deadline_at_ns) {
-		deadline_at_ns = peal_echo_deadline_at_ns(&core->echo);
-	}
-	return peal_uplink_is_owing(&core->uplink) ? 0 : deadline_at_ns;
+uint64_t
+peal_core_wake_at_ns(const struct peal_core *core)
+{
+	uint64_t slack_ns = core->config.timing->probe_interval_ns / PEAL_CORE_PROBE_SLACK;
+	uint64_t probe_at_ns = peal_heartbeat_deadline_at_ns(&core->heartbeat);
+
+	probe_at_ns += probe_at_ns < UINT64_MAX - slack_ns ? slack_ns : 0;
+	return earlier(find_urgent(core), probe_at_ns);
 }

@@ -4,8 +4,9 @@
  *
  * A turn, always in this order: record what the last turn measured; take at most PEAL_COMMANDS_MAX
  * commands, a VIEW among them switches where it stands; receive one burst; step the machines frame
- * by frame (ingress, then the one machine of the family); run what is due; give control what it is
- * owed; flush TX once. The clock is read once by the caller. No syscall, allocation, log or lock.
+ * by frame (ingress, in large views the flood, then the one machine of the kind); run what is due;
+ * give control what it is owed; flush TX once. The clock is read once by the caller. No syscall,
+ * allocation, log or lock.
  *
  * A liveness frame is answered in the packet it came in. Everything else is released in one call.
  *
@@ -22,6 +23,7 @@
 #include "dataplane/downlink.h"
 #include "dataplane/echo.h"
 #include "dataplane/egress.h"
+#include "dataplane/flood.h"
 #include "dataplane/heartbeat.h"
 #include "dataplane/hold.h"
 #include "dataplane/ingress.h"
@@ -29,7 +31,12 @@
 #include "dataplane/peers.h"
 #include "dataplane/plane.h"
 #include "dataplane/port.h"
+#include "dataplane/streamer.h"
 #include "dataplane/uplink.h"
+#include "dataplane/votetree.h"
+
+/* A tenth of what probes are jittered by. */
+#define PEAL_CORE_PROBE_SLACK 100U
 
 struct peal_core_config {
 	struct peal_port port;
@@ -57,6 +64,12 @@ uint32_t peal_core_turn(struct peal_core *core, uint64_t now_ns);
 /* When the next timer is due; never later than needed, UINT64_MAX = none. */
 uint64_t peal_core_deadline_at_ns(const struct peal_core *core);
 
+/*
+ * Until when a thread that runs many cores may sleep at most: as the deadline, but that a probe may
+ * leave up to 1 / PEAL_CORE_PROBE_SLACK of its interval late. So probes of many leave together.
+ */
+uint64_t peal_core_wake_at_ns(const struct peal_core *core);
+
 /* Counters of this core; written only by it. */
 struct peal_counters *peal_core_counters(struct peal_core *core);
 
@@ -75,7 +88,9 @@ struct peal_core {
 	struct peal_neighbour neighbour;
 	struct peal_uplink uplink;
 	struct peal_downlink downlink;
-	struct peal_peers no_peers; /* the table before the first VIEW record */
+	struct peal_flood flood;
+	struct peal_votetree votetree;
+	struct peal_streamer streamer;
 	struct peal_hold hold;
 };
 

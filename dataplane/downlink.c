@@ -40,12 +40,29 @@ send_to_all(struct peal_downlink *downlink, const struct peal_peers *peers,
 		peal_counter_add(downlink->counters, PEAL_COUNTER_SENDS_STALE, 1);
 		return;
 	}
-	for (uint16_t rank = 0; rank < peers->members_count; rank++) {
-		if (rank != peers->self_rank) {
-			peal_egress_send_slot(downlink->egress, peers->slots[rank], record->message,
-				body, record->body_size);
-		}
+	if (peers->is_large) {
+		PEAL_ASSERT(record->body_size >= PEAL_FLOOD_PREFIX_SIZE);
+		PEAL_ASSERT(!peal_flood_is_private(record->message, body));
+		peal_flood_start(downlink->flood, record->message, body, record->body_size);
+		return;
 	}
+	for (uint32_t i = 0; i < peers->neighbours_count; i++) {
+		peal_egress_send_slot(downlink->egress, peers->neighbours[i], record->message, body,
+			record->body_size);
+	}
+}
+
+static void
+send_to_trees(struct peal_downlink *downlink, const struct peal_peers *peers,
+	const struct peal_record *record, const uint8_t *body, uint64_t now_ns)
+{
+	PEAL_ASSERT(record->message == PEAL_MESSAGE_VOTE_UP);
+	/* A place means nothing in another view. */
+	if (peers->members_count == 0 || record->epoch != peers->epoch) {
+		peal_counter_add(downlink->counters, PEAL_COUNTER_SENDS_STALE, 1);
+		return;
+	}
+	peal_votetree_vote(downlink->votetree, body, record->body_size, now_ns);
 }
 
 void
@@ -65,6 +82,8 @@ peal_downlink_send(struct peal_downlink *downlink, const struct peal_peers *peer
 		PEAL_ASSERT(peal_message_family(record->message) != PEAL_FAMILY_JOIN);
 		if (record->target == PEAL_TARGET_SLOT) {
 			send_to_slot(downlink, peers, record, body);
+		} else if (record->target == PEAL_TARGET_TREE) {
+			send_to_trees(downlink, peers, record, body, now_ns);
 		} else {
 			PEAL_ASSERT(record->target == PEAL_TARGET_ALL);
 			send_to_all(downlink, peers, record, body);

@@ -58,6 +58,17 @@ check_verdict(struct peal_heartbeat *heartbeat, struct peal_heartbeat_peer *peer
 	report(heartbeat, peer, now_ns);
 }
 
+static void
+add_subject(struct peal_heartbeat *heartbeat, uint16_t slot)
+{
+	uint64_t due_at_ns = heartbeat->peers[slot].due_at_ns;
+
+	heartbeat->subjects[heartbeat->subjects_count++] = slot;
+	if (due_at_ns < heartbeat->next_at_ns) {
+		heartbeat->next_at_ns = due_at_ns;
+	}
+}
+
 /* Begins, keeps or ends the observation of the peer at `slot`. */
 static void
 switch_peer(struct peal_heartbeat *heartbeat, uint16_t slot, const struct peal_peer *now,
@@ -93,10 +104,7 @@ switch_peer(struct peal_heartbeat *heartbeat, uint16_t slot, const struct peal_p
 		peal_edge_renew(&peer->edge, heartbeat->timing);
 		peer->is_reported = peer->edge.is_failed;
 	}
-	heartbeat->subjects[heartbeat->subjects_count++] = (uint8_t)slot;
-	if (peer->due_at_ns < heartbeat->next_at_ns) {
-		heartbeat->next_at_ns = peer->due_at_ns;
-	}
+	add_subject(heartbeat, slot);
 }
 
 void
@@ -105,6 +113,8 @@ peal_heartbeat_switch(
 {
 	bool is_new_self =
 		heartbeat->cluster != peers->cluster || heartbeat->self_mid != peers->self_mid;
+	bool is_same_view = !is_new_self && heartbeat->epoch == peers->epoch &&
+			    heartbeat->view_tag == peers->view_tag;
 
 	heartbeat->cluster = peers->cluster;
 	heartbeat->self_mid = peers->self_mid;
@@ -116,7 +126,17 @@ peal_heartbeat_switch(
 		PEAL_ASSERT(peers->peers[slot].mid == 0 ||
 			    peers->peers[slot].mid != peers->self_mid ||
 			    !peers->peers[slot].is_subject);
-		switch_peer(heartbeat, slot, &peers->peers[slot], is_new_self, now_ns);
+		const struct peal_heartbeat_peer *peer = &heartbeat->peers[slot];
+
+		if (!is_same_view || peer->mid != peers->peers[slot].mid ||
+			peer->is_subject != peers->peers[slot].is_subject) {
+			switch_peer(heartbeat, slot, &peers->peers[slot], is_new_self, now_ns);
+		} else if (peer->is_subject) {
+			add_subject(heartbeat, slot);
+		}
+	}
+	if (is_same_view) {
+		return;
 	}
 	/* A verdict that still holds outlives its view: the next one hears it without delay. */
 	for (uint32_t i = 0; i < heartbeat->subjects_count; i++) {

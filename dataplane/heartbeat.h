@@ -81,7 +81,7 @@ struct peal_heartbeat {
 	uint16_t undrained_count; /* turns in a row that judged nothing */
 	uint64_t lag_ns;
 	struct peal_prng prng;
-	uint8_t subjects[PEAL_MEMBERS_MAX]; /* slots, [subjects_count] */
+	uint16_t subjects[PEAL_SLOTS_MAX]; /* slots, [subjects_count] */
 	struct peal_heartbeat_peer peers[PEAL_SLOTS_MAX];
 };
 
@@ -102,7 +102,8 @@ void peal_heartbeat_init(
  * Takes the peers of a new view, after the alertbatch and the egress have. The history of an edge
  * that stays is kept; if its window still says FAILED, it is reported in the new epoch at once. A
  * node that came back under another number, or in another cluster, begins with nothing: what it saw
- * before says more about itself.
+ * before says more about itself. In another table of the same view nothing begins or ends for peers
+ * that stay.
  */
 void peal_heartbeat_switch(
 	struct peal_heartbeat *heartbeat, const struct peal_peers *peers, uint64_t now_ns);

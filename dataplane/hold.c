@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/hold.h"
 
+#include "dataplane/flood.h"
+
 #include <string.h>
 
 void
@@ -13,19 +15,48 @@ peal_hold_init(struct peal_hold *hold, struct peal_counters *counters)
 	hold->count = 0;
 }
 
+/* The frame that stands `place` behind the oldest. */
+static struct peal_held_frame *
+frame_at(struct peal_hold *hold, uint32_t place)
+{
+	return &hold->frames[(hold->first + place) % PEAL_HELD_FRAMES_MAX];
+}
+
+/* True when another copy of the same flooded message is held. */
+static bool
+is_held(struct peal_hold *hold, const struct peal_opened *opened)
+{
+	if (opened->body_size < PEAL_FLOOD_PREFIX_SIZE ||
+		peal_flood_is_private(opened->kind, opened->body)) {
+		return false;
+	}
+	for (uint32_t i = 0; i < hold->count; i++) {
+		const struct peal_held_frame *frame = frame_at(hold, i);
+
+		if (frame->opened.kind == opened->kind &&
+			frame->opened.body_size == opened->body_size &&
+			memcmp(frame->body, opened->body, PEAL_FLOOD_ID_SIZE) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void
 peal_hold_add(struct peal_hold *hold, const struct peal_opened *opened)
 {
 	PEAL_ASSERT(hold->count <= PEAL_HELD_FRAMES_MAX);
 	PEAL_ASSERT(opened->body_size <= PEAL_BODY_SIZE_MAX);
 
+	if (is_held(hold, opened)) {
+		return;
+	}
 	if (hold->count == PEAL_HELD_FRAMES_MAX) {
 		hold->first = (hold->first + 1U) % PEAL_HELD_FRAMES_MAX;
 		hold->count--;
 		peal_counter_add(hold->counters, PEAL_COUNTER_HELD_DROPPED, 1);
 	}
-	struct peal_held_frame *frame =
-		&hold->frames[(hold->first + hold->count) % PEAL_HELD_FRAMES_MAX];
+	struct peal_held_frame *frame = frame_at(hold, hold->count);
 
 	frame->opened = *opened;
 	memcpy(frame->packet, opened->packet, sizeof(frame->packet));
@@ -48,5 +79,8 @@ peal_hold_take(struct peal_hold *hold, struct peal_opened *opened_out)
 	opened_out->body = frame->body;
 	hold->first = (hold->first + 1U) % PEAL_HELD_FRAMES_MAX;
 	hold->count--;
+	if (hold->count == 0) {
+		hold->first = 0; /* the next frames use memory that is touched already */
+	}
 	return true;
 }

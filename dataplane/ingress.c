@@ -7,6 +7,8 @@
 #define MAC_MASK         ((UINT64_C(1) << 48) - 1U)
 #define JOIN_INTERVAL_NS (UINT64_C(1000000000) / PEAL_JOIN_FRAMES_PER_SECOND_MAX)
 
+#define STRANGER_INTERVAL_NS (UINT64_C(1000000000) / PEAL_STRANGERS_PER_SECOND_MAX)
+
 #define IP_DATA_OFFSET (PEAL_IPV4_OFFSET + PEAL_IPV4_HEADER_SIZE)
 
 /* A packet that cannot hold a frame is not worth the fast look. */
@@ -40,6 +42,7 @@ peal_ingress_switch(struct peal_ingress *ingress, const struct peal_peers *peers
 	ingress->cluster = peers->cluster;
 	ingress->self_mid = (uint32_t)peers->self_mid;
 	ingress->epoch = peers->epoch;
+	ingress->next_mid = peers->next_mid;
 	ingress->index = peers->index;
 	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
 		struct peal_ingress_peer *peer = &ingress->peers[slot];
@@ -236,7 +239,7 @@ find_peer(struct peal_ingress *ingress, uint32_t src)
 		return NULL;
 	}
 	for (uint32_t i = 0; i < PEAL_PEERS_PLACES; i++) {
-		uint8_t entry = ingress->index[place];
+		uint16_t entry = ingress->index[place];
 
 		if (entry == 0) {
 			return NULL;
@@ -249,6 +252,15 @@ find_peer(struct peal_ingress *ingress, uint32_t src)
 	return NULL;
 }
 
+/* What helps a member forward that is in another epoch. */
+static inline bool
+is_timeless(uint8_t kind)
+{
+	return kind == PEAL_MESSAGE_DECIDE || kind == PEAL_MESSAGE_SYNC ||
+	       kind == PEAL_MESSAGE_SNAPSHOT || kind == PEAL_MESSAGE_BODY ||
+	       kind == PEAL_MESSAGE_BODY_PULL;
+}
+
 /* What the tag cannot tell: whether a frame this far away in time is of any use. */
 static inline bool
 is_epoch_usable(const struct peal_ingress *ingress, uint8_t kind, int64_t distance)
@@ -258,7 +270,7 @@ is_epoch_usable(const struct peal_ingress *ingress, uint8_t kind, int64_t distan
 		return false;
 	}
 	return distance <= 1 || peal_message_family(kind) == PEAL_FAMILY_LIVENESS ||
-	       kind == PEAL_MESSAGE_DECIDE;
+	       is_timeless(kind);
 }
 
 /* The epoch rule for an authentic frame (see the table of the header). */
@@ -276,7 +288,7 @@ judge_epoch(struct peal_ingress *ingress, const struct peal_opened *opened, int6
 	if (is_liveness) {
 		return PEAL_ARRIVAL_LIVENESS;
 	}
-	if (distance == 0 || opened->kind == PEAL_MESSAGE_DECIDE) {
+	if (distance == 0 || is_timeless(opened->kind)) {
 		return PEAL_ARRIVAL_MESSAGE;
 	}
 	if (distance < 0) {
@@ -286,10 +298,27 @@ judge_epoch(struct peal_ingress *ingress, const struct peal_opened *opened, int6
 	return PEAL_ARRIVAL_HELD;
 }
 
+/* A frame from a number that has no slot here. */
+static __attribute__((noinline)) enum peal_arrival
+take_stranger(struct peal_ingress *ingress, const struct peal_header *header, uint64_t now_ns,
+	struct peal_opened *opened_out)
+{
+	refuse(ingress, PEAL_REFUSAL_SOURCE);
+	/* Numbers below the next one and above 0 belong, or belonged, to a member. */
+	if (header->src == 0 || header->src == ingress->self_mid ||
+		header->src >= ingress->next_mid ||
+		!peal_pace_take(&ingress->strangers, STRANGER_INTERVAL_NS, PEAL_STRANGERS_BURST_MAX,
+			now_ns)) {
+		return PEAL_ARRIVAL_REFUSED;
+	}
+	opened_out->mid = header->src;
+	return PEAL_ARRIVAL_STRANGER;
+}
+
 /* Checks and opens a frame of a member: families 1 and up. */
 static inline enum peal_arrival
 take_member(struct peal_ingress *ingress, const struct peal_header *header, uint8_t *payload,
-	struct peal_opened *opened_out)
+	uint64_t now_ns, struct peal_opened *opened_out)
 {
 	if (!ingress->is_member || header->cluster != ingress->cluster) {
 		return refuse(ingress, PEAL_REFUSAL_CLUSTER);
@@ -302,8 +331,8 @@ take_member(struct peal_ingress *ingress, const struct peal_header *header, uint
 	}
 	struct peal_ingress_peer *peer = find_peer(ingress, header->src);
 
-	if (peer == NULL) {
-		return refuse(ingress, PEAL_REFUSAL_SOURCE);
+	if (__builtin_expect(peer == NULL, 0)) {
+		return take_stranger(ingress, header, now_ns, opened_out);
 	}
 	int64_t distance = (int32_t)(header->epoch - (uint32_t)ingress->epoch);
 
@@ -360,5 +389,5 @@ peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet
 	if (__builtin_expect(peal_message_family(header.kind) == PEAL_FAMILY_JOIN, 0)) {
 		return take_join(ingress, &header, payload, now_ns, opened_out);
 	}
-	return take_member(ingress, &header, payload, opened_out);
+	return take_member(ingress, &header, payload, now_ns, opened_out);
 }

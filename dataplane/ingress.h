@@ -8,9 +8,10 @@
  * the rate; tag; epoch rule. The replay window moves only behind a good tag. Nothing is ever
  * answered here.
  *
- * The epoch rule, families 1 and up, `distance` = sender's epoch minus mine:
+ * The epoch rule, families 1 and up, `distance` = sender's epoch minus mine. "timeless" are DECIDE
+ * and what brings a member forward: SYNC, SNAPSHOT, BODY, BODY_PULL.
  *
- *     sender             liveness    DECIDE    other messages
+ *     sender             liveness    timeless  other messages
  *     departed           PROBE only  refused   refused
  *     distance < 0       passes      passes    refused, after the tag
  *     distance = 0       passes      passes    pass
@@ -19,6 +20,10 @@
  *
  * A peer that departed or speaks in another epoch is told from the rest by `standing`, whether its
  * frame passed or not, so that control can bring it, or this node, forward.
+ *
+ * A stranger is a number of the view that has no slot here. Its frames cannot be opened and are
+ * refused (source) like any other; so that control can give it a slot, some of them are told, at
+ * most PEAL_STRANGERS_PER_SECOND_MAX: who is not authenticated must not be able to do more.
  *
  * Family 0 has no window: its cookies, and requests that may come twice, protect it.
  * Plain struct, fields private, one core. No allocation; the packet is opened in place.
@@ -44,6 +49,7 @@ enum peal_arrival {
 	PEAL_ARRIVAL_LIVENESS = 4, /* family 1, opened */
 	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 and 3, opened, to be handled now */
 	PEAL_ARRIVAL_HELD = 6,     /* families 2 and 3 of the next epoch, opened */
+	PEAL_ARRIVAL_STRANGER = 7, /* dropped and counted; control should hear who it says it is */
 };
 
 /* How an authenticated sender stands to this node's view. */
@@ -60,7 +66,7 @@ struct peal_opened {
 	uint16_t slot; /* of the sender; PEAL_PEERS_NONE in family 0 and when not authenticated */
 	uint16_t rank; /* of the sender, PEAL_RANK_NONE when departed */
 	uint16_t body_size;
-	uint64_t mid;   /* of the sender; 0 in family 0 */
+	uint64_t mid;   /* of the sender, as it says if it is a stranger; 0 in family 0 */
 	uint64_t epoch; /* of the sender; 0 in family 0 */
 	const uint8_t *body;
 	const uint8_t *packet; /* Ethernet header; valid as far as PEAL_UDP_OFFSET */
@@ -89,9 +95,11 @@ struct peal_ingress {
 	uint64_t epoch;
 	struct peal_aead aead;
 	const struct peal_aead_key *pre_key;
-	const uint8_t *index; /* of the peers table */
+	const uint16_t *index; /* of the peers table */
 	struct peal_counters *counters;
+	uint64_t next_mid;
 	struct peal_pace joins; /* of family 0 */
+	struct peal_pace strangers;
 	struct peal_ingress_peer peers[PEAL_SLOTS_MAX];
 };
 
@@ -107,9 +115,9 @@ struct peal_ingress_config {
 void peal_ingress_init(struct peal_ingress *ingress, const struct peal_ingress_config *config);
 
 /*
- * Takes the peers of a new view. The window of a slot is kept when the peer is the same and so is
- * this node's own incarnation (cluster and member number, which the nonces contain); otherwise it
- * is empty. `peers` is read until the next switch.
+ * Takes another table, of a new view or of the same. The window of a slot is kept when the peer is
+ * the same and so is this node's own incarnation (cluster and member number, which the nonces
+ * contain); otherwise it is empty. `peers` is read until the next switch.
  */
 void peal_ingress_switch(struct peal_ingress *ingress, const struct peal_peers *peers);
 
@@ -126,7 +134,7 @@ peal_ingress_guess(const struct peal_ingress *ingress, const struct peal_packet 
 		return PEAL_PEERS_NONE;
 	}
 	memcpy(&src, packet->data + PEAL_UDP_OFFSET + PEAL_FRAME_SRC_OFFSET, sizeof(src));
-	uint8_t entry = ingress->index[peal_peers_place(src)];
+	uint16_t entry = ingress->index[peal_peers_place(src)];
 
 	return entry == 0 ? PEAL_PEERS_NONE : (uint16_t)(entry - 1U);
 }
@@ -136,8 +144,8 @@ peal_ingress_guess(const struct peal_ingress *ingress, const struct peal_packet 
  *
  * @param packet      as received; body and tag are overwritten when the tag is read
  * @param opened_out  filled for JOIN, LIVENESS, MESSAGE and HELD; slot, rank, mid, epoch and
- * standing also for a refused frame that was authentic; otherwise slot is PEAL_PEERS_NONE and
- *                    standing is EQUAL
+ * standing also for a refused frame that was authentic; otherwise slot is PEAL_PEERS_NONE, standing
+ *                    is EQUAL, and of a STRANGER mid is set
  * Cost: one opening of the AEAD and some forty cycles.
  */
 enum peal_arrival peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet,

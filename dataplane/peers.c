@@ -22,10 +22,10 @@ peal_peers_index(struct peal_peers *peers)
 
 		uint32_t place = peal_peers_place(mid_low);
 
-		/* Half of the places stay empty, so the walk ends. */
+		/* Half of the places stay empty at least, so the walk ends. */
 		while (peers->index[place] != 0) {
 			place = (place + 1U) % PEAL_PEERS_PLACES;
 		}
-		peers->index[place] = (uint8_t)(slot + 1U);
+		peers->index[place] = (uint16_t)(slot + 1U);
 	}
 }

@@ -12,8 +12,10 @@
 #ifndef PEAL_DATAPLANE_PLANE_H
 #define PEAL_DATAPLANE_PLANE_H
 
+#include "base/bitset.h"
 #include "base/limits.h"
 #include "wire/ident.h"
+#include "wire/vote_msg.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -25,9 +27,10 @@ enum peal_record_kind {
 	/* down */
 	PEAL_RECORD_VIEW = 1,       /* switch to `peers`, in order with the records around it */
 	PEAL_RECORD_SEND = 2,       /* seal and send a body */
-	PEAL_RECORD_FRAME_DONE = 3, /* an up buffer comes back */
+	PEAL_RECORD_FRAME_DONE = 3, /* an up buffer comes back, of a FRAME or a TALLY */
 	PEAL_RECORD_REPORT = 4,     /* reinforcement: report DOWN(ECHO) about `rank` */
 	PEAL_RECORD_PING = 5,       /* start an echo run to a member */
+	PEAL_RECORD_STREAM = 6,     /* send a large body in pieces: `stream` */
 	/* up */
 	PEAL_RECORD_VIEW_DONE = 16, /* switched; older generations are no longer read */
 	PEAL_RECORD_FRAME = 17,     /* a checked and opened frame for control */
@@ -36,7 +39,10 @@ enum peal_record_kind {
 	PEAL_RECORD_BEHIND = 20,    /* an authenticated peer speaks in an older epoch */
 	PEAL_RECORD_AHEAD =
 		21, /* an authenticated peer speaks in a newer epoch, or says: not member */
-	PEAL_RECORD_PING_DONE = 22, /* an echo run ended */
+	PEAL_RECORD_PING_DONE = 22,   /* an echo run ended */
+	PEAL_RECORD_TALLY = 23,       /* votes gathered under one key: an up buffer, by rank */
+	PEAL_RECORD_STRANGER = 24,    /* a number of the view without a slot speaks: `mid` */
+	PEAL_RECORD_STREAM_DONE = 25, /* a stream ended; its bytes are no longer read */
 };
 
 /* AHEAD: the peer says that this node is not in its view. */
@@ -44,13 +50,19 @@ enum peal_record_kind {
 
 /* Whom a SEND record addresses. */
 enum peal_target {
-	PEAL_TARGET_ALL = 1,     /* every other member of the view, in rank order */
+	PEAL_TARGET_ALL = 1,     /* every other member of the view, in rank order; or flooded */
 	PEAL_TARGET_SLOT = 2,    /* the peer at `slot`, if it still has `mid` */
 	PEAL_TARGET_ADDRESS = 3, /* family 0 to `address` */
+	PEAL_TARGET_TREE =
+		4, /* VOTE_UP without prefix: the own bit, into the tally and up the trees */
 };
 
 /* An echo run: owned by control, written by the core between PING and PING_DONE. */
 struct peal_ping_run;
+
+/* A large body on its way out: owned by control, read by the core between STREAM and STREAM_DONE.
+ */
+struct peal_stream;
 
 struct peal_record {
 	uint8_t kind;       /* enum peal_record_kind */
@@ -58,7 +70,7 @@ struct peal_record {
 	uint8_t message;    /* FRAME, SEND: enum peal_message */
 	uint8_t target;     /* SEND: enum peal_target */
 	uint16_t buffer;    /* FRAME, SEND and their DONE: buffer index */
-	uint16_t body_size; /* FRAME, SEND: [0, PEAL_BODY_SIZE_MAX] */
+	uint16_t body_size; /* FRAME, SEND: [0, PEAL_BODY_SIZE_MAX]; TALLY: its size */
 	uint16_t slot;      /* peer; PEAL_SLOT_NONE for family 0, and where there is none */
 	uint16_t rank;      /* ALERT, REPORT */
 	uint8_t reason;     /* ALERT: enum peal_alert_reason; AHEAD: 0 or PEAL_AHEAD_NOT_MEMBER */
@@ -66,19 +78,28 @@ struct peal_record {
 	uint32_t mask; /* ALERT: all bits known now */
 	/* VIEW, VIEW_DONE; the others up: of the view that the core was in */
 	uint32_t generation;
-	/* FRAME, BEHIND, AHEAD: of the sender; ALERT, REPORT: of the view in which `rank` is meant
-	 */
+	/* FRAME, BEHIND, AHEAD: of the sender; ALERT, REPORT, TALLY, SEND to TREE: of the view in
+	 * which ranks or places are meant */
 	uint64_t epoch;
-	/* FRAME, BEHIND, AHEAD: the sender; SEND, PING: the receiver; 0 in family 0 */
+	/* FRAME, BEHIND, AHEAD: the sender; STRANGER: who says so; SEND, PING: the receiver; 0 in
+	 * family 0 */
 	uint64_t mid;
 	union {
 		struct peal_address address; /* FRAME: link source of the frame; SEND to ADDRESS */
 		const struct peal_peers *peers; /* VIEW */
 		struct peal_ping_run *ping;     /* PING, PING_DONE */
+		struct peal_stream *stream;     /* STREAM, STREAM_DONE */
 	};
 	uint64_t reserved_tail;
 };
 
+/* The body of a TALLY: the key, then the members by rank. */
+struct peal_tally_up {
+	struct peal_vote_key key;
+	struct peal_bitset ranks;
+};
+
+_Static_assert(sizeof(struct peal_tally_up) <= PEAL_PLANE_BUFFER_SIZE, "a tally fits a buffer");
 _Static_assert(sizeof(struct peal_record) == 64, "a record is one cache line");
 
 #define PEAL_SLOT_NONE UINT16_MAX
@@ -94,8 +115,8 @@ struct peal_plane_ring {
 struct peal_plane {
 	struct peal_plane_ring down;
 	struct peal_plane_ring up;
-	uint8_t (*down_buffers)[PEAL_BODY_SIZE_MAX]; /* [PEAL_PLANE_BUFFERS_MAX] */
-	uint8_t (*up_buffers)[PEAL_BODY_SIZE_MAX];   /* [PEAL_PLANE_BUFFERS_MAX] */
+	uint8_t (*down_buffers)[PEAL_PLANE_BUFFER_SIZE]; /* [PEAL_PLANE_BUFFERS_MAX] */
+	uint8_t (*up_buffers)[PEAL_PLANE_BUFFER_SIZE];   /* [PEAL_PLANE_BUFFERS_MAX] */
 	/* When control last took a step: it writes, the core reads relaxed, for its acks. */
 	_Atomic uint64_t control_alive_at_ns;
 	/* When peer `slot` last proved life, and when a frame of it last came: written by the core.

@@ -119,6 +119,50 @@ peal_uplink_alert(struct peal_uplink *uplink, const struct peal_record *record)
 	return push(uplink, &copy);
 }
 
+bool
+peal_uplink_tally(struct peal_uplink *uplink, const struct peal_vote_key *key,
+	const struct peal_bitset *ranks, uint64_t epoch)
+{
+	const struct peal_tally_up tally = {.key = *key, .ranks = *ranks};
+
+	if (uplink->free_count == 0) {
+		return false;
+	}
+	uint16_t buffer = uplink->free[uplink->free_count - 1U];
+	struct peal_record record = {
+		.kind = PEAL_RECORD_TALLY,
+		.buffer = buffer,
+		.body_size = sizeof(tally),
+		.slot = PEAL_SLOT_NONE,
+		.generation = uplink->generation,
+		.epoch = epoch,
+	};
+
+	memcpy(uplink->plane->up_buffers[buffer], &tally, sizeof(tally));
+	if (!push(uplink, &record)) {
+		return false;
+	}
+	uplink->free_count--;
+	return true;
+}
+
+void
+peal_uplink_stranger(struct peal_uplink *uplink, uint64_t mid)
+{
+	struct peal_record record = {
+		.kind = PEAL_RECORD_STRANGER,
+		.slot = PEAL_SLOT_NONE,
+		.generation = uplink->generation,
+		.mid = mid,
+	};
+
+	if (!push(uplink, &record)) {
+		peal_counter_add(uplink->counters, PEAL_COUNTER_PLANE_UP_DROPPED, 1);
+		return;
+	}
+	peal_counter_add(uplink->counters, PEAL_COUNTER_STRANGERS_HEARD, 1);
+}
+
 void
 peal_uplink_on_frame_done(struct peal_uplink *uplink, uint16_t buffer)
 {
@@ -143,20 +187,16 @@ peal_uplink_owe_ping(struct peal_uplink *uplink, struct peal_ping_run *run)
 }
 
 void
-peal_uplink_flush(struct peal_uplink *uplink)
+peal_uplink_owe_stream(struct peal_uplink *uplink, struct peal_stream *stream)
 {
-	while (uplink->owed_count > 0) {
-		struct peal_record record = {
-			.kind = PEAL_RECORD_SEND_DONE,
-			.buffer = uplink->owed[uplink->owed_count - 1U],
-			.slot = PEAL_SLOT_NONE,
-		};
+	PEAL_ASSERT(uplink->streams_owed_count < PEAL_STREAMS_MAX);
+	uplink->streams_owed[uplink->streams_owed_count++] = stream;
+}
 
-		if (!push(uplink, &record)) {
-			return;
-		}
-		uplink->owed_count--;
-	}
+/* Pays the ends of runs and streams, and the answer to a view. */
+static void
+pay_orders(struct peal_uplink *uplink)
+{
 	if (uplink->is_view_owed) {
 		struct peal_record record = {
 			.kind = PEAL_RECORD_VIEW_DONE,
@@ -182,4 +222,35 @@ peal_uplink_flush(struct peal_uplink *uplink)
 		}
 		uplink->ping_owed = NULL;
 	}
+	while (uplink->streams_owed_count > 0) {
+		struct peal_record record = {
+			.kind = PEAL_RECORD_STREAM_DONE,
+			.slot = PEAL_SLOT_NONE,
+			.generation = uplink->generation,
+			.stream = uplink->streams_owed[uplink->streams_owed_count - 1U],
+		};
+
+		if (!push(uplink, &record)) {
+			return;
+		}
+		uplink->streams_owed_count--;
+	}
+}
+
+void
+peal_uplink_flush(struct peal_uplink *uplink)
+{
+	while (uplink->owed_count > 0) {
+		struct peal_record record = {
+			.kind = PEAL_RECORD_SEND_DONE,
+			.buffer = uplink->owed[uplink->owed_count - 1U],
+			.slot = PEAL_SLOT_NONE,
+		};
+
+		if (!push(uplink, &record)) {
+			return;
+		}
+		uplink->owed_count--;
+	}
+	pay_orders(uplink);
 }

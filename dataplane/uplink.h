@@ -4,8 +4,8 @@
  *
  * Two kinds of records. A frame or a notice that finds no buffer or no room is dropped and counted,
  * for its sender repeats it. What is owed (buffers to give back, the answer to a view, the end of
- * an echo run) waits here until there is room, and is never lost. Plain struct, fields private, one
- * core. Buffers of the plane's `up` set start here.
+ * an echo run or of a stream) waits here until there is room, and is never lost. Plain struct,
+ * fields private, one core. Buffers of the plane's `up` set start here.
  */
 #ifndef PEAL_DATAPLANE_UPLINK_H
 #define PEAL_DATAPLANE_UPLINK_H
@@ -21,6 +21,8 @@ struct peal_uplink {
 	bool is_view_owed;
 	uint32_t generation; /* of the table in use */
 	struct peal_ping_run *ping_owed;
+	uint16_t streams_owed_count;
+	struct peal_stream *streams_owed[PEAL_STREAMS_MAX];
 	uint16_t free_count;
 	uint16_t owed_count;
 	uint16_t free[PEAL_PLANE_BUFFERS_MAX]; /* up buffers that are here */
@@ -51,18 +53,30 @@ void peal_uplink_tell(struct peal_uplink *uplink, const struct peal_opened *open
 /* A record of kind ALERT. False: no room, nothing happened; the caller tries again. Not counted. */
 bool peal_uplink_alert(struct peal_uplink *uplink, const struct peal_record *record);
 
+/*
+ * Votes of `ranks` gathered under `key`: TALLY, in an up buffer. False: no room, nothing happened;
+ * the caller tries again. Not counted.
+ */
+bool peal_uplink_tally(struct peal_uplink *uplink, const struct peal_vote_key *key,
+	const struct peal_bitset *ranks, uint64_t epoch);
+
+/* A number without a slot says that it speaks: STRANGER. Dropped and counted without room. */
+void peal_uplink_stranger(struct peal_uplink *uplink, uint64_t mid);
+
 /* An up buffer came back. Asserts that it was away. */
 void peal_uplink_on_frame_done(struct peal_uplink *uplink, uint16_t buffer);
 
-/* Owes control a down buffer, the end of an echo run. */
+/* Owes control a down buffer, the end of an echo run, the end of a stream. */
 void peal_uplink_owe_buffer(struct peal_uplink *uplink, uint16_t buffer);
 void peal_uplink_owe_ping(struct peal_uplink *uplink, struct peal_ping_run *run);
+void peal_uplink_owe_stream(struct peal_uplink *uplink, struct peal_stream *stream);
 
 /* True when something waits for room. */
 static inline bool
 peal_uplink_is_owing(const struct peal_uplink *uplink)
 {
-	return uplink->owed_count > 0 || uplink->is_view_owed || uplink->ping_owed != NULL;
+	return uplink->owed_count > 0 || uplink->is_view_owed || uplink->ping_owed != NULL ||
+	       uplink->streams_owed_count > 0;
 }
 
 /* Pays what fits. Once a turn, at its end. */

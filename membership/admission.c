@@ -11,34 +11,116 @@
  * silent. */
 #define PATIENCE_PERCENT 120U
 
+/* Requests that an introducer asks for at most. */
+#define REQUESTS_PER_MS 20U
+/* In a large group: the sequencer and its two alternates, each asked twice. */
+#define ALTERNATES_MAX    3U
+#define FORWARDS_PER_TURN 2U
+/* Joiners passed on in one tick. */
+#define FORWARDS_PER_TICK 2048U
+/* What does not fit one tick goes on this much later. */
+#define STALL_NS           UINT64_C(100000)
+#define NANOSECONDS_PER_MS UINT64_C(1000000)
+
 void
 peal_admission_init(struct peal_admission *admission, const struct peal_admission_config *config)
 {
-	memset(admission, 0, sizeof(*admission));
+	struct peal_sequencer_config sequencer = {.timing = config->timing,
+		.view = config->view,
+		.counters = config->counters,
+		.applicants = &admission->applicants,
+		.bodies = config->bodies,
+		.members_max = config->members_max,
+		.secret = config->secret,
+		.heard_at_ns = config->heard_at_ns,
+		.heard_state = config->heard_state};
+
+	PEAL_ASSERT(admission->applicants.count == 0);
+
 	admission->config = *config;
 	admission->self_rank = PEAL_RANK_NONE;
-	admission->repeat_at_ns = UINT64_MAX;
+	admission->stall_until_ns = 0;
+	admission->batch_until_ns = 0;
+	admission->again_at_ns = UINT64_MAX;
+	memset(&admission->tombstones, 0, sizeof(admission->tombstones));
+	peal_sequencer_init(&admission->sequencer, &sequencer);
+}
+
+void
+peal_admission_end(struct peal_admission *admission)
+{
+	peal_sequencer_end(&admission->sequencer);
+	peal_applicants_clear(&admission->applicants);
 }
 
 void
 peal_admission_bury(struct peal_admission *admission, struct peal_uuid uuid)
 {
-	admission->tombstones[admission->tombstones_count++ % PEAL_TOMBSTONES_MAX] = uuid;
+	peal_tombstones_add(&admission->tombstones, uuid);
 }
 
 bool
 peal_admission_is_buried(const struct peal_admission *admission, struct peal_uuid uuid)
 {
-	uint32_t count = admission->tombstones_count < PEAL_TOMBSTONES_MAX
-				 ? admission->tombstones_count
-				 : PEAL_TOMBSTONES_MAX;
+	return peal_tombstones_has(&admission->tombstones, uuid);
+}
 
-	for (uint32_t i = 0; i < count; i++) {
-		if (peal_uuid_equals(admission->tombstones[i], uuid)) {
-			return true;
-		}
+static uint32_t
+introduced_count(const struct peal_admission *admission)
+{
+	return peal_applicants_queue_count(&admission->applicants, PEAL_QUEUE_ASKED);
+}
+
+/* T_fwd, and longer when there are many. */
+static uint64_t
+forward_ns(const struct peal_admission *admission)
+{
+	return admission->config.timing->join_forward_ns +
+	       introduced_count(admission) * PEAL_SEQUENCER_FORWARD_EACH_NS;
+}
+
+uint32_t
+peal_admission_retry_ms(const struct peal_admission *admission)
+{
+	uint64_t usual_ms = admission->config.timing->join_forward_ns / NANOSECONDS_PER_MS;
+	uint64_t fair_ms = introduced_count(admission) / REQUESTS_PER_MS;
+
+	return (uint32_t)(fair_ms > usual_ms ? fair_ms : usual_ms);
+}
+
+static uint64_t
+request_expiry_ns(const struct peal_admission *admission)
+{
+	uint64_t retry_ns = peal_admission_retry_ms(admission) * NANOSECONDS_PER_MS;
+	uint64_t usual_ns = forward_ns(admission);
+
+	return PEAL_SEQUENCER_EXPIRY_FORWARDS * (retry_ns > usual_ns ? retry_ns : usual_ns);
+}
+
+/* Not introduced by this member any more. */
+static void
+drop_introduced(struct peal_admission *admission, uint16_t index)
+{
+	admission->applicants.places[index].is_introduced = false;
+	peal_applicants_take_out(&admission->applicants, index, PEAL_CHAIN_ASKED);
+	peal_applicants_take_out(&admission->applicants, index, PEAL_CHAIN_FORWARD);
+}
+
+static void
+forget(struct peal_admission *admission, uint16_t index)
+{
+	peal_sequencer_drop(&admission->sequencer, index);
+	peal_applicants_remove(&admission->applicants, index);
+}
+
+static void
+forget_if_unused(struct peal_admission *admission, uint16_t index)
+{
+	const struct peal_applicant *applicant = &admission->applicants.places[index];
+
+	if (!applicant->is_item && !applicant->is_introduced) {
+		forget(admission, index);
 	}
-	return false;
 }
 
 static void
@@ -50,7 +132,7 @@ answer(const struct peal_admission *admission, const struct peal_join_request *r
 		.message = PEAL_MESSAGE_JOIN_ANSWER,
 		.address = *to};
 	struct peal_join_answer message = {.status = (uint8_t)status,
-		.retry_ms = (uint32_t)(admission->config.timing->join_forward_ns / 1000000U),
+		.retry_ms = peal_admission_retry_ms(admission),
 		.candidate = request->member.uuid,
 		.answerer = admission->config.self};
 	struct peal_writer writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
@@ -62,71 +144,53 @@ answer(const struct peal_admission *admission, const struct peal_join_request *r
 	peal_outbox_commit(out, &writer);
 }
 
-static void
-send_view(const struct peal_admission *admission, struct peal_uuid joiner,
-	const struct peal_address *to, struct peal_outbox *out)
+/* The place of a member by its address and uuid. Another incarnation of either gives way. */
+static uint16_t
+place_of(struct peal_admission *admission, const struct peal_member *member)
 {
-	uint8_t snapshot[PEAL_VIEW_ENCODED_SIZE_MAX];
-	uint32_t size = peal_view_encode(admission->config.view, snapshot, sizeof(snapshot));
-	struct peal_effect effect = {
-		.kind = PEAL_EFFECT_SEND_ADDRESS, .message = PEAL_MESSAGE_INSTALL, .address = *to};
+	struct peal_applicants *applicants = &admission->applicants;
+	uint16_t index = peal_applicants_find_address(applicants, &member->address);
 
-	PEAL_ASSERT(size > 0 && size <= sizeof(snapshot));
-	for (uint32_t offset = 0; offset < size; offset += PEAL_INSTALL_CHUNK_SIZE_MAX) {
-		struct peal_install_msg message = {.joiner = joiner,
-			.view_hash = admission->config.view->hash,
-			.total_size = size,
-			.offset = offset,
-			.chunk_size = size - offset < PEAL_INSTALL_CHUNK_SIZE_MAX
-					      ? size - offset
-					      : PEAL_INSTALL_CHUNK_SIZE_MAX,
-			.chunk = snapshot + offset};
-		struct peal_writer writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
-
-		peal_install_msg_encode(&message, &writer);
-		peal_outbox_commit(out, &writer);
+	if (index != PEAL_APPLICANT_NONE &&
+		!peal_uuid_equals(applicants->places[index].member.uuid, member->uuid)) {
+		forget(admission, index);
+		index = PEAL_APPLICANT_NONE;
 	}
-	peal_counter_add(admission->config.counters, PEAL_COUNTER_INSTALLS_SENT, 1);
+	if (index != PEAL_APPLICANT_NONE) {
+		return index;
+	}
+	index = peal_applicants_find_uuid(applicants, member->uuid);
+	if (index != PEAL_APPLICANT_NONE) {
+		forget(admission, index);
+	}
+	return peal_applicants_add(applicants, member);
 }
 
-static struct peal_pending *
+static bool
 remember(struct peal_admission *admission, const struct peal_join_request *request,
 	const struct peal_address *from, uint64_t now_ns)
 {
-	struct peal_pending *free_place = NULL;
+	uint16_t index = place_of(admission, &request->member);
+	struct peal_applicant *applicant = NULL;
 
-	for (uint32_t i = 0; i < PEAL_PENDING_JOINS_MAX; i++) {
-		struct peal_pending *pending = &admission->pending[i];
-
-		if (pending->is_used &&
-			peal_address_equals(&pending->member.address, &request->member.address)) {
-			/* The same joiner, or a newer incarnation at its address. */
-			if (!peal_uuid_equals(pending->member.uuid, request->member.uuid)) {
-				pending->forward_at_ns = now_ns;
-				pending->attempts_count = 0;
-			}
-			free_place = pending;
-			break;
-		}
-		if (!pending->is_used && free_place == NULL) {
-			free_place = pending;
-		}
+	if (index == PEAL_APPLICANT_NONE) {
+		return false;
 	}
-	if (free_place == NULL) {
-		return NULL;
+	applicant = &admission->applicants.places[index];
+	if (!applicant->is_introduced) {
+		applicant->is_introduced = true;
+		applicant->attempts_count = 0;
+		peal_applicants_put(&admission->applicants, index, PEAL_QUEUE_FRESH);
+		peal_counter_add(admission->config.counters, PEAL_COUNTER_JOINS_STARTED, 1);
 	}
-	if (!free_place->is_used) {
-		free_place->is_used = true;
-		free_place->forward_at_ns = now_ns;
-		free_place->attempts_count = 0;
-	}
-	free_place->member = request->member;
-	free_place->reply_to = *from;
-	free_place->asked_at_ns = now_ns;
-	return free_place;
+	applicant->member = request->member;
+	applicant->reply_to = *from;
+	applicant->asked_at_ns = now_ns;
+	peal_applicants_put(&admission->applicants, index, PEAL_QUEUE_ASKED);
+	return true;
 }
 
-void
+bool
 peal_admission_on_request(struct peal_admission *admission, const struct peal_join_request *request,
 	const struct peal_address *from, const uint8_t cookie_now[16],
 	const uint8_t cookie_before[16], uint64_t now_ns, struct peal_outbox *out)
@@ -137,11 +201,12 @@ peal_admission_on_request(struct peal_admission *admission, const struct peal_jo
 	bool is_replacing = false;
 
 	PEAL_ASSERT(view->epoch > 0);
+	PEAL_ASSERT(request->member.mid == 0);
 
 	if (request->parameters != admission->config.parameters) {
 		peal_counter_add(counters, PEAL_COUNTER_JOINS_REFUSED, 1);
 		answer(admission, request, from, PEAL_JOIN_PARAMETER_MISMATCH, NULL, out);
-		return;
+		return false;
 	}
 	if (memcmp(request->cookie, cookie_now, 16) != 0 &&
 		memcmp(request->cookie, cookie_before, 16) != 0) {
@@ -149,85 +214,124 @@ peal_admission_on_request(struct peal_admission *admission, const struct peal_jo
 			peal_counter_add(counters, PEAL_COUNTER_COOKIES_REFUSED, 1);
 		}
 		answer(admission, request, from, PEAL_JOIN_CHALLENGE, cookie_now, out);
-		return;
+		return false;
 	}
 	if (peal_view_find_uuid(view, request->member.uuid) != PEAL_RANK_NONE) {
 		answer(admission, request, from, PEAL_JOIN_ALREADY_MEMBER, NULL, out);
-		send_view(admission, request->member.uuid, from, out);
-		return;
+		return true;
 	}
 	if (peal_admission_is_buried(admission, request->member.uuid)) {
 		peal_counter_add(counters, PEAL_COUNTER_JOINS_REFUSED, 1);
 		answer(admission, request, from, PEAL_JOIN_UUID_USED, NULL, out);
-		return;
+		return false;
 	}
 	is_replacing = peal_view_find_address(view, &request->member.address) != PEAL_RANK_NONE;
-	if ((!is_replacing && view->members_count >= PEAL_MEMBERS_MAX) ||
-		remember(admission, request, from, now_ns) == NULL) {
+	if ((!is_replacing && view->members_count >= admission->sequencer.config.members_max) ||
+		!remember(admission, request, from, now_ns)) {
 		peal_counter_add(counters, PEAL_COUNTER_JOINS_REFUSED, 1);
 		answer(admission, request, from, PEAL_JOIN_BUSY, NULL, out);
-		return;
+		return false;
 	}
 	answer(admission, request, from, is_replacing ? PEAL_JOIN_REPLACING : PEAL_JOIN_PENDING,
 		NULL, out);
+	return false;
+}
+
+/* True when this member introduced another joiner with the address or the uuid: that one it checked
+ * itself. */
+static bool
+is_claimed(const struct peal_admission *admission, const struct peal_member *member)
+{
+	const struct peal_applicants *applicants = &admission->applicants;
+	uint16_t at_address = peal_applicants_find_address(applicants, &member->address);
+	uint16_t at_uuid = peal_applicants_find_uuid(applicants, member->uuid);
+
+	return at_address != at_uuid && ((at_address != PEAL_APPLICANT_NONE &&
+						 applicants->places[at_address].is_introduced) ||
+						(at_uuid != PEAL_APPLICANT_NONE &&
+							applicants->places[at_uuid].is_introduced));
 }
 
 void
 peal_admission_on_forward(
 	struct peal_admission *admission, const struct peal_member *member, uint64_t now_ns)
 {
-	uint32_t place = 0;
+	uint16_t index = 0;
 
+	PEAL_ASSERT(member->mid == 0);
 	if (peal_view_find_uuid(admission->config.view, member->uuid) != PEAL_RANK_NONE ||
-		peal_admission_is_buried(admission, member->uuid)) {
+		peal_admission_is_buried(admission, member->uuid) ||
+		is_claimed(admission, member)) {
 		return;
 	}
-	while (place < admission->items_count &&
-		!peal_address_equals(&admission->items[place].member.address, &member->address)) {
-		place++;
+	index = place_of(admission, member);
+	if (index == PEAL_APPLICANT_NONE) {
+		peal_counter_add(admission->config.counters, PEAL_COUNTER_JOINS_REFUSED, 1);
+		return; /* its introducer will forward it again */
 	}
-	if (place == admission->items_count) {
-		if (place == PEAL_PENDING_JOINS_MAX) {
-			return; /* its introducer will forward it again */
-		}
-		admission->items_count++;
-		admission->items[place].arrived_at_ns = now_ns;
-		admission->last_item_at_ns = now_ns;
-		if (place == 0) {
-			admission->first_item_at_ns = now_ns;
-		}
-	}
-	if (!peal_uuid_equals(admission->items[place].member.uuid, member->uuid)) {
-		admission->items[place].arrived_at_ns = now_ns;
-	}
-	admission->items[place].vouched_at_ns = now_ns;
-	admission->items[place].member = *member;
-	admission->items[place].member.mid = 0;
+	admission->applicants.places[index].member = *member;
+	peal_sequencer_add(&admission->sequencer, index, now_ns);
 }
 
 void
-peal_admission_on_view(struct peal_admission *admission, uint16_t self_rank, uint64_t now_ns,
-	struct peal_outbox *out)
+peal_admission_on_ready(struct peal_admission *admission, const struct peal_join_probe *ready,
+	const struct peal_address *from, uint64_t now_ns)
 {
-	admission->self_rank = self_rank;
-	admission->items_count = 0;
-	admission->is_sent = false;
-	admission->repeat_at_ns = UINT64_MAX;
-	for (uint32_t i = 0; i < PEAL_PENDING_JOINS_MAX; i++) {
-		struct peal_pending *pending = &admission->pending[i];
+	peal_sequencer_on_ready(&admission->sequencer, ready, from, now_ns);
+}
 
-		if (!pending->is_used) {
-			continue;
-		}
-		if (peal_view_find_uuid(admission->config.view, pending->member.uuid) !=
-			PEAL_RANK_NONE) {
-			send_view(admission, pending->member.uuid, &pending->reply_to, out);
-			pending->is_used = false;
-			continue;
-		}
-		pending->attempts_count = 0;
-		pending->forward_at_ns = now_ns;
+void
+peal_admission_on_batch(struct peal_admission *admission, uint64_t now_ns)
+{
+	if (admission->batch_until_ns == 0) {
+		admission->batch_until_ns = now_ns + admission->config.timing->install_ns;
+		peal_sequencer_hold(&admission->sequencer, admission->batch_until_ns);
 	}
+}
+
+uint32_t
+peal_admission_on_view(struct peal_admission *admission, uint16_t self_rank,
+	uint32_t newcomers_count, uint64_t now_ns, struct peal_invitee *invitees_out)
+{
+	struct peal_applicants *applicants = &admission->applicants;
+	uint32_t invitees_count = 0;
+	uint16_t index = 0;
+
+	admission->self_rank = self_rank;
+	admission->batch_until_ns = 0;
+	admission->again_at_ns = UINT64_MAX;
+	if (admission->config.view->members_count > PEAL_DIRECT_MAX) {
+		admission->again_ns = admission->config.timing->join_quiet_ns / 2U;
+		admission->again_at_ns = now_ns + admission->again_ns;
+	}
+	while ((index = peal_applicants_first(applicants, PEAL_QUEUE_VOUCHED)) !=
+		PEAL_APPLICANT_NONE) {
+		peal_sequencer_drop(&admission->sequencer, index);
+		forget_if_unused(admission, index);
+	}
+	peal_sequencer_end(&admission->sequencer);
+	admission->sequencer.newcomers_count = newcomers_count;
+
+	index = peal_applicants_first(applicants, PEAL_QUEUE_ASKED);
+	while (index != PEAL_APPLICANT_NONE) {
+		uint16_t next = peal_applicants_next(applicants, index, PEAL_CHAIN_ASKED);
+		struct peal_applicant *applicant = &applicants->places[index];
+
+		applicant->attempts_count = 0;
+		if (peal_view_find_uuid(admission->config.view, applicant->member.uuid) ==
+			PEAL_RANK_NONE) {
+			peal_applicants_put(applicants, index, PEAL_QUEUE_FRESH);
+		} else {
+			if (invitees_count < PEAL_ADMISSION_GUESTS_MAX) {
+				invitees_out[invitees_count++] =
+					(struct peal_invitee){.uuid = applicant->member.uuid,
+						.address = applicant->reply_to};
+			}
+			forget(admission, index);
+		}
+		index = next;
+	}
+	return invitees_count;
 }
 
 /* How long the old incarnation of a joiner must have been silent. */
@@ -237,205 +341,234 @@ patience_ns(const struct peal_admission *admission)
 	return admission->config.timing->probe_interval_ns * PATIENCE_PERCENT / 100U;
 }
 
-struct peal_bitset
-peal_admission_replaced(const struct peal_admission *admission)
-{
-	struct peal_bitset replaced = {0};
-
-	for (uint32_t i = 0; i < admission->items_count; i++) {
-		uint16_t rank = peal_view_find_address(
-			admission->config.view, &admission->items[i].member.address);
-
-		if (rank != PEAL_RANK_NONE) {
-			peal_bitset_add(&replaced, rank);
-		}
-	}
-	return replaced;
-}
-
-/* Sends one pending joiner to the sequencer whose turn it is. */
-static void
-forward(struct peal_admission *admission, struct peal_pending *pending, uint64_t now_ns,
-	struct peal_outbox *out)
+/* Whose turn it is to be told of a joiner, and when the next one's turn is. */
+static uint16_t
+take_turn(struct peal_admission *admission, uint16_t index, uint64_t now_ns)
 {
 	const struct peal_view *view = admission->config.view;
-	uint16_t replaced = peal_view_find_address(view, &pending->member.address);
+	struct peal_applicant *applicant = &admission->applicants.places[index];
+	bool is_large = view->members_count > PEAL_DIRECT_MAX;
+	uint32_t alternates_count = is_large ? ALTERNATES_MAX : view->members_count;
+	uint16_t replaced = peal_view_find_address(view, &applicant->member.address);
 	uint16_t sequencer = PEAL_RANK_NONE;
 
 	do {
-		sequencer = peal_rings_elect(admission->config.topology, view, 0,
-			pending->attempts_count++ % view->members_count);
+		uint32_t turn = applicant->attempts_count++;
+
+		turn = is_large ? turn / FORWARDS_PER_TURN : turn;
+		sequencer = peal_rings_elect(
+			admission->config.topology, view, 0, turn % alternates_count);
 	} while (sequencer == replaced && view->members_count > 1); /* its process is gone */
-	pending->forward_at_ns = now_ns + admission->config.timing->join_forward_ns;
+	applicant->forward_at_ns = now_ns + forward_ns(admission);
 	if (replaced != PEAL_RANK_NONE) {
-		pending->forward_at_ns += patience_ns(admission); /* the sequencer waits as well */
+		applicant->forward_at_ns +=
+			patience_ns(admission); /* the sequencer waits as well */
 	}
-	if (sequencer == admission->self_rank) {
-		peal_admission_on_forward(admission, &pending->member, now_ns);
+	peal_applicants_put(&admission->applicants, index,
+		replaced == PEAL_RANK_NONE ? PEAL_QUEUE_FORWARDED : PEAL_QUEUE_PATIENT);
+	return sequencer;
+}
+
+/*
+ * The sequencer of a new view may itself be new and hear nothing yet. So everybody is forwarded to
+ * it again, a few times, ever later, until T_fwd has passed or a batch is known.
+ */
+static void
+forward_again(struct peal_admission *admission, uint64_t now_ns)
+{
+	struct peal_applicants *applicants = &admission->applicants;
+	uint16_t index = 0;
+
+	if (now_ns < admission->again_at_ns) {
 		return;
 	}
+	if (admission->again_ns >= admission->config.timing->join_forward_ns ||
+		now_ns < admission->batch_until_ns || admission->sequencer.sent != NULL) {
+		admission->again_at_ns = UINT64_MAX;
+		return;
+	}
+	admission->again_ns *= 2U;
+	admission->again_at_ns = now_ns + admission->again_ns;
+	while ((index = peal_applicants_first(applicants, PEAL_QUEUE_FORWARDED)) !=
+		PEAL_APPLICANT_NONE) {
+		applicants->places[index].attempts_count = 0;
+		peal_applicants_put(applicants, index, PEAL_QUEUE_FRESH);
+	}
+}
+
+/* A joiner to be forwarded now. */
+static uint16_t
+find_due(const struct peal_admission *admission, uint64_t now_ns)
+{
+	static const enum peal_applicants_queue queues[] = {
+		PEAL_QUEUE_FRESH, PEAL_QUEUE_FORWARDED, PEAL_QUEUE_PATIENT};
+
+	if (now_ns < admission->batch_until_ns || admission->sequencer.sent != NULL) {
+		return PEAL_APPLICANT_NONE;
+	}
+	for (uint32_t i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+		uint16_t index = peal_applicants_first(&admission->applicants, queues[i]);
+
+		if (index != PEAL_APPLICANT_NONE &&
+			(queues[i] == PEAL_QUEUE_FRESH ||
+				now_ns >= admission->applicants.places[index].forward_at_ns)) {
+			return index;
+		}
+	}
+	return PEAL_APPLICANT_NONE;
+}
+
+/* One JOIN_FORWARD; joiners that it does not take are due again. */
+static void
+send_forward(struct peal_admission *admission, uint16_t sequencer, const uint16_t *indices,
+	uint32_t count, struct peal_outbox *out)
+{
 	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_MEMBER,
 		.message = PEAL_MESSAGE_JOIN_FORWARD,
 		.rank = sequencer};
 	struct peal_writer writer =
 		peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX - PEAL_FLOOD_PREFIX_SIZE);
+	struct peal_member members[PEAL_FORWARD_MEMBERS_MAX];
+	uint32_t sent_count = 0;
 
-	peal_member_encode(&pending->member, &writer);
+	for (uint32_t i = 0; i < count; i++) {
+		members[i] = admission->applicants.places[indices[i]].member;
+	}
+	sent_count = peal_join_forward_encode(members, count, &writer);
 	peal_outbox_commit(out, &writer);
 	peal_counter_add(admission->config.counters, PEAL_COUNTER_JOINS_FORWARDED, 1);
-}
-
-/* True when the item may enter a batch; sets the member that it replaces. */
-static bool
-is_admissible(const struct peal_admission *admission, const struct peal_batch_item *item,
-	const uint64_t *heard_at_ns, uint64_t now_ns, uint16_t *replaced_out)
-{
-	*replaced_out = peal_view_find_address(admission->config.view, &item->member.address);
-	/* The old incarnation spoke after the new one asked: it is not gone, so somebody lies or
-	 * the address is used twice. Its observers decide, not the request. */
-	return *replaced_out == PEAL_RANK_NONE ||
-	       (heard_at_ns[*replaced_out] < item->arrived_at_ns &&
-		       now_ns >= item->arrived_at_ns + patience_ns(admission));
-}
-
-/* Items that no introducer vouched for lately. */
-static void
-drop_stale_items(struct peal_admission *admission, uint64_t now_ns)
-{
-	uint64_t expiry_ns =
-		PEAL_ADMISSION_EXPIRY_FORWARDS * admission->config.timing->join_forward_ns;
-	uint8_t kept_count = 0;
-
-	for (uint32_t i = 0; i < admission->items_count; i++) {
-		if (now_ns - admission->items[i].vouched_at_ns < expiry_ns) {
-			admission->items[kept_count++] = admission->items[i];
-		}
+	for (uint32_t i = sent_count; i < count; i++) {
+		admission->applicants.places[indices[i]].attempts_count--;
+		peal_applicants_put(&admission->applicants, indices[i], PEAL_QUEUE_FRESH);
 	}
-	admission->items_count = kept_count;
 }
 
+/* Passes on who is due; those with one sequencer share a frame. */
 static void
-build_batch(struct peal_admission *admission, const uint64_t *heard_at_ns, uint64_t now_ns)
+forward(struct peal_admission *admission, uint32_t *frames_left, uint64_t now_ns,
+	struct peal_outbox *out)
 {
-	const struct peal_view *view = admission->config.view;
-	struct peal_proposal *batch = &admission->batch;
+	uint16_t indices[PEAL_FORWARD_MEMBERS_MAX];
+	uint16_t receiver = PEAL_RANK_NONE;
+	uint32_t count = 0;
 
-	memset(batch, 0, sizeof(*batch));
-	batch->parent_epoch = view->epoch;
-	batch->parent_hash = view->hash;
-	for (uint32_t i = 0; i < admission->items_count; i++) {
-		const struct peal_batch_item *item = &admission->items[i];
-		uint16_t replaced = PEAL_RANK_NONE;
-		uint32_t place = batch->additions_count;
+	for (uint32_t i = 0; i<FORWARDS_PER_TICK && * frames_left> 0; i++) {
+		uint16_t index = find_due(admission, now_ns);
+		uint16_t sequencer = PEAL_RANK_NONE;
 
-		if (place == PEAL_ADDITIONS_MAX ||
-			place + peal_bitset_count(&batch->removals) >= view->members_count) {
+		if (index == PEAL_APPLICANT_NONE) {
 			break;
 		}
-		if (!is_admissible(admission, item, heard_at_ns, now_ns, &replaced)) {
+		sequencer = take_turn(admission, index, now_ns);
+		if (sequencer == admission->self_rank) {
+			struct peal_member member = admission->applicants.places[index].member;
+
+			peal_admission_on_forward(admission, &member, now_ns);
 			continue;
 		}
-		if (replaced != PEAL_RANK_NONE) {
-			peal_bitset_add(&batch->removals, replaced);
-		} else if (view->members_count + place >= PEAL_MEMBERS_MAX) {
-			continue;
+		if (count == PEAL_FORWARD_MEMBERS_MAX || (count > 0 && sequencer != receiver)) {
+			send_forward(admission, receiver, indices, count, out);
+			(*frames_left)--;
+			count = 0;
 		}
-		/* Canonical order is by uuid. */
-		while (place > 0 && peal_uuid_compare(batch->additions[place - 1U].uuid,
-					    item->member.uuid) > 0) {
-			batch->additions[place] = batch->additions[place - 1U];
-			place--;
-		}
-		batch->additions[place] = item->member;
-		batch->additions_count++;
+		receiver = sequencer;
+		indices[count++] = index;
+	}
+	if (count > 0) {
+		/* The budget leaves room for this one: frames_max is half of what an outbox takes.
+		 */
+		send_forward(admission, receiver, indices, count, out);
+		*frames_left -= *frames_left > 0 ? 1U : 0U;
 	}
 }
 
+/* Joiners that ask no more, and items that no introducer vouched for lately. */
 static void
-send_batch(struct peal_admission *admission, struct peal_outbox *out)
+drop_stale(struct peal_admission *admission, uint64_t now_ns)
 {
-	struct peal_effect effect = {
-		.kind = PEAL_EFFECT_SEND_ALL, .message = PEAL_MESSAGE_JOIN_BATCH};
-	struct peal_writer writer =
-		peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX - PEAL_FLOOD_PREFIX_SIZE);
+	struct peal_applicants *applicants = &admission->applicants;
+	uint64_t request_ns = request_expiry_ns(admission);
+	uint16_t index = 0;
 
-	peal_proposal_encode(&admission->batch, &writer);
-	peal_outbox_commit(out, &writer);
-	peal_counter_add(admission->config.counters, PEAL_COUNTER_BATCHES_SENT, 1);
+	while ((index = peal_applicants_first(applicants, PEAL_QUEUE_ASKED)) !=
+			PEAL_APPLICANT_NONE &&
+		now_ns - applicants->places[index].asked_at_ns >= request_ns) {
+		drop_introduced(admission, index);
+		forget_if_unused(admission, index);
+	}
+	while ((index = peal_sequencer_find_stale(&admission->sequencer, now_ns)) !=
+		PEAL_APPLICANT_NONE) {
+		peal_sequencer_drop(&admission->sequencer, index);
+		forget_if_unused(admission, index);
+	}
+}
+
+const struct peal_body *
+peal_admission_on_tick(struct peal_admission *admission, bool is_free, uint32_t frames_max,
+	uint64_t now_ns, struct peal_outbox *out)
+{
+	const struct peal_body *batch = NULL;
+	uint32_t frames_left = frames_max;
+
+	PEAL_ASSERT(admission->self_rank < admission->config.view->members_count);
+	PEAL_ASSERT(frames_max < PEAL_OUTBOX_EFFECTS_MAX / 2U);
+
+	drop_stale(admission, now_ns);
+	forward_again(admission, now_ns);
+	forward(admission, &frames_left, now_ns, out);
+	batch = peal_sequencer_on_tick(&admission->sequencer, is_free, &frames_left, now_ns, out);
+	admission->stall_until_ns = frames_left == 0 ? now_ns + STALL_NS : 0;
+	admission->is_cut_short = frames_left < frames_max;
+	return batch;
 }
 
 static uint64_t
-window_ends_at_ns(const struct peal_admission *admission)
+earlier(uint64_t a_ns, uint64_t b_ns)
 {
-	uint64_t quiet_ns = admission->last_item_at_ns + admission->config.timing->join_quiet_ns;
-	uint64_t total_ns = admission->first_item_at_ns + admission->config.timing->join_window_ns;
-	uint64_t end_ns = quiet_ns < total_ns ? quiet_ns : total_ns;
-
-	if (admission->items_count == 0 || admission->is_sent) {
-		return UINT64_MAX;
-	}
-	if (admission->items_count >= PEAL_ADDITIONS_MAX) {
-		end_ns = admission->last_item_at_ns; /* more would not fit one cut */
-	}
-	return end_ns > admission->hold_until_ns ? end_ns : admission->hold_until_ns;
+	return a_ns < b_ns ? a_ns : b_ns;
 }
 
-const struct peal_proposal *
-peal_admission_on_tick(struct peal_admission *admission, const uint64_t *heard_at_ns, bool is_free,
-	uint64_t now_ns, struct peal_outbox *out)
+/* When the head of a queue is to be forwarded. */
+static uint64_t
+forward_at_ns(const struct peal_admission *admission, enum peal_applicants_queue queue)
 {
-	const struct peal_timing *timing = admission->config.timing;
+	uint16_t index = peal_applicants_first(&admission->applicants, queue);
 
-	PEAL_ASSERT(admission->self_rank < admission->config.view->members_count);
+	return index == PEAL_APPLICANT_NONE ? UINT64_MAX
+					    : admission->applicants.places[index].forward_at_ns;
+}
 
-	for (uint32_t i = 0; i < PEAL_PENDING_JOINS_MAX; i++) {
-		struct peal_pending *pending = &admission->pending[i];
+static uint64_t
+forwards_due_at_ns(const struct peal_admission *admission)
+{
+	uint64_t due_at_ns = UINT64_MAX;
 
-		if (pending->is_used &&
-			now_ns - pending->asked_at_ns >=
-				PEAL_ADMISSION_EXPIRY_FORWARDS * timing->join_forward_ns) {
-			pending->is_used = false;
-		}
-		if (pending->is_used && now_ns >= pending->forward_at_ns) {
-			forward(admission, pending, now_ns, out);
-		}
+	if (admission->sequencer.sent != NULL) {
+		return UINT64_MAX;
 	}
-	if (admission->is_sent && now_ns >= admission->repeat_at_ns) {
-		admission->repeat_ns = peal_timing_next_repeat_ns(timing, admission->repeat_ns);
-		admission->repeat_at_ns = now_ns + admission->repeat_ns;
-		send_batch(admission, out);
+	if (peal_applicants_first(&admission->applicants, PEAL_QUEUE_FRESH) !=
+		PEAL_APPLICANT_NONE) {
+		due_at_ns = 0;
 	}
-	drop_stale_items(admission, now_ns);
-	if (now_ns < window_ends_at_ns(admission)) {
-		return NULL;
+	if (peal_applicants_first(&admission->applicants, PEAL_QUEUE_FORWARDED) !=
+		PEAL_APPLICANT_NONE) {
+		due_at_ns = earlier(due_at_ns, admission->again_at_ns);
 	}
-	build_batch(admission, heard_at_ns, now_ns);
-	/* Nothing to add: only old incarnations that still speak; their observers decide first. */
-	if (!is_free || admission->batch.additions_count == 0) {
-		admission->hold_until_ns = now_ns + timing->join_quiet_ns;
-		return NULL;
-	}
-	admission->is_sent = true;
-	admission->repeat_ns = 2U * timing->flood_ns;
-	admission->repeat_at_ns = now_ns + admission->repeat_ns;
-	send_batch(admission, out);
-	return &admission->batch;
+	due_at_ns = earlier(due_at_ns, forward_at_ns(admission, PEAL_QUEUE_FORWARDED));
+	due_at_ns = earlier(due_at_ns, forward_at_ns(admission, PEAL_QUEUE_PATIENT));
+	return due_at_ns < admission->batch_until_ns ? admission->batch_until_ns : due_at_ns;
 }
 
 uint64_t
 peal_admission_deadline_at_ns(const struct peal_admission *admission)
 {
-	uint64_t deadline_at_ns = window_ends_at_ns(admission);
+	uint64_t deadline_at_ns = earlier(forwards_due_at_ns(admission),
+		peal_sequencer_deadline_at_ns(&admission->sequencer));
 
-	for (uint32_t i = 0; i < PEAL_PENDING_JOINS_MAX; i++) {
-		const struct peal_pending *pending = &admission->pending[i];
-
-		if (pending->is_used && pending->forward_at_ns < deadline_at_ns) {
-			deadline_at_ns = pending->forward_at_ns;
-		}
-	}
-	if (admission->is_sent && admission->repeat_at_ns < deadline_at_ns) {
-		deadline_at_ns = admission->repeat_at_ns;
+	/* Out of budget: whatever is overdue, or waits for frames without a timer, goes on then. */
+	if (admission->stall_until_ns != 0 &&
+		(admission->is_cut_short || deadline_at_ns < admission->stall_until_ns)) {
+		return admission->stall_until_ns;
 	}
 	return deadline_at_ns;
 }

@@ -57,11 +57,18 @@ peal_joiner_init(struct peal_joiner *joiner, const struct peal_joiner_config *co
 	PEAL_ASSERT(config->seeds_count >= 1 && config->seeds_count <= PEAL_SEEDS_MAX);
 	PEAL_ASSERT(!peal_uuid_is_none(config->request.member.uuid));
 
+	PEAL_ASSERT(joiner->gather.size == 0);
 	memset(joiner, 0, sizeof(*joiner));
 	joiner->config = *config;
 	peal_prng_init(&joiner->prng, seed);
 	joiner->backoff_ns = config->timing->join_retry_ns_min;
 	joiner->retry_at_ns = now_ns;
+}
+
+void
+peal_joiner_end(struct peal_joiner *joiner)
+{
+	peal_joiner_drop(joiner);
 }
 
 static void
@@ -71,6 +78,18 @@ take_introducer(struct peal_joiner *joiner, const struct peal_address *from)
 	joiner->introducer = *from;
 	joiner->silent_count = 0;
 	joiner->backoff_ns = joiner->config.timing->join_retry_ns_min;
+}
+
+/* Around what the introducer said: it knows how many ask. */
+static void
+wait_as_told(struct peal_joiner *joiner, uint32_t retry_ms, uint64_t now_ns)
+{
+	uint64_t retry_ns = retry_ms * UINT64_C(1000000);
+
+	joiner->silent_count = 0;
+	joiner->backoff_ns = joiner->config.timing->join_retry_ns_min;
+	joiner->retry_at_ns =
+		now_ns + retry_ns / 2U + peal_prng_below(&joiner->prng, retry_ns + 1U);
 }
 
 enum peal_joiner_verdict
@@ -108,9 +127,7 @@ peal_joiner_on_answer(struct peal_joiner *joiner, const struct peal_address *fro
 	case PEAL_JOIN_BUSY:
 	case PEAL_JOIN_ALREADY_MEMBER:
 		if (from_introducer) {
-			joiner->silent_count = 0;
-			joiner->backoff_ns = joiner->config.timing->join_retry_ns_min;
-			joiner->retry_at_ns = now_ns + answer->retry_ms * UINT64_C(1000000);
+			wait_as_told(joiner, answer->retry_ms, now_ns);
 		}
 		return PEAL_JOINER_WAIT;
 	case PEAL_JOIN_NOT_MEMBER:
@@ -131,39 +148,100 @@ peal_joiner_on_answer(struct peal_joiner *joiner, const struct peal_address *fro
 	}
 }
 
+void
+peal_joiner_drop(struct peal_joiner *joiner)
+{
+	peal_gather_close(&joiner->gather, &joiner->config.bodies);
+}
+
+/* True when the part belongs to what is being gathered now. */
+static bool
+take_up(struct peal_joiner *joiner, const struct peal_install_msg *message, uint64_t now_ns)
+{
+	struct peal_gather *gather = &joiner->gather;
+
+	if (gather->size == message->total_size &&
+		peal_hash128_equals(gather->name, message->view_hash)) {
+		return true;
+	}
+	if (gather->size > 0 &&
+		now_ns < joiner->heard_at_ns + 2U * joiner->config.timing->flood_ns) {
+		return false;
+	}
+	return peal_gather_open(
+		gather, &joiner->config.bodies, message->view_hash, message->total_size);
+}
+
 bool
 peal_joiner_on_install(struct peal_joiner *joiner, const struct peal_install_msg *message,
-	struct peal_view *view_out)
+	const struct peal_address *from, uint64_t now_ns)
 {
-	uint32_t chunk_index = message->offset / PEAL_INSTALL_CHUNK_SIZE_MAX;
-	uint32_t chunks_count = (message->total_size + PEAL_INSTALL_CHUNK_SIZE_MAX - 1U) /
-				PEAL_INSTALL_CHUNK_SIZE_MAX;
+	const struct peal_timing *timing = joiner->config.timing;
 
-	_Static_assert(PEAL_JOINER_CHUNKS_MAX <= 31U, "chunks are counted in one word");
-	PEAL_ASSERT(message->total_size <= PEAL_VIEW_ENCODED_SIZE_MAX);
+	PEAL_ASSERT(message->total_size >= 1 && message->total_size <= PEAL_BODY_BYTES_MAX);
 	PEAL_ASSERT(message->offset + message->chunk_size <= message->total_size);
 
-	if (!peal_uuid_equals(message->joiner, joiner->config.request.member.uuid)) {
+	if (!peal_uuid_equals(message->joiner, joiner->config.request.member.uuid) ||
+		!take_up(joiner, message, now_ns) ||
+		!peal_gather_add(&joiner->gather, message->offset / PEAL_INSTALL_CHUNK_SIZE_MAX,
+			message->chunk, message->chunk_size)) {
 		return false;
 	}
-	if (message->total_size != joiner->snapshot_size ||
-		!peal_hash128_equals(message->view_hash, joiner->snapshot_hash)) {
-		/* A newer view replaces a half-received one. */
-		joiner->snapshot_size = message->total_size;
-		joiner->snapshot_hash = message->view_hash;
-		joiner->chunks = 0;
+	joiner->sender = *from;
+	joiner->heard_at_ns = now_ns;
+	joiner->pulls_count = 0;
+	joiner->pull_ns = timing->flood_ns;
+	joiner->pull_at_ns = now_ns + joiner->pull_ns;
+	joiner->silent_count = 0;
+	/* Whoever is being served does not ask again. */
+	if (joiner->retry_at_ns < now_ns + 2U * timing->join_forward_ns) {
+		joiner->retry_at_ns = now_ns + 2U * timing->join_forward_ns;
 	}
-	memcpy(joiner->snapshot + message->offset, message->chunk, message->chunk_size);
-	joiner->chunks |= 1U << chunk_index;
-	if (joiner->chunks != (1U << chunks_count) - 1U) {
-		return false;
-	}
+	return peal_gather_is_complete(&joiner->gather);
+}
 
-	joiner->chunks = 0;
-	if (!peal_view_decode(joiner->snapshot, joiner->snapshot_size, view_out)) {
-		return false;
+void
+peal_joiner_on_probe(const struct peal_joiner *joiner, const struct peal_join_probe *probe,
+	const struct peal_address *from, struct peal_outbox *out)
+{
+	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ADDRESS,
+		.message = PEAL_MESSAGE_JOIN_READY,
+		.address = *from};
+	struct peal_writer writer;
+
+	if (!peal_uuid_equals(probe->joiner, joiner->config.request.member.uuid)) {
+		return; /* an earlier incarnation at this address */
 	}
-	return peal_view_find_uuid(view_out, joiner->config.request.member.uuid) != PEAL_RANK_NONE;
+	writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
+	peal_join_probe_encode(probe, &writer);
+	peal_outbox_commit(out, &writer);
+}
+
+/* Asks for the parts that are missing, until that is plainly in vain. */
+static void
+pull(struct peal_joiner *joiner, uint64_t now_ns, struct peal_outbox *out)
+{
+	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ADDRESS,
+		.message = PEAL_MESSAGE_INSTALL_PULL,
+		.address = joiner->sender};
+	struct peal_install_pull message = {
+		.joiner = joiner->config.request.member.uuid, .view_hash = joiner->gather.name};
+	struct peal_writer writer;
+
+	if (joiner->gather.size == 0 || now_ns < joiner->pull_at_ns) {
+		return;
+	}
+	if (joiner->pulls_count++ == PEAL_JOINER_PULLS_MAX) {
+		peal_joiner_drop(joiner);
+		return;
+	}
+	joiner->pull_ns = peal_timing_next_repeat_ns(joiner->config.timing, joiner->pull_ns);
+	joiner->pull_at_ns = now_ns + joiner->pull_ns;
+	peal_gather_missing(&joiner->gather, &message.first, message.missing,
+		sizeof(message.missing) / sizeof(message.missing[0]));
+	writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
+	peal_install_pull_encode(&message, &writer);
+	peal_outbox_commit(out, &writer);
 }
 
 static bool
@@ -189,7 +267,7 @@ peal_joiner_on_asker(struct peal_joiner *joiner, const struct peal_address *from
 			return;
 		}
 	}
-	if (joiner->askers_count < PEAL_SEEDS_MAX) {
+	if (joiner->askers_count < 2U * PEAL_SEEDS_MAX) {
 		joiner->askers[joiner->askers_count++] = *from;
 	}
 }
@@ -213,6 +291,7 @@ void
 peal_joiner_on_tick(
 	struct peal_joiner *joiner, bool is_candidate, uint64_t now_ns, struct peal_outbox *out)
 {
+	pull(joiner, now_ns, out);
 	if (now_ns < joiner->retry_at_ns) {
 		return;
 	}
@@ -230,5 +309,8 @@ peal_joiner_on_tick(
 uint64_t
 peal_joiner_deadline_at_ns(const struct peal_joiner *joiner)
 {
+	if (joiner->gather.size > 0 && joiner->pull_at_ns < joiner->retry_at_ns) {
+		return joiner->pull_at_ns;
+	}
 	return joiner->retry_at_ns;
 }

@@ -4,28 +4,31 @@
  *
  * While no introducer is known every seed is asked at each retry; the first member that answers
  * becomes the introducer and is asked alone until it stays silent for three retries or declines.
- * The view comes in INSTALL frames in any order; a missing one is fetched by asking again.
+ * The view comes in INSTALL frames in any order, from its parent in the dissemination tree or from
+ * the introducer; what is missing is asked for from whom the last one came, and when that one is
+ * silent the introducer is asked again.
  *
  * timers: retry - exponential from join_retry_ns_min, factor 2, cap 5 s, full jitter; or what the
- * introducer said. Pure; plain struct, fields private; thread: control.
+ * introducer said, jittered as well; put off while parts arrive. pull - D after the last part, then
+ * at 2 D, 4 D ...; given up after PEAL_JOINER_PULLS_MAX in vain. Pure; plain struct, fields
+ * private; thread: control.
  */
 #ifndef PEAL_MEMBERSHIP_JOINER_H
 #define PEAL_MEMBERSHIP_JOINER_H
 
 #include "base/prng.h"
 #include "base/timing.h"
+#include "membership/gather.h"
 #include "wire/join_msg.h"
 #include "wire/outbox.h"
-#include "wire/view.h"
 
 #define PEAL_JOINER_RETRY_NS_MAX UINT64_C(5000000000)
-#define PEAL_JOINER_CHUNKS_MAX                                                                     \
-	((PEAL_VIEW_ENCODED_SIZE_MAX + PEAL_INSTALL_CHUNK_SIZE_MAX - 1U) /                         \
-		PEAL_INSTALL_CHUNK_SIZE_MAX)
+#define PEAL_JOINER_PULLS_MAX    6U
 
 struct peal_joiner_config {
 	const struct peal_timing *timing; /* outlives the joiner */
 	const struct peal_address *seeds; /* [seeds_count], outlives the joiner */
+	struct peal_bodies bodies;        /* where a view is gathered */
 	uint8_t seeds_count;
 	struct peal_join_request request; /* cookie zero, member.mid 0 */
 };
@@ -41,11 +44,13 @@ struct peal_joiner {
 	uint64_t retry_at_ns;
 	/* Nodes that asked this one in a cold start: a candidate needs their grants as well. */
 	uint8_t askers_count;
-	struct peal_address askers[PEAL_SEEDS_MAX];
-	struct peal_hash128 snapshot_hash;
-	uint32_t snapshot_size; /* 0 = none begun */
-	uint32_t chunks;        /* bitmap of chunks that are here */
-	uint8_t snapshot[PEAL_VIEW_ENCODED_SIZE_MAX];
+	struct peal_address askers[2U * PEAL_SEEDS_MAX];
+	struct peal_gather gather;  /* the view, by its hash */
+	struct peal_address sender; /* of the last part */
+	uint64_t heard_at_ns;       /* last part that was new */
+	uint64_t pull_at_ns;        /* meaningful while gathering */
+	uint64_t pull_ns;
+	uint32_t pulls_count; /* in vain */
 };
 
 enum peal_joiner_verdict {
@@ -54,20 +59,33 @@ enum peal_joiner_verdict {
 	PEAL_JOINER_REFUSED = 2,  /* parameters differ: give up */
 };
 
-/* Begins at once: the first request leaves at the first tick. */
+/* Begins at once: the first request leaves at the first tick. `joiner`: zeroed memory, or an
+ * instance that is over (peal_joiner_end). */
 void peal_joiner_init(struct peal_joiner *joiner, const struct peal_joiner_config *config,
 	uint64_t seed, uint64_t now_ns);
+/* Gives back what it gathered. */
+void peal_joiner_end(struct peal_joiner *joiner);
 /* An answer from `from`. Emits at most one request. */
 enum peal_joiner_verdict peal_joiner_on_answer(struct peal_joiner *joiner,
 	const struct peal_address *from, const struct peal_join_answer *answer, uint64_t now_ns,
 	struct peal_outbox *out);
-/* One part of a view. Returns true when it completed a valid view with this uuid in it: `view_out`.
+/*
+ * One part of a view, from `from`. A part of another view than the one that is being gathered takes
+ * its place only when nothing of that came for 2 D: parents and introducers may send different
+ * ones. Returns true when all of a view is here: gather.bytes, which nobody has checked yet. The
+ * caller drops it when it has looked.
  */
 bool peal_joiner_on_install(struct peal_joiner *joiner, const struct peal_install_msg *message,
-	struct peal_view *view_out);
+	const struct peal_address *from, uint64_t now_ns);
+/* Gives up what is gathered; the next part begins anew. */
+void peal_joiner_drop(struct peal_joiner *joiner);
+/* A JOIN_PROBE from `from`: emits JOIN_READY if it is about this joiner. */
+void peal_joiner_on_probe(const struct peal_joiner *joiner, const struct peal_join_probe *probe,
+	const struct peal_address *from, struct peal_outbox *out);
 /* A node that is not in a cluster either asked this one. A bounded number is remembered. */
 void peal_joiner_on_asker(struct peal_joiner *joiner, const struct peal_address *from);
-/* Emits at most 2 PEAL_SEEDS_MAX requests. `is_candidate`: ask for CREATE_OK as well. */
+/* Emits at most 3 PEAL_SEEDS_MAX requests and one INSTALL_PULL. `is_candidate`: ask for CREATE_OK
+ * as well. */
 void peal_joiner_on_tick(
 	struct peal_joiner *joiner, bool is_candidate, uint64_t now_ns, struct peal_outbox *out);
 uint64_t peal_joiner_deadline_at_ns(const struct peal_joiner *joiner);

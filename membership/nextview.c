@@ -1,18 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "membership/nextview.h"
 
+#include "base/assert.h"
+
+#include <string.h>
+
 /* Frames carry the low half of a member number. */
 #define MID_END (UINT64_C(1) << 31)
 
-/* The addition at `index` against the view and against the additions before it. */
+/* Places of the table of joiners' addresses: 32 KiB of stack, and never more than two thirds full.
+ */
+#define ADDRESS_PLACES_MAX 16384U
+
+_Static_assert(
+	PEAL_ADDITIONS_MAX <= ADDRESS_PLACES_MAX / 3U * 2U, "searches of the table end soon");
+_Static_assert(PEAL_ADDITIONS_MAX < UINT16_MAX, "places hold index + 1 in sixteen bits");
+
+/* The addition at `index` against the view and the one before it. */
 static enum peal_invalid
 validate_addition(
 	const struct peal_view *view, const struct peal_proposal *proposal, uint32_t index)
 {
 	const struct peal_member *joiner = &proposal->additions[index];
-
-	PEAL_ASSERT(index < proposal->additions_count);
-	PEAL_ASSERT(proposal->additions_count <= PEAL_ADDITIONS_MAX);
+	uint16_t holder;
 
 	if (joiner->mid != 0 || peal_uuid_is_none(joiner->uuid)) {
 		return PEAL_INVALID_ADDITION;
@@ -26,19 +36,40 @@ validate_addition(
 		peal_uuid_compare(proposal->additions[index - 1U].uuid, joiner->uuid) >= 0) {
 		return PEAL_INVALID_ADDITION;
 	}
-
-	for (uint32_t rank = 0; rank < view->members_count; rank++) {
-		if (!peal_bitset_has(&proposal->removals, rank) &&
-			peal_address_equals(&view->members[rank].address, &joiner->address)) {
-			return PEAL_INVALID_ADDRESS;
-		}
-	}
-	for (uint32_t before = 0; before < index; before++) {
-		if (peal_address_equals(&proposal->additions[before].address, &joiner->address)) {
-			return PEAL_INVALID_ADDRESS;
-		}
+	holder = peal_view_find_address(view, &joiner->address);
+	if (holder != PEAL_RANK_NONE && !peal_bitset_has(&proposal->removals, holder)) {
+		return PEAL_INVALID_ADDRESS;
 	}
 	return PEAL_VALID;
+}
+
+/* True when no two joiners share an address. */
+static bool
+has_distinct_addresses(const struct peal_member *additions, uint32_t count)
+{
+	uint16_t places[ADDRESS_PLACES_MAX];
+	uint32_t places_count = 4;
+
+	PEAL_ASSERT(count <= PEAL_ADDITIONS_MAX);
+	while (places_count < 2U * count && places_count < ADDRESS_PLACES_MAX) {
+		places_count *= 2U;
+	}
+	memset(places, 0, places_count * sizeof(places[0]));
+
+	for (uint32_t index = 0; index < count; index++) {
+		const struct peal_address *address = &additions[index].address;
+		uint64_t key = (uint64_t)address->ipv4 << 16 | address->port;
+		uint32_t place = (uint32_t)peal_hash_mix(key) & (places_count - 1U);
+
+		while (places[place] != 0) {
+			if (peal_address_equals(&additions[places[place] - 1U].address, address)) {
+				return false;
+			}
+			place = (place + 1U) & (places_count - 1U);
+		}
+		places[place] = (uint16_t)(index + 1U);
+	}
+	return true;
 }
 
 enum peal_invalid
@@ -74,14 +105,50 @@ peal_nextview_validate(const struct peal_view *view, const struct peal_proposal 
 			return invalid;
 		}
 	}
-	return PEAL_VALID;
+	return has_distinct_addresses(proposal->additions, proposal->additions_count)
+		       ? PEAL_VALID
+		       : PEAL_INVALID_ADDRESS;
+}
+
+/* The sum without one summand. */
+static struct peal_hash128
+subtract(struct peal_hash128 sum, struct peal_hash128 summand)
+{
+	return (struct peal_hash128){.low = sum.low - summand.low,
+		.high = sum.high - summand.high - (sum.low < summand.low ? 1U : 0U)};
+}
+
+/* Copies who stays: the runs between the removed ones. Returns how many. */
+static uint32_t
+copy_staying(const struct peal_view *view, const struct peal_bitset *removals,
+	struct peal_member *members_out)
+{
+	uint32_t kept_count = 0;
+	uint32_t rank = 0;
+
+	while (rank < view->members_count) {
+		uint32_t end = peal_bitset_next(removals, rank);
+
+		if (end > view->members_count) {
+			end = view->members_count;
+		}
+		memcpy(members_out + kept_count, view->members + rank,
+			(end - rank) * sizeof(members_out[0]));
+		kept_count += end - rank;
+		rank = end + 1U;
+	}
+	return kept_count;
 }
 
 void
 peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *proposal,
-	struct peal_view *next_out)
+	struct peal_member *members_out, struct peal_view *next_out)
 {
+	struct peal_hash128 sum = view->members_sum;
+	uint32_t count;
+
 	PEAL_ASSERT(next_out != view);
+	PEAL_ASSERT(members_out != view->members);
 	PEAL_ASSERT(peal_nextview_validate(view, proposal) == PEAL_VALID);
 
 	*next_out = (struct peal_view){
@@ -90,24 +157,26 @@ peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *pr
 		.next_mid = view->next_mid,
 		.parent_hash = view->hash,
 		.rings_count = view->rings_count,
+		.members = members_out,
 	};
 	/* Removal keeps the order of the others: seniority is what applications elect by. */
-	for (uint32_t rank = 0; rank < view->members_count; rank++) {
-		if (!peal_bitset_has(&proposal->removals, rank)) {
-			next_out->members[next_out->members_count++] = view->members[rank];
-		}
+	count = copy_staying(view, &proposal->removals, members_out);
+	PEAL_BITSET_FOR_EACH (rank, &proposal->removals) {
+		sum = subtract(sum, peal_member_hash(&view->members[rank]));
 	}
 	/* All nodes apply the same order of additions, so they give out the same numbers. */
 	for (uint32_t index = 0; index < proposal->additions_count; index++) {
-		struct peal_member *member = &next_out->members[next_out->members_count++];
+		struct peal_member *member = &members_out[count++];
 
 		*member = proposal->additions[index];
 		member->mid = next_out->next_mid++;
+		sum = peal_hash128_add(sum, peal_member_hash(member));
 	}
+	next_out->members_count = (uint16_t)count;
+	next_out->members_sum = sum;
 	/* The tie unit is the senior's, of this view and not of the one before. */
-	next_out->tie_mid = next_out->members[0].mid;
-	next_out->hash = peal_view_compute_hash(next_out);
-	peal_view_check(next_out);
+	next_out->tie_mid = members_out[0].mid;
+	next_out->hash = peal_view_hash(next_out);
 
 	PEAL_ASSERT(next_out->epoch > view->epoch);
 	PEAL_ASSERT(!peal_hash128_equals(next_out->hash, view->hash));
@@ -115,12 +184,15 @@ peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *pr
 
 void
 peal_nextview_create(struct peal_uuid cluster, uint8_t rings_count,
-	const struct peal_member *founder, struct peal_view *view_out)
+	const struct peal_member *founder, struct peal_member *members_out,
+	struct peal_view *view_out)
 {
 	PEAL_ASSERT(!peal_uuid_is_none(cluster));
 	PEAL_ASSERT(!peal_uuid_is_none(founder->uuid));
 	PEAL_ASSERT(rings_count <= PEAL_RINGS_MAX);
 
+	members_out[0] = *founder;
+	members_out[0].mid = 1;
 	*view_out = (struct peal_view){
 		.cluster = cluster,
 		.epoch = 1,
@@ -128,9 +200,9 @@ peal_nextview_create(struct peal_uuid cluster, uint8_t rings_count,
 		.tie_mid = 1,
 		.rings_count = rings_count,
 		.members_count = 1,
+		.members = members_out,
 	};
-	view_out->members[0] = *founder;
-	view_out->members[0].mid = 1;
-	view_out->hash = peal_view_compute_hash(view_out);
+	view_out->members_sum = peal_view_sum_members(view_out);
+	view_out->hash = peal_view_hash(view_out);
 	peal_view_check(view_out);
 }

@@ -113,7 +113,7 @@ find_member_state(const struct peal_node *node, uint16_t rank)
 	if (peal_bitset_has(&node->cut.stable, rank)) {
 		return "removing";
 	}
-	return node->cut.effective[rank] > 0 ? "accused" : "alive";
+	return peal_cut_effective(&node->cut, rank) > 0 ? "accused" : "alive";
 }
 
 /* When a frame of the peer came last, and what goes through if this node observes it. */

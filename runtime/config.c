@@ -23,6 +23,7 @@ peal_config_default(struct peal_config *config)
 		.lcore = -1,
 		.rejoin = true,
 		.rings = PEAL_RINGS_DEFAULT,
+		.members_max = PEAL_CONFIG_MEMBERS_MAX_DEFAULT,
 	};
 	(void)peal_timing_find(PRESET_DEFAULT, &config->timing);
 }
@@ -184,7 +185,7 @@ take_group(struct peal_config *config, const struct peal_config_file *file,
 	}
 	config->expect = config->seeds_count;
 	if (file->expect != NULL) {
-		if (*file->expect < 1 || *file->expect > UINT8_MAX) {
+		if (*file->expect < 1 || *file->expect > (int64_t)PEAL_EXPECT_MAX) {
 			return peal_config_file_refuse(file, "expect", error);
 		}
 		config->expect = (uint8_t)*file->expect;
@@ -194,6 +195,13 @@ take_group(struct peal_config *config, const struct peal_config_file *file,
 			return peal_config_file_refuse(file, "rings", error);
 		}
 		config->rings = (uint8_t)*file->rings;
+	}
+	if (file->members_max != NULL) {
+		if (*file->members_max < PEAL_CONFIG_MEMBERS_MAX_MIN ||
+			*file->members_max > PEAL_CONFIG_MEMBERS_MAX_MAX) {
+			return peal_config_file_refuse(file, "members_max", error);
+		}
+		config->members_max = (uint16_t)*file->members_max;
 	}
 	if (file->rejoin != NULL) {
 		config->rejoin = *file->rejoin != 0;

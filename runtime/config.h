@@ -21,6 +21,7 @@
  *     huge: auto                      # huge pages: auto, yes or no
  *     rejoin: true                    # join again after the group removed this node
  *     rings: 10                       # observers of each member; the same on all nodes
+ *     members_max: 1024               # members that there is room for; the same on all nodes
  *
  * A file that is wrong changes nothing and gives one sentence with file, line, key, and what was
  * expected.
@@ -47,6 +48,10 @@
 #define PEAL_CONFIG_PORT_MAX (65535U - PEAL_SHARDS_MAX + 1U)
 /* Fewer rings than this cannot tell a broken observer from a broken subject. */
 #define PEAL_CONFIG_RINGS_MIN 3U
+/* Members that a node has room for: from a small group, which costs nothing, to the largest. */
+#define PEAL_CONFIG_MEMBERS_MAX_MIN     PEAL_DIRECT_MAX
+#define PEAL_CONFIG_MEMBERS_MAX_MAX     10000U
+#define PEAL_CONFIG_MEMBERS_MAX_DEFAULT 1024U
 
 enum peal_config_huge {
 	PEAL_CONFIG_HUGE_AUTO = 0, /* when enough huge pages are free */
@@ -60,7 +65,7 @@ struct peal_config {
 	struct peal_address address; /* mac unknown */
 	bool is_encrypted;
 	char key[PEAL_CONFIG_PATH_SIZE_MAX + 1U]; /* path, when is_encrypted */
-	uint8_t expect;                           /* [1, 255] */
+	uint8_t expect;                           /* [1, PEAL_EXPECT_MAX] */
 	struct peal_timing timing;
 	uint8_t seeds_count; /* [1, PEAL_SEEDS_MAX] */
 	struct peal_address seeds[PEAL_SEEDS_MAX];
@@ -79,6 +84,8 @@ struct peal_config {
 	int lcore;
 	bool rejoin;
 	uint8_t rings; /* [PEAL_CONFIG_RINGS_MIN, PEAL_RINGS_MAX] */
+	/* [PEAL_CONFIG_MEMBERS_MAX_MIN, PEAL_CONFIG_MEMBERS_MAX_MAX] */
+	uint16_t members_max;
 };
 
 /* Reads and checks a file. False with a sentence; `config_out` is then unspecified. */

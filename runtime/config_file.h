@@ -35,6 +35,7 @@ struct peal_config_file {
 	uint32_t *memory_mb;
 	uint32_t *lcore;
 	uint32_t *rings;
+	uint32_t *members_max;
 	int *rejoin; /* 0 or 1 */
 	int idle;    /* 0 shared, 1 dedicated */
 	int huge;    /* 0 auto, 1 yes, 2 no */

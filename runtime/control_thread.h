@@ -3,8 +3,12 @@
  * The thread of the control plane: steps a list of nodes, and sleeps in between.
  *
  * Every step happens under one lock. Whoever reads a node, or asks something of it, from another
- * thread (telemetry, the main thread) holds the lock meanwhile, and rings the doorbell after
- * asking. Cores never take the lock.
+ * thread (telemetry, the main thread) holds the lock meanwhile, and says so after asking. Cores
+ * never take the lock.
+ *
+ * The only node of a process takes a step whenever the thread wakes. Of many, only those whose core
+ * rang, whose timer is due, or of whom something was asked; and all of them together once in
+ * PEAL_CONTROL_THREAD_SLEEP_NS_MAX, so that their cores see that they are alive.
  *
  * timers: with shared cores the thread sleeps until the earliest deadline of its nodes, or until a
  * core pushes a record and rings. Dedicated cores make no syscall, so they cannot ring: with them
@@ -14,6 +18,7 @@
 #ifndef PEAL_RUNTIME_CONTROL_THREAD_H
 #define PEAL_RUNTIME_CONTROL_THREAD_H
 
+#include "base/deadlines.h"
 #include "control/node.h"
 #include "dataplane/dpdk/doorbell.h"
 #include "dataplane/dpdk/idle.h"
@@ -23,7 +28,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define PEAL_CONTROL_THREAD_NODES_MAX   128U
+#define PEAL_CONTROL_THREAD_NODES_MAX   PEAL_RESIDENTS_MAX
 #define PEAL_CONTROL_THREAD_POLL_NS_MIN UINT64_C(50000)
 #define PEAL_CONTROL_THREAD_POLL_NS_MAX UINT64_C(1000000)
 /* Even with nothing due: the clock wants to be disciplined. */
@@ -39,7 +44,7 @@ struct peal_control_entry {
 		*ping_done; /* the run that ended last; taken by whoever asked for it */
 };
 
-/* Fields are private, but doorbell (to hand to planes) and, under the lock, entries. */
+/* Fields are private, but, under the lock, entries. */
 struct peal_control_thread {
 	struct peal_doorbell doorbell;
 	pthread_mutex_t lock;
@@ -47,8 +52,11 @@ struct peal_control_thread {
 	enum peal_idle_role role; /* of the cores */
 	uint64_t poll_ns;         /* with dedicated cores: the next look is at most so far away */
 	_Atomic bool is_stopping;
+	_Atomic bool is_asked; /* of any node: all shall take a step */
 	bool is_running;
 	int news_fd; /* eventfd: readable when some node has a new event or state */
+	struct peal_deadlines deadlines;
+	uint64_t unfinished[PEAL_RESIDENTS_WORDS]; /* nodes with more records than one step takes */
 	uint32_t entries_count;
 	struct peal_control_entry entries[PEAL_CONTROL_THREAD_NODES_MAX];
 };
@@ -59,9 +67,15 @@ bool peal_control_thread_init(
 /* The thread has stopped. */
 void peal_control_thread_fini(struct peal_control_thread *control);
 
+/* What the core of the node that is added next rings at. */
+struct peal_bell peal_control_thread_next_bell(struct peal_control_thread *control);
+
 /* Before start. Node and planes outlive the thread. Returns the place of the node. */
 uint32_t peal_control_thread_add(
 	struct peal_control_thread *control, struct peal_node *node, struct peal_planes *planes);
+
+/* Any thread, after it asked something of a node under the lock: the thread looks at once. */
+void peal_control_thread_ask(struct peal_control_thread *control);
 
 /* Starts the thread on the CPUs that no lcore has to itself. False with a sentence. */
 bool peal_control_thread_start(struct peal_control_thread *control, struct peal_sentence *error);

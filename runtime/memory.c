@@ -8,6 +8,7 @@
 #include <numa.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #if PEAL_JEMALLOC
 #include <jemalloc/jemalloc.h>
 #endif
@@ -19,6 +20,7 @@
 struct part {
 	const char *name;
 	int numa_node;
+	bool is_room;
 	uint32_t blocks_count;
 	uint64_t size;
 };
@@ -34,8 +36,8 @@ peal_memory_has_node(int numa_node)
 	       numa_node <= numa_max_node() && numa_node_size64(numa_node, NULL) > 0;
 }
 
-void
-peal_memory_note(const char *part_name, uint64_t size, int numa_node)
+static void
+note(const char *part_name, uint64_t size, int numa_node, bool is_room)
 {
 	struct part *part = NULL;
 
@@ -47,10 +49,17 @@ peal_memory_note(const char *part_name, uint64_t size, int numa_node)
 	if (part == NULL) {
 		PEAL_ASSERT(parts_count < PEAL_MEMORY_PARTS_MAX);
 		part = &parts[parts_count++];
-		*part = (struct part){.name = part_name, .numa_node = numa_node};
+		*part = (struct part){
+			.name = part_name, .numa_node = numa_node, .is_room = is_room};
 	}
 	part->blocks_count++;
 	part->size += size;
+}
+
+void
+peal_memory_note(const char *part_name, uint64_t size, int numa_node)
+{
+	note(part_name, size, numa_node, false);
 }
 
 #if PEAL_JEMALLOC
@@ -129,6 +138,42 @@ peal_memory_take(const char *part, size_t size, int numa_node, struct peal_sente
 	return block;
 }
 
+void *
+peal_memory_reserve(const char *part, size_t size, int numa_node, struct peal_sentence *error)
+{
+	size_t rounded = (size + PAGE_SIZE - 1U) & ~(PAGE_SIZE - 1U);
+	int node = peal_memory_has_node(numa_node) ? numa_node : NODE_ANY;
+	void *room;
+
+	PEAL_ASSERT(size > 0);
+	room = mmap(NULL, rounded, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED) {
+		(void)peal_sentence_set(error,
+			"%zu KiB of address space for %s could not be had (%s); lower members_max",
+			rounded / 1024U, part, strerror(errno));
+		return NULL;
+	}
+	/* What is used stands far apart; huge pages would take all that lies between. */
+	(void)madvise(room, rounded, MADV_NOHUGEPAGE);
+	if (node != NODE_ANY && numa_max_node() > 0) {
+		numa_tonode_memory(room, rounded, node);
+	}
+	note(part, rounded, node, true);
+	taken_count++;
+	return room;
+}
+
+void
+peal_memory_release(void *room, size_t size)
+{
+	if (room != NULL) {
+		PEAL_ASSERT(taken_count > 0);
+		taken_count--;
+		(void)munmap(room, (size + PAGE_SIZE - 1U) & ~(PAGE_SIZE - 1U));
+	}
+}
+
 void
 peal_memory_give(void *block)
 {
@@ -157,9 +202,10 @@ peal_memory_print(FILE *file)
 		if (parts[i].numa_node != NODE_ANY) {
 			(void)snprintf(node, sizeof(node), "%d", parts[i].numa_node);
 		}
-		(void)fprintf(file, "%-28s %6" PRIu32 " %9" PRIu64 "  %s\n", parts[i].name,
-			parts[i].blocks_count, parts[i].size / 1024U, node);
-		total += parts[i].size;
+		(void)fprintf(file, "%-28s %6" PRIu32 " %9" PRIu64 "  %s%s\n", parts[i].name,
+			parts[i].blocks_count, parts[i].size / 1024U, node,
+			parts[i].is_room ? ", taken when needed" : "");
+		total += parts[i].is_room ? 0 : parts[i].size;
 	}
 	(void)fprintf(file, "%-28s %6s %9" PRIu64 "\n", "sum", "", total / 1024U);
 }

@@ -32,6 +32,18 @@
  */
 void *peal_memory_take(const char *part, size_t size, int numa_node, struct peal_sentence *error);
 
+/*
+ * The same for what is large and mostly never needed: room that takes memory page by page, on the
+ * node, when it is first written to. Zeroed.
+ *
+ * @return NULL with a sentence when there is no room
+ */
+void *peal_memory_reserve(
+	const char *part, size_t size, int numa_node, struct peal_sentence *error);
+
+/* Gives room of this size back; NULL is fine. */
+void peal_memory_release(void *room, size_t size);
+
 /* Gives a block back; NULL is fine. Its line in the table stays. */
 void peal_memory_give(void *block);
 
@@ -41,10 +53,10 @@ void peal_memory_note(const char *part_name, uint64_t size, int numa_node);
 /* True when the machine has the node and it has memory. */
 bool peal_memory_has_node(int numa_node);
 
-/* Prints the footprint table: part, blocks, KiB, node, and the sum. */
+/* Prints the footprint table: part, blocks, KiB, node, and the sum of what is not room alone. */
 void peal_memory_print(FILE *file);
 
-/* Blocks that were taken and not given back. */
+/* Blocks and room that were taken and not given back. */
 uint32_t peal_memory_taken_count(void);
 
 #endif

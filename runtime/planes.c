@@ -7,7 +7,7 @@
 #include <rte_ring_elem.h>
 #include <stdio.h>
 
-#define BUFFERS_SIZE ((size_t)PEAL_PLANE_BUFFERS_MAX * PEAL_BODY_SIZE_MAX)
+#define BUFFERS_SIZE ((size_t)PEAL_PLANE_BUFFERS_MAX * PEAL_PLANE_BUFFER_SIZE)
 
 static uint32_t
 push(void *state, const struct peal_record *records, uint32_t count)
@@ -17,7 +17,7 @@ push(void *state, const struct peal_record *records, uint32_t count)
 		way->ring, records, sizeof(struct peal_record), count, NULL);
 
 	if (done > 0) {
-		peal_doorbell_ring(way->doorbell);
+		peal_bell_ring(&way->bell);
 	}
 	return done;
 }
@@ -56,12 +56,12 @@ make_ring(const char *way, int numa_node, struct peal_sentence *error)
 }
 
 bool
-peal_planes_open(struct peal_planes *planes, int numa_node, struct peal_doorbell *core_doorbell,
-	struct peal_doorbell *control_doorbell, struct peal_sentence *error)
+peal_planes_open(struct peal_planes *planes, int numa_node, struct peal_bell core,
+	struct peal_bell control, struct peal_sentence *error)
 {
 	*planes = (struct peal_planes){
-		.down = {.doorbell = core_doorbell},
-		.up = {.doorbell = control_doorbell},
+		.down = {.bell = core},
+		.up = {.bell = control},
 	};
 	planes->plane.down = (struct peal_plane_ring){push, pop, &planes->down};
 	planes->plane.up = (struct peal_plane_ring){push, pop, &planes->up};

@@ -19,7 +19,7 @@
 
 struct peal_planes_way {
 	struct rte_ring *ring;
-	struct peal_doorbell *doorbell; /* of the consumer */
+	struct peal_bell bell; /* of the consumer */
 };
 
 /* Fields are private, but `plane`, which node and core are given. */
@@ -29,10 +29,9 @@ struct peal_planes {
 	struct peal_planes_way up;
 };
 
-/* Memory on `numa_node`. Doorbells outlive the planes. False with a sentence. */
-bool peal_planes_open(struct peal_planes *planes, int numa_node,
-	struct peal_doorbell *core_doorbell, struct peal_doorbell *control_doorbell,
-	struct peal_sentence *error);
+/* Memory on `numa_node`. The doorbells of the bells outlive the planes. False with a sentence. */
+bool peal_planes_open(struct peal_planes *planes, int numa_node, struct peal_bell core,
+	struct peal_bell control, struct peal_sentence *error);
 /* Safe on a zeroed struct. */
 void peal_planes_close(struct peal_planes *planes);
 

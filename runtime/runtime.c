@@ -5,6 +5,8 @@
 #include "dataplane/dpdk/mbufpool.h"
 #include "dataplane/dpdk/port_ring.h"
 #include "dataplane/dpdk/tsc.h"
+#include "membership/bodystore.h"
+#include "membership/groupstore.h"
 #include "runtime/admin.h"
 #include "runtime/eal_files.h"
 #include "runtime/memory.h"
@@ -22,6 +24,13 @@
 #define DEVICE_PACKETS_COUNT 4095U
 #define RECORD_BURST_MAX     64U
 
+/* Views that a node uses at once: its own, those of the tables of the core, the next one; and those
+ * that the store keeps besides. */
+#define GROUPS_COUNT (2U + PEAL_INSTALL_TABLES + PEAL_GROUPSTORE_SPARES)
+/* Any of the bodies that a node keeps may be large; small groups have many small ones. */
+#define BODIES_LARGE_COUNT PEAL_BODIES_MAX
+#define BODIES_SMALL_COUNT (2U * PEAL_BODIES_MAX)
+
 _Static_assert(PEAL_RUNTIME_NODES_MAX <= PEAL_LCORE_CORES_MAX, "one lcore can run all nodes");
 
 struct resident {
@@ -32,6 +41,11 @@ struct resident {
 	struct peal_aead core_aead;
 	struct peal_aead control_aead;
 	struct peal_port_dpdk device;
+	void *groups; /* memory of the stores, sizes below */
+	void *bodies;
+	size_t groups_size;
+	size_t bodies_size;
+	bool is_initialised; /* the node was, and has to be ended */
 	uint32_t lcore_index;
 	uint32_t lcore_place;
 	uint32_t control_place;
@@ -205,13 +219,13 @@ open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_p
 		.device = config->device,
 		.packets_count = DEVICE_PACKETS_COUNT,
 	};
-	/* Nodes of one lcore need not wake each other. */
-	bool may_sleep =
-		runtime->config.idle == PEAL_IDLE_SHARED && runtime->config.eal.lcores_count > 1;
+	struct peal_bell bell = {.doorbell = NULL};
 
 	if (runtime->ring != NULL) {
-		*port_out = peal_port_ring_port(runtime->ring, runtime->residents_count,
-			may_sleep ? &lcore->doorbell : NULL);
+		if (runtime->config.idle == PEAL_IDLE_SHARED) {
+			bell = peal_lcore_next_bell(lcore);
+		}
+		*port_out = peal_port_ring_port(runtime->ring, runtime->residents_count, bell);
 		return true;
 	}
 	if (!peal_port_dpdk_open(&resident->device, &device, error)) {
@@ -264,6 +278,10 @@ init_node(struct resident *resident, struct peal_sentence *error)
 		.rejoin = config->rejoin,
 		.timing = &config->timing,
 		.crypto = {.state = resident, .derive = derive_key, .mac = make_mac},
+		.groups = peal_groupstore_groups(
+			peal_groupstore_init(resident->groups, config->members_max, GROUPS_COUNT)),
+		.bodies = peal_bodystore_bodies(peal_bodystore_init(
+			resident->bodies, BODIES_LARGE_COUNT, BODIES_SMALL_COUNT)),
 	};
 
 	_Static_assert(sizeof(out.name) == sizeof(config->name), "names have one size");
@@ -275,7 +293,28 @@ init_node(struct resident *resident, struct peal_sentence *error)
 		return false;
 	}
 	peal_node_init(resident->node.node, &out, &resident->planes.plane, peal_tsc_now_ns());
+	resident->is_initialised = true;
 	return true;
+}
+
+/* A node and its stores have room for the largest group; what a small one never needs is not taken.
+ */
+static bool
+take_node_memory(struct resident *resident, int numa_node, struct peal_sentence *error)
+{
+	resident->groups_size =
+		peal_groupstore_footprint(resident->config.members_max, GROUPS_COUNT);
+	resident->bodies_size = peal_bodystore_footprint(BODIES_LARGE_COUNT, BODIES_SMALL_COUNT);
+	resident->node.core =
+		peal_memory_take("data core", sizeof(struct peal_core), numa_node, error);
+	resident->node.ping = peal_memory_take(
+		"round-trip histogram", sizeof(struct peal_ping_run), numa_node, error);
+	resident->node.node =
+		peal_memory_reserve("control node", sizeof(struct peal_node), numa_node, error);
+	resident->groups = peal_memory_reserve("views", resident->groups_size, numa_node, error);
+	resident->bodies = peal_memory_reserve("bodies", resident->bodies_size, numa_node, error);
+	return resident->node.core != NULL && resident->node.ping != NULL &&
+	       resident->node.node != NULL && resident->groups != NULL && resident->bodies != NULL;
 }
 
 static bool
@@ -290,16 +329,9 @@ open_resident(struct peal_runtime *runtime, struct resident *resident, struct pe
 	}
 	numa_node = resident->node.device == NULL ? -1 : resident->device.numa_node;
 	memcpy(resident->config.address.mac, port.mac, sizeof(port.mac));
-	resident->node.core =
-		peal_memory_take("data core", sizeof(struct peal_core), numa_node, error);
-	resident->node.node =
-		peal_memory_take("control node", sizeof(struct peal_node), numa_node, error);
-	resident->node.ping = peal_memory_take(
-		"round-trip histogram", sizeof(struct peal_ping_run), numa_node, error);
-	if (resident->node.core == NULL || resident->node.node == NULL ||
-		resident->node.ping == NULL ||
-		!peal_planes_open(&resident->planes, numa_node, &lcore->doorbell,
-			&runtime->control.doorbell, error)) {
+	if (!take_node_memory(resident, numa_node, error) ||
+		!peal_planes_open(&resident->planes, numa_node, peal_lcore_next_bell(lcore),
+			peal_control_thread_next_bell(&runtime->control), error)) {
 		return false;
 	}
 	return init_core(resident, &port, error) && init_node(resident, error);
@@ -308,6 +340,9 @@ open_resident(struct peal_runtime *runtime, struct resident *resident, struct pe
 static void
 close_resident(struct resident *resident)
 {
+	if (resident->is_initialised) {
+		peal_node_fini(resident->node.node);
+	}
 	peal_planes_close(&resident->planes);
 	peal_port_dpdk_close(&resident->device);
 	if (resident->node.core != NULL) {
@@ -317,7 +352,9 @@ close_resident(struct resident *resident)
 	peal_aead_close(&resident->control_aead);
 	peal_keyring_close(&resident->keyring);
 	peal_memory_give(resident->node.core);
-	peal_memory_give(resident->node.node);
+	peal_memory_release(resident->node.node, sizeof(struct peal_node));
+	peal_memory_release(resident->groups, resident->groups_size);
+	peal_memory_release(resident->bodies, resident->bodies_size);
 	peal_memory_give(resident->node.ping);
 	peal_memory_give(resident);
 }
@@ -412,7 +449,7 @@ peal_runtime_unlock(struct peal_runtime *runtime, bool has_asked)
 {
 	(void)pthread_mutex_unlock(&runtime->control.lock);
 	if (has_asked) {
-		peal_doorbell_ring(&runtime->control.doorbell);
+		peal_control_thread_ask(&runtime->control);
 	}
 }
 
@@ -454,6 +491,9 @@ peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
 	PEAL_ASSERT(index < runtime->residents_count);
 	resident = runtime->residents[index];
 	peal_lcore_halt(&runtime->lcores[resident->lcore_index], resident->lcore_place);
+	if (runtime->ring != NULL) {
+		peal_port_ring_unplug(runtime->ring, index);
+	}
 	peal_runtime_lock(runtime);
 	atomic_store_explicit(&resident->node.entry->is_halted, true, memory_order_relaxed);
 	peal_runtime_unlock(runtime, true);

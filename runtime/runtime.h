@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PEAL_RUNTIME_NODES_MAX 64U
+#define PEAL_RUNTIME_NODES_MAX PEAL_RESIDENTS_MAX
 
 struct peal_runtime_config {
 	struct peal_eal_config eal;  /* is_exclusive is set by open, for dedicated lcores */
@@ -86,8 +86,8 @@ struct peal_runtime_node *peal_runtime_find(struct peal_runtime *runtime, const 
 /* Readable when some node has a new event or another state; read eight bytes to reset it. */
 int peal_runtime_news_fd(const struct peal_runtime *runtime);
 
-/* The node plays dead from now on: no turn, no step, no frame. For tests and benches. Any thread.
- */
+/* The node plays dead from now on: no turn, no step, no frame in or out. For tests and benches. Any
+ * thread. */
 void peal_runtime_halt(struct peal_runtime *runtime, uint32_t index);
 
 /* Graceful leave of a node. Any thread, without the lock. */

@@ -7,9 +7,9 @@
 #define FIXED_SIZE 4U
 #define ENTRY_SIZE 8U
 
-_Static_assert(PEAL_MEMBERS_MAX <= UINT8_MAX, "the count of entries travels in eight bits");
-_Static_assert(16U + FIXED_SIZE + PEAL_MEMBERS_MAX * ENTRY_SIZE <= PEAL_BODY_SIZE_MAX,
-	"reports about everybody fit one frame");
+_Static_assert(PEAL_ALERT_ENTRIES_MAX <= UINT8_MAX, "the count of entries travels in eight bits");
+_Static_assert(16U + FIXED_SIZE + PEAL_ALERT_ENTRIES_MAX * ENTRY_SIZE <= PEAL_BODY_SIZE_MAX,
+	"all entries fit one frame");
 
 static bool
 is_reason_known(uint8_t reason)
@@ -21,7 +21,7 @@ void
 peal_alert_msg_encode(const struct peal_alert_msg *message, struct peal_writer *writer)
 {
 	PEAL_ASSERT(message->count >= 1);
-	PEAL_ASSERT(message->count <= PEAL_MEMBERS_MAX);
+	PEAL_ASSERT(message->count <= PEAL_ALERT_ENTRIES_MAX);
 	PEAL_ASSERT((message->flags & ~PEAL_ALERT_FLAG_MERGED) == 0);
 
 	peal_write_u8(writer, message->flags);
@@ -50,7 +50,7 @@ peal_alert_msg_decode(struct peal_reader *reader, struct peal_alert_msg *message
 	uint16_t padding = peal_read_u16(reader);
 
 	if (!reader->is_ok || padding != 0 || message_out->count == 0 ||
-		message_out->count > PEAL_MEMBERS_MAX ||
+		message_out->count > PEAL_ALERT_ENTRIES_MAX ||
 		(message_out->flags & ~PEAL_ALERT_FLAG_MERGED) != 0) {
 		return false;
 	}

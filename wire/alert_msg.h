@@ -31,8 +31,8 @@ struct peal_alert_entry {
 
 struct peal_alert_msg {
 	uint8_t flags;
-	uint8_t count; /* [1, PEAL_MEMBERS_MAX] */
-	struct peal_alert_entry entries[PEAL_MEMBERS_MAX];
+	uint8_t count; /* [1, PEAL_ALERT_ENTRIES_MAX] */
+	struct peal_alert_entry entries[PEAL_ALERT_ENTRIES_MAX];
 };
 
 void peal_alert_msg_encode(const struct peal_alert_msg *message, struct peal_writer *writer);

@@ -2,110 +2,55 @@
 #include "wire/ballot_msg.h"
 
 #include "base/assert.h"
+#include "wire/fields.h"
+#include "wire/flood_msg.h"
 #include "wire/messages.h"
 
+#include <stddef.h>
 #include <string.h>
 
-#define FIXED_SIZE   (56U + PEAL_BITSET_WORDS * 8U)
-#define PADDING_SIZE 7U
+#define PADDING_SIZE 3U
 
-_Static_assert(FIXED_SIZE <= PEAL_BALLOT_MSG_SIZE_MAX - PEAL_PROPOSAL_ENCODED_SIZE_MAX,
-	"the fixed part is within its bound");
-_Static_assert(16U + PEAL_BALLOT_MSG_SIZE_MAX <= PEAL_BODY_SIZE_MAX,
+_Static_assert(PEAL_FLOOD_PREFIX_SIZE + PEAL_BALLOT_MSG_SIZE_MAX <= PEAL_BODY_SIZE_MAX,
 	"the prefix and the largest message fit one frame");
-
-static void
-write_ballot(struct peal_writer *writer, struct peal_ballot ballot)
-{
-	peal_write_u64(writer, ((uint64_t)ballot.round << 32) | ballot.index);
-}
-
-static struct peal_ballot
-read_ballot(struct peal_reader *reader)
-{
-	uint64_t rank = peal_read_u64(reader);
-
-	return (struct peal_ballot){.round = (uint32_t)(rank >> 32), .index = (uint32_t)rank};
-}
-
-static void
-write_hash(struct peal_writer *writer, struct peal_hash128 hash)
-{
-	peal_write_u64(writer, hash.low);
-	peal_write_u64(writer, hash.high);
-}
-
-static struct peal_hash128
-read_hash(struct peal_reader *reader)
-{
-	struct peal_hash128 hash;
-
-	hash.low = peal_read_u64(reader);
-	hash.high = peal_read_u64(reader);
-	return hash;
-}
-
-static bool
-is_none(struct peal_ballot ballot)
-{
-	return ballot.round == 0 && ballot.index == 0;
-}
-
-static bool
-is_fast(struct peal_ballot ballot)
-{
-	return peal_ballot_compare(ballot, PEAL_BALLOT_FAST) == 0;
-}
-
-/* Of a round that a coordinator leads: rounds from 2, and its rank. */
-static bool
-is_classic(struct peal_ballot ballot)
-{
-	return ballot.round >= 2 && ballot.index < PEAL_MEMBERS_MAX;
-}
-
-static bool
-is_zero(struct peal_hash128 hash)
-{
-	return (hash.low | hash.high) == 0;
-}
+_Static_assert(PEAL_INLINE_SIZE_MAX <= UINT16_MAX, "the size of a value travels in sixteen bits");
 
 /* What a kind says about the value: which of the three forms it has. */
 enum value_form {
 	VALUE_ABSENT, /* neither digest nor proposal */
 	VALUE_NAMED,  /* digest only */
-	VALUE_WHOLE,  /* proposal and its digest */
+	VALUE_WHOLE,  /* digest, and the proposal when it is small */
 };
 
 /* The two ballots of the table, and which form of value must follow. False: not a legal pair. */
 static bool
 find_form(const struct peal_ballot_msg *message, enum value_form *form_out)
 {
-	bool has_vrnd = !is_none(message->vrnd);
+	bool has_vrnd = !peal_ballot_is_none(message->vrnd);
+	bool is_fast = peal_ballot_is_fast(message->ballot);
+	bool is_classic = peal_ballot_is_classic(message->ballot);
 
 	switch (message->kind) {
 	case PEAL_MESSAGE_VOTE:
 		*form_out = VALUE_WHOLE;
-		return is_fast(message->ballot) && !has_vrnd;
+		return is_fast && !has_vrnd;
 	case PEAL_MESSAGE_P1A:
 	case PEAL_MESSAGE_NACK:
 		*form_out = VALUE_ABSENT;
-		return is_classic(message->ballot) && !has_vrnd;
+		return is_classic && !has_vrnd;
 	case PEAL_MESSAGE_P1B:
 		/* An acceptor reports what it accepted before it promised this ballot. */
 		*form_out = has_vrnd ? VALUE_WHOLE : VALUE_ABSENT;
-		return is_classic(message->ballot) &&
-		       (!has_vrnd || is_fast(message->vrnd) || is_classic(message->vrnd)) &&
-		       peal_ballot_compare(message->vrnd, message->ballot) < 0;
+		return is_classic && peal_ballot_may_precede(message->vrnd, message->ballot);
 	case PEAL_MESSAGE_P2A:
 		*form_out = VALUE_WHOLE;
-		return is_classic(message->ballot) && !has_vrnd;
+		return is_classic && !has_vrnd;
 	case PEAL_MESSAGE_P2B:
 		*form_out = VALUE_NAMED;
-		return is_classic(message->ballot) && !has_vrnd;
+		return is_classic && !has_vrnd;
 	case PEAL_MESSAGE_DECIDE:
 		*form_out = VALUE_WHOLE;
-		return (is_fast(message->ballot) || is_classic(message->ballot)) && !has_vrnd;
+		return (is_fast || is_classic) && !has_vrnd;
 	default:
 		return false;
 	}
@@ -116,7 +61,12 @@ static bool
 is_outcome_consistent(const struct peal_ballot_msg *message)
 {
 	if (message->kind != PEAL_MESSAGE_DECIDE) {
-		return is_zero(message->result_hash) && peal_bitset_is_empty(&message->left);
+		return peal_hash_is_none(message->result_hash) &&
+		       peal_bitset_is_empty(&message->left);
+	}
+	/* Of a large value there are only those that fit, and nothing to compare them with. */
+	if (!message->has_proposal) {
+		return true;
 	}
 	for (uint32_t i = 0; i < PEAL_BITSET_WORDS; i++) {
 		if ((message->left.words[i] & ~message->proposal.removals.words[i]) != 0) {
@@ -132,71 +82,131 @@ is_consistent(const struct peal_ballot_msg *message)
 {
 	enum value_form form;
 
-	if (!find_form(message, &form) || message->has_proposal != (form == VALUE_WHOLE)) {
-		return false;
-	}
-	if (form == VALUE_ABSENT && !is_zero(message->digest)) {
+	if (!find_form(message, &form) || (message->has_proposal && form != VALUE_WHOLE) ||
+		peal_hash_is_none(message->digest) != (form == VALUE_ABSENT)) {
 		return false;
 	}
 	return is_outcome_consistent(message);
 }
 
+static void
+write_left(const struct peal_bitset *left, uint32_t count, struct peal_writer *writer)
+{
+	PEAL_BITSET_FOR_EACH (rank, left) {
+		if (count == 0) {
+			return;
+		}
+		peal_write_u16(writer, (uint16_t)rank);
+		count--;
+	}
+}
+
 void
 peal_ballot_msg_encode(const struct peal_ballot_msg *message, struct peal_writer *writer)
 {
-	static const uint8_t padding[PADDING_SIZE];
+	uint32_t proposal_size = 0;
+	uint32_t left_count = peal_bitset_count(&message->left);
 
 	PEAL_ASSERT(is_consistent(message));
 
-	write_ballot(writer, message->ballot);
-	write_ballot(writer, message->vrnd);
-	write_hash(writer, message->digest);
-	write_hash(writer, message->result_hash);
-	for (uint32_t i = 0; i < PEAL_BITSET_WORDS; i++) {
-		peal_write_u64(writer, message->left.words[i]);
-	}
-	peal_write_u8(writer, message->has_proposal ? 1 : 0);
-	peal_write_bytes(writer, padding, sizeof(padding));
 	if (message->has_proposal) {
+		proposal_size = peal_proposal_size(&message->proposal);
+	}
+	if (proposal_size > PEAL_INLINE_SIZE_MAX) {
+		proposal_size = 0;
+	}
+	if (left_count > PEAL_BALLOT_LEFT_MAX) {
+		left_count = PEAL_BALLOT_LEFT_MAX;
+	}
+	peal_write_ballot(writer, message->ballot);
+	peal_write_ballot(writer, message->vrnd);
+	peal_write_hash(writer, message->digest);
+	peal_write_hash(writer, message->result_hash);
+	peal_write_u8(writer, proposal_size == 0 ? 0 : 1);
+	peal_write_padding(writer, PADDING_SIZE);
+	peal_write_u16(writer, (uint16_t)left_count);
+	peal_write_u16(writer, (uint16_t)proposal_size);
+	write_left(&message->left, left_count, writer);
+	if (proposal_size != 0) {
 		peal_proposal_encode(&message->proposal, writer);
 	}
+}
+
+void
+peal_ballot_msg_copy(struct peal_ballot_msg *copy_out, const struct peal_ballot_msg *message)
+{
+	const struct peal_proposal *proposal = &message->proposal;
+	bool is_inline = message->has_proposal && proposal->additions == message->inline_additions;
+
+	/* Without the room that is not used: five kilobytes otherwise, for a few hundred bytes. */
+	memcpy(copy_out, message, offsetof(struct peal_ballot_msg, inline_additions));
+	if (!is_inline) {
+		return;
+	}
+	PEAL_ASSERT(proposal->additions_count <= PEAL_INLINE_ADDITIONS_MAX);
+	memcpy(copy_out->inline_additions, message->inline_additions,
+		proposal->additions_count * sizeof(message->inline_additions[0]));
+	copy_out->proposal.additions = copy_out->inline_additions;
+}
+
+static bool
+read_left(struct peal_reader *reader, uint32_t count, struct peal_bitset *left_out)
+{
+	uint32_t next = 0;
+
+	if (count > PEAL_BALLOT_LEFT_MAX) {
+		return false;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t rank = peal_read_u16(reader);
+
+		if (!reader->is_ok || rank < next || rank >= PEAL_MEMBERS_MAX) {
+			return false;
+		}
+		peal_bitset_add(left_out, rank);
+		next = rank + 1U;
+	}
+	return true;
+}
+
+/* The value is the rest of the message, `size` bytes, and is what the digest says. */
+static bool
+read_proposal(struct peal_reader *reader, uint32_t size, struct peal_ballot_msg *message_out)
+{
+	const uint8_t *bytes = reader->bytes + reader->offset;
+
+	if (!reader->is_ok || size > PEAL_INLINE_SIZE_MAX ||
+		size != reader->size - reader->offset) {
+		return false;
+	}
+	return peal_proposal_decode(reader, message_out->inline_additions,
+		       PEAL_INLINE_ADDITIONS_MAX, &message_out->proposal) &&
+	       peal_hash128_equals(message_out->digest, peal_proposal_digest_bytes(bytes, size));
 }
 
 bool
 peal_ballot_msg_decode(
 	uint8_t kind, struct peal_reader *reader, struct peal_ballot_msg *message_out)
 {
-	uint8_t padding[PADDING_SIZE];
-	uint8_t any = 0;
-
 	memset(message_out, 0, sizeof(*message_out));
 	message_out->kind = kind;
-	message_out->ballot = read_ballot(reader);
-	message_out->vrnd = read_ballot(reader);
-	message_out->digest = read_hash(reader);
-	message_out->result_hash = read_hash(reader);
-	for (uint32_t i = 0; i < PEAL_BITSET_WORDS; i++) {
-		message_out->left.words[i] = peal_read_u64(reader);
-	}
+	message_out->ballot = peal_read_ballot(reader);
+	message_out->vrnd = peal_read_ballot(reader);
+	message_out->digest = peal_read_hash(reader);
+	message_out->result_hash = peal_read_hash(reader);
 	uint8_t has_proposal = peal_read_u8(reader);
-	peal_read_bytes(reader, padding, sizeof(padding));
-	for (uint32_t i = 0; i < sizeof(padding); i++) {
-		any |= padding[i];
-	}
-	if (!reader->is_ok || has_proposal > 1 || any != 0) {
-		return false;
-	}
+	bool is_padded = peal_read_padding(reader, PADDING_SIZE);
+	uint16_t left_count = peal_read_u16(reader);
+	uint16_t proposal_size = peal_read_u16(reader);
 
+	if (!reader->is_ok || !is_padded || has_proposal > 1 ||
+		(has_proposal == 1) != (proposal_size != 0) ||
+		!read_left(reader, left_count, &message_out->left)) {
+		return false;
+	}
 	message_out->has_proposal = has_proposal == 1;
-	if (message_out->has_proposal && !peal_proposal_decode(reader, &message_out->proposal)) {
+	if (message_out->has_proposal && !read_proposal(reader, proposal_size, message_out)) {
 		return false;
 	}
-	if (!peal_reader_is_done(reader) || !is_consistent(message_out)) {
-		return false;
-	}
-	if (!message_out->has_proposal) {
-		return true;
-	}
-	return peal_hash128_equals(
-		message_out->digest, peal_proposal_digest(&message_out->proposal));
+	return peal_reader_is_done(reader) && is_consistent(message_out);
 }

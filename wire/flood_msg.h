@@ -15,9 +15,9 @@
 
 struct peal_flood_prefix {
 	uint32_t view_tag;
-	uint32_t origin; /* member number, low 32 bits */
-	uint32_t origin_seq;
-	uint8_t hop; /* 0 = from the origin itself */
+	uint32_t origin;     /* member number, low 32 bits */
+	uint32_t origin_seq; /* 0 = for the receiver alone, not passed on */
+	uint8_t hop;         /* 0 = from the origin itself */
 };
 
 void peal_flood_prefix_encode(const struct peal_flood_prefix *prefix, struct peal_writer *writer);

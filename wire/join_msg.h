@@ -5,15 +5,21 @@
  * JOIN_REQUEST (family 0): cookie 16 | parameters u64 | expect u8 | flags u8 | 6 x 0 | member
  * record (mid 0). JOIN_ANSWER (family 0): status u8 | 3 x 0 | retry_ms u32 | cookie 16 | candidate
  * uuid 16 | answerer uuid 16. INSTALL (family 0): joiner uuid 16 | view hash 16 | total size u32 |
- * offset u32 | bytes of the snapshot. JOIN_FORWARD (family 2, after the prefix): member record.
- * JOIN_BATCH (family 2, after the prefix): a proposal whose removals are the replaced members.
- * LEAVE (family 2, after the prefix): has_vote u8 | 7 x 0 | digest 16.
+ * offset u32 | bytes of the snapshot. INSTALL_PULL (family 0, to who sent INSTALL): joiner uuid 16
+ * | view hash 16 | first u16 | 6 x 0 | missing 32 bytes, as BODY_PULL. JOIN_PROBE and JOIN_READY
+ * (family 0): joiner uuid 16 | token u64: a member asks whether the joiner is still there, it says
+ * so. JOIN_FORWARD (family 2, after the prefix): count u8 | 3 x 0 | member records. JOIN_BATCH
+ * (family 2, after the prefix): digest 16 | size u32 | has_proposal u8 | 3 x 0 | proposal if it is
+ * small: joiners, and removals = the replaced members. LEAVE (family 2, after the prefix): has_vote
+ * u8 | 7 x 0 | digest 16.
  */
 #ifndef PEAL_WIRE_JOIN_MSG_H
 #define PEAL_WIRE_JOIN_MSG_H
 
 #include "base/hash.h"
+#include "wire/body_msg.h"
 #include "wire/member.h"
+#include "wire/proposal.h"
 
 enum peal_join_status {
 	PEAL_JOIN_CHALLENGE = 1,          /* ask again with this cookie */
@@ -46,15 +52,43 @@ struct peal_join_answer {
 };
 
 /* Bytes of a snapshot in one INSTALL frame. */
-#define PEAL_INSTALL_CHUNK_SIZE_MAX 1024U
+#define PEAL_INSTALL_CHUNK_SIZE_MAX PEAL_CHUNK_SIZE_MAX
 
 struct peal_install_msg {
 	struct peal_uuid joiner;
 	struct peal_hash128 view_hash;
-	uint32_t total_size;  /* [1, PEAL_VIEW_ENCODED_SIZE_MAX] */
+	uint32_t total_size;  /* [1, PEAL_BODY_BYTES_MAX] */
 	uint32_t offset;      /* multiple of PEAL_INSTALL_CHUNK_SIZE_MAX, < total_size */
 	uint32_t chunk_size;  /* [1, PEAL_INSTALL_CHUNK_SIZE_MAX]; full except in the last */
 	const uint8_t *chunk; /* into the body */
+};
+
+struct peal_install_pull {
+	struct peal_uuid joiner;
+	struct peal_hash128 view_hash;
+	uint16_t first;
+	uint64_t missing[PEAL_PULL_CHUNKS_MAX / 64U];
+};
+
+struct peal_join_probe {
+	struct peal_uuid joiner;
+	uint64_t token;
+};
+
+/* Joiners in one JOIN_FORWARD. */
+#define PEAL_FORWARD_MEMBERS_MAX 24U
+
+struct peal_join_forward {
+	uint8_t count; /* [1, PEAL_FORWARD_MEMBERS_MAX]; with metadata fewer fit */
+	struct peal_member members[PEAL_FORWARD_MEMBERS_MAX];
+};
+
+struct peal_batch_msg {
+	struct peal_hash128 digest;
+	uint32_t size;                 /* of the encoded proposal, at most PEAL_BODY_BYTES_MAX */
+	bool has_proposal;             /* exactly when size <= PEAL_INLINE_SIZE_MAX */
+	struct peal_proposal proposal; /* additions: inline_additions */
+	struct peal_member inline_additions[PEAL_INLINE_ADDITIONS_MAX];
 };
 
 struct peal_leave_msg {
@@ -69,6 +103,16 @@ void peal_join_answer_encode(const struct peal_join_answer *message, struct peal
 bool peal_join_answer_decode(struct peal_reader *reader, struct peal_join_answer *message_out);
 void peal_install_msg_encode(const struct peal_install_msg *message, struct peal_writer *writer);
 bool peal_install_msg_decode(struct peal_reader *reader, struct peal_install_msg *message_out);
+void peal_install_pull_encode(const struct peal_install_pull *message, struct peal_writer *writer);
+bool peal_install_pull_decode(struct peal_reader *reader, struct peal_install_pull *message_out);
+void peal_join_probe_encode(const struct peal_join_probe *message, struct peal_writer *writer);
+bool peal_join_probe_decode(struct peal_reader *reader, struct peal_join_probe *message_out);
+/* Encodes as many of `members` as fit one frame; returns how many, at least 1. */
+uint32_t peal_join_forward_encode(
+	const struct peal_member *members, uint32_t count, struct peal_writer *writer);
+bool peal_join_forward_decode(struct peal_reader *reader, struct peal_join_forward *message_out);
+void peal_batch_msg_encode(const struct peal_batch_msg *message, struct peal_writer *writer);
+bool peal_batch_msg_decode(struct peal_reader *reader, struct peal_batch_msg *message_out);
 void peal_leave_msg_encode(const struct peal_leave_msg *message, struct peal_writer *writer);
 bool peal_leave_msg_decode(struct peal_reader *reader, struct peal_leave_msg *message_out);
 

@@ -8,7 +8,7 @@
 static bool
 is_kind_known(uint8_t kind)
 {
-	return kind >= PEAL_EFFECT_SEND_ALL && kind <= PEAL_EFFECT_REPORT;
+	return kind >= PEAL_EFFECT_SEND_ALL && kind <= PEAL_EFFECT_WANT;
 }
 
 void

@@ -16,11 +16,14 @@
 #include <stdint.h>
 
 enum peal_effect_kind {
-	PEAL_EFFECT_SEND_ALL = 1,     /* to every other member of the view, one copy each */
+	PEAL_EFFECT_SEND_ALL =
+		1, /* to every other member: one copy each, or flooded on the rings */
 	PEAL_EFFECT_SEND_MEMBER = 2,  /* to the member at `rank` */
 	PEAL_EFFECT_SEND_MID = 3,     /* to a member or departed one with the number `mid` */
 	PEAL_EFFECT_SEND_ADDRESS = 4, /* family 0, to `address` */
 	PEAL_EFFECT_REPORT = 5,       /* report DOWN with reason ECHO about the member at `rank` */
+	PEAL_EFFECT_VOTE = 6,         /* the own bit, up the trees; body: a struct peal_vote_key */
+	PEAL_EFFECT_WANT = 7, /* ask for the body of this digest; body: a struct peal_hash128 */
 };
 
 struct peal_effect {

@@ -2,78 +2,89 @@
 #include "wire/proposal.h"
 
 #include "base/assert.h"
+#include "wire/fields.h"
 
 #include <string.h>
 
-#define FIXED_SIZE   (32U + PEAL_BITSET_WORDS * 8U)
-#define PADDING_SIZE 7U
+#define FIXED_SIZE PEAL_PROPOSAL_FIXED_SIZE
+/* Removed ranks that are digested in one piece. */
+#define RANKS_PIECE 64U
 
-_Static_assert(FIXED_SIZE <= PEAL_PROPOSAL_FIXED_SIZE, "the fixed part is within its bound");
-_Static_assert(PEAL_ADDITIONS_MAX <= UINT8_MAX, "the count of additions travels in eight bits");
+_Static_assert(PEAL_MEMBERS_MAX <= UINT16_MAX, "a rank and a count travel in sixteen bits");
 
-/* Bits of the last word that are no ranks. */
-static bool
-has_stray_bits(const struct peal_bitset *set)
+uint32_t
+peal_proposal_size(const struct peal_proposal *proposal)
 {
-	return PEAL_MEMBERS_MAX % 64U != 0 &&
-	       (set->words[PEAL_BITSET_WORDS - 1U] >> (PEAL_MEMBERS_MAX % 64U)) != 0;
+	uint32_t size = FIXED_SIZE + 2U * peal_bitset_count(&proposal->removals);
+
+	for (uint32_t i = 0; i < proposal->additions_count; i++) {
+		size += PEAL_MEMBER_RECORD_SIZE + proposal->additions[i].metadata_size;
+	}
+	return size;
+}
+
+static void
+write_fixed(const struct peal_proposal *proposal, struct peal_writer *writer)
+{
+	PEAL_ASSERT(proposal->additions_count <= PEAL_ADDITIONS_MAX);
+
+	peal_write_u64(writer, proposal->parent_epoch);
+	peal_write_hash(writer, proposal->parent_hash);
+	peal_write_u16(writer, (uint16_t)peal_bitset_count(&proposal->removals));
+	peal_write_u16(writer, proposal->additions_count);
+	peal_write_u32(writer, 0);
+}
+
+static void
+write_addition(const struct peal_proposal *proposal, uint32_t i, struct peal_writer *writer)
+{
+	PEAL_ASSERT(proposal->additions[i].mid == 0);
+	if (i > 0) {
+		PEAL_ASSERT(peal_uuid_compare(proposal->additions[i - 1U].uuid,
+				    proposal->additions[i].uuid) < 0);
+	}
+	peal_member_encode(&proposal->additions[i], writer);
 }
 
 void
 peal_proposal_encode(const struct peal_proposal *proposal, struct peal_writer *writer)
 {
-	static const uint8_t padding[PADDING_SIZE];
-
-	PEAL_ASSERT(proposal->additions_count <= PEAL_ADDITIONS_MAX);
-
-	peal_write_u64(writer, proposal->parent_epoch);
-	peal_write_u64(writer, proposal->parent_hash.low);
-	peal_write_u64(writer, proposal->parent_hash.high);
-	for (uint32_t i = 0; i < PEAL_BITSET_WORDS; i++) {
-		peal_write_u64(writer, proposal->removals.words[i]);
+	write_fixed(proposal, writer);
+	PEAL_BITSET_FOR_EACH (rank, &proposal->removals) {
+		peal_write_u16(writer, (uint16_t)rank);
 	}
-	peal_write_u8(writer, proposal->additions_count);
-	peal_write_bytes(writer, padding, sizeof(padding));
 	for (uint32_t i = 0; i < proposal->additions_count; i++) {
-		PEAL_ASSERT(proposal->additions[i].mid == 0);
-		if (i > 0) {
-			PEAL_ASSERT(peal_uuid_compare(proposal->additions[i - 1].uuid,
-					    proposal->additions[i].uuid) < 0);
-		}
-		peal_member_encode(&proposal->additions[i], writer);
+		write_addition(proposal, i, writer);
 	}
 }
 
-bool
-peal_proposal_decode(struct peal_reader *reader, struct peal_proposal *proposal_out)
+/* One value has one encoding, or equal cuts would have different digests. */
+static bool
+read_removals(struct peal_reader *reader, uint32_t count, struct peal_bitset *removals_out)
 {
-	uint8_t padding[PADDING_SIZE];
-	uint8_t any = 0;
+	uint32_t next = 0;
 
-	memset(proposal_out, 0, sizeof(*proposal_out));
-	proposal_out->parent_epoch = peal_read_u64(reader);
-	proposal_out->parent_hash.low = peal_read_u64(reader);
-	proposal_out->parent_hash.high = peal_read_u64(reader);
-	for (uint32_t i = 0; i < PEAL_BITSET_WORDS; i++) {
-		proposal_out->removals.words[i] = peal_read_u64(reader);
-	}
-	proposal_out->additions_count = peal_read_u8(reader);
-	peal_read_bytes(reader, padding, sizeof(padding));
-	for (uint32_t i = 0; i < sizeof(padding); i++) {
-		any |= padding[i];
-	}
-	if (!reader->is_ok || any != 0 || proposal_out->additions_count > PEAL_ADDITIONS_MAX ||
-		has_stray_bits(&proposal_out->removals)) {
-		return false;
-	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t rank = peal_read_u16(reader);
 
-	for (uint32_t i = 0; i < proposal_out->additions_count; i++) {
-		struct peal_member *member = &proposal_out->additions[i];
+		if (!reader->is_ok || rank < next || rank >= PEAL_MEMBERS_MAX) {
+			return false;
+		}
+		peal_bitset_add(removals_out, rank);
+		next = rank + 1U;
+	}
+	return true;
+}
+
+static bool
+read_additions(struct peal_reader *reader, uint32_t count, struct peal_member *additions_out)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct peal_member *member = &additions_out[i];
 
 		if (!peal_member_decode(reader, member) || member->mid != 0) {
 			return false;
 		}
-		/* One value has one encoding, or equal cuts would have different digests. */
 		if (i > 0 && peal_uuid_compare(member[-1].uuid, member->uuid) >= 0) {
 			return false;
 		}
@@ -81,13 +92,61 @@ peal_proposal_decode(struct peal_reader *reader, struct peal_proposal *proposal_
 	return true;
 }
 
+bool
+peal_proposal_decode(struct peal_reader *reader, struct peal_member *additions_out,
+	uint32_t capacity, struct peal_proposal *proposal_out)
+{
+	memset(proposal_out, 0, sizeof(*proposal_out));
+	proposal_out->parent_epoch = peal_read_u64(reader);
+	proposal_out->parent_hash = peal_read_hash(reader);
+	uint16_t removals_count = peal_read_u16(reader);
+	proposal_out->additions_count = peal_read_u16(reader);
+	uint32_t padding = peal_read_u32(reader);
+
+	if (!reader->is_ok || padding != 0 || removals_count > PEAL_MEMBERS_MAX ||
+		proposal_out->additions_count > PEAL_ADDITIONS_MAX ||
+		proposal_out->additions_count > capacity) {
+		return false;
+	}
+	if (proposal_out->additions_count > 0) {
+		proposal_out->additions = additions_out;
+	}
+	return read_removals(reader, removals_count, &proposal_out->removals) &&
+	       read_additions(reader, proposal_out->additions_count, additions_out);
+}
+
 struct peal_hash128
 peal_proposal_digest(const struct peal_proposal *proposal)
 {
-	uint8_t bytes[PEAL_PROPOSAL_ENCODED_SIZE_MAX];
-	struct peal_writer writer = peal_writer_init(bytes, sizeof(bytes));
+	uint8_t piece[FIXED_SIZE + PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX];
+	uint16_t ranks[RANKS_PIECE];
+	uint32_t ranks_count = 0;
+	struct peal_writer writer = peal_writer_init(piece, sizeof(piece));
+	struct peal_hash_stream stream;
 
-	peal_proposal_encode(proposal, &writer);
-	PEAL_ASSERT(writer.is_ok);
-	return peal_hash128(bytes, writer.offset, 0);
+	/* In pieces: the encoded form of the largest cut is half a megabyte. */
+	peal_hash_stream_init(&stream);
+	write_fixed(proposal, &writer);
+	peal_hash_stream_add(&stream, piece, writer.offset);
+	PEAL_BITSET_FOR_EACH (rank, &proposal->removals) {
+		ranks[ranks_count++] = (uint16_t)rank;
+		if (ranks_count == RANKS_PIECE) {
+			peal_hash_stream_add(&stream, ranks, sizeof(ranks));
+			ranks_count = 0;
+		}
+	}
+	peal_hash_stream_add(&stream, ranks, ranks_count * sizeof(ranks[0]));
+	for (uint32_t i = 0; i < proposal->additions_count; i++) {
+		writer = peal_writer_init(piece, sizeof(piece));
+		write_addition(proposal, i, &writer);
+		PEAL_ASSERT(writer.is_ok);
+		peal_hash_stream_add(&stream, piece, writer.offset);
+	}
+	return peal_hash_stream_end(&stream);
+}
+
+struct peal_hash128
+peal_proposal_digest_bytes(const uint8_t *bytes, uint32_t size)
+{
+	return peal_hash128(bytes, size, 0);
 }

@@ -2,11 +2,12 @@
 /*
  * A proposed cut: which members go and which joiners come, relative to one parent view.
  *
- * A plain value. Canonical form, which all nodes must agree on: removals are a set, additions are
- * in uuid order with mid = 0. The digest covers the parent and both sets, and no reasons, so that
- * nodes that know different reasons still vote for the same value. Bytes: parent epoch u64 | parent
- * hash 16 | removals bitset 8 x words | additions count u8 | 7 x 0 | member records. At most
- * PEAL_PROPOSAL_ENCODED_SIZE_MAX.
+ * Canonical form, which all nodes must agree on: removals are a set, additions are in uuid order
+ * with mid = 0. The digest covers the parent and both, and no reasons, so that nodes that know
+ * different reasons still vote for the same value. The additions stand in memory of somebody else:
+ * of a body (membership/bodies.h), of a message being handled, of a test. Bytes: parent epoch u64 |
+ * parent hash 16 | removals count u16 | additions count u16 | u32 0 | removed ranks u16 each,
+ * ascending | member records.
  */
 #ifndef PEAL_WIRE_PROPOSAL_H
 #define PEAL_WIRE_PROPOSAL_H
@@ -18,21 +19,26 @@
 struct peal_proposal {
 	uint64_t parent_epoch;
 	struct peal_hash128 parent_hash;
-	struct peal_bitset removals; /* ranks of the parent view */
-	uint8_t additions_count;     /* [0, PEAL_ADDITIONS_MAX] */
-	struct peal_member additions[PEAL_ADDITIONS_MAX];
+	struct peal_bitset removals;         /* ranks of the parent view */
+	uint16_t additions_count;            /* [0, PEAL_ADDITIONS_MAX] */
+	const struct peal_member *additions; /* [additions_count], not owned; NULL when none */
 };
 
-#define PEAL_PROPOSAL_ENCODED_SIZE_MAX                                                             \
-	(PEAL_PROPOSAL_FIXED_SIZE +                                                                \
-		PEAL_ADDITIONS_MAX * (PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX))
-
+/* Size of the encoded form. O(additions). */
+uint32_t peal_proposal_size(const struct peal_proposal *proposal);
 void peal_proposal_encode(const struct peal_proposal *proposal, struct peal_writer *writer);
-/* False: truncated, count above the limit, not in canonical order, a mid that is not 0, a bad
- * record. */
-bool peal_proposal_decode(struct peal_reader *reader, struct peal_proposal *proposal_out);
-/* 128-bit digest of the encoded form. */
+/*
+ * Reads one proposal. `additions_out`, [capacity], receives the joiners and must live as long as
+ * `proposal_out` is used.
+ * @return false: truncated, a count above the limit or capacity, not in canonical order, a mid that
+ * is not 0, a bad record
+ */
+bool peal_proposal_decode(struct peal_reader *reader, struct peal_member *additions_out,
+	uint32_t capacity, struct peal_proposal *proposal_out);
+/* 128-bit digest of what the encoded form says. O(additions) and one pass over a set. */
 struct peal_hash128 peal_proposal_digest(const struct peal_proposal *proposal);
+/* Digest of an encoded proposal: equal to peal_proposal_digest of what it decodes to. */
+struct peal_hash128 peal_proposal_digest_bytes(const uint8_t *bytes, uint32_t size);
 
 static inline bool
 peal_proposal_is_empty(const struct peal_proposal *proposal)

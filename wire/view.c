@@ -6,19 +6,21 @@
 #include "wire/view.h"
 
 #include "base/assert.h"
+#include "wire/fields.h"
 
 #include <string.h>
 
 #define FIXED_SIZE   80U
+#define PADDING_SIZE 5U
 #define RINGS_MIN    3U
 #define NEXT_MID_MAX (UINT64_C(1) << 31)
-/* Seeds that keep the summands of a view's hash apart from every other hash. */
+/* Seeds that keep the hash of a view and the places of an index apart from every other hash. */
 #define SEED_IDENTITY UINT64_C(0x7665696e74697479)
+#define SEED_PLACE    UINT64_C(0x9e3779b97f4a7c15)
 
-_Static_assert(FIXED_SIZE + PEAL_MEMBERS_MAX * (PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX) <=
-		       PEAL_VIEW_ENCODED_SIZE_MAX,
-	"a full view is within its bound");
-_Static_assert(PEAL_MEMBERS_MAX < PEAL_RANK_NONE, "no rank means none");
+_Static_assert(FIXED_SIZE <= PEAL_VIEW_ENCODED_SIZE_MAX(0), "a full view is within its bound");
+_Static_assert(PEAL_MEMBERS_MAX < PEAL_RANK_NONE, "no rank means none, and an index adds one");
+_Static_assert(PEAL_VIEW_PLACES_MAX >= 2U * PEAL_MEMBERS_MAX, "an index is at most half full");
 
 static uint32_t
 larger_of(uint32_t a, uint32_t b)
@@ -104,13 +106,41 @@ peal_view_find_mid_low(const struct peal_view *view, uint32_t mid_low)
 	return peal_view_find_mid(view, mid_low);
 }
 
+static uint32_t
+place_uuid(struct peal_uuid uuid)
+{
+	return (uint32_t)peal_hash_mix(uuid.low ^ peal_hash_mix(uuid.high + SEED_PLACE));
+}
+
+static uint32_t
+place_address(const struct peal_address *address)
+{
+	return (uint32_t)peal_hash_mix(
+		((uint64_t)address->ipv4 << 16 | address->port) + SEED_PLACE);
+}
+
 uint16_t
 peal_view_find_uuid(const struct peal_view *view, struct peal_uuid uuid)
 {
-	for (uint16_t rank = 0; rank < view->members_count; rank++) {
+	if (view->index == NULL) {
+		for (uint16_t rank = 0; rank < view->members_count; rank++) {
+			if (peal_uuid_equals(view->members[rank].uuid, uuid)) {
+				return rank;
+			}
+		}
+		return PEAL_RANK_NONE;
+	}
+	/* An index is at most half full, so a walk meets an empty place. */
+	uint32_t mask = view->index->places_count - 1U;
+	uint32_t place = place_uuid(uuid) & mask;
+
+	while (view->index->by_uuid[place] != 0) {
+		uint16_t rank = (uint16_t)(view->index->by_uuid[place] - 1U);
+
 		if (peal_uuid_equals(view->members[rank].uuid, uuid)) {
 			return rank;
 		}
+		place = (place + 1U) & mask;
 	}
 	return PEAL_RANK_NONE;
 }
@@ -118,18 +148,78 @@ peal_view_find_uuid(const struct peal_view *view, struct peal_uuid uuid)
 uint16_t
 peal_view_find_address(const struct peal_view *view, const struct peal_address *address)
 {
-	for (uint16_t rank = 0; rank < view->members_count; rank++) {
+	if (view->index == NULL) {
+		for (uint16_t rank = 0; rank < view->members_count; rank++) {
+			if (peal_address_equals(&view->members[rank].address, address)) {
+				return rank;
+			}
+		}
+		return PEAL_RANK_NONE;
+	}
+	uint32_t mask = view->index->places_count - 1U;
+	uint32_t place = place_address(address) & mask;
+
+	while (view->index->by_address[place] != 0) {
+		uint16_t rank = (uint16_t)(view->index->by_address[place] - 1U);
+
 		if (peal_address_equals(&view->members[rank].address, address)) {
 			return rank;
 		}
+		place = (place + 1U) & mask;
 	}
 	return PEAL_RANK_NONE;
 }
 
-struct peal_hash128
-peal_view_compute_hash(const struct peal_view *view)
+/* Enters `rank` unless an equal member stands there already. */
+static bool
+enter(const struct peal_view *view, struct peal_view_index *index, uint32_t rank)
 {
-	uint64_t identity[8] = {
+	const struct peal_member *member = &view->members[rank];
+	uint32_t mask = index->places_count - 1U;
+	uint32_t place = place_uuid(member->uuid) & mask;
+
+	while (index->by_uuid[place] != 0) {
+		if (peal_uuid_equals(
+			    view->members[index->by_uuid[place] - 1U].uuid, member->uuid)) {
+			return false;
+		}
+		place = (place + 1U) & mask;
+	}
+	index->by_uuid[place] = (uint16_t)(rank + 1U);
+
+	place = place_address(&member->address) & mask;
+	while (index->by_address[place] != 0) {
+		if (peal_address_equals(&view->members[index->by_address[place] - 1U].address,
+			    &member->address)) {
+			return false;
+		}
+		place = (place + 1U) & mask;
+	}
+	index->by_address[place] = (uint16_t)(rank + 1U);
+	return true;
+}
+
+bool
+peal_view_build_index(const struct peal_view *view, struct peal_view_index *index)
+{
+	PEAL_ASSERT(index->places_count <= PEAL_VIEW_PLACES_MAX);
+	PEAL_ASSERT((index->places_count & (index->places_count - 1U)) == 0);
+	PEAL_ASSERT(index->places_count >= 2U * view->members_count);
+
+	memset(index->by_uuid, 0, index->places_count * sizeof(index->by_uuid[0]));
+	memset(index->by_address, 0, index->places_count * sizeof(index->by_address[0]));
+	for (uint32_t rank = 0; rank < view->members_count; rank++) {
+		if (!enter(view, index, rank)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+struct peal_hash128
+peal_view_hash(const struct peal_view *view)
+{
+	uint64_t identity[11] = {
 		view->cluster.low,
 		view->cluster.high,
 		view->epoch,
@@ -138,8 +228,18 @@ peal_view_compute_hash(const struct peal_view *view)
 		view->parent_hash.low,
 		view->parent_hash.high,
 		view->rings_count,
+		view->members_count,
+		view->members_sum.low,
+		view->members_sum.high,
 	};
-	struct peal_hash128 sum = peal_hash128(identity, sizeof(identity), SEED_IDENTITY);
+
+	return peal_hash128(identity, sizeof(identity), SEED_IDENTITY);
+}
+
+struct peal_hash128
+peal_view_sum_members(const struct peal_view *view)
+{
+	struct peal_hash128 sum = {0};
 
 	for (uint32_t rank = 0; rank < view->members_count; rank++) {
 		sum = peal_hash128_add(sum, peal_member_hash(&view->members[rank]));
@@ -147,11 +247,17 @@ peal_view_compute_hash(const struct peal_view *view)
 	return sum;
 }
 
-/* Two members of a view share neither identity nor endpoint. */
+/* Two members of a view share neither identity nor endpoint. Of two that do, an index finds one. */
 static bool
 is_unique(const struct peal_view *view)
 {
-	for (uint32_t i = 0; i < view->members_count; i++) {
+	for (uint32_t i = 0; view->index != NULL && i < view->members_count; i++) {
+		if (peal_view_find_uuid(view, view->members[i].uuid) != i ||
+			peal_view_find_address(view, &view->members[i].address) != i) {
+			return false;
+		}
+	}
+	for (uint32_t i = 0; view->index == NULL && i < view->members_count; i++) {
 		for (uint32_t j = i + 1U; j < view->members_count; j++) {
 			const struct peal_member *a = &view->members[i];
 			const struct peal_member *b = &view->members[j];
@@ -200,7 +306,8 @@ peal_view_check(const struct peal_view *view)
 	PEAL_ASSERT(is_ordered(view));
 	PEAL_ASSERT(view->tie_mid == view->members[0].mid);
 	PEAL_ASSERT(is_unique(view));
-	PEAL_ASSERT(peal_hash128_equals(view->hash, peal_view_compute_hash(view)));
+	PEAL_ASSERT(peal_hash128_equals(view->members_sum, peal_view_sum_members(view)));
+	PEAL_ASSERT(peal_hash128_equals(view->hash, peal_view_hash(view)));
 }
 
 uint32_t
@@ -208,23 +315,17 @@ peal_view_encode(const struct peal_view *view, uint8_t *bytes, uint32_t capacity
 {
 	struct peal_writer writer = peal_writer_init(bytes, capacity);
 
-	PEAL_ASSERT(capacity >= PEAL_VIEW_ENCODED_SIZE_MAX);
 	PEAL_ASSERT(view->members_count <= PEAL_MEMBERS_MAX);
 
-	peal_write_u64(&writer, view->cluster.low);
-	peal_write_u64(&writer, view->cluster.high);
+	peal_write_uuid(&writer, view->cluster);
 	peal_write_u64(&writer, view->epoch);
 	peal_write_u64(&writer, view->next_mid);
 	peal_write_u64(&writer, view->tie_mid);
-	peal_write_u64(&writer, view->parent_hash.low);
-	peal_write_u64(&writer, view->parent_hash.high);
-	peal_write_u64(&writer, view->hash.low);
-	peal_write_u64(&writer, view->hash.high);
+	peal_write_hash(&writer, view->parent_hash);
+	peal_write_hash(&writer, view->hash);
 	peal_write_u16(&writer, view->members_count);
 	peal_write_u8(&writer, view->rings_count);
-	peal_write_u8(&writer, 0);
-	peal_write_u32(&writer, 0);
-	PEAL_ASSERT(writer.offset == FIXED_SIZE);
+	peal_write_padding(&writer, PADDING_SIZE);
 	for (uint32_t rank = 0; rank < view->members_count; rank++) {
 		peal_member_encode(&view->members[rank], &writer);
 	}
@@ -234,34 +335,39 @@ peal_view_encode(const struct peal_view *view, uint8_t *bytes, uint32_t capacity
 }
 
 bool
-peal_view_decode(const uint8_t *bytes, uint32_t size, struct peal_view *view_out)
+peal_view_decode(const uint8_t *bytes, uint32_t size, struct peal_member *members_out,
+	uint32_t capacity, struct peal_view_index *index, struct peal_view *view_out)
 {
 	struct peal_reader reader = peal_reader_init(bytes, size);
 
 	memset(view_out, 0, sizeof(*view_out));
-	view_out->cluster.low = peal_read_u64(&reader);
-	view_out->cluster.high = peal_read_u64(&reader);
+	view_out->cluster = peal_read_uuid(&reader);
 	view_out->epoch = peal_read_u64(&reader);
 	view_out->next_mid = peal_read_u64(&reader);
 	view_out->tie_mid = peal_read_u64(&reader);
-	view_out->parent_hash.low = peal_read_u64(&reader);
-	view_out->parent_hash.high = peal_read_u64(&reader);
-	view_out->hash.low = peal_read_u64(&reader);
-	view_out->hash.high = peal_read_u64(&reader);
+	view_out->parent_hash = peal_read_hash(&reader);
+	view_out->hash = peal_read_hash(&reader);
 	view_out->members_count = peal_read_u16(&reader);
 	view_out->rings_count = peal_read_u8(&reader);
-	uint8_t padding = peal_read_u8(&reader);
-	uint32_t padding_more = peal_read_u32(&reader);
+	bool is_padded = peal_read_padding(&reader, PADDING_SIZE);
 
-	if (!reader.is_ok || padding != 0 || padding_more != 0 || !is_framed(view_out)) {
+	if (!reader.is_ok || !is_padded || !is_framed(view_out) ||
+		view_out->members_count > capacity) {
 		return false;
 	}
 	for (uint32_t rank = 0; rank < view_out->members_count; rank++) {
-		if (!peal_member_decode(&reader, &view_out->members[rank])) {
+		if (!peal_member_decode(&reader, &members_out[rank])) {
 			return false;
 		}
 	}
-	return peal_reader_is_done(&reader) && is_ordered(view_out) &&
-	       view_out->tie_mid == view_out->members[0].mid && is_unique(view_out) &&
-	       peal_hash128_equals(view_out->hash, peal_view_compute_hash(view_out));
+	view_out->members = members_out;
+	view_out->members_sum = peal_view_sum_members(view_out);
+	if (!peal_reader_is_done(&reader) || !is_ordered(view_out) ||
+		view_out->tie_mid != view_out->members[0].mid ||
+		!peal_hash128_equals(view_out->hash, peal_view_hash(view_out)) ||
+		!peal_view_build_index(view_out, index)) {
+		return false;
+	}
+	view_out->index = index;
+	return true;
 }

@@ -10,6 +10,9 @@ bool
 peal_doorbell_open(struct peal_doorbell *doorbell, struct peal_sentence *error)
 {
 	atomic_init(&doorbell->is_asleep, 0U);
+	for (uint32_t i = 0; i < PEAL_RESIDENTS_WORDS; i++) {
+		atomic_init(&doorbell->marks[i], 0U);
+	}
 	doorbell->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (doorbell->fd < 0) {
 		return peal_sentence_set(error,

@@ -41,6 +41,12 @@ peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port)
 	idle->polls[idle->sources_count] = (struct pollfd){.fd = source.fd, .events = POLLIN};
 }
 
+bool
+peal_idle_is_rung_only(const struct peal_idle *idle)
+{
+	return !idle->is_blind && idle->sources_count == 0;
+}
+
 void
 peal_idle_close(struct peal_idle *idle)
 {

@@ -78,6 +78,9 @@ void peal_idle_init(
 void peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port);
 void peal_idle_close(struct peal_idle *idle);
 
+/* True when no port is polled: whatever comes, the doorbell is rung. */
+bool peal_idle_is_rung_only(const struct peal_idle *idle);
+
 /* On the lcore, before the first turn: sleeps of this thread end when they should. */
 void peal_idle_enter(const struct peal_idle *idle);
 

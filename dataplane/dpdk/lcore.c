@@ -8,16 +8,75 @@
 #include <string.h>
 
 #define LONG_TURN_NS UINT64_C(1000000)
+/* A turn that found less left nothing in its queues: it takes no more of either at once. */
+#define FULL_TURN_WORK PEAL_BURST_MAX
 
-/* One turn of every core that is not halted. Returns the work found. */
+_Static_assert(PEAL_COMMANDS_MAX >= FULL_TURN_WORK, "commands fill a turn later than frames");
+
+/* Returns the work found. */
 static uint32_t
-make_round(struct peal_lcore *lcore, uint64_t now_ns)
+turn_one(struct peal_lcore *lcore, uint32_t place, uint64_t now_ns)
+{
+	struct peal_core *core = lcore->cores[place];
+	uint32_t work;
+
+	if (atomic_load_explicit(&lcore->is_halted[place], memory_order_relaxed)) {
+		peal_deadlines_set(&lcore->deadlines, place, UINT64_MAX);
+		peal_deadlines_set(&lcore->wakes, place, UINT64_MAX);
+		return 0;
+	}
+	work = peal_core_turn(core, now_ns);
+	peal_deadlines_set(&lcore->deadlines, place, peal_core_deadline_at_ns(core));
+	peal_deadlines_set(&lcore->wakes, place, peal_core_wake_at_ns(core));
+	if (work >= FULL_TURN_WORK) {
+		lcore->unfinished[place / 64U] |= UINT64_C(1) << place % 64U;
+	}
+	return work;
+}
+
+/*
+ * One turn of every core that has something to do. A round of many may take long, and each of them
+ * shall know what time it is. Returns the work found.
+ */
+static uint32_t
+make_selective_round(struct peal_lcore *lcore, uint64_t *now_ns)
+{
+	uint64_t called[PEAL_RESIDENTS_WORDS];
+	uint32_t work = 0, turned_count = 0;
+
+	memcpy(called, lcore->unfinished, sizeof(called));
+	memset(lcore->unfinished, 0, sizeof(lcore->unfinished));
+	peal_doorbell_take_marks(&lcore->doorbell, called);
+	peal_deadlines_collect(&lcore->deadlines, *now_ns, called);
+	for (uint32_t i = 0; i < PEAL_RESIDENTS_WORDS; i++) {
+		for (uint64_t left = called[i]; left != 0; left &= left - 1U) {
+			uint32_t place = i * 64U + (uint32_t)__builtin_ctzll(left);
+
+			if (turned_count++ > 0) {
+				uint64_t at_ns = peal_tsc_now_ns();
+
+				*now_ns = at_ns > *now_ns ? at_ns : *now_ns;
+			}
+			work += turn_one(lcore, place, *now_ns);
+		}
+	}
+	return work;
+}
+
+/* One turn of every core that is not halted and may have something to do. Returns the work found.
+ */
+static uint32_t
+make_round(struct peal_lcore *lcore, uint64_t *now_ns)
 {
 	uint32_t work = 0;
 
+	if (lcore->is_selective) {
+		return make_selective_round(lcore, now_ns);
+	}
+
 	for (uint32_t i = 0; i < lcore->cores_count; i++) {
 		if (!atomic_load_explicit(&lcore->is_halted[i], memory_order_relaxed)) {
-			work += peal_core_turn(lcore->cores[i], now_ns);
+			work += peal_core_turn(lcore->cores[i], *now_ns);
 		}
 	}
 	return work;
@@ -30,6 +89,9 @@ find_deadline(const struct peal_lcore *lcore)
 
 	if (lcore->idle.role == PEAL_IDLE_DEDICATED) {
 		return deadline_at_ns; /* never sleeps */
+	}
+	if (lcore->is_selective) {
+		return peal_deadlines_earliest_ns(&lcore->wakes);
 	}
 	for (uint32_t i = 0; i < lcore->cores_count; i++) {
 		uint64_t at_ns;
@@ -77,12 +139,31 @@ account(struct peal_counters *counters, bool was_busy, enum peal_idle_rung rung,
 	}
 }
 
+/* Chooses the kind of rounds. The first one turns everybody. */
+static void
+prepare(struct peal_lcore *lcore)
+{
+	uint32_t count = lcore->cores_count;
+
+	lcore->is_selective = lcore->idle.role == PEAL_IDLE_SHARED && count > 1 &&
+			      peal_idle_is_rung_only(&lcore->idle);
+	if (!lcore->is_selective) {
+		return;
+	}
+	peal_deadlines_init(&lcore->deadlines, count);
+	peal_deadlines_init(&lcore->wakes, count);
+	for (uint32_t place = 0; place < count; place++) {
+		lcore->unfinished[place / 64U] |= UINT64_C(1) << place % 64U;
+	}
+}
+
 static int
 run(void *argument)
 {
 	struct peal_lcore *lcore = argument;
 	uint64_t now_ns, next_ns;
 
+	prepare(lcore);
 	peal_idle_enter(&lcore->idle);
 	now_ns = peal_tsc_now_ns();
 	if (lcore->on_enter != NULL) {
@@ -90,7 +171,8 @@ run(void *argument)
 	}
 	while (!atomic_load_explicit(&lcore->is_stopping, memory_order_relaxed)) {
 		enum peal_idle_rung rung = PEAL_IDLE_PAUSE;
-		bool is_busy = make_round(lcore, now_ns) > 0;
+		uint64_t latest_ns = now_ns;
+		bool is_busy = make_round(lcore, &latest_ns) > 0;
 
 		if (is_busy) {
 			peal_idle_reset(&lcore->idle);
@@ -106,7 +188,7 @@ run(void *argument)
 		}
 		peal_counter_add(&lcore->counters, PEAL_COUNTER_TURNS, 1);
 		next_ns = peal_tsc_now_ns();
-		next_ns = next_ns < now_ns ? now_ns : next_ns;
+		next_ns = next_ns < latest_ns ? latest_ns : next_ns;
 		account(&lcore->counters, is_busy, rung, next_ns - now_ns);
 		now_ns = next_ns;
 	}
@@ -140,6 +222,12 @@ peal_lcore_fini(struct peal_lcore *lcore)
 	if (lcore->idle.doorbell != NULL) {
 		peal_doorbell_close(&lcore->doorbell);
 	}
+}
+
+struct peal_bell
+peal_lcore_next_bell(struct peal_lcore *lcore)
+{
+	return (struct peal_bell){.doorbell = &lcore->doorbell, .place = lcore->cores_count};
 }
 
 uint32_t

@@ -7,11 +7,17 @@
  * round. In the dedicated role the loop makes no syscall, and never allocates, logs or locks in
  * either role. Memory: the caller's. Threads: added to and started from the main thread, run on the
  * lcore.
+ *
+ * An lcore that may sleep and has many cores, all of which are rung at when there is something for
+ * them, does not turn those that have nothing to do: a round is one turn of each core that was rung
+ * at, has a timer that is due, or had more to do than fitted its last turn. So a wake-up costs what
+ * it brings, not what the lcore carries.
  */
 #ifndef PEAL_DPDK_LCORE_H
 #define PEAL_DPDK_LCORE_H
 
 #include "base/counters.h"
+#include "base/deadlines.h"
 #include "dataplane/core.h"
 #include "dataplane/dpdk/idle.h"
 
@@ -19,7 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PEAL_LCORE_CORES_MAX 64U
+#define PEAL_LCORE_CORES_MAX PEAL_RESIDENTS_MAX
 
 /* Called on the lcore before the first round and after the last; for tests. */
 typedef void (*peal_lcore_hook_fn)(void *argument);
@@ -33,6 +39,10 @@ struct peal_lcore {
 	uint32_t cores_count;
 	struct peal_core *cores[PEAL_LCORE_CORES_MAX];
 	_Atomic bool is_halted[PEAL_LCORE_CORES_MAX];
+	bool is_selective;                         /* turns only who has something to do */
+	struct peal_deadlines deadlines;           /* when cores are due */
+	struct peal_deadlines wakes;               /* until when they let the thread sleep */
+	uint64_t unfinished[PEAL_RESIDENTS_WORDS]; /* cores with more to do */
 	_Atomic bool is_stopping;
 	_Atomic bool has_ended; /* what the loop wrote can be read now */
 	bool is_running;
@@ -46,6 +56,9 @@ bool peal_lcore_init(struct peal_lcore *lcore, unsigned int lcore_id, enum peal_
 	struct peal_sentence *error);
 /* The loop has stopped. Safe on a zeroed one. */
 void peal_lcore_fini(struct peal_lcore *lcore);
+
+/* What producers ring at for the core that is added next. */
+struct peal_bell peal_lcore_next_bell(struct peal_lcore *lcore);
 
 /* Before start. Returns the place of the core in the list, for halt. */
 uint32_t peal_lcore_add(struct peal_lcore *lcore, struct peal_core *core);

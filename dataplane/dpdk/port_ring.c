@@ -33,9 +33,10 @@ struct frame {
 
 struct switch_port {
 	alignas(64) struct rte_ring *frames;
-	struct peal_doorbell *doorbell;
+	struct peal_bell bell;
 	struct peal_port_ring *owner;
 	uint32_t index;
+	_Atomic bool is_unplugged;
 	struct rte_ring *peer; /* of the only other port; NULL = there are more */
 };
 
@@ -157,12 +158,16 @@ give_back(struct rte_mempool *pool, const struct frame *frames, uint32_t count)
 static uint32_t
 hand_over(struct switch_port *to, const struct frame *frames, uint32_t count)
 {
-	uint32_t done =
-		rte_ring_enqueue_burst_elem(to->frames, frames, sizeof(frames[0]), count, NULL);
+	uint32_t done;
 
+	if (__builtin_expect(atomic_load_explicit(&to->is_unplugged, memory_order_relaxed), 0)) {
+		give_back(to->owner->pool, frames, count);
+		return count; /* lost, which no sender can know */
+	}
+	done = rte_ring_enqueue_burst_elem(to->frames, frames, sizeof(frames[0]), count, NULL);
 	give_back(to->owner->pool, frames + done, count - done);
-	if (to->doorbell != NULL && done > 0) {
-		peal_doorbell_ring(to->doorbell);
+	if (to->bell.doorbell != NULL && done > 0) {
+		peal_bell_ring(&to->bell);
 	}
 	return done;
 }
@@ -280,7 +285,10 @@ make_rings(struct peal_port_ring *ring, struct peal_sentence *error)
 	return true;
 }
 
-/* Plain buffers: with no header of DPDK in front, a hop costs a cache line less. */
+/*
+ * Plain buffers: with no header of DPDK in front, a hop costs a cache line less. No device reads
+ * them, so they may stand across pages: two of them need one.
+ */
 static bool
 make_pool(struct peal_port_ring *ring, uint32_t packets_count, struct peal_sentence *error)
 {
@@ -288,8 +296,9 @@ make_pool(struct peal_port_ring *ring, uint32_t packets_count, struct peal_sente
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	(void)snprintf(name, sizeof(name), "peal_switch%u", ++serial);
-	ring->pool = rte_mempool_create(name, packets_count, PEAL_MBUFPOOL_FRAME_SIZE_MAX,
-		CACHE_COUNT, 0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, 0);
+	ring->pool =
+		rte_mempool_create(name, packets_count, PEAL_MBUFPOOL_FRAME_SIZE_MAX, CACHE_COUNT,
+			0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (ring->pool == NULL) {
 		return peal_sentence_set(error,
 			"%u packet buffers did not fit the memory of DPDK (%s); raise memory_mb",
@@ -324,6 +333,9 @@ peal_port_ring_create(uint32_t ports_count, uint32_t packets_count, struct peal_
 	ring->ports_count = ports_count;
 	if (packets_count == 0) {
 		packets_count = round_up_packets(ports_count * 4U * PEAL_TX_QUEUE_MAX);
+		packets_count = packets_count < PEAL_PORT_RING_PACKETS_MAX
+					? packets_count
+					: PEAL_PORT_RING_PACKETS_MAX;
 	}
 	if (!make_pool(ring, packets_count, error) || !make_rings(ring, error)) {
 		peal_port_ring_destroy(ring);
@@ -346,7 +358,7 @@ peal_port_ring_destroy(struct peal_port_ring *ring)
 }
 
 struct peal_port
-peal_port_ring_port(struct peal_port_ring *ring, uint32_t index, struct peal_doorbell *doorbell)
+peal_port_ring_port(struct peal_port_ring *ring, uint32_t index, struct peal_bell bell)
 {
 	struct peal_port out = {
 		.ops = &operations,
@@ -355,10 +367,17 @@ peal_port_ring_port(struct peal_port_ring *ring, uint32_t index, struct peal_doo
 	};
 
 	PEAL_ASSERT(index < ring->ports_count);
-	ring->ports[index].doorbell = doorbell;
+	ring->ports[index].bell = bell;
 	out.state = &ring->ports[index];
 	memcpy(out.mac, mac_prefix, sizeof(mac_prefix));
 	out.mac[4] = (uint8_t)(index >> 8);
 	out.mac[5] = (uint8_t)index;
 	return out;
+}
+
+void
+peal_port_ring_unplug(struct peal_port_ring *ring, uint32_t index)
+{
+	PEAL_ASSERT(index < ring->ports_count);
+	atomic_store_explicit(&ring->ports[index].is_unplugged, true, memory_order_relaxed);
 }

@@ -22,7 +22,10 @@
 #include <stdint.h>
 
 /* Ports of one switch. */
-#define PEAL_PORT_RING_PORTS_MAX 128U
+#define PEAL_PORT_RING_PORTS_MAX PEAL_RESIDENTS_MAX
+
+/* Packets of a switch with many ports, unless it is told otherwise: some 70 MiB. */
+#define PEAL_PORT_RING_PACKETS_MAX 32767U
 
 /* Frames that wait in one ring; a further one is dropped and counted by its sender. */
 #define PEAL_PORT_RING_FRAMES_MAX 1024U
@@ -31,8 +34,8 @@ struct peal_port_ring; /* opaque */
 
 /*
  * @param ports_count    [1, PEAL_PORT_RING_PORTS_MAX]
- * @param packets_count  buffers of the common pool; 0 = what two bursts of every port to every
- * other one may hold at once
+ * @param packets_count  buffers of the common pool; 0 = four full transmit queues of every port, or
+ * PEAL_PORT_RING_PACKETS_MAX
  * @return NULL with a sentence when the memory given to DPDK is too small
  */
 struct peal_port_ring *peal_port_ring_create(
@@ -42,10 +45,13 @@ struct peal_port_ring *peal_port_ring_create(
 void peal_port_ring_destroy(struct peal_port_ring *ring);
 
 /*
- * The port `index` of the switch. `doorbell` of the lcore that polls it is rung after each transmit
- * to it; NULL when that lcore never sleeps, or when all ports are polled by the same one.
+ * The port `index` of the switch. The bell of the core that polls it is rung after each transmit to
+ * it; one without a doorbell when that core is polled anyway and its lcore never sleeps.
  */
 struct peal_port peal_port_ring_port(
-	struct peal_port_ring *ring, uint32_t index, struct peal_doorbell *doorbell);
+	struct peal_port_ring *ring, uint32_t index, struct peal_bell bell);
+
+/* From now on nothing reaches the port, as if its cable were pulled. Any thread. */
+void peal_port_ring_unplug(struct peal_port_ring *ring, uint32_t index);
 
 #endif

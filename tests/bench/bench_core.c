@@ -36,6 +36,8 @@ struct bench {
 	struct peal_core core;
 	struct peal_plane plane;
 	struct peal_peers peers;
+	struct peal_topology topology;
+	uint16_t observers[(PEERS_COUNT + 1U) * PEAL_RINGS_DEFAULT];
 	struct peal_aead aead;
 	struct peal_aead_key self_key;
 	struct peal_aead_key keys[PEERS_COUNT];
@@ -44,7 +46,7 @@ struct bench {
 	uint64_t sent_count;
 	uint64_t burst;
 	uint64_t now_ns;
-	uint8_t buffers[2][PEAL_PLANE_BUFFERS_MAX][PEAL_BODY_SIZE_MAX];
+	uint8_t buffers[2][PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
 	/* As in a mempool: headroom in front, not all on the same page offset. */
 	uint8_t packets[PEERS_COUNT][2176];
 };
@@ -148,16 +150,23 @@ fill_peers(struct bench *bench)
 	peers->self_rank = 0;
 	peers->members_count = PEERS_COUNT + 1U;
 	peers->observers_count = PEAL_RINGS_DEFAULT;
+	peers->next_mid = SELF_MID + PEERS_COUNT + 1U;
 	peers->self_key = &bench->self_key;
+	peers->topology = &bench->topology;
+	bench->topology = (struct peal_topology){.members_count = PEERS_COUNT + 1U,
+		.observers_count = PEAL_RINGS_DEFAULT,
+		.observers = bench->observers};
 	for (uint16_t rank = 0; rank <= PEERS_COUNT; rank++) {
-		peers->slots[rank] = (uint8_t)rank;
+		if (rank > 0) {
+			peers->neighbours[peers->neighbours_count++] = rank;
+		}
 		peers->peers[rank] = (struct peal_peer){.mid = SELF_MID + rank,
 			.rank = rank,
 			.is_subject = rank >= 1 && rank <= PEAL_RINGS_DEFAULT,
 			.address = find_address(SELF_MID + rank),
 			.key = rank == 0 ? &bench->self_key : &bench->keys[rank - 1U]};
 		for (uint16_t k = 0; k < PEAL_RINGS_DEFAULT; k++) {
-			peers->observers[rank][k] =
+			bench->observers[rank * PEAL_RINGS_DEFAULT + k] =
 				(uint16_t)((rank + PEERS_COUNT - k) % (PEERS_COUNT + 1U));
 		}
 	}

@@ -7,8 +7,9 @@
  */
 #include "tests/lib/recode.h"
 
-#define DIGEST_OFFSET   (1U + 16U)
-#define PROPOSAL_OFFSET (1U + 56U + 8U * PEAL_BITSET_WORDS)
+#define DIGEST_OFFSET     (1U + 16U)
+#define LEFT_COUNT_OFFSET (1U + 52U)
+#define LEFT_OFFSET       (1U + 56U)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,11 +19,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t trued[1U + PEAL_BALLOT_MSG_SIZE_MAX];
 
 	peal_recode_check(peal_recode_ballot, data, size);
-	if (size < PROPOSAL_OFFSET || size > sizeof(trued)) {
+	if (size < LEFT_OFFSET || size > sizeof(trued)) {
 		return 0;
 	}
-	struct peal_hash128 digest =
-		peal_hash128(data + PROPOSAL_OFFSET, size - PROPOSAL_OFFSET, 0);
+	size_t offset = LEFT_OFFSET + 2U * ((size_t)data[LEFT_COUNT_OFFSET] |
+						   ((size_t)data[LEFT_COUNT_OFFSET + 1U] << 8));
+	if (offset > size) {
+		return 0;
+	}
+	struct peal_hash128 digest = peal_hash128(data + offset, size - offset, 0);
 	memcpy(trued, data, size);
 	memcpy(trued + DIGEST_OFFSET, &digest.low, 8);
 	memcpy(trued + DIGEST_OFFSET + 8, &digest.high, 8);

@@ -216,6 +216,10 @@ test_badinput__asks_for_a_value_in_range(void **state)
 	assert_refused("bad", "bad.yaml:10: memory_mb: expected");
 	write_config("bad", "peal1", 64, "rings: 2\n");
 	assert_refused("bad", "bad.yaml:11: rings: expected");
+	write_config("bad", "peal1", 64, "members_max: 10001\n");
+	assert_refused("bad", "bad.yaml:11: members_max: expected");
+	write_config("bad", "peal1", 64, "members_max: 63\n");
+	assert_refused("bad", "bad.yaml:11: members_max: expected");
 	write_config("bad", "peal1", 64, "rejoin: perhaps\n");
 	assert_refused("bad", "bad.yaml:11: rejoin: expected true or false");
 	write_config("bad", "peal1", 64, "lcore: 1000\n");

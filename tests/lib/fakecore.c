@@ -39,6 +39,12 @@ pop_ring(void *state, struct peal_record *records, uint32_t capacity)
 	return count;
 }
 
+struct peal_plane_ring
+peal_fakering_plane(struct peal_fakering *ring)
+{
+	return (struct peal_plane_ring){.push = push_ring, .pop = pop_ring, .state = ring};
+}
+
 struct peal_address
 peal_fakecores_address(uint32_t index)
 {
@@ -75,10 +81,8 @@ create_node(struct peal_fakecores *cores, uint32_t index)
 	node->down.capacity = PEAL_PLANE_RECORDS_MAX;
 	node->up.capacity = PEAL_PLANE_RECORDS_MAX;
 	cores->aead.expand(cores->aead.state, raw, &node->key);
-	node->plane.down =
-		(struct peal_plane_ring){.push = push_ring, .pop = pop_ring, .state = &node->down};
-	node->plane.up =
-		(struct peal_plane_ring){.push = push_ring, .pop = pop_ring, .state = &node->up};
+	node->plane.down = peal_fakering_plane(&node->down);
+	node->plane.up = peal_fakering_plane(&node->up);
 	node->plane.down_buffers = node->down_buffers;
 	node->plane.up_buffers = node->up_buffers;
 	config.plane = &node->plane;
@@ -129,47 +133,96 @@ peal_fakecores_destroy(struct peal_fakecores *cores)
 	free(cores);
 }
 
+/* Everybody observes everybody, in the order of ranks. */
+static void
+fill_mesh(struct peal_fakeview *fake)
+{
+	uint32_t count = fake->view.members_count;
+	uint32_t observers_count = count > 0 ? count - 1U : 0;
+
+	for (uint32_t subject = 0; subject < count; subject++) {
+		uint32_t k = 0;
+
+		for (uint32_t rank = 0; rank < count; rank++) {
+			if (rank != subject) {
+				fake->observers[subject * observers_count + k] = (uint16_t)rank;
+				fake->subjects[subject * observers_count + k++] = (uint16_t)rank;
+			}
+		}
+		fake->subject_starts[subject + 1U] = (subject + 1U) * observers_count;
+	}
+	fake->topology = (struct peal_topology){.members_count = (uint16_t)count,
+		.observers_count = (uint8_t)observers_count,
+		.rings_count = 1,
+		.observers = fake->observers,
+		.subjects = fake->subjects,
+		.subject_starts = fake->subject_starts};
+}
+
+/* The place of node `i` in the table of node `index`. */
+static void
+add_peer(struct peal_fakecores *cores, uint32_t index, uint32_t i, bool is_member,
+	struct peal_peers *peers, struct peal_fakeview *fake)
+{
+	bool is_subject = is_member && i != index;
+
+	peers->peers[i] = (struct peal_peer){.mid = cores->nodes[i]->mid,
+		.rank = is_member ? peers->members_count : PEAL_RANK_NONE,
+		.is_subject = is_subject,
+		.address = peal_fakecores_address(i),
+		.key = &cores->nodes[i]->key};
+	if (!is_member) {
+		return;
+	}
+	fake->members[peers->members_count] =
+		(struct peal_member){.uuid = {.low = cores->nodes[i]->mid, .high = 1},
+			.mid = cores->nodes[i]->mid,
+			.address = peal_fakecores_address(i),
+			.shards_count = 1};
+	if (i == index) {
+		peers->self_rank = peers->members_count;
+	} else {
+		peers->neighbours[peers->neighbours_count++] = (uint16_t)i;
+		peers->subjects[peers->subjects_count++] = (uint16_t)i;
+		peers->observers_slots[peers->observers_slots_count++] = (uint16_t)i;
+	}
+	peers->members_count++;
+	if (peers->next_mid <= cores->nodes[i]->mid) {
+		peers->next_mid = cores->nodes[i]->mid + 1U;
+	}
+}
+
 struct peal_peers *
 peal_fakecores_make_view(struct peal_fakecores *cores, uint32_t index, uint64_t epoch,
 	uint32_t members, uint32_t departed)
 {
 	struct peal_fakecore *self = cores->nodes[index];
 	struct peal_peers *peers = &self->peers[++self->generation % 2U];
+	struct peal_fakeview *fake = &self->views[self->generation % 2U];
 
 	memset(peers, 0, sizeof(*peers));
+	memset(fake, 0, sizeof(*fake));
 	peers->generation = self->generation;
 	peers->cluster = PEAL_FAKECORE_CLUSTER;
 	peers->epoch = epoch;
 	peers->view_tag = peal_fakecores_view_tag(epoch);
 	peers->self_mid = self->mid;
 	peers->self_key = &self->key;
+	peers->view = &fake->view;
+	peers->topology = &fake->topology;
 	for (uint32_t i = 0; i < cores->count; i++) {
 		bool is_member = (members >> i & 1U) != 0;
-		struct peal_peer *peer = &peers->peers[i];
 
-		if (!is_member && (departed >> i & 1U) == 0) {
-			continue;
-		}
-		*peer = (struct peal_peer){.mid = cores->nodes[i]->mid,
-			.rank = is_member ? peers->members_count : PEAL_RANK_NONE,
-			.is_subject = is_member && i != index,
-			.address = peal_fakecores_address(i),
-			.key = &cores->nodes[i]->key};
-		if (is_member) {
-			peers->self_rank = i == index ? peers->members_count : peers->self_rank;
-			peers->slots[peers->members_count++] = (uint8_t)i;
+		if (is_member || (departed >> i & 1U) != 0) {
+			add_peer(cores, index, i, is_member, peers, fake);
 		}
 	}
-	peers->observers_count = (uint8_t)(peers->members_count - (peers->members_count > 0));
-	for (uint16_t subject = 0; subject < peers->members_count; subject++) {
-		uint16_t k = 0;
-
-		for (uint16_t rank = 0; rank < peers->members_count; rank++) {
-			if (rank != subject) {
-				peers->observers[subject][k++] = rank;
-			}
-		}
-	}
+	fake->view = (struct peal_view){.epoch = epoch,
+		.next_mid = peers->next_mid,
+		.members_count = peers->members_count,
+		.members = fake->members};
+	fill_mesh(fake);
+	peers->observers_count = fake->topology.observers_count;
 	return peers;
 }
 
@@ -236,7 +289,7 @@ give_back(struct peal_fakecores *cores, uint32_t index, const struct peal_record
 {
 	const struct peal_record done = {.kind = PEAL_RECORD_FRAME_DONE, .buffer = record->buffer};
 
-	if (record->kind == PEAL_RECORD_FRAME) {
+	if (record->kind == PEAL_RECORD_FRAME || record->kind == PEAL_RECORD_TALLY) {
 		peal_fakecores_push(cores, index, &done);
 	}
 }
@@ -296,6 +349,9 @@ peal_fakecores_digest(const struct peal_fakecores *cores, uint32_t index)
 	digest = peal_hash64(&core->egress.transaction, sizeof(core->egress.transaction), digest);
 	digest = peal_hash64(&core->heartbeat, sizeof(core->heartbeat), digest);
 	digest = peal_hash64(&core->alertbatch, sizeof(core->alertbatch), digest);
+	digest = peal_hash64(&core->flood, sizeof(core->flood), digest);
+	digest = peal_hash64(&core->votetree, sizeof(core->votetree), digest);
+	digest = peal_hash64(&core->streamer, sizeof(core->streamer), digest);
 	digest = peal_hash64(&core->echo, sizeof(core->echo), digest);
 	digest = peal_hash64(&core->neighbour, sizeof(core->neighbour), digest);
 	digest = peal_hash64(&core->uplink, sizeof(core->uplink), digest);

@@ -3,13 +3,14 @@
  * Cores of several nodes on one switch in memory, with a hand that plays control.
  *
  * Node i has slot i everywhere, the address 10.0.0.(i + 1):4100, and member number i + 1 until a
- * test changes it. A view is a set of nodes; everybody observes everybody. Time is virtual, one
- * thread.
+ * test changes it. A view is a set of nodes, small; everybody observes everybody. Large views have
+ * their own hand (tests/lib/bigcore.h). Time is virtual, one thread.
  */
 #ifndef PEAL_TESTS_LIB_FAKECORE_H
 #define PEAL_TESTS_LIB_FAKECORE_H
 
 #include "dataplane/core.h"
+#include "membership/rings.h"
 #include "tests/lib/fakeport.h"
 #include "wire/liveness_msg.h"
 
@@ -24,18 +25,32 @@ struct peal_fakering {
 	struct peal_record records[PEAL_PLANE_RECORDS_MAX];
 };
 
+/* One direction of a plane over a ring whose capacity is set. */
+struct peal_plane_ring peal_fakering_plane(struct peal_fakering *ring);
+
+/* What a table points into. */
+struct peal_fakeview {
+	struct peal_view view;
+	struct peal_topology topology;
+	struct peal_member members[PEAL_FAKEPORT_PORTS_MAX];
+	uint16_t observers[PEAL_FAKEPORT_PORTS_MAX * PEAL_FAKEPORT_PORTS_MAX];
+	uint16_t subjects[PEAL_FAKEPORT_PORTS_MAX * PEAL_FAKEPORT_PORTS_MAX];
+	uint32_t subject_starts[PEAL_FAKEPORT_PORTS_MAX + 1U];
+};
+
 struct peal_fakecore {
 	struct peal_core core;
 	struct peal_plane plane;
 	struct peal_fakering down;
 	struct peal_fakering up;
-	struct peal_peers peers[2]; /* in turns */
+	struct peal_peers peers[2]; /* in turns, and so the views */
+	struct peal_fakeview views[2];
 	uint32_t generation;
 	struct peal_aead_key key; /* seals what the node sends */
 	uint64_t mid;
 	bool is_running;
-	uint8_t down_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_BODY_SIZE_MAX];
-	uint8_t up_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_BODY_SIZE_MAX];
+	uint8_t down_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
+	uint8_t up_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
 };
 
 struct peal_fakecores {

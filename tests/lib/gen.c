@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "wire/messages.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const uint8_t peal_gen_ballot_kinds[PEAL_GEN_BALLOT_KINDS_COUNT] = {PEAL_MESSAGE_VOTE,
@@ -55,7 +56,8 @@ peal_gen_member(struct peal_prng *prng, struct peal_member *member_out)
 }
 
 void
-peal_gen_view(struct peal_prng *prng, uint16_t members_count, struct peal_view *view_out)
+peal_gen_view(struct peal_prng *prng, uint16_t members_count, struct peal_member *members,
+	struct peal_view *view_out)
 {
 	uint64_t mid = 0;
 
@@ -68,38 +70,38 @@ peal_gen_view(struct peal_prng *prng, uint16_t members_count, struct peal_view *
 	}
 	view_out->rings_count = (uint8_t)(3U + below(prng, PEAL_RINGS_MAX - 2U));
 	view_out->members_count = members_count;
+	view_out->members = members;
 	for (uint32_t rank = 0; rank < members_count; rank++) {
-		struct peal_member *member = &view_out->members[rank];
+		struct peal_member *member = &members[rank];
 
 		peal_gen_member(prng, member);
 		mid += 1U + below(prng, 5);
 		member->mid = mid;
-		/* Addresses of a view differ: let the rank decide one byte. */
-		member->address.ipv4 = (member->address.ipv4 & 0xFFFFFF00U) | (rank + 1U);
+		/* Addresses of a view differ: let the rank decide two bytes. */
+		member->address.ipv4 = (member->address.ipv4 & 0xFFFF0000U) | (rank + 1U);
 	}
 	view_out->next_mid = mid + 1U + below(prng, 3);
-	view_out->tie_mid = view_out->members[0].mid;
-	view_out->hash = peal_view_compute_hash(view_out);
-	peal_view_check(view_out);
+	view_out->tie_mid = members[0].mid;
+	view_out->members_sum = peal_view_sum_members(view_out);
+	view_out->hash = peal_view_hash(view_out);
+	/* Without an index the check is quadratic. */
+	if (members_count <= PEAL_DIRECT_MAX) {
+		peal_view_check(view_out);
+	}
 }
 
-static void
-sort_by_uuid(struct peal_member *members, uint32_t count)
+static int
+compare_uuids(const void *a, const void *b)
 {
-	for (uint32_t i = 1; i < count; i++) {
-		struct peal_member moved = members[i];
-		uint32_t place = i;
+	const struct peal_member *member_a = a;
+	const struct peal_member *member_b = b;
 
-		while (place > 0 && peal_uuid_compare(members[place - 1U].uuid, moved.uuid) > 0) {
-			members[place] = members[place - 1U];
-			place--;
-		}
-		members[place] = moved;
-	}
+	return peal_uuid_compare(member_a->uuid, member_b->uuid);
 }
 
 void
-peal_gen_proposal(struct peal_prng *prng, struct peal_proposal *proposal_out)
+peal_gen_proposal(struct peal_prng *prng, uint16_t additions_count_max,
+	struct peal_member *additions, struct peal_proposal *proposal_out)
 {
 	memset(proposal_out, 0, sizeof(*proposal_out));
 	proposal_out->parent_epoch = 1U + below(prng, 1000);
@@ -107,11 +109,15 @@ peal_gen_proposal(struct peal_prng *prng, struct peal_proposal *proposal_out)
 	for (uint64_t i = below(prng, 5); i > 0; i--) {
 		peal_bitset_add(&proposal_out->removals, (uint32_t)below(prng, PEAL_MEMBERS_MAX));
 	}
-	proposal_out->additions_count = (uint8_t)below(prng, PEAL_ADDITIONS_MAX + 1U);
-	for (uint32_t i = 0; i < proposal_out->additions_count; i++) {
-		peal_gen_member(prng, &proposal_out->additions[i]);
+	proposal_out->additions_count = (uint16_t)below(prng, additions_count_max + 1U);
+	if (proposal_out->additions_count == 0) {
+		return;
 	}
-	sort_by_uuid(proposal_out->additions, proposal_out->additions_count);
+	for (uint32_t i = 0; i < proposal_out->additions_count; i++) {
+		peal_gen_member(prng, &additions[i]);
+	}
+	qsort(additions, proposal_out->additions_count, sizeof(additions[0]), compare_uuids);
+	proposal_out->additions = additions;
 }
 
 static struct peal_ballot
@@ -124,7 +130,8 @@ gen_classic(struct peal_prng *prng)
 static void
 gen_value(struct peal_prng *prng, struct peal_ballot_msg *message)
 {
-	peal_gen_proposal(prng, &message->proposal);
+	peal_gen_proposal(
+		prng, PEAL_GEN_INLINE_ADDITIONS, message->inline_additions, &message->proposal);
 	message->has_proposal = true;
 	message->digest = peal_proposal_digest(&message->proposal);
 }
@@ -210,14 +217,15 @@ void
 peal_gen_alert_msg(struct peal_prng *prng, struct peal_alert_msg *message_out)
 {
 	uint32_t first = (uint32_t)below(prng, PEAL_MEMBERS_MAX);
+	uint32_t step = 1U + 2U * (uint32_t)below(prng, 40);
 
 	memset(message_out, 0, sizeof(*message_out));
 	message_out->flags = (uint8_t)below(prng, PEAL_ALERT_FLAG_MERGED + 1U);
-	message_out->count = (uint8_t)(1U + below(prng, PEAL_MEMBERS_MAX));
+	message_out->count = (uint8_t)(1U + below(prng, PEAL_ALERT_ENTRIES_MAX));
 	for (uint32_t i = 0; i < message_out->count; i++) {
 		struct peal_alert_entry *entry = &message_out->entries[i];
 
-		entry->rank = (uint16_t)((first + i) % PEAL_MEMBERS_MAX);
+		entry->rank = (uint16_t)((first + i * step) % PEAL_MEMBERS_MAX);
 		entry->reason = (uint8_t)(PEAL_ALERT_SILENT + below(prng, PEAL_ALERT_LAG));
 		entry->mask = (uint32_t)peal_prng_next(prng) | 1U;
 	}
@@ -251,7 +259,7 @@ peal_gen_install_msg(struct peal_prng *prng, uint8_t *chunk, struct peal_install
 	memset(message_out, 0, sizeof(*message_out));
 	message_out->joiner = peal_gen_uuid(prng);
 	message_out->view_hash = peal_gen_hash(prng);
-	message_out->total_size = (uint32_t)(1U + below(prng, PEAL_VIEW_ENCODED_SIZE_MAX));
+	message_out->total_size = (uint32_t)(1U + below(prng, PEAL_BODY_BYTES_MAX));
 	uint64_t chunks = (message_out->total_size + PEAL_INSTALL_CHUNK_SIZE_MAX - 1U) /
 			  PEAL_INSTALL_CHUNK_SIZE_MAX;
 	message_out->offset = (uint32_t)below(prng, chunks) * PEAL_INSTALL_CHUNK_SIZE_MAX;
@@ -261,6 +269,162 @@ peal_gen_install_msg(struct peal_prng *prng, uint8_t *chunk, struct peal_install
 	}
 	peal_gen_bytes(prng, chunk, message_out->chunk_size);
 	message_out->chunk = chunk;
+}
+
+/* Chunks that some body has, or all of one of unknown size. */
+static uint16_t
+gen_missing(struct peal_prng *prng, uint64_t missing_out[PEAL_PULL_CHUNKS_MAX / 64U])
+{
+	uint32_t first = (uint32_t)below(prng, PEAL_CHUNKS_MAX);
+	uint32_t room = PEAL_CHUNKS_MAX - first;
+
+	memset(missing_out, 0, PEAL_PULL_CHUNKS_MAX / 8U);
+	if (peal_prng_ratio(prng, 1, 8)) {
+		return 0;
+	}
+	for (uint64_t i = 1U + below(prng, 20); i > 0; i--) {
+		uint32_t bit = (uint32_t)below(
+			prng, room < PEAL_PULL_CHUNKS_MAX ? room : PEAL_PULL_CHUNKS_MAX);
+
+		missing_out[bit / 64U] |= UINT64_C(1) << (bit % 64U);
+	}
+	return (uint16_t)first;
+}
+
+void
+peal_gen_install_pull(struct peal_prng *prng, struct peal_install_pull *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->joiner = peal_gen_uuid(prng);
+	message_out->view_hash = peal_gen_hash(prng);
+	message_out->first = gen_missing(prng, message_out->missing);
+}
+
+void
+peal_gen_join_probe(struct peal_prng *prng, struct peal_join_probe *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->joiner = peal_gen_uuid(prng);
+	message_out->token = peal_prng_next(prng);
+}
+
+void
+peal_gen_join_forward(struct peal_prng *prng, struct peal_join_forward *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->count = (uint8_t)(1U + below(prng, PEAL_GEN_INLINE_ADDITIONS));
+	for (uint32_t i = 0; i < message_out->count; i++) {
+		peal_gen_member(prng, &message_out->members[i]);
+	}
+}
+
+void
+peal_gen_batch_msg(struct peal_prng *prng, struct peal_batch_msg *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->has_proposal = peal_prng_ratio(prng, 2, 3);
+	if (!message_out->has_proposal) {
+		message_out->digest = peal_gen_hash(prng);
+		message_out->size =
+			PEAL_INLINE_SIZE_MAX + 1U +
+			(uint32_t)below(prng, PEAL_BODY_BYTES_MAX - PEAL_INLINE_SIZE_MAX);
+		return;
+	}
+	peal_gen_proposal(prng, PEAL_GEN_INLINE_ADDITIONS, message_out->inline_additions,
+		&message_out->proposal);
+	message_out->digest = peal_proposal_digest(&message_out->proposal);
+	message_out->size = peal_proposal_size(&message_out->proposal);
+}
+
+static void
+gen_vote_key(struct peal_prng *prng, struct peal_vote_key *key_out)
+{
+	key_out->kind = (uint8_t)(PEAL_VOTE_FAST + below(prng, PEAL_VOTE_INSTALLED));
+	key_out->digest = peal_gen_hash(prng);
+	switch (key_out->kind) {
+	case PEAL_VOTE_FAST:
+		key_out->ballot = PEAL_BALLOT_FAST;
+		break;
+	case PEAL_VOTE_PROMISE:
+		key_out->ballot = gen_classic(prng);
+		if (peal_prng_ratio(prng, 1, 2)) {
+			key_out->vrnd = PEAL_BALLOT_FAST;
+		} else {
+			key_out->digest = (struct peal_hash128){0};
+		}
+		break;
+	case PEAL_VOTE_ACCEPT:
+		key_out->ballot = gen_classic(prng);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+peal_gen_vote_msg(struct peal_prng *prng, uint8_t *bitmap, struct peal_vote_msg *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	memset(bitmap, 0, PEAL_VOTE_PLACES_MAX / 8U);
+	gen_vote_key(prng, &message_out->key);
+	message_out->first = (uint16_t)(8U * below(prng, PEAL_MEMBERS_MAX / 8U));
+	uint32_t room = PEAL_MEMBERS_MAX - message_out->first;
+
+	if (room > PEAL_VOTE_PLACES_MAX || peal_prng_ratio(prng, 1, 2)) {
+		room = room > 40U && peal_prng_ratio(prng, 3, 4) ? 40U : room;
+		room = room > PEAL_VOTE_PLACES_MAX ? PEAL_VOTE_PLACES_MAX : room;
+	}
+	message_out->count = (uint16_t)(1U + below(prng, room));
+	for (uint64_t i = 1U + below(prng, message_out->count); i > 0; i--) {
+		uint32_t place = (uint32_t)below(prng, message_out->count);
+
+		bitmap[place / 8U] |= (uint8_t)(1U << (place % 8U));
+	}
+	message_out->bitmap = bitmap;
+}
+
+void
+peal_gen_body_msg(struct peal_prng *prng, uint8_t *chunk, struct peal_body_msg *message_out)
+{
+	uint64_t limit = peal_prng_ratio(prng, 1, 2) ? 3000U : PEAL_BODY_BYTES_MAX;
+
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->digest = peal_gen_hash(prng);
+	message_out->total_size = (uint32_t)(1U + below(prng, limit));
+	message_out->chunk = (uint16_t)below(prng, peal_body_chunks_count(message_out->total_size));
+	message_out->route = (uint8_t)below(prng, PEAL_BODY_ROUTE_PULL + 1U);
+	message_out->size = message_out->total_size - message_out->chunk * PEAL_CHUNK_SIZE_MAX;
+	if (message_out->size > PEAL_CHUNK_SIZE_MAX) {
+		message_out->size = PEAL_CHUNK_SIZE_MAX;
+	}
+	peal_gen_bytes(prng, chunk, message_out->size);
+	message_out->bytes = chunk;
+}
+
+void
+peal_gen_pull_msg(struct peal_prng *prng, struct peal_pull_msg *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->digest = peal_gen_hash(prng);
+	message_out->first = gen_missing(prng, message_out->missing);
+}
+
+void
+peal_gen_sync_msg(struct peal_prng *prng, struct peal_sync_msg *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->epoch = 1U + below(prng, 1000);
+	message_out->hash = peal_gen_hash(prng);
+}
+
+void
+peal_gen_snapshot_msg(struct peal_prng *prng, struct peal_snapshot_msg *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->epoch = 1U + below(prng, 1000);
+	message_out->hash = peal_gen_hash(prng);
+	message_out->digest = peal_gen_hash(prng);
+	message_out->size = (uint32_t)(1U + below(prng, PEAL_BODY_BYTES_MAX));
 }
 
 void

@@ -8,11 +8,13 @@
 #include "base/prng.h"
 #include "wire/alert_msg.h"
 #include "wire/ballot_msg.h"
+#include "wire/body_msg.h"
 #include "wire/flood_msg.h"
 #include "wire/frame.h"
 #include "wire/join_msg.h"
 #include "wire/liveness_msg.h"
 #include "wire/view.h"
+#include "wire/vote_msg.h"
 
 #include <stddef.h>
 
@@ -21,10 +23,14 @@ struct peal_uuid peal_gen_uuid(struct peal_prng *prng);
 struct peal_hash128 peal_gen_hash(struct peal_prng *prng);
 /* A joiner's record: mid 0, metadata of any size. */
 void peal_gen_member(struct peal_prng *prng, struct peal_member *member_out);
-/* A view of `members_count` members that passes peal_view_check. */
-void peal_gen_view(struct peal_prng *prng, uint16_t members_count, struct peal_view *view_out);
-void peal_gen_proposal(struct peal_prng *prng, struct peal_proposal *proposal_out);
-/* A message of `kind`, one of the seven. */
+/* A view that passes peal_view_check, without an index, of members in `members`, [members_count].
+ */
+void peal_gen_view(struct peal_prng *prng, uint16_t members_count, struct peal_member *members,
+	struct peal_view *view_out);
+/* At most `additions_count_max` joiners, in `additions`, and a few removals. */
+void peal_gen_proposal(struct peal_prng *prng, uint16_t additions_count_max,
+	struct peal_member *additions, struct peal_proposal *proposal_out);
+/* A message of `kind`, one of the seven; a value is small enough to travel with it. */
 void peal_gen_ballot_msg(struct peal_prng *prng, uint8_t kind, struct peal_ballot_msg *message_out);
 void peal_gen_header(struct peal_prng *prng, struct peal_header *header_out);
 void peal_gen_liveness_msg(struct peal_prng *prng, struct peal_liveness_msg *message_out);
@@ -35,7 +41,23 @@ void peal_gen_join_answer(struct peal_prng *prng, struct peal_join_answer *messa
 /* `chunk` holds the bytes, at least PEAL_INSTALL_CHUNK_SIZE_MAX, and must outlive the message. */
 void peal_gen_install_msg(
 	struct peal_prng *prng, uint8_t *chunk, struct peal_install_msg *message_out);
+void peal_gen_install_pull(struct peal_prng *prng, struct peal_install_pull *message_out);
+void peal_gen_join_probe(struct peal_prng *prng, struct peal_join_probe *message_out);
+/* As many joiners as fit one frame with any metadata. */
+void peal_gen_join_forward(struct peal_prng *prng, struct peal_join_forward *message_out);
+/* A batch with its proposal, or one whose body travels apart. */
+void peal_gen_batch_msg(struct peal_prng *prng, struct peal_batch_msg *message_out);
+/* `bitmap` holds the bits, PEAL_VOTE_PLACES_MAX / 8 bytes, and must outlive the message. */
+void peal_gen_vote_msg(struct peal_prng *prng, uint8_t *bitmap, struct peal_vote_msg *message_out);
+/* `chunk` holds the bytes, at least PEAL_CHUNK_SIZE_MAX, and must outlive the message. */
+void peal_gen_body_msg(struct peal_prng *prng, uint8_t *chunk, struct peal_body_msg *message_out);
+void peal_gen_pull_msg(struct peal_prng *prng, struct peal_pull_msg *message_out);
+void peal_gen_sync_msg(struct peal_prng *prng, struct peal_sync_msg *message_out);
+void peal_gen_snapshot_msg(struct peal_prng *prng, struct peal_snapshot_msg *message_out);
 void peal_gen_leave_msg(struct peal_prng *prng, struct peal_leave_msg *message_out);
+
+/* Joiners of a proposal that travels in a message, with any metadata. */
+#define PEAL_GEN_INLINE_ADDITIONS 8U
 
 /* The seven kinds of peal_gen_ballot_msg. */
 #define PEAL_GEN_BALLOT_KINDS_COUNT 7U

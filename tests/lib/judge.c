@@ -8,7 +8,16 @@
 void
 peal_judge_init(struct peal_judge *judge, struct peal_quorum quorum, bool outcome_only)
 {
-	memset(judge, 0, sizeof(*judge));
+	PEAL_ASSERT(quorum.members_count <= PEAL_JUDGE_MEMBERS_MAX);
+
+	/* What is beyond a count was never written. */
+	judge->violation = NULL;
+	judge->values_count = 0;
+	judge->pairs_count = 0;
+	judge->reports_count = 0;
+	memset(judge->members, 0, sizeof(judge->members));
+	judge->is_chosen = false;
+	judge->is_decided = false;
 	judge->quorum = quorum;
 	judge->outcome_only = outcome_only;
 }

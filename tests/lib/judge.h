@@ -14,6 +14,7 @@
 #include "control/quorum.h"
 #include "wire/ballot_msg.h"
 
+#define PEAL_JUDGE_MEMBERS_MAX 64U
 #define PEAL_JUDGE_VALUES_MAX  64U
 #define PEAL_JUDGE_PAIRS_MAX   1024U
 #define PEAL_JUDGE_REPORTS_MAX 4096U
@@ -55,13 +56,14 @@ struct peal_judge {
 	struct peal_judge_pair pairs[PEAL_JUDGE_PAIRS_MAX];
 	uint32_t reports_count;
 	struct peal_judge_report reports[PEAL_JUDGE_REPORTS_MAX];
-	struct peal_judge_member members[PEAL_MEMBERS_MAX];
+	struct peal_judge_member members[PEAL_JUDGE_MEMBERS_MAX];
 	bool is_chosen;
 	struct peal_hash128 chosen;
 	bool is_decided;
 	struct peal_hash128 decided;
 };
 
+/* For a group of at most PEAL_JUDGE_MEMBERS_MAX members. */
 void peal_judge_init(struct peal_judge *judge, struct peal_quorum quorum, bool outcome_only);
 /* A node has this value of its own, or asks to leave by it. */
 void peal_judge_on_proposed(struct peal_judge *judge, struct peal_hash128 digest);

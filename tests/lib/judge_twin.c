@@ -5,188 +5,289 @@
 
 #include <string.h>
 
-/* Who observes and who accuses whom, [observer] = subjects as bits. */
-static uint64_t observes_bits[PEAL_MEMBERS_MAX];
-static uint64_t accuses_bits[PEAL_MEMBERS_MAX];
+/* Whom each member accuses. */
+static struct peal_bitset accuses[PEAL_MEMBERS_MAX];
+
+static uint32_t
+count_of(const struct peal_evidence *evidence)
+{
+	return evidence->topology->members_count;
+}
 
 static void
 list_edges(const struct peal_evidence *evidence)
 {
-	memset(observes_bits, 0, sizeof(observes_bits));
-	memset(accuses_bits, 0, sizeof(accuses_bits));
-	for (uint32_t rank = 0; rank < evidence->topology->members_count; rank++) {
+	for (uint32_t rank = 0; rank < count_of(evidence); rank++) {
+		accuses[rank] = (struct peal_bitset){0};
+	}
+	for (uint32_t rank = 0; rank < count_of(evidence); rank++) {
 		for (uint32_t k = 0; k < evidence->thresholds.observers_count; k++) {
-			uint32_t observer = evidence->topology->observers[rank][k];
-
-			observes_bits[observer] |= UINT64_C(1) << rank;
-			accuses_bits[observer] |= (uint64_t)(evidence->masks[rank] >> k & 1U)
-						  << rank;
+			if ((evidence->masks[rank] >> k & 1U) != 0) {
+				peal_bitset_add(
+					&accuses[peal_rings_observer(evidence->topology, rank, k)],
+					rank);
+			}
 		}
 	}
 }
 
 /* Observers outside `without`, and how many of them accuse. */
 static uint32_t
-ask(const struct peal_evidence *evidence, uint32_t subject, uint64_t without, uint32_t *accuse_out)
+ask(const struct peal_evidence *evidence, uint32_t subject, const struct peal_bitset *without,
+	uint32_t *accuse_out)
 {
 	uint32_t count = 0;
 
 	*accuse_out = 0;
-	for (uint32_t other = 0; other < evidence->topology->members_count; other++) {
-		if (!peal_bits_has(without, other) &&
-			peal_bits_has(observes_bits[other], subject)) {
+	for (uint32_t k = 0; k < evidence->thresholds.observers_count; k++) {
+		uint32_t observer = peal_rings_observer(evidence->topology, subject, k);
+
+		if (!peal_bitset_has(without, observer)) {
 			count++;
-			*accuse_out += peal_bits_has(accuses_bits[other], subject) ? 1U : 0U;
+			*accuse_out += evidence->masks[subject] >> k & 1U;
 		}
 	}
 	return count;
 }
 
-static uint64_t
-twin_find_next(const struct peal_evidence *evidence, uint64_t doubtful, bool is_worst_first)
+/*
+ * Whom to doubt next: of those with `accusers_min` accusers, or more than half when that is 0.
+ * Returns false when there is nobody.
+ */
+static bool
+find_next(const struct peal_evidence *evidence, bool is_worst_first, uint32_t accusers_min,
+	const struct peal_bitset *doubtful, struct peal_bitset *next_out)
 {
-	uint64_t next = 0;
 	uint32_t next_score = 0;
+	bool has_next = false;
 
-	for (uint32_t rank = 0; rank < evidence->topology->members_count; rank++) {
+	*next_out = (struct peal_bitset){0};
+	for (uint32_t rank = 0; rank < count_of(evidence); rank++) {
 		uint32_t accusers_count = 0;
 		uint32_t observers_count = ask(evidence, rank, doubtful, &accusers_count);
 		uint32_t score = 2U * accusers_count;
+		bool is_candidate = accusers_min > 0 ? accusers_count >= accusers_min
+						     : 2U * accusers_count > observers_count;
 
-		if (peal_bits_has(doubtful, rank) || 2U * accusers_count <= observers_count) {
+		if (peal_bitset_has(doubtful, rank) || !is_candidate) {
 			continue;
 		}
+		has_next = true;
 		if (!is_worst_first) {
-			next |= UINT64_C(1) << rank;
+			peal_bitset_add(next_out, rank);
 			continue;
 		}
-		score += 2U * peal_bits_count(accuses_bits[rank] & ~doubtful);
+
+		struct peal_bitset made = peal_bitset_difference(&accuses[rank], doubtful);
+
+		score += 2U * peal_bitset_count(&made);
 		if (evidence->tie_rank != PEAL_RANK_NONE &&
-			!peal_bits_has(doubtful, evidence->tie_rank) &&
-			peal_bits_has(accuses_bits[evidence->tie_rank], rank)) {
+			!peal_bitset_has(doubtful, evidence->tie_rank) &&
+			peal_bitset_has(&accuses[evidence->tie_rank], rank)) {
 			score++;
 		}
 		if (score >= next_score) {
-			next = UINT64_C(1) << rank;
+			*next_out = (struct peal_bitset){0};
+			peal_bitset_add(next_out, rank);
 			next_score = score;
 		}
 	}
-	return next;
+	return has_next;
 }
 
 /* The paper: between two members in question a missing report is as good as given. */
-static struct peal_verdict_bits
-twin_judge_by_paper(const struct peal_evidence *evidence)
+static void
+judge_by_paper(const struct peal_evidence *evidence, struct peal_verdict_sets *verdict)
 {
-	struct peal_evidence closed = *evidence;
-	struct peal_verdict_bits verdict = {0};
+	static uint32_t masks[PEAL_MEMBERS_MAX];
 	bool is_new = true;
 
+	memcpy(masks, evidence->masks, count_of(evidence) * sizeof(masks[0]));
 	while (is_new) {
-		verdict = (struct peal_verdict_bits){0};
-		for (uint32_t rank = 0; rank < closed.topology->members_count; rank++) {
-			uint32_t count = peal_bits_count(closed.masks[rank]);
+		*verdict = (struct peal_verdict_sets){0};
+		for (uint32_t rank = 0; rank < count_of(evidence); rank++) {
+			uint32_t count = (uint32_t)__builtin_popcount(masks[rank]);
 
-			if (count >= closed.thresholds.h) {
-				verdict.stable |= UINT64_C(1) << rank;
-			} else if (count >= closed.thresholds.l) {
-				verdict.unstable |= UINT64_C(1) << rank;
+			if (count >= evidence->thresholds.h) {
+				peal_bitset_add(&verdict->stable, rank);
+			} else if (count >= evidence->thresholds.l) {
+				peal_bitset_add(&verdict->unstable, rank);
 			}
 		}
 		is_new = false;
-		for (uint32_t rank = 0; rank < closed.topology->members_count; rank++) {
-			for (uint32_t k = 0; k < closed.thresholds.observers_count; k++) {
-				uint32_t observer = closed.topology->observers[rank][k];
+		for (uint32_t rank = 0; rank < count_of(evidence); rank++) {
+			for (uint32_t k = 0; k < evidence->thresholds.observers_count; k++) {
+				uint32_t observer =
+					peal_rings_observer(evidence->topology, rank, k);
 
-				if (peal_bits_has(verdict.unstable, rank) &&
-					peal_bits_has(
-						verdict.unstable | verdict.stable, observer) &&
-					(closed.masks[rank] >> k & 1U) == 0) {
-					closed.masks[rank] |= UINT32_C(1) << k;
+				if (peal_bitset_has(&verdict->unstable, rank) &&
+					(peal_bitset_has(&verdict->unstable, observer) ||
+						peal_bitset_has(&verdict->stable, observer)) &&
+					(masks[rank] >> k & 1U) == 0) {
+					masks[rank] |= UINT32_C(1) << k;
 					is_new = true;
 				}
 			}
 		}
 	}
-	return verdict;
 }
 
 static void
-twin_judge_group(const struct peal_evidence *evidence, const struct peal_twin_rule *rule,
-	struct peal_verdict_bits *verdict)
+judge_group(const struct peal_evidence *evidence, const struct peal_twin_rule *rule,
+	struct peal_verdict_sets *verdict)
 {
-	uint32_t members_count = evidence->topology->members_count;
-	uint64_t suspects = verdict->stable | verdict->unstable | verdict->doubtful;
-	uint32_t weight = 2U * (members_count - peal_bits_count(suspects));
-	uint64_t agreed = 0;
+	uint32_t weight = 2U * count_of(evidence);
+	struct peal_bitset suspects = {0};
+	struct peal_bitset agreed = {0};
 
-	weight += peal_bits_has(suspects, evidence->tie_rank) ? 0U : 1U;
-	if (rule->has_minority && weight < members_count + 1U) {
-		verdict->stable = 0;
-		return;
-	}
-	for (uint32_t rank = 0; rank < members_count && rule->has_unanimity; rank++) {
-		uint32_t accusers_count = 0;
-		uint32_t count = ask(evidence, rank, suspects, &accusers_count);
-
-		if (peal_bits_has(verdict->unstable, rank) && count == accusers_count &&
-			count >= evidence->thresholds.l) {
-			agreed |= UINT64_C(1) << rank;
+	for (uint32_t rank = 0; rank < count_of(evidence); rank++) {
+		if (peal_bitset_has(&verdict->stable, rank) ||
+			peal_bitset_has(&verdict->unstable, rank) ||
+			peal_bitset_has(&verdict->doubtful, rank)) {
+			peal_bitset_add(&suspects, rank);
+			weight -= 2U;
 		}
 	}
-	verdict->stable |= agreed;
-	verdict->unstable &= ~agreed;
+	if (evidence->tie_rank == PEAL_RANK_NONE ||
+		!peal_bitset_has(&suspects, evidence->tie_rank)) {
+		weight++;
+	}
+	if (rule->has_minority && weight < count_of(evidence) + 1U) {
+		verdict->stable = (struct peal_bitset){0};
+		return;
+	}
+	for (uint32_t rank = 0; rank < count_of(evidence) && rule->has_unanimity; rank++) {
+		uint32_t accusers_count = 0;
+		uint32_t count = ask(evidence, rank, &suspects, &accusers_count);
+
+		if (peal_bitset_has(&verdict->unstable, rank) && count == accusers_count &&
+			count >= evidence->thresholds.l) {
+			peal_bitset_add(&agreed, rank);
+		}
+	}
+	peal_bitset_merge(&verdict->stable, &agreed);
+	verdict->unstable = peal_bitset_difference(&verdict->unstable, &agreed);
 }
 
-/* The real rule, in the words of its twin. */
-static struct peal_verdict_bits
-judge_really(const struct peal_evidence *evidence)
+/*
+ * The word of a member: 1 when it accuses at least as many of its credible subjects as not, -1 when
+ * it accuses fewer, and somebody doubtful; else it says nothing of use.
+ */
+static int
+hear(const struct peal_evidence *evidence, uint32_t rank, const struct peal_bitset *doubtful)
 {
-	struct peal_judgement judgement;
+	uint32_t balance = count_of(evidence);
+	bool has_agreed = false;
 
-	peal_judgement_compute(evidence, &judgement);
-	return (struct peal_verdict_bits){
-		.stable = peal_situation_bits(&judgement.stable),
-		.unstable = peal_situation_bits(&judgement.unstable),
-		.doubtful = peal_situation_bits(&judgement.doubtful),
-	};
+	for (uint32_t subject = 0; subject < count_of(evidence); subject++) {
+		bool is_accused = peal_bitset_has(&accuses[rank], subject);
+
+		if (peal_rings_mask(evidence->topology, rank, subject) == 0) {
+			continue;
+		}
+		if (peal_bitset_has(doubtful, subject)) {
+			has_agreed = has_agreed || is_accused;
+		} else {
+			balance += is_accused ? 1U : UINT32_MAX;
+		}
+	}
+	if (balance >= count_of(evidence)) {
+		return 1;
+	}
+	return has_agreed ? -1 : 0;
+}
+
+/* True when the reports that doubtful observers owe count. */
+static bool
+is_implied(const struct peal_evidence *evidence, const struct peal_twin_rule *rule, uint32_t rank,
+	const struct peal_bitset *doubtful)
+{
+	uint32_t accusers_count = 0;
+	uint32_t observers_count = ask(evidence, rank, doubtful, &accusers_count);
+	int word = 0;
+
+	if (!peal_bitset_has(doubtful, rank) || accusers_count == 0) {
+		return false;
+	}
+	if (!rule->has_word || accusers_count >= evidence->thresholds.l) {
+		return true;
+	}
+	word = hear(evidence, rank, doubtful);
+	return word > 0 || (word == 0 && accusers_count == observers_count);
+}
+
+static void
+judge_by_rule(const struct peal_evidence *evidence, const struct peal_twin_rule *rule,
+	struct peal_verdict_sets *verdict)
+{
+	static const struct peal_bitset nobody;
+	struct peal_bitset next = {0};
+	struct peal_bitset struck;
+
+	*verdict = (struct peal_verdict_sets){0};
+	list_edges(evidence);
+	while (find_next(evidence, rule->is_worst_first, 0, &verdict->doubtful, &next)) {
+		peal_bitset_merge(&verdict->doubtful, &next);
+	}
+	for (uint32_t rank = 0; rank < count_of(evidence); rank++) {
+		uint32_t all_count = 0;
+		uint32_t credible_count = 0;
+		uint32_t observers_count = ask(evidence, rank, &nobody, &all_count);
+		uint32_t left_count = ask(evidence, rank, &verdict->doubtful, &credible_count);
+		uint32_t count = credible_count;
+
+		if (is_implied(evidence, rule, rank, &verdict->doubtful)) {
+			count = credible_count + (observers_count - left_count);
+		} else if (credible_count >= evidence->thresholds.l) {
+			count = all_count;
+		}
+		/* A single member has neither observers nor marks. */
+		if (all_count > 0 && count >= evidence->thresholds.h) {
+			peal_bitset_add(&verdict->stable, rank);
+		} else if (all_count > 0 && credible_count >= evidence->thresholds.l) {
+			peal_bitset_add(&verdict->unstable, rank);
+		}
+	}
+	judge_group(evidence, rule, verdict);
+
+	struck = verdict->doubtful;
+	while (rule->has_blame &&
+		find_next(evidence, true, evidence->thresholds.l, &struck, &next)) {
+		peal_bitset_merge(&struck, &next);
+	}
+	verdict->blamed = rule->has_blame ? peal_bitset_intersection(&verdict->unstable, &struck)
+					  : verdict->unstable;
+}
+
+void
+peal_twin_decide(const struct peal_evidence *evidence, const struct peal_twin_rule *rule,
+	struct peal_verdict_sets *verdict_out)
+{
+	static struct peal_judgement judgement;
+
+	if (rule == NULL) {
+		peal_judgement_compute(evidence, &judgement);
+		verdict_out->stable = judgement.stable;
+		verdict_out->unstable = judgement.unstable;
+		verdict_out->doubtful = judgement.doubtful;
+		verdict_out->blamed = judgement.blamed;
+	} else if (rule->has_doubt) {
+		judge_by_rule(evidence, rule, verdict_out);
+	} else {
+		judge_by_paper(evidence, verdict_out);
+	}
 }
 
 struct peal_verdict_bits
 peal_twin_judge(const struct peal_evidence *evidence, const struct peal_twin_rule *rule)
 {
-	struct peal_verdict_bits verdict = {0};
-	uint64_t next = 1;
+	static struct peal_verdict_sets verdict;
 
-	if (rule == NULL) {
-		return judge_really(evidence);
-	}
-	if (!rule->has_doubt) {
-		return twin_judge_by_paper(evidence);
-	}
-	list_edges(evidence);
-	while (next != 0) {
-		next = twin_find_next(evidence, verdict.doubtful, rule->is_worst_first);
-		verdict.doubtful |= next;
-	}
-	for (uint32_t rank = 0; rank < evidence->topology->members_count; rank++) {
-		uint32_t all_count = 0;
-		uint32_t credible_count = 0;
-		uint32_t observers_count = ask(evidence, rank, 0, &all_count);
-		uint32_t left_count = ask(evidence, rank, verdict.doubtful, &credible_count);
-		uint32_t count = credible_count;
-
-		if (peal_bits_has(verdict.doubtful, rank) && credible_count > 0) {
-			count = credible_count + (observers_count - left_count);
-		} else if (credible_count >= evidence->thresholds.l) {
-			count = all_count;
-		}
-		if (count >= evidence->thresholds.h) {
-			verdict.stable |= UINT64_C(1) << rank;
-		} else if (credible_count >= evidence->thresholds.l) {
-			verdict.unstable |= UINT64_C(1) << rank;
-		}
-	}
-	twin_judge_group(evidence, rule, &verdict);
-	return verdict;
+	peal_twin_decide(evidence, rule, &verdict);
+	return (struct peal_verdict_bits){
+		.stable = peal_situation_bits(&verdict.stable),
+		.unstable = peal_situation_bits(&verdict.unstable),
+		.doubtful = peal_situation_bits(&verdict.doubtful),
+		.blamed = peal_situation_bits(&verdict.blamed),
+	};
 }

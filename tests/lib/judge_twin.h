@@ -11,11 +11,19 @@
 
 #include "membership/judgement.h"
 
-/* Sets of ranks as bits. */
+struct peal_verdict_sets {
+	struct peal_bitset stable;
+	struct peal_bitset unstable;
+	struct peal_bitset doubtful;
+	struct peal_bitset blamed;
+};
+
+/* The same of at most 64 members: sets of ranks as bits. */
 struct peal_verdict_bits {
 	uint64_t stable;
 	uint64_t unstable;
 	uint64_t doubtful;
+	uint64_t blamed;
 };
 
 struct peal_twin_rule {
@@ -23,9 +31,14 @@ struct peal_twin_rule {
 	bool is_worst_first; /* otherwise all at once */
 	bool has_minority;
 	bool has_unanimity;
+	bool has_word;  /* otherwise any doubtful observer's report is implied */
+	bool has_blame; /* otherwise all of U is reinforced */
 };
 
 /* By a rule of these, or by the real one when `rule` is NULL. Without leaves and replacements. */
+void peal_twin_decide(const struct peal_evidence *evidence, const struct peal_twin_rule *rule,
+	struct peal_verdict_sets *verdict_out);
+/* The same for a group of at most 64 members. */
 struct peal_verdict_bits peal_twin_judge(
 	const struct peal_evidence *evidence, const struct peal_twin_rule *rule);
 

@@ -11,21 +11,31 @@
 #define PEAL_TESTS_LIB_RECODE_H
 
 #include "base/assert.h"
+#include "tests/lib/recode_join.h"
 #include "wire/alert_msg.h"
 #include "wire/ballot_msg.h"
 #include "wire/flood_msg.h"
 #include "wire/frame.h"
-#include "wire/join_msg.h"
 #include "wire/liveness_msg.h"
 #include "wire/messages.h"
 #include "wire/view.h"
+#include "wire/vote_msg.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#define PEAL_RECODE_SIZE_MAX 8192U
+/* Members of a view, and joiners of a proposal, that are tried; larger ones differ in nothing but
+ * their size. */
+#define PEAL_RECODE_MEMBERS_MAX 80U
+#define PEAL_RECODE_SIZE_MAX    32768U
 
-_Static_assert(PEAL_RECODE_SIZE_MAX >= PEAL_VIEW_ENCODED_SIZE_MAX, "the largest surface fits");
+_Static_assert(
+	PEAL_RECODE_SIZE_MAX >= PEAL_VIEW_ENCODED_SIZE_MAX(PEAL_RECODE_MEMBERS_MAX), "a view fits");
+_Static_assert(
+	PEAL_RECODE_SIZE_MAX >= PEAL_PROPOSAL_FIXED_SIZE + 2U * PEAL_MEMBERS_MAX +
+					PEAL_RECODE_MEMBERS_MAX *
+						(PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX),
+	"a proposal that removes everybody fits");
 
 typedef size_t (*peal_recode_fn)(const uint8_t *bytes, size_t size, uint8_t *out);
 
@@ -62,9 +72,15 @@ peal_recode_member(const uint8_t *bytes, size_t size, uint8_t *out)
 static inline size_t
 peal_recode_view(const uint8_t *bytes, size_t size, uint8_t *out)
 {
-	static struct peal_view view;
+	static struct peal_member members[PEAL_RECODE_MEMBERS_MAX];
+	static uint16_t by_uuid[256];
+	static uint16_t by_address[256];
+	static struct peal_view_index index = {
+		.places_count = 256, .by_uuid = by_uuid, .by_address = by_address};
+	struct peal_view view;
 
-	if (size > UINT32_MAX || !peal_view_decode(bytes, (uint32_t)size, &view)) {
+	if (size > UINT32_MAX || !peal_view_decode(bytes, (uint32_t)size, members,
+					 PEAL_RECODE_MEMBERS_MAX, &index, &view)) {
 		return 0;
 	}
 	peal_view_check(&view);
@@ -75,14 +91,19 @@ static inline size_t
 peal_recode_proposal(const uint8_t *bytes, size_t size, uint8_t *out)
 {
 	struct peal_reader reader = peal_reader_init(bytes, size);
-	struct peal_writer writer = peal_writer_init(out, PEAL_PROPOSAL_ENCODED_SIZE_MAX);
+	struct peal_writer writer = peal_writer_init(out, PEAL_RECODE_SIZE_MAX);
+	static struct peal_member additions[PEAL_RECODE_MEMBERS_MAX];
 	struct peal_proposal proposal;
 
-	if (!peal_proposal_decode(&reader, &proposal) || !peal_reader_is_done(&reader)) {
+	if (!peal_proposal_decode(&reader, additions, PEAL_RECODE_MEMBERS_MAX, &proposal) ||
+		!peal_reader_is_done(&reader)) {
 		return 0;
 	}
 	peal_proposal_encode(&proposal, &writer);
 	PEAL_ASSERT(writer.is_ok);
+	PEAL_ASSERT(writer.offset == peal_proposal_size(&proposal));
+	PEAL_ASSERT(peal_hash128_equals(peal_proposal_digest(&proposal),
+		peal_proposal_digest_bytes(out, (uint32_t)writer.offset)));
 	return writer.offset;
 }
 
@@ -150,76 +171,21 @@ peal_recode_ballot(const uint8_t *bytes, size_t size, uint8_t *out)
 	return 1U + writer.offset;
 }
 
-static inline bool
-peal_recode_join_request(struct peal_reader *reader, struct peal_writer *writer)
-{
-	struct peal_join_request message;
-	bool is_accepted = peal_join_request_decode(reader, &message);
-
-	if (is_accepted) {
-		peal_join_request_encode(&message, writer);
-	}
-	return is_accepted;
-}
-
-static inline bool
-peal_recode_join_answer(struct peal_reader *reader, struct peal_writer *writer)
-{
-	struct peal_join_answer message;
-	bool is_accepted = peal_join_answer_decode(reader, &message);
-
-	if (is_accepted) {
-		peal_join_answer_encode(&message, writer);
-	}
-	return is_accepted;
-}
-
-static inline bool
-peal_recode_install(struct peal_reader *reader, struct peal_writer *writer)
-{
-	struct peal_install_msg message;
-	bool is_accepted = peal_install_msg_decode(reader, &message);
-
-	if (is_accepted) {
-		peal_install_msg_encode(&message, writer);
-	}
-	return is_accepted;
-}
-
-static inline bool
-peal_recode_leave(struct peal_reader *reader, struct peal_writer *writer)
-{
-	struct peal_leave_msg message;
-	bool is_accepted = peal_leave_msg_decode(reader, &message);
-
-	if (is_accepted) {
-		peal_leave_msg_encode(&message, writer);
-	}
-	return is_accepted;
-}
-
-#define PEAL_RECODE_JOIN_MESSAGES_COUNT 4U
-
-/* The first byte picks the message: request, answer, install, leave. */
 static inline size_t
-peal_recode_join(const uint8_t *bytes, size_t size, uint8_t *out)
+peal_recode_vote(const uint8_t *bytes, size_t size, uint8_t *out)
 {
-	static bool (*const recoders[PEAL_RECODE_JOIN_MESSAGES_COUNT])(
-		struct peal_reader *, struct peal_writer *) = {peal_recode_join_request,
-		peal_recode_join_answer, peal_recode_install, peal_recode_leave};
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_writer writer =
+		peal_writer_init(out, PEAL_BODY_SIZE_MAX - PEAL_FLOOD_PREFIX_SIZE);
+	struct peal_vote_msg message;
 
-	if (size == 0 || bytes[0] >= PEAL_RECODE_JOIN_MESSAGES_COUNT) {
+	if (!peal_vote_msg_decode(&reader, &message)) {
 		return 0;
 	}
-	struct peal_reader reader = peal_reader_init(bytes + 1, size - 1U);
-	struct peal_writer writer = peal_writer_init(out + 1, PEAL_BODY_SIZE_MAX);
-
-	if (!recoders[bytes[0]](&reader, &writer)) {
-		return 0;
-	}
+	PEAL_ASSERT(peal_vote_key_equals(&message.key, &message.key));
+	peal_vote_msg_encode(&message, &writer);
 	PEAL_ASSERT(writer.is_ok);
-	out[0] = bytes[0];
-	return 1U + writer.offset;
+	return writer.offset;
 }
 
 /* What every fuzz target of a decoder demands. */

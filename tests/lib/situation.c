@@ -10,10 +10,13 @@ peal_situation_init(struct peal_situation *situation, uint64_t seed, uint16_t me
 	struct peal_prng prng;
 
 	peal_prng_init(&prng, seed);
-	peal_gen_view(&prng, members_count, &situation->view);
+	PEAL_ASSERT(members_count <= PEAL_SITUATION_MEMBERS_MAX);
+	PEAL_ASSERT(peal_rings_footprint(members_count) <= sizeof(situation->rings_memory));
+	peal_gen_view(&prng, members_count, situation->members, &situation->view);
 	situation->view.rings_count = rings_count;
-	situation->view.hash = peal_view_compute_hash(&situation->view);
-	peal_rings_build(&situation->view, &situation->topology);
+	situation->view.hash = peal_view_hash(&situation->view);
+	peal_rings_build(
+		&situation->view, situation->rings_memory, members_count, &situation->topology);
 	peal_situation_reset(situation);
 }
 
@@ -28,7 +31,7 @@ void
 peal_situation_accuse(struct peal_situation *situation, uint32_t observer, uint32_t subject)
 {
 	for (uint16_t k = 0; k < situation->topology.observers_count; k++) {
-		if (situation->topology.observers[subject][k] == observer) {
+		if (peal_rings_observer(&situation->topology, subject, k) == observer) {
 			PEAL_ASSERT(situation->reports_count < PEAL_SITUATION_REPORTS_MAX);
 			situation->reports[situation->reports_count].rank = (uint16_t)subject;
 			situation->reports[situation->reports_count].k = k;
@@ -44,7 +47,7 @@ peal_situation_fail(struct peal_situation *situation, uint64_t crashed, uint64_t
 
 	for (uint32_t subject = 0; subject < situation->topology.members_count; subject++) {
 		for (uint32_t k = 0; k < situation->topology.observers_count; k++) {
-			uint32_t observer = situation->topology.observers[subject][k];
+			uint32_t observer = peal_rings_observer(&situation->topology, subject, k);
 
 			bool is_seen = !peal_bits_has(crashed, observer) &&
 				       peal_bits_has(crashed | deaf, subject);
@@ -82,8 +85,11 @@ void
 peal_situation_tell(struct peal_situation *situation, uint32_t index)
 {
 	PEAL_ASSERT(index < situation->reports_count);
-	situation->evidence.masks[situation->reports[index].rank] |= UINT32_C(1)
-								     << situation->reports[index].k;
+
+	uint32_t rank = situation->reports[index].rank;
+
+	situation->evidence.masks[rank] |= UINT32_C(1) << situation->reports[index].k;
+	peal_bitset_add(&situation->evidence.reported, rank);
 }
 
 void

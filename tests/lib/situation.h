@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A group of any size with faults, and the reports that its observers would give.
+ * A group of at most 64 members with faults, and the reports that its observers would give.
  *
  * crashed: answers nobody, reports nothing. deaf: lost its ingress but still sends; it proves to
  * nobody that it heard them, and hears no proof from anybody, so it is accused by all its observers
@@ -13,10 +13,14 @@
 #include "base/prng.h"
 #include "membership/judgement.h"
 
-#define PEAL_SITUATION_REPORTS_MAX (PEAL_MEMBERS_MAX * PEAL_RINGS_MAX)
+#define PEAL_SITUATION_MEMBERS_MAX 64U
+#define PEAL_SITUATION_REPORTS_MAX (PEAL_SITUATION_MEMBERS_MAX * PEAL_RINGS_MAX)
+#define PEAL_SITUATION_RINGS_SIZE  ((size_t)64U << 10)
 
 struct peal_situation {
-	struct peal_view view;
+	struct peal_view view; /* of the members below */
+	struct peal_member members[PEAL_SITUATION_MEMBERS_MAX];
+	_Alignas(64) uint8_t rings_memory[PEAL_SITUATION_RINGS_SIZE];
 	struct peal_topology topology;
 	struct peal_evidence evidence; /* what is known; starts empty */
 	uint32_t reports_count;
@@ -26,7 +30,8 @@ struct peal_situation {
 	} reports[PEAL_SITUATION_REPORTS_MAX]; /* what is or will be said */
 };
 
-/* Members with uuids and addresses from `seed`; the topology; no reports. */
+/* Members with uuids and addresses from `seed`; the topology; no reports. `situation` is zero or
+ * was used before, and stays where it is. */
 void peal_situation_init(struct peal_situation *situation, uint64_t seed, uint16_t members_count,
 	uint8_t rings_count);
 /* Same members, other faults: forgets all reports. */
@@ -66,7 +71,7 @@ peal_bits_are_minority(uint64_t bits, uint32_t members_count)
 static inline uint64_t
 peal_situation_bits(const struct peal_bitset *set)
 {
-	_Static_assert(PEAL_MEMBERS_MAX <= 64U, "a set of ranks is one word here");
+	PEAL_ASSERT(peal_bitset_is_within(set, 64));
 	return set->words[0];
 }
 

@@ -2,8 +2,6 @@
 #include "tests/lib/soup.h"
 
 #include "control/validity.h"
-#include "membership/nextview.h"
-#include "tests/lib/gen.h"
 #include "tests/lib/soup_private.h"
 #include "wire/messages.h"
 
@@ -45,8 +43,38 @@ announce_decision(struct peal_soup *soup, uint16_t from, uint16_t to)
 	if (peal_soup_is_two_faced(soup, from)) {
 		return;
 	}
-	peal_soup_put_value(&message, peal_consensus_decided(consensus));
+	peal_soup_put_value(&message, &peal_consensus_decided(consensus)->proposal);
 	peal_soup_say(soup, from, to, &message);
+}
+
+/* Carries out one effect of the node at `rank`. */
+static void
+carry_out(
+	struct peal_soup *soup, uint16_t rank, uint32_t index, const struct peal_ballot_msg *asked)
+{
+	const struct peal_effect *effect = &soup->outbox.effects[index];
+	const uint8_t *bytes = peal_outbox_body(&soup->outbox, index);
+	uint16_t to = effect->kind == PEAL_EFFECT_SEND_MEMBER ? effect->rank : PEAL_RANK_NONE;
+	static struct peal_ballot_msg message;
+	struct peal_hash128 digest;
+
+	if (effect->kind == PEAL_EFFECT_WANT) {
+		memcpy(&digest, bytes, sizeof(digest));
+		peal_soup_want(soup, rank, digest);
+		return;
+	}
+	if (effect->kind == PEAL_EFFECT_VOTE) {
+		PEAL_ASSERT(soup->is_large);
+		peal_soup_read_key(bytes, &message);
+	} else {
+		struct peal_reader reader = peal_reader_init(bytes, effect->body_size);
+		bool is_readable = peal_ballot_msg_decode(effect->message, &reader, &message);
+
+		PEAL_ASSERT(is_readable);
+	}
+	if (!peal_soup_twist(soup, rank, to, &message, asked)) {
+		peal_soup_say(soup, rank, to, &message);
+	}
 }
 
 /* Carries out what a step of the node at `rank` wants; `asked` is the message that it answers. */
@@ -56,17 +84,7 @@ finish_step(struct peal_soup *soup, uint16_t rank, const struct peal_ballot_msg 
 	struct peal_soup_node *node = &soup->nodes[rank];
 
 	for (uint32_t i = 0; i < soup->outbox.count; i++) {
-		const struct peal_effect *effect = &soup->outbox.effects[i];
-		struct peal_reader reader =
-			peal_reader_init(peal_outbox_body(&soup->outbox, i), effect->body_size);
-		uint16_t to = effect->kind == PEAL_EFFECT_SEND_ALL ? PEAL_RANK_NONE : effect->rank;
-		struct peal_ballot_msg message;
-		bool is_readable = peal_ballot_msg_decode(effect->message, &reader, &message);
-
-		PEAL_ASSERT(is_readable);
-		if (!peal_soup_twist(soup, rank, to, &message, asked)) {
-			peal_soup_say(soup, rank, to, &message);
-		}
+		carry_out(soup, rank, i, asked);
 	}
 	peal_outbox_reset(&soup->outbox);
 	if (!peal_soup_is_two_faced(soup, rank)) {
@@ -86,35 +104,23 @@ static void
 say_leave(struct peal_soup *soup, uint16_t from, uint16_t subject)
 {
 	const struct peal_soup_node *node = &soup->nodes[subject];
-	struct peal_soup_mail mail = {.from = from, .is_leave = true};
+	struct peal_soup_mail mail = {.from = from,
+		.form = PEAL_SOUP_LEAVE,
+		.leaver = subject,
+		.has_vote = node->leave_has_vote,
+		.digest = node->leave_digest};
 
-	mail.message.kind = PEAL_MESSAGE_LEAVE;
-	mail.message.ballot.index = subject;
-	mail.message.has_proposal = node->leave_has_vote;
-	mail.message.digest = node->leave_digest;
 	for (uint16_t rank = 0; rank < soup->view.members_count; rank++) {
 		mail.to = rank;
 		peal_soup_carry(soup, &mail);
 	}
 }
 
-static struct peal_proposal
-build_leave(const struct peal_soup *soup, uint16_t rank)
-{
-	struct peal_proposal value;
-
-	memset(&value, 0, sizeof(value));
-	value.parent_epoch = soup->view.epoch;
-	value.parent_hash = soup->view.hash;
-	peal_bitset_add(&value.removals, rank);
-	return value;
-}
-
 static void
 leave(struct peal_soup *soup, uint16_t rank)
 {
 	struct peal_soup_node *node = &soup->nodes[rank];
-	struct peal_proposal value = build_leave(soup, rank);
+	struct peal_proposal value = peal_soup_build_leave(soup, rank);
 	struct peal_ballot_msg vote = {.kind = PEAL_MESSAGE_VOTE, .ballot = PEAL_BALLOT_FAST};
 
 	node->leave_at_ns = NEVER;
@@ -141,7 +147,7 @@ static void
 hear_leave(struct peal_soup *soup, const struct peal_soup_mail *mail)
 {
 	struct peal_soup_node *node = &soup->nodes[mail->to];
-	uint16_t subject = (uint16_t)mail->message.ballot.index;
+	uint16_t subject = mail->leaver;
 	uint32_t attempts_count = node->consensus.coordinator.attempts_count;
 
 	if (!peal_bitset_has(&node->willing, subject)) {
@@ -149,17 +155,17 @@ hear_leave(struct peal_soup *soup, const struct peal_soup_mail *mail)
 		peal_bitset_add(&node->willing, subject);
 		say_leave(soup, mail->to, subject);
 	}
-	if (!mail->message.has_proposal || subject == mail->to) {
+	if (!mail->has_vote || subject == mail->to) {
 		return;
 	}
 	if (soup->plan.fault == PEAL_SOUP_LEAVE_COUNTS_TWICE && node->is_buggy) {
-		const struct peal_proposal *own = peal_values_find(
+		const struct peal_body *own = peal_values_find(
 			&node->consensus.values, node->consensus.coordinator.own_digest);
 		struct peal_ballot_msg vote = {
 			.kind = PEAL_MESSAGE_VOTE, .ballot = PEAL_BALLOT_FAST};
 
-		if (own != NULL && peal_bitset_has(&own->removals, subject)) {
-			peal_soup_put_value(&vote, own);
+		if (own != NULL && peal_bitset_has(&own->proposal.removals, subject)) {
+			peal_soup_put_value(&vote, &own->proposal);
 			peal_judge_on_sent(&soup->judge, subject, &vote);
 			peal_consensus_on_message(
 				&node->consensus, subject, &vote, soup->now_ns, &soup->outbox);
@@ -168,42 +174,75 @@ hear_leave(struct peal_soup *soup, const struct peal_soup_mail *mail)
 		}
 	}
 	peal_consensus_on_leave_vote(
-		&node->consensus, subject, mail->message.digest, soup->now_ns, &soup->outbox);
+		&node->consensus, subject, mail->digest, soup->now_ns, &soup->outbox);
 	judge_own_promise(soup, mail->to, attempts_count);
 	finish_step(soup, mail->to, NULL);
+}
+
+/* What the members that a coordinator counted by this mail had said to it. */
+static void
+judge_promises(
+	struct peal_soup *soup, const struct peal_soup_mail *mail, const struct peal_bitset *before)
+{
+	const struct peal_coordinator *coordinator = &soup->nodes[mail->to].consensus.coordinator;
+	static struct peal_ballot_msg promise;
+
+	if (mail->message != PEAL_MESSAGE_P1B ||
+		peal_ballot_compare(mail->ballot, coordinator->ballot) != 0) {
+		return;
+	}
+	peal_soup_open(mail, &promise);
+	for (uint16_t rank = 0; rank < soup->view.members_count; rank++) {
+		if (rank != mail->to && peal_bitset_has(&coordinator->responders, rank) &&
+			!peal_bitset_has(before, rank)) {
+			peal_judge_on_promise_counted(&soup->judge, rank, &promise);
+		}
+	}
+}
+
+static void
+hear_agreement(struct peal_soup *soup, const struct peal_soup_mail *mail)
+{
+	struct peal_consensus *consensus = &soup->nodes[mail->to].consensus;
+	struct peal_bitset before = consensus->coordinator.responders;
+	uint32_t attempts_count = consensus->coordinator.attempts_count;
+	static struct peal_ballot_msg message;
+
+	peal_soup_open(mail, &message);
+	if (mail->form == PEAL_SOUP_VOTES) {
+		struct peal_vote_key key = peal_soup_key(mail);
+		struct peal_bitset ranks = peal_soup_merge(soup, mail);
+
+		peal_consensus_on_votes(consensus, &key, &ranks, soup->now_ns, &soup->outbox);
+	} else if (mail->form == PEAL_SOUP_BODY) {
+		peal_consensus_on_body(consensus, mail->value, soup->now_ns, &soup->outbox);
+	} else {
+		peal_consensus_on_message(
+			consensus, mail->from, &message, soup->now_ns, &soup->outbox);
+	}
+	judge_promises(soup, mail, &before);
+	judge_own_promise(soup, mail->to, attempts_count);
+	finish_step(soup, mail->to, mail->form == PEAL_SOUP_BODY ? NULL : &message);
 }
 
 static void
 hear(struct peal_soup *soup, const struct peal_soup_mail *mail)
 {
-	struct peal_soup_node *node = &soup->nodes[mail->to];
-	struct peal_coordinator *coordinator = &node->consensus.coordinator;
-	uint32_t attempts_count = coordinator->attempts_count;
-	bool is_promise = mail->message.kind == PEAL_MESSAGE_P1B &&
-			  peal_ballot_compare(mail->message.ballot, coordinator->ballot) == 0 &&
-			  coordinator->state == PEAL_COORDINATOR_PREPARING;
+	const struct peal_consensus *consensus = &soup->nodes[mail->to].consensus;
 
-	soup->result.trace_hash =
-		peal_hash_mix(soup->result.trace_hash ^ soup->now_ns ^
-			      ((uint64_t)mail->message.kind << 56) ^ ((uint64_t)mail->from << 48) ^
-			      ((uint64_t)mail->to << 40) ^ mail->message.digest.low);
-	if (mail->is_leave) {
+	soup->result.trace_hash = peal_hash_mix(
+		soup->result.trace_hash ^ soup->now_ns ^ ((uint64_t)mail->message << 56) ^
+		((uint64_t)mail->from << 48) ^ ((uint64_t)mail->to << 40) ^
+		((uint64_t)mail->form << 32) ^ mail->ranks ^ mail->digest.low);
+	if (mail->form == PEAL_SOUP_LEAVE) {
 		hear_leave(soup, mail);
-		return;
+	} else if (mail->form == PEAL_SOUP_WANT) {
+		peal_soup_answer_want(soup, mail);
+	} else if (!consensus->is_decided) {
+		hear_agreement(soup, mail);
+	} else if (mail->form != PEAL_SOUP_BODY && mail->message != PEAL_MESSAGE_DECIDE) {
+		announce_decision(soup, mail->to, mail->from);
 	}
-	if (node->consensus.is_decided) {
-		if (mail->message.kind != PEAL_MESSAGE_DECIDE) {
-			announce_decision(soup, mail->to, mail->from);
-		}
-		return;
-	}
-	peal_consensus_on_message(
-		&node->consensus, mail->from, &mail->message, soup->now_ns, &soup->outbox);
-	if (is_promise && peal_bitset_has(&coordinator->responders, mail->from)) {
-		peal_judge_on_promise_counted(&soup->judge, mail->from, &mail->message);
-	}
-	judge_own_promise(soup, mail->to, attempts_count);
-	finish_step(soup, mail->to, &mail->message);
 }
 
 static void
@@ -221,138 +260,12 @@ propose(struct peal_soup *soup, uint16_t rank, uint32_t value_index, bool fast)
 		peal_judge_on_proposed(&soup->judge, peal_proposal_digest(value));
 		peal_soup_forge_vote(soup, rank, value);
 	}
-	peal_consensus_propose(&node->consensus, value, fast, soup->now_ns, &soup->outbox);
+	if (!peal_consensus_propose(&node->consensus, value, fast, soup->now_ns, &soup->outbox)) {
+		/* No room: it comes back with it. */
+		node->propose_at_ns = soup->now_ns + soup->timing.flood_ns;
+	}
 	judge_own_promise(soup, rank, attempts_count);
 	finish_step(soup, rank, NULL);
-}
-
-/* Draws. */
-
-static bool
-is_minority(const struct peal_soup *soup, const struct peal_bitset *crashed)
-{
-	struct peal_quorum quorum = peal_quorum_of(&soup->view);
-	struct peal_bitset alive = {{0}};
-
-	for (uint32_t rank = 0; rank < soup->view.members_count; rank++) {
-		if (!peal_bitset_has(crashed, rank)) {
-			peal_bitset_add(&alive, rank);
-		}
-	}
-	return peal_quorum_classic_ok(&quorum, &alive);
-}
-
-/* Up to PEAL_SOUP_VALUES_MAX cuts that fit the view; the first needs nobody's consent. */
-static void
-draw_values(struct peal_soup *soup)
-{
-	uint32_t wanted = 1U + (uint32_t)peal_soup_below(soup,
-				       peal_soup_percent(soup, 70) ? 3U : PEAL_SOUP_VALUES_MAX);
-
-	if (soup->plan.outcome_only) {
-		wanted = 2U;
-	}
-
-	for (uint32_t attempt = 0; attempt < 1000 && soup->values_count < wanted; attempt++) {
-		struct peal_proposal *value = &soup->values[soup->values_count];
-
-		*value = build_leave(
-			soup, (uint16_t)peal_soup_below(soup, soup->view.members_count));
-		while (peal_soup_percent(soup, 30)) {
-			peal_bitset_add(&value->removals,
-				(uint32_t)peal_soup_below(soup, soup->view.members_count));
-		}
-		if (peal_soup_percent(soup, 30) || soup->view.members_count == 1) {
-			value->additions_count = 1;
-			peal_gen_member(&soup->prng, &value->additions[0]);
-			if (peal_soup_percent(soup, 70) || soup->view.members_count == 1) {
-				memset(&value->removals, 0, sizeof(value->removals));
-			}
-		}
-		if (peal_nextview_validate(&soup->view, value) == PEAL_VALID &&
-			(soup->values_count > 0 ||
-				peal_validity_is_held(&soup->view, NULL, value))) {
-			soup->values_count++;
-		}
-	}
-	PEAL_ASSERT(soup->values_count > 0);
-}
-
-static void
-draw_nodes(struct peal_soup *soup)
-{
-	uint64_t span_ns = soup->healed_at_ns;
-	struct peal_bitset crashed = {{0}};
-	uint32_t crash_percent = (uint32_t)peal_soup_below(soup, 60);
-	uint32_t silent_percent =
-		peal_soup_percent(soup, 30) ? 0U : (uint32_t)peal_soup_below(soup, 70);
-	uint32_t leave_percent =
-		peal_soup_percent(soup, 50) ? 0U : (uint32_t)peal_soup_below(soup, 50);
-
-	for (uint16_t rank = 0; rank < soup->view.members_count; rank++) {
-		struct peal_soup_node *node = &soup->nodes[rank];
-		struct peal_consensus_config config = {.view = &soup->view,
-			.topology = &soup->topology,
-			.timing = &soup->timing,
-			.counters = &node->counters,
-			.willing = &node->willing,
-			.self_rank = rank};
-
-		peal_counters_init(&node->counters);
-		peal_consensus_init(&node->consensus, &config, 0);
-		node->is_buggy = soup->plan.fault != PEAL_SOUP_NO_FAULT &&
-				 (peal_soup_percent(soup, 50) || soup->plan.outcome_only);
-		node->crash_at_ns = NEVER;
-		node->leave_at_ns = peal_soup_percent(soup, leave_percent)
-					    ? peal_soup_below(soup, span_ns)
-					    : NEVER;
-		node->propose_at_ns = peal_soup_percent(soup, silent_percent)
-					      ? NEVER
-					      : peal_soup_below(soup, span_ns);
-		if (peal_soup_percent(soup, crash_percent)) {
-			peal_bitset_add(&crashed, rank);
-			if (is_minority(soup, &crashed)) {
-				node->crash_at_ns = peal_soup_below(soup, span_ns);
-			} else {
-				peal_bitset_remove(&crashed, rank);
-			}
-		}
-	}
-}
-
-static void
-init_soup(struct peal_soup *soup, const struct peal_soup_plan *plan)
-{
-	uint16_t count = plan->members_count;
-	bool is_found;
-
-	/* The mail itself, which is most of it, needs no cleaning. */
-	memset(soup, 0, offsetof(struct peal_soup, mail));
-	memset(&soup->result, 0, sizeof(soup->result));
-	peal_outbox_reset(&soup->outbox);
-	soup->plan = *plan;
-	peal_prng_init(&soup->prng, plan->seed);
-	is_found = peal_timing_find("dpdk", &soup->timing);
-	PEAL_ASSERT(is_found);
-	if (count == 0) {
-		count = (uint16_t)(1U + peal_soup_below(soup, PEAL_SOUP_MEMBERS_MAX));
-	}
-	peal_gen_view(&soup->prng, count, &soup->view);
-	peal_rings_build(&soup->view, &soup->topology);
-	peal_judge_init(&soup->judge, peal_quorum_of(&soup->view), plan->outcome_only);
-	for (uint16_t i = 0; i < PEAL_SOUP_MAIL_MAX; i++) {
-		soup->free[soup->free_count++] = i;
-	}
-	/* Some faults are off in some runs: mild worlds reach states that wild ones do not. */
-	soup->healed_at_ns =
-		(1U + peal_soup_below(soup, peal_soup_percent(soup, 80) ? 20U : 200U)) *
-		soup->timing.fallback_ns;
-	soup->loss_percent = peal_soup_percent(soup, 30) ? 0U : (uint32_t)peal_soup_below(soup, 99);
-	soup->double_percent =
-		peal_soup_percent(soup, 30) ? 0U : (uint32_t)peal_soup_below(soup, 40);
-	soup->late_percent = peal_soup_percent(soup, 30) ? 0U : (uint32_t)peal_soup_below(soup, 90);
-	draw_values(soup);
-	draw_nodes(soup);
 }
 
 /* A fault of the network or of a processor, now and then. */
@@ -361,6 +274,7 @@ disturb(struct peal_soup *soup)
 {
 	uint32_t count = soup->view.members_count;
 	uint64_t until_ns = soup->now_ns + peal_soup_below(soup, 5U * soup->timing.fallback_ns);
+	uint64_t from;
 
 	if (soup->is_healed || !peal_soup_percent(soup, 2)) {
 		return;
@@ -369,7 +283,9 @@ disturb(struct peal_soup *soup)
 		soup->nodes[peal_soup_below(soup, count)].stalled_until_ns = until_ns;
 		return;
 	}
-	soup->cut_until_ns[peal_soup_below(soup, count)][peal_soup_below(soup, count)] = until_ns;
+	/* Drawn one after the other: in one expression every compiler has its own order. */
+	from = peal_soup_below(soup, count);
+	soup->cut_until_ns[from][peal_soup_below(soup, count)] = until_ns;
 }
 
 /* The faults end. Somebody alive has a value; who asked to leave still does. */
@@ -433,6 +349,7 @@ act(struct peal_soup *soup, uint16_t rank)
 {
 	struct peal_soup_node *node = &soup->nodes[rank];
 	uint32_t attempts_count = node->consensus.coordinator.attempts_count;
+	uint32_t value_index;
 
 	if (soup->now_ns >= node->propose_at_ns) {
 		/* It may change its mind, but not for ever. */
@@ -441,8 +358,8 @@ act(struct peal_soup *soup, uint16_t rank)
 				? soup->now_ns +
 					  peal_soup_below(soup, 4U * soup->timing.fallback_ns)
 				: NEVER;
-		propose(soup, rank, (uint32_t)peal_soup_below(soup, soup->values_count),
-			peal_soup_percent(soup, 90));
+		value_index = (uint32_t)peal_soup_below(soup, soup->values_count);
+		propose(soup, rank, value_index, peal_soup_percent(soup, 90));
 		return;
 	}
 	if (soup->now_ns >= node->leave_at_ns) {
@@ -528,7 +445,7 @@ peal_soup_run(const struct peal_soup_plan *plan)
 	struct peal_soup *soup = &soup_memory;
 	struct peal_soup_result *result = &soup->result;
 
-	init_soup(soup, plan);
+	peal_soup_draw(soup, plan);
 	while (!is_over(soup) && step(soup)) {
 		result->steps_count++;
 		PEAL_ASSERT(result->steps_count < STEPS_MAX);
@@ -557,5 +474,7 @@ peal_soup_run(const struct peal_soup_plan *plan)
 	if (soup->is_healed) {
 		result->recovery_ns = soup->now_ns - soup->healed_at_ns;
 	}
+	result->is_large = soup->is_large;
+	peal_soup_end_bodies(soup);
 	return *result;
 }

@@ -5,9 +5,14 @@
  *
  * First phase: messages are lost, doubled, overtaken and very late; links are cut one way; nodes
  * stall and tick late; members crash as long as a classic quorum lives; nodes propose different
- * values, change their minds, or propose nothing; members ask to leave. Second phase, from
+ * values, change their minds, or propose nothing; members ask to leave; messages name values
+ * without carrying them; there is no room for a value now and then. Second phase, from
  * `healed_at_ns`: whoever lives is connected, a message takes D at most, somebody alive has a
  * value, and members that decided tell the others every T0, as their heartbeats would make them do.
+ *
+ * In some worlds the group is large, whatever its size: votes and promises travel as sets of
+ * members that everybody merges and passes on to some of the others, so that what arrives is any
+ * part of what was said, over and over and in any order.
  *
  * A fault, if any, is played by the network: it forges what a node with that bug would have said.
  * The machines themselves are those of the product.
@@ -36,11 +41,19 @@ enum peal_soup_fault {
 	PEAL_SOUP_FAULTS_COUNT
 };
 
+/* How votes travel. */
+enum peal_soup_form {
+	PEAL_SOUP_ANY_FORM = 0, /* the seed decides */
+	PEAL_SOUP_DIRECT,       /* everybody tells everybody */
+	PEAL_SOUP_LARGE,        /* gathered as sets */
+};
+
 struct peal_soup_plan {
 	uint64_t seed;
 	uint16_t members_count; /* [1, PEAL_SOUP_MEMBERS_MAX]; 0 = the seed decides */
 	enum peal_soup_fault fault;
 	bool outcome_only; /* see tests/lib/judge.h */
+	enum peal_soup_form form;
 };
 
 #define PEAL_SOUP_MEMBERS_MAX 9U
@@ -56,7 +69,10 @@ struct peal_soup_result {
 	uint32_t classic_count;
 	uint32_t learned_count;
 	uint32_t ballots_count; /* classic rounds started */
-	uint64_t trace_hash;    /* of every message handed in, with its time */
+	uint32_t wants_count;   /* bodies asked for */
+	uint32_t refused_count; /* values for which there was no room */
+	bool is_large;
+	uint64_t trace_hash; /* of every message handed in, with its time */
 };
 
 /* T0 of the timing in use: results are given in its multiples. */

@@ -2,8 +2,6 @@
 #include "tests/lib/soup_private.h"
 #include "wire/messages.h"
 
-#include <string.h>
-
 /* Forgeries: what a node with a bug would have said. */
 
 void
@@ -23,12 +21,12 @@ find_other(struct peal_soup *soup, uint16_t from, struct peal_hash128 digest,
 	const struct peal_values *values = &soup->nodes[from].consensus.values;
 
 	if (coordinator->has_own && !peal_hash128_equals(coordinator->own_digest, digest)) {
-		*value_out = *peal_values_find(values, coordinator->own_digest);
+		*value_out = peal_values_find(values, coordinator->own_digest)->proposal;
 		return true;
 	}
 	for (uint32_t i = 0; i < values->count; i++) {
-		if (!peal_hash128_equals(values->digests[i], digest)) {
-			*value_out = values->proposals[i];
+		if (!peal_hash128_equals(values->bodies[i]->digest, digest)) {
+			*value_out = values->bodies[i]->proposal;
 			return true;
 		}
 	}
@@ -46,17 +44,16 @@ peal_soup_is_two_faced(const struct peal_soup *soup, uint16_t rank)
 static bool
 twist_proposal(struct peal_soup *soup, uint16_t from, const struct peal_ballot_msg *message)
 {
+	static const struct peal_member stranger = {.uuid = {.low = UINT64_MAX},
+		.shards_count = 1,
+		.address = {.ipv4 = 1, .port = 1, .mac = {2, 0, 0, 0, 0, 1}}};
 	struct peal_ballot_msg twisted = *message;
 	struct peal_proposal other;
 
 	if (soup->plan.fault == PEAL_SOUP_INVENT) {
 		other = message->proposal;
 		other.additions_count = 1;
-		memset(&other.additions[0], 0, sizeof(other.additions[0]));
-		other.additions[0].uuid.low = UINT64_MAX;
-		other.additions[0].shards_count = 1;
-		other.additions[0].address =
-			(struct peal_address){.ipv4 = 1, .port = 1, .mac = {2, 0, 0, 0, 0, 1}};
+		other.additions = &stranger;
 	} else if (!find_other(soup, from, message->digest, &other)) {
 		return false;
 	}
@@ -109,8 +106,9 @@ twist_refusal(
 			peal_ballot_compare(acceptor->vrnd, asked->ballot) < 0) {
 			twisted.vrnd = acceptor->vrnd;
 			peal_soup_put_value(
-				&twisted, peal_values_find(&soup->nodes[from].consensus.values,
-						  acceptor->vdigest));
+				&twisted, &peal_values_find(&soup->nodes[from].consensus.values,
+						  acceptor->vdigest)
+						   ->proposal);
 		}
 		peal_soup_say(soup, from, to, &twisted);
 		return true;

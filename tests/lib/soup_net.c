@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/lib/soup_private.h"
+#include "wire/messages.h"
+
+#include <string.h>
 
 uint64_t
 peal_soup_below(struct peal_soup *soup, uint64_t bound)
@@ -113,8 +116,18 @@ void
 peal_soup_carry_to(
 	struct peal_soup *soup, uint16_t from, uint16_t to, const struct peal_ballot_msg *message)
 {
-	struct peal_soup_mail mail = {.from = from, .to = to, .message = *message};
+	struct peal_soup_mail mail = {.from = from,
+		.to = to,
+		.form = PEAL_SOUP_MESSAGE,
+		.message = message->kind,
+		.ballot = message->ballot,
+		.vrnd = message->vrnd,
+		.digest = message->digest};
 
+	/* A large value is named; here any may be. */
+	if (message->has_proposal && !peal_soup_percent(soup, soup->name_percent)) {
+		mail.value = peal_soup_body(soup, &message->proposal);
+	}
 	if (to != PEAL_RANK_NONE) {
 		peal_soup_carry(soup, &mail);
 		return;
@@ -130,5 +143,26 @@ peal_soup_say(
 	struct peal_soup *soup, uint16_t from, uint16_t to, const struct peal_ballot_msg *message)
 {
 	peal_judge_on_sent(&soup->judge, from, message);
-	peal_soup_carry_to(soup, from, to, message);
+	if (soup->is_large &&
+		(message->kind == PEAL_MESSAGE_VOTE || message->kind == PEAL_MESSAGE_P1B ||
+			message->kind == PEAL_MESSAGE_P2B)) {
+		peal_soup_gather(soup, from, message);
+	} else {
+		peal_soup_carry_to(soup, from, to, message);
+	}
+}
+
+void
+peal_soup_open(const struct peal_soup_mail *mail, struct peal_ballot_msg *message_out)
+{
+	message_out->kind = mail->message;
+	message_out->ballot = mail->ballot;
+	message_out->vrnd = mail->vrnd;
+	message_out->digest = mail->digest;
+	message_out->result_hash = (struct peal_hash128){.low = 0, .high = 0};
+	memset(&message_out->left, 0, sizeof(message_out->left));
+	message_out->has_proposal = mail->value != NULL;
+	if (mail->value != NULL) {
+		message_out->proposal = mail->value->proposal;
+	}
 }

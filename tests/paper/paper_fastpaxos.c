@@ -9,7 +9,6 @@
 #include "tests/lib/council.h"
 #include "wire/messages.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const struct peal_hash128 red = {1, 1};
@@ -55,7 +54,18 @@ static void
 promise(struct peal_coordinator *coordinator, uint16_t rank, struct peal_ballot vrnd,
 	struct peal_hash128 digest)
 {
-	peal_coordinator_on_p1b(coordinator, rank, coordinator->ballot, vrnd, digest);
+	struct peal_bitset one = {{UINT64_C(1) << rank}};
+
+	peal_coordinator_on_p1b(coordinator, &one, coordinator->ballot, vrnd, digest);
+}
+
+static bool
+accept(struct peal_learner *learner, uint16_t rank, struct peal_ballot ballot,
+	struct peal_hash128 digest)
+{
+	struct peal_bitset one = {{UINT64_C(1) << rank}};
+
+	return peal_learner_on_accepted(learner, &one, ballot, digest);
 }
 
 static bool
@@ -83,7 +93,7 @@ paper_fastpaxos__only_proposed_values_are_learned(void **state)
 	for (uint16_t rank = 0; rank < 5; rank++) {
 		assert_true(peal_council_has_decided(council, rank, &value));
 	}
-	free(council);
+	peal_council_destroy(council);
 }
 
 /* paper: FASTPAXOS 2.1: what a learner has learned it keeps; two learners never differ. */
@@ -107,7 +117,7 @@ paper_fastpaxos__what_is_learned_stays(void **state)
 	for (uint16_t rank = 0; rank < 3; rank++) {
 		assert_true(peal_council_has_decided(council, rank, &first));
 	}
-	free(council);
+	peal_council_destroy(council);
 }
 
 /* paper: FASTPAXOS 2.2.1, phase 1: an acceptor answers a round only if it has answered no higher
@@ -150,13 +160,14 @@ static void
 paper_fastpaxos__proposal_needs_a_quorum_of_promises(void **state)
 {
 	struct peal_coordinator coordinator = lead(5, 1);
+	struct peal_bitset late = {{0x8}};
 
 	(void)state;
 	peal_coordinator_set_own(&coordinator, red, true);
 	promise(&coordinator, 1, none, red);
 	promise(&coordinator, 2, none, red);
 	assert_false(is_picked(&coordinator, red));
-	peal_coordinator_on_p1b(&coordinator, 3, (struct peal_ballot){9, 1}, none, red);
+	peal_coordinator_on_p1b(&coordinator, &late, (struct peal_ballot){9, 1}, none, red);
 	assert_false(is_picked(&coordinator, red));
 	promise(&coordinator, 3, none, red);
 	assert_true(is_picked(&coordinator, red));
@@ -183,7 +194,7 @@ paper_fastpaxos__round_has_one_coordinator_and_one_value(void **state)
 	peal_council_hear(council, 0, 1, &message);
 	assert_true(peal_hash128_equals(
 		council->nodes[0].acceptor.vdigest, peal_proposal_digest(&first)));
-	free(council);
+	peal_council_destroy(council);
 }
 
 /* paper: FASTPAXOS 2.2.1, phase 2b: accept unless a higher round was promised; accepting promises.
@@ -213,10 +224,10 @@ paper_fastpaxos__acceptances_of_different_rounds_do_not_add_up(void **state)
 
 	(void)state;
 	peal_learner_init(&learner, quorum);
-	assert_false(peal_learner_on_accepted(&learner, 1, (struct peal_ballot){2, 0}, red));
-	assert_false(peal_learner_on_accepted(&learner, 2, (struct peal_ballot){2, 0}, red));
-	assert_false(peal_learner_on_accepted(&learner, 3, (struct peal_ballot){3, 0}, red));
-	assert_true(peal_learner_on_accepted(&learner, 4, (struct peal_ballot){2, 0}, red));
+	assert_false(accept(&learner, 1, (struct peal_ballot){2, 0}, red));
+	assert_false(accept(&learner, 2, (struct peal_ballot){2, 0}, red));
+	assert_false(accept(&learner, 3, (struct peal_ballot){3, 0}, red));
+	assert_true(accept(&learner, 4, (struct peal_ballot){2, 0}, red));
 }
 
 /* paper: FASTPAXOS 2.2.2: nobody of the quorum accepted anything: every proposed value may be
@@ -282,7 +293,7 @@ paper_fastpaxos__fast_round_needs_no_coordinator(void **state)
 			peal_ballot_compare(council->nodes[rank].decided_ballot, PEAL_BALLOT_FAST),
 			0);
 	}
-	free(council);
+	peal_council_destroy(council);
 }
 
 /*
@@ -303,7 +314,7 @@ paper_fastpaxos__acceptor_votes_fast_only_before_any_promise(void **state)
 	peal_council_propose(council, 3, &value, true);
 	assert_int_equal(peal_council_count(council, PEAL_MESSAGE_VOTE), 0);
 	assert_int_equal(council->nodes[3].acceptor.vrnd.round, 0);
-	free(council);
+	peal_council_destroy(council);
 }
 
 /* paper: FASTPAXOS 3.1, quorum requirement (a): any two quorums of classic rounds meet. */
@@ -392,7 +403,7 @@ paper_fastpaxos__collision_ends_in_a_classic_round(void **state)
 		assert_non_null(peal_consensus_decided(&council->nodes[rank]));
 		assert_true(council->nodes[rank].decided_ballot.round >= 2);
 	}
-	free(council);
+	peal_council_destroy(council);
 }
 
 /* paper: FASTPAXOS 2.3 and 3.3: a majority that is connected and one coordinator are enough to end.
@@ -419,7 +430,7 @@ paper_fastpaxos__majority_ends_without_the_others(void **state)
 		decided += peal_council_has_decided(council, rank, &value) ? 1U : 0U;
 	}
 	assert_int_equal(decided, 3);
-	free(council);
+	peal_council_destroy(council);
 }
 
 int

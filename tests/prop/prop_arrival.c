@@ -11,13 +11,11 @@
 #include "tests/lib/judge_twin.h"
 #include "tests/lib/situation.h"
 
-#include <string.h>
-
 #define RINGS 10U
 
 static struct peal_situation situation;
 
-static const struct peal_twin_rule paper_rule = {false, false, false, false};
+static const struct peal_twin_rule paper_rule = {false, false, false, false, false, false};
 
 static void
 assert_none_of(uint64_t healthy, struct peal_verdict_bits actual)
@@ -42,7 +40,8 @@ enumerate_subsets(uint16_t members_count, uint64_t deaf, const struct peal_twin_
 	for (; subset >> situation.reports_count == 0; subset++) {
 		struct peal_verdict_bits verdict;
 
-		memset(situation.evidence.masks, 0, sizeof(situation.evidence.masks));
+		peal_judgement_init_evidence(
+			&situation.evidence, &situation.view, &situation.topology);
 		for (uint32_t index = 0; index < situation.reports_count; index++) {
 			if (peal_bits_has(subset, index)) {
 				peal_situation_tell(&situation, index);
@@ -167,7 +166,7 @@ put_deaf_first(uint64_t deaf)
 		uint16_t rank = situation.reports[index].rank;
 		uint16_t k = situation.reports[index].k;
 
-		if (peal_bits_has(deaf, situation.topology.observers[rank][k])) {
+		if (peal_bits_has(deaf, peal_rings_observer(&situation.topology, rank, k))) {
 			situation.reports[index] = situation.reports[first];
 			situation.reports[first].rank = rank;
 			situation.reports[first].k = k;
@@ -256,7 +255,7 @@ prop_arrival__notices_the_rule_of_the_paper(void **state)
 static void
 prop_arrival__notices_a_missing_minority_rule(void **state)
 {
-	static const struct peal_twin_rule no_minority = {true, true, false, true};
+	static const struct peal_twin_rule no_minority = {true, true, false, true, true, true};
 	struct result result;
 
 	(void)state;

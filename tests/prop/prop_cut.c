@@ -27,7 +27,7 @@ groups_count(uint32_t members_count, uint32_t rings_count)
 	return members_count <= rings_count + 1U ? 1U : GROUPS;
 }
 
-static const struct peal_twin_rule whole_rule = {true, true, true, true};
+static const struct peal_twin_rule whole_rule = {true, true, true, true, true, true};
 
 static void
 assert_verdict(struct peal_verdict_bits actual, uint64_t stable)
@@ -73,6 +73,7 @@ prop_cut__agrees_with_its_twin_on_any_reports(void **state)
 			for (uint32_t k = 0; k < situation.topology.observers_count; k++) {
 				if (peal_prng_ratio(&prng, is_bad ? 8 : density, 20)) {
 					situation.evidence.masks[rank] |= UINT32_C(1) << k;
+					peal_bitset_add(&situation.evidence.reported, rank);
 				}
 			}
 		}
@@ -81,6 +82,7 @@ prop_cut__agrees_with_its_twin_on_any_reports(void **state)
 		assert_int_equal(actual.stable, expected.stable);
 		assert_int_equal(actual.unstable, expected.unstable);
 		assert_int_equal(actual.doubtful, expected.doubtful);
+		assert_int_equal(actual.blamed, expected.blamed);
 	}
 }
 
@@ -104,6 +106,7 @@ prop_cut__does_not_depend_on_the_order_of_reports(void **state)
 	(void)state;
 	peal_prng_init(&prng, 2);
 	assert_true(peal_timing_find("dpdk", &timing));
+	peal_cut_init(&cut, &timing, (struct peal_bodies){0});
 	for (uint32_t round = 0; round < 400; round++) {
 		uint16_t members_count = (uint16_t)(2U + peal_prng_below(&prng, 63));
 		uint64_t mask =
@@ -123,7 +126,7 @@ prop_cut__does_not_depend_on_the_order_of_reports(void **state)
 
 		for (uint32_t order = 0; order < 5; order++) {
 			peal_situation_shuffle(&situation, &prng);
-			peal_cut_init(&cut, &situation.view, &situation.topology, &timing);
+			peal_cut_start(&cut, &situation.view, &situation.topology, 0);
 			for (uint32_t index = 0; index < situation.reports_count; index++) {
 				(void)peal_cut_on_report(&cut, situation.reports[index].rank,
 					UINT32_C(1) << situation.reports[index].k, index);
@@ -131,6 +134,7 @@ prop_cut__does_not_depend_on_the_order_of_reports(void **state)
 				assert_false(peal_cut_on_report(&cut, situation.reports[index].rank,
 					UINT32_C(1) << situation.reports[index].k, index));
 			}
+			peal_cut_judge(&cut);
 			peal_cut_check(&cut);
 			assert_int_equal(peal_situation_bits(&cut.stable), expected.stable);
 			assert_int_equal(peal_situation_bits(&cut.unstable), expected.unstable);
@@ -424,9 +428,9 @@ print_wrong(const char *what, const struct result *result)
 static void
 prop_cut__notices_each_part_that_is_missing(void **state)
 {
-	static const struct peal_twin_rule all_at_once = {true, false, true, true};
-	static const struct peal_twin_rule first_rule = {true, false, false, false};
-	static const struct peal_twin_rule no_unanimity = {true, true, true, false};
+	static const struct peal_twin_rule all_at_once = {true, false, true, true, true, true};
+	static const struct peal_twin_rule first_rule = {true, false, false, false, true, true};
+	static const struct peal_twin_rule no_unanimity = {true, true, true, false, true, true};
 	struct result result;
 
 	(void)state;

@@ -7,23 +7,14 @@
 
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/gen.h"
+#include "tests/lib/ringscene.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const uint8_t ring_counts[] = {3, 10, 16};
 
 #define RING_COUNTS (sizeof(ring_counts) / sizeof(ring_counts[0]))
-
-static void
-make_view(uint64_t seed, uint16_t members_count, uint8_t rings_count, struct peal_view *view)
-{
-	struct peal_prng prng;
-
-	peal_prng_init(&prng, seed);
-	peal_gen_view(&prng, members_count, view);
-	view->rings_count = rings_count;
-	view->hash = peal_view_compute_hash(view);
-}
 
 /* ---- the twin ---- */
 
@@ -109,7 +100,7 @@ assert_as_twin(const struct peal_view *view, const struct peal_topology *topolog
 			uint32_t expected = is_mesh ? first_other(view, subject, taken)
 						    : nearest(view, k, subject, taken);
 
-			assert_int_equal(topology->observers[subject][k], expected);
+			assert_int_equal(peal_rings_observer(topology, subject, k), expected);
 			taken |= UINT64_C(1) << expected;
 		}
 	}
@@ -118,75 +109,159 @@ assert_as_twin(const struct peal_view *view, const struct peal_topology *topolog
 static void
 prop_rings__are_those_of_the_definition(void **state)
 {
-	struct peal_view view;
-	static struct peal_topology topology;
+	struct peal_ringscene scene;
 
 	(void)state;
-	for (uint16_t members_count = 1; members_count <= PEAL_MEMBERS_MAX;
+	peal_ringscene_create(&scene, 64);
+	for (uint16_t members_count = 1; members_count <= 64;
 		members_count = (uint16_t)(members_count + (members_count < 24 ? 1 : 8))) {
 		for (uint32_t i = 0; i < RING_COUNTS; i++) {
-			make_view(members_count, members_count, ring_counts[i], &view);
-			peal_rings_build(&view, &topology);
-			assert_as_twin(&view, &topology);
+			peal_ringscene_make(&scene, members_count, members_count, ring_counts[i]);
+			assert_as_twin(&scene.view, &scene.topology);
 		}
+	}
+	peal_ringscene_destroy(&scene);
+}
+
+/* ---- the same for large groups: a twin that sorts, and walks by the rule ---- */
+
+struct twin_place {
+	uint64_t hash;
+	struct peal_uuid uuid;
+	uint32_t rank;
+};
+
+static int
+compare_places(const void *a, const void *b)
+{
+	const struct twin_place *left = a;
+	const struct twin_place *right = b;
+
+	if (left->hash != right->hash) {
+		return left->hash < right->hash ? -1 : 1;
+	}
+	return peal_uuid_compare(left->uuid, right->uuid);
+}
+
+static void
+assert_ring_as_twin(const struct peal_ringscene *scene, uint32_t ring, struct twin_place *places)
+{
+	const struct peal_topology *topology = &scene->topology;
+	uint32_t count = scene->view.members_count;
+
+	for (uint32_t rank = 0; rank < count; rank++) {
+		places[rank] = (struct twin_place){
+			ring_hash(&scene->view, ring, rank), scene->members[rank].uuid, rank};
+	}
+	qsort(places, count, sizeof(*places), compare_places);
+	for (uint32_t place = 0; place < count; place++) {
+		uint32_t subject = places[place].rank;
+		uint32_t before = place;
+		uint32_t mask = 0;
+
+		do {
+			before = (before + count - 1U) % count;
+			mask = peal_rings_mask(topology, places[before].rank, subject) &
+			       ((UINT32_C(1) << ring) - 1U);
+		} while (mask != 0);
+		assert_int_equal(peal_rings_observer(topology, subject, ring), places[before].rank);
+		assert_int_equal(topology->depths[subject * topology->observers_count + ring],
+			(place + count - before) % count);
+		assert_int_equal(topology->ring_ranks[ring * count + place], subject);
+		assert_int_equal(topology->ring_hashes[ring * count + place], places[place].hash);
+	}
+}
+
+static void
+prop_rings__are_those_of_the_definition_in_large_groups(void **state)
+{
+	static const uint16_t counts[] = {65, 100, 300, 2145, 10000, PEAL_MEMBERS_MAX};
+	static struct twin_place places[PEAL_MEMBERS_MAX];
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct peal_ringscene scene;
+
+		peal_ringscene_create(&scene, counts[i]);
+		peal_ringscene_make(&scene, i, counts[i], ring_counts[i % RING_COUNTS]);
+		for (uint32_t ring = 0; ring < scene.topology.rings_count; ring++) {
+			assert_ring_as_twin(&scene, ring, places);
+		}
+		peal_ringscene_destroy(&scene);
 	}
 }
 
 /* ---- what must hold for every size ---- */
+
+static bool
+has_subject(const struct peal_topology *topology, uint32_t observer, uint32_t subject)
+{
+	uint32_t count;
+	const uint16_t *subjects = peal_rings_subjects(topology, observer, &count);
+	bool is_there = false;
+
+	for (uint32_t i = 0; i < count; i++) {
+		assert_true(i == 0 || subjects[i - 1U] < subjects[i]);
+		is_there |= subjects[i] == subject;
+	}
+	return is_there;
+}
 
 static void
 assert_well_formed(const struct peal_view *view, const struct peal_topology *topology)
 {
 	struct peal_thresholds thresholds =
 		peal_view_thresholds(view->members_count, view->rings_count);
-	uint32_t edges_count = 0;
-	uint64_t in_order = 0;
+	struct peal_bitset in_order = {0};
 
 	assert_int_equal(topology->members_count, view->members_count);
 	assert_int_equal(topology->observers_count, thresholds.observers_count);
 	for (uint32_t subject = 0; subject < view->members_count; subject++) {
-		uint64_t seen = 0;
+		struct peal_bitset seen = {0};
 
 		for (uint32_t k = 0; k < topology->observers_count; k++) {
-			uint32_t observer = topology->observers[subject][k];
+			uint32_t observer = peal_rings_observer(topology, subject, k);
 
 			assert_true(observer < view->members_count);
 			assert_int_not_equal(observer, subject);
-			assert_int_equal(seen >> observer & 1U, 0);
-			seen |= UINT64_C(1) << observer;
+			assert_false(peal_bitset_has(&seen, observer));
+			peal_bitset_add(&seen, observer);
 			assert_int_equal(
 				peal_rings_mask(topology, observer, subject), UINT32_C(1) << k);
-			assert_true(peal_bitset_has(&topology->subjects[observer], subject));
+			assert_true(has_subject(topology, observer, subject));
 		}
 		/* Enough observers for every mark, each with its own mind. */
-		assert_true(thresholds.h <= (uint32_t)__builtin_popcountll(seen));
+		assert_true(thresholds.h <= peal_bitset_count(&seen));
 		for (uint32_t other = 0; other < view->members_count; other++) {
-			if ((seen >> other & 1U) == 0) {
+			if (!peal_bitset_has(&seen, other)) {
 				assert_int_equal(peal_rings_mask(topology, other, subject), 0);
 			}
 		}
-		edges_count += peal_bitset_count(&topology->subjects[subject]);
-		in_order |= UINT64_C(1) << topology->order[subject];
+		peal_bitset_add(&in_order, topology->ring_ranks[subject]);
+		assert_int_equal(topology->ring_places[topology->ring_ranks[subject]], subject);
 	}
-	assert_int_equal(edges_count, view->members_count * topology->observers_count);
-	assert_int_equal(__builtin_popcountll(in_order), view->members_count);
+	assert_int_equal(topology->subject_starts[0], 0);
+	assert_int_equal(topology->subject_starts[view->members_count],
+		view->members_count * topology->observers_count);
+	assert_int_equal(peal_bitset_count(&in_order), view->members_count);
 }
 
 static void
 prop_rings__give_every_subject_distinct_observers(void **state)
 {
-	struct peal_view view;
-	static struct peal_topology topology;
+	struct peal_ringscene scene;
 
 	(void)state;
-	for (uint16_t members_count = 1; members_count <= PEAL_MEMBERS_MAX; members_count++) {
-		for (uint64_t seed = 0; seed < 20; seed++) {
+	for (uint16_t members_count = 1; members_count <= 130; members_count++) {
+		/* Memory of the exact size: nothing is written behind it. */
+		peal_ringscene_create(&scene, members_count);
+		for (uint64_t seed = 0; seed < (members_count <= 64 ? 20 : 1); seed++) {
 			for (uint32_t i = 0; i < RING_COUNTS; i++) {
-				make_view(seed, members_count, ring_counts[i], &view);
-				peal_rings_build(&view, &topology);
-				assert_well_formed(&view, &topology);
+				peal_ringscene_make(&scene, seed, members_count, ring_counts[i]);
+				assert_well_formed(&scene.view, &scene.topology);
 			}
 		}
+		peal_ringscene_destroy(&scene);
 	}
 }
 
@@ -205,8 +280,8 @@ count_lost_edges(const struct peal_view *from_view, const struct peal_topology *
 
 		for (uint32_t k = 0; k < from->observers_count && to_subject != PEAL_RANK_NONE;
 			k++) {
-			uint16_t to_observer = peal_view_find_uuid(
-				to_view, from_view->members[from->observers[subject][k]].uuid);
+			uint16_t to_observer = peal_view_find_uuid(to_view,
+				from_view->members[peal_rings_observer(from, subject, k)].uuid);
 
 			if (to_observer != PEAL_RANK_NONE &&
 				peal_rings_mask(to, to_observer, to_subject) == 0) {
@@ -220,74 +295,96 @@ count_lost_edges(const struct peal_view *from_view, const struct peal_topology *
 static void
 prop_rings__change_little_with_one_member(void **state)
 {
-	static struct peal_topology large;
-	static struct peal_topology small;
-	struct peal_view view;
-	struct peal_view next;
+	struct peal_ringscene large;
+	struct peal_ringscene small;
 	struct peal_prng prng;
 
 	(void)state;
 	peal_prng_init(&prng, 1);
-	for (uint16_t members_count = PEAL_RINGS_DEFAULT + 3U; members_count <= PEAL_MEMBERS_MAX;
-		members_count++) {
+	peal_ringscene_create(&large, 300);
+	peal_ringscene_create(&small, 300);
+	for (uint16_t members_count = PEAL_RINGS_DEFAULT + 3U; members_count <= 300;
+		members_count = (uint16_t)(members_count + (members_count < 64 ? 1 : 59))) {
 		for (uint32_t round = 0; round < 20; round++) {
 			struct peal_proposal cut = {0};
 			uint32_t removed = (uint32_t)peal_prng_below(&prng, members_count);
+			uint32_t subjects_count;
 
-			make_view(peal_prng_next(&prng), members_count, PEAL_RINGS_DEFAULT, &view);
-			cut.parent_epoch = view.epoch;
-			cut.parent_hash = view.hash;
+			peal_ringscene_make(
+				&large, peal_prng_next(&prng), members_count, PEAL_RINGS_DEFAULT);
+			peal_ringscene_index(&large);
+			cut.parent_epoch = large.view.epoch;
+			cut.parent_hash = large.view.hash;
 			peal_bitset_add(&cut.removals, removed);
-			peal_nextview_apply(&view, &cut, &next);
-			peal_rings_build(&view, &large);
-			peal_rings_build(&next, &small);
+			peal_nextview_apply(&large.view, &cut, small.members, &small.view);
+			peal_ringscene_index(&small);
+			peal_ringscene_build(&small);
 
 			/*
 			 * Nobody loses an observer but the removed one, and who lost that one has
 			 * one new. Insertion is the same, read backwards.
 			 */
-			assert_int_equal(count_lost_edges(&view, &large, &next, &small), 0);
-			assert_int_equal(count_lost_edges(&next, &small, &view, &large),
-				peal_bitset_count(&large.subjects[removed]));
+			(void)peal_rings_subjects(&large.topology, removed, &subjects_count);
+			assert_int_equal(count_lost_edges(&large.view, &large.topology, &small.view,
+						 &small.topology),
+				0);
+			assert_int_equal(count_lost_edges(&small.view, &small.topology, &large.view,
+						 &large.topology),
+				subjects_count);
 		}
+	}
+	peal_ringscene_destroy(&large);
+	peal_ringscene_destroy(&small);
+}
+
+static void
+assert_elects_everybody(const struct peal_ringscene *scene)
+{
+	uint32_t count = scene->view.members_count;
+
+	for (uint32_t purpose = 0; purpose < 2; purpose++) {
+		struct peal_bitset elected = {0};
+
+		for (uint32_t attempt = 0; attempt < count; attempt++) {
+			peal_bitset_add(&elected,
+				peal_rings_elect(&scene->topology, &scene->view, purpose, attempt));
+		}
+		assert_int_equal(peal_bitset_count(&elected), count);
+		/* And again from the start. */
+		assert_int_equal(peal_rings_elect(&scene->topology, &scene->view, purpose, count),
+			peal_rings_elect(&scene->topology, &scene->view, purpose, 0));
 	}
 }
 
 static void
 prop_rings__elect_everybody_once(void **state)
 {
-	static struct peal_topology topology;
-	struct peal_view view;
+	static const uint16_t large_counts[] = {65, 2000, PEAL_MEMBERS_MAX};
+	struct peal_ringscene scene;
 	uint32_t first_counts[2] = {0};
 
 	(void)state;
-	for (uint16_t members_count = 1; members_count <= PEAL_MEMBERS_MAX; members_count++) {
-		make_view(members_count, members_count, PEAL_RINGS_DEFAULT, &view);
-		peal_rings_build(&view, &topology);
-		for (uint32_t purpose = 0; purpose < 2; purpose++) {
-			uint64_t elected = 0;
-
-			for (uint32_t attempt = 0; attempt < members_count; attempt++) {
-				elected |= UINT64_C(1)
-					   << peal_rings_elect(&topology, &view, purpose, attempt);
-			}
-			assert_int_equal(__builtin_popcountll(elected), members_count);
-			/* And again from the start. */
-			assert_int_equal(peal_rings_elect(&topology, &view, purpose, members_count),
-				peal_rings_elect(&topology, &view, purpose, 0));
-		}
+	peal_ringscene_create(&scene, PEAL_MEMBERS_MAX);
+	for (uint16_t members_count = 1; members_count <= 64; members_count++) {
+		peal_ringscene_make(&scene, members_count, members_count, PEAL_RINGS_DEFAULT);
+		assert_elects_everybody(&scene);
+	}
+	for (uint32_t i = 0; i < sizeof(large_counts) / sizeof(large_counts[0]); i++) {
+		peal_ringscene_make(&scene, i, large_counts[i], PEAL_RINGS_DEFAULT);
+		assert_elects_everybody(&scene);
 	}
 
 	/* Both purposes and all epochs share the work: with 2 members about half each. */
-	make_view(1, 2, PEAL_RINGS_DEFAULT, &view);
-	peal_rings_build(&view, &topology);
-	for (view.epoch = 1; view.epoch <= 1000; view.epoch++) {
-		first_counts[0] += peal_rings_elect(&topology, &view, 0, 0);
-		first_counts[1] += peal_rings_elect(&topology, &view, 1, 0);
+	peal_ringscene_make(&scene, 1, 2, PEAL_RINGS_DEFAULT);
+	for (scene.view.epoch = 1; scene.view.epoch <= 1000; scene.view.epoch++) {
+		peal_ringscene_build(&scene);
+		first_counts[0] += peal_rings_elect(&scene.topology, &scene.view, 0, 0);
+		first_counts[1] += peal_rings_elect(&scene.topology, &scene.view, 1, 0);
 	}
 	for (uint32_t purpose = 0; purpose < 2; purpose++) {
 		assert_in_range(first_counts[purpose], 400, 600);
 	}
+	peal_ringscene_destroy(&scene);
 }
 
 int
@@ -295,6 +392,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prop_rings__are_those_of_the_definition),
+		cmocka_unit_test(prop_rings__are_those_of_the_definition_in_large_groups),
 		cmocka_unit_test(prop_rings__give_every_subject_distinct_observers),
 		cmocka_unit_test(prop_rings__change_little_with_one_member),
 		cmocka_unit_test(prop_rings__elect_everybody_once),

@@ -17,7 +17,7 @@
 
 #define ROUNDS_COUNT 400U
 #define FLIPS_COUNT  40U
-#define SEEDS_COUNT  8U
+#define SEEDS_COUNT  24U
 
 static struct peal_prng prng;
 static uint8_t bytes[PEAL_RECODE_SIZE_MAX];
@@ -50,13 +50,14 @@ generate_member(struct peal_writer *writer)
 static size_t
 generate_view(struct peal_writer *writer)
 {
-	static struct peal_view view;
+	static struct peal_member members[PEAL_RECODE_MEMBERS_MAX];
+	struct peal_view view;
 	uint16_t count = (uint16_t)(1U + peal_prng_below(&prng, 6));
 
 	if (peal_prng_ratio(&prng, 1, 50)) {
-		count = PEAL_MEMBERS_MAX;
+		count = PEAL_RECODE_MEMBERS_MAX;
 	}
-	peal_gen_view(&prng, count, &view);
+	peal_gen_view(&prng, count, members, &view);
 	writer->offset = peal_view_encode(&view, writer->bytes, (uint32_t)writer->capacity);
 	return writer->offset;
 }
@@ -64,9 +65,10 @@ generate_view(struct peal_writer *writer)
 static size_t
 generate_proposal(struct peal_writer *writer)
 {
+	static struct peal_member additions[PEAL_GEN_INLINE_ADDITIONS];
 	struct peal_proposal proposal;
 
-	peal_gen_proposal(&prng, &proposal);
+	peal_gen_proposal(&prng, PEAL_GEN_INLINE_ADDITIONS, additions, &proposal);
 	peal_proposal_encode(&proposal, writer);
 	return writer->offset;
 }
@@ -114,17 +116,16 @@ generate_ballot(struct peal_writer *writer)
 	return writer->offset;
 }
 
-static size_t
-generate_join(struct peal_writer *writer)
+static void
+generate_before_join(uint8_t which, struct peal_writer *writer)
 {
 	static uint8_t chunk[PEAL_INSTALL_CHUNK_SIZE_MAX];
 	struct peal_join_request request;
 	struct peal_join_answer answer;
 	struct peal_install_msg install;
-	struct peal_leave_msg leave;
-	uint8_t which = (uint8_t)peal_prng_below(&prng, PEAL_RECODE_JOIN_MESSAGES_COUNT);
+	struct peal_install_pull pull;
+	struct peal_join_probe probe;
 
-	peal_write_u8(writer, which);
 	switch (which) {
 	case 0:
 		peal_gen_join_request(&prng, &request);
@@ -138,11 +139,87 @@ generate_join(struct peal_writer *writer)
 		peal_gen_install_msg(&prng, chunk, &install);
 		peal_install_msg_encode(&install, writer);
 		break;
+	case 4:
+		peal_gen_install_pull(&prng, &pull);
+		peal_install_pull_encode(&pull, writer);
+		break;
 	default:
+		peal_gen_join_probe(&prng, &probe);
+		peal_join_probe_encode(&probe, writer);
+		break;
+	}
+}
+
+static size_t
+generate_join(struct peal_writer *writer)
+{
+	static struct peal_join_forward forward;
+	static struct peal_batch_msg batch;
+	struct peal_leave_msg leave;
+	uint8_t which = (uint8_t)peal_prng_below(&prng, PEAL_RECODE_JOIN_MESSAGES_COUNT);
+
+	peal_write_u8(writer, which);
+	switch (which) {
+	case 3:
 		peal_gen_leave_msg(&prng, &leave);
 		peal_leave_msg_encode(&leave, writer);
 		break;
+	case 6:
+		peal_gen_join_forward(&prng, &forward);
+		assert_int_equal(peal_join_forward_encode(forward.members, forward.count, writer),
+			forward.count);
+		break;
+	case 7:
+		peal_gen_batch_msg(&prng, &batch);
+		peal_batch_msg_encode(&batch, writer);
+		break;
+	default:
+		generate_before_join(which, writer);
+		break;
 	}
+	return writer->offset;
+}
+
+static size_t
+generate_bodies(struct peal_writer *writer)
+{
+	static uint8_t chunk[PEAL_CHUNK_SIZE_MAX];
+	struct peal_body_msg body;
+	struct peal_pull_msg pull;
+	struct peal_sync_msg sync;
+	struct peal_snapshot_msg snapshot;
+	uint8_t which = (uint8_t)peal_prng_below(&prng, PEAL_RECODE_BODY_MESSAGES_COUNT);
+
+	peal_write_u8(writer, which);
+	switch (which) {
+	case 0:
+		peal_gen_body_msg(&prng, chunk, &body);
+		peal_body_msg_encode(&body, writer);
+		break;
+	case 1:
+		peal_gen_pull_msg(&prng, &pull);
+		peal_pull_msg_encode(&pull, writer);
+		break;
+	case 2:
+		peal_gen_sync_msg(&prng, &sync);
+		peal_sync_msg_encode(&sync, writer);
+		break;
+	default:
+		peal_gen_snapshot_msg(&prng, &snapshot);
+		peal_snapshot_msg_encode(&snapshot, writer);
+		break;
+	}
+	return writer->offset;
+}
+
+static size_t
+generate_vote(struct peal_writer *writer)
+{
+	static uint8_t bitmap[PEAL_VOTE_PLACES_MAX / 8U];
+	struct peal_vote_msg message;
+
+	peal_gen_vote_msg(&prng, bitmap, &message);
+	peal_vote_msg_encode(&message, writer);
 	return writer->offset;
 }
 
@@ -162,6 +239,8 @@ static const struct surface surfaces[] = {
 	{"alert", generate_alert, peal_recode_alert},
 	{"ballot", generate_ballot, peal_recode_ballot},
 	{"join", generate_join, peal_recode_join},
+	{"bodies", generate_bodies, peal_recode_bodies},
+	{"vote", generate_vote, peal_recode_vote},
 };
 
 #define SURFACES_COUNT (sizeof(surfaces) / sizeof(surfaces[0]))

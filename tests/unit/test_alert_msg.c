@@ -68,11 +68,12 @@ test_alert_msg__refuses_each_wrong_field(void **state)
 	assert_false(decode_changed(1, "\x00", 1));             /* no entry */
 	assert_false(decode_changed(1, "\x01", 1));             /* fewer than there are */
 	assert_false(decode_changed(1, "\x03", 1));             /* more than there are */
-	assert_false(decode_changed(1, "\x41", 1));             /* more than members */
+	assert_false(decode_changed(1, "\x81", 1));             /* more than fit */
 	assert_false(decode_changed(2, "\x01", 1));             /* padding */
 	assert_false(decode_changed(3, "\x01", 1));             /* padding */
-	assert_false(decode_changed(4, "\x40", 1));             /* no such rank */
-	assert_false(decode_changed(5, "\x01", 1));             /* no such rank */
+	assert_true(decode_changed(4, "\xFF\x27", 2));          /* the last rank */
+	assert_false(decode_changed(4, "\x00\x28", 2));         /* no such rank */
+	assert_false(decode_changed(5, "\xFF", 1));             /* no such rank */
 	assert_false(decode_changed(6, "\x00", 1));             /* no reason */
 	assert_false(decode_changed(6, "\x05", 1));             /* unknown reason */
 	assert_false(decode_changed(7, "\x01", 1));             /* padding */
@@ -114,6 +115,30 @@ test_alert_msg__does_not_encode_what_it_would_not_decode(void **state)
 	message = good;
 	message.entries[0].rank = PEAL_MEMBERS_MAX;
 	assert_true(peal_test_dies(encode_it, &message));
+	message = good;
+	message.count = PEAL_ALERT_ENTRIES_MAX + 1U;
+	assert_true(peal_test_dies(encode_it, &message));
+}
+
+static void
+test_alert_msg__refuses_one_entry_too_many(void **state)
+{
+	struct peal_alert_msg message = {.count = PEAL_ALERT_ENTRIES_MAX};
+	uint8_t bytes[4U + 8U * (PEAL_ALERT_ENTRIES_MAX + 1U)];
+	struct peal_writer writer = peal_writer_init(bytes, sizeof(bytes));
+
+	(void)state;
+	for (uint16_t i = 0; i < PEAL_ALERT_ENTRIES_MAX; i++) {
+		message.entries[i] = (struct peal_alert_entry){
+			.rank = (uint16_t)(80U * i), .reason = PEAL_ALERT_SILENT, .mask = 1};
+	}
+	peal_alert_msg_encode(&message, &writer);
+	assert_true(writer.is_ok);
+	assert_true(decode_bytes(bytes, writer.offset, &message));
+	memcpy(bytes + writer.offset, bytes + writer.offset - 8U, 8);
+	bytes[writer.offset] ^= 1U; /* about somebody else */
+	bytes[1]++;
+	assert_false(decode_bytes(bytes, sizeof(bytes), &message));
 }
 
 static void
@@ -146,6 +171,7 @@ main(void)
 		cmocka_unit_test(test_alert_msg__refuses_each_wrong_field),
 		cmocka_unit_test(test_alert_msg__refuses_every_other_size),
 		cmocka_unit_test(test_alert_msg__does_not_encode_what_it_would_not_decode),
+		cmocka_unit_test(test_alert_msg__refuses_one_entry_too_many),
 		cmocka_unit_test(test_alert_msg__brings_random_messages_back),
 	};
 

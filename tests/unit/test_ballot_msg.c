@@ -6,18 +6,23 @@
 #include "tests/lib/gen.h"
 #include "wire/messages.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static struct peal_ballot_msg message;
 static struct peal_ballot_msg decoded;
-static uint8_t bytes[PEAL_BALLOT_MSG_SIZE_MAX + 1U];
+static uint8_t bytes[PEAL_BALLOT_MSG_SIZE_MAX + 16U];
 
 #define VRND_OFFSET         8U
 #define DIGEST_OFFSET       16U
 #define RESULT_OFFSET       32U
-#define LEFT_OFFSET         48U
-#define HAS_PROPOSAL_OFFSET (LEFT_OFFSET + 8U * PEAL_BITSET_WORDS)
-#define PROPOSAL_OFFSET     (HAS_PROPOSAL_OFFSET + 8U)
+#define HAS_PROPOSAL_OFFSET 48U
+#define PADDING_OFFSET      49U
+#define LEFT_COUNT_OFFSET   52U
+#define SIZE_OFFSET         54U
+/* Of who left, and of the proposal when nobody did. */
+#define LEFT_OFFSET     56U
+#define PROPOSAL_OFFSET 56U
 
 static size_t
 encode(void)
@@ -44,6 +49,7 @@ encode_it(void *argument)
 	(void)encode();
 }
 
+/* Nobody leaves gracefully in it. */
 static void
 gen_message(uint64_t seed, uint8_t kind)
 {
@@ -51,6 +57,7 @@ gen_message(uint64_t seed, uint8_t kind)
 
 	peal_prng_init(&prng, seed);
 	peal_gen_ballot_msg(&prng, kind, &message);
+	memset(&message.left, 0, sizeof(message.left));
 }
 
 /* P1B with an accepted value, or without one. */
@@ -83,19 +90,31 @@ test_ballot_msg__orders_ballots_by_round_then_rank(void **state)
 static void
 test_ballot_msg__has_the_layout_of_the_wire(void **state)
 {
-	const uint8_t fast[8] = {0, 0, 0, 0, 1, 0, 0, 0};
+	static const uint8_t fast[8] = {0, 0, 0, 0, 1, 0, 0, 0};
+	static const uint8_t left[4] = {3, 0, 0x34, 0x12};
 
 	(void)state;
 	gen_message(1, PEAL_MESSAGE_DECIDE);
 	message.ballot = PEAL_BALLOT_FAST;
-	message.left = message.proposal.removals;
+	memset(&message.proposal.removals, 0, sizeof(message.proposal.removals));
+	peal_bitset_add(&message.proposal.removals, 3);
+	peal_bitset_add(&message.proposal.removals, 7);
+	peal_bitset_add(&message.proposal.removals, 0x1234);
+	peal_bitset_add(&message.left, 0x1234);
+	peal_bitset_add(&message.left, 3);
+	message.digest = peal_proposal_digest(&message.proposal);
 	size_t size = encode();
+	uint32_t proposal_size = peal_proposal_size(&message.proposal);
+	assert_int_equal(size, LEFT_OFFSET + sizeof(left) + proposal_size);
 	assert_memory_equal(bytes, fast, 8);
 	assert_memory_equal(bytes + DIGEST_OFFSET, &message.digest, 16);
 	assert_memory_equal(bytes + RESULT_OFFSET, &message.result_hash, 16);
-	assert_memory_equal(bytes + LEFT_OFFSET, &message.left, sizeof(message.left));
 	assert_int_equal(bytes[HAS_PROPOSAL_OFFSET], 1);
-	assert_memory_equal(bytes + PROPOSAL_OFFSET, &message.proposal.parent_epoch, 8);
+	assert_int_equal(bytes[LEFT_COUNT_OFFSET], 2);
+	assert_int_equal(bytes[SIZE_OFFSET], proposal_size & 0xFFU);
+	assert_int_equal(bytes[SIZE_OFFSET + 1U], proposal_size >> 8);
+	assert_memory_equal(bytes + LEFT_OFFSET, left, sizeof(left));
+	assert_memory_equal(bytes + LEFT_OFFSET + sizeof(left), &message.proposal.parent_epoch, 8);
 	assert_true(decode(PEAL_MESSAGE_DECIDE, size));
 
 	gen_message(1, PEAL_MESSAGE_NACK);
@@ -172,23 +191,152 @@ test_ballot_msg__refuses_a_value_where_none_belongs(void **state)
 	assert_false(decode(PEAL_MESSAGE_P1A, size));
 }
 
+/* A large value is named by its digest; a message that names nothing is refused. */
 static void
-test_ballot_msg__refuses_a_missing_value(void **state)
+test_ballot_msg__takes_a_value_by_its_digest_but_not_none(void **state)
 {
-	static const uint8_t kinds[] = {PEAL_MESSAGE_VOTE, PEAL_MESSAGE_P2A, PEAL_MESSAGE_DECIDE};
+	static const uint8_t kinds[] = {PEAL_MESSAGE_VOTE, PEAL_MESSAGE_P2A, PEAL_MESSAGE_DECIDE,
+		PEAL_MESSAGE_P1B, PEAL_MESSAGE_P2B};
 
 	(void)state;
 	for (uint32_t i = 0; i < sizeof(kinds); i++) {
 		gen_message(5, kinds[i]);
+		if (kinds[i] == PEAL_MESSAGE_P1B) {
+			gen_p1b(true);
+		}
 		(void)encode();
 		bytes[HAS_PROPOSAL_OFFSET] = 0;
+		assert_int_equal(decode(kinds[i], PROPOSAL_OFFSET), kinds[i] == PEAL_MESSAGE_P2B);
+		memset(bytes + SIZE_OFFSET, 0, 2);
+		assert_true(decode(kinds[i], PROPOSAL_OFFSET));
+		assert_false(decoded.has_proposal);
+		assert_true(peal_hash128_equals(decoded.digest, message.digest));
+		bytes[HAS_PROPOSAL_OFFSET] = 1; /* a value of no size */
+		assert_false(decode(kinds[i], PROPOSAL_OFFSET));
+		bytes[HAS_PROPOSAL_OFFSET] = 0;
+		memset(bytes + DIGEST_OFFSET, 0, 16);
 		assert_false(decode(kinds[i], PROPOSAL_OFFSET));
 	}
-	gen_p1b(true);
+}
+
+/* Sets `message` to a vote for a cut that removes `removals_count` members and is good otherwise.
+ */
+static void
+gen_removals(uint8_t kind, uint32_t removals_count)
+{
+	gen_message(5, kind);
+	memset(&message.proposal.removals, 0, sizeof(message.proposal.removals));
+	message.proposal.additions_count = 0;
+	message.proposal.additions = NULL;
+	for (uint32_t i = 0; i < removals_count; i++) {
+		peal_bitset_add(&message.proposal.removals, 3U * i);
+	}
+	message.digest = peal_proposal_digest(&message.proposal);
+}
+
+static void
+test_ballot_msg__carries_small_values_only(void **state)
+{
+	const uint32_t most = (PEAL_INLINE_SIZE_MAX - PEAL_PROPOSAL_FIXED_SIZE) / 2U;
+
+	(void)state;
+	gen_removals(PEAL_MESSAGE_VOTE, most);
+	size_t size = encode();
+	assert_int_equal(size, PROPOSAL_OFFSET + PEAL_INLINE_SIZE_MAX);
+	assert_true(decode(PEAL_MESSAGE_VOTE, size));
+	assert_true(decoded.has_proposal);
+
+	gen_removals(PEAL_MESSAGE_VOTE, most + 1U);
+	assert_int_equal(encode(), PROPOSAL_OFFSET);
+	assert_true(decode(PEAL_MESSAGE_VOTE, PROPOSAL_OFFSET));
+	assert_false(decoded.has_proposal);
+	assert_true(peal_hash128_equals(decoded.digest, message.digest));
+
+	/* Said to be small when it is not: refused, though digest and all else are true. */
+	struct peal_writer writer =
+		peal_writer_init(bytes + PROPOSAL_OFFSET, sizeof(bytes) - PROPOSAL_OFFSET);
+	const uint16_t proposal_size = (uint16_t)peal_proposal_size(&message.proposal);
+	peal_proposal_encode(&message.proposal, &writer);
+	assert_true(writer.is_ok);
+	bytes[HAS_PROPOSAL_OFFSET] = 1;
+	memcpy(bytes + SIZE_OFFSET, &proposal_size, 2);
+	assert_false(decode(PEAL_MESSAGE_VOTE, PROPOSAL_OFFSET + proposal_size));
+}
+
+static void
+test_ballot_msg__tells_as_many_graceful_ones_as_fit(void **state)
+{
+	(void)state;
+	for (uint32_t removals_count = 0; removals_count < 600; removals_count += 31) {
+		gen_removals(PEAL_MESSAGE_DECIDE, removals_count);
+		message.left = message.proposal.removals;
+		size_t size = encode();
+		uint32_t left_count = removals_count < PEAL_BALLOT_LEFT_MAX ? removals_count
+									    : PEAL_BALLOT_LEFT_MAX;
+
+		assert_true(decode(PEAL_MESSAGE_DECIDE, size));
+		assert_int_equal(peal_bitset_count(&decoded.left), left_count);
+		for (uint32_t i = 0; i < left_count; i++) {
+			assert_true(peal_bitset_has(&decoded.left, 3U * i));
+		}
+	}
+}
+
+static void
+test_ballot_msg__refuses_who_left_in_other_forms(void **state)
+{
+	(void)state;
+	gen_removals(PEAL_MESSAGE_DECIDE, 500); /* without the value: nothing to compare with */
+	for (uint32_t i = 0; i < PEAL_BALLOT_LEFT_MAX; i++) {
+		peal_bitset_add(&message.left, 3U * i);
+	}
+	size_t size = encode();
+	assert_int_equal(size, LEFT_OFFSET + 2U * PEAL_BALLOT_LEFT_MAX);
+	assert_true(decode(PEAL_MESSAGE_DECIDE, size));
+	bytes[LEFT_OFFSET + 2U] = 0; /* one twice */
+	assert_false(decode(PEAL_MESSAGE_DECIDE, size));
+	bytes[LEFT_OFFSET + 2U] = 7; /* not in order */
+	assert_false(decode(PEAL_MESSAGE_DECIDE, size));
+	bytes[LEFT_OFFSET + 2U] = 4; /* another one: without the value that may be */
+	assert_true(decode(PEAL_MESSAGE_DECIDE, size));
+	bytes[size - 1U] = (uint8_t)(PEAL_MEMBERS_MAX >> 8); /* no rank */
+	assert_false(decode(PEAL_MESSAGE_DECIDE, size));
 	(void)encode();
-	bytes[HAS_PROPOSAL_OFFSET] = 0;
-	memset(bytes + DIGEST_OFFSET, 0, 16);
-	assert_false(decode(PEAL_MESSAGE_P1B, PROPOSAL_OFFSET));
+	bytes[LEFT_COUNT_OFFSET] = PEAL_BALLOT_LEFT_MAX + 1U;
+	bytes[size] = 0xFF;
+	bytes[size + 1U] = 1;
+	assert_false(decode(PEAL_MESSAGE_DECIDE, size + 2U));
+}
+
+static void
+test_ballot_msg__copies_what_is_inline_and_shares_what_is_not(void **state)
+{
+	static struct peal_ballot_msg copy;
+	uint64_t seed = 0;
+
+	(void)state;
+	do {
+		gen_message(seed++, PEAL_MESSAGE_VOTE);
+	} while (message.proposal.additions_count < 3);
+	memset(&copy, 0xFF, sizeof(copy));
+	peal_ballot_msg_copy(&copy, &message);
+	assert_ptr_equal(copy.proposal.additions, copy.inline_additions);
+	assert_memory_equal(copy.inline_additions, message.inline_additions,
+		message.proposal.additions_count * sizeof(struct peal_member));
+	copy.proposal.additions = message.proposal.additions;
+	assert_memory_equal(&copy, &message, offsetof(struct peal_ballot_msg, inline_additions));
+
+	/* Of a body. */
+	static struct peal_member additions[PEAL_GEN_INLINE_ADDITIONS];
+	memcpy(additions, message.inline_additions, sizeof(additions));
+	message.proposal.additions = additions;
+	peal_ballot_msg_copy(&copy, &message);
+	assert_ptr_equal(copy.proposal.additions, additions);
+	assert_true(peal_hash128_equals(peal_proposal_digest(&copy.proposal), message.digest));
+
+	gen_message(1, PEAL_MESSAGE_NACK);
+	peal_ballot_msg_copy(&copy, &message);
+	assert_memory_equal(&copy, &message, offsetof(struct peal_ballot_msg, inline_additions));
 }
 
 static void
@@ -267,13 +415,12 @@ test_ballot_msg__lets_only_decide_name_an_outcome(void **state)
 	/* Who left is among the removed. */
 	gen_message(8, PEAL_MESSAGE_DECIDE);
 	memset(&message.proposal.removals, 0, sizeof(message.proposal.removals));
-	memset(&message.left, 0, sizeof(message.left));
 	peal_bitset_add(&message.proposal.removals, 3);
 	peal_bitset_add(&message.left, 3);
 	message.digest = peal_proposal_digest(&message.proposal);
 	size_t size = encode();
 	assert_true(decode(PEAL_MESSAGE_DECIDE, size));
-	bytes[LEFT_OFFSET] |= 1U;
+	bytes[LEFT_OFFSET] = 2;
 	assert_false(decode(PEAL_MESSAGE_DECIDE, size));
 }
 
@@ -291,10 +438,15 @@ test_ballot_msg__refuses_padding_and_every_other_size(void **state)
 		}
 		bytes[size] = 0;
 		assert_false(decode(kind, size + 1U));
-		for (uint32_t j = 1; j < 8; j++) {
-			bytes[HAS_PROPOSAL_OFFSET + j] = 1;
+		for (uint32_t j = 0; j < 3; j++) {
+			bytes[PADDING_OFFSET + j] = 1;
 			assert_false(decode(kind, size));
-			bytes[HAS_PROPOSAL_OFFSET + j] = 0;
+			bytes[PADDING_OFFSET + j] = 0;
+		}
+		for (uint32_t j = 0; j < 4; j++) {
+			bytes[LEFT_COUNT_OFFSET + j] ^= 1U;
+			assert_false(decode(kind, size));
+			bytes[LEFT_COUNT_OFFSET + j] ^= 1U;
 		}
 		bytes[HAS_PROPOSAL_OFFSET] |= 2U;
 		assert_false(decode(kind, size));
@@ -308,6 +460,11 @@ test_ballot_msg__does_not_encode_what_it_would_not_decode(void **state)
 	gen_message(10, PEAL_MESSAGE_VOTE);
 	assert_false(peal_test_dies(encode_it, NULL));
 	message.has_proposal = false;
+	assert_false(peal_test_dies(encode_it, NULL));
+	message.digest = (struct peal_hash128){0};
+	assert_true(peal_test_dies(encode_it, NULL));
+	gen_message(10, PEAL_MESSAGE_P2B);
+	message.has_proposal = true;
 	assert_true(peal_test_dies(encode_it, NULL));
 	gen_message(10, PEAL_MESSAGE_P1A);
 	message.ballot = PEAL_BALLOT_FAST;
@@ -330,6 +487,10 @@ test_ballot_msg__brings_random_messages_back(void **state)
 		memset(&decoded, 0xFF, sizeof(decoded));
 		peal_gen_ballot_msg(&prng, kind, &message);
 		assert_true(decode(kind, encode()));
+		if (decoded.proposal.additions_count > 0) {
+			assert_ptr_equal(decoded.proposal.additions, decoded.inline_additions);
+		}
+		decoded.proposal.additions = message.proposal.additions;
 		assert_memory_equal(&decoded, &message, sizeof(message));
 	}
 }
@@ -343,7 +504,11 @@ main(void)
 		cmocka_unit_test(test_ballot_msg__refuses_kinds_that_are_not_of_agreement),
 		cmocka_unit_test(test_ballot_msg__refuses_a_digest_of_something_else),
 		cmocka_unit_test(test_ballot_msg__refuses_a_value_where_none_belongs),
-		cmocka_unit_test(test_ballot_msg__refuses_a_missing_value),
+		cmocka_unit_test(test_ballot_msg__takes_a_value_by_its_digest_but_not_none),
+		cmocka_unit_test(test_ballot_msg__carries_small_values_only),
+		cmocka_unit_test(test_ballot_msg__tells_as_many_graceful_ones_as_fit),
+		cmocka_unit_test(test_ballot_msg__refuses_who_left_in_other_forms),
+		cmocka_unit_test(test_ballot_msg__copies_what_is_inline_and_shares_what_is_not),
 		cmocka_unit_test(test_ballot_msg__refuses_ballots_that_cannot_be),
 		cmocka_unit_test(test_ballot_msg__lets_p1b_report_lower_ballots_only),
 		cmocka_unit_test(test_ballot_msg__lets_only_decide_name_an_outcome),

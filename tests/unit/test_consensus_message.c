@@ -5,7 +5,6 @@
 #include "tests/lib/dies.h"
 #include "wire/messages.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Values and refusals. */
@@ -43,7 +42,7 @@ test_consensus_message__refuses_what_it_may_not_accept(void **state)
 	message = peal_council_vote(&value);
 	assert_refused(council, 1, &message, PEAL_COUNTER_PROPOSALS_REFUSED);
 	assert_false(peal_consensus_is_busy(&council->nodes[0]));
-	free(council);
+	peal_council_destroy(council);
 }
 
 static void
@@ -61,7 +60,7 @@ test_consensus_message__willing_members_may_go_beyond_the_majority(void **state)
 	assert_true(peal_consensus_is_busy(&council->nodes[0]));
 	peal_council_propose(council, 0, &value, true);
 	assert_int_equal(council->nodes[0].acceptor.vrnd.round, 1);
-	free(council);
+	peal_council_destroy(council);
 }
 
 /* Who proposes after a quorum of reports may know of a LEAVE that did not come here. */
@@ -76,7 +75,7 @@ test_consensus_message__a_proposal_is_not_refused_for_a_leave_unheard(void **sta
 	(void)state;
 	peal_council_hear(council, 0, 1, &message);
 	assert_int_equal(council->nodes[0].acceptor.vrnd.round, 2);
-	free(council);
+	peal_council_destroy(council);
 }
 
 static void
@@ -94,7 +93,7 @@ test_consensus_message__two_values_in_one_ballot_are_reported(void **state)
 	peal_council_clear(council);
 	message = peal_council_message(PEAL_MESSAGE_P2A, ballot, &blue);
 	assert_refused(council, 1, &message, PEAL_COUNTER_BALLOT_CONFLICTS);
-	free(council);
+	peal_council_destroy(council);
 }
 
 static void
@@ -127,7 +126,7 @@ test_consensus_message__coordinator_stops_at_contradicting_promises(void **state
 	assert_int_equal(peal_council_counted(council, rank, PEAL_COUNTER_BALLOT_CONFLICTS), 1);
 	assert_int_equal(peal_council_count(council, PEAL_MESSAGE_P2A), 0);
 	assert_int_equal(council->nodes[rank].coordinator.state, PEAL_COORDINATOR_IDLE);
-	free(council);
+	peal_council_destroy(council);
 }
 
 /* A quorum for a digest whose value has not come. */
@@ -172,7 +171,7 @@ test_consensus_message__decides_when_the_value_arrives(void **state)
 								: PEAL_COUNTER_DECISIONS_CLASSIC),
 			1);
 		assert_int_equal(council->nodes[0].decided_ballot.round, 2);
-		free(council);
+		peal_council_destroy(council);
 	}
 }
 
@@ -191,12 +190,12 @@ test_consensus_message__decides_on_a_refused_proposal_that_a_quorum_accepted(voi
 	message = peal_council_message(PEAL_MESSAGE_P2A, ballot, &value);
 	peal_council_hear(council, 0, 1, &message);
 	assert_int_equal(peal_council_decided_by(council, &value), 1);
-	free(council);
+	peal_council_destroy(council);
 
 	council = create_pending(ballot, 1);
 	peal_council_propose(council, 0, &value, true);
 	assert_int_equal(peal_council_decided_by(council, &value), 1);
-	free(council);
+	peal_council_destroy(council);
 }
 
 static void
@@ -221,7 +220,7 @@ test_consensus_message__learns_a_decision_and_is_quiet_from_then_on(void **state
 	peal_council_wait(council, council->now_ns + 100U * council->timing.fallback_ns);
 	assert_int_equal(council->letters_count, 0);
 	assert_int_equal(peal_council_decided_by(council, &value), 1);
-	free(council);
+	peal_council_destroy(council);
 }
 
 static void
@@ -252,7 +251,7 @@ test_consensus_message__keeps_what_it_needs_when_values_are_many(void **state)
 		assert_non_null(peal_values_find(&node->values, peal_proposal_digest(&value)));
 	}
 	peal_consensus_check(node);
-	free(council);
+	peal_council_destroy(council);
 }
 
 static void
@@ -285,7 +284,159 @@ test_consensus_message__a_value_of_a_promise_finds_room(void **state)
 	}
 	assert_int_equal(node->coordinator.state, PEAL_COORDINATOR_PROPOSED);
 	assert_non_null(peal_values_find(&node->values, node->coordinator.proposed_digest));
-	free(council);
+	peal_council_destroy(council);
+}
+
+/* Gathered votes. */
+
+static void
+assert_votes_refused(struct peal_council *council, const struct peal_vote_key *key,
+	const struct peal_bitset *ranks, enum peal_counter counter)
+{
+	static struct peal_consensus before;
+	uint64_t count = peal_council_counted(council, 0, counter);
+
+	before = council->nodes[0];
+	peal_council_tell(council, 0, key, ranks);
+	assert_int_equal(peal_council_counted(council, 0, counter), count + 1U);
+	assert_memory_equal(&before, &council->nodes[0], sizeof(before));
+	assert_int_equal(council->letters_count + council->keys_count, 0);
+}
+
+static void
+test_consensus_message__refuses_votes_that_cannot_be(void **state)
+{
+	struct peal_council *council = peal_council_create(100, 3);
+	struct peal_proposal value = peal_council_add(council, 1);
+	struct peal_ballot b31 = {3, 1};
+	struct peal_vote_key key = peal_council_key(PEAL_VOTE_FAST, PEAL_BALLOT_FAST, &value);
+	struct peal_bitset nobody = {{0}};
+	struct peal_bitset some = peal_council_run(1, 51);
+	struct peal_bitset stranger = peal_council_run(99, 101);
+
+	(void)state;
+	assert_votes_refused(council, &key, &nobody, PEAL_COUNTER_MESSAGES_REFUSED);
+	assert_votes_refused(council, &key, &stranger, PEAL_COUNTER_MESSAGES_REFUSED);
+	key.kind = PEAL_VOTE_INSTALLED;
+	assert_votes_refused(council, &key, &some, PEAL_COUNTER_MESSAGES_REFUSED);
+	key.kind = 0;
+	assert_votes_refused(council, &key, &some, PEAL_COUNTER_MESSAGES_REFUSED);
+	key = peal_council_key(PEAL_VOTE_FAST, b31, &value);
+	assert_votes_refused(council, &key, &some, PEAL_COUNTER_BALLOT_CONFLICTS);
+	key = peal_council_key(PEAL_VOTE_ACCEPT, (struct peal_ballot){3, 100}, &value);
+	assert_votes_refused(council, &key, &some, PEAL_COUNTER_BALLOT_CONFLICTS);
+	key = peal_council_key(PEAL_VOTE_PROMISE, b31, &value);
+	key.vrnd = b31;
+	assert_votes_refused(council, &key, &some, PEAL_COUNTER_BALLOT_CONFLICTS);
+	peal_council_destroy(council);
+}
+
+/* What this node said it knows: its bit in what comes back is nothing new. */
+static void
+test_consensus_message__own_bit_is_ignored(void **state)
+{
+	struct peal_council *council = peal_council_create(100, 3);
+	struct peal_proposal value = peal_council_add(council, 1);
+	struct peal_vote_key key = peal_council_key(PEAL_VOTE_FAST, PEAL_BALLOT_FAST, &value);
+	struct peal_bitset ranks = peal_council_run(0, 1);
+
+	(void)state;
+	peal_council_tell(council, 0, &key, &ranks);
+	assert_false(peal_consensus_is_busy(&council->nodes[0]));
+	ranks = peal_council_run(0, 3);
+	peal_council_tell(council, 0, &key, &ranks);
+	assert_int_equal(
+		peal_learner_weight(&council->nodes[0].learner, peal_proposal_digest(&value)), 4);
+	peal_council_destroy(council);
+}
+
+/* Sets in any order, over and over, some of them old: nothing is counted twice, nobody in two keys.
+ */
+static void
+test_consensus_message__sets_may_come_in_any_order(void **state)
+{
+	struct peal_council *council = peal_council_create(100, 3);
+	struct peal_proposal red = peal_council_add(council, 1);
+	struct peal_proposal blue = peal_council_add(council, 2);
+	struct peal_vote_key red_key = peal_council_key(PEAL_VOTE_FAST, PEAL_BALLOT_FAST, &red);
+	struct peal_vote_key blue_key = peal_council_key(PEAL_VOTE_FAST, PEAL_BALLOT_FAST, &blue);
+	static const uint8_t runs[][2] = {{40, 70}, {1, 45}, {60, 74}, {40, 70}, {1, 2}};
+	struct peal_bitset ranks;
+
+	(void)state;
+	assert_true(peal_council_propose(council, 0, &red, true));
+	for (uint32_t i = 0; i < 5; i++) {
+		ranks = peal_council_run(runs[i][0], runs[i][1]);
+		peal_council_tell(council, 0, &red_key, &ranks);
+		ranks = peal_council_run(99, 100);
+		peal_council_tell(council, 0, &blue_key, &ranks);
+	}
+	assert_null(peal_consensus_decided(&council->nodes[0]));
+	assert_int_equal(
+		peal_learner_weight(&council->nodes[0].learner, red_key.digest), 2U * 74U + 1U);
+	/* 75 of 100 with the senior. */
+	ranks = peal_council_run(73, 75);
+	peal_council_tell(council, 0, &red_key, &ranks);
+	assert_int_equal(peal_council_decided_by(council, &red), 1);
+	peal_council_destroy(council);
+}
+
+static void
+test_consensus_message__acceptances_of_different_ballots_do_not_mix(void **state)
+{
+	struct peal_council *council = peal_council_create(100, 3);
+	struct peal_proposal value = peal_council_add(council, 1);
+	struct peal_vote_key low =
+		peal_council_key(PEAL_VOTE_ACCEPT, (struct peal_ballot){2, 7}, &value);
+	struct peal_vote_key high =
+		peal_council_key(PEAL_VOTE_ACCEPT, (struct peal_ballot){3, 7}, &value);
+	struct peal_bitset ranks = peal_council_run(1, 50);
+
+	(void)state;
+	assert_true(peal_council_propose(council, 0, &value, true));
+	peal_council_tell(council, 0, &low, &ranks);
+	ranks = peal_council_run(50, 100);
+	peal_council_tell(council, 0, &high, &ranks);
+	assert_null(peal_consensus_decided(&council->nodes[0]));
+	ranks = peal_council_run(49, 51);
+	peal_council_tell(council, 0, &high, &ranks);
+	assert_int_equal(peal_council_decided_by(council, &value), 1);
+	assert_int_equal(council->nodes[0].decided_ballot.round, 3);
+	peal_council_destroy(council);
+}
+
+/* Promises tell what was accepted: that counts, and binds who leads the ballot. */
+static void
+test_consensus_message__gathered_promises_bind_the_coordinator(void **state)
+{
+	struct peal_council *council = peal_council_create(100, 3);
+	uint16_t rank = peal_council_member_of_slot(council, 0);
+	struct peal_consensus *node = &council->nodes[rank];
+	struct peal_proposal own = peal_council_add(council, 1);
+	struct peal_proposal voted = peal_council_add(council, 2);
+	struct peal_ballot_msg vote = peal_council_vote(&voted);
+	struct peal_bitset ranks = peal_council_run(0, 30);
+	struct peal_vote_key key;
+
+	(void)state;
+	peal_council_hear(council, rank, (uint16_t)((rank + 1U) % 100U), &vote);
+	peal_council_wait(council, council->now_ns + council->timing.fallback_ns);
+	assert_int_equal(node->coordinator.state, PEAL_COORDINATOR_PREPARING);
+	assert_true(peal_council_propose(council, rank, &own, false));
+	peal_council_clear(council);
+	key = peal_council_key(PEAL_VOTE_PROMISE, node->coordinator.ballot, &voted);
+	key.vrnd = PEAL_BALLOT_FAST;
+	peal_council_tell(council, rank, &key, &ranks);
+	assert_true(peal_learner_weight(&node->learner, key.digest) >= 2U * 30U);
+	ranks = peal_council_run(30, 51);
+	key = peal_council_key(PEAL_VOTE_PROMISE, node->coordinator.ballot, NULL);
+	peal_council_tell(council, rank, &key, &ranks);
+	/* Twenty-one or twenty-two of fifty-one are against it, and twenty-five may be. */
+	assert_int_equal(node->coordinator.state, PEAL_COORDINATOR_PROPOSED);
+	assert_true(peal_hash128_equals(
+		node->coordinator.proposed_digest, peal_proposal_digest(&voted)));
+	assert_int_equal(peal_council_count(council, PEAL_MESSAGE_P2A), 99);
+	peal_council_destroy(council);
 }
 
 static void
@@ -322,7 +473,7 @@ test_consensus_message__asserts_what_callers_promise(void **state)
 	(void)state;
 	assert_true(peal_test_dies(hear_a_stranger, council));
 	assert_true(peal_test_dies(learn_a_contradiction, council));
-	free(council);
+	peal_council_destroy(council);
 }
 
 int
@@ -344,6 +495,12 @@ main(void)
 			test_consensus_message__learns_a_decision_and_is_quiet_from_then_on),
 		cmocka_unit_test(test_consensus_message__keeps_what_it_needs_when_values_are_many),
 		cmocka_unit_test(test_consensus_message__a_value_of_a_promise_finds_room),
+		cmocka_unit_test(test_consensus_message__refuses_votes_that_cannot_be),
+		cmocka_unit_test(test_consensus_message__own_bit_is_ignored),
+		cmocka_unit_test(test_consensus_message__sets_may_come_in_any_order),
+		cmocka_unit_test(
+			test_consensus_message__acceptances_of_different_ballots_do_not_mix),
+		cmocka_unit_test(test_consensus_message__gathered_promises_bind_the_coordinator),
 		cmocka_unit_test(test_consensus_message__asserts_what_callers_promise),
 	};
 

@@ -24,7 +24,24 @@ static void
 promise(struct peal_coordinator *coordinator, uint16_t rank, struct peal_ballot vrnd,
 	struct peal_hash128 digest)
 {
-	peal_coordinator_on_p1b(coordinator, rank, coordinator->ballot, vrnd, digest);
+	struct peal_bitset one = {{0}};
+
+	peal_bitset_add(&one, rank);
+	peal_coordinator_on_p1b(coordinator, &one, coordinator->ballot, vrnd, digest);
+	peal_coordinator_check(coordinator);
+}
+
+/* The ranks from `first` to the one before `end` promise alike. */
+static void
+promise_all(struct peal_coordinator *coordinator, uint32_t first, uint32_t end,
+	struct peal_ballot vrnd, struct peal_hash128 digest)
+{
+	struct peal_bitset ranks = {{0}};
+
+	for (uint32_t rank = first; rank < end; rank++) {
+		peal_bitset_add(&ranks, rank);
+	}
+	peal_coordinator_on_p1b(coordinator, &ranks, coordinator->ballot, vrnd, digest);
 	peal_coordinator_check(coordinator);
 }
 
@@ -97,13 +114,14 @@ test_coordinator__ignores_promises_of_other_ballots(void **state)
 {
 	struct peal_coordinator coordinator = new_coordinator(3);
 	struct peal_ballot first = peal_coordinator_start(&coordinator);
+	struct peal_bitset senior = {{0x1}};
 
 	(void)state;
 	peal_coordinator_set_own(&coordinator, own, true);
 	promise(&coordinator, 1, none, zero);
 	(void)peal_coordinator_start(&coordinator);
 	/* The new round begins with nobody. */
-	peal_coordinator_on_p1b(&coordinator, 0, first, none, zero);
+	peal_coordinator_on_p1b(&coordinator, &senior, first, none, zero);
 	promise(&coordinator, 1, none, zero);
 	assert_waits(&coordinator);
 	promise(&coordinator, 0, none, zero);
@@ -164,7 +182,7 @@ test_coordinator__is_forced_by_a_value_that_may_be_chosen_fast(void **state)
 static void
 test_coordinator__forces_beyond_the_table_of_values(void **state)
 {
-	struct peal_coordinator coordinator = new_coordinator(PEAL_MEMBERS_MAX);
+	struct peal_coordinator coordinator = new_coordinator(PEAL_DIRECT_MAX);
 
 	(void)state;
 	peal_coordinator_set_own(&coordinator, own, true);
@@ -180,6 +198,59 @@ test_coordinator__forces_beyond_the_table_of_values(void **state)
 	}
 	/* Against number 115 are fifteen members with the senior: 31 <= e = 32. */
 	assert_chooses(&coordinator, (struct peal_hash128){115, 0});
+}
+
+/* Promises come merged, repeated and in any order; a member counts once, as it was heard first. */
+static void
+test_coordinator__counts_sets_of_ten_thousand(void **state)
+{
+	struct peal_coordinator coordinator = new_coordinator(10000);
+
+	(void)state;
+	peal_coordinator_set_own(&coordinator, own, true);
+	(void)peal_coordinator_start(&coordinator);
+	promise_all(&coordinator, 1, 2500, none, zero);
+	promise_all(&coordinator, 2000, 5000, PEAL_BALLOT_FAST, red);
+	promise_all(&coordinator, 1, 5000, PEAL_BALLOT_FAST, blue);
+	assert_int_equal(peal_bitset_count(&coordinator.responders), 4999);
+	assert_waits(&coordinator);
+	promise_all(&coordinator, 4999, 5001, PEAL_BALLOT_FAST, red);
+	assert_waits(&coordinator);
+	/* The senior makes it a quorum. Against red are 2 499 members: 4 998 <= e = 5 000. */
+	promise_all(&coordinator, 0, 1, PEAL_BALLOT_FAST, red);
+	assert_chooses(&coordinator, red);
+	assert_true(peal_coordinator_was_told(&coordinator, red));
+	assert_false(peal_coordinator_was_told(&coordinator, blue));
+	/* Two more that voted for nothing: 5 002. */
+	promise_all(&coordinator, 5001, 5003, none, zero);
+	assert_chooses(&coordinator, own);
+	/* One that accepted in a classic round binds whatever the others voted. */
+	(void)peal_coordinator_start(&coordinator);
+	promise_all(&coordinator, 0, 9999, PEAL_BALLOT_FAST, red);
+	promise_all(&coordinator, 9999, 10000, (struct peal_ballot){2, 5}, blue);
+	assert_chooses(&coordinator, blue);
+}
+
+/* One thing more than there is room for is not counted at all: neither for nor against anything. */
+static void
+test_coordinator__does_not_count_what_it_cannot_tell_apart(void **state)
+{
+	struct peal_coordinator coordinator = new_coordinator(100);
+
+	(void)state;
+	peal_coordinator_set_own(&coordinator, own, true);
+	(void)peal_coordinator_start(&coordinator);
+	for (uint16_t rank = 0; rank < PEAL_FAST_VALUES_MAX; rank++) {
+		promise(&coordinator, rank, PEAL_BALLOT_FAST,
+			(struct peal_hash128){100U + rank, 0});
+	}
+	promise_all(&coordinator, 64, 100, PEAL_BALLOT_FAST, red);
+	assert_int_equal(peal_bitset_count(&coordinator.responders), PEAL_FAST_VALUES_MAX);
+	assert_false(peal_coordinator_was_told(&coordinator, red));
+	/* What it knows already it goes on counting. */
+	promise_all(&coordinator, 64, 100, PEAL_BALLOT_FAST, (struct peal_hash128){100, 0});
+	assert_int_equal(peal_bitset_count(&coordinator.responders), 100);
+	assert_chooses(&coordinator, own);
 }
 
 static void
@@ -308,6 +379,8 @@ main(void)
 		cmocka_unit_test(test_coordinator__stops_at_two_values_of_one_classic_round),
 		cmocka_unit_test(test_coordinator__is_forced_by_a_value_that_may_be_chosen_fast),
 		cmocka_unit_test(test_coordinator__forces_beyond_the_table_of_values),
+		cmocka_unit_test(test_coordinator__counts_sets_of_ten_thousand),
+		cmocka_unit_test(test_coordinator__does_not_count_what_it_cannot_tell_apart),
 		cmocka_unit_test(test_coordinator__chooses_freely_in_order),
 		cmocka_unit_test(test_coordinator__prefers_the_heaviest_then_the_smaller),
 		cmocka_unit_test(test_coordinator__proposes_once),

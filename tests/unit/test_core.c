@@ -2,6 +2,7 @@
 #include "dataplane/core.h"
 
 #include "base/prng.h"
+#include "tests/lib/bigcore.h"
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
 #include "tests/lib/fakecore.h"
@@ -39,7 +40,19 @@ inject_probe(struct peal_fakecores *cores, uint64_t epoch, uint8_t flags)
 
 static const uint8_t message_kinds[] = {PEAL_MESSAGE_LEAVE, PEAL_MESSAGE_P1A, PEAL_MESSAGE_P2A,
 	PEAL_MESSAGE_NACK, PEAL_MESSAGE_DECIDE, PEAL_MESSAGE_JOIN_FORWARD, PEAL_MESSAGE_JOIN_BATCH,
-	PEAL_MESSAGE_VOTE, PEAL_MESSAGE_P1B, PEAL_MESSAGE_P2B};
+	PEAL_MESSAGE_VOTE, PEAL_MESSAGE_P1B, PEAL_MESSAGE_P2B, PEAL_MESSAGE_SYNC,
+	PEAL_MESSAGE_SNAPSHOT, PEAL_MESSAGE_BODY, PEAL_MESSAGE_BODY_PULL};
+
+/* What any epoch may hear: a decision, and what brings a member forward. */
+#define TIMELESS_COUNT 5U
+
+static bool
+is_timeless(uint8_t kind)
+{
+	return kind == PEAL_MESSAGE_DECIDE || kind == PEAL_MESSAGE_SYNC ||
+	       kind == PEAL_MESSAGE_SNAPSHOT || kind == PEAL_MESSAGE_BODY ||
+	       kind == PEAL_MESSAGE_BODY_PULL;
+}
 
 static void
 test_core__messages_of_its_epoch_go_up(void **state)
@@ -73,14 +86,14 @@ test_core__tells_of_a_peer_that_is_behind(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < sizeof(message_kinds); i++) {
 		uint64_t refused = counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH);
-		bool is_decide = message_kinds[i] == PEAL_MESSAGE_DECIDE;
+		bool is_welcome = is_timeless(message_kinds[i]);
 
 		cores->now_ns += PEAL_OTHER_EPOCH_NS;
 		inject(cores, message_kinds[i], EPOCH - 1U);
-		/* The message is of no use any more, but for a decision; its sender is. */
+		/* The message is of no use any more, but for a few kinds; its sender is. */
 		assert_int_equal(counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH),
-			refused + (is_decide ? 0 : 1));
-		if (is_decide) {
+			refused + (is_welcome ? 0 : 1));
+		if (is_welcome) {
 			assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_FRAME, &record));
 			assert_int_equal(record.epoch, EPOCH - 1U);
 		}
@@ -117,14 +130,20 @@ test_core__tells_of_a_peer_that_is_ahead(void **state)
 	inject_probe(cores, EPOCH + 5U, PEAL_LIVENESS_FLAG_NOT_MEMBER);
 	assert_true(peal_fakecores_pop(cores, 0, &record));
 	assert_int_equal(record.reason, PEAL_AHEAD_NOT_MEMBER);
-	/* A decision is welcome however far ahead its sender is. */
-	cores->now_ns += PEAL_OTHER_EPOCH_NS;
-	inject(cores, PEAL_MESSAGE_DECIDE, EPOCH + 5U);
-	assert_true(peal_fakecores_pop(cores, 0, &record));
-	assert_int_equal(record.kind, PEAL_RECORD_FRAME);
-	assert_int_equal(record.epoch, EPOCH + 5U);
-	assert_true(peal_fakecores_pop(cores, 0, &record));
-	assert_int_equal(record.kind, PEAL_RECORD_AHEAD);
+	/* Some kinds are welcome however far ahead their sender is. */
+	for (uint32_t i = 0; i < sizeof(message_kinds); i++) {
+		cores->now_ns += PEAL_OTHER_EPOCH_NS;
+		inject(cores, message_kinds[i], EPOCH + 5U);
+		assert_true(peal_fakecores_pop(cores, 0, &record) == is_timeless(message_kinds[i]));
+		if (is_timeless(message_kinds[i])) {
+			assert_int_equal(record.kind, PEAL_RECORD_FRAME);
+			assert_int_equal(record.message, message_kinds[i]);
+			assert_int_equal(record.epoch, EPOCH + 5U);
+			assert_true(peal_fakecores_pop(cores, 0, &record));
+			assert_int_equal(record.kind, PEAL_RECORD_AHEAD);
+		}
+		assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_FRAME), 0);
+	}
 	peal_fakeswitch_clear(cores->wire, 1);
 	peal_fakecores_destroy(cores);
 }
@@ -139,13 +158,13 @@ test_core__holds_the_next_epoch_until_its_view_comes(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < sizeof(message_kinds); i++) {
 		inject(cores, message_kinds[i], EPOCH + 1U);
-		held += message_kinds[i] == PEAL_MESSAGE_DECIDE ? 0 : 1;
+		held += is_timeless(message_kinds[i]) ? 0 : 1;
 	}
 	assert_int_equal(counter(cores, 0, PEAL_COUNTER_HELD_FRAMES), held);
-	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_FRAME), 1); /* DECIDE */
+	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_FRAME), TIMELESS_COUNT);
 	peal_fakecores_install(cores, 0, EPOCH + 1U, 0x3, 0x4);
 	for (uint32_t i = 0; i < sizeof(message_kinds); i++) {
-		if (message_kinds[i] == PEAL_MESSAGE_DECIDE) {
+		if (is_timeless(message_kinds[i])) {
 			continue;
 		}
 		assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_FRAME, &record));
@@ -423,6 +442,91 @@ obey_nonsense(void *argument)
 	peal_fakecores_turn(argument, 0);
 }
 
+/* Another table of the same view: what waits for the next one goes on waiting. */
+static void
+test_core__a_guest_releases_nothing(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, NULL);
+	struct peal_record record = {.kind = PEAL_RECORD_REPORT, .rank = 2, .epoch = EPOCH};
+
+	(void)state;
+	peal_fakecores_push(cores, 0, &record);
+	inject(cores, PEAL_MESSAGE_VOTE, EPOCH + 1U);
+	assert_int_equal(cores->nodes[0]->core.hold.count, 1);
+	peal_fakecores_drain(cores, 0, PEAL_RECORD_ALERT);
+	peal_fakecores_install(cores, 0, EPOCH, 0x7, 0);
+	assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_VIEW_DONE, &record));
+	assert_int_equal(record.generation, cores->nodes[0]->generation);
+	assert_int_equal(cores->nodes[0]->core.hold.count, 1);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_REFUSED_EPOCH), 0);
+	/* The report still waits for its window. */
+	cores->now_ns += cores->timing.merge_window_ns;
+	peal_fakecores_turn(cores, 0);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_ALERTS_SENT), 2);
+	peal_fakecores_install(cores, 0, EPOCH + 1U, 0x7, 0);
+	assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_FRAME, &record));
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakeswitch_clear(cores->wire, 2);
+	peal_fakecores_destroy(cores);
+}
+
+/* Nobody gathers votes in a small view. */
+static void
+test_core__a_small_view_has_no_trees(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, NULL);
+
+	(void)state;
+	inject(cores, PEAL_MESSAGE_VOTE_UP, EPOCH);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_REFUSED_BODY), 1);
+	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_FRAME), 0);
+	peal_fakecores_destroy(cores);
+}
+
+/* A flooded message that came before its view is passed on when the view comes. */
+static void
+test_core__what_was_held_is_flooded_then(void **state)
+{
+	struct peal_bigcores *cores = peal_bigcores_create(100, 3);
+	struct peal_bignode *ahead = peal_bigcores_start(cores, 10);
+	const struct peal_group *before = cores->group;
+	const struct peal_group *next = NULL;
+	struct peal_bignode *behind = NULL;
+	struct peal_proposal cut = {
+		.parent_epoch = before->view.epoch, .parent_hash = before->view.hash};
+
+	(void)state;
+	peal_bitset_add(&cut.removals, 99);
+	next = peal_teststore_next(cores->store, before, &cut);
+	behind = peal_bigcores_start(
+		cores, peal_rings_subjects(&next->topology, 10, &(uint32_t){0})[0]);
+	peal_bigcores_install(cores, ahead, next, NULL, 0);
+	peal_bigcores_flood(cores, ahead, PEAL_MESSAGE_P1A, 1, (const uint8_t *)"ballot", 6);
+	peal_bigcores_turn(cores, ahead);
+	peal_bigcores_drain_sent(cores, PEAL_MESSAGE_P1A);
+	peal_bigcores_turn(cores, behind);
+	if (behind->core.hold.count == 0) {
+		/* Not neighbours before: a stranger, and so a guest. */
+		struct peal_record record;
+
+		assert_true(peal_bigcores_find(behind, PEAL_RECORD_STRANGER, &record));
+		assert_int_equal(record.mid, ahead->mid);
+		peal_bigcores_install(cores, behind, before, &record.mid, 1);
+		peal_bigcores_flood(
+			cores, ahead, PEAL_MESSAGE_P1A, 2, (const uint8_t *)"ballot", 6);
+		peal_bigcores_turn(cores, ahead);
+		peal_bigcores_drain_sent(cores, PEAL_MESSAGE_P1A);
+		peal_bigcores_turn(cores, behind);
+	}
+	assert_int_equal(behind->core.hold.count, 1);
+	assert_int_equal(peal_bigcores_drain_sent(cores, PEAL_MESSAGE_P1A), 0);
+	peal_bigcores_install(cores, behind, next, NULL, 0);
+	assert_int_equal(behind->core.hold.count, 0);
+	assert_in_range(peal_bigcores_drain_sent(cores, PEAL_MESSAGE_P1A),
+		behind->core.peers->subjects_count - 1U, behind->core.peers->subjects_count);
+	peal_bigcores_destroy(cores);
+}
+
 static void
 test_core__what_control_must_not_do(void **state)
 {
@@ -452,6 +556,9 @@ main(void)
 		cmocka_unit_test(test_core__an_idle_turn_does_nothing_and_says_when_to_come_back),
 		cmocka_unit_test(test_core__what_it_owes_keeps_it_awake),
 		cmocka_unit_test(test_core__every_packet_goes_back_to_the_port),
+		cmocka_unit_test(test_core__a_guest_releases_nothing),
+		cmocka_unit_test(test_core__a_small_view_has_no_trees),
+		cmocka_unit_test(test_core__what_was_held_is_flooded_then),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,23 @@ test_downlink__sends_to_everybody_else(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+/* There are no trees in a small view: votes go to everybody there. */
+static void
+test_downlink__a_vote_for_trees_of_a_small_view_is_stale(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(4, "none");
+	const struct peal_record record = {.message = PEAL_MESSAGE_VOTE_UP,
+		.target = PEAL_TARGET_TREE,
+		.epoch = PEAL_FAKECORE_EPOCH};
+	uint32_t arrived[4];
+
+	(void)state;
+	assert_int_equal(send(cores, record, arrived), 0);
+	assert_int_equal(counter(cores, PEAL_COUNTER_SENDS_STALE), 1);
+	assert_int_equal(cores->wire->ports[0].sent_count, 0);
+	peal_fakecores_destroy(cores);
+}
+
 static void
 test_downlink__sends_to_one_member_or_departed(void **state)
 {
@@ -167,6 +184,7 @@ main(void)
 		cmocka_unit_test(test_downlink__what_control_must_not_do),
 		cmocka_unit_test(test_downlink__drops_what_has_no_receiver_any_more),
 		cmocka_unit_test(test_downlink__sends_to_everybody_else),
+		cmocka_unit_test(test_downlink__a_vote_for_trees_of_a_small_view_is_stale),
 		cmocka_unit_test(test_downlink__sends_to_one_member_or_departed),
 		cmocka_unit_test(test_downlink__sends_family_0_to_an_address),
 	};

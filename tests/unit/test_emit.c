@@ -82,11 +82,11 @@ test_emit__a_silent_core_is_not_flooded_with_reports(void **state)
 	struct peal_effect effect = {.kind = PEAL_EFFECT_REPORT, .rank = 1};
 
 	(void)state;
-	for (uint32_t i = 0; i < PEAL_MEMBERS_MAX + 9U; i++) {
+	for (uint32_t i = 0; i < PEAL_REPORTS_MAX + 9U; i++) {
 		peal_outbox_add(&node->outbox, &effect);
 		peal_emit_outbox(node);
 	}
-	assert_int_equal(net->nodes[0]->fake.down_count, PEAL_MEMBERS_MAX);
+	assert_int_equal(net->nodes[0]->fake.down_count, PEAL_REPORTS_MAX);
 	peal_fakenet_destroy(net);
 }
 

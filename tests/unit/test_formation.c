@@ -59,8 +59,8 @@ test_formation__one_grant_per_boot_time(void **state)
 	/* ...the holder's claim is not stretched... */
 	assert_true(peal_formation_on_candidate(
 		&formation, uuid(5), now_ns + timing.boot_ns / 4U - 1U));
-	assert_false(peal_formation_on_candidate(
-		&formation, uuid(5), now_ns + timing.boot_ns / 4U));
+	assert_false(
+		peal_formation_on_candidate(&formation, uuid(5), now_ns + timing.boot_ns / 4U));
 	/* ...and then the smaller one has it. */
 	assert_false(
 		peal_formation_on_candidate(&formation, uuid(2), now_ns + timing.boot_ns - 1U));

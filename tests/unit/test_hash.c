@@ -93,6 +93,39 @@ test_hash__adds_in_any_order(void **state)
 	assert_true(peal_hash128_equals(forward, backward));
 }
 
+static void
+test_hash__of_pieces_is_the_hash_of_all(void **state)
+{
+	static uint8_t bytes[5000];
+	struct peal_prng prng;
+
+	(void)state;
+	peal_prng_init(&prng, 1);
+	for (uint32_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = (uint8_t)peal_prng_next(&prng);
+	}
+	for (uint32_t round = 0; round < 300; round++) {
+		size_t size = (size_t)peal_prng_below(&prng, sizeof(bytes) + 1U);
+		uint64_t piece_size_max = 1U + peal_prng_below(&prng, 700);
+		struct peal_hash_stream stream;
+
+		memset(&stream, (int)round, sizeof(stream));
+		peal_hash_stream_init(&stream);
+		for (size_t offset = 0; offset < size;) {
+			size_t piece_size = (size_t)peal_prng_below(&prng, piece_size_max + 1U);
+
+			piece_size = piece_size < size - offset ? piece_size : size - offset;
+			peal_hash_stream_add(&stream, bytes + offset, piece_size);
+			offset += piece_size;
+		}
+		assert_true(peal_hash128_equals(
+			peal_hash_stream_end(&stream), peal_hash128(bytes, size, 0)));
+		/* Asking changes nothing. */
+		assert_true(peal_hash128_equals(
+			peal_hash_stream_end(&stream), peal_hash128(bytes, size, 0)));
+	}
+}
+
 int
 main(void)
 {
@@ -103,6 +136,7 @@ main(void)
 		cmocka_unit_test(test_hash__compares_high_word_first),
 		cmocka_unit_test(test_hash__mixes_words_without_losing_any),
 		cmocka_unit_test(test_hash__adds_in_any_order),
+		cmocka_unit_test(test_hash__of_pieces_is_the_hash_of_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -628,6 +628,37 @@ test_heartbeat__answers_say_how_old_control_is(void **state)
 
 #define TEST(name) cmocka_unit_test_prestate(test_heartbeat__##name, none)
 
+/* Another table of the same view, with a guest in it. */
+static void
+test_heartbeat__a_guest_changes_nothing_for_others(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(4, *state);
+	uint64_t interval_ns = cores->timing.probe_interval_ns;
+	struct peal_heartbeat_peer before;
+	struct peal_peers *peers = NULL;
+	struct peal_record record;
+
+	cores->nodes[2]->is_running = false;
+	run_alive(cores, 8U * interval_ns);
+	assert_int_equal(verdict(cores, 0, 2), PEAL_VERDICT_FAILED);
+	peal_fakecores_drain(cores, 0, PEAL_RECORD_ALERT);
+	before = cores->nodes[0]->core.heartbeat.peers[2];
+	cores->nodes[3]->mid = 40;
+	peers = peal_fakecores_make_view(cores, 0, PEAL_FAKECORE_EPOCH, 0xF, 0);
+	peers->peers[3].is_subject = false;
+	peal_fakecores_push_view(cores, 0, peers);
+	peal_fakecores_turn(cores, 0);
+	/* Nothing is forgotten, judged anew or told again; the guest is known and not observed. */
+	assert_memory_equal(&cores->nodes[0]->core.heartbeat.peers[2], &before, sizeof(before));
+	assert_false(peal_fakecores_find(cores, 0, PEAL_RECORD_ALERT, &record));
+	assert_int_equal(cores->nodes[0]->core.heartbeat.subjects_count, 2);
+	assert_int_equal(cores->nodes[0]->core.heartbeat.peers[3].mid, 40);
+	assert_false(cores->nodes[0]->core.heartbeat.peers[3].is_subject);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_EDGES_FAILED), 1);
+	peal_fakeswitch_clear(cores->wire, 2);
+	peal_fakecores_destroy(cores);
+}
+
 int
 main(void)
 {
@@ -652,6 +683,7 @@ main(void)
 		TEST(who_stays_in_an_old_epoch_is_not_fit),
 		TEST(a_new_member_may_be_silent_for_a_while),
 		TEST(a_failure_outlives_the_view),
+		TEST(a_guest_changes_nothing_for_others),
 		TEST(who_came_back_is_not_accused_in_the_next_view),
 		TEST(a_new_life_begins_without_verdicts),
 		TEST(an_edge_that_comes_back_is_judged_anew),

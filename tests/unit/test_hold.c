@@ -2,6 +2,8 @@
 #include "dataplane/hold.h"
 
 #include "tests/lib/cmocka_all.h"
+#include "wire/flood_msg.h"
+#include "wire/messages.h"
 
 #include <string.h>
 
@@ -101,6 +103,48 @@ test_hold__goes_round_many_times(void **state)
 	assert_int_equal(taken + counters.values[PEAL_COUNTER_HELD_DROPPED], 1000);
 }
 
+/* A copy of message `number` of origin `origin`, by way of slot `slot`. */
+static void
+add_copy(uint8_t kind, uint16_t slot, uint32_t origin, uint32_t number)
+{
+	uint8_t packet[PEAL_UDP_OFFSET] = {0};
+	uint8_t body[40] = {0};
+	struct peal_writer writer = peal_writer_init(body, sizeof(body));
+	const struct peal_flood_prefix prefix = {
+		.view_tag = 1, .origin = origin, .origin_seq = number, .hop = (uint8_t)(slot % 3U)};
+	const struct peal_opened opened = {.kind = kind,
+		.slot = slot,
+		.body_size = sizeof(body),
+		.body = body,
+		.packet = packet};
+
+	peal_flood_prefix_encode(&prefix, &writer);
+	peal_hold_add(&hold, &opened);
+}
+
+static void
+test_hold__keeps_one_copy_of_what_is_flooded(void **state)
+{
+	struct peal_opened opened;
+
+	(void)state;
+	for (uint16_t slot = 0; slot < 20; slot++) {
+		add_copy(PEAL_MESSAGE_P1A, slot, 7, 1);
+		add_copy(PEAL_MESSAGE_P1A, slot, 7, 2);
+		add_copy(PEAL_MESSAGE_P1A, slot, 8, 1);
+	}
+	assert_int_equal(hold.count, 3);
+	assert_int_equal(counters.values[PEAL_COUNTER_HELD_FRAMES], 3);
+	/* What is for its receiver alone is no copy of anything. */
+	add_copy(PEAL_MESSAGE_VOTE_UP, 1, 7, 0);
+	add_copy(PEAL_MESSAGE_VOTE_UP, 1, 7, 0);
+	add_copy(PEAL_MESSAGE_ALERT, 1, 7, 1);
+	add_copy(PEAL_MESSAGE_ALERT, 1, 7, 1);
+	assert_int_equal(hold.count, 7);
+	assert_true(peal_hold_take(&hold, &opened));
+	assert_int_equal(opened.slot, 0);
+}
+
 int
 main(void)
 {
@@ -108,6 +152,7 @@ main(void)
 		cmocka_unit_test_setup(test_hold__gives_copies_back_in_order, set_up),
 		cmocka_unit_test_setup(test_hold__drops_the_oldest_first, set_up),
 		cmocka_unit_test_setup(test_hold__goes_round_many_times, set_up),
+		cmocka_unit_test_setup(test_hold__keeps_one_copy_of_what_is_flooded, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,9 @@
 #define PEER  1U
 #define OTHER 2U
 
+#define JOIN_INTERVAL_NS     (UINT64_C(1000000000) / PEAL_JOIN_FRAMES_PER_SECOND_MAX)
+#define STRANGER_INTERVAL_NS (UINT64_C(1000000000) / PEAL_STRANGERS_PER_SECOND_MAX)
+
 /* Every story is told twice: with the checksum, and with the best AEAD of this machine. */
 static char none[] = "none";
 static const uint8_t probe_body[PEAL_LIVENESS_BODY_SIZE] = {0x07, 0x00, 0xED, 0x5E};
@@ -413,7 +416,7 @@ test_ingress__opens_family_0_at_a_limited_rate(void **state)
 	}
 	frame = make_join(cores);
 	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_RATE);
-	cores->now_ns += 999999;
+	cores->now_ns += JOIN_INTERVAL_NS - 1U;
 	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_RATE);
 	cores->now_ns += 1;
 	assert_int_equal(take(cores, &frame, PEAL_COUNTER_REFUSED_RATE), 0);
@@ -427,7 +430,7 @@ test_ingress__opens_family_0_at_a_limited_rate(void **state)
 	assert_int_equal(record.address.port, PEAL_FAKECORE_PORT);
 	assert_memory_equal(record.address.mac, peal_fakecores_address(PEER).mac, 6);
 	/* No window: the same again is for control to recognise. */
-	cores->now_ns += 1000000;
+	cores->now_ns += JOIN_INTERVAL_NS;
 	assert_int_equal(take(cores, &frame, PEAL_COUNTER_REFUSED_REPLAY), 0);
 	assert_true(peal_fakecores_find(cores, ME, PEAL_RECORD_FRAME, &record));
 	peal_fakecores_destroy(cores);
@@ -479,6 +482,80 @@ test_ingress__keeps_windows_across_views_but_not_across_incarnations(void **stat
 	peal_fakecores_destroy(cores);
 }
 
+/* A frame whose sender is a number of the view without a slot; it need not be sealed by anybody. */
+static struct frame
+make_stranger(struct peal_fakecores *cores, uint32_t src)
+{
+	struct peal_header header = peal_fakecores_header(cores, PEER, ME, PEAL_MESSAGE_PROBE);
+	struct frame frame;
+
+	header.src = src;
+	frame = seal_probe(cores, header);
+	frame.bytes[frame.size - 1U] ^= 1U;
+	return frame;
+}
+
+static void
+test_ingress__tells_of_strangers_at_a_limited_rate(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, *state);
+	struct peal_peers *peers = peal_fakecores_make_view(cores, ME, PEAL_FAKECORE_EPOCH, 0x3, 0);
+	struct peal_record record;
+	struct frame frame;
+
+	peers->next_mid = 100;
+	peal_fakecores_push_view(cores, ME, peers);
+	peal_fakecores_turn(cores, ME);
+	peal_fakecores_drain(cores, ME, PEAL_RECORD_VIEW_DONE);
+	/* Above the last number, nobody, and this node itself are no strangers. */
+	frame = make_stranger(cores, 100);
+	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_SOURCE);
+	frame = make_stranger(cores, 0);
+	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_SOURCE);
+	frame = make_stranger(cores, ME + 1U);
+	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_SOURCE);
+	for (uint32_t i = 0; i < 2U * PEAL_STRANGERS_BURST_MAX; i++) {
+		frame = make_stranger(cores, 50U + i);
+		assert_int_equal(take(cores, &frame, PEAL_COUNTER_REFUSED_SOURCE), 1);
+	}
+	for (uint32_t i = 0; i < PEAL_STRANGERS_BURST_MAX; i++) {
+		assert_true(peal_fakecores_pop(cores, ME, &record));
+		assert_int_equal(record.kind, PEAL_RECORD_STRANGER);
+		assert_int_equal(record.mid, 50U + i);
+		assert_int_equal(record.slot, PEAL_SLOT_NONE);
+	}
+	assert_false(peal_fakecores_pop(cores, ME, &record));
+	assert_int_equal(peal_fakecores_counter(cores, ME, PEAL_COUNTER_STRANGERS_HEARD),
+		PEAL_STRANGERS_BURST_MAX);
+	cores->now_ns += STRANGER_INTERVAL_NS - 1U;
+	take(cores, &frame, PEAL_COUNTER_REFUSED_SOURCE);
+	assert_false(peal_fakecores_pop(cores, ME, &record));
+	cores->now_ns += 1;
+	take(cores, &frame, PEAL_COUNTER_REFUSED_SOURCE);
+	assert_true(peal_fakecores_pop(cores, ME, &record));
+	peal_fakecores_destroy(cores);
+}
+
+/* Another table of the same view, with a guest in it. */
+static void
+test_ingress__knows_a_guest_in_the_same_view(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, *state);
+	struct peal_header header = peal_fakecores_header(cores, OTHER, ME, PEAL_MESSAGE_PROBE);
+	struct frame frame = make_probe(cores);
+	struct frame guest;
+
+	guest.size = peal_fakecores_seal(
+		cores, OTHER, ME, &header, probe_body, sizeof(probe_body), guest.bytes);
+	peal_fakecores_install(cores, ME, PEAL_FAKECORE_EPOCH, 0x3, 0);
+	assert_taken(cores, &frame);
+	assert_int_equal(take(cores, &guest, PEAL_COUNTER_REFUSED_SOURCE), 1);
+	peal_fakecores_install(cores, ME, PEAL_FAKECORE_EPOCH, 0x7, 0);
+	assert_taken(cores, &guest);
+	assert_int_equal(take(cores, &frame, PEAL_COUNTER_REFUSED_REPLAY), 1);
+	peal_fakecores_destroy(cores);
+}
+
 struct args {
 	struct peal_ingress ingress;
 	struct peal_peers peers;
@@ -519,7 +596,10 @@ test_ingress__a_peer_without_key_is_a_bug(void **state)
 			test_ingress__a_node_that_is_no_member_knows_nobody, profile),             \
 		cmocka_unit_test_prestate(                                                         \
 			test_ingress__keeps_windows_across_views_but_not_across_incarnations,      \
-			profile)
+			profile),                                                                  \
+		cmocka_unit_test_prestate(                                                         \
+			test_ingress__tells_of_strangers_at_a_limited_rate, profile),              \
+		cmocka_unit_test_prestate(test_ingress__knows_a_guest_in_the_same_view, profile)
 
 int
 main(void)

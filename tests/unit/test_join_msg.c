@@ -4,7 +4,7 @@
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
 #include "tests/lib/gen.h"
-#include "wire/view.h"
+#include "tests/lib/refuse.h"
 
 #include <string.h>
 
@@ -54,28 +54,42 @@ decode_leave(size_t size)
 	return peal_leave_msg_decode(&reader, &message);
 }
 
-static void
-refuse_every_other_size(bool (*decode)(size_t size), size_t size)
+static bool
+decode_pull(size_t size)
 {
-	assert_true(decode(size));
-	for (size_t shorter = 0; shorter < size; shorter++) {
-		assert_false(decode(shorter));
-	}
-	bytes[size] = 0;
-	assert_false(decode(size + 1U));
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_install_pull message;
+
+	return peal_install_pull_decode(&reader, &message);
 }
 
-/* Each of the bytes must be zero. */
-static void
-refuse_padding(bool (*decode)(size_t size), size_t size, size_t offset, size_t padding_size)
+static bool
+decode_probe(size_t size)
 {
-	for (size_t i = 0; i < padding_size; i++) {
-		assert_int_equal(bytes[offset + i], 0);
-		bytes[offset + i] = 0x80;
-		assert_false(decode(size));
-		bytes[offset + i] = 0;
-	}
-	assert_true(decode(size));
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_join_probe message;
+
+	return peal_join_probe_decode(&reader, &message);
+}
+
+static struct peal_join_forward forward_decoded;
+
+static bool
+decode_forward(size_t size)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+
+	return peal_join_forward_decode(&reader, &forward_decoded);
+}
+
+static struct peal_batch_msg batch_decoded;
+
+static bool
+decode_batch(size_t size)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+
+	return peal_batch_msg_decode(&reader, &batch_decoded);
 }
 
 static void
@@ -143,8 +157,8 @@ test_join_msg__refuses_bad_requests(void **state)
 
 	(void)state;
 	size_t size = write_request();
-	refuse_every_other_size(decode_request, size);
-	refuse_padding(decode_request, size, 26, 6);
+	peal_refuse_other_sizes(bytes, decode_request, size);
+	peal_refuse_padding(bytes, decode_request, size, 26, 6);
 	bytes[25] |= 2U; /* unknown flag */
 	assert_false(decode_request(size));
 	size = write_request();
@@ -158,8 +172,8 @@ test_join_msg__refuses_bad_answers(void **state)
 {
 	(void)state;
 	size_t size = write_answer();
-	refuse_every_other_size(decode_answer, size);
-	refuse_padding(decode_answer, size, 1, 3);
+	peal_refuse_other_sizes(bytes, decode_answer, size);
+	peal_refuse_padding(bytes, decode_answer, size, 1, 3);
 	for (uint32_t status = 0; status <= UINT8_MAX; status++) {
 		bytes[0] = (uint8_t)status;
 		assert_int_equal(decode_answer(size), status >= 1 && status <= 11);
@@ -205,8 +219,8 @@ test_join_msg__accepts_a_snapshot_cut_in_one_way_only(void **state)
 	assert_false(decode_chunk(2 * full, 1, full));     /* between two chunks */
 	assert_false(decode_chunk(2 * full, 0, full - 1)); /* a short one in front */
 	assert_false(decode_chunk(2 * full, 0, full + 1));
-	assert_true(decode_chunk(PEAL_VIEW_ENCODED_SIZE_MAX, 0, full));
-	assert_false(decode_chunk(PEAL_VIEW_ENCODED_SIZE_MAX + 1U, 0, full));
+	assert_true(decode_chunk(PEAL_BODY_BYTES_MAX, 0, full));
+	assert_false(decode_chunk(PEAL_BODY_BYTES_MAX + 1U, 0, full));
 	assert_false(decode_chunk(UINT32_MAX, 0, full));
 	assert_false(decode_chunk(UINT32_MAX, UINT32_MAX - 1023U, full));
 }
@@ -221,7 +235,7 @@ test_join_msg__refuses_bad_installs(void **state)
 	peal_prng_init(&prng, 3);
 	peal_gen_install_msg(&prng, chunk, &message);
 	peal_install_msg_encode(&message, &writer);
-	refuse_every_other_size(decode_install, writer.offset);
+	peal_refuse_other_sizes(bytes, decode_install, writer.offset);
 	memset(bytes, 0, 16); /* for nobody */
 	assert_false(decode_install(writer.offset));
 	message.offset++;
@@ -236,14 +250,255 @@ test_join_msg__refuses_bad_leaves(void **state)
 
 	(void)state;
 	peal_leave_msg_encode(&message, &writer);
-	refuse_every_other_size(decode_leave, writer.offset);
-	refuse_padding(decode_leave, writer.offset, 1, 7);
+	peal_refuse_other_sizes(bytes, decode_leave, writer.offset);
+	peal_refuse_padding(bytes, decode_leave, writer.offset, 1, 7);
 	bytes[0] = 2;
 	assert_false(decode_leave(writer.offset));
 	bytes[0] = 0; /* no vote, but a digest */
 	assert_false(decode_leave(writer.offset));
 	memset(bytes + 8, 0, 16);
 	assert_true(decode_leave(writer.offset));
+}
+
+static void
+encode_pull(void *argument)
+{
+	struct peal_writer writer = start_writing();
+
+	peal_install_pull_encode(argument, &writer);
+}
+
+static void
+test_join_msg__refuses_bad_install_pulls(void **state)
+{
+	struct peal_install_pull message = {
+		.joiner = {.low = 1}, .first = PEAL_CHUNKS_MAX - 8U, .missing = {0x81}};
+	struct peal_writer writer = start_writing();
+
+	(void)state;
+	peal_install_pull_encode(&message, &writer);
+	assert_int_equal(writer.offset, 72);
+	peal_refuse_other_sizes(bytes, decode_pull, writer.offset);
+	peal_refuse_padding(bytes, decode_pull, writer.offset, 34, 6);
+	bytes[41] = 1; /* a chunk that no body has */
+	assert_false(decode_pull(writer.offset));
+	bytes[41] = 0;
+	memset(bytes + 40, 0, 32); /* nothing, though not from the beginning */
+	assert_false(decode_pull(writer.offset));
+	memset(bytes + 32, 0, 2); /* everything */
+	assert_true(decode_pull(writer.offset));
+	memset(bytes, 0, 16); /* for nobody */
+	assert_false(decode_pull(writer.offset));
+	message.missing[0] = 0x100;
+	assert_true(peal_test_dies(encode_pull, &message));
+	message.missing[0] = 1;
+	message.joiner = (struct peal_uuid){0};
+	assert_true(peal_test_dies(encode_pull, &message));
+}
+
+static void
+test_join_msg__refuses_bad_probes(void **state)
+{
+	const struct peal_join_probe message = {.joiner = {.high = 7}, .token = 5};
+	struct peal_writer writer = start_writing();
+
+	(void)state;
+	peal_join_probe_encode(&message, &writer);
+	assert_int_equal(writer.offset, 24);
+	peal_refuse_other_sizes(bytes, decode_probe, writer.offset);
+	assert_int_equal(bytes[16], 5);
+	memset(bytes, 0, 16);
+	assert_false(decode_probe(writer.offset));
+}
+
+/* Joiners of one size. */
+static void
+gen_joiners(struct peal_member *members, uint32_t count, uint8_t metadata_size)
+{
+	peal_prng_init(&prng, 6);
+	for (uint32_t i = 0; i < count; i++) {
+		peal_gen_member(&prng, &members[i]);
+		memset(members[i].metadata, 0, sizeof(members[i].metadata));
+		members[i].metadata_size = metadata_size;
+	}
+}
+
+static void
+encode_no_joiner(void *argument)
+{
+	struct peal_writer writer = start_writing();
+
+	(void)peal_join_forward_encode(argument, 0, &writer);
+}
+
+static void
+encode_joiner(void *argument)
+{
+	struct peal_writer writer = start_writing();
+
+	(void)peal_join_forward_encode(argument, 1, &writer);
+}
+
+static void
+test_join_msg__forwards_as_many_joiners_as_fit(void **state)
+{
+	static struct peal_member members[PEAL_FORWARD_MEMBERS_MAX + 1U];
+
+	(void)state;
+	for (uint32_t metadata_size = 0; metadata_size <= PEAL_METADATA_SIZE_MAX; metadata_size++) {
+		const uint32_t record_size = PEAL_MEMBER_RECORD_SIZE + metadata_size;
+		uint32_t room = (PEAL_BODY_SIZE_MAX - PEAL_FLOOD_PREFIX_SIZE - 4U) / record_size;
+		struct peal_writer writer = start_writing();
+
+		room = room < PEAL_FORWARD_MEMBERS_MAX ? room : PEAL_FORWARD_MEMBERS_MAX;
+		gen_joiners(members, PEAL_FORWARD_MEMBERS_MAX + 1U, (uint8_t)metadata_size);
+		assert_int_equal(
+			peal_join_forward_encode(members, PEAL_FORWARD_MEMBERS_MAX + 1U, &writer),
+			room);
+		assert_int_equal(writer.offset, 4U + room * record_size);
+		assert_true(decode_forward(writer.offset));
+		assert_int_equal(forward_decoded.count, room);
+		assert_memory_equal(forward_decoded.members, members, room * sizeof(members[0]));
+	}
+	assert_true(peal_test_dies(encode_no_joiner, members));
+	members[0].mid = 1;
+	assert_true(peal_test_dies(encode_joiner, members));
+}
+
+static void
+test_join_msg__refuses_bad_forwards(void **state)
+{
+	static struct peal_member members[2];
+	struct peal_writer writer = start_writing();
+
+	(void)state;
+	gen_joiners(members, 2, 3);
+	assert_int_equal(peal_join_forward_encode(members, 2, &writer), 2);
+	peal_refuse_other_sizes(bytes, decode_forward, writer.offset);
+	peal_refuse_padding(bytes, decode_forward, writer.offset, 1, 3);
+	bytes[4 + 16] = 1; /* claims a member number */
+	assert_false(decode_forward(writer.offset));
+	bytes[4 + 16] = 0;
+	bytes[0] = 0;
+	assert_false(decode_forward(writer.offset));
+	assert_false(decode_forward(4));
+	bytes[0] = 1;
+	assert_false(decode_forward(writer.offset));
+	bytes[0] = 3;
+	assert_false(decode_forward(writer.offset));
+	bytes[0] = PEAL_FORWARD_MEMBERS_MAX + 1U;
+	assert_false(decode_forward(writer.offset));
+}
+
+static void
+encode_batch(void *argument)
+{
+	struct peal_writer writer = start_writing();
+
+	peal_batch_msg_encode(argument, &writer);
+}
+
+static void
+test_join_msg__refuses_bad_batches(void **state)
+{
+	static struct peal_batch_msg message;
+	struct peal_writer writer = start_writing();
+
+	(void)state;
+	peal_prng_init(&prng, 7);
+	do {
+		peal_gen_batch_msg(&prng, &message);
+	} while (!message.has_proposal);
+	peal_batch_msg_encode(&message, &writer);
+	size_t size = writer.offset;
+	assert_int_equal(size, 24U + message.size);
+	peal_refuse_other_sizes(bytes, decode_batch, size);
+	peal_refuse_padding(bytes, decode_batch, size, 21, 3);
+	bytes[0] ^= 1U; /* the digest of something else */
+	assert_false(decode_batch(size));
+	bytes[0] ^= 1U;
+	bytes[24] ^= 1U; /* something else */
+	assert_false(decode_batch(size));
+	bytes[24] ^= 1U;
+	bytes[16] ^= 1U; /* another size */
+	assert_false(decode_batch(size));
+	bytes[16] ^= 1U;
+	bytes[20] = 2;
+	assert_false(decode_batch(size));
+	bytes[20] = 0; /* small, but not there */
+	assert_false(decode_batch(size));
+	assert_false(decode_batch(24));
+	message.size++;
+	assert_true(peal_test_dies(encode_batch, &message));
+}
+
+static void
+test_join_msg__refuses_bad_batches_without_proposals(void **state)
+{
+	static struct peal_batch_msg message;
+	struct peal_writer writer = start_writing();
+	uint32_t size = PEAL_BODY_BYTES_MAX;
+
+	(void)state;
+	message = (struct peal_batch_msg){.digest = {.low = 1}, .size = size};
+	peal_batch_msg_encode(&message, &writer);
+	peal_refuse_other_sizes(bytes, decode_batch, writer.offset);
+	assert_int_equal(writer.offset, 24);
+	size++;
+	memcpy(bytes + 16, &size, 4);
+	assert_false(decode_batch(24));
+	size = PEAL_INLINE_SIZE_MAX;
+	memcpy(bytes + 16, &size, 4);
+	assert_false(decode_batch(24));
+	size++;
+	memcpy(bytes + 16, &size, 4);
+	assert_true(decode_batch(24));
+	bytes[0] = 0; /* of nothing */
+	assert_false(decode_batch(24));
+	message.size = PEAL_INLINE_SIZE_MAX;
+	assert_true(peal_test_dies(encode_batch, &message));
+	message.size = PEAL_BODY_BYTES_MAX + 1U;
+	assert_true(peal_test_dies(encode_batch, &message));
+}
+
+static void
+test_join_msg__brings_random_pulls_probes_and_batches_back(void **state)
+{
+	(void)state;
+	peal_prng_init(&prng, 8);
+	for (uint32_t round = 0; round < 1000; round++) {
+		struct peal_writer writer = start_writing();
+		struct peal_install_pull pull;
+		struct peal_install_pull pull_decoded;
+		struct peal_join_probe probe;
+		struct peal_join_probe probe_decoded;
+		static struct peal_batch_msg batch;
+
+		peal_gen_install_pull(&prng, &pull);
+		peal_install_pull_encode(&pull, &writer);
+		struct peal_reader reader = peal_reader_init(bytes, writer.offset);
+		memset(&pull_decoded, 0xFF, sizeof(pull_decoded));
+		assert_true(peal_install_pull_decode(&reader, &pull_decoded));
+		assert_memory_equal(&pull_decoded, &pull, sizeof(pull));
+
+		writer = start_writing();
+		peal_gen_join_probe(&prng, &probe);
+		peal_join_probe_encode(&probe, &writer);
+		reader = peal_reader_init(bytes, writer.offset);
+		assert_true(peal_join_probe_decode(&reader, &probe_decoded));
+		assert_memory_equal(&probe_decoded, &probe, sizeof(probe));
+
+		writer = start_writing();
+		peal_gen_batch_msg(&prng, &batch);
+		peal_batch_msg_encode(&batch, &writer);
+		assert_true(decode_batch(writer.offset));
+		if (batch.proposal.additions_count > 0) {
+			assert_ptr_equal(
+				batch_decoded.proposal.additions, batch_decoded.inline_additions);
+		}
+		batch_decoded.proposal.additions = batch.proposal.additions;
+		assert_memory_equal(&batch_decoded, &batch, sizeof(batch));
+	}
 }
 
 static void
@@ -314,6 +569,13 @@ main(void)
 		cmocka_unit_test(test_join_msg__accepts_a_snapshot_cut_in_one_way_only),
 		cmocka_unit_test(test_join_msg__refuses_bad_installs),
 		cmocka_unit_test(test_join_msg__refuses_bad_leaves),
+		cmocka_unit_test(test_join_msg__refuses_bad_install_pulls),
+		cmocka_unit_test(test_join_msg__refuses_bad_probes),
+		cmocka_unit_test(test_join_msg__forwards_as_many_joiners_as_fit),
+		cmocka_unit_test(test_join_msg__refuses_bad_forwards),
+		cmocka_unit_test(test_join_msg__refuses_bad_batches),
+		cmocka_unit_test(test_join_msg__refuses_bad_batches_without_proposals),
+		cmocka_unit_test(test_join_msg__brings_random_pulls_probes_and_batches_back),
 		cmocka_unit_test(test_join_msg__brings_random_requests_and_answers_back),
 		cmocka_unit_test(test_join_msg__brings_random_installs_and_leaves_back),
 	};

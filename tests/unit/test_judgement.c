@@ -29,6 +29,7 @@ judge_beyond_the_observers(void *argument)
 {
 	struct peal_evidence *evidence = argument;
 
+	peal_bitset_add(&evidence->reported, 0);
 	evidence->masks[0] = UINT32_C(1) << evidence->thresholds.observers_count;
 	peal_judgement_compute(evidence, &judgement);
 }
@@ -39,6 +40,50 @@ test_judgement__refuses_masks_beyond_the_observers(void **state)
 	(void)state;
 	peal_situation_init(&situation, 1, 5, 10);
 	assert_true(peal_test_dies(judge_beyond_the_observers, &situation.evidence));
+}
+
+static void
+judge_a_report_of_nobody(void *argument)
+{
+	struct peal_evidence *evidence = argument;
+
+	peal_bitset_add(&evidence->reported, 0);
+	peal_judgement_compute(evidence, &judgement);
+}
+
+static void
+judge_a_stranger(void *argument)
+{
+	struct peal_evidence *evidence = argument;
+
+	peal_bitset_add(&evidence->reported, 5);
+	evidence->masks[5] = 1;
+	peal_judgement_compute(evidence, &judgement);
+}
+
+static void
+test_judgement__refuses_a_set_of_reported_that_is_none(void **state)
+{
+	(void)state;
+	peal_situation_init(&situation, 1, 5, 10);
+	assert_true(peal_test_dies(judge_a_report_of_nobody, &situation.evidence));
+	assert_true(peal_test_dies(judge_a_stranger, &situation.evidence));
+}
+
+static void
+test_judgement__forgets_the_reports_of_an_epoch(void **state)
+{
+	(void)state;
+	peal_situation_init(&situation, 1, 9, 10);
+	peal_situation_fail(&situation, 0, 0x3);
+	judge();
+	assert_sets(0x3, 0, 0x3, 0x3);
+	peal_judgement_init_evidence(&situation.evidence, &situation.view, &situation.topology);
+	for (uint32_t rank = 0; rank < 9; rank++) {
+		assert_int_equal(situation.evidence.masks[rank], 0);
+	}
+	peal_judgement_compute(&situation.evidence, &judgement);
+	assert_sets(0, 0, 0, 0);
 }
 
 static void
@@ -207,6 +252,120 @@ test_judgement__takes_the_unanimous_word_of_the_unsuspected(void **state)
 	assert_sets(crashed, 0, 0, crashed);
 }
 
+/* Observers of rank 0 as bits, those from index `from` on. */
+static uint64_t
+observers_of_zero(uint32_t from)
+{
+	uint64_t bits = 0;
+
+	for (uint32_t k = from; k < situation.topology.observers_count; k++) {
+		bits |= UINT64_C(1) << peal_rings_observer(&situation.topology, 0, k);
+	}
+	return bits;
+}
+
+/* Eight of the ten observers of rank 0 have crashed, and the other two do not reach it. */
+static void
+lose_observers(uint64_t seed, uint64_t also_crashed, uint64_t deaf)
+{
+	peal_situation_init(&situation, seed, 40, 10);
+	peal_situation_fail(&situation, observers_of_zero(2) | also_crashed, deaf);
+	if (also_crashed == 0 && deaf == 0) {
+		peal_situation_break_pair(
+			&situation, 0, peal_rings_observer(&situation.topology, 0, 0));
+		peal_situation_break_pair(
+			&situation, 0, peal_rings_observer(&situation.topology, 0, 1));
+	}
+	judge();
+}
+
+static void
+test_judgement__hears_who_has_lost_most_of_its_observers(void **state)
+{
+	uint32_t heard_count = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		uint64_t crashed = 0;
+		bool has_witness = false;
+
+		/* Well: it accuses the crashed that it observes, and is content with the rest. */
+		lose_observers(seed, 0, 0);
+		crashed = observers_of_zero(2);
+		for (uint32_t rank = 0; rank < 40; rank++) {
+			has_witness = has_witness ||
+				      (peal_bits_has(crashed, rank) &&
+					      peal_rings_mask(&situation.topology, 0, rank) != 0);
+		}
+		if (!has_witness) {
+			continue; /* it has nothing to say, like the crashed */
+		}
+		heard_count++;
+		assert_int_equal(peal_situation_bits(&judgement.stable), crashed);
+		assert_int_equal(peal_situation_bits(&judgement.unstable), 0);
+		assert_true(peal_bitset_has(&judgement.doubtful, 0));
+		assert_true(peal_bitset_has(&judgement.noise, 0));
+		/* Crashed as well: it says nothing. */
+		lose_observers(seed, 0x1, 0);
+		assert_int_equal(peal_situation_bits(&judgement.stable), crashed | 0x1);
+		/* Deaf: it accuses everybody. */
+		lose_observers(seed, 0, 0x1);
+		assert_int_equal(peal_situation_bits(&judgement.stable), crashed | 0x1);
+	}
+	assert_true(heard_count >= 10);
+}
+
+static void
+test_judgement__waits_for_the_word_of_who_says_nothing(void **state)
+{
+	(void)state;
+	/* Of its two observers that live one is content, or not heard yet. */
+	peal_situation_init(&situation, 1, 40, 10);
+	peal_situation_fail(&situation, observers_of_zero(2) | 0x1, 0);
+	judge();
+	assert_true(peal_bitset_has(&judgement.stable, 0));
+	situation.evidence.masks[0] = 0x1;
+	peal_judgement_compute(&situation.evidence, &judgement);
+	assert_false(peal_bitset_has(&judgement.stable, 0));
+	assert_true(peal_bitset_has(&judgement.noise, 0));
+}
+
+static void
+test_judgement__blames_the_worst_of_the_unstable(void **state)
+{
+	uint64_t bad = 0;
+
+	(void)state;
+	/* Four observers of rank 0 are accused by five each, and accuse it: no majority anywhere.
+	 */
+	peal_situation_init(&situation, 1, 40, 10);
+	bad = observers_of_zero(6);
+	for (uint32_t rank = 0; rank < 40; rank++) {
+		uint32_t accusers_count = 0;
+
+		for (uint32_t k = 0; k < 10 && peal_bits_has(bad, rank) && accusers_count < 5;
+			k++) {
+			uint32_t observer = peal_rings_observer(&situation.topology, rank, k);
+
+			if (observer != 0 && !peal_bits_has(bad, observer)) {
+				peal_situation_accuse(&situation, observer, rank);
+				accusers_count++;
+			}
+		}
+		if (peal_bits_has(bad, rank)) {
+			peal_situation_accuse(&situation, rank, 0);
+		}
+	}
+	judge();
+	assert_sets(0, bad | 0x1, 0, bad | 0x1);
+	assert_int_equal(peal_situation_bits(&judgement.blamed), bad);
+	/* Nobody who goes anyway. */
+	peal_bitset_add(
+		&situation.evidence.leaving, peal_rings_observer(&situation.topology, 0, 6));
+	judge();
+	assert_int_equal(peal_bitset_count(&judgement.blamed), 3);
+}
+
 static void
 test_judgement__lets_those_go_who_want_to(void **state)
 {
@@ -269,6 +428,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_judgement__refuses_masks_beyond_the_observers),
+		cmocka_unit_test(test_judgement__refuses_a_set_of_reported_that_is_none),
+		cmocka_unit_test(test_judgement__forgets_the_reports_of_an_epoch),
 		cmocka_unit_test(test_judgement__finds_nothing_without_reports),
 		cmocka_unit_test(test_judgement__places_a_subject_by_its_count),
 		cmocka_unit_test(test_judgement__calls_noise_what_makes_nobody_a_suspect),
@@ -280,6 +441,9 @@ main(void)
 		cmocka_unit_test(test_judgement__prefers_the_half_with_the_senior),
 		cmocka_unit_test(test_judgement__doubts_the_worst_first),
 		cmocka_unit_test(test_judgement__takes_the_unanimous_word_of_the_unsuspected),
+		cmocka_unit_test(test_judgement__hears_who_has_lost_most_of_its_observers),
+		cmocka_unit_test(test_judgement__waits_for_the_word_of_who_says_nothing),
+		cmocka_unit_test(test_judgement__blames_the_worst_of_the_unstable),
 		cmocka_unit_test(test_judgement__lets_those_go_who_want_to),
 		cmocka_unit_test(test_judgement__counts_leavers_to_the_quorum),
 		cmocka_unit_test(test_judgement__never_removes_everybody),

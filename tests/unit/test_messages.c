@@ -13,6 +13,10 @@ test_messages__have_the_numbers_of_the_wire(void **state)
 	assert_int_equal(PEAL_MESSAGE_PROBE, 0x10);
 	assert_int_equal(PEAL_MESSAGE_ALERT, 0x20);
 	assert_int_equal(PEAL_MESSAGE_VOTE, 0x30);
+	assert_int_equal(PEAL_MESSAGE_INSTALL_PULL, 0x04);
+	assert_int_equal(PEAL_MESSAGE_SNAPSHOT, 0x29);
+	assert_int_equal(PEAL_MESSAGE_VOTE_UP, 0x33);
+	assert_int_equal(PEAL_MESSAGE_BODY_PULL, 0x35);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_INSTALL), PEAL_FAMILY_JOIN);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_ECHO_REPLY), PEAL_FAMILY_LIVENESS);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_JOIN_BATCH), PEAL_FAMILY_FLOOD);
@@ -24,7 +28,7 @@ test_messages__do_not_know_other_numbers(void **state)
 {
 	(void)state;
 	assert_false(peal_message_is_known(0x00));
-	assert_false(peal_message_is_known(0x04));
+	assert_false(peal_message_is_known(0x07));
 	assert_false(peal_message_is_known(0x14));
 	assert_false(peal_message_is_known(0xFF));
 	assert_string_equal(peal_message_name(0x00), "unknown");
@@ -39,6 +43,7 @@ test_messages__have_one_name_each(void **state)
 	(void)state;
 	assert_string_equal(peal_message_name(PEAL_MESSAGE_JOIN_REQUEST), "join_request");
 	assert_string_equal(peal_message_name(PEAL_MESSAGE_P1A), "p1a");
+	assert_string_equal(peal_message_name(PEAL_MESSAGE_INSTALL_PULL), "install_pull");
 	for (uint32_t a = 0; a <= UINT8_MAX; a++) {
 		bool is_named = strcmp(peal_message_name((uint8_t)a), "unknown") != 0;
 
@@ -49,7 +54,7 @@ test_messages__have_one_name_each(void **state)
 				peal_message_name((uint8_t)a), peal_message_name((uint8_t)b));
 		}
 	}
-	assert_int_equal(known_count, 18);
+	assert_int_equal(known_count, 26);
 }
 
 int

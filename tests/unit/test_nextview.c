@@ -5,26 +5,43 @@
 #include "tests/lib/dies.h"
 #include "tests/lib/gen.h"
 
+#include <string.h>
+
 static struct peal_prng prng;
+static struct peal_member members[2][PEAL_MEMBERS_MAX];
+static struct peal_member additions[PEAL_ADDITIONS_MAX];
+static uint16_t places[2][PEAL_VIEW_PLACES_MAX];
 static struct peal_view view;
 static struct peal_view next;
 static struct peal_proposal cut;
+
+/* Gives `view` an index, as the groups of a store have one. */
+static void
+build_index(void)
+{
+	static struct peal_view_index index;
+
+	index = (struct peal_view_index){PEAL_VIEW_PLACES_MAX, places[0], places[1]};
+	assert_true(peal_view_build_index(&view, &index));
+	view.index = &index;
+}
 
 /* A view of `members_count`, and a cut that removes rank 1 and adds two. */
 static void
 start(uint16_t members_count)
 {
 	peal_prng_init(&prng, 1);
-	peal_gen_view(&prng, members_count, &view);
+	peal_gen_view(&prng, members_count, members[0], &view);
 	cut = (struct peal_proposal){.parent_epoch = view.epoch, .parent_hash = view.hash};
 	if (members_count > 1) {
 		peal_bitset_add(&cut.removals, 1);
 	}
+	cut.additions = additions;
 	cut.additions_count = 2;
 	for (uint32_t index = 0; index < 2; index++) {
-		peal_gen_member(&prng, &cut.additions[index]);
-		cut.additions[index].uuid.high = index + 1U;
-		cut.additions[index].address.ipv4 = 0x0A0000F0U + index;
+		peal_gen_member(&prng, &additions[index]);
+		additions[index].uuid.high = index + 1U;
+		additions[index].address.ipv4 = 0x0A0000F0U + index;
 	}
 }
 
@@ -40,6 +57,12 @@ setup(void **state)
 	(void)state;
 	start(5);
 	return validate() == PEAL_VALID ? 0 : -1;
+}
+
+static void
+apply(void)
+{
+	peal_nextview_apply(&view, &cut, members[1], &next);
 }
 
 static void
@@ -61,7 +84,7 @@ test_nextview__a_cut_that_changes_nobody_is_a_new_epoch(void **state)
 	assert_int_equal(validate(), PEAL_VALID);
 	cut.additions_count = 0;
 	assert_int_equal(validate(), PEAL_VALID);
-	peal_nextview_apply(&view, &cut, &next);
+	apply();
 	assert_int_equal(next.epoch, view.epoch + 1U);
 	assert_int_equal(next.members_count, view.members_count);
 	assert_false(peal_hash128_equals(next.hash, view.hash));
@@ -102,6 +125,9 @@ test_nextview__refuses_more_members_than_fit(void **state)
 	assert_int_equal(validate(), PEAL_VALID);
 	cut.additions_count = PEAL_ADDITIONS_MAX + 1U;
 	assert_int_equal(validate(), PEAL_INVALID_SIZE);
+	start(2);
+	cut.additions_count = PEAL_ADDITIONS_MAX;
+	assert_int_equal(validate(), PEAL_INVALID_SIZE);
 }
 
 static void
@@ -109,7 +135,7 @@ test_nextview__refuses_when_member_numbers_run_out(void **state)
 {
 	(void)state;
 	view.next_mid = (UINT64_C(1) << 31) - 2U;
-	view.hash = peal_view_compute_hash(&view);
+	view.hash = peal_view_hash(&view);
 	cut.parent_hash = view.hash;
 	assert_int_equal(validate(), PEAL_VALID);
 	view.next_mid++;
@@ -119,26 +145,26 @@ test_nextview__refuses_when_member_numbers_run_out(void **state)
 static void
 test_nextview__refuses_additions_that_are_known_or_out_of_order(void **state)
 {
-	struct peal_member first = cut.additions[0];
+	struct peal_member first = additions[0];
 
 	(void)state;
-	cut.additions[0].uuid = view.members[3].uuid;
+	additions[0].uuid = view.members[3].uuid;
 	assert_int_equal(validate(), PEAL_INVALID_ADDITION);
 	/* Not even the uuid of the one that this cut removes. */
-	cut.additions[0].uuid = view.members[1].uuid;
+	additions[0].uuid = view.members[1].uuid;
 	assert_int_equal(validate(), PEAL_INVALID_ADDITION);
-	cut.additions[0] = first;
-	cut.additions[0].uuid = cut.additions[1].uuid;
+	additions[0] = first;
+	additions[0].uuid = additions[1].uuid;
 	assert_int_equal(validate(), PEAL_INVALID_ADDITION);
-	cut.additions[0] = cut.additions[1];
-	cut.additions[1] = first;
+	additions[0] = additions[1];
+	additions[1] = first;
 	assert_int_equal(validate(), PEAL_INVALID_ADDITION);
 	cut.additions_count = 1;
 	assert_int_equal(validate(), PEAL_VALID);
-	cut.additions[0].mid = 9;
+	additions[0].mid = 9;
 	assert_int_equal(validate(), PEAL_INVALID_ADDITION);
-	cut.additions[0].mid = 0;
-	cut.additions[0].uuid = (struct peal_uuid){0};
+	additions[0].mid = 0;
+	additions[0].uuid = (struct peal_uuid){0};
 	assert_int_equal(validate(), PEAL_INVALID_ADDITION);
 }
 
@@ -146,12 +172,14 @@ static void
 test_nextview__refuses_an_address_that_is_held(void **state)
 {
 	(void)state;
-	cut.additions[0].address = view.members[3].address;
+	additions[0].address = view.members[3].address;
+	assert_int_equal(validate(), PEAL_INVALID_ADDRESS);
+	build_index();
 	assert_int_equal(validate(), PEAL_INVALID_ADDRESS);
 	/* Held by the removed one: that is how an incarnation replaces another. */
-	cut.additions[0].address = view.members[1].address;
+	additions[0].address = view.members[1].address;
 	assert_int_equal(validate(), PEAL_VALID);
-	cut.additions[1].address = view.members[1].address;
+	additions[1].address = view.members[1].address;
 	assert_int_equal(validate(), PEAL_INVALID_ADDRESS);
 }
 
@@ -159,7 +187,7 @@ static void
 test_nextview__keeps_the_order_and_appends(void **state)
 {
 	(void)state;
-	peal_nextview_apply(&view, &cut, &next);
+	apply();
 	peal_view_check(&next);
 	assert_int_equal(next.epoch, view.epoch + 1U);
 	assert_true(peal_hash128_equals(next.parent_hash, view.hash));
@@ -171,8 +199,7 @@ test_nextview__keeps_the_order_and_appends(void **state)
 	assert_int_equal(next.members[3].mid, view.members[4].mid);
 	for (uint32_t index = 0; index < 2; index++) {
 		assert_int_equal(next.members[4U + index].mid, view.next_mid + index);
-		assert_true(
-			peal_uuid_equals(next.members[4U + index].uuid, cut.additions[index].uuid));
+		assert_true(peal_uuid_equals(next.members[4U + index].uuid, additions[index].uuid));
 	}
 	assert_int_equal(next.next_mid, view.next_mid + 2U);
 	assert_int_equal(next.tie_mid, view.members[0].mid);
@@ -183,20 +210,26 @@ test_nextview__gives_the_tie_unit_to_the_new_senior(void **state)
 {
 	(void)state;
 	peal_bitset_add(&cut.removals, 0);
-	peal_nextview_apply(&view, &cut, &next);
+	apply();
 	assert_int_equal(next.tie_mid, view.members[2].mid);
 }
 
 static void
 apply_stranger(void *argument)
 {
-	peal_nextview_apply(&view, argument, &next);
+	peal_nextview_apply(&view, argument, members[1], &next);
 }
 
 static void
 apply_in_place(void *argument)
 {
-	peal_nextview_apply(&view, argument, &view);
+	peal_nextview_apply(&view, argument, members[1], &view);
+}
+
+static void
+apply_over_the_members(void *argument)
+{
+	peal_nextview_apply(&view, argument, members[0], &next);
 }
 
 static void
@@ -207,15 +240,16 @@ test_nextview__does_not_apply_what_is_not_valid(void **state)
 	(void)state;
 	assert_true(peal_test_dies(apply_stranger, &stranger));
 	assert_true(peal_test_dies(apply_in_place, &cut));
+	assert_true(peal_test_dies(apply_over_the_members, &cut));
 }
 
 static void
 test_nextview__creates_a_cluster_of_one(void **state)
 {
-	struct peal_member founder = cut.additions[0];
+	struct peal_member founder = additions[0];
 
 	(void)state;
-	peal_nextview_create(view.cluster, 10, &founder, &next);
+	peal_nextview_create(view.cluster, 10, &founder, members[1], &next);
 	peal_view_check(&next);
 	assert_int_equal(next.epoch, 1);
 	assert_int_equal(next.members_count, 1);
@@ -225,38 +259,104 @@ test_nextview__creates_a_cluster_of_one(void **state)
 	assert_int_equal(next.parent_hash.low | next.parent_hash.high, 0);
 }
 
+/* The view that was made is the one to go on from. */
+static void
+step(void)
+{
+	memcpy(members[0], members[1], next.members_count * sizeof(members[0][0]));
+	view = next;
+	view.members = members[0];
+}
+
+/* A random cut of `view` that keeps its senior and leads to at most `members_max`. */
+static void
+draw_cut(uint32_t members_max, uint32_t additions_max)
+{
+	uint32_t room = members_max - view.members_count;
+
+	cut = (struct peal_proposal){
+		.parent_epoch = view.epoch, .parent_hash = view.hash, .additions = additions};
+	for (uint32_t rank = 1; rank < view.members_count; rank++) {
+		if (peal_prng_ratio(&prng, 1, 12)) {
+			peal_bitset_add(&cut.removals, rank);
+		}
+	}
+	cut.additions_count = (uint16_t)peal_prng_below(&prng, additions_max + 1U);
+	if (cut.additions_count > room) {
+		cut.additions_count = (uint16_t)room;
+	}
+	for (uint32_t index = 0; index < cut.additions_count; index++) {
+		peal_gen_member(&prng, &additions[index]);
+		additions[index].uuid.high = index + 1U;
+		additions[index].uuid.low = view.epoch;
+		additions[index].address.ipv4 = (uint32_t)(view.epoch << 16U) + index + 1U;
+	}
+}
+
 static void
 test_nextview__survives_long_chains_of_random_cuts(void **state)
 {
-	struct peal_member founder = cut.additions[0];
+	struct peal_member founder = additions[0];
 
 	(void)state;
-	peal_nextview_create(view.cluster, 10, &founder, &view);
-	for (uint64_t epoch = 2; epoch < 500; epoch++) {
-		uint32_t room = PEAL_MEMBERS_MAX - view.members_count;
-
-		cut = (struct peal_proposal){.parent_epoch = view.epoch, .parent_hash = view.hash};
-		for (uint32_t rank = 1; rank < view.members_count; rank++) {
-			if (peal_prng_ratio(&prng, 1, 12)) {
-				peal_bitset_add(&cut.removals, rank);
-			}
-		}
-		cut.additions_count = (uint8_t)peal_prng_below(&prng, PEAL_ADDITIONS_MAX + 1U);
-		if (cut.additions_count > room) {
-			cut.additions_count = (uint8_t)room;
-		}
-		for (uint32_t index = 0; index < cut.additions_count; index++) {
-			peal_gen_member(&prng, &cut.additions[index]);
-			cut.additions[index].uuid.high = index + 1U;
-			cut.additions[index].uuid.low = epoch;
-			cut.additions[index].address.ipv4 = (uint32_t)(epoch << 8U) + index;
-		}
+	peal_nextview_create(view.cluster, 10, &founder, members[0], &view);
+	while (view.epoch < 500) {
+		draw_cut(64, 8);
 		assert_int_equal(validate(), PEAL_VALID);
-		peal_nextview_apply(&view, &cut, &next);
+		apply();
+		peal_view_check(&next);
+		assert_null(next.index);
 		/* The same cut does not fit its own result. */
 		assert_int_equal(peal_nextview_validate(&next, &cut), PEAL_INVALID_PARENT);
-		view = next;
+		step();
 	}
+}
+
+static void
+test_nextview__grows_to_the_largest_group_and_shrinks_again(void **state)
+{
+	struct peal_member founder = additions[0];
+
+	(void)state;
+	peal_nextview_create(view.cluster, 10, &founder, members[0], &view);
+	for (uint32_t round = 0; round < 20; round++) {
+		build_index();
+		draw_cut(PEAL_MEMBERS_MAX, round < 10 ? PEAL_ADDITIONS_MAX : 100);
+		assert_int_equal(validate(), PEAL_VALID);
+		apply();
+		view = next;
+		build_index();
+		/* Sums kept from cut to cut are those of the members. */
+		peal_view_check(&view);
+		step();
+	}
+	build_index();
+	cut = (struct peal_proposal){.parent_epoch = view.epoch, .parent_hash = view.hash};
+	for (uint32_t rank = 1; rank < view.members_count; rank++) {
+		peal_bitset_add(&cut.removals, rank);
+	}
+	apply();
+	peal_view_check(&next);
+	assert_int_equal(next.members_count, 1);
+}
+
+static void
+test_nextview__finds_two_equal_addresses_among_many(void **state)
+{
+	(void)state;
+	start(1);
+	cut.additions_count = PEAL_ADDITIONS_MAX - 1U;
+	for (uint32_t index = 0; index < cut.additions_count; index++) {
+		peal_gen_member(&prng, &additions[index]);
+		additions[index].uuid.high = index + 1U;
+		/* One host: ports tell them apart. */
+		additions[index].address.ipv4 = 0x0A000001U;
+		additions[index].address.port = (uint16_t)(index + 1U);
+	}
+	build_index();
+	assert_int_equal(validate(), PEAL_VALID);
+	additions[9000].address.port = 4;
+	assert_int_equal(validate(), PEAL_INVALID_ADDRESS);
 }
 
 int
@@ -278,6 +378,9 @@ main(void)
 		cmocka_unit_test_setup(test_nextview__does_not_apply_what_is_not_valid, setup),
 		cmocka_unit_test_setup(test_nextview__creates_a_cluster_of_one, setup),
 		cmocka_unit_test_setup(test_nextview__survives_long_chains_of_random_cuts, setup),
+		cmocka_unit_test_setup(
+			test_nextview__grows_to_the_largest_group_and_shrinks_again, setup),
+		cmocka_unit_test_setup(test_nextview__finds_two_equal_addresses_among_many, setup),
 	};
 
 	return cmocka_run_group_tests_name("test_nextview", tests, NULL, NULL);

@@ -66,7 +66,7 @@ test_outbox__refuses_what_was_not_promised(void **state)
 	assert_true(peal_test_dies(open_too_large, NULL));
 	effect.kind = 0;
 	assert_true(peal_test_dies(add_one, &effect));
-	effect.kind = PEAL_EFFECT_REPORT + 1;
+	effect.kind = PEAL_EFFECT_WANT + 1;
 	assert_true(peal_test_dies(add_one, &effect));
 }
 

@@ -91,6 +91,40 @@ test_peers__tells_members_from_departed_and_gone(void **state)
 	assert_false(peal_peers_has(&peers, PEAL_PEERS_NONE, 9));
 }
 
+static void
+test_peers__tells_another_table_of_the_same_view(void **state)
+{
+	static struct peal_peers before;
+	static struct peal_peers now;
+
+	(void)state;
+	before = (struct peal_peers){.generation = 1,
+		.cluster = 2,
+		.epoch = 3,
+		.view_tag = 4,
+		.self_mid = 5,
+		.members_count = 6};
+	now = before;
+	now.generation = 2;
+	assert_true(peal_peers_is_same_view(&before, &now));
+	assert_false(peal_peers_is_same_view(NULL, &now));
+	now.view_tag++;
+	assert_false(peal_peers_is_same_view(&before, &now));
+	now = before;
+	now.epoch++;
+	assert_false(peal_peers_is_same_view(&before, &now));
+	now = before;
+	now.self_mid++;
+	assert_false(peal_peers_is_same_view(&before, &now));
+	now = before;
+	now.cluster++;
+	assert_false(peal_peers_is_same_view(&before, &now));
+	/* Who is no member has no view. */
+	now = before;
+	now.members_count = before.members_count = 0;
+	assert_false(peal_peers_is_same_view(&before, &now));
+}
+
 int
 main(void)
 {
@@ -99,6 +133,7 @@ main(void)
 		cmocka_unit_test(test_peers__refuses_numbers_that_are_no_members),
 		cmocka_unit_test(test_peers__tells_members_from_departed_and_gone),
 		cmocka_unit_test(test_peers__finds_every_one_and_nobody_else),
+		cmocka_unit_test(test_peers__tells_another_table_of_the_same_view),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

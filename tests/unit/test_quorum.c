@@ -30,12 +30,13 @@ test_quorum__figures_of_small_groups(void **state)
 static void
 test_quorum__takes_the_holder_from_the_view(void **state)
 {
+	struct peal_member members[5];
 	struct peal_view view;
 	struct peal_prng prng;
 
 	(void)state;
 	peal_prng_init(&prng, 7);
-	peal_gen_view(&prng, 5, &view);
+	peal_gen_view(&prng, 5, members, &view);
 	assert_int_equal(peal_quorum_of(&view).tie_rank, 0);
 	view.tie_mid = view.members[3].mid;
 	assert_int_equal(peal_quorum_of(&view).tie_rank, 3);
@@ -60,6 +61,67 @@ test_quorum__weighs_members_two_and_the_holder_three(void **state)
 	quorum.tie_rank = PEAL_RANK_NONE;
 	set = set_of(0xF);
 	assert_int_equal(peal_quorum_weight(&quorum, &set), 8);
+}
+
+/* Ten thousand and all that there may be: the same rule over words. */
+static void
+test_quorum__weighs_large_groups(void **state)
+{
+	static const uint32_t counts[] = {
+		64, 65, 127, 128, 1000, 9999, 10000, PEAL_MEMBERS_MAX - 1U, PEAL_MEMBERS_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		struct peal_quorum quorum = {.members_count = counts[i], .tie_rank = 0};
+		struct peal_bitset half = {{0}};
+		struct peal_bitset rest;
+
+		for (uint32_t rank = 0; rank < counts[i] / 2U; rank++) {
+			peal_bitset_add(&half, rank);
+		}
+		rest = peal_quorum_others(&quorum, &half);
+		assert_int_equal(peal_quorum_weight(&quorum, &half), 2U * (counts[i] / 2U) + 1U);
+		assert_int_equal(
+			peal_quorum_weight(&quorum, &half) + peal_quorum_weight(&quorum, &rest),
+			peal_quorum_total(&quorum));
+		/* Of an even number the half with the senior is a quorum, else the larger one. */
+		assert_int_equal(peal_quorum_classic_ok(&quorum, &half), counts[i] % 2U == 0);
+		assert_int_equal(peal_quorum_classic_ok(&quorum, &rest), counts[i] % 2U == 1);
+		assert_false(peal_quorum_fast_ok(&quorum, &half));
+	}
+}
+
+static void
+test_quorum__others_are_everybody_else(void **state)
+{
+	struct peal_quorum quorum = {.members_count = 70, .tie_rank = 0};
+	struct peal_bitset set = {{UINT64_C(0x5555555555555555), UINT64_C(0x15)}};
+	struct peal_bitset others = peal_quorum_others(&quorum, &set);
+
+	(void)state;
+	assert_true(others.words[0] == UINT64_C(0xAAAAAAAAAAAAAAAA));
+	assert_true(others.words[1] == UINT64_C(0x2A));
+	assert_int_equal(peal_bitset_count(&others), 35);
+	others = peal_quorum_others(&quorum, &others);
+	assert_true(peal_bitset_equals(&others, &set));
+}
+
+/* Three quarters of a large group decide fast, one member less does not. */
+static void
+test_quorum__fast_quorum_by_weight_and_by_set_is_one_rule(void **state)
+{
+	struct peal_quorum quorum = {.members_count = 10000, .tie_rank = 0};
+	struct peal_bitset set = {{0}};
+
+	(void)state;
+	for (uint32_t rank = 0; rank < 7499; rank++) {
+		peal_bitset_add(&set, rank);
+	}
+	assert_false(peal_quorum_fast_ok(&quorum, &set));
+	assert_false(peal_quorum_fast_weight_ok(&quorum, 14999));
+	peal_bitset_add(&set, 7499);
+	assert_true(peal_quorum_fast_ok(&quorum, &set));
+	assert_true(peal_quorum_fast_weight_ok(&quorum, 15001));
 }
 
 static void
@@ -163,6 +225,9 @@ main(void)
 		cmocka_unit_test(test_quorum__figures_of_small_groups),
 		cmocka_unit_test(test_quorum__takes_the_holder_from_the_view),
 		cmocka_unit_test(test_quorum__weighs_members_two_and_the_holder_three),
+		cmocka_unit_test(test_quorum__weighs_large_groups),
+		cmocka_unit_test(test_quorum__others_are_everybody_else),
+		cmocka_unit_test(test_quorum__fast_quorum_by_weight_and_by_set_is_one_rule),
 		cmocka_unit_test(test_quorum__of_two_the_senior_is_enough),
 		cmocka_unit_test(test_quorum__of_four_three_decide_fast_only_with_the_senior),
 		cmocka_unit_test(test_quorum__forces_what_too_few_are_against),

@@ -121,6 +121,7 @@ test_uplink__pays_all_it_owes(void **state)
 	struct peal_fakecores *cores = peal_fakecores_create(1, "none");
 	struct peal_uplink *uplink = uplink_of(cores);
 	struct peal_ping_run *run = (struct peal_ping_run *)(void *)cores;
+	struct peal_stream *streams = (struct peal_stream *)(void *)cores;
 	struct peal_peers *peers = peal_fakecores_make_view(cores, 0, 1, 1, 0);
 	struct peal_record record;
 	uint32_t counts[32] = {0};
@@ -133,6 +134,9 @@ test_uplink__pays_all_it_owes(void **state)
 	}
 	peal_uplink_switch(uplink, peers);
 	peal_uplink_owe_ping(uplink, run);
+	for (uint32_t i = 0; i < PEAL_STREAMS_MAX; i++) {
+		peal_uplink_owe_stream(uplink, streams);
+	}
 	while (peal_uplink_is_owing(uplink)) {
 		peal_uplink_flush(uplink);
 		assert_true(peal_fakecores_pop(cores, 0, &record));
@@ -143,10 +147,14 @@ test_uplink__pays_all_it_owes(void **state)
 		if (record.kind == PEAL_RECORD_PING_DONE) {
 			assert_ptr_equal(record.ping, run);
 		}
+		if (record.kind == PEAL_RECORD_STREAM_DONE) {
+			assert_ptr_equal(record.stream, streams);
+		}
 	}
 	assert_int_equal(counts[PEAL_RECORD_SEND_DONE], PEAL_PLANE_BUFFERS_MAX);
 	assert_int_equal(counts[PEAL_RECORD_VIEW_DONE], 1);
 	assert_int_equal(counts[PEAL_RECORD_PING_DONE], 1);
+	assert_int_equal(counts[PEAL_RECORD_STREAM_DONE], PEAL_STREAMS_MAX);
 	peal_fakecores_destroy(cores);
 }
 
@@ -173,6 +181,48 @@ test_uplink__a_buffer_too_many_is_a_bug(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+static void
+test_uplink__gives_tallies_and_strangers(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(1, "none");
+	struct peal_uplink *uplink = uplink_of(cores);
+	const struct peal_vote_key key = {
+		.kind = PEAL_VOTE_FAST, .ballot = {.round = 1}, .digest = {.low = 8}};
+	struct peal_bitset ranks = {{0}};
+	struct peal_tally_up tally;
+	struct peal_record record;
+
+	(void)state;
+	peal_bitset_add(&ranks, PEAL_MEMBERS_MAX - 1U);
+	assert_true(peal_uplink_tally(uplink, &key, &ranks, 6));
+	assert_true(peal_fakecores_pop(cores, 0, &record));
+	assert_int_equal(record.kind, PEAL_RECORD_TALLY);
+	assert_int_equal(record.epoch, 6);
+	assert_int_equal(record.slot, PEAL_SLOT_NONE);
+	assert_int_equal(record.body_size, sizeof(tally));
+	memcpy(&tally, cores->nodes[0]->up_buffers[record.buffer], sizeof(tally));
+	assert_true(peal_vote_key_equals(&tally.key, &key));
+	assert_true(peal_bitset_equals(&tally.ranks, &ranks));
+	assert_int_equal(uplink->free_count, PEAL_PLANE_BUFFERS_MAX - 1U);
+	peal_uplink_on_frame_done(uplink, record.buffer);
+	/* No room, and no buffer: nothing happened. */
+	cores->nodes[0]->up.capacity = 0;
+	assert_false(peal_uplink_tally(uplink, &key, &ranks, 6));
+	assert_int_equal(uplink->free_count, PEAL_PLANE_BUFFERS_MAX);
+	peal_uplink_stranger(uplink, 44);
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_PLANE_UP_DROPPED), 1);
+	cores->nodes[0]->up.capacity = PEAL_PLANE_RECORDS_MAX;
+	peal_uplink_stranger(uplink, 45);
+	assert_true(peal_fakecores_pop(cores, 0, &record));
+	assert_int_equal(record.kind, PEAL_RECORD_STRANGER);
+	assert_int_equal(record.mid, 45);
+	for (uint32_t i = 0; i < PEAL_PLANE_BUFFERS_MAX; i++) {
+		assert_true(peal_uplink_tally(uplink, &key, &ranks, 6));
+	}
+	assert_false(peal_uplink_tally(uplink, &key, &ranks, 6));
+	peal_fakecores_destroy(cores);
+}
+
 int
 main(void)
 {
@@ -182,6 +232,7 @@ main(void)
 		cmocka_unit_test(test_uplink__a_full_ring_costs_no_buffer),
 		cmocka_unit_test(test_uplink__speaks_of_a_peer_once_in_a_while),
 		cmocka_unit_test(test_uplink__pays_all_it_owes),
+		cmocka_unit_test(test_uplink__gives_tallies_and_strangers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,8 +5,6 @@
 #include "tests/lib/dies.h"
 #include "wire/messages.h"
 
-#include <stdlib.h>
-
 static void
 test_validity__what_stays_must_be_a_quorum(void **state)
 {
@@ -23,7 +21,7 @@ test_validity__what_stays_must_be_a_quorum(void **state)
 	assert_true(peal_validity_of_value(&council->view, &willing, &senior));
 	willing.words[0] = 0x8;
 	assert_false(peal_validity_of_value(&council->view, &willing, &senior));
-	free(council);
+	peal_council_destroy(council);
 }
 
 static void
@@ -40,7 +38,7 @@ test_validity__value_must_fit_the_view(void **state)
 	assert_false(peal_validity_of_value(&council->view, NULL, &value));
 	value = peal_council_remove(council, 0); /* ends an epoch, changes nobody */
 	assert_true(peal_validity_of_value(&council->view, NULL, &value));
-	free(council);
+	peal_council_destroy(council);
 }
 
 struct ballots_case {
@@ -68,7 +66,9 @@ test_validity__ballots_belong_to_their_sender(void **state)
 		{PEAL_MESSAGE_P2A, {7, 0}, {0, 0}, true, false},
 		{PEAL_MESSAGE_P1B, {2, 0}, {0, 0}, false, true},
 		{PEAL_MESSAGE_P1B, {2, 0}, {1, 0}, true, true},
-		{PEAL_MESSAGE_P1B, {2, 0}, {1, 0}, false, false},
+		/* The value is known by its digest alone when it is large. */
+		{PEAL_MESSAGE_P1B, {2, 0}, {1, 0}, false, true},
+		{PEAL_MESSAGE_P1B, {2, 0}, {0, 1}, false, false},
 		{PEAL_MESSAGE_P1B, {2, 0}, {0, 0}, true, false},
 		{PEAL_MESSAGE_P1B, {2, 0}, {1, 2}, true, false},
 		{PEAL_MESSAGE_P1B, {3, 0}, {2, 2}, true, true},
@@ -97,7 +97,68 @@ test_validity__ballots_belong_to_their_sender(void **state)
 			fail_msg("case %zu", i);
 		}
 	}
-	free(council);
+	peal_council_destroy(council);
+}
+
+static void
+test_validity__ballots_of_votes_are_those_of_an_epoch(void **state)
+{
+	/* In a group of 3. */
+	static const struct {
+		struct peal_vote_key key;
+		bool is_lawful;
+	} votes[] = {
+		{{.kind = PEAL_VOTE_FAST, .ballot = {1, 0}}, true},
+		{{.kind = PEAL_VOTE_FAST, .ballot = {1, 1}}, false},
+		{{.kind = PEAL_VOTE_FAST, .ballot = {2, 0}}, false},
+		{{.kind = PEAL_VOTE_ACCEPT, .ballot = {2, 2}}, true},
+		{{.kind = PEAL_VOTE_ACCEPT, .ballot = {2, 3}}, false},
+		{{.kind = PEAL_VOTE_ACCEPT, .ballot = {1, 0}}, false},
+		{{.kind = PEAL_VOTE_ACCEPT, .ballot = {PEAL_ROUNDS_MAX + 1U, 0}}, false},
+		{{.kind = PEAL_VOTE_PROMISE, .ballot = {2, 2}}, true},
+		{{.kind = PEAL_VOTE_PROMISE, .ballot = {1, 0}}, false},
+		{{.kind = PEAL_VOTE_PROMISE, .ballot = {2, 0}, .vrnd = {1, 0}}, true},
+		{{.kind = PEAL_VOTE_PROMISE, .ballot = {2, 0}, .vrnd = {0, 1}}, false},
+		{{.kind = PEAL_VOTE_PROMISE, .ballot = {3, 0}, .vrnd = {2, 2}}, true},
+		{{.kind = PEAL_VOTE_PROMISE, .ballot = {3, 0}, .vrnd = {2, 3}}, false},
+		{{.kind = PEAL_VOTE_PROMISE, .ballot = {3, 0}, .vrnd = {3, 0}}, false},
+	};
+	struct peal_council *council = peal_council_create(3, 1);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(votes) / sizeof(votes[0]); i++) {
+		if (peal_validity_of_votes(&council->view, &votes[i].key) != votes[i].is_lawful) {
+			fail_msg("case %zu", i);
+		}
+	}
+	peal_council_destroy(council);
+}
+
+/* Half of a large group may go only with the senior staying, or willingly. */
+static void
+test_validity__large_cuts_must_leave_a_quorum(void **state)
+{
+	struct peal_council *council = peal_council_create(1000, 1);
+	struct peal_proposal value = peal_council_remove(council, 0);
+	struct peal_bitset willing = peal_council_run(0, 1);
+
+	(void)state;
+	value.removals = peal_council_run(500, 1000);
+	assert_true(peal_validity_of_value(&council->view, NULL, &value));
+	value.removals = peal_council_run(499, 1000);
+	assert_false(peal_validity_of_value(&council->view, NULL, &value));
+	value.removals = peal_council_run(0, 500);
+	assert_false(peal_validity_of_value(&council->view, NULL, &value));
+	assert_true(peal_validity_of_value(&council->view, &willing, &value));
+	peal_council_destroy(council);
+}
+
+static void
+judge_installed(void *argument)
+{
+	struct peal_vote_key key = {.kind = PEAL_VOTE_INSTALLED};
+
+	(void)peal_validity_of_votes(argument, &key);
 }
 
 static void
@@ -114,8 +175,9 @@ test_validity__asserts_what_callers_promise(void **state)
 	struct peal_council *council = peal_council_create(3, 1);
 
 	(void)state;
+	assert_true(peal_test_dies(judge_installed, &council->view));
 	assert_true(peal_test_dies(judge_a_probe, &council->view));
-	free(council);
+	peal_council_destroy(council);
 }
 
 int
@@ -125,6 +187,8 @@ main(void)
 		cmocka_unit_test(test_validity__what_stays_must_be_a_quorum),
 		cmocka_unit_test(test_validity__value_must_fit_the_view),
 		cmocka_unit_test(test_validity__ballots_belong_to_their_sender),
+		cmocka_unit_test(test_validity__ballots_of_votes_are_those_of_an_epoch),
+		cmocka_unit_test(test_validity__large_cuts_must_leave_a_quorum),
 		cmocka_unit_test(test_validity__asserts_what_callers_promise),
 	};
 

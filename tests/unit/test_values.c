@@ -2,8 +2,27 @@
 #include "control/values.h"
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
+#include "tests/lib/teststore.h"
 
 #include <string.h>
+
+static struct peal_teststore *store;
+
+static int
+open_store(void **state)
+{
+	(void)state;
+	store = peal_teststore_create(1);
+	return 0;
+}
+
+static int
+close_store(void **state)
+{
+	(void)state;
+	peal_teststore_destroy(store);
+	return 0;
+}
 
 static struct peal_proposal
 value_of(uint32_t rank)
@@ -16,21 +35,41 @@ value_of(uint32_t rank)
 	return value;
 }
 
+/* The table is the only one that keeps it from then on. */
 static bool
 add(struct peal_values *values, uint32_t rank, uint32_t weight, const uint32_t *weights)
 {
 	struct peal_proposal value = value_of(rank);
+	const struct peal_body *body = store->bodies.keep_proposal(store->bodies.state, &value);
+	bool is_in;
 
-	return peal_values_add(values, peal_proposal_digest(&value), &value, weight, weights);
+	assert_non_null(body);
+	is_in = peal_values_add(values, body, weight, weights);
+	store->bodies.release(store->bodies.state, body);
+	return is_in;
+}
+
+/* True while somebody retains the body. */
+static bool
+is_kept(uint32_t rank)
+{
+	struct peal_proposal value = value_of(rank);
+	const struct peal_body *body =
+		store->bodies.find(store->bodies.state, peal_proposal_digest(&value));
+
+	if (body != NULL) {
+		store->bodies.release(store->bodies.state, body);
+	}
+	return body != NULL;
 }
 
 static bool
 has(const struct peal_values *values, uint32_t rank)
 {
 	struct peal_proposal value = value_of(rank);
-	const struct peal_proposal *found = peal_values_find(values, peal_proposal_digest(&value));
+	const struct peal_body *found = peal_values_find(values, peal_proposal_digest(&value));
 
-	return found != NULL && peal_bitset_has(&found->removals, rank);
+	return found != NULL && peal_bitset_has(&found->proposal.removals, rank);
 }
 
 static void
@@ -39,7 +78,7 @@ test_values__finds_what_was_added(void **state)
 	struct peal_values values;
 
 	(void)state;
-	peal_values_init(&values);
+	peal_values_init(&values, store->bodies);
 	assert_false(has(&values, 1));
 	assert_true(add(&values, 1, 0, NULL));
 	assert_true(add(&values, 2, 0, NULL));
@@ -51,13 +90,37 @@ test_values__finds_what_was_added(void **state)
 }
 
 static void
+test_values__keeps_bodies_as_long_as_they_are_in(void **state)
+{
+	uint32_t weights[PEAL_TALLIES_MAX];
+	struct peal_values values;
+
+	(void)state;
+	peal_values_init(&values, store->bodies);
+	for (uint32_t i = 0; i < PEAL_TALLIES_MAX; i++) {
+		assert_true(add(&values, i, 0, NULL));
+		weights[i] = 10 + i;
+	}
+	assert_false(add(&values, 20, 1, weights));
+	assert_false(is_kept(20));
+	assert_true(add(&values, 20, 90, weights));
+	assert_false(is_kept(0));
+	assert_true(is_kept(20));
+	peal_values_clear(&values);
+	assert_int_equal(values.count, 0);
+	for (uint32_t i = 0; i <= 20; i++) {
+		assert_false(is_kept(i));
+	}
+}
+
+static void
 test_values__when_full_a_lighter_one_goes(void **state)
 {
 	uint32_t weights[PEAL_TALLIES_MAX];
 	struct peal_values values;
 
 	(void)state;
-	peal_values_init(&values);
+	peal_values_init(&values, store->bodies);
 	for (uint32_t i = 0; i < PEAL_TALLIES_MAX; i++) {
 		assert_true(add(&values, i, 0, NULL));
 		weights[i] = 10 + i;
@@ -77,12 +140,11 @@ test_values__when_full_a_lighter_one_goes(void **state)
 }
 
 static void
-add_a_lie(void *argument)
+add_no_proposal(void *argument)
 {
-	struct peal_proposal value = value_of(1);
-	struct peal_hash128 other = {1, 2};
+	struct peal_body body = {.size = 1, .bytes = (const uint8_t *)"x", .users_count = 1};
 
-	(void)peal_values_add(argument, other, &value, 0, NULL);
+	(void)peal_values_add(argument, &body, 0, NULL);
 }
 
 static void
@@ -103,8 +165,8 @@ test_values__asserts_what_callers_promise(void **state)
 	struct peal_values values;
 
 	(void)state;
-	peal_values_init(&values);
-	assert_true(peal_test_dies(add_a_lie, &values));
+	peal_values_init(&values, store->bodies);
+	assert_true(peal_test_dies(add_no_proposal, &values));
 	assert_true(peal_test_dies(add_to_pinned, &values));
 }
 
@@ -112,9 +174,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_values__finds_what_was_added),
-		cmocka_unit_test(test_values__when_full_a_lighter_one_goes),
-		cmocka_unit_test(test_values__asserts_what_callers_promise),
+		cmocka_unit_test_setup_teardown(
+			test_values__finds_what_was_added, open_store, close_store),
+		cmocka_unit_test_setup_teardown(
+			test_values__keeps_bodies_as_long_as_they_are_in, open_store, close_store),
+		cmocka_unit_test_setup_teardown(
+			test_values__when_full_a_lighter_one_goes, open_store, close_store),
+		cmocka_unit_test_setup_teardown(
+			test_values__asserts_what_callers_promise, open_store, close_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,9 +7,23 @@
 
 #include <string.h>
 
+/* Large enough for a full view, one byte more, and one member more. */
+#define SIZE_MAX_ENCODED PEAL_VIEW_ENCODED_SIZE_MAX(PEAL_MEMBERS_MAX)
+
+static struct peal_member members[PEAL_MEMBERS_MAX + 1U];
 static struct peal_view view;
+static struct peal_member members_decoded[PEAL_MEMBERS_MAX];
 static struct peal_view decoded;
-static uint8_t bytes[PEAL_VIEW_ENCODED_SIZE_MAX + 1U];
+static uint8_t bytes[SIZE_MAX_ENCODED + 1U];
+static uint16_t by_uuid[2][PEAL_VIEW_PLACES_MAX];
+static uint16_t by_address[2][PEAL_VIEW_PLACES_MAX];
+static struct peal_view_index index_built = {
+	.places_count = PEAL_VIEW_PLACES_MAX, .by_uuid = by_uuid[0], .by_address = by_address[0]};
+static struct peal_view_index index_decoded = {
+	.places_count = PEAL_VIEW_PLACES_MAX, .by_uuid = by_uuid[1], .by_address = by_address[1]};
+
+static const uint16_t large_counts[] = {65, 66, 127, 128, 1000, 4097, PEAL_MEMBERS_MAX};
+#define LARGE_COUNTS (sizeof(large_counts) / sizeof(large_counts[0]))
 
 #define HASH_OFFSET    56U
 #define MEMBERS_OFFSET 80U
@@ -26,17 +40,35 @@ gen_view(uint64_t seed, uint16_t members_count)
 	struct peal_prng prng;
 
 	peal_prng_init(&prng, seed);
-	peal_gen_view(&prng, members_count, &view);
+	peal_gen_view(&prng, members_count, members, &view);
 }
 
-/* Encodes `view` as it is, with the hash made true, and decodes that. */
 static bool
-decode_with_true_hash(void)
+decode(uint32_t size)
 {
-	view.hash = peal_view_compute_hash(&view);
-	uint32_t size = peal_view_encode(&view, bytes, PEAL_VIEW_ENCODED_SIZE_MAX);
+	return peal_view_decode(
+		bytes, size, members_decoded, PEAL_MEMBERS_MAX, &index_decoded, &decoded);
+}
 
-	return peal_view_decode(bytes, size, &decoded);
+static uint32_t
+encode(void)
+{
+	return peal_view_encode(&view, bytes, SIZE_MAX_ENCODED);
+}
+
+/* Makes the sum and the hash of `view` true again. */
+static void
+seal(void)
+{
+	view.members_sum = peal_view_sum_members(&view);
+	view.hash = peal_view_hash(&view);
+}
+
+static void
+use_index(void)
+{
+	assert_true(peal_view_build_index(&view, &index_built));
+	view.index = &index_built;
 }
 
 static void
@@ -57,6 +89,8 @@ test_view__has_the_thresholds_of_the_table(void **state)
 		{11, 10, 9, 3},
 		{12, 10, 9, 3},
 		{64, 10, 9, 3},
+		{65, 10, 9, 3},
+		{10000, 10, 9, 3},
 	};
 
 	(void)state;
@@ -94,8 +128,11 @@ static void
 test_view__stops_when_an_invariant_is_broken(void **state)
 {
 	(void)state;
-	for (uint32_t fault = 0; fault < 13; fault++) {
+	for (uint32_t fault = 0; fault < 15; fault++) {
 		gen_view(fault, 5);
+		if (fault % 2 == 1) {
+			use_index();
+		}
 		assert_false(peal_test_dies(check_it, &view));
 		switch (fault) {
 		case 0:
@@ -114,7 +151,7 @@ test_view__stops_when_an_invariant_is_broken(void **state)
 			view.rings_count = PEAL_RINGS_MAX + 1U;
 			break;
 		case 5:
-			view.members[3].mid = view.members[2].mid;
+			members[3].mid = view.members[2].mid;
 			break;
 		case 6:
 			view.next_mid = view.members[4].mid;
@@ -126,13 +163,19 @@ test_view__stops_when_an_invariant_is_broken(void **state)
 			view.tie_mid = view.members[1].mid;
 			break;
 		case 9:
-			view.members[4].uuid = view.members[0].uuid;
+			members[4].uuid = view.members[0].uuid;
 			break;
 		case 10:
-			view.members[4].address = view.members[0].address;
+			members[4].address = view.members[0].address;
 			break;
 		case 11:
 			view.cluster = (struct peal_uuid){0};
+			break;
+		case 12:
+			members[4].uuid = view.members[0].uuid; /* 9 without an index */
+			break;
+		case 13:
+			members[4].address = view.members[0].address; /* 10 with one */
 			break;
 		default:
 			view.epoch = 1;
@@ -140,11 +183,11 @@ test_view__stops_when_an_invariant_is_broken(void **state)
 			break;
 		}
 		if (view.members_count <= PEAL_MEMBERS_MAX) {
-			view.hash = peal_view_compute_hash(&view);
+			seal();
 		}
 		assert_true(peal_test_dies(check_it, &view));
 		if (view.members_count <= PEAL_MEMBERS_MAX) {
-			assert_false(decode_with_true_hash());
+			assert_false(decode(encode()));
 		}
 	}
 }
@@ -156,8 +199,68 @@ test_view__stops_at_and_refuses_a_false_hash(void **state)
 	gen_view(1, 3);
 	view.hash.low ^= 1U;
 	assert_true(peal_test_dies(check_it, &view));
-	uint32_t size = peal_view_encode(&view, bytes, PEAL_VIEW_ENCODED_SIZE_MAX);
-	assert_false(peal_view_decode(bytes, size, &decoded));
+	assert_false(decode(encode()));
+	view.hash.low ^= 1U;
+	assert_false(peal_test_dies(check_it, &view));
+	assert_true(decode(encode()));
+}
+
+static void
+test_view__stops_at_a_false_sum(void **state)
+{
+	(void)state;
+	gen_view(1, 3);
+	view.members_sum.high ^= 1U;
+	view.hash = peal_view_hash(&view);
+	assert_true(peal_test_dies(check_it, &view));
+	assert_false(decode(encode()));
+}
+
+static void
+test_view__stops_at_an_index_of_other_members(void **state)
+{
+	(void)state;
+	gen_view(1, 6);
+	use_index();
+	assert_false(peal_test_dies(check_it, &view));
+	gen_view(2, 6);
+	view.index = &index_built;
+	assert_true(peal_test_dies(check_it, &view));
+}
+
+static void
+build_it(void *argument)
+{
+	(void)peal_view_build_index(&view, argument);
+}
+
+static void
+test_view__needs_an_index_that_is_half_empty(void **state)
+{
+	struct peal_view_index index = index_built;
+
+	(void)state;
+	gen_view(3, 9);
+	index.places_count = 32;
+	assert_false(peal_test_dies(build_it, &index));
+	index.places_count = 16;
+	assert_true(peal_test_dies(build_it, &index));
+	index.places_count = 24;
+	assert_true(peal_test_dies(build_it, &index));
+	index.places_count = 2U * PEAL_VIEW_PLACES_MAX;
+	assert_true(peal_test_dies(build_it, &index));
+}
+
+static void
+test_view__refuses_more_members_than_there_is_memory_for(void **state)
+{
+	(void)state;
+	gen_view(4, 9);
+	uint32_t size = encode();
+
+	assert_true(peal_view_decode(bytes, size, members_decoded, 9, &index_decoded, &decoded));
+	assert_false(peal_view_decode(bytes, size, members_decoded, 8, &index_decoded, &decoded));
+	assert_false(peal_view_decode(bytes, size, members_decoded, 0, &index_decoded, &decoded));
 }
 
 static void
@@ -165,12 +268,12 @@ test_view__refuses_any_flipped_bit(void **state)
 {
 	(void)state;
 	gen_view(2, 3);
-	uint32_t size = peal_view_encode(&view, bytes, PEAL_VIEW_ENCODED_SIZE_MAX);
+	uint32_t size = encode();
 
-	assert_true(peal_view_decode(bytes, size, &decoded));
+	assert_true(decode(size));
 	for (uint32_t bit = 0; bit < 8U * size; bit++) {
 		bytes[bit / 8U] ^= (uint8_t)(1U << (bit % 8U));
-		assert_false(peal_view_decode(bytes, size, &decoded));
+		assert_false(decode(size));
 		bytes[bit / 8U] ^= (uint8_t)(1U << (bit % 8U));
 	}
 }
@@ -180,46 +283,93 @@ test_view__refuses_every_other_size(void **state)
 {
 	(void)state;
 	gen_view(3, 4);
-	uint32_t size = peal_view_encode(&view, bytes, PEAL_VIEW_ENCODED_SIZE_MAX);
+	uint32_t size = encode();
 
 	for (uint32_t shorter = 0; shorter < size; shorter++) {
-		assert_false(peal_view_decode(bytes, shorter, &decoded));
+		assert_false(decode(shorter));
 	}
 	bytes[size] = 0;
-	assert_false(peal_view_decode(bytes, size + 1U, &decoded));
+	assert_false(decode(size + 1U));
+}
+
+/* Every member by all that names it, and nobody else. */
+static void
+find_all(void)
+{
+	for (uint16_t rank = 0; rank < view.members_count; rank++) {
+		const struct peal_member *member = &view.members[rank];
+
+		assert_int_equal(peal_view_find_mid(&view, member->mid), rank);
+		assert_int_equal(peal_view_find_mid_low(&view, (uint32_t)member->mid), rank);
+		assert_int_equal(peal_view_find_uuid(&view, member->uuid), rank);
+		assert_int_equal(peal_view_find_address(&view, &member->address), rank);
+		/* Gaps between numbers are nobody. */
+		if (rank + 1U < view.members_count &&
+			view.members[rank + 1U].mid > member->mid + 1U) {
+			assert_int_equal(
+				peal_view_find_mid(&view, member->mid + 1U), PEAL_RANK_NONE);
+		}
+	}
+	assert_int_equal(peal_view_find_mid(&view, 0), PEAL_RANK_NONE);
+	assert_int_equal(peal_view_find_mid(&view, view.next_mid), PEAL_RANK_NONE);
+	assert_int_equal(peal_view_find_mid(&view, UINT64_MAX), PEAL_RANK_NONE);
+	assert_int_equal(peal_view_find_mid(&view, view.members[0].mid + (UINT64_C(1) << 32)),
+		PEAL_RANK_NONE);
+	assert_int_equal(peal_view_find_uuid(&view, (struct peal_uuid){.low = 1}), PEAL_RANK_NONE);
+	assert_int_equal(
+		peal_view_find_address(&view, &(struct peal_address){.ipv4 = 7}), PEAL_RANK_NONE);
 }
 
 static void
 test_view__finds_members(void **state)
 {
 	(void)state;
-	for (uint16_t count = 1; count <= PEAL_MEMBERS_MAX; count++) {
+	for (uint16_t count = 1; count <= PEAL_DIRECT_MAX; count++) {
 		gen_view(count, count);
-		for (uint16_t rank = 0; rank < count; rank++) {
-			const struct peal_member *member = &view.members[rank];
-
-			assert_int_equal(peal_view_find_mid(&view, member->mid), rank);
-			assert_int_equal(
-				peal_view_find_mid_low(&view, (uint32_t)member->mid), rank);
-			assert_int_equal(peal_view_find_uuid(&view, member->uuid), rank);
-			assert_int_equal(peal_view_find_address(&view, &member->address), rank);
-			/* Gaps between numbers are nobody. */
-			if (rank + 1U < count && view.members[rank + 1U].mid > member->mid + 1U) {
-				assert_int_equal(peal_view_find_mid(&view, member->mid + 1U),
-					PEAL_RANK_NONE);
-			}
-		}
-		assert_int_equal(peal_view_find_mid(&view, 0), PEAL_RANK_NONE);
-		assert_int_equal(peal_view_find_mid(&view, view.next_mid), PEAL_RANK_NONE);
-		assert_int_equal(peal_view_find_mid(&view, UINT64_MAX), PEAL_RANK_NONE);
-		assert_int_equal(
-			peal_view_find_mid(&view, view.members[0].mid + (UINT64_C(1) << 32)),
-			PEAL_RANK_NONE);
-		assert_int_equal(
-			peal_view_find_uuid(&view, (struct peal_uuid){.low = 1}), PEAL_RANK_NONE);
-		assert_int_equal(peal_view_find_address(&view, &(struct peal_address){.ipv4 = 7}),
-			PEAL_RANK_NONE);
+		find_all();
+		use_index();
+		find_all();
+		peal_view_check(&view);
 	}
+}
+
+static void
+test_view__finds_members_of_large_views(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LARGE_COUNTS; i++) {
+		gen_view(i, large_counts[i]);
+		use_index();
+		find_all();
+		peal_view_check(&view);
+	}
+	gen_view(1, 1000);
+	find_all();
+	/* As full as an index may be, so that walks are long. */
+	index_built.places_count = 2048;
+	gen_view(2, 1024);
+	use_index();
+	find_all();
+	index_built.places_count = PEAL_VIEW_PLACES_MAX;
+}
+
+static void
+test_view__has_no_index_of_members_that_share_something(void **state)
+{
+	(void)state;
+	gen_view(1, 1000);
+	assert_true(peal_view_build_index(&view, &index_built));
+	struct peal_uuid uuid = members[999].uuid;
+
+	members[999].uuid = members[500].uuid;
+	assert_false(peal_view_build_index(&view, &index_built));
+	members[999].uuid = uuid;
+	/* What a failed attempt left behind does not matter. */
+	assert_true(peal_view_build_index(&view, &index_built));
+	members[999].address = members[0].address;
+	assert_false(peal_view_build_index(&view, &index_built));
+	members[999].address.port ^= 1U;
+	assert_true(peal_view_build_index(&view, &index_built));
 }
 
 static void
@@ -228,29 +378,40 @@ test_view__hashes_members_in_any_order_and_everything_else(void **state)
 	(void)state;
 	gen_view(5, 6);
 	struct peal_hash128 plain = view.hash;
-	struct peal_member moved = view.members[0];
+	struct peal_member moved = members[0];
 
-	view.members[0] = view.members[5];
-	view.members[5] = moved;
-	assert_true(peal_hash128_equals(plain, peal_view_compute_hash(&view)));
+	members[0] = members[5];
+	members[5] = moved;
+	assert_true(peal_hash128_equals(view.members_sum, peal_view_sum_members(&view)));
+	assert_true(peal_hash128_equals(plain, peal_view_hash(&view)));
 
 	view.epoch++;
-	assert_false(peal_hash128_equals(plain, peal_view_compute_hash(&view)));
+	assert_false(peal_hash128_equals(plain, peal_view_hash(&view)));
 	view.epoch--;
 	view.rings_count++;
-	assert_false(peal_hash128_equals(plain, peal_view_compute_hash(&view)));
+	assert_false(peal_hash128_equals(plain, peal_view_hash(&view)));
 	view.rings_count--;
 	view.next_mid++;
-	assert_false(peal_hash128_equals(plain, peal_view_compute_hash(&view)));
+	assert_false(peal_hash128_equals(plain, peal_view_hash(&view)));
 	view.next_mid--;
 	view.parent_hash.high++;
-	assert_false(peal_hash128_equals(plain, peal_view_compute_hash(&view)));
+	assert_false(peal_hash128_equals(plain, peal_view_hash(&view)));
 	view.parent_hash.high--;
 	view.cluster.low++;
-	assert_false(peal_hash128_equals(plain, peal_view_compute_hash(&view)));
+	assert_false(peal_hash128_equals(plain, peal_view_hash(&view)));
 	view.cluster.low--;
+	view.tie_mid++;
+	assert_false(peal_hash128_equals(plain, peal_view_hash(&view)));
+	view.tie_mid--;
+	members[2].address.port ^= 1U;
+	assert_false(peal_hash128_equals(view.members_sum, peal_view_sum_members(&view)));
+	view.members_sum = peal_view_sum_members(&view);
+	assert_false(peal_hash128_equals(plain, peal_view_hash(&view)));
+	members[2].address.port ^= 1U;
+	view.members_sum = peal_view_sum_members(&view);
+	assert_true(peal_hash128_equals(plain, peal_view_hash(&view)));
 	view.members_count--;
-	assert_false(peal_hash128_equals(plain, peal_view_compute_hash(&view)));
+	assert_false(peal_hash128_equals(plain, peal_view_hash(&view)));
 }
 
 static void
@@ -258,7 +419,7 @@ test_view__has_the_layout_of_the_wire(void **state)
 {
 	(void)state;
 	gen_view(6, 1);
-	uint32_t size = peal_view_encode(&view, bytes, PEAL_VIEW_ENCODED_SIZE_MAX);
+	uint32_t size = encode();
 
 	assert_int_equal(
 		size, MEMBERS_OFFSET + PEAL_MEMBER_RECORD_SIZE + view.members[0].metadata_size);
@@ -271,17 +432,34 @@ test_view__has_the_layout_of_the_wire(void **state)
 }
 
 static void
+bring_back(void)
+{
+	uint32_t size = encode();
+
+	assert_true(size <= PEAL_VIEW_ENCODED_SIZE_MAX(view.members_count));
+	memset(&decoded, 0xFF, sizeof(decoded));
+	memset(members_decoded, 0xFF, sizeof(members_decoded));
+	assert_true(decode(size));
+	assert_ptr_equal(decoded.members, members_decoded);
+	assert_ptr_equal(decoded.index, &index_decoded);
+	assert_memory_equal(members_decoded, members, view.members_count * sizeof(members[0]));
+	peal_view_check(&decoded);
+	decoded.members = view.members;
+	decoded.index = view.index;
+	assert_memory_equal(&decoded, &view, sizeof(view));
+}
+
+static void
 test_view__brings_random_views_back(void **state)
 {
 	(void)state;
-	for (uint16_t count = 1; count <= PEAL_MEMBERS_MAX; count++) {
+	for (uint16_t count = 1; count <= PEAL_DIRECT_MAX; count++) {
 		gen_view((uint64_t)count * 31U, count);
-		uint32_t size = peal_view_encode(&view, bytes, PEAL_VIEW_ENCODED_SIZE_MAX);
-
-		memset(&decoded, 0xFF, sizeof(decoded));
-		assert_true(peal_view_decode(bytes, size, &decoded));
-		assert_memory_equal(&decoded, &view, sizeof(view));
-		peal_view_check(&decoded);
+		bring_back();
+	}
+	for (size_t i = 0; i < LARGE_COUNTS; i++) {
+		gen_view((uint64_t)i, large_counts[i]);
+		bring_back();
 	}
 }
 
@@ -293,9 +471,15 @@ main(void)
 		cmocka_unit_test(test_view__keeps_thresholds_in_order_for_all_sizes),
 		cmocka_unit_test(test_view__stops_when_an_invariant_is_broken),
 		cmocka_unit_test(test_view__stops_at_and_refuses_a_false_hash),
+		cmocka_unit_test(test_view__stops_at_a_false_sum),
+		cmocka_unit_test(test_view__stops_at_an_index_of_other_members),
+		cmocka_unit_test(test_view__needs_an_index_that_is_half_empty),
+		cmocka_unit_test(test_view__refuses_more_members_than_there_is_memory_for),
 		cmocka_unit_test(test_view__refuses_any_flipped_bit),
 		cmocka_unit_test(test_view__refuses_every_other_size),
 		cmocka_unit_test(test_view__finds_members),
+		cmocka_unit_test(test_view__finds_members_of_large_views),
+		cmocka_unit_test(test_view__has_no_index_of_members_that_share_something),
 		cmocka_unit_test(test_view__hashes_members_in_any_order_and_everything_else),
 		cmocka_unit_test(test_view__has_the_layout_of_the_wire),
 		cmocka_unit_test(test_view__brings_random_views_back),

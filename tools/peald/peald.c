@@ -66,7 +66,8 @@ static const char help_text[] =
 	"  expect: 3                    # nodes of a cold start\n"
 	"  device: net_af_packet0       # or the PCI address of a NIC\n"
 	"  device_args: \"iface=eth1,qdisc_bypass=1\"\n"
-	"Also: preset, detector, metadata, idle, lcore, memory_mb, huge, rejoin, rings; see "
+	"Also: preset, detector, metadata, idle, lcore, memory_mb, huge, rejoin, rings,\n"
+	"members_max; see "
 	"peald(1).\n"
 	"\n"
 	"examples:\n"
@@ -211,7 +212,7 @@ print_end(int code)
 		[EXIT_USAGE] = "ended",
 		[EXIT_UNCONFIRMED] = "ended; the group has not confirmed that it knows",
 		[EXIT_REFUSED] =
-			"ended; this node's preset, rings or version differ from the cluster's",
+			"ended; preset, rings, members_max or version differ from the group's",
 		[EXIT_REMOVED] = "ended; the group removed this node and rejoin is false",
 	};
 

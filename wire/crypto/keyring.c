@@ -12,7 +12,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +26,7 @@
 /* 64 digits, carriage return, line feed. */
 #define FILE_SIZE_MAX (HEX_DIGITS_COUNT + 2U)
 #define INFO_SIZE_MAX 64U
+#define SHA256_SIZE   32U
 
 _Static_assert(sizeof(LABEL_PRE) + PEAL_NAME_SIZE_MAX <= INFO_SIZE_MAX, "a name fits");
 _Static_assert(sizeof(LABEL_TX) + 32U <= INFO_SIZE_MAX, "two ids fit");
@@ -184,6 +184,33 @@ draw_secret(uint8_t secret_out[PEAL_KEYRING_SECRET_SIZE], struct sentence senten
 	return true;
 }
 
+/* Extracts and keys the expander. Fails only when the library is not what it should be, or has no
+ * memory: then there is no going on. */
+static void
+make_expander(struct peal_keyring *keyring)
+{
+	static const uint8_t salt[SHA256_SIZE];
+	uint8_t extracted[EVP_MAX_MD_SIZE];
+	unsigned int extracted_size = 0;
+	char digest[] = "SHA256"; /* the library wants writable parameters */
+	const OSSL_PARAM parameters[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	const uint8_t *result = HMAC(EVP_sha256(), salt, (int)sizeof(salt), keyring->psk,
+		sizeof(keyring->psk), extracted, &extracted_size);
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	int is_keyed;
+
+	PEAL_ASSERT(result != NULL && extracted_size == SHA256_SIZE && mac != NULL);
+	keyring->expander = EVP_MAC_CTX_new(mac);
+	EVP_MAC_free(mac);
+	PEAL_ASSERT(keyring->expander != NULL);
+	is_keyed = EVP_MAC_init(keyring->expander, extracted, extracted_size, parameters);
+	PEAL_ASSERT(is_keyed == 1);
+	OPENSSL_cleanse(extracted, sizeof(extracted));
+}
+
 bool
 peal_keyring_open(
 	struct peal_keyring *keyring, const char *path, char *error_out, size_t error_capacity)
@@ -200,6 +227,9 @@ peal_keyring_open(
 		peal_keyring_close(keyring);
 		return false;
 	}
+	if (keyring->has_psk) {
+		make_expander(keyring);
+	}
 	return true;
 }
 
@@ -211,6 +241,7 @@ peal_keyring_init(struct peal_keyring *keyring, const uint8_t psk[PEAL_KEYRING_P
 	keyring->has_psk = psk != NULL;
 	if (psk != NULL) {
 		memcpy(keyring->psk, psk, sizeof(keyring->psk));
+		make_expander(keyring);
 	}
 	memcpy(keyring->secret, secret, sizeof(keyring->secret));
 }
@@ -218,41 +249,32 @@ peal_keyring_init(struct peal_keyring *keyring, const uint8_t psk[PEAL_KEYRING_P
 void
 peal_keyring_close(struct peal_keyring *keyring)
 {
+	EVP_MAC_CTX_free(keyring->expander);
 	OPENSSL_cleanse(keyring, sizeof(*keyring));
 }
 
-/* Fails only when the library is not what it should be, or has no memory: then there is no going
- * on. */
+/* The first block of the expansion is more than is needed. */
 static void
 derive(const struct peal_keyring *keyring, const struct peal_writer *info,
 	uint8_t raw_out[PEAL_AEAD_RAW_KEY_SIZE])
 {
-	char digest[] = "SHA256";
-	uint8_t psk[PEAL_KEYRING_PSK_SIZE];
+	static const uint8_t block_number = 1;
+	uint8_t block[EVP_MAX_MD_SIZE];
+	size_t block_size = 0;
+	int is_derived;
 
 	PEAL_ASSERT(info->is_ok);
 	if (!keyring->has_psk) {
 		memset(raw_out, 0, PEAL_AEAD_RAW_KEY_SIZE);
 		return;
 	}
-	memcpy(psk, keyring->psk, sizeof(psk)); /* the library wants writable parameters */
-
-	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-	PEAL_ASSERT(kdf != NULL);
-	EVP_KDF_CTX *context = EVP_KDF_CTX_new(kdf);
-	PEAL_ASSERT(context != NULL);
-	OSSL_PARAM parameters[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, psk, sizeof(psk)),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info->bytes, info->offset),
-		OSSL_PARAM_construct_end(),
-	};
-	int is_derived = EVP_KDF_derive(context, raw_out, PEAL_AEAD_RAW_KEY_SIZE, parameters);
-	PEAL_ASSERT(is_derived == 1);
-
-	EVP_KDF_CTX_free(context);
-	EVP_KDF_free(kdf);
-	OPENSSL_cleanse(psk, sizeof(psk));
+	is_derived = EVP_MAC_init(keyring->expander, NULL, 0, NULL) == 1 &&
+		     EVP_MAC_update(keyring->expander, info->bytes, info->offset) == 1 &&
+		     EVP_MAC_update(keyring->expander, &block_number, 1) == 1 &&
+		     EVP_MAC_final(keyring->expander, block, &block_size, sizeof(block)) == 1;
+	PEAL_ASSERT(is_derived && block_size >= PEAL_AEAD_RAW_KEY_SIZE);
+	memcpy(raw_out, block, PEAL_AEAD_RAW_KEY_SIZE);
+	OPENSSL_cleanse(block, sizeof(block));
 }
 
 void

@@ -5,9 +5,10 @@
  * K_pre    = KDF(psk, "peal1 pre" || cluster name)                for frames before membership
  * K_tx(u)  = KDF(psk, "peal1 tx" || cluster id 16 || uuid 16)     for what the incarnation u sends
  * KDF is HKDF-SHA256 with an empty salt and 16 bytes of output; ids are in their order on the wire.
+ * The half of it that depends on the key alone is done once, when the key is known.
  *
- * Plain struct, fields private; the caller's memory, control thread only. It holds secrets: close
- * it before the memory is given away.
+ * Struct with private fields; the caller's memory, one thread at a time, not to be copied. It holds
+ * secrets, and memory of the library: close it before the memory is given away.
  */
 #ifndef PEAL_WIRE_CRYPTO_KEYRING_H
 #define PEAL_WIRE_CRYPTO_KEYRING_H
@@ -25,9 +26,12 @@
 /* Room for any sentence of peal_keyring_open. */
 #define PEAL_KEYRING_ERROR_SIZE_MAX 512U
 
+struct evp_mac_ctx_st; /* of OpenSSL */
+
 struct peal_keyring {
 	bool has_psk; /* false in the profile `none` */
 	uint8_t psk[PEAL_KEYRING_PSK_SIZE];
+	struct evp_mac_ctx_st *expander; /* HMAC under what was extracted from psk; or NULL */
 	uint8_t secret[PEAL_KEYRING_SECRET_SIZE]; /* of this node, from the kernel, never stored */
 };
 
@@ -46,7 +50,7 @@ bool peal_keyring_open(
 /* The same from values, for tests and for nodes of a simulated world. `psk` may be NULL. */
 void peal_keyring_init(struct peal_keyring *keyring, const uint8_t psk[PEAL_KEYRING_PSK_SIZE],
 	const uint8_t secret[PEAL_KEYRING_SECRET_SIZE]);
-/* Wipes it. */
+/* Wipes it. Safe on a zeroed one. */
 void peal_keyring_close(struct peal_keyring *keyring);
 
 /*

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/prng.h"
+#include "tests/lib/fakenet.h"
+#include "wire/messages.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define MS UINT64_C(1000000)
+
+/* What is lost, and what was seen. */
+struct weather {
+	struct peal_prng prng;
+	uint32_t lost_percent; /* of `message` */
+	uint8_t message;       /* 0 = of all */
+	uint32_t first_mute;   /* nodes from here on do not answer JOIN_PROBE */
+	uint32_t seen[UINT8_MAX + 1];
+	uint32_t batch_from; /* who sent the last JOIN_BATCH */
+};
+
+static bool
+blow(void *state, uint32_t from, uint32_t to, uint8_t message)
+{
+	struct weather *weather = state;
+
+	(void)to;
+	weather->seen[message]++;
+	if (message == PEAL_MESSAGE_JOIN_BATCH) {
+		weather->batch_from = from;
+	}
+	if (message == PEAL_MESSAGE_JOIN_READY && from >= weather->first_mute) {
+		return true;
+	}
+	return (weather->message == 0 || weather->message == message) &&
+	       peal_prng_below(&weather->prng, 100) < weather->lost_percent;
+}
+
+static struct peal_fakenet *
+make(uint32_t nodes_count, uint8_t seeds_count, uint8_t expect, struct weather *weather)
+{
+	struct peal_fakenet *net = peal_fakenet_create(nodes_count, seeds_count, expect, "dpdk");
+
+	peal_prng_init(&weather->prng, 5);
+	weather->first_mute = UINT32_MAX;
+	weather->batch_from = UINT32_MAX;
+	net->filter = blow;
+	net->filter_state = weather;
+	return net;
+}
+
+/* Until all agree; returns whether that came in time. */
+static bool
+run_until_agreed(struct peal_fakenet *net, uint32_t members_count, uint64_t patience_ns)
+{
+	uint64_t until_ns = net->now_ns + patience_ns;
+
+	while (net->now_ns < until_ns && !peal_fakenet_agrees(net, members_count)) {
+		peal_fakenet_run(net, net->now_ns + 1 * MS);
+	}
+	return peal_fakenet_agrees(net, members_count);
+}
+
+/* Sixty-four nodes ask one that is alone: one cut, and a large group. */
+static void
+test_on_join__sixty_four_join_one_in_one_cut(void **state)
+{
+	struct weather weather = {0};
+	struct peal_fakenet *net = make(65, 1, 1, &weather);
+
+	(void)state;
+	assert_true(run_until_agreed(net, 65, 200 * MS));
+	assert_int_equal(net->nodes[0]->node.view.epoch, 2);
+	assert_true(net->nodes[0]->node.is_large);
+	assert_int_equal(weather.seen[PEAL_MESSAGE_JOIN_PROBE], 64);
+	assert_int_equal(weather.seen[PEAL_MESSAGE_INSTALL_PULL], 0);
+	/* Each was told of each other: no more than a cut may tell. */
+	assert_int_equal(peal_fakenet_events(net, 0, PEAL_EVENT_JOINED), 65);
+	assert_int_equal(peal_fakenet_events(net, 64, PEAL_EVENT_JOINED), 0);
+	peal_fakenet_destroy(net);
+}
+
+/* Two of five parts of everything are lost. Nobody depends on any one frame. */
+static void
+test_on_join__loss_costs_time_only(void **state)
+{
+	struct weather weather = {.lost_percent = 40};
+	/* One seed: two that expect nobody may found two groups when they do not hear each other.
+	 */
+	struct peal_fakenet *net = make(70, 1, 1, &weather);
+
+	(void)state;
+	net->has_heartbeat = true;
+	assert_true(run_until_agreed(net, 70, 60000 * MS));
+	peal_fakenet_destroy(net);
+}
+
+/* The view in parts, half of which are lost: what is missing is asked for. */
+static void
+test_on_join__missing_parts_of_the_view_are_pulled(void **state)
+{
+	struct weather weather = {.lost_percent = 50, .message = PEAL_MESSAGE_INSTALL};
+	struct peal_fakenet *net = make(80, 1, 1, &weather);
+
+	(void)state;
+	net->has_heartbeat = true;
+	assert_true(run_until_agreed(net, 80, 5000 * MS));
+	assert_true(weather.seen[PEAL_MESSAGE_INSTALL_PULL] > 20);
+	peal_fakenet_destroy(net);
+}
+
+/* Joiners that asked and died are not admitted; they do not even delay the others much. */
+static void
+test_on_join__ghosts_are_left_out(void **state)
+{
+	struct weather weather = {0};
+	struct peal_fakenet *net = make(30, 1, 1, &weather);
+
+	(void)state;
+	weather.first_mute = 20;
+	peal_fakenet_run(net, net->now_ns + 100 * MS);
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(net->nodes[i]->node.view.members_count, 20);
+		assert_int_equal(net->nodes[i]->node.view.epoch, 2);
+	}
+	assert_true(peal_fakenet_count(net, PEAL_COUNTER_JOINERS_MUTE) >= 10);
+	weather.first_mute = UINT32_MAX;
+	assert_true(run_until_agreed(net, 30, 2000 * MS));
+	assert_int_equal(net->nodes[0]->node.view.epoch, 3);
+	peal_fakenet_destroy(net);
+}
+
+/* The sequencer dies when its batch is out: the rest admits the joiners all the same, or the next
+ * one does. */
+static void
+test_on_join__a_sequencer_that_dies_is_replaced(void **state)
+{
+	struct weather weather = {0};
+	struct peal_fakenet *net = make(40, 3, 5, &weather);
+	uint32_t dead = 0;
+
+	(void)state;
+	for (uint32_t i = 5; i < 40; i++) {
+		net->nodes[i]->is_alive = false;
+	}
+	assert_true(run_until_agreed(net, 5, 5000 * MS));
+	weather.batch_from = UINT32_MAX;
+	for (uint32_t i = 5; i < 40; i++) {
+		net->nodes[i]->is_alive = true;
+	}
+	while (weather.batch_from == UINT32_MAX) {
+		peal_fakenet_run(net, net->now_ns + 1000);
+	}
+	dead = weather.batch_from;
+	peal_fakenet_kill(net, dead);
+	assert_true(run_until_agreed(net, 39, 10000 * MS));
+	assert_false(net->nodes[dead]->is_alive);
+	peal_fakenet_destroy(net);
+}
+
+/* Five members, thirty-five joiners at once, and the introducers cannot reach the sequencer. */
+static void
+test_on_join__an_alternate_does_it_when_the_sequencer_is_deaf(void **state)
+{
+	struct weather weather = {0};
+	struct peal_fakenet *net = make(40, 3, 5, &weather);
+
+	(void)state;
+	for (uint32_t i = 5; i < 40; i++) {
+		net->nodes[i]->is_alive = false;
+	}
+	assert_true(run_until_agreed(net, 5, 5000 * MS));
+	weather.message = PEAL_MESSAGE_JOIN_FORWARD;
+	weather.lost_percent = 80;
+	for (uint32_t i = 5; i < 40; i++) {
+		net->nodes[i]->is_alive = true;
+	}
+	assert_true(run_until_agreed(net, 40, 5000 * MS));
+	peal_fakenet_destroy(net);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_on_join__sixty_four_join_one_in_one_cut),
+		cmocka_unit_test(test_on_join__loss_costs_time_only),
+		cmocka_unit_test(test_on_join__missing_parts_of_the_view_are_pulled),
+		cmocka_unit_test(test_on_join__ghosts_are_left_out),
+		cmocka_unit_test(test_on_join__a_sequencer_that_dies_is_replaced),
+		cmocka_unit_test(test_on_join__an_alternate_does_it_when_the_sequencer_is_deaf),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
