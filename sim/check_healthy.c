@@ -6,6 +6,9 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+
+#define LINKS_MIN 64U
 
 void
 peal_check_healthy_init(
@@ -13,9 +16,7 @@ peal_check_healthy_init(
 {
 	*check = (struct peal_check_healthy){.report = report, .nodes_count = nodes_count};
 	check->lives = calloc(nodes_count, sizeof(check->lives[0]));
-	check->links = calloc((size_t)nodes_count * nodes_count, sizeof(check->links[0]));
 	PEAL_ASSERT(check->lives != NULL);
-	PEAL_ASSERT(check->links != NULL);
 }
 
 void
@@ -26,12 +27,40 @@ peal_check_healthy_fini(struct peal_check_healthy *check)
 	*check = (struct peal_check_healthy){0};
 }
 
-static bool *
-link_of(const struct peal_check_healthy *check, uint16_t a, uint16_t b)
+static uint32_t
+link_key(const struct peal_check_healthy *check, uint16_t a, uint16_t b)
 {
 	PEAL_ASSERT(a < check->nodes_count);
 	PEAL_ASSERT(b < check->nodes_count);
-	return &check->links[(size_t)(a < b ? a : b) * check->nodes_count + (a < b ? b : a)];
+	return a < b ? (uint32_t)a << 16 | b : (uint32_t)b << 16 | a;
+}
+
+/* Where the pair stands in the list, or would stand. */
+static uint32_t
+find_link(const struct peal_check_healthy *check, uint32_t key)
+{
+	uint32_t low = 0;
+	uint32_t high = check->links_count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2U;
+
+		if (check->links[middle] < key) {
+			low = middle + 1U;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
+}
+
+static bool
+is_broken(const struct peal_check_healthy *check, uint16_t a, uint16_t b)
+{
+	uint32_t key = link_key(check, a, b);
+	uint32_t place = find_link(check, key);
+
+	return place < check->links_count && check->links[place] == key;
 }
 
 void
@@ -39,9 +68,14 @@ peal_check_healthy_on_start(struct peal_check_healthy *check, uint16_t index)
 {
 	PEAL_ASSERT(index < check->nodes_count);
 	check->lives[index] = (struct peal_check_life){0};
-	for (uint16_t other = 0; other < check->nodes_count; other++) {
-		*link_of(check, index, other) = false;
+	uint32_t kept_count = 0;
+
+	for (uint32_t i = 0; i < check->links_count; i++) {
+		if (check->links[i] >> 16 != index && (check->links[i] & 0xFFFFU) != index) {
+			check->links[kept_count++] = check->links[i];
+		}
 	}
+	check->links_count = kept_count;
 }
 
 void
@@ -76,7 +110,30 @@ peal_check_healthy_on_fault(struct peal_check_healthy *check, uint16_t index)
 void
 peal_check_healthy_on_link_fault(struct peal_check_healthy *check, uint16_t a, uint16_t b)
 {
-	*link_of(check, a, b) = true;
+	uint32_t key = link_key(check, a, b);
+	uint32_t place = find_link(check, key);
+
+	if (place < check->links_count && check->links[place] == key) {
+		return;
+	}
+	if (check->links_count == check->links_capacity) {
+		check->links_capacity = 2U * check->links_capacity + LINKS_MIN;
+		check->links =
+			realloc(check->links, check->links_capacity * sizeof(check->links[0]));
+		PEAL_ASSERT(check->links != NULL);
+	}
+	memmove(check->links + place + 1U, check->links + place,
+		(check->links_count - place) * sizeof(check->links[0]));
+	check->links[place] = key;
+	check->links_count++;
+}
+
+void
+peal_check_healthy_on_weather(struct peal_check_healthy *check)
+{
+	for (uint16_t index = 0; index < check->nodes_count; index++) {
+		check->lives[index].is_faulty = true;
+	}
 }
 
 void
@@ -107,11 +164,11 @@ count_bad_edges(const struct peal_check_healthy *check, const struct peal_view *
 	uint32_t count = 0;
 
 	for (uint32_t k = 0; k < topology->observers_count; k++) {
-		uint16_t observer =
-			find_life(check, parent->members[topology->observers[rank][k]].uuid);
+		uint16_t observer = find_life(
+			check, parent->members[peal_rings_observer(topology, rank, k)].uuid);
 
 		if (observer == check->nodes_count || check->lives[observer].is_faulty ||
-			*link_of(check, observer, subject)) {
+			is_broken(check, observer, subject)) {
 			count++;
 		}
 	}
@@ -120,28 +177,30 @@ count_bad_edges(const struct peal_check_healthy *check, const struct peal_view *
 
 void
 peal_check_healthy_on_view(struct peal_check_healthy *check, const struct peal_view *parent,
-	const struct peal_view *view, uint64_t now_ns)
+	const struct peal_topology *topology, const struct peal_view *view, uint64_t now_ns)
 {
 	struct peal_thresholds thresholds =
 		peal_view_thresholds(parent->members_count, parent->rings_count);
-	struct peal_topology topology;
 
-	peal_rings_build(parent, &topology);
 	for (uint16_t rank = 0; rank < parent->members_count; rank++) {
 		const struct peal_member *member = &parent->members[rank];
-		uint16_t index = find_life(check, member->uuid);
-		const struct peal_check_life *life = &check->lives[index % check->nodes_count];
+		const struct peal_check_life *life;
 		uint32_t bad_count;
+		uint16_t index;
 
-		if (peal_view_find_mid(view, member->mid) != PEAL_RANK_NONE ||
-			(index < check->nodes_count && life->is_leaving)) {
+		if (peal_view_find_mid(view, member->mid) != PEAL_RANK_NONE) {
+			continue;
+		}
+		index = find_life(check, member->uuid);
+		life = &check->lives[index % check->nodes_count];
+		if (index < check->nodes_count && life->is_leaving) {
 			continue;
 		}
 		check->report->removed_count++;
 		if (index == check->nodes_count || (life->is_faulty && !life->is_protected)) {
 			continue;
 		}
-		bad_count = count_bad_edges(check, parent, &topology, rank);
+		bad_count = count_bad_edges(check, parent, topology, rank);
 		if (life->is_protected || bad_count < thresholds.l) {
 			check->report->healthy_removed_count++;
 			peal_report_violate(check->report, now_ns,

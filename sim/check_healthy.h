@@ -12,8 +12,8 @@
 #ifndef PEAL_SIM_CHECK_HEALTHY_H
 #define PEAL_SIM_CHECK_HEALTHY_H
 
+#include "membership/rings.h"
 #include "sim/report.h"
-#include "wire/view.h"
 
 /* 1 % each way: a window of ten probes with four failed ones is one in ten thousand. */
 #define PEAL_CHECK_HEALTHY_LOSS_PPM_MAX 10000U
@@ -29,7 +29,11 @@ struct peal_check_healthy {
 	struct peal_report *report;
 	uint16_t nodes_count;
 	struct peal_check_life *lives; /* [nodes_count] */
-	bool *links;                   /* [nodes_count][nodes_count] broken once, either way */
+	/* Pairs whose link was broken once, either way, in the life of both: smaller << 16 |
+	 * larger. */
+	uint32_t links_count;
+	uint32_t links_capacity;
+	uint32_t *links; /* [links_count], ascending */
 };
 
 void peal_check_healthy_init(
@@ -47,11 +51,13 @@ void peal_check_healthy_on_leave(struct peal_check_healthy *check, uint16_t inde
 /* Something was done to a process, or to the link between two. */
 void peal_check_healthy_on_fault(struct peal_check_healthy *check, uint16_t index);
 void peal_check_healthy_on_link_fault(struct peal_check_healthy *check, uint16_t a, uint16_t b);
+/* Something was done to every link. */
+void peal_check_healthy_on_weather(struct peal_check_healthy *check);
 /* The scenario vouches for a node: it may not be removed in this life. */
 void peal_check_healthy_protect(struct peal_check_healthy *check, uint16_t index);
 
-/* `view` followed `parent` for the first time. */
+/* `view` followed `parent` for the first time; `topology` is the parent's. */
 void peal_check_healthy_on_view(struct peal_check_healthy *check, const struct peal_view *parent,
-	const struct peal_view *view, uint64_t now_ns);
+	const struct peal_topology *topology, const struct peal_view *view, uint64_t now_ns);
 
 #endif

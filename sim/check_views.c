@@ -2,6 +2,7 @@
 #include "sim/check_views.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,28 +10,47 @@
 
 #define CAPACITY_MIN 64U
 
+static void *
+allocate(size_t count, size_t size)
+{
+	void *memory = calloc(count, size);
+
+	PEAL_ASSERT(memory != NULL);
+	return memory;
+}
+
 void
 peal_check_views_init(
 	struct peal_check_views *check, uint16_t nodes_count, struct peal_report *report)
 {
-	*check = (struct peal_check_views){
-		.report = report, .nodes_count = nodes_count, .capacity = CAPACITY_MIN};
-	check->views = calloc(CAPACITY_MIN, sizeof(struct peal_view *));
-	check->clusters = calloc(nodes_count, sizeof(check->clusters[0]));
-	check->epochs = calloc(nodes_count, sizeof(check->epochs[0]));
-	PEAL_ASSERT(check->views != NULL);
-	PEAL_ASSERT(check->clusters != NULL);
-	PEAL_ASSERT(check->epochs != NULL);
+	*check = (struct peal_check_views){.report = report,
+		.nodes_count = nodes_count,
+		.capacity = CAPACITY_MIN,
+		.actors_capacity = CAPACITY_MIN};
+	check->views = allocate(CAPACITY_MIN, sizeof(struct peal_view *));
+	check->actors = allocate(CAPACITY_MIN, sizeof(check->actors[0]));
+	check->selves = allocate(nodes_count, sizeof(check->selves[0]));
+	check->clusters = allocate(nodes_count, sizeof(check->clusters[0]));
+	check->epochs = allocate(nodes_count, sizeof(check->epochs[0]));
+}
+
+static void
+forget(struct peal_view *view)
+{
+	free((void *)(uintptr_t)view->members);
+	free((void *)(uintptr_t)view->index);
+	free(view);
 }
 
 void
 peal_check_views_fini(struct peal_check_views *check)
 {
 	for (uint32_t i = 0; i < check->count; i++) {
-		free(check->views[i]);
+		forget(check->views[i]);
 	}
 	free(check->views);
 	free(check->actors);
+	free(check->selves);
 	free(check->clusters);
 	free(check->epochs);
 	*check = (struct peal_check_views){0};
@@ -50,13 +70,40 @@ peal_check_views_find(
 	return NULL;
 }
 
+/* A copy of a view with memory and an index of its own. */
+static struct peal_view *
+copy_view(const struct peal_view *view)
+{
+	struct peal_view *copy = allocate(1, sizeof(*copy));
+	struct peal_member *members = allocate(view->members_count, sizeof(members[0]));
+	uint32_t places_count = 8;
+	struct peal_view_index *index;
+
+	while (places_count < 2U * view->members_count) {
+		places_count *= 2U;
+	}
+	index = allocate(1, sizeof(*index) + (size_t)2U * places_count * sizeof(uint16_t));
+	index->places_count = places_count;
+	index->by_uuid = (uint16_t *)(index + 1);
+	index->by_address = index->by_uuid + places_count;
+	memcpy(members, view->members, view->members_count * sizeof(members[0]));
+	*copy = *view;
+	copy->members = members;
+	copy->index = NULL;
+	if (peal_view_build_index(copy, index)) {
+		copy->index = index;
+	} else {
+		free(index); /* peal_view_check will say why */
+	}
+	return copy;
+}
+
 static const struct peal_view *
 remember(struct peal_check_views *check, const struct peal_view *view)
 {
-	struct peal_view *copy = malloc(sizeof(*copy));
+	struct peal_view *copy = copy_view(view);
 
-	PEAL_ASSERT(copy != NULL);
-	*copy = *view;
+	peal_view_check(copy);
 	if (check->count == check->capacity) {
 		PEAL_ASSERT(check->capacity >= CAPACITY_MIN);
 		check->capacity *= 2U;
@@ -67,41 +114,75 @@ remember(struct peal_check_views *check, const struct peal_view *view)
 	return copy;
 }
 
-/* Notes that a node installed a view under `uuid`. */
-static void
-note_actor(struct peal_check_views *check, struct peal_uuid uuid)
+/* The place of an identity, or the empty one where it would stand. */
+static struct peal_check_actor *
+find_actor(const struct peal_check_views *check, struct peal_uuid uuid)
 {
-	for (uint32_t i = check->actors_count; i > 0; i--) {
-		if (peal_uuid_equals(check->actors[i - 1U], uuid)) {
-			return;
-		}
+	uint32_t place =
+		(uint32_t)peal_hash_mix(uuid.low ^ uuid.high) & (check->actors_capacity - 1U);
+
+	while (!peal_uuid_is_none(check->actors[place].uuid) &&
+		!peal_uuid_equals(check->actors[place].uuid, uuid)) {
+		place = (place + 1U) & (check->actors_capacity - 1U);
 	}
-	if (check->actors_count == check->actors_capacity) {
-		check->actors_capacity = 2U * check->actors_capacity + CAPACITY_MIN;
-		check->actors =
-			realloc(check->actors, check->actors_capacity * sizeof(check->actors[0]));
-		PEAL_ASSERT(check->actors != NULL);
-	}
-	check->actors[check->actors_count++] = uuid;
+	return &check->actors[place];
 }
 
-/* True when a node acted as `uuid`, which was a member of the cluster before `epoch`. */
-static bool
-was_member(const struct peal_check_views *check, struct peal_uuid cluster, uint64_t epoch,
-	struct peal_uuid uuid)
+static void
+grow_actors(struct peal_check_views *check)
 {
-	uint32_t actor = 0;
+	struct peal_check_actor *before = check->actors;
+	uint32_t capacity = check->actors_capacity;
 
-	while (actor < check->actors_count && !peal_uuid_equals(check->actors[actor], uuid)) {
-		actor++;
-	}
-	for (uint32_t i = 0; actor < check->actors_count && i < check->count; i++) {
-		const struct peal_view *view = check->views[i];
-
-		if (view->epoch < epoch && peal_uuid_equals(view->cluster, cluster) &&
-			peal_view_find_uuid(view, uuid) != PEAL_RANK_NONE) {
-			return true;
+	check->actors_capacity = 2U * capacity;
+	check->actors = allocate(check->actors_capacity, sizeof(check->actors[0]));
+	for (uint32_t i = 0; i < capacity; i++) {
+		if (!peal_uuid_is_none(before[i].uuid)) {
+			*find_actor(check, before[i].uuid) = before[i];
 		}
+	}
+	free(before);
+}
+
+/* Notes that a node installed `view` under `uuid`. */
+static void
+note_actor(struct peal_check_views *check, uint16_t index, struct peal_uuid uuid,
+	const struct peal_view *view)
+{
+	struct peal_check_actor *actor;
+
+	if (peal_uuid_equals(check->selves[index], uuid)) {
+		return;
+	}
+	check->selves[index] = uuid;
+	if (2U * (check->actors_count + 1U) > check->actors_capacity) {
+		grow_actors(check);
+	}
+	actor = find_actor(check, uuid);
+	if (peal_uuid_is_none(actor->uuid)) {
+		*actor = (struct peal_check_actor){
+			.uuid = uuid, .cluster = view->cluster, .epoch = view->epoch};
+		check->actors_count++;
+	}
+}
+
+/*
+ * A member is new in a view. True when a node acted as `uuid`, which was a member of the cluster
+ * before, and is so again.
+ */
+static bool
+was_member(struct peal_check_views *check, const struct peal_view *view, struct peal_uuid uuid)
+{
+	struct peal_check_actor *actor = find_actor(check, uuid);
+	bool is_known = !peal_uuid_is_none(actor->uuid);
+
+	if (is_known && actor->epoch != 0 && actor->epoch < view->epoch &&
+		peal_uuid_equals(actor->cluster, view->cluster)) {
+		return true;
+	}
+	if (is_known) {
+		actor->cluster = view->cluster;
+		actor->epoch = view->epoch;
 	}
 	return false;
 }
@@ -141,7 +222,7 @@ check_step(struct peal_check_views *check, const struct peal_view *parent,
 				view->epoch, member->mid, next_mid);
 		}
 		next_mid = member->mid + 1U;
-		if (was_member(check, view->cluster, view->epoch, member->uuid)) {
+		if (was_member(check, view, member->uuid)) {
 			peal_report_violate(check->report, now_ns,
 				"epoch %" PRIu64 ": member %" PRIu64 " has a uuid that was removed",
 				view->epoch, member->mid);
@@ -202,9 +283,8 @@ peal_check_views_on_install(struct peal_check_views *check, uint16_t index, stru
 	struct peal_check_install install = {0};
 
 	PEAL_ASSERT(index < check->nodes_count);
-	peal_view_check(view);
 	check_order(check, index, view, now_ns);
-	note_actor(check, self);
+	note_actor(check, index, self, view);
 
 	install.view = peal_check_views_find(check, view->cluster, view->epoch);
 	if (install.view != NULL) {

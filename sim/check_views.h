@@ -22,18 +22,27 @@ struct peal_check_install {
 	bool is_new;     /* nobody had installed this view before */
 };
 
+/* An identity under which a view was installed. */
+struct peal_check_actor {
+	struct peal_uuid uuid;    /* none = empty place */
+	struct peal_uuid cluster; /* of which it was a member ... */
+	uint64_t epoch;           /* ... from this epoch on; 0 = not seen in a view yet */
+};
+
 struct peal_check_views {
 	struct peal_report *report;
 	uint16_t nodes_count;
 	uint32_t count;
 	uint32_t capacity;
-	struct peal_view *
-		*views; /* [count] every different view, in the order of its first install */
+	/* [count] every different view, in the order of its first install; members are own copies
+	 */
+	struct peal_view **views;
 	uint32_t clusters_count;
 	uint32_t actors_count;
-	uint32_t actors_capacity;
-	struct peal_uuid *actors; /* [actors_count] identities under which a view was installed */
+	uint32_t actors_capacity;        /* a power of two */
+	struct peal_check_actor *actors; /* open addressing, [actors_capacity] */
 	/* Last install of each node, [nodes_count]. */
+	struct peal_uuid *selves;
 	struct peal_uuid *clusters;
 	uint64_t *epochs;
 };

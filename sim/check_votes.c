@@ -243,11 +243,12 @@ peal_check_votes_on_frame(struct peal_check_votes *check, uint16_t index, const 
 /* The cut that leads from `parent` to `view`, as it was voted on. */
 static void
 rebuild_cut(const struct peal_view *parent, const struct peal_view *view,
-	struct peal_proposal *proposal_out)
+	struct peal_member *additions_out, struct peal_proposal *proposal_out)
 {
 	memset(proposal_out, 0, sizeof(*proposal_out));
 	proposal_out->parent_epoch = parent->epoch;
 	proposal_out->parent_hash = parent->hash;
+	proposal_out->additions = additions_out;
 	for (uint16_t rank = 0; rank < parent->members_count; rank++) {
 		if (peal_view_find_mid(view, parent->members[rank].mid) == PEAL_RANK_NONE) {
 			peal_bitset_add(&proposal_out->removals, rank);
@@ -257,7 +258,7 @@ rebuild_cut(const struct peal_view *parent, const struct peal_view *view,
 		if (peal_view_find_mid(parent, view->members[rank].mid) == PEAL_RANK_NONE &&
 			proposal_out->additions_count < PEAL_ADDITIONS_MAX) {
 			struct peal_member *addition =
-				&proposal_out->additions[proposal_out->additions_count++];
+				&additions_out[proposal_out->additions_count++];
 
 			*addition = view->members[rank];
 			addition->mid = 0;
@@ -271,6 +272,7 @@ peal_check_votes_on_decision(struct peal_check_votes *check, const struct peal_v
 {
 	struct peal_quorum quorum = peal_quorum_of(parent);
 	struct peal_bitset alone = {{0}};
+	struct peal_member *additions;
 	struct peal_proposal proposal;
 	struct peal_hash128 digest;
 	uint32_t best_count = 0;
@@ -281,8 +283,11 @@ peal_check_votes_on_decision(struct peal_check_votes *check, const struct peal_v
 			return; /* nobody else had to be asked */
 		}
 	}
-	rebuild_cut(parent, view, &proposal);
+	additions = malloc(view->members_count * sizeof(additions[0]));
+	PEAL_ASSERT(additions != NULL);
+	rebuild_cut(parent, view, additions, &proposal);
 	digest = peal_proposal_digest(&proposal);
+	free(additions);
 	for (uint32_t i = 0; i < PEAL_CHECK_VOTES_RECORDS_MAX; i++) {
 		const struct peal_check_acceptance *record = &check->records[i];
 		struct peal_bitset members = record->members;

@@ -5,12 +5,15 @@
 #include "control/quorum.h"
 #include "membership/nextview.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MILLISECOND_NS UINT64_C(1000000)
 #define SECOND_NS      UINT64_C(1000000000)
 #define PPM            1000000U
 #define NEVER          UINT64_MAX
+/* Views told apart when members are looked at one by one. */
+#define SEEN_MAX 16U
 
 static uint64_t
 draw(struct peal_faults *faults, uint64_t min, uint64_t max)
@@ -25,10 +28,13 @@ draw_span(struct peal_faults *faults, uint64_t max_ns)
 	return draw(faults, MILLISECOND_NS, max_ns >> draw(faults, 0, 6U));
 }
 
-static uint64_t
-bit(uint16_t index)
+static struct peal_bitset
+just(uint16_t index)
 {
-	return UINT64_C(1) << index;
+	struct peal_bitset set = {0};
+
+	peal_bitset_add(&set, index);
+	return set;
 }
 
 void
@@ -49,7 +55,8 @@ peal_faults_init(struct peal_faults *faults, struct peal_simworld *world, uint64
 
 /* True when `view` keeps a quorum of its members that run now and are not in `lost`. */
 static bool
-is_bearable(const struct peal_faults *faults, const struct peal_view *view, uint64_t lost)
+is_bearable(const struct peal_faults *faults, const struct peal_view *view,
+	const struct peal_bitset *lost)
 {
 	struct peal_quorum quorum = peal_quorum_of(view);
 	struct peal_bitset alive = {0};
@@ -58,7 +65,7 @@ is_bearable(const struct peal_faults *faults, const struct peal_view *view, uint
 		const struct peal_simnode *simnode = faults->world->nodes[i];
 		uint16_t rank;
 
-		if ((lost & bit(i)) != 0 || !peal_simnode_is_member(simnode) ||
+		if (peal_bitset_has(lost, i) || !peal_simnode_is_member(simnode) ||
 			simnode->node.state != PEAL_NODE_MEMBER) {
 			continue;
 		}
@@ -86,20 +93,28 @@ count_outside(const struct peal_faults *faults)
 /* The same for the view that `cut` leads to, should it be decided. */
 static bool
 is_next_bearable(const struct peal_faults *faults, const struct peal_view *view,
-	const struct peal_proposal *cut, uint64_t lost)
+	const struct peal_proposal *cut, const struct peal_bitset *lost)
 {
+	uint32_t members_max = view->members_count + cut->additions_count;
+	struct peal_member *members;
 	struct peal_view next;
+	bool is_good;
 
 	if (peal_nextview_validate(view, cut) != PEAL_VALID) {
 		return true;
 	}
-	peal_nextview_apply(view, cut, &next);
-	return is_bearable(faults, &next, lost);
+	members = malloc(members_max * sizeof(members[0]));
+	PEAL_ASSERT(members != NULL);
+	peal_nextview_apply(view, cut, members, &next);
+	is_good = is_bearable(faults, &next, lost);
+	free(members);
+	return is_good;
 }
 
 /* The view of one member, and every view that it may be about to install. */
 static bool
-is_future_bearable(const struct peal_faults *faults, const struct peal_node *node, uint64_t lost)
+is_future_bearable(const struct peal_faults *faults, const struct peal_node *node,
+	const struct peal_bitset *lost)
 {
 	const struct peal_values *values = &node->consensus.values;
 
@@ -107,7 +122,7 @@ is_future_bearable(const struct peal_faults *faults, const struct peal_node *nod
 		return false;
 	}
 	for (uint32_t i = 0; i < values->count; i++) {
-		if (!is_next_bearable(faults, &node->view, &values->proposals[i], lost)) {
+		if (!is_next_bearable(faults, &node->view, &values->bodies[i]->proposal, lost)) {
 			return false;
 		}
 	}
@@ -151,18 +166,42 @@ is_whole(const struct peal_faults *faults)
 	return true;
 }
 
+/* True when another member of the same view, in which nobody proposed anything, was looked at. */
+static bool
+is_seen(uint64_t seen[SEEN_MAX], uint32_t *seen_count, const struct peal_simnode *simnode)
+{
+	const struct peal_node *node = &simnode->node;
+
+	if (node->consensus.values.count > 0 || !peal_bitset_is_empty(&node->cut.stable)) {
+		return false;
+	}
+	for (uint32_t i = 0; i < *seen_count; i++) {
+		if (seen[i] == node->view.hash.low) {
+			return true;
+		}
+	}
+	if (*seen_count < SEEN_MAX) {
+		seen[(*seen_count)++] = node->view.hash.low;
+	}
+	return false;
+}
+
 /* True when every view that somebody is in, or may soon be in, survives the loss of these nodes. */
 static bool
-may_lose(const struct peal_faults *faults, uint64_t nodes, bool for_good)
+may_lose(const struct peal_faults *faults, const struct peal_bitset *nodes, bool for_good)
 {
+	struct peal_bitset lost = peal_bitset_union(nodes, &faults->impaired);
+	uint64_t seen[SEEN_MAX];
+	uint32_t seen_count = 0;
+
 	if (!faults->is_gentle && !for_good && is_whole(faults)) {
 		return true;
 	}
 	for (uint16_t i = 0; i < faults->world->config.nodes_count; i++) {
 		const struct peal_simnode *simnode = faults->world->nodes[i];
 
-		if (peal_simnode_is_member(simnode) &&
-			!is_future_bearable(faults, &simnode->node, nodes | faults->impaired)) {
+		if (peal_simnode_is_member(simnode) && !is_seen(seen, &seen_count, simnode) &&
+			!is_future_bearable(faults, &simnode->node, &lost)) {
 			return false;
 		}
 	}
@@ -205,26 +244,30 @@ hold(struct peal_faults *faults, enum peal_fault_kind kind, uint16_t a, uint64_t
 static void
 count_impaired(struct peal_faults *faults)
 {
-	faults->impaired = 0;
+	faults->impaired = (struct peal_bitset){0};
 	for (uint32_t i = 0; i < PEAL_FAULT_HOLDS_MAX; i++) {
 		const struct peal_fault_hold *one = &faults->holds[i];
 
 		if (!one->is_used || one->kind == PEAL_FAULT_WEATHER) {
 			continue;
 		}
-		faults->impaired |=
-			one->kind == PEAL_FAULT_PARTITION ? one->side : bit(one->a) | bit(one->b);
+		if (one->kind == PEAL_FAULT_PARTITION) {
+			peal_bitset_merge(&faults->impaired, &one->side);
+		} else {
+			peal_bitset_add(&faults->impaired, one->a);
+			peal_bitset_add(&faults->impaired, one->b);
+		}
 	}
 }
 
 static void
-set_partition(struct peal_faults *faults, uint64_t side, bool is_cut)
+set_partition(struct peal_faults *faults, const struct peal_bitset *side, bool is_cut)
 {
 	uint16_t count = faults->world->config.nodes_count;
 
 	for (uint16_t from = 0; from < count; from++) {
 		for (uint16_t to = 0; to < count; to++) {
-			if (((side >> from) & 1U) != ((side >> to) & 1U)) {
+			if (peal_bitset_has(side, from) != peal_bitset_has(side, to)) {
 				peal_simworld_cut(faults->world, from, to, is_cut);
 			}
 		}
@@ -271,7 +314,7 @@ end_hold(struct peal_faults *faults, struct peal_fault_hold *one)
 		peal_simworld_set_egress_loss(world, one->a, 0);
 		break;
 	case PEAL_FAULT_PARTITION:
-		set_partition(faults, one->side, false);
+		set_partition(faults, &one->side, false);
 		break;
 	case PEAL_FAULT_WEATHER:
 		peal_simworld_set_weather(world, &fair);
@@ -287,8 +330,9 @@ lose_node(struct peal_faults *faults, enum peal_fault_kind kind, uint16_t index)
 {
 	uint64_t span_ns = kind == PEAL_FAULT_RESTART ? draw(faults, 0, 50U * MILLISECOND_NS)
 						      : draw_span(faults, 8U * SECOND_NS);
+	struct peal_bitset self = just(index);
 
-	if (!faults->world->nodes[index]->is_up || !may_lose(faults, bit(index), true) ||
+	if (!faults->world->nodes[index]->is_up || !may_lose(faults, &self, true) ||
 		count_outside(faults) + 1U > faults->world->config.nodes_count / 2U) {
 		return;
 	}
@@ -314,10 +358,11 @@ disturb_node(struct peal_faults *faults, enum peal_fault_kind kind, uint16_t ind
 	uint64_t span_ns =
 		draw_span(faults, kind == PEAL_FAULT_PAUSE ? 2U * SECOND_NS : 3U * SECOND_NS);
 	uint32_t ppm = kind == PEAL_FAULT_LOSSY ? PPM / 5U * 4U : PPM;
+	struct peal_bitset self = just(index);
 	bool is_ingress = kind == PEAL_FAULT_DEAF ||
 			  (kind == PEAL_FAULT_LOSSY && peal_prng_ratio(&faults->prng, 1, 2));
 
-	if (!faults->world->nodes[index]->is_up || !may_lose(faults, bit(index), false) ||
+	if (!faults->world->nodes[index]->is_up || !may_lose(faults, &self, false) ||
 		hold(faults, kind, index, span_ns) == NULL) {
 		return;
 	}
@@ -338,9 +383,11 @@ disturb_link(struct peal_faults *faults, enum peal_fault_kind kind)
 	uint64_t span_ns = draw_span(faults, 5U * SECOND_NS);
 	uint16_t from = draw_node(faults);
 	uint16_t to = draw_node(faults);
+	struct peal_bitset both = just(from);
 	struct peal_fault_hold *one;
 
-	if (from == to || !may_lose(faults, bit(from) | bit(to), false)) {
+	peal_bitset_add(&both, to);
+	if (from == to || !may_lose(faults, &both, false)) {
 		return;
 	}
 	one = hold(faults, kind, from, span_ns);
@@ -358,19 +405,21 @@ static void
 split(struct peal_faults *faults)
 {
 	uint64_t span_ns = draw_span(faults, 5U * SECOND_NS);
-	uint64_t side = 0;
+	struct peal_bitset side = {0};
 	struct peal_fault_hold *one;
 
 	for (uint16_t i = 0; i < faults->world->config.nodes_count; i++) {
-		side |= peal_prng_ratio(&faults->prng, 1, 3) ? bit(i) : 0;
+		if (peal_prng_ratio(&faults->prng, 1, 3)) {
+			peal_bitset_add(&side, i);
+		}
 	}
-	if (side == 0 || !may_lose(faults, side, false)) {
+	if (peal_bitset_is_empty(&side) || !may_lose(faults, &side, false)) {
 		return;
 	}
 	one = hold(faults, PEAL_FAULT_PARTITION, 0, span_ns);
 	if (one != NULL) {
 		one->side = side;
-		set_partition(faults, side, true);
+		set_partition(faults, &side, true);
 	}
 }
 
@@ -490,9 +539,10 @@ peal_faults_draw_victim(struct peal_faults *faults)
 
 	for (uint16_t i = 0; i < count; i++) {
 		uint16_t index = (uint16_t)((first + i) % count);
+		struct peal_bitset self = just(index);
 
 		if (peal_simnode_is_member(faults->world->nodes[index]) &&
-			may_lose(faults, bit(index), true)) {
+			may_lose(faults, &self, true)) {
 			return index;
 		}
 	}

@@ -37,7 +37,7 @@ struct peal_fault_hold {
 	uint64_t until_ns; /* virtual; UINT64_MAX = as long as the run */
 	uint16_t a;
 	uint16_t b;
-	uint64_t side; /* PARTITION: bit of each node of one side */
+	struct peal_bitset side; /* PARTITION: nodes of one side, by index */
 };
 
 #define PEAL_FAULT_HOLDS_MAX 32U
@@ -49,7 +49,7 @@ struct peal_faults {
 	uint32_t weights[PEAL_FAULTS_COUNT]; /* 0 = does not happen in this run */
 	uint64_t gap_ns_max;
 	uint64_t next_at_ns;
-	uint64_t impaired; /* bit of each node that a lasting fault holds back */
+	struct peal_bitset impaired; /* nodes that a lasting fault holds back, by index */
 	struct peal_fault_hold holds[PEAL_FAULT_HOLDS_MAX];
 };
 

@@ -38,6 +38,14 @@ peal_report_violate(struct peal_report *report, uint64_t now_ns, const char *for
 }
 
 void
+peal_report_add_counters(struct peal_report *report, const struct peal_counters *counters)
+{
+	for (uint32_t id = 0; id < PEAL_COUNTERS_COUNT; id++) {
+		report->counters[id] += peal_counter_get(counters, (enum peal_counter)id);
+	}
+}
+
+void
 peal_report_add_sample(struct peal_report *report, const struct peal_report_sample *sample)
 {
 	if (report->samples_count < PEAL_REPORT_SAMPLES_MAX) {
@@ -61,6 +69,12 @@ peal_report_merge(struct peal_report *report, const struct peal_report *part)
 	if (part->converge_ns > report->converge_ns) {
 		report->converge_ns = part->converge_ns;
 	}
+	for (uint32_t id = 0; id < PEAL_COUNTERS_COUNT; id++) {
+		report->counters[id] += part->counters[id];
+	}
+	report->agreed_ns += part->agreed_ns;
+	report->steps_count += part->steps_count;
+	report->bytes += part->bytes;
 	for (uint32_t i = 0; i < part->samples_count; i++) {
 		peal_report_add_sample(report, &part->samples[i]);
 	}

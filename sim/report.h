@@ -8,6 +8,7 @@
 #ifndef PEAL_SIM_REPORT_H
 #define PEAL_SIM_REPORT_H
 
+#include "base/counters.h"
 #include "base/limits.h"
 #include "base/timing.h"
 
@@ -29,8 +30,10 @@ struct peal_report_sample {
 struct peal_report {
 	char scenario[32];
 	char preset[16];
+	char profile[16]; /* empty: none */
 	enum peal_detector detector;
 	uint32_t nodes_count;
+	uint32_t faulty_count; /* 0 = what the scenario says */
 	uint64_t seed;
 	uint64_t virtual_ns; /* from the start of the run to its end */
 	uint64_t events_count;
@@ -40,7 +43,11 @@ struct peal_report {
 	bool sizes_seen[PEAL_MEMBERS_MAX + 1U]; /* of those views, by members */
 	uint32_t removed_count;                 /* members taken out that had not asked for it */
 	uint32_t healthy_removed_count;         /* of these, the ones that nothing was wrong with */
+	uint64_t agreed_ns;   /* large groups: from the event of the story to the last install */
+	uint32_t steps_count; /* large groups: views that the event took */
+	uint64_t bytes;       /* large groups: UDP payload that the story counts */
 	uint64_t converge_ns; /* longest time from a heal to agreement; 0 = nothing was healed */
+	uint64_t counters[PEAL_COUNTERS_COUNT]; /* of all nodes that ever ran, cores and control */
 	uint32_t samples_count;
 	struct peal_report_sample samples[PEAL_REPORT_SAMPLES_MAX];
 	uint32_t violations_count;
@@ -52,6 +59,9 @@ void peal_report_init(struct peal_report *report);
 /* Notes that something happened that must not. Counted always, kept as text while there is room. */
 void peal_report_violate(struct peal_report *report, uint64_t now_ns, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Adds the counters of a node that ends. */
+void peal_report_add_counters(struct peal_report *report, const struct peal_counters *counters);
 
 /* Adds a sample; one beyond the limit is dropped. */
 void peal_report_add_sample(struct peal_report *report, const struct peal_report_sample *sample);

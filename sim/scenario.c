@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define SWARM_NODES_MIN 3U
-#define SWARM_NODES_MAX 9U
+#define SWARM_NODES_MAX 16U
 
 /* The fastest one that phi may run with. */
 #define PHI_PRESET "cloud"
@@ -36,6 +36,13 @@ static const struct peal_scenario scenarios[] = {
 		5, 5, "dpdk", false, peal_story_ingress},
 	{"split", "Fewer than half are cut off for a while, and come back.", 5, 3, "dpdk", false,
 		peal_story_split},
+	{"flipflop", "One in a hundred hears nothing for 20 s, then 20 s all is well, and again.",
+		100, 65, "dpdk", false, peal_story_flipflop},
+	{"storm", "Two seconds of random faults, one every few milliseconds, in a large group.",
+		1000, 3, "dpdk", false, peal_story_storm},
+	{"steady", "Nothing happens for 30 s; counts what one node sends in a second.", 200, 2,
+		"paper", false, peal_story_steady},
+	{"join", "One more joins a large group.", 100, 66, "dpdk", false, peal_story_join},
 	{"loss", "Loss, duplicates and late frames for long, and a crash in the middle.", 5, 2,
 		"dpdk", false, peal_story_loss},
 	{"leave", "All leave, one after the other.", 5, 1, "dpdk", false, peal_story_leave},
@@ -45,6 +52,8 @@ static const struct peal_scenario scenarios[] = {
 		false, peal_story_two},
 	{"quiet60", "One minute of a small group with a fault every few seconds.", 5, 3, "dpdk",
 		false, peal_story_quiet60},
+	{"churn", "One hour in which every node is restarted once in two seconds.", 10, 5, "dpdk",
+		false, peal_story_churn},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };
@@ -67,6 +76,33 @@ peal_scenario_find(const char *name)
 		}
 	}
 	return NULL;
+}
+
+struct profile {
+	const char *name;
+	uint64_t delay_ns_min;
+	uint64_t delay_ns_max;
+	const char *preset;
+};
+
+static const struct profile profiles[] = {
+	{"fast", 8000, 12000, "dpdk"},
+	{"paper", 450000, 550000, "paper"},
+};
+
+bool
+peal_scenario_find_profile(const char *name, uint64_t *delay_ns_min_out, uint64_t *delay_ns_max_out,
+	const char **preset_out)
+{
+	for (uint32_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++) {
+		if (strcmp(profiles[i].name, name) == 0) {
+			*delay_ns_min_out = profiles[i].delay_ns_min;
+			*delay_ns_max_out = profiles[i].delay_ns_max;
+			*preset_out = profiles[i].preset;
+			return true;
+		}
+	}
+	return false;
 }
 
 static uint16_t
@@ -92,18 +128,31 @@ peal_scenario_run(const struct peal_scenario *scenario, const struct peal_scenar
 	if (complete.nodes_count == 0) {
 		complete.nodes_count = choose_nodes_count(scenario, options->seed);
 	}
+	if (complete.profile != NULL) {
+		uint64_t delay_ns_min;
+		uint64_t delay_ns_max;
+		const char *preset;
+		bool is_profile = peal_scenario_find_profile(
+			complete.profile, &delay_ns_min, &delay_ns_max, &preset);
+
+		PEAL_ASSERT(is_profile);
+		complete.preset = complete.preset == NULL ? preset : complete.preset;
+	}
 	if (complete.preset == NULL) {
 		complete.preset =
 			complete.detector == PEAL_DETECTOR_PHI ? PHI_PRESET : scenario->preset;
 	}
 	PEAL_ASSERT(complete.nodes_count >= scenario->nodes_count_min);
-	PEAL_ASSERT(complete.nodes_count <= PEAL_MEMBERS_MAX);
+	PEAL_ASSERT(complete.nodes_count <= PEAL_SIMWORLD_NODES_MAX);
 	PEAL_ASSERT(peal_timing_find(complete.preset, &timing));
 	PEAL_ASSERT(peal_timing_set_detector(&timing, complete.detector));
 
 	peal_report_init(report);
 	(void)snprintf(report->scenario, sizeof(report->scenario), "%s", scenario->name);
 	(void)snprintf(report->preset, sizeof(report->preset), "%s", complete.preset);
+	(void)snprintf(report->profile, sizeof(report->profile), "%s",
+		complete.profile != NULL ? complete.profile : "");
+	report->faulty_count = complete.faulty_count;
 	report->detector = complete.detector;
 	report->nodes_count = complete.nodes_count;
 	report->seed = complete.seed;
@@ -114,8 +163,15 @@ peal_scenario_run(const struct peal_scenario *scenario, const struct peal_scenar
 void
 peal_scenario_command(const struct peal_report *report, char *text, size_t size)
 {
+	char faulty[24] = "";
+
+	if (report->faulty_count > 0) {
+		(void)snprintf(faulty, sizeof(faulty), " --faulty %u", report->faulty_count);
+	}
 	(void)snprintf(text, size,
-		"peal-sim run --scenario %s --nodes %u --preset %s --detector %s --seed %" PRIu64,
+		"peal-sim run --scenario %s --nodes %u --preset %s%s%s%s --detector %s "
+		"--seed %" PRIu64,
 		report->scenario, report->nodes_count, report->preset,
+		report->profile[0] != '\0' ? " --profile " : "", report->profile, faulty,
 		peal_detector_name(report->detector), report->seed);
 }

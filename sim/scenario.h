@@ -11,6 +11,7 @@
 
 #include "base/timing.h"
 #include "sim/report.h"
+#include "sim/script.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -18,10 +19,23 @@
 struct peal_scenario_options {
 	uint16_t nodes_count; /* 0 = the scenario's own number */
 	uint64_t seed;
-	const char *preset; /* NULL = the scenario's own; cloud for phi, which needs rare probes */
+	/* NULL = the profile's, or the scenario's own; cloud for phi, which needs rare probes */
+	const char *preset;
 	enum peal_detector detector; /* of all nodes */
-	FILE *trace;                 /* NULL = silent */
+	const char
+		*profile; /* network: fast (RTT 20 us), paper (1 ms); NULL = links of 5 to 50 us */
+	/* The first node founds alone whenever it starts, and everybody asks it: not for a story
+	 * that may restart it. */
+	bool has_one_seed;
+	uint32_t faulty_count;      /* large groups: how many fail; 0 = what the scenario says */
+	FILE *trace;                /* NULL = silent */
+	struct peal_script *record; /* NULL, or gets what is done to the last world of the story */
+	FILE *sizes;                /* NULL, or gets a line "ns node members" for each install */
 };
+
+/* One-way delay and preset of a profile. False: there is no such profile. */
+bool peal_scenario_find_profile(const char *name, uint64_t *delay_ns_min_out,
+	uint64_t *delay_ns_max_out, const char **preset_out);
 
 struct peal_scenario {
 	const char *name;
@@ -41,7 +55,7 @@ const struct peal_scenario *peal_scenario_find(const char *name);
 /*
  * Runs it once and fills `report`. `options->preset` must be known and one that the detector may
  * have (peal_timing_set_detector), and `options->nodes_count` 0 or in [nodes_count_min,
- * PEAL_MEMBERS_MAX].
+ * PEAL_SIMWORLD_NODES_MAX].
  * @return true when it went as it should: no violation, or at least one for a canary
  */
 bool peal_scenario_run(const struct peal_scenario *scenario,

@@ -2,6 +2,7 @@
 #include "sim/simnet.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +10,15 @@
 #define CHUNK_FRAMES 256U
 #define PPM          UINT64_C(1000000)
 #define MAC_SIZE     6U
+#define ODDS_MIN     64U
+/* Of an ARP request, from the first byte of the frame. */
+#define ARP_SIZE_MIN     42U
+#define ARP_TARGET_PLACE 38U
 
 void
 peal_simnet_init(struct peal_simnet *net, struct peal_simtime *time, uint16_t ports_count,
 	const struct peal_simlink *link, uint64_t seed)
 {
-	uint32_t links_count = (uint32_t)ports_count * ports_count;
-
 	PEAL_ASSERT(ports_count > 0);
 	PEAL_ASSERT(link->delay_ns_min <= link->delay_ns_max);
 
@@ -24,12 +27,11 @@ peal_simnet_init(struct peal_simnet *net, struct peal_simtime *time, uint16_t po
 	net->ports_count = ports_count;
 	peal_prng_init(&net->prng, seed);
 	net->ports = calloc(ports_count, sizeof(net->ports[0]));
-	net->links = calloc(links_count, sizeof(net->links[0]));
+	net->common = *link;
+	net->odds_capacity = ODDS_MIN;
+	net->odds = calloc(ODDS_MIN, sizeof(net->odds[0]));
 	PEAL_ASSERT(net->ports != NULL);
-	PEAL_ASSERT(net->links != NULL);
-	for (uint32_t i = 0; i < links_count; i++) {
-		net->links[i] = *link;
-	}
+	PEAL_ASSERT(net->odds != NULL);
 }
 
 void
@@ -38,7 +40,7 @@ peal_simnet_fini(struct peal_simnet *net)
 	for (uint32_t i = 0; i < net->frames_count / CHUNK_FRAMES; i++) {
 		free(net->chunks[i]);
 	}
-	free(net->links);
+	free(net->odds);
 	free(net->ports);
 	memset(net, 0, sizeof(*net));
 }
@@ -65,12 +67,82 @@ peal_simnet_find_mac(const struct peal_simnet *net, const uint8_t mac[6])
 	return port;
 }
 
-struct peal_simlink *
-peal_simnet_link(struct peal_simnet *net, uint16_t from, uint16_t to)
+/* The place of an odd link, or the empty one where it would stand. */
+static struct peal_simnet_odd *
+find_odd(const struct peal_simnet *net, uint32_t key)
 {
+	uint32_t place = (uint32_t)peal_hash_mix(key + 1U) & (net->odds_capacity - 1U);
+
+	while (net->odds[place].is_used && net->odds[place].key != key) {
+		place = (place + 1U) & (net->odds_capacity - 1U);
+	}
+	return &net->odds[place];
+}
+
+const struct peal_simlink *
+peal_simnet_link(const struct peal_simnet *net, uint16_t from, uint16_t to)
+{
+	const struct peal_simnet_odd *odd;
+
 	PEAL_ASSERT(from < net->ports_count);
 	PEAL_ASSERT(to < net->ports_count);
-	return &net->links[(uint32_t)from * net->ports_count + to];
+	if (net->odds_count == 0) {
+		return &net->common;
+	}
+	odd = find_odd(net, (uint32_t)from << 16 | to);
+	return odd->is_used ? &odd->link : &net->common;
+}
+
+static void
+grow_odds(struct peal_simnet *net)
+{
+	struct peal_simnet_odd *before = net->odds;
+	uint32_t capacity = net->odds_capacity;
+
+	net->odds_capacity = 2U * capacity;
+	net->odds = calloc(net->odds_capacity, sizeof(net->odds[0]));
+	PEAL_ASSERT(net->odds != NULL);
+	for (uint32_t i = 0; i < capacity; i++) {
+		if (before[i].is_used) {
+			*find_odd(net, before[i].key) = before[i];
+		}
+	}
+	free(before);
+}
+
+struct peal_simlink *
+peal_simnet_change(struct peal_simnet *net, uint16_t from, uint16_t to)
+{
+	uint32_t key = (uint32_t)from << 16 | to;
+	struct peal_simnet_odd *odd;
+
+	PEAL_ASSERT(from < net->ports_count);
+	PEAL_ASSERT(to < net->ports_count);
+	odd = find_odd(net, key);
+	if (!odd->is_used) {
+		if (2U * (net->odds_count + 1U) > net->odds_capacity) {
+			grow_odds(net);
+			odd = find_odd(net, key);
+		}
+		*odd = (struct peal_simnet_odd){.key = key, .is_used = true, .link = net->common};
+		net->odds_count++;
+	}
+	return &odd->link;
+}
+
+void
+peal_simnet_visit_odds(struct peal_simnet *net,
+	void (*visit)(void *state, uint16_t from, uint16_t to, struct peal_simlink *link),
+	void *state)
+{
+	for (uint32_t i = 0; i < net->odds_capacity; i++) {
+		struct peal_simnet_odd *odd = &net->odds[i];
+
+		if (odd->is_used) {
+			visit(state, (uint16_t)(odd->key >> 16), (uint16_t)(odd->key & 0xFFFFU),
+				&odd->link);
+		}
+	}
 }
 
 static struct peal_simframe *
@@ -117,6 +189,12 @@ peal_simnet_release(struct peal_simnet *net, struct peal_simframe *frame)
 {
 	frame->next_free = net->first_free;
 	net->first_free = frame->index + 1U;
+}
+
+static uint32_t
+payload_size(const struct peal_simframe *frame)
+{
+	return frame->size > PEAL_UDP_OFFSET ? frame->size - PEAL_UDP_OFFSET : 0;
 }
 
 void
@@ -187,6 +265,21 @@ send_link(struct peal_simnet *net, uint16_t from, uint16_t to, struct peal_simfr
 	schedule(net, to, link, frame);
 }
 
+static bool
+is_arp(const struct peal_simframe *frame)
+{
+	return frame->size >= ARP_SIZE_MIN && frame->bytes[12] == 0x08 && frame->bytes[13] == 0x06;
+}
+
+static uint32_t
+read_target(const struct peal_simframe *frame)
+{
+	const uint8_t *bytes = frame->bytes + ARP_TARGET_PLACE;
+
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
+}
+
 void
 peal_simnet_send(struct peal_simnet *net, uint16_t port, struct peal_simframe *frame)
 {
@@ -194,6 +287,7 @@ peal_simnet_send(struct peal_simnet *net, uint16_t port, struct peal_simframe *f
 
 	PEAL_ASSERT(frame->size >= 2U * MAC_SIZE);
 	net->sent_count++;
+	net->sent_bytes += payload_size(frame);
 	if (net->watch != NULL) {
 		net->watch(net->watch_state, port, frame->bytes, frame->size);
 	}
@@ -201,7 +295,14 @@ peal_simnet_send(struct peal_simnet *net, uint16_t port, struct peal_simframe *f
 		send_link(net, port, to, frame);
 		return;
 	}
-	if ((frame->bytes[0] & 0x01U) != 0) {
+	if (net->find_ipv4 != NULL && net->ports_count >= PEAL_SIMNET_QUIET_PORTS &&
+		is_arp(frame)) {
+		to = net->find_ipv4(read_target(frame));
+		if (to < net->ports_count && to != port) {
+			send_link(net, port, to, frame);
+			return;
+		}
+	} else if ((frame->bytes[0] & 0x01U) != 0) {
 		for (uint16_t i = 0; i < net->ports_count; i++) {
 			struct peal_simframe *copy = i == port ? NULL : copy_frame(net, frame);
 
@@ -223,6 +324,7 @@ peal_simnet_arrive(struct peal_simnet *net, uint16_t port, uint32_t frame_index)
 		peal_simnet_release(net, frame_at(net, frame_index));
 		return false;
 	}
+	to->received_bytes += payload_size(frame_at(net, frame_index));
 	to->queue[to->tail % PEAL_SIMNET_QUEUE_MAX] = frame_index;
 	to->tail++;
 	return true;

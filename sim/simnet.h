@@ -5,7 +5,9 @@
  * One ordered pair of ports is a link. A frame passes, in this order: the sender's egress, the
  * link's cut, the link's loss, the receiver's ingress; it may then be doubled, and each copy has a
  * delay of its own, so frames overtake each other. A frame to a broadcast address goes down every
- * link of the sender. A port that is down, or whose receive queue is full, loses what arrives.
+ * link of the sender; in a large network the switch passes an ARP request only to the port that has
+ * the address, as switches do that suppress ARP. A port that is down, or whose receive queue is
+ * full, loses what arrives. All links are alike but for those that somebody changed.
  *
  * Frames live in chunks that are never given back before fini; a free list lends them, so a run
  * does not allocate per packet. Chance comes from one generator in the order of sending.
@@ -24,7 +26,9 @@
 /* Frames that a port keeps for its core, as a NIC queue does; a power of two. */
 #define PEAL_SIMNET_QUEUE_MAX 1024U
 /* Frames alive at once; past it a sender gets no buffers. */
-#define PEAL_SIMNET_FRAMES_MAX 262144U
+#define PEAL_SIMNET_FRAMES_MAX 2097152U
+/* Ports from which on ARP requests are suppressed. */
+#define PEAL_SIMNET_QUIET_PORTS 65U
 
 _Static_assert(PEAL_SIMNET_FRAME_SIZE_MAX >= PEAL_PACKET_SIZE_MAX, "every frame fits");
 
@@ -46,12 +50,20 @@ struct peal_simlink {
 	bool is_cut;
 };
 
+/* A link that differs from the others. */
+struct peal_simnet_odd {
+	uint32_t key; /* from << 16 | to */
+	bool is_used;
+	struct peal_simlink link;
+};
+
 struct peal_simnet_port {
 	bool is_up;
 	uint32_t ingress_loss_ppm; /* 1 000 000 = hears nothing */
 	uint32_t egress_loss_ppm;  /* 1 000 000 = is heard by nobody */
 	uint32_t head;             /* frames taken */
 	uint32_t tail;             /* frames queued */
+	uint64_t received_bytes;   /* of UDP payload, of frames that were queued */
 	uint32_t queue[PEAL_SIMNET_QUEUE_MAX];
 };
 
@@ -64,13 +76,19 @@ struct peal_simnet {
 	struct peal_prng prng;
 	uint16_t ports_count;
 	struct peal_simnet_port *ports; /* [ports_count] */
-	struct peal_simlink *links;     /* [ports_count][ports_count], from, to */
-	peal_simnet_watch_fn watch;     /* NULL = nobody */
+	struct peal_simlink common;     /* every link that is not odd */
+	uint32_t odds_count;
+	uint32_t odds_capacity;       /* a power of two */
+	struct peal_simnet_odd *odds; /* open addressing, [odds_capacity] */
+	/* The port that has an IPv4 address, ports_count when nobody; NULL = ARP floods. */
+	uint16_t (*find_ipv4)(uint32_t ipv4);
+	peal_simnet_watch_fn watch; /* NULL = nobody */
 	void *watch_state;
 	uint32_t frames_count;
 	uint32_t first_free; /* index + 1; 0 = none */
 	struct peal_simframe *chunks[PEAL_SIMNET_FRAMES_MAX / 256U];
 	uint64_t sent_count;
+	uint64_t sent_bytes; /* of UDP payload */
 	uint64_t lost_count; /* by cut, loss, isolation, a port that is down, a full queue */
 };
 
@@ -82,8 +100,15 @@ void peal_simnet_fini(struct peal_simnet *net);
 void peal_simnet_get_mac(uint16_t port, uint8_t mac_out[6]);
 uint16_t peal_simnet_find_mac(const struct peal_simnet *net, const uint8_t mac[6]);
 
-/* The link from one port to another, to be read or changed. Asserts both ports. */
-struct peal_simlink *peal_simnet_link(struct peal_simnet *net, uint16_t from, uint16_t to);
+/* The link from one port to another. Asserts both ports. Good until the next call of change. */
+const struct peal_simlink *peal_simnet_link(
+	const struct peal_simnet *net, uint16_t from, uint16_t to);
+/* The same, to be changed: from now on it is odd. Good until the next call. */
+struct peal_simlink *peal_simnet_change(struct peal_simnet *net, uint16_t from, uint16_t to);
+/* Calls `visit` for every odd link, which it may change. */
+void peal_simnet_visit_odds(struct peal_simnet *net,
+	void (*visit)(void *state, uint16_t from, uint16_t to, struct peal_simlink *link),
+	void *state);
 
 /* Brings a port up or down; what is queued at it is lost either way. */
 void peal_simnet_set_up(struct peal_simnet *net, uint16_t port, bool is_up);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define NEVER             UINT64_MAX
 #define CLUSTER_NAME      "belfry"
@@ -19,6 +20,9 @@
 #define SPINS_MAX 1000U
 /* Memory of a process before it starts: whoever reads what nobody wrote finds this. */
 #define MEMORY_PATTERN 0xA5
+/* In a larger world that would touch what is never used. */
+#define PATTERN_NODES_MAX 64U
+#define PAGE_SIZE         4096U
 
 static uint64_t
 clock_of(const struct peal_simnode *simnode)
@@ -155,6 +159,30 @@ peal_simnode_address(uint16_t index)
 		.ipv4 = (UINT32_C(10) << 24) + 1U + index, .port = (uint16_t)PORT};
 }
 
+uint16_t
+peal_simnode_find_ipv4(uint32_t ipv4)
+{
+	uint32_t index = ipv4 - ((UINT32_C(10) << 24) + 1U);
+
+	return index < UINT16_MAX ? (uint16_t)index : UINT16_MAX;
+}
+
+struct peal_simnode *
+peal_simnode_allocate(void)
+{
+	void *memory = mmap(NULL, sizeof(struct peal_simnode), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	PEAL_ASSERT(memory != MAP_FAILED);
+	return memory;
+}
+
+void
+peal_simnode_free(struct peal_simnode *simnode)
+{
+	PEAL_ASSERT(munmap(simnode, sizeof(*simnode)) == 0);
+}
+
 void
 peal_simnode_init(
 	struct peal_simnode *simnode, const struct peal_simnode_config *config, uint16_t index)
@@ -162,7 +190,6 @@ peal_simnode_init(
 	PEAL_ASSERT(index < config->nodes_count);
 	PEAL_ASSERT((uintptr_t)simnode % 64U == 0);
 
-	memset(simnode, 0, sizeof(*simnode));
 	simnode->config = *config;
 	simnode->index = index;
 	simnode->port = (struct peal_simport){.net = config->net, .index = index};
@@ -201,16 +228,33 @@ fill_node_config(struct peal_simnode *simnode, struct peal_node_config *node)
 		.rejoin = true,
 		.timing = simnode->config.timing,
 		.crypto = {.state = simnode, .derive = derive, .mac = mac},
+		.groups = simnode->config.groups,
+		.bodies = simnode->config.bodies,
 	};
 	(void)snprintf(node->name, sizeof(node->name), "n%u", simnode->index);
-	node->metadata_size = (uint8_t)strlen(node->name);
-	memcpy(node->metadata, node->name, node->metadata_size);
+	if (simnode->config.has_names) {
+		node->metadata_size = (uint8_t)strlen(node->name);
+		memcpy(node->metadata, node->name, node->metadata_size);
+	}
 	for (uint32_t i = 0; i < simnode->config.seeds_count; i++) {
 		node->seeds[i] = peal_simnode_address((uint16_t)i);
 	}
 	for (uint32_t i = 0; i < 4U; i++) {
 		node->seed[i] = peal_prng_next(&simnode->prng);
 	}
+}
+
+/* Zeroes memory of which most may never have been touched, and stays so. */
+static void
+wipe(void *memory, size_t size)
+{
+	uintptr_t begin = ((uintptr_t)memory + PAGE_SIZE - 1U) / PAGE_SIZE * PAGE_SIZE;
+	uintptr_t end = ((uintptr_t)memory + size) / PAGE_SIZE * PAGE_SIZE;
+
+	PEAL_ASSERT(begin < end);
+	memset(memory, 0, begin - (uintptr_t)memory);
+	memset((void *)end, 0, (uintptr_t)memory + size - end);
+	PEAL_ASSERT(madvise((void *)begin, end - begin, MADV_DONTNEED) == 0);
 }
 
 void
@@ -237,10 +281,12 @@ peal_simnode_start(struct peal_simnode *simnode)
 	simnode->plane.up = (struct peal_plane_ring){push, pop, &simnode->up};
 	simnode->plane.down_buffers = simnode->down_buffers;
 	simnode->plane.up_buffers = simnode->up_buffers;
-	memset(simnode->down_buffers, MEMORY_PATTERN, sizeof(simnode->down_buffers));
-	memset(simnode->up_buffers, MEMORY_PATTERN, sizeof(simnode->up_buffers));
-	memset((void *)&simnode->core, MEMORY_PATTERN, sizeof(simnode->core));
-	memset((void *)&simnode->node, MEMORY_PATTERN, sizeof(simnode->node));
+	if (simnode->config.nodes_count <= PATTERN_NODES_MAX) {
+		memset(simnode->down_buffers, MEMORY_PATTERN, sizeof(simnode->down_buffers));
+		memset(simnode->up_buffers, MEMORY_PATTERN, sizeof(simnode->up_buffers));
+		memset((void *)&simnode->core, MEMORY_PATTERN, sizeof(simnode->core));
+	}
+	wipe(&simnode->node, sizeof(simnode->node));
 
 	fill_core_config(simnode, &core);
 	fill_node_config(simnode, &node);
@@ -259,6 +305,7 @@ peal_simnode_crash(struct peal_simnode *simnode)
 	}
 	/* Its frames go back to the pool: those belong to the network, not to the process. */
 	peal_core_fini(&simnode->core);
+	peal_node_fini(&simnode->node); /* views and bodies belong to the store */
 	simnode->is_up = false;
 	simnode->is_paused = simnode->is_stuck = false;
 	simnode->turn_at_ns = simnode->turn_timer_at_ns = NEVER;

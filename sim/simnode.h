@@ -10,8 +10,8 @@
  * Each process has its own zero of time, so nothing works by comparing clocks of two nodes. A
  * paused process does nothing while frames pile up at its port; a stuck one has a live core and a
  * control thread that does not run. A crash forgets everything; a start makes a new incarnation,
- * with a new seed, on the same address. Memory of a process is filled with a pattern before each
- * start.
+ * with a new seed, on the same address. In a small world the memory of a process is filled with a
+ * pattern before each start; in a large one what nobody touches takes no memory.
  */
 #ifndef PEAL_SIM_SIMNODE_H
 #define PEAL_SIM_SIMNODE_H
@@ -41,6 +41,9 @@ struct peal_simnode_config {
 	uint32_t seeds_count; /* the first nodes are everybody's seeds */
 	uint8_t expect;
 	uint8_t rings_count;
+	bool has_names;            /* metadata: the node's name; else none */
+	struct peal_groups groups; /* one store for all: equal views are one */
+	struct peal_bodies bodies;
 };
 
 struct peal_simnode {
@@ -64,19 +67,25 @@ struct peal_simnode {
 	uint64_t step_timer_at_ns;
 	uint32_t turns_spun; /* turns in a row that had a due deadline and did nothing */
 	uint32_t steps_spun;
-	uint8_t down_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_BODY_SIZE_MAX];
-	uint8_t up_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_BODY_SIZE_MAX];
+	uint8_t down_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
+	uint8_t up_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
 	struct peal_plane plane;
 	struct peal_core core; /* these two mean something only while the process is up */
 	struct peal_node node;
 };
 
-/* Prepares node `index`, down. `simnode` must be aligned to a cache line. */
+/* Memory for one node, of which only what is touched counts; and back. */
+struct peal_simnode *peal_simnode_allocate(void);
+void peal_simnode_free(struct peal_simnode *simnode);
+
+/* Prepares node `index`, down. */
 void peal_simnode_init(
 	struct peal_simnode *simnode, const struct peal_simnode_config *config, uint16_t index);
 
 /* The address of node `index`, without its MAC: what a configuration file would say. */
 struct peal_address peal_simnode_address(uint16_t index);
+/* The node that has an address, or UINT16_MAX. */
+uint16_t peal_simnode_find_ipv4(uint32_t ipv4);
 
 /* Starts the process: a new incarnation that joins. Asserts that it is down. */
 void peal_simnode_start(struct peal_simnode *simnode);

@@ -3,12 +3,15 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "membership/bodystore.h"
+#include "membership/groupstore.h"
 #include "sim/check_progress.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define MILLISECOND_NS UINT64_C(1000000)
 #define SECOND_NS      UINT64_C(1000000000)
@@ -22,6 +25,9 @@
 #define CHECK_PERIOD_COUNT 64U
 #define JOIN_RETRY_NS_MAX  (5U * SECOND_NS)
 #define CACHE_LINE         64U
+#define GROUPS_LARGE       96U
+#define LARGE_BODIES       64U
+#define BODIES_MAX         4096U
 
 static void
 mix(struct peal_simworld *world, uint64_t value)
@@ -52,6 +58,17 @@ virtual_now(const struct peal_simworld *world)
 	return world->time.now_ns - BEGIN_NS;
 }
 
+void
+peal_simworld_note(struct peal_simworld *world, enum peal_action_kind kind, uint64_t a, uint64_t b)
+{
+	struct peal_action action = {
+		.at_ns = virtual_now(world), .kind = kind, .values = {a, b, 0, 0}};
+
+	if (world->config.record != NULL) {
+		peal_script_add(world->config.record, &action);
+	}
+}
+
 static void
 on_frame(void *state, uint16_t port, const uint8_t *bytes, uint32_t size)
 {
@@ -62,30 +79,75 @@ on_frame(void *state, uint16_t port, const uint8_t *bytes, uint32_t size)
 	peal_check_votes_on_frame(&world->votes, port, bytes, size, virtual_now(world));
 }
 
+/* Views of one run that somebody holds, or held lately: each node has one or two, and tables that
+ * its core may still read. */
+static uint32_t
+count_groups(uint16_t nodes_count)
+{
+	return nodes_count <= PEAL_DIRECT_MAX ? 8U * nodes_count + 16U : GROUPS_LARGE;
+}
+
+static void
+open_stores(struct peal_simworld *world)
+{
+	uint32_t members_max = 2U * world->config.nodes_count + 64U;
+	uint32_t groups_count = count_groups(world->config.nodes_count);
+	uint32_t bodies_count = 16U * world->config.nodes_count + 64U;
+	size_t groups_size;
+	uint8_t *memory;
+
+	members_max = members_max > PEAL_MEMBERS_MAX ? PEAL_MEMBERS_MAX : members_max;
+	bodies_count = bodies_count > BODIES_MAX ? BODIES_MAX : bodies_count;
+	groups_size = peal_groupstore_footprint(members_max, groups_count);
+	groups_size = (groups_size + CACHE_LINE - 1U) / CACHE_LINE * CACHE_LINE;
+	world->store_size = groups_size + peal_bodystore_footprint(LARGE_BODIES, bodies_count);
+	memory = mmap(NULL, world->store_size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	PEAL_ASSERT(memory != MAP_FAILED);
+	world->store_memory = memory;
+	world->groups =
+		peal_groupstore_groups(peal_groupstore_init(memory, members_max, groups_count));
+	world->bodies = peal_bodystore_bodies(
+		peal_bodystore_init(memory + groups_size, LARGE_BODIES, bodies_count));
+}
+
 void
 peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_config *config,
 	struct peal_report *report)
 {
-	const struct peal_simlink link = {
-		.delay_ns_min = LINK_DELAY_NS_MIN, .delay_ns_max = LINK_DELAY_NS_MAX};
+	const struct peal_simlink link = {.delay_ns_min = config->delay_ns_max != 0
+								  ? config->delay_ns_min
+								  : LINK_DELAY_NS_MIN,
+		.delay_ns_max =
+			config->delay_ns_max != 0 ? config->delay_ns_max : LINK_DELAY_NS_MAX};
 	struct peal_simnode_config node = {.time = &world->time,
 		.net = &world->net,
 		.timing = &world->timing,
 		.seed = peal_hash_mix(config->seed + 1U),
 		.nodes_count = config->nodes_count,
 		.seeds_count = config->seeds_count != 0 ? config->seeds_count : SEEDS_DEFAULT,
-		.expect = config->expect != 0 ? config->expect : (uint8_t)config->nodes_count,
-		.rings_count = PEAL_RINGS_DEFAULT};
+		.expect = config->expect != 0                     ? config->expect
+			  : config->nodes_count > PEAL_EXPECT_MAX ? (uint8_t)PEAL_EXPECT_MAX
+								  : (uint8_t)config->nodes_count,
+		.rings_count = PEAL_RINGS_DEFAULT,
+		.has_names = config->nodes_count <= PEAL_DIRECT_MAX};
 	bool is_known = peal_timing_find(config->preset, &world->timing);
 
 	PEAL_ASSERT(is_known);
 	PEAL_ASSERT(peal_timing_set_detector(&world->timing, config->detector));
-	PEAL_ASSERT(config->nodes_count >= 1 && config->nodes_count <= PEAL_MEMBERS_MAX);
+	PEAL_ASSERT(config->nodes_count >= 1 && config->nodes_count <= PEAL_SIMWORLD_NODES_MAX);
 	if (node.seeds_count > node.nodes_count) {
 		node.seeds_count = node.nodes_count;
 	}
 
 	world->config = *config;
+	if (config->record != NULL) {
+		config->record->count = 0; /* of several worlds the last is kept */
+		config->record->nodes_count = config->nodes_count;
+		config->record->seed = report->seed;
+		(void)snprintf(config->record->preset, sizeof(config->record->preset), "%s",
+			config->preset);
+	}
 	world->report = report;
 	world->on_event = NULL;
 	world->on_event_state = NULL;
@@ -98,6 +160,10 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 		peal_hash_mix(config->seed + 2U));
 	world->net.watch = on_frame;
 	world->net.watch_state = world;
+	world->net.find_ipv4 = peal_simnode_find_ipv4;
+	open_stores(world);
+	node.groups = world->groups;
+	node.bodies = world->bodies;
 	peal_check_views_init(&world->views, config->nodes_count, report);
 	peal_check_votes_init(&world->votes, config->nodes_count, report);
 	peal_check_healthy_init(&world->healthy, config->nodes_count, report);
@@ -106,11 +172,19 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	PEAL_ASSERT(world->nodes != NULL);
 	PEAL_ASSERT(world->seen != NULL);
 	for (uint16_t i = 0; i < config->nodes_count; i++) {
-		world->nodes[i] = aligned_alloc(CACHE_LINE,
-			(sizeof(struct peal_simnode) + CACHE_LINE - 1U) / CACHE_LINE * CACHE_LINE);
-		PEAL_ASSERT(world->nodes[i] != NULL);
+		world->nodes[i] = peal_simnode_allocate();
 		peal_simnode_init(world->nodes[i], &node, i);
 	}
+}
+
+void
+peal_simworld_end_node(struct peal_simworld *world, struct peal_simnode *simnode)
+{
+	if (simnode->is_up) {
+		peal_report_add_counters(world->report, &simnode->node.counters);
+		peal_report_add_counters(world->report, peal_core_counters(&simnode->core));
+	}
+	peal_simnode_crash(simnode);
 }
 
 void
@@ -118,8 +192,10 @@ peal_simworld_fini(struct peal_simworld *world)
 {
 	world->report->virtual_ns += world->time.now_ns - world->began_at_ns;
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
-		free(world->nodes[i]);
+		peal_simworld_end_node(world, world->nodes[i]);
+		peal_simnode_free(world->nodes[i]);
 	}
+	PEAL_ASSERT(munmap(world->store_memory, world->store_size) == 0);
 	free(world->nodes);
 	free(world->seen);
 	peal_check_healthy_fini(&world->healthy);
@@ -163,6 +239,23 @@ read_events(struct peal_simworld *world, struct peal_simnode *simnode)
 	} while (count == EVENTS_AT_ONCE);
 }
 
+/* The topology of the parent is built from nothing: a second opinion on the one that members have.
+ */
+static void
+check_healthy(struct peal_simworld *world, const struct peal_check_install *install)
+{
+	uint32_t members_max = install->parent->members_count;
+	struct peal_topology topology;
+	void *memory = aligned_alloc(CACHE_LINE,
+		(peal_rings_footprint(members_max) + CACHE_LINE - 1U) / CACHE_LINE * CACHE_LINE);
+
+	PEAL_ASSERT(memory != NULL);
+	peal_rings_build(install->parent, memory, members_max, &topology);
+	peal_check_healthy_on_view(
+		&world->healthy, install->parent, &topology, install->view, virtual_now(world));
+	free(memory);
+}
+
 static void
 on_install(struct peal_simworld *world, struct peal_simnode *simnode)
 {
@@ -175,12 +268,15 @@ on_install(struct peal_simworld *world, struct peal_simnode *simnode)
 	seen->epoch = view->epoch;
 	seen->hash = view->hash;
 	mix(world, view->hash.low);
+	if (world->config.sizes != NULL) {
+		fprintf(world->config.sizes, "%" PRIu64 " %u %u\n", virtual_now(world),
+			simnode->index, view->members_count);
+	}
 	if (install.is_new && install.parent != NULL) {
 		peal_check_votes_on_decision(&world->votes, install.parent, install.view,
 			peal_view_find_uuid(install.parent, simnode->node.self.uuid),
 			virtual_now(world));
-		peal_check_healthy_on_view(
-			&world->healthy, install.parent, install.view, virtual_now(world));
+		check_healthy(world, &install);
 	}
 	if (simnode->node.self_rank >= view->members_count ||
 		!peal_uuid_equals(
@@ -292,6 +388,7 @@ peal_simworld_run_to_agreement(struct peal_simworld *world, uint64_t span_ns)
 	uint64_t until_ns = began_at_ns + span_ns;
 	char text[PEAL_REPORT_VIOLATION_SIZE_MAX];
 
+	peal_simworld_note(world, PEAL_ACTION_AGREE, 0, 0);
 	while (!world->is_over) {
 		if (peal_check_progress_is_agreed(world->nodes, world->config.nodes_count)) {
 			uint64_t took_ns = world->time.now_ns - began_at_ns;

@@ -14,9 +14,13 @@
 #include "sim/check_views.h"
 #include "sim/check_votes.h"
 #include "sim/report.h"
+#include "sim/script.h"
 #include "sim/simnode.h"
 
 #include <stdio.h>
+
+/* Nodes of one world. The views it makes may hold more: incarnations that are not out yet. */
+#define PEAL_SIMWORLD_NODES_MAX 10000U
 
 /* Called for each new line of a node's event log; `at_ns` is virtual. */
 typedef void (*peal_simworld_event_fn)(
@@ -26,13 +30,18 @@ typedef void (*peal_simworld_event_fn)(
 typedef void (*peal_simworld_tamper_fn)(void *state, struct peal_simnode *simnode);
 
 struct peal_simworld_config {
-	uint16_t nodes_count; /* [1, PEAL_MEMBERS_MAX] */
+	uint16_t nodes_count; /* [1, PEAL_SIMWORLD_NODES_MAX] */
 	uint16_t seeds_count; /* 0 = the first three */
-	uint8_t expect;       /* 0 = nodes_count */
+	uint8_t expect;       /* 0 = nodes_count, at most PEAL_EXPECT_MAX */
 	const char *preset;
+	/* Delay of a link; 0 = 5 to 50 us. */
+	uint64_t delay_ns_min;
+	uint64_t delay_ns_max;
 	enum peal_detector detector; /* must fit the preset */
 	uint64_t seed;
-	FILE *trace; /* NULL = silent */
+	FILE *trace;                /* NULL = silent */
+	struct peal_script *record; /* NULL, or gets every action */
+	FILE *sizes;                /* NULL, or gets a line "ns node members" for each install */
 };
 
 /* What the world remembers of a node between its steps. */
@@ -52,6 +61,10 @@ struct peal_simworld {
 	uint64_t began_at_ns;
 	struct peal_simnode **nodes;     /* [nodes_count] */
 	struct peal_simworld_seen *seen; /* [nodes_count] */
+	void *store_memory;              /* of the two stores */
+	size_t store_size;
+	struct peal_groups groups;
+	struct peal_bodies bodies;
 	struct peal_check_views views;
 	struct peal_check_votes votes;
 	struct peal_check_healthy healthy;
@@ -108,6 +121,14 @@ void peal_simworld_heal(struct peal_simworld *world);
 
 /* Starts all nodes at once and runs until they agree. Returns false after a violation. */
 bool peal_simworld_form(struct peal_simworld *world);
+
+/* Ends the process of a node and keeps its counters for the report. Private to the world's files.
+ */
+void peal_simworld_end_node(struct peal_simworld *world, struct peal_simnode *simnode);
+
+/* Notes an action in the record, if there is one. */
+void peal_simworld_note(
+	struct peal_simworld *world, enum peal_action_kind kind, uint64_t a, uint64_t b);
 
 /* Adds a line to the trace. */
 void peal_simworld_trace(struct peal_simworld *world, const char *format, ...)

@@ -13,7 +13,26 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		.detector = options->detector,
 		.seed = peal_hash_mix(options->seed + 1U) + part,
 		.trace = options->trace,
+		.sizes = options->sizes,
+		.record = options->record,
 	};
+
+	if (options->record != NULL) {
+		(void)snprintf(options->record->profile, sizeof(options->record->profile), "%s",
+			options->profile != NULL ? options->profile : "");
+		options->record->detector = options->detector;
+		options->record->has_one_seed = options->has_one_seed;
+	}
+	if (options->profile != NULL) {
+		const char *preset;
+
+		(void)peal_scenario_find_profile(
+			options->profile, &config.delay_ns_min, &config.delay_ns_max, &preset);
+	}
+	if (options->has_one_seed) {
+		config.seeds_count = 1; /* the first node founds, and everybody asks it */
+		config.expect = 1;
+	}
 
 	peal_simworld_init(world, &config, report);
 }
@@ -46,6 +65,7 @@ peal_story_stay_quiet(struct peal_simworld *world, uint64_t span_ns)
 {
 	uint32_t views_count = world->views.count;
 
+	peal_simworld_note(world, PEAL_ACTION_QUIET, span_ns, 0);
 	peal_simworld_run_for(world, span_ns);
 	(void)peal_story_expect(world, world->views.count == views_count,
 		"a view appeared although nothing had happened");
@@ -82,7 +102,7 @@ peal_story_senior(const struct peal_simworld *world, uint16_t index)
 void
 peal_story_keep_all(struct peal_simworld *world, uint64_t span_ns)
 {
-	uint16_t members_count[PEAL_MEMBERS_MAX] = {0};
+	uint16_t members_count[PEAL_SIMWORLD_NODES_MAX] = {0};
 	bool is_same = true;
 
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {

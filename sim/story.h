@@ -57,8 +57,21 @@ void peal_story_triangle(const struct peal_scenario_options *options, struct pea
 void peal_story_ingress(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_split(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_loss(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_large.c: more than PEAL_DIRECT_MAX nodes; what the stories of the same names become. */
+void peal_story_large_form(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_large_crash(
+	const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_large_loss(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_large_oneway(
+	const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_flipflop(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_steady(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_join(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_churn.c: members that restart all the time. */
+void peal_story_churn(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_quiet60(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_canary(const struct peal_scenario_options *options, struct peal_report *report);
 

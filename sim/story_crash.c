@@ -77,6 +77,10 @@ crash_one(const struct peal_scenario_options *options, uint16_t victim, struct p
 void
 peal_story_crash(const struct peal_scenario_options *options, struct peal_report *report)
 {
+	if (options->nodes_count > PEAL_DIRECT_MAX) {
+		peal_story_large_crash(options, report);
+		return;
+	}
 	for (uint16_t victim = 0; victim < options->nodes_count; victim++) {
 		crash_one(options, victim, report);
 	}
@@ -101,6 +105,9 @@ peal_story_many(const struct peal_scenario_options *options, struct peal_report 
 			uint16_t victim = (uint16_t)peal_prng_below(&prng, options->nodes_count);
 			struct peal_bitset rest = alive;
 
+			if (!world.nodes[victim]->is_up) {
+				continue;
+			}
 			peal_bitset_remove(&rest, world.nodes[victim]->node.self_rank);
 			if (peal_quorum_classic_ok(&quorum, &rest)) {
 				alive = rest;

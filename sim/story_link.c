@@ -35,6 +35,10 @@ break_link(const struct peal_scenario_options *options, uint16_t from, uint16_t 
 void
 peal_story_oneway(const struct peal_scenario_options *options, struct peal_report *report)
 {
+	if (options->nodes_count > PEAL_DIRECT_MAX) {
+		peal_story_large_oneway(options, report);
+		return;
+	}
 	for (uint16_t from = 0; from < options->nodes_count; from++) {
 		for (uint16_t to = 0; to < options->nodes_count; to++) {
 			if (from != to) {
@@ -141,6 +145,10 @@ peal_story_split(const struct peal_scenario_options *options, struct peal_report
 void
 peal_story_loss(const struct peal_scenario_options *options, struct peal_report *report)
 {
+	if (options->nodes_count > PEAL_DIRECT_MAX) {
+		peal_story_large_loss(options, report);
+		return;
+	}
 	const struct peal_simworld_weather rain = {.loss_ppm = PPM / 100U,
 		.duplicate_ppm = PPM / 50U,
 		.spike_ppm = PPM / 100U,

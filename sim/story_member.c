@@ -9,6 +9,10 @@
 void
 peal_story_form(const struct peal_scenario_options *options, struct peal_report *report)
 {
+	if (options->nodes_count > PEAL_DIRECT_MAX) {
+		peal_story_large_form(options, report);
+		return;
+	}
 	struct peal_simworld world;
 	struct peal_prng prng;
 

@@ -62,6 +62,13 @@ peal_story_swarm(const struct peal_scenario_options *options, struct peal_report
 	storm(options, 2U * SECOND_NS + peal_prng_below(&prng, 8U * SECOND_NS), 0, report);
 }
 
+/* Two seconds are long for a large group: a fault comes every few milliseconds. */
+void
+peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	storm(options, 2U * SECOND_NS, 100U * MILLISECOND_NS, report);
+}
+
 void
 peal_story_quiet60(const struct peal_scenario_options *options, struct peal_report *report)
 {

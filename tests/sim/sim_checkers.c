@@ -12,6 +12,9 @@
 #define NODES_COUNT 4U
 
 static struct peal_report report;
+/* Records of the views of a test, given out in order and never back. */
+static struct peal_member members[8][NODES_COUNT];
+static uint32_t members_used;
 static struct peal_view first;  /* members 1 and 2 */
 static struct peal_view second; /* member 3 came */
 static const struct peal_uuid cluster = {.low = 7, .high = 7};
@@ -22,10 +25,26 @@ uuid_of(uint64_t number)
 	return (struct peal_uuid){.low = number, .high = 1};
 }
 
+static struct peal_view
+empty_view(uint64_t epoch)
+{
+	return (struct peal_view){.cluster = cluster,
+		.epoch = epoch,
+		.rings_count = 10,
+		.members = members[members_used++]};
+}
+
+/* The record at a rank, to be written. */
+static struct peal_member *
+member_of(struct peal_view *view, uint32_t rank)
+{
+	return &members[(size_t)(view->members - members[0]) / NODES_COUNT][rank];
+}
+
 static void
 add_member(struct peal_view *view, uint64_t mid, uint64_t uuid)
 {
-	view->members[view->members_count++] = (struct peal_member){.uuid = uuid_of(uuid),
+	*member_of(view, view->members_count++) = (struct peal_member){.uuid = uuid_of(uuid),
 		.mid = mid,
 		.address = {.ipv4 = (uint32_t)uuid + 1U, .port = 1, .mac = {2}},
 		.shards_count = 1};
@@ -36,7 +55,8 @@ seal(struct peal_view *view, uint64_t next_mid)
 {
 	view->next_mid = next_mid;
 	view->tie_mid = view->members[0].mid;
-	view->hash = peal_view_compute_hash(view);
+	view->members_sum = peal_view_sum_members(view);
+	view->hash = peal_view_hash(view);
 }
 
 static int
@@ -44,11 +64,12 @@ setup(void **state)
 {
 	(void)state;
 	peal_report_init(&report);
-	first = (struct peal_view){.cluster = cluster, .epoch = 1, .rings_count = 10};
+	members_used = 0;
+	first = empty_view(1);
 	add_member(&first, 1, 1);
 	add_member(&first, 2, 2);
 	seal(&first, 3);
-	second = (struct peal_view){.cluster = cluster, .epoch = 2, .rings_count = 10};
+	second = empty_view(2);
 	second.parent_hash = first.hash;
 	add_member(&second, 1, 1);
 	add_member(&second, 2, 2);
@@ -123,11 +144,11 @@ test_simnet__loses_doubles_cuts_and_leaks_nothing(void **state)
 	assert_int_equal(send_frames(&net, &time, 10), 0); /* nobody is up */
 	peal_simnet_set_up(&net, 1, true);
 	assert_int_equal(send_frames(&net, &time, 100), 100);
-	peal_simnet_link(&net, 0, 1)->loss_ppm = 500000;
+	peal_simnet_change(&net, 0, 1)->loss_ppm = 500000;
 	lost_count = 1000U - send_frames(&net, &time, 1000);
 	assert_true(lost_count > 400 && lost_count < 600);
-	peal_simnet_link(&net, 0, 1)->loss_ppm = 0;
-	peal_simnet_link(&net, 0, 1)->duplicate_ppm = 1000000;
+	peal_simnet_change(&net, 0, 1)->loss_ppm = 0;
+	peal_simnet_change(&net, 0, 1)->duplicate_ppm = 1000000;
 	assert_int_equal(send_frames(&net, &time, 10), 20);
 	net.ports[1].ingress_loss_ppm = 1000000;
 	assert_int_equal(send_frames(&net, &time, 10), 0);
@@ -135,7 +156,7 @@ test_simnet__loses_doubles_cuts_and_leaks_nothing(void **state)
 	net.ports[0].egress_loss_ppm = 1000000;
 	assert_int_equal(send_frames(&net, &time, 10), 0);
 	net.ports[0].egress_loss_ppm = 0;
-	peal_simnet_link(&net, 0, 1)->is_cut = true;
+	peal_simnet_change(&net, 0, 1)->is_cut = true;
 	assert_int_equal(send_frames(&net, &time, 10), 0);
 	/* One frame at a time was alive, two with its double: one chunk is enough for all. */
 	assert_int_equal(net.frames_count, 256);
@@ -147,7 +168,7 @@ static void
 test_check_views__accepts_a_chain_and_finds_a_fork(void **state)
 {
 	struct peal_check_views check;
-	struct peal_view other = second;
+	struct peal_view other;
 
 	(void)state;
 	peal_check_views_init(&check, NODES_COUNT, &report);
@@ -157,7 +178,11 @@ test_check_views__accepts_a_chain_and_finds_a_fork(void **state)
 	assert_false(peal_check_views_on_install(&check, 2, uuid_of(3), &second, 4).is_new);
 	assert_int_equal(report.violations_count, 0);
 
-	other.members[2].uuid = uuid_of(4);
+	other = empty_view(2);
+	other.parent_hash = first.hash;
+	add_member(&other, 1, 1);
+	add_member(&other, 2, 2);
+	add_member(&other, 3, 4);
 	seal(&other, 4);
 	(void)peal_check_views_on_install(&check, 1, uuid_of(2), &other, 5);
 	assert_int_equal(report.violations_count, 1);
@@ -169,9 +194,10 @@ static void
 test_check_views__finds_each_broken_rule(void **state)
 {
 	struct peal_check_views check;
-	struct peal_view third = {.cluster = cluster, .epoch = 3, .rings_count = 10};
+	struct peal_view third;
 
 	(void)state;
+	third = empty_view(3);
 	peal_check_views_init(&check, NODES_COUNT, &report);
 	(void)peal_check_views_on_install(&check, 0, uuid_of(1), &first, 1);
 	(void)peal_check_views_on_install(&check, 0, uuid_of(1), &second, 2);
@@ -235,10 +261,15 @@ static void
 test_check_healthy__knows_who_had_a_reason_to_fall(void **state)
 {
 	struct peal_check_healthy check;
-	struct peal_view next = {
-		.cluster = cluster, .epoch = 3, .rings_count = 10, .parent_hash = second.hash};
+	static _Alignas(64) uint64_t memory[256];
+	struct peal_topology topology;
+	struct peal_view next;
 
 	(void)state;
+	next = empty_view(3);
+	next.parent_hash = second.hash;
+	assert_true(peal_rings_footprint(NODES_COUNT) <= sizeof(memory));
+	peal_rings_build(&second, memory, NODES_COUNT, &topology);
 	add_member(&next, 1, 1);
 	add_member(&next, 2, 2);
 	seal(&next, 4);
@@ -249,19 +280,19 @@ test_check_healthy__knows_who_had_a_reason_to_fall(void **state)
 	}
 	/* L is 2 of 3: one bad link is no reason, two are. */
 	peal_check_healthy_on_link_fault(&check, 0, 2);
-	peal_check_healthy_on_view(&check, &second, &next, 1);
+	peal_check_healthy_on_view(&check, &second, &topology, &next, 1);
 	assert_int_equal(report.healthy_removed_count, 1);
 	peal_check_healthy_on_link_fault(&check, 2, 1);
-	peal_check_healthy_on_view(&check, &second, &next, 2);
+	peal_check_healthy_on_view(&check, &second, &topology, &next, 2);
 	assert_int_equal(report.healthy_removed_count, 1);
 	peal_check_healthy_protect(&check, 2);
-	peal_check_healthy_on_view(&check, &second, &next, 3);
+	peal_check_healthy_on_view(&check, &second, &topology, &next, 3);
 	assert_int_equal(report.healthy_removed_count, 2);
 	/* Of its own will, or dead: never. */
 	peal_check_healthy_on_leave(&check, 2);
-	peal_check_healthy_on_view(&check, &second, &next, 4);
+	peal_check_healthy_on_view(&check, &second, &topology, &next, 4);
 	peal_check_healthy_on_end(&check, 2);
-	peal_check_healthy_on_view(&check, &second, &next, 5);
+	peal_check_healthy_on_view(&check, &second, &topology, &next, 5);
 	assert_int_equal(report.healthy_removed_count, 2);
 	assert_int_equal(report.violations_count, 2);
 	peal_check_healthy_fini(&check);

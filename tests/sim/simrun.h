@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIMRUN_COMMAND_SIZE 160U
+#define SIMRUN_COMMAND_SIZE 200U
 
 /* The run that is going on. */
 static struct peal_report simrun_report;
@@ -43,8 +43,24 @@ simrun_on_assert(const char *condition, const char *file, int line)
 	simrun_say();
 }
 
+/* Runs a scenario with all its options. True when all went well; says what went wrong. */
+static inline bool
+simrun_with(const char *name, const struct peal_scenario_options *options)
+{
+	const struct peal_scenario *scenario = peal_scenario_find(name);
+	bool is_good;
+
+	assert_non_null(scenario);
+	peal_assert_set_hook(simrun_on_assert);
+	is_good = peal_scenario_run(scenario, options, &simrun_report);
+	if (!is_good) {
+		simrun_say();
+	}
+	return is_good;
+}
+
 /* Runs one seed. `nodes_count` 0 and `preset` NULL: the scenario's own. True when all went well. */
-static bool
+static inline bool
 simrun_quietly(const char *name, uint16_t nodes_count, const char *preset, uint64_t seed)
 {
 	const struct peal_scenario *scenario = peal_scenario_find(name);

@@ -119,6 +119,14 @@ peal_figures_show(struct peal_figures *figures, FILE *file)
 			fprintf(file, " %u", size);
 		}
 	}
+	if (total->agreed_ns > 0) {
+		fprintf(file, "\n  %-19s %.3f ms, in %u views, %.1f KB", "all agreed after",
+			to_ms(total->agreed_ns), total->steps_count, (double)total->bytes / 1e3);
+	}
+	if (total->agreed_ns == 0 && total->bytes > 0) {
+		fprintf(file, "\n  %-19s %.3f KB a second and node", "payload sent",
+			(double)total->bytes / 1e3 / (double)figures->runs_count);
+	}
 	fprintf(file, "\n  %-19s %u, healthy ones %u\n", "members removed", total->removed_count,
 		total->healthy_removed_count);
 	fprintf(file, "  %-19s %.3f ms at most\n", "agreed after", to_ms(total->converge_ns));
@@ -149,6 +157,7 @@ lists_to_json(const struct peal_figures *figures)
 	json_t *root = json_object();
 	json_t *sizes = json_array();
 	json_t *seeds = json_array();
+	json_t *counters = json_object();
 
 	for (uint32_t size = 0; size <= PEAL_MEMBERS_MAX; size++) {
 		if (figures->total.sizes_seen[size]) {
@@ -159,6 +168,11 @@ lists_to_json(const struct peal_figures *figures)
 		(void)json_array_append_new(
 			seeds, json_integer((json_int_t)figures->failed_seeds[i]));
 	}
+	for (uint32_t id = 0; id < PEAL_COUNTERS_COUNT; id++) {
+		(void)json_object_set_new(counters, peal_counter_name((enum peal_counter)id),
+			json_integer((json_int_t)figures->total.counters[id]));
+	}
+	(void)json_object_set_new(root, "counters", counters);
 	(void)json_object_set_new(root, "sizes_seen", sizes);
 	(void)json_object_set_new(root, "failed_seeds", seeds);
 	return root;
@@ -186,6 +200,9 @@ to_json(struct peal_figures *figures)
 		(json_int_t)figures->failed_count, "converge_ns_max",
 		(json_int_t)total->converge_ns, "digest", digest, "wall_s",
 		(double)figures->wall_ns / 1e9, "rss_bytes", (json_int_t)resident_bytes());
+	(void)json_object_set_new(root, "agreed_ns", json_integer((json_int_t)total->agreed_ns));
+	(void)json_object_set_new(root, "steps", json_integer(total->steps_count));
+	(void)json_object_set_new(root, "bytes", json_integer((json_int_t)total->bytes));
 	(void)json_object_set_new(
 		root, "detector", json_string(peal_detector_name(total->detector)));
 	(void)json_object_update(root, lists);
