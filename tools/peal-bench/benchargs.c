@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "runtime/eal.h"
+#include "runtime/runtime.h"
 #include "tools/peal-bench/benchhelp.h"
 
 #include <errno.h>
@@ -19,6 +20,12 @@
 #define SHARED_INTERVAL_NS UINT64_C(200000)
 #define SHARED_COUNT       UINT64_C(10000)
 #define PAIRS_COUNT        5U
+#define COMMANDS_COUNT     4U
+#define NODES_COUNT        200U
+#define REST_S             10U
+#define REST_S_MAX         3600U
+#define KILLS              "1,10"
+#define KILLS_NONE         "none"
 #define SECOND_NS          UINT64_C(1000000000)
 
 enum option_id {
@@ -35,7 +42,17 @@ enum option_id {
 	OPTION_HDR,
 	OPTION_PLOT,
 	OPTION_QUIET,
+	OPTION_NODES,
+	OPTION_KILL,
+	OPTION_SECONDS,
+	OPTION_PRESET,
 };
+
+/* Sets of options. */
+#define BIT(id) (1U << ((id)-OPTION_LINK))
+#define SCALE_OPTIONS                                                                              \
+	(BIT(OPTION_NODES) | BIT(OPTION_KILL) | BIT(OPTION_SECONDS) | BIT(OPTION_PRESET))
+#define COMMON_OPTIONS (BIT(OPTION_JSON) | BIT(OPTION_QUIET))
 
 static const struct option options[] = {
 	{"link", required_argument, NULL, OPTION_LINK},
@@ -51,15 +68,19 @@ static const struct option options[] = {
 	{"hdr", required_argument, NULL, OPTION_HDR},
 	{"plot", required_argument, NULL, OPTION_PLOT},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
+	{"nodes", required_argument, NULL, OPTION_NODES},
+	{"kill", required_argument, NULL, OPTION_KILL},
+	{"seconds", required_argument, NULL, OPTION_SECONDS},
+	{"preset", required_argument, NULL, OPTION_PRESET},
 	{NULL, 0, NULL, 0},
 };
 
 const char *
 peal_benchargs_command_name(enum peal_benchargs_command command)
 {
-	static const char *const names[] = {"rtt", "raw", "ratio"};
+	static const char *const names[COMMANDS_COUNT] = {"rtt", "raw", "ratio", "scale"};
 
-	PEAL_ASSERT((uint32_t)command < 3U);
+	PEAL_ASSERT((uint32_t)command < COMMANDS_COUNT);
 	return names[command];
 }
 
@@ -120,6 +141,60 @@ static bool
 refuse(struct peal_sentence *error, const char *option, const char *value, const char *expected)
 {
 	return peal_sentence_set(error, "%s %s: expected %s", option, value, expected);
+}
+
+/* "1,10", or "none" */
+static bool
+parse_kills(struct peal_benchargs *args, const char *text)
+{
+	args->kills_count = 0;
+	args->kills_text = text;
+	if (strcmp(text, KILLS_NONE) == 0) {
+		return true;
+	}
+	for (;;) {
+		char *end = NULL;
+		unsigned long count = strtoul(text, &end, 10);
+
+		if (text[0] < '0' || text[0] > '9' || (*end != ',' && *end != '\0') || count < 1 ||
+			count >= PEAL_RUNTIME_NODES_MAX ||
+			args->kills_count == PEAL_BENCHARGS_KILLS_MAX) {
+			return false;
+		}
+		args->kills[args->kills_count++] = (uint32_t)count;
+		if (*end == '\0') {
+			return true;
+		}
+		text = end + 1;
+	}
+}
+
+static bool
+take_scale_option(
+	struct peal_benchargs *args, int id, const char *value, struct peal_sentence *error)
+{
+	struct peal_timing timing;
+	uint64_t number;
+
+	switch (id) {
+	case OPTION_NODES:
+		if (!parse_number(value, 2, PEAL_RUNTIME_NODES_MAX, &number)) {
+			return refuse(error, "--nodes", value, "a number from 2 to 256");
+		}
+		args->nodes_count = (uint32_t)number;
+		return true;
+	case OPTION_KILL:
+		return parse_kills(args, value) ||
+		       refuse(error, "--kill", value,
+			       "up to eight numbers of nodes like 1,10, or none");
+	case OPTION_SECONDS:
+		return parse_number(value, 0, REST_S_MAX, &args->rest_s) ||
+		       refuse(error, "--seconds", value, "seconds from 0 to 3600");
+	default:
+		args->preset = value;
+		return peal_timing_find(value, &timing) ||
+		       refuse(error, "--preset", value, "dpdk-fast, dpdk, cloud or paper");
+	}
 }
 
 /* Options whose value is one of a few words, or a file. */
@@ -187,6 +262,11 @@ take_option(struct peal_benchargs *args, int id, const char *value, struct peal_
 		}
 		args->pairs_count = (uint32_t)number;
 		return true;
+	case OPTION_NODES:
+	case OPTION_KILL:
+	case OPTION_SECONDS:
+	case OPTION_PRESET:
+		return take_scale_option(args, id, value, error);
 	default:
 		return take_word(args, id, value, error);
 	}
@@ -229,13 +309,63 @@ check_cpus(const struct peal_benchargs *args, struct peal_sentence *error)
 	return true;
 }
 
+static const char *
+find_name(uint32_t id)
+{
+	for (const struct option *option = options; option->name != NULL; option++) {
+		if ((uint32_t)option->val == id) {
+			return option->name;
+		}
+	}
+	return "";
+}
+
+/* Refuses the first of `options_given` that is not among `allowed`. */
+static bool
+check_options(const struct peal_benchargs *args, uint32_t given, uint32_t allowed,
+	struct peal_sentence *error)
+{
+	uint32_t wrong = given & ~allowed;
+
+	return wrong == 0 || peal_sentence_set(error, "--%s does not belong to %s",
+				     find_name(OPTION_LINK + (uint32_t)__builtin_ctz(wrong)),
+				     peal_benchargs_command_name(args->command));
+}
+
+static bool
+complete_scale(struct peal_benchargs *args, uint32_t given, struct peal_sentence *error)
+{
+	uint32_t alive_count = args->nodes_count;
+
+	if (!check_options(args, given, SCALE_OPTIONS | COMMON_OPTIONS, error)) {
+		return false;
+	}
+	for (uint32_t i = 0; i < args->kills_count; i++) {
+		/* Fewer cannot decide anything. */
+		if (2U * args->kills[i] >= alive_count) {
+			return peal_sentence_set(error,
+				"--kill %s: %u of %u nodes are half or more, and the others could "
+				"not go on",
+				args->kills_text, args->kills[i], alive_count);
+		}
+		alive_count -= args->kills[i];
+	}
+	return true;
+}
+
 /* Fills what was not said, and refuses what does not go together. */
 static bool
-complete(struct peal_benchargs *args, bool has_link, struct peal_sentence *error)
+complete(struct peal_benchargs *args, uint32_t given, struct peal_sentence *error)
 {
 	bool is_spinning = args->idle == PEAL_IDLE_DEDICATED;
 
-	if (!has_link) {
+	if (args->command == PEAL_BENCHARGS_SCALE) {
+		return complete_scale(args, given, error);
+	}
+	if (!check_options(args, given, ~SCALE_OPTIONS, error)) {
+		return false;
+	}
+	if ((given & BIT(OPTION_LINK)) == 0) {
 		return peal_sentence_set(error, "--link is missing: ring or af_packet");
 	}
 	if (args->key_path != NULL && !args->is_sealed) {
@@ -269,7 +399,7 @@ complete(struct peal_benchargs *args, bool has_link, struct peal_sentence *error
 static bool
 find_command(const char *word, enum peal_benchargs_command *command_out)
 {
-	for (uint32_t i = 0; i < 3U; i++) {
+	for (uint32_t i = 0; i < COMMANDS_COUNT; i++) {
 		*command_out = (enum peal_benchargs_command)i;
 		if (strcmp(word, peal_benchargs_command_name(*command_out)) == 0) {
 			return true;
@@ -300,19 +430,22 @@ enum peal_benchargs_verdict
 peal_benchargs_parse(
 	struct peal_benchargs *args_out, int count, char **values, struct peal_sentence *error)
 {
-	bool has_link = false;
+	uint32_t given = 0;
 	int id;
 
 	*args_out = (struct peal_benchargs){
 		.is_sealed = true,
 		.idle = PEAL_IDLE_DEDICATED,
 		.cpus = {-1, -1},
+		.nodes_count = NODES_COUNT,
+		.rest_s = REST_S,
 	};
+	(void)parse_kills(args_out, KILLS);
 	if (show_help(count, values)) {
 		return PEAL_BENCHARGS_HELPED;
 	}
 	if (count < 2 || !find_command(values[1], &args_out->command)) {
-		(void)peal_sentence_set(error, "command %s: expected rtt, raw or ratio",
+		(void)peal_sentence_set(error, "command %s: expected rtt, raw, ratio or scale",
 			count < 2 ? "missing" : values[1]);
 		return PEAL_BENCHARGS_REFUSED;
 	}
@@ -325,7 +458,7 @@ peal_benchargs_parse(
 				id == ':' ? "needs a value" : "is not known");
 			return PEAL_BENCHARGS_REFUSED;
 		}
-		has_link = has_link || id == OPTION_LINK;
+		given |= BIT(id);
 		if (!take_option(args_out, id, optarg, error)) {
 			return PEAL_BENCHARGS_REFUSED;
 		}
@@ -334,5 +467,5 @@ peal_benchargs_parse(
 		(void)peal_sentence_set(error, "%s: expected nothing more", values[1 + optind]);
 		return PEAL_BENCHARGS_REFUSED;
 	}
-	return complete(args_out, has_link, error) ? PEAL_BENCHARGS_GO : PEAL_BENCHARGS_REFUSED;
+	return complete(args_out, given, error) ? PEAL_BENCHARGS_GO : PEAL_BENCHARGS_REFUSED;
 }

@@ -14,6 +14,7 @@ enum peal_benchargs_command {
 	PEAL_BENCHARGS_RTT = 0,
 	PEAL_BENCHARGS_RAW = 1,
 	PEAL_BENCHARGS_RATIO = 2,
+	PEAL_BENCHARGS_SCALE = 3,
 };
 
 enum peal_benchargs_link {
@@ -24,6 +25,8 @@ enum peal_benchargs_link {
 /* The side that asks and the side that answers, wherever something is kept of both. */
 #define PEAL_BENCHARGS_SIDES_COUNT 2U
 #define PEAL_BENCHARGS_PAIRS_MAX   100U
+/* Times that scale kills. */
+#define PEAL_BENCHARGS_KILLS_MAX 8U
 
 struct peal_benchargs {
 	enum peal_benchargs_command command;
@@ -39,6 +42,13 @@ struct peal_benchargs {
 	const char *hdr_path;  /* NULL = none */
 	const char *plot_path; /* NULL = none; ends in .svg or .png */
 	bool is_quiet;
+	/* scale only */
+	uint32_t nodes_count; /* [2, PEAL_RUNTIME_NODES_MAX] */
+	const char *preset;   /* NULL = the one that suits each part */
+	uint64_t rest_s;      /* 0 = none */
+	uint32_t kills_count;
+	uint32_t kills[PEAL_BENCHARGS_KILLS_MAX]; /* nodes to stop at once, each time */
+	const char *kills_text;                   /* the same as it was written */
 };
 
 /* What to do after parsing. */
@@ -52,7 +62,7 @@ enum peal_benchargs_verdict {
 enum peal_benchargs_verdict peal_benchargs_parse(
 	struct peal_benchargs *args_out, int count, char **values, struct peal_sentence *error);
 
-/* "rtt", "raw", "ratio"; "ring", "af_packet"; "spin", "shared". Static. */
+/* "rtt", "raw", "ratio", "scale"; "ring", "af_packet"; "spin", "shared". Static. */
 const char *peal_benchargs_command_name(enum peal_benchargs_command command);
 const char *peal_benchargs_link_name(enum peal_benchargs_link link);
 const char *peal_benchargs_idle_name(enum peal_idle_role idle);

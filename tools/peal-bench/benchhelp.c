@@ -20,13 +20,19 @@
 	"  --key FILE             the group's secret (default: one drawn for this run)\n"          \
 	"  --none                 do not seal frames\n"
 
-#define OUTPUT_OPTIONS                                                                             \
+#define JSON_OPTION                                                                                \
 	"  --json FILE            the figures as JSON; - is the standard output, and the text "    \
 	"then\n"                                                                                   \
-	"                         goes to the standard error\n"                                    \
-	"  --plot FILE            the percentile curve, drawn by gnuplot; ends in .svg or .png\n"  \
+	"                         goes to the standard error\n"
+
+#define LAST_OPTIONS                                                                               \
 	"  --quiet                print nothing but errors\n"                                      \
 	"  -h, --help             this text\n"
+
+#define OUTPUT_OPTIONS                                                                             \
+	JSON_OPTION                                                                                \
+	"  --plot FILE            the percentile curve, drawn by gnuplot; ends in .svg or "        \
+	".png\n" LAST_OPTIONS
 
 #define HDR_OPTION                                                                                 \
 	"  --hdr FILE             the percentile table in the text format of HdrHistogram, in "    \
@@ -43,12 +49,16 @@ static const char general[] =
 	"usage: peal-bench rtt --link ring|af_packet [options]\n"
 	"       peal-bench raw --link ring|af_packet [options]\n"
 	"       peal-bench ratio --link ring|af_packet [options]\n"
+	"       peal-bench scale [--nodes N] [options]\n"
 	"\n"
-	"Measures what a round trip between two members of a group costs on this machine.\n"
+	"Measures what a round trip between two members of a group costs on this machine, and what "
+	"a\n"
+	"group of many nodes costs.\n"
 	"\n"
 	"  rtt     two nodes of Peal in this process, each on a poll loop of its own\n"
 	"  raw     the same exchange by a bare DPDK program, for comparison\n"
 	"  ratio   both in turn, several times; how many times longer the first takes\n"
+	"  scale   many nodes in this process: forming a group, resting, losing some of them\n"
 	"\n"
 	"Echoes leave on a fixed schedule (open loop), and a round trip counts from the instant "
 	"at\n"
@@ -58,7 +68,8 @@ static const char general[] =
 	"\n"
 	"examples:\n"
 	"  peal-bench rtt --link ring\n"
-	"  peal-bench ratio --link af_packet --pairs 9 --json ratio.json\n";
+	"  peal-bench ratio --link af_packet --pairs 9 --json ratio.json\n"
+	"  peal-bench scale --nodes 200\n";
 
 static const char rtt[] =
 	"usage: peal-bench rtt --link ring|af_packet [options]\n"
@@ -113,6 +124,35 @@ static const char ratio[] =
 	"  peal-bench ratio --link ring\n"
 	"  peal-bench ratio --link af_packet --pairs 9 --json ratio.json --plot ratio.svg\n";
 
+static const char scale[] =
+	"usage: peal-bench scale [--nodes N] [--kill LIST] [--seconds S] [options]\n"
+	"\n"
+	"Starts many nodes of Peal in this process, with everything that a daemon has but a "
+	"device: one\n"
+	"switch joins them, one poll loop runs all their cores, one thread all their control "
+	"halves, and\n"
+	"both sleep when there is nothing to do. All join through one seed. Frames are sealed.\n"
+	"\n"
+	"It tells how long it takes until all are in one view and what a join costs, what the "
+	"group "
+	"costs\n"
+	"at rest, how long it takes until nodes that stop are out of every view, and the memory of "
+	"a "
+	"node.\n"
+	"\n"
+	"  --nodes N              nodes, 2 to 256 (default: 200)\n"
+	"  --kill LIST            nodes to stop at one moment, one number for each time, or none\n"
+	"                         (default: 1,10)\n"
+	"  --seconds S            length of the rest, 0 = none (default: 10)\n"
+	"  --preset NAME          dpdk-fast, dpdk, cloud or paper for everything (default: two "
+	"runs,\n"
+	"                         dpdk for forming and kills, paper with one probe a second for "
+	"rest)\n" JSON_OPTION LAST_OPTIONS "\n"
+	"examples:\n"
+	"  peal-bench scale\n"
+	"  peal-bench scale --nodes 100 --kill 1,1,30 --seconds 0 --preset dpdk-fast\n"
+	"  peal-bench scale --nodes 200 --json - --quiet\n";
+
 const char *
 peal_benchhelp_general(void)
 {
@@ -122,8 +162,8 @@ peal_benchhelp_general(void)
 const char *
 peal_benchhelp_of(enum peal_benchargs_command command)
 {
-	static const char *const texts[] = {rtt, raw, ratio};
+	static const char *const texts[] = {rtt, raw, ratio, scale};
 
-	PEAL_ASSERT((uint32_t)command < 3U);
+	PEAL_ASSERT((uint32_t)command < sizeof(texts) / sizeof(texts[0]));
 	return texts[command];
 }

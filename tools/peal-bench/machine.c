@@ -119,6 +119,26 @@ read_steal_ns(const int cpus[PEAL_BENCHARGS_SIDES_COUNT])
 }
 
 void
+peal_machine_read_use(struct peal_machine_use *use_out)
+{
+	FILE *file = fopen("/proc/stat", "re");
+	unsigned long long user, nice, system, irq, softirq, steal;
+	long ticks_per_second = sysconf(_SC_CLK_TCK);
+	uint64_t tick_ns = ticks_per_second < 1 ? 0 : SECOND_NS / (uint64_t)ticks_per_second;
+
+	*use_out = (struct peal_machine_use){0};
+	if (file == NULL) {
+		return;
+	}
+	if (fscanf(file, "cpu %llu %llu %llu %*u %*u %llu %llu %llu", &user, &nice, &system, &irq,
+		    &softirq, &steal) == 6) {
+		use_out->used_ns = (user + nice + system + irq + softirq) * tick_ns;
+		use_out->steal_ns = steal * tick_ns;
+	}
+	(void)fclose(file);
+}
+
+void
 peal_machine_begin(struct peal_machine_watch *watch, const int cpus[PEAL_BENCHARGS_SIDES_COUNT],
 	const clockid_t clocks[PEAL_BENCHARGS_SIDES_COUNT])
 {

@@ -23,6 +23,14 @@ struct peal_machine {
 /* Texts that cannot be had are "unknown". */
 void peal_machine_describe(struct peal_machine *machine_out);
 
+/* Processor time of the whole machine, all CPUs, since it started; 0 = not known. */
+struct peal_machine_use {
+	uint64_t used_ns;  /* by all processes and the kernel */
+	uint64_t steal_ns; /* taken by the hypervisor */
+};
+
+void peal_machine_read_use(struct peal_machine_use *use_out);
+
 /* What happened on the two CPUs from begin to end. */
 struct peal_machine_bill {
 	uint64_t elapsed_ns;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * peal-bench: what a round trip costs, and how much of it is Peal.
+ * peal-bench: what a round trip costs, and how much of it is Peal; what many nodes cost.
  *
  * Exit status: 0, 1 with a sentence, 130 after Ctrl-C.
  */
@@ -10,6 +10,7 @@
 #include "tools/peal-bench/pealecho.h"
 #include "tools/peal-bench/ratio.h"
 #include "tools/peal-bench/rawecho.h"
+#include "tools/peal-bench/scale.h"
 
 #include <stdio.h>
 
@@ -29,6 +30,9 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	}
 	if (args->command == PEAL_BENCHARGS_RATIO) {
 		return peal_ratio_run(args, error);
+	}
+	if (args->command == PEAL_BENCHARGS_SCALE) {
+		return peal_scale_run(args, error);
 	}
 	peal_histogram_reset(&histogram);
 	is_measured = args->command == PEAL_BENCHARGS_RAW ? peal_rawecho_run(&outcome, error)

@@ -4,21 +4,17 @@
 #include "base/assert.h"
 #include "runtime/runtime.h"
 #include "tools/peal-bench/ctrlc.h"
+#include "tools/peal-bench/drawnkey.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/rawport.h"
 #include "tools/peal-bench/stage.h"
 
-#include <errno.h>
 #include <rte_cycles.h>
 #include <rte_version.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define KEY_SIZE       32U
 #define POLL_NS        UINT64_C(50000000)
 #define MEET_NS_MAX    UINT64_C(30000000000)
 #define SECOND_NS      UINT64_C(1000000000)
@@ -44,24 +40,6 @@ read_now_ns(void)
 	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
-/* A key in a file that is nowhere but in memory. */
-static bool
-draw_key(struct meeting *meeting, char *path_out, size_t capacity, struct peal_sentence *error)
-{
-	uint8_t key[KEY_SIZE];
-	bool is_made;
-
-	meeting->key_fd = memfd_create("peal-bench key", MFD_CLOEXEC);
-	is_made = meeting->key_fd >= 0 && fchmod(meeting->key_fd, S_IRUSR | S_IWUSR) == 0 &&
-		  getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key) &&
-		  write(meeting->key_fd, key, sizeof(key)) == (ssize_t)sizeof(key);
-	explicit_bzero(key, sizeof(key));
-	(void)snprintf(path_out, capacity, "/proc/self/fd/%d", meeting->key_fd);
-	return is_made ||
-	       peal_sentence_set(
-		       error, "no key could be drawn (%s); give one with --key", strerror(errno));
-}
-
 static bool
 choose_key(struct meeting *meeting, const struct peal_benchargs *args, struct peal_config *config,
 	struct peal_sentence *error)
@@ -73,7 +51,8 @@ choose_key(struct meeting *meeting, const struct peal_benchargs *args, struct pe
 		return true;
 	}
 	if (args->key_path == NULL) {
-		return draw_key(meeting, config->key, sizeof(config->key), error);
+		meeting->key_fd = peal_drawnkey_make(config->key, error);
+		return meeting->key_fd >= 0;
 	}
 	size = snprintf(config->key, sizeof(config->key), "%s", args->key_path);
 	return (size > 0 && (size_t)size < sizeof(config->key)) ||
