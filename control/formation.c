@@ -107,6 +107,7 @@ bool
 peal_formation_may_create(struct peal_formation *formation, uint64_t now_ns)
 {
 	uint32_t count = 0;
+	bool is_granted;
 
 	if (!formation->is_candidate || now_ns < formation->listen_until_ns) {
 		return false;
@@ -115,7 +116,11 @@ peal_formation_may_create(struct peal_formation *formation, uint64_t now_ns)
 		return true;
 	}
 	hear_candidate(formation, formation->self, now_ns);
-	if (!grant(formation, formation->self, now_ns)) {
+	/* The own grant is on no way: it counts as long as it binds. */
+	is_granted = now_ns < formation->granted_until_ns
+			     ? peal_uuid_equals(formation->granted, formation->self)
+			     : grant(formation, formation->self, now_ns);
+	if (!is_granted) {
 		return false;
 	}
 	count = 1;

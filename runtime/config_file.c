@@ -162,7 +162,7 @@ struct parser_log {
 	char place[MESSAGE_SIZE_MAX];   /* where: the innermost line of the trace */
 };
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 note_message(cyaml_log_t level, void *context, const char *format, va_list arguments)
 {
 	struct parser_log *log = context;
