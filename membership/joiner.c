@@ -33,7 +33,8 @@ arm_retry(struct peal_joiner *joiner, uint64_t now_ns)
 
 	joiner->retry_at_ns = now_ns + half_ns + peal_prng_below(&joiner->prng, half_ns + 1U);
 	joiner->backoff_ns *= 2U;
-	/* Nobody answers yet: a cold start, whose grants are repeated for a quarter of T_boot only. */
+	/* Nobody answers yet: a cold start, whose grants are repeated for a quarter of T_boot only.
+	 */
 	if (!joiner->has_introducer && joiner->backoff_ns > joiner->config.timing->boot_ns / 8U) {
 		joiner->backoff_ns = joiner->config.timing->boot_ns / 8U;
 	}

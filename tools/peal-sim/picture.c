@@ -137,9 +137,10 @@ write_labels(FILE *script, const struct point *points, size_t count)
 			"set label \"%u %s, %.1f to %.1f ms\" at %.6f,%u %s offset %s,%.1f "
 			"front boxed\n",
 			span.members, span.members == 1U ? "member" : "members",
-			to_s(span.first) * 1e3, to_s(span.last + 1U) * 1e3, to_s(span.last),
-			span.members, is_late ? "right" : "left", is_late ? "1" : "1.5",
-			is_late ? -1.5 : (is_low ? 0.6 + 1.3 * line : -1.3 * line));
+			to_s(span.first) * 1e3, to_s(span.last + 1U) * 1e3,
+			to_s(is_low ? span.last : span.first), span.members,
+			is_late ? "right" : "left", is_late ? "1" : (is_low ? "1.5" : "-0.5"),
+			is_late ? -1.5 : (is_low ? 0.6 + 1.3 * line : -1.5 - 1.3 * line));
 		before = span;
 	}
 }
@@ -156,7 +157,7 @@ write_script(FILE *script, const struct point *points, size_t count, const char 
 		"set ylabel 'members of the installed view'\n"
 		"set title \"%s\" noenhanced\n"
 		"set grid xtics ytics lt 1 lw 0.5 lc rgb '#dddddd'\n"
-		"set border 3\nset tics nomirror out\nset key below height 1\n"
+		"set border 3\nset tics nomirror out\nset key at graph 0.98, graph 0.04\n"
 		"set style textbox opaque noborder margins 0.3,0.3\n"
 		"set xrange [%.3f:%.3f]\nset yrange [0:*]\nset offsets 0, 0, graph 0.08, 0\n"
 		"set style fill transparent solid 0.35 noborder\n",
