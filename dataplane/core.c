@@ -327,7 +327,7 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	work_count += peal_votetree_run(&core->votetree, now_ns);
 	work_count += peal_streamer_run(&core->streamer, now_ns);
 	if (__builtin_expect(peal_uplink_is_owing(&core->uplink), 0)) {
-		peal_uplink_flush(&core->uplink);
+		peal_uplink_flush(&core->uplink, now_ns);
 	}
 	peal_egress_flush(&core->egress);
 	return work_count;
@@ -348,7 +348,7 @@ find_urgent(const struct peal_core *core)
 	deadline_at_ns = earlier(deadline_at_ns, peal_echo_deadline_at_ns(&core->echo));
 	deadline_at_ns = earlier(deadline_at_ns, peal_votetree_deadline_at_ns(&core->votetree));
 	deadline_at_ns = earlier(deadline_at_ns, peal_streamer_deadline_at_ns(&core->streamer));
-	return peal_uplink_is_owing(&core->uplink) ? 0 : deadline_at_ns;
+	return earlier(deadline_at_ns, peal_uplink_deadline_at_ns(&core->uplink));
 }
 
 uint64_t

@@ -193,7 +193,7 @@ peal_uplink_owe_stream(struct peal_uplink *uplink, struct peal_stream *stream)
 	uplink->streams_owed[uplink->streams_owed_count++] = stream;
 }
 
-/* Pays the ends of runs and streams, and the answer to a view. */
+/* The ends of runs and streams, and the answer to a view. */
 static void
 pay_orders(struct peal_uplink *uplink)
 {
@@ -237,8 +237,8 @@ pay_orders(struct peal_uplink *uplink)
 	}
 }
 
-void
-peal_uplink_flush(struct peal_uplink *uplink)
+static void
+pay_buffers(struct peal_uplink *uplink)
 {
 	while (uplink->owed_count > 0) {
 		struct peal_record record = {
@@ -252,5 +252,12 @@ peal_uplink_flush(struct peal_uplink *uplink)
 		}
 		uplink->owed_count--;
 	}
+}
+
+void
+peal_uplink_flush(struct peal_uplink *uplink, uint64_t now_ns)
+{
+	pay_buffers(uplink);
 	pay_orders(uplink);
+	uplink->retry_at_ns = peal_uplink_is_owing(uplink) ? now_ns + PEAL_UPLINK_RETRY_NS : 0;
 }

@@ -14,12 +14,18 @@
 #include "dataplane/ingress.h"
 #include "dataplane/plane.h"
 
+/* Control that takes nothing, with the ring full, is asked again after this long: a core that waits
+ * for it must not keep its processor from it. */
+#define PEAL_UPLINK_RETRY_NS 50000U
+
 struct peal_uplink {
 	struct peal_plane *plane;
 	struct peal_counters *counters;
 	uint8_t shard;
 	bool is_view_owed;
-	uint32_t generation; /* of the table in use */
+	uint32_t generation;  /* of the table in use */
+	uint64_t retry_at_ns; /* while something is owed: when to try again; 0 = with the next turn
+			       */
 	struct peal_ping_run *ping_owed;
 	uint16_t streams_owed_count;
 	struct peal_stream *streams_owed[PEAL_STREAMS_MAX];
@@ -79,7 +85,14 @@ peal_uplink_is_owing(const struct peal_uplink *uplink)
 	       uplink->streams_owed_count > 0;
 }
 
-/* Pays what fits. Once a turn, at its end. */
-void peal_uplink_flush(struct peal_uplink *uplink);
+/* Pays what fits. Once a turn, at its end. What is left is tried again by a later turn. */
+void peal_uplink_flush(struct peal_uplink *uplink, uint64_t now_ns);
+
+/* When what is owed should be tried again: UINT64_MAX = nothing is. */
+static inline uint64_t
+peal_uplink_deadline_at_ns(const struct peal_uplink *uplink)
+{
+	return peal_uplink_is_owing(uplink) ? uplink->retry_at_ns : UINT64_MAX;
+}
 
 #endif
