@@ -70,6 +70,19 @@ note_acceptance(struct peal_check_votes *check, const struct peal_check_shadow *
 	peal_bitset_add(&record->members, member->rank);
 }
 
+static void
+note_gone(struct peal_check_acceptance *record, uint32_t mid)
+{
+	for (uint32_t i = 0; i < record->gone_count; i++) {
+		if (record->gone_mids[i] == mid) {
+			return;
+		}
+	}
+	if (record->gone_count < PEAL_CHECK_VOTES_GONE_MAX) {
+		record->gone_mids[record->gone_count++] = mid;
+	}
+}
+
 static bool
 is_unmoved(const struct peal_acceptor *before, const struct peal_acceptor *after)
 {
@@ -237,6 +250,9 @@ peal_check_votes_on_frame(struct peal_check_votes *check, uint16_t index, const 
 	if ((uint32_t)shadow->epoch == header.epoch && shadow->view_tag == prefix.view_tag &&
 		(uint32_t)shadow->mid == header.src && prefix.origin == header.src) {
 		note_acceptance(check, shadow, ballot, digest);
+	} else if (prefix.origin == header.src) {
+		note_gone(find_record(check, header.epoch, prefix.view_tag, ballot, digest),
+			header.src);
 	}
 }
 
@@ -297,8 +313,13 @@ peal_check_votes_on_decision(struct peal_check_votes *check, const struct peal_v
 			!peal_hash128_equals(record->digest, digest)) {
 			continue;
 		}
-		for (uint32_t word = 0; word < PEAL_BITSET_WORDS; word++) {
-			members.words[word] |= alone.words[word];
+		members = peal_bitset_union(&members, &alone);
+		for (uint32_t gone = 0; gone < record->gone_count; gone++) {
+			uint16_t gone_rank = peal_view_find_mid(parent, record->gone_mids[gone]);
+
+			if (gone_rank != PEAL_RANK_NONE) {
+				peal_bitset_add(&members, gone_rank);
+			}
 		}
 		if (is_fast ? peal_quorum_fast_ok(&quorum, &members)
 			    : peal_quorum_classic_ok(&quorum, &members)) {

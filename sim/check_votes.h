@@ -17,6 +17,8 @@
 
 /* Epochs, ballots and values that can be in play at once; the oldest record goes first. */
 #define PEAL_CHECK_VOTES_RECORDS_MAX 512U
+/* Members that installed a view, voted in it and were gone again, all in one step. */
+#define PEAL_CHECK_VOTES_GONE_MAX 8U
 
 /* Everybody who accepted one value at one ballot. */
 struct peal_check_acceptance {
@@ -25,6 +27,9 @@ struct peal_check_acceptance {
 	struct peal_ballot ballot;
 	struct peal_hash128 digest;
 	struct peal_bitset members; /* ranks */
+	/* Who said so in a frame, but was never seen in that epoch after a step. */
+	uint32_t gone_count;
+	uint32_t gone_mids[PEAL_CHECK_VOTES_GONE_MAX];
 };
 
 /* The acceptor of one node as it was after its last step. */
