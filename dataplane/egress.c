@@ -57,6 +57,23 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 	peal_prng_init_full(&egress->prng, config->seed);
 }
 
+/*
+ * Remembers how far the streams went that end now. One number for all of them: whoever gets a slot,
+ * for the first time or again, is sent counters that no frame to it has had.
+ */
+static void
+raise_floor(struct peal_egress *egress, const struct peal_peers *peers)
+{
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		const struct peal_egress_peer *peer = &egress->peers[slot];
+
+		if (peer->dst != (uint32_t)peers->peers[slot].mid &&
+			peer->counter > egress->floor) {
+			egress->floor = peer->counter;
+		}
+	}
+}
+
 void
 peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers)
 {
@@ -70,12 +87,16 @@ peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers)
 	egress->self_mid = (uint32_t)peers->self_mid;
 	egress->self_key = peers->self_key;
 	egress->epoch = (uint32_t)peers->epoch;
+	raise_floor(egress, peers);
+	if (!is_same_self) {
+		egress->floor = 0; /* and another key */
+	}
 	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
 		struct peal_egress_peer *peer = &egress->peers[slot];
 		const struct peal_peer *now = &peers->peers[slot];
 
 		if (!is_same_self || peer->dst != (uint32_t)now->mid) {
-			peer->counter = 0;
+			peer->counter = egress->floor;
 		}
 		peer->dst = (uint32_t)now->mid;
 		if (now->mid != 0) {

@@ -4,8 +4,10 @@
  *
  * A frame to a member takes its Ethernet, IPv4 and UDP headers from a template that is rebuilt at
  * the view switch, and the next counter of the stream to that member. The counter never wraps and
- * never repeats under one key: it starts again only with a new receiver or a new incarnation of
- * this node. UDP checksum 0: the tag is stronger. Don't-fragment is set.
+ * never repeats under one key: it starts again only with a new incarnation of this node. In a large
+ * group a member may lose its slot and get one again, while it still remembers what it was sent; so
+ * the stream of a new slot goes on above all streams that were ever forgotten. UDP checksum 0: the
+ * tag is stronger. Don't-fragment is set.
  *
  * Packets come from a small stash filled by one call to the port, or are received packets turned
  * round. When the queue is full it is flushed early. What the port cannot take is dropped and
@@ -44,6 +46,7 @@ struct peal_egress {
 	uint32_t self_mid;
 	uint32_t epoch; /* low bits */
 	uint32_t cluster_name;
+	uint64_t floor;       /* no stream that has lost its slot went above */
 	uint64_t transaction; /* of family 0 */
 	struct peal_address address;
 	struct peal_prng prng; /* nonces of family 0 */

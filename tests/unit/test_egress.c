@@ -111,14 +111,40 @@ test_egress__counts_each_stream_and_never_back(void **state)
 	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 1U, 0x3, 0x4);
 	assert_true(send_and_read_counter(cores, 1) == 3);
 	assert_true(send_and_read_counter(cores, 2) == 2); /* departed, and still the same stream */
-	/* A new receiver in the slot is a new stream; so is everything in this node's next life. */
+	/* A new receiver in the slot: its stream begins above the one that was there. */
 	cores->nodes[2]->mid = 30;
 	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 2U, 0x7, 0);
 	assert_true(send_and_read_counter(cores, 1) == 4);
-	assert_true(send_and_read_counter(cores, 2) == 1);
+	assert_true(send_and_read_counter(cores, 2) == 3);
+	/* Everything is new in this node's next life. */
 	cores->nodes[0]->mid = 31;
 	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 3U, 0x7, 0);
 	assert_true(send_and_read_counter(cores, 1) == 1);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakeswitch_clear(cores->wire, 2);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_egress__goes_on_where_it_was_with_a_receiver_that_was_forgotten(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, "none");
+
+	(void)state;
+	for (uint64_t counter = 1; counter <= 300U; counter++) {
+		assert_true(send_and_read_counter(cores, 2) == counter);
+	}
+	/* Without a slot for one view, while the other side keeps its window. */
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 1U, 0x3, 0);
+	assert_true(send_and_read_counter(cores, 1) == 1);
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 2U, 0x7, 0);
+	assert_true(send_and_read_counter(cores, 2) == 301U);
+	assert_true(send_and_read_counter(cores, 1) == 2);
+	/* Again, after fewer frames than another stream had. */
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 3U, 0x5, 0);
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 4U, 0x7, 0);
+	assert_true(send_and_read_counter(cores, 1) > 2);
+	assert_true(send_and_read_counter(cores, 2) == 302U);
 	peal_fakeswitch_clear(cores->wire, 1);
 	peal_fakeswitch_clear(cores->wire, 2);
 	peal_fakecores_destroy(cores);
@@ -282,6 +308,8 @@ main(void)
 		cmocka_unit_test(test_egress__writes_the_whole_packet),
 		cmocka_unit_test(test_egress__writes_any_size),
 		cmocka_unit_test(test_egress__counts_each_stream_and_never_back),
+		cmocka_unit_test(
+			test_egress__goes_on_where_it_was_with_a_receiver_that_was_forgotten),
 		cmocka_unit_test(test_egress__stops_before_a_nonce_comes_again),
 		cmocka_unit_test(test_egress__family_0_has_a_random_nonce_and_a_transaction),
 		cmocka_unit_test(test_egress__flushes_early_when_the_queue_is_full),
