@@ -155,19 +155,47 @@ find_life(const struct peal_check_healthy *check, struct peal_uuid uuid)
 	return index;
 }
 
+/* The node that is the member at `rank` of a view, or nodes_count. */
+static uint16_t
+life_at(const struct peal_check_healthy *check, const struct peal_view *view, uint32_t rank)
+{
+	return find_life(check, view->members[rank].uuid);
+}
+
 /* Observers of the member at `rank` that had a reason to report it. */
 static uint32_t
-count_bad_edges(const struct peal_check_healthy *check, const struct peal_view *parent,
+count_accusers(const struct peal_check_healthy *check, const struct peal_view *parent,
 	const struct peal_topology *topology, uint16_t rank)
 {
-	uint16_t subject = find_life(check, parent->members[rank].uuid);
+	uint16_t subject = life_at(check, parent, rank);
 	uint32_t count = 0;
 
 	for (uint32_t k = 0; k < topology->observers_count; k++) {
-		uint16_t observer = find_life(
-			check, parent->members[peal_rings_observer(topology, rank, k)].uuid);
+		uint16_t observer = life_at(check, parent, peal_rings_observer(topology, rank, k));
 
 		if (observer == check->nodes_count || check->lives[observer].is_faulty ||
+			is_broken(check, observer, subject)) {
+			count++;
+		}
+	}
+	return count;
+}
+
+/* Subjects of the member at `rank` that it had a reason to report although nothing was wrong with
+ * them. */
+static uint32_t
+count_accused(const struct peal_check_healthy *check, const struct peal_view *parent,
+	const struct peal_topology *topology, uint16_t rank)
+{
+	uint16_t observer = life_at(check, parent, rank);
+	uint32_t subjects_count = 0;
+	const uint16_t *subjects = peal_rings_subjects(topology, rank, &subjects_count);
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < subjects_count; i++) {
+		uint16_t subject = life_at(check, parent, subjects[i]);
+
+		if (subject != check->nodes_count && !check->lives[subject].is_faulty &&
 			is_broken(check, observer, subject)) {
 			count++;
 		}
@@ -185,7 +213,8 @@ peal_check_healthy_on_view(struct peal_check_healthy *check, const struct peal_v
 	for (uint16_t rank = 0; rank < parent->members_count; rank++) {
 		const struct peal_member *member = &parent->members[rank];
 		const struct peal_check_life *life;
-		uint32_t bad_count;
+		uint32_t accusers_count;
+		uint32_t accused_count;
 		uint16_t index;
 
 		if (peal_view_find_mid(view, member->mid) != PEAL_RANK_NONE) {
@@ -200,13 +229,17 @@ peal_check_healthy_on_view(struct peal_check_healthy *check, const struct peal_v
 		if (index == check->nodes_count || (life->is_faulty && !life->is_protected)) {
 			continue;
 		}
-		bad_count = count_bad_edges(check, parent, topology, rank);
-		if (life->is_protected || bad_count < thresholds.l) {
+		accusers_count = count_accusers(check, parent, topology, rank);
+		accused_count = count_accused(check, parent, topology, rank);
+		if (life->is_protected ||
+			(accusers_count < thresholds.l && accused_count < thresholds.l)) {
 			check->report->healthy_removed_count++;
 			peal_report_violate(check->report, now_ns,
 				"epoch %" PRIu64 " removed n%u (member %" PRIu64
-				"), which was healthy: %u observers could complain, L is %u",
-				view->epoch, index, member->mid, bad_count, thresholds.l);
+				"), which was healthy: %u observers could complain and it of %u, "
+				"L is %u",
+				view->epoch, index, member->mid, accusers_count, accused_count,
+				thresholds.l);
 		}
 	}
 }

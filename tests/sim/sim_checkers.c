@@ -298,6 +298,78 @@ test_check_healthy__knows_who_had_a_reason_to_fall(void **state)
 	peal_check_healthy_fini(&check);
 }
 
+#define RING_COUNT 40U
+
+/* Breaks links of member 0 to the first `count` of those that it observes and that do not observe
+ * it. */
+static void
+break_ways_out(
+	struct peal_check_healthy *check, const struct peal_topology *topology, uint32_t count)
+{
+	uint32_t subjects_count = 0;
+	const uint16_t *subjects = peal_rings_subjects(topology, 0, &subjects_count);
+
+	for (uint32_t i = 0; i < subjects_count && count > 0; i++) {
+		if (peal_rings_mask(topology, subjects[i], 0) == 0) {
+			peal_check_healthy_on_link_fault(check, 0, subjects[i]);
+			count--;
+		}
+	}
+	assert_int_equal(count, 0);
+}
+
+/* On rings a member is observed by some and observes others: either may be what is bad of it. */
+static void
+test_check_healthy__looks_at_edges_in_both_directions(void **state)
+{
+	static struct peal_member ring[2][RING_COUNT];
+	static _Alignas(64) uint64_t memory[2048];
+	struct peal_view before = empty_view(1);
+	struct peal_view after = empty_view(2);
+	struct peal_check_healthy check;
+	struct peal_topology topology;
+
+	(void)state;
+	for (uint32_t rank = 0; rank < RING_COUNT; rank++) {
+		ring[0][rank] = (struct peal_member){.uuid = uuid_of(rank + 1U),
+			.mid = rank + 1U,
+			.address = {.ipv4 = rank + 1U, .port = 1, .mac = {2}},
+			.shards_count = 1};
+	}
+	memcpy(ring[1], ring[0] + 1U, (RING_COUNT - 1U) * sizeof(ring[0][0]));
+	before.members = ring[0];
+	before.members_count = RING_COUNT;
+	seal(&before, RING_COUNT + 1U);
+	after.members = ring[1]; /* without member 0 */
+	after.members_count = RING_COUNT - 1U;
+	after.parent_hash = before.hash;
+	seal(&after, RING_COUNT + 1U);
+	assert_true(peal_rings_footprint(RING_COUNT) <= sizeof(memory));
+	peal_rings_build(&before, memory, RING_COUNT, &topology);
+	assert_int_equal(peal_view_thresholds(RING_COUNT, before.rings_count).l, 3);
+	peal_check_healthy_init(&check, RING_COUNT, &report);
+	for (uint16_t i = 0; i < RING_COUNT; i++) {
+		peal_check_healthy_on_start(&check, i);
+		peal_check_healthy_on_identity(&check, i, uuid_of(i + 1U));
+	}
+	break_ways_out(&check, &topology, 2);
+	peal_check_healthy_on_view(&check, &before, &topology, &after, 1);
+	assert_int_equal(report.healthy_removed_count, 1);
+	break_ways_out(&check, &topology, 3);
+	peal_check_healthy_on_view(&check, &before, &topology, &after, 2);
+	assert_int_equal(report.healthy_removed_count, 1);
+	/* Whoever else is at fault is no fault of an observer. */
+	for (uint32_t i = 0; i < RING_COUNT; i++) {
+		if (peal_rings_mask(&topology, 0, i) != 0 &&
+			peal_rings_mask(&topology, i, 0) == 0) {
+			peal_check_healthy_on_fault(&check, (uint16_t)i);
+		}
+	}
+	peal_check_healthy_on_view(&check, &before, &topology, &after, 3);
+	assert_int_equal(report.healthy_removed_count, 2);
+	peal_check_healthy_fini(&check);
+}
+
 static void
 test_report__spreads_and_merges(void **state)
 {
@@ -339,6 +411,8 @@ main(void)
 		cmocka_unit_test_setup(test_check_views__finds_each_broken_rule, setup),
 		cmocka_unit_test_setup(test_check_votes__finds_what_an_acceptor_may_not_do, setup),
 		cmocka_unit_test_setup(test_check_healthy__knows_who_had_a_reason_to_fall, setup),
+		cmocka_unit_test_setup(
+			test_check_healthy__looks_at_edges_in_both_directions, setup),
 		cmocka_unit_test_setup(test_report__spreads_and_merges, setup),
 	};
 
