@@ -38,22 +38,50 @@ peal_flood_switch(struct peal_flood *flood, const struct peal_peers *peers)
 	}
 }
 
-/* Sends one body to whom this node observes, but two of them. */
+/* A message on its way from here. */
+struct passage {
+	const uint8_t *body;
+	uint16_t size;
+	uint8_t kind;
+	uint16_t but_slot; /* where it came from, and its origin: not to these */
+	uint16_t but_origin_slot;
+};
+
 static uint32_t
-send_on(struct peal_flood *flood, uint8_t kind, const uint8_t *body, uint16_t size,
-	uint16_t but_slot, uint16_t but_origin_slot)
+send_to(struct peal_flood *flood, const struct passage *passage, uint16_t slot)
+{
+	if (slot == passage->but_slot || slot == passage->but_origin_slot) {
+		return 0;
+	}
+	return peal_egress_send_slot(
+		       flood->egress, slot, passage->kind, passage->body, passage->size)
+		       ? 1U
+		       : 0U;
+}
+
+/*
+ * Sends one body to whom this node observes, and the questions of a classic round to its observers
+ * too. Those are asked when many may be dead, and perhaps everybody's promise is needed: a member
+ * whose observers are all among the dead is heard by those that it observes.
+ */
+static uint32_t
+send_on(struct peal_flood *flood, const struct passage *passage)
 {
 	const struct peal_peers *peers = flood->peers;
 	uint32_t sent_count = 0;
 
 	for (uint32_t i = 0; i < peers->subjects_count; i++) {
-		uint16_t slot = peers->subjects[i];
+		sent_count += send_to(flood, passage, peers->subjects[i]);
+	}
+	if (passage->kind != PEAL_MESSAGE_P1A && passage->kind != PEAL_MESSAGE_P2A) {
+		return sent_count;
+	}
+	for (uint32_t i = 0; i < peers->observers_slots_count; i++) {
+		uint16_t slot = peers->observers_slots[i];
 
-		if (slot == but_slot || slot == but_origin_slot) {
-			continue;
+		if (!peers->peers[slot].is_subject) {
+			sent_count += send_to(flood, passage, slot);
 		}
-		sent_count +=
-			peal_egress_send_slot(flood->egress, slot, kind, body, size) ? 1U : 0U;
 	}
 	return sent_count;
 }
@@ -105,10 +133,13 @@ pass_on(struct peal_flood *flood, const struct peal_flood_prefix *prefix,
 	memcpy(body, opened->body, opened->body_size);
 	body[HOP_OFFSET]++;
 
-	uint32_t sent_count = send_on(flood, opened->kind, body, opened->body_size, opened->slot,
-		peal_peers_find(flood->peers, prefix->origin));
+	const struct passage passage = {.body = body,
+		.size = opened->body_size,
+		.kind = opened->kind,
+		.but_slot = opened->slot,
+		.but_origin_slot = peal_peers_find(flood->peers, prefix->origin)};
 
-	peal_counter_add(flood->counters, PEAL_COUNTER_FLOOD_PASSED, sent_count);
+	peal_counter_add(flood->counters, PEAL_COUNTER_FLOOD_PASSED, send_on(flood, &passage));
 }
 
 enum peal_flood_verdict
@@ -151,6 +182,12 @@ peal_flood_owe(struct peal_flood *flood)
 uint32_t
 peal_flood_start(struct peal_flood *flood, uint8_t kind, const uint8_t *body, uint16_t size)
 {
+	const struct passage passage = {.body = body,
+		.size = size,
+		.kind = kind,
+		.but_slot = PEAL_PEERS_NONE,
+		.but_origin_slot = PEAL_PEERS_NONE};
+
 	PEAL_ASSERT(flood->peers->is_large);
-	return send_on(flood, kind, body, size, PEAL_PEERS_NONE, PEAL_PEERS_NONE);
+	return send_on(flood, &passage);
 }

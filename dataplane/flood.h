@@ -10,8 +10,10 @@
  * A message is known by its origin and number within one epoch. Who sees it first hands it up and
  * sends it, one hop further, to the members that it observes, but not to the one it came from nor
  * to the origin. On an expander of K rings all live members get it in about log N hops, whoever is
- * dead. From the origin itself (hop 0) it must come over the origin's own stream; later hops are
- * believed, like anything that an authenticated member passes on.
+ * dead. P1A and P2A go to its observers as well: they are for a group that lost many, where all K
+ * observers of somebody may be dead (half of 100: one group in 37) and its promise be needed. From
+ * the origin itself (hop 0) it must come over the origin's own stream; later hops are believed,
+ * like anything that an authenticated member passes on.
  *
  * The memory is a bounded table; in a full set the oldest entry makes room. A message that is
  * forgotten while it is around would be passed on again: hops bound that. Plain struct, fields

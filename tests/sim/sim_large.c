@@ -93,6 +93,20 @@ test_large__a_quarter_that_crashes_is_out_in_two_views(void **state)
 		look_at_quarter);
 }
 
+/* The crashed hold the tie unit and are all the observers of a survivor: each promise is needed,
+ * and the rings alone do not bring the question to everybody. */
+static void
+test_large__nearly_half_that_crash_with_all_observers_of_one_are_out(void **state)
+{
+	struct peal_scenario_options options = {
+		.nodes_count = 100, .faulty_count = 49, .seed = 5002};
+
+	(void)state;
+	assert_true(simrun_with("crash", &options));
+	assert_int_equal(simrun_report.removed_count, 49);
+	assert_int_equal(simrun_report.healthy_removed_count, 0);
+}
+
 static void
 look_at_join(void)
 {
@@ -143,6 +157,8 @@ main(void)
 		cmocka_unit_test(test_large__a_thousand_form_in_half_a_second),
 		cmocka_unit_test(test_large__ten_that_crash_are_out_in_one_view),
 		cmocka_unit_test(test_large__a_quarter_that_crashes_is_out_in_two_views),
+		cmocka_unit_test(
+			test_large__nearly_half_that_crash_with_all_observers_of_one_are_out),
 		cmocka_unit_test(test_large__one_more_joins_in_one_view),
 		cmocka_unit_test(test_large__a_few_dead_directions_remove_nobody),
 		cmocka_unit_test(test_large__who_loses_most_frames_is_out_and_nobody_else),

@@ -501,9 +501,9 @@ test_core__what_was_held_is_flooded_then(void **state)
 	behind = peal_bigcores_start(
 		cores, peal_rings_subjects(&next->topology, 10, &(uint32_t){0})[0]);
 	peal_bigcores_install(cores, ahead, next, NULL, 0);
-	peal_bigcores_flood(cores, ahead, PEAL_MESSAGE_P1A, 1, (const uint8_t *)"ballot", 6);
+	peal_bigcores_flood(cores, ahead, PEAL_MESSAGE_LEAVE, 1, (const uint8_t *)"ballot", 6);
 	peal_bigcores_turn(cores, ahead);
-	peal_bigcores_drain_sent(cores, PEAL_MESSAGE_P1A);
+	peal_bigcores_drain_sent(cores, PEAL_MESSAGE_LEAVE);
 	peal_bigcores_turn(cores, behind);
 	if (behind->core.hold.count == 0) {
 		/* Not neighbours before: a stranger, and so a guest. */
@@ -513,16 +513,16 @@ test_core__what_was_held_is_flooded_then(void **state)
 		assert_int_equal(record.mid, ahead->mid);
 		peal_bigcores_install(cores, behind, before, &record.mid, 1);
 		peal_bigcores_flood(
-			cores, ahead, PEAL_MESSAGE_P1A, 2, (const uint8_t *)"ballot", 6);
+			cores, ahead, PEAL_MESSAGE_LEAVE, 2, (const uint8_t *)"ballot", 6);
 		peal_bigcores_turn(cores, ahead);
-		peal_bigcores_drain_sent(cores, PEAL_MESSAGE_P1A);
+		peal_bigcores_drain_sent(cores, PEAL_MESSAGE_LEAVE);
 		peal_bigcores_turn(cores, behind);
 	}
 	assert_int_equal(behind->core.hold.count, 1);
-	assert_int_equal(peal_bigcores_drain_sent(cores, PEAL_MESSAGE_P1A), 0);
+	assert_int_equal(peal_bigcores_drain_sent(cores, PEAL_MESSAGE_LEAVE), 0);
 	peal_bigcores_install(cores, behind, next, NULL, 0);
 	assert_int_equal(behind->core.hold.count, 0);
-	assert_in_range(peal_bigcores_drain_sent(cores, PEAL_MESSAGE_P1A),
+	assert_in_range(peal_bigcores_drain_sent(cores, PEAL_MESSAGE_LEAVE),
 		behind->core.peers->subjects_count - 1U, behind->core.peers->subjects_count);
 	peal_bigcores_destroy(cores);
 }

@@ -54,14 +54,14 @@ hear(struct world *world, uint64_t from, uint64_t origin, uint32_t origin_seq, u
 	uint16_t size = peal_bigcores_write(
 		world->cores, prefix, (const uint8_t *)"what is said", 12, body);
 
-	peal_bigcores_inject(world->cores, from, world->node, PEAL_MESSAGE_P1A, body, size);
+	peal_bigcores_inject(world->cores, from, world->node, PEAL_MESSAGE_DECIDE, body, size);
 	peal_bigcores_turn(world->cores, world->node);
 }
 
 static uint32_t
 passed_count(struct world *world)
 {
-	return peal_bigcores_drain_sent(world->cores, PEAL_MESSAGE_P1A);
+	return peal_bigcores_drain_sent(world->cores, PEAL_MESSAGE_DECIDE);
 }
 
 static uint32_t
@@ -86,7 +86,7 @@ test_flood__passes_a_message_on_to_whom_it_observes(void **state)
 		struct peal_reader reader = peal_reader_init(frame.body, frame.body_size);
 		struct peal_flood_prefix prefix;
 
-		assert_int_equal(frame.kind, PEAL_MESSAGE_P1A);
+		assert_int_equal(frame.kind, PEAL_MESSAGE_DECIDE);
 		assert_true(world.peers->peers[slot].is_subject);
 		assert_true(peal_flood_prefix_decode(&reader, &prefix));
 		assert_int_equal(prefix.origin, world.observer);
@@ -100,10 +100,50 @@ test_flood__passes_a_message_on_to_whom_it_observes(void **state)
 	assert_int_equal(peal_bigcores_counter(world.node, PEAL_COUNTER_FLOOD_PASSED), count);
 	/* Control gets it as it came. */
 	assert_true(peal_bigcores_find(world.node, PEAL_RECORD_FRAME, &record));
-	assert_int_equal(record.message, PEAL_MESSAGE_P1A);
+	assert_int_equal(record.message, PEAL_MESSAGE_DECIDE);
 	assert_int_equal(record.mid, world.observer);
 	assert_int_equal(record.body_size, PEAL_FLOOD_PREFIX_SIZE + 12U);
 	assert_int_equal(world.node->up_buffers[record.buffer][PEAL_FLOOD_ID_SIZE], 0);
+	peal_bigcores_destroy(world.cores);
+}
+
+/* The questions of a classic round reach also who has lost all its observers. */
+static void
+test_flood__asks_in_both_directions(void **state)
+{
+	static const uint8_t kinds[] = {PEAL_MESSAGE_P1A, PEAL_MESSAGE_P2A};
+	struct world world;
+
+	(void)state;
+	set_up(&world);
+	for (uint32_t i = 0; i < sizeof(kinds); i++) {
+		const struct peal_flood_prefix prefix = {
+			.origin = (uint32_t)world.far, .origin_seq = 7U + i, .hop = 2};
+		struct peal_bitset reached = {0};
+		struct peal_bigframe frame;
+		uint8_t body[PEAL_BODY_SIZE_MAX];
+		uint16_t size = peal_bigcores_write(
+			world.cores, prefix, (const uint8_t *)"a question", 10, body);
+
+		peal_bigcores_inject(world.cores, world.subject, world.node, kinds[i], body, size);
+		peal_bigcores_turn(world.cores, world.node);
+		while (peal_bigcores_take(world.cores, &frame)) {
+			assert_int_equal(frame.kind, kinds[i]);
+			assert_false(peal_bitset_has(&reached, (uint32_t)frame.to)); /* once each */
+			peal_bitset_add(&reached, (uint32_t)frame.to);
+		}
+		for (uint64_t mid = 1; mid <= MEMBERS; mid++) {
+			uint16_t slot = peal_peers_find(world.peers, (uint32_t)mid);
+			bool is_near =
+				slot != PEAL_PEERS_NONE && world.peers->peers[slot].is_subject;
+
+			for (uint32_t k = 0; k < world.peers->observers_slots_count; k++) {
+				is_near = is_near || world.peers->observers_slots[k] == slot;
+			}
+			assert_int_equal(peal_bitset_has(&reached, (uint32_t)mid),
+				is_near && mid != world.subject);
+		}
+	}
 	peal_bigcores_destroy(world.cores);
 }
 
@@ -375,6 +415,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flood__what_control_must_not_do),
 		cmocka_unit_test(test_flood__passes_a_message_on_to_whom_it_observes),
+		cmocka_unit_test(test_flood__asks_in_both_directions),
 		cmocka_unit_test(test_flood__not_back_to_the_sender_nor_to_the_origin),
 		cmocka_unit_test(test_flood__a_copy_is_known_whoever_brings_it),
 		cmocka_unit_test(test_flood__refuses_what_cannot_be),
