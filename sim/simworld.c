@@ -77,6 +77,7 @@ on_frame(void *state, uint16_t port, const uint8_t *bytes, uint32_t size)
 	world->report->frames_count++;
 	mix(world, peal_hash64(bytes, size, port));
 	peal_check_votes_on_frame(&world->votes, port, bytes, size, virtual_now(world));
+	peal_check_nonces_on_frame(&world->nonces, port, bytes, size, virtual_now(world));
 }
 
 /* Views of one run that somebody holds, or held lately: each node has one or two, and tables that
@@ -166,6 +167,7 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	node.bodies = world->bodies;
 	peal_check_views_init(&world->views, config->nodes_count, report);
 	peal_check_votes_init(&world->votes, config->nodes_count, report);
+	peal_check_nonces_init(&world->nonces, report);
 	peal_check_healthy_init(&world->healthy, config->nodes_count, report);
 	world->nodes = calloc(config->nodes_count, sizeof(struct peal_simnode *));
 	world->seen = calloc(config->nodes_count, sizeof(world->seen[0]));
@@ -199,6 +201,7 @@ peal_simworld_fini(struct peal_simworld *world)
 	free(world->nodes);
 	free(world->seen);
 	peal_check_healthy_fini(&world->healthy);
+	peal_check_nonces_fini(&world->nonces);
 	peal_check_votes_fini(&world->votes);
 	peal_check_views_fini(&world->views);
 	peal_simnet_fini(&world->net);

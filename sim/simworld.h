@@ -11,6 +11,7 @@
 #define PEAL_SIM_SIMWORLD_H
 
 #include "sim/check_healthy.h"
+#include "sim/check_nonces.h"
 #include "sim/check_views.h"
 #include "sim/check_votes.h"
 #include "sim/report.h"
@@ -67,6 +68,7 @@ struct peal_simworld {
 	struct peal_bodies bodies;
 	struct peal_check_views views;
 	struct peal_check_votes votes;
+	struct peal_check_nonces nonces;
 	struct peal_check_healthy healthy;
 	struct peal_report *report;
 	peal_simworld_event_fn on_event; /* NULL = nobody */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The parts of the simulator themselves: time, network, and checkers that are told of something
  * wrong. */
+#include "dataplane/link.h"
 #include "sim/check_healthy.h"
+#include "sim/check_nonces.h"
 #include "sim/check_views.h"
 #include "sim/check_votes.h"
 #include "sim/simnet.h"
 #include "tests/lib/cmocka_all.h"
+#include "wire/frame.h"
+#include "wire/messages.h"
 
 #include <string.h>
 
@@ -257,6 +261,51 @@ test_check_votes__finds_what_an_acceptor_may_not_do(void **state)
 	peal_check_votes_fini(&check);
 }
 
+/* Port `port` sends a frame without body from one member to another. */
+static void
+send_counter(struct peal_check_nonces *check, uint16_t port, uint32_t src, uint32_t dst,
+	uint64_t counter)
+{
+	uint8_t bytes[PEAL_UDP_OFFSET + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE] = {0};
+	const struct peal_header header = {.kind = PEAL_MESSAGE_PROBE,
+		.cluster = 7,
+		.src = src,
+		.dst = dst,
+		.epoch = 1,
+		.counter = counter};
+
+	peal_link_store16(bytes + PEAL_LINK_TYPE_OFFSET, PEAL_LINK_TYPE_IPV4);
+	bytes[PEAL_IPV4_PROTOCOL_OFFSET] = PEAL_IPV4_PROTOCOL_UDP;
+	peal_link_store16(bytes + PEAL_UDP_LENGTH_OFFSET,
+		PEAL_UDP_HEADER_SIZE + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE);
+	peal_frame_encode(&header, bytes + PEAL_UDP_OFFSET);
+	peal_check_nonces_on_frame(check, port, bytes, sizeof(bytes), 1);
+}
+
+static void
+test_check_nonces__finds_a_counter_that_comes_again(void **state)
+{
+	struct peal_check_nonces check;
+
+	(void)state;
+	peal_check_nonces_init(&check, &report);
+	send_counter(&check, 0, 1, 2, 5);
+	send_counter(&check, 0, 1, 2, 6);
+	send_counter(&check, 0, 1, 2, 9); /* gaps are fine */
+	send_counter(&check, 0, 1, 3, 1); /* and so are other receivers, */
+	send_counter(&check, 0, 4, 2, 1); /* other incarnations */
+	send_counter(&check, 1, 2, 1, 1); /* and other senders */
+	for (uint32_t dst = 10; dst < 5000U; dst++) {
+		send_counter(&check, 0, 1, dst, 2);
+	}
+	assert_int_equal(report.violations_count, 0);
+	send_counter(&check, 0, 1, 2, 9);
+	assert_int_equal(report.violations_count, 1);
+	send_counter(&check, 0, 1, 4999, 1);
+	assert_int_equal(report.violations_count, 2);
+	peal_check_nonces_fini(&check);
+}
+
 static void
 test_check_healthy__knows_who_had_a_reason_to_fall(void **state)
 {
@@ -410,6 +459,7 @@ main(void)
 		cmocka_unit_test_setup(test_check_views__accepts_a_chain_and_finds_a_fork, setup),
 		cmocka_unit_test_setup(test_check_views__finds_each_broken_rule, setup),
 		cmocka_unit_test_setup(test_check_votes__finds_what_an_acceptor_may_not_do, setup),
+		cmocka_unit_test_setup(test_check_nonces__finds_a_counter_that_comes_again, setup),
 		cmocka_unit_test_setup(test_check_healthy__knows_who_had_a_reason_to_fall, setup),
 		cmocka_unit_test_setup(
 			test_check_healthy__looks_at_edges_in_both_directions, setup),

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/check_nonces.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+#include "dataplane/link.h"
+#include "wire/frame.h"
+#include "wire/messages.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STREAMS_MIN 1024U
+
+void
+peal_check_nonces_init(struct peal_check_nonces *check, struct peal_report *report)
+{
+	*check = (struct peal_check_nonces){.report = report, .streams_capacity = STREAMS_MIN};
+	check->streams = calloc(check->streams_capacity, sizeof(check->streams[0]));
+	PEAL_ASSERT(check->streams != NULL);
+}
+
+void
+peal_check_nonces_fini(struct peal_check_nonces *check)
+{
+	free(check->streams);
+	*check = (struct peal_check_nonces){0};
+}
+
+/* The place of a stream, or the empty one where it would stand. */
+static struct peal_check_stream *
+find_stream(const struct peal_check_nonces *check, const struct peal_check_stream *wanted)
+{
+	uint64_t hash = peal_hash_mix(((uint64_t)wanted->src << 32 | wanted->dst) ^
+				      ((uint64_t)wanted->cluster << 16 | wanted->port));
+	size_t place = (size_t)hash & (check->streams_capacity - 1U);
+
+	/* At most half of the places are used, so the walk ends. */
+	for (;; place = (place + 1U) & (check->streams_capacity - 1U)) {
+		struct peal_check_stream *stream = &check->streams[place];
+
+		if (stream->src == 0 || (stream->src == wanted->src && stream->dst == wanted->dst &&
+						stream->cluster == wanted->cluster &&
+						stream->port == wanted->port)) {
+			return stream;
+		}
+	}
+}
+
+static void
+grow(struct peal_check_nonces *check)
+{
+	struct peal_check_stream *before = check->streams;
+	size_t count = check->streams_capacity;
+
+	check->streams_capacity = 2U * count;
+	check->streams = calloc(check->streams_capacity, sizeof(check->streams[0]));
+	PEAL_ASSERT(check->streams != NULL);
+	for (size_t i = 0; i < count; i++) {
+		if (before[i].src != 0) {
+			*find_stream(check, &before[i]) = before[i];
+		}
+	}
+	free(before);
+}
+
+void
+peal_check_nonces_on_frame(struct peal_check_nonces *check, uint16_t index, const uint8_t *bytes,
+	uint32_t size, uint64_t now_ns)
+{
+	const uint8_t *payload = bytes + PEAL_UDP_OFFSET;
+	struct peal_check_stream *stream;
+	struct peal_header header;
+	uint32_t udp_size;
+
+	if (size < PEAL_UDP_OFFSET + PEAL_HEADER_SIZE ||
+		peal_link_load16(bytes + PEAL_LINK_TYPE_OFFSET) != PEAL_LINK_TYPE_IPV4 ||
+		bytes[PEAL_IPV4_PROTOCOL_OFFSET] != PEAL_IPV4_PROTOCOL_UDP ||
+		payload[3] < (PEAL_FAMILY_LIVENESS << 4)) {
+		return; /* ARP, ICMP, joining */
+	}
+	udp_size = peal_link_load16(bytes + PEAL_UDP_LENGTH_OFFSET);
+	if (udp_size < PEAL_UDP_HEADER_SIZE ||
+		udp_size - PEAL_UDP_HEADER_SIZE > size - PEAL_UDP_OFFSET ||
+		peal_frame_decode(payload, udp_size - PEAL_UDP_HEADER_SIZE, &header) !=
+			PEAL_REFUSAL_NONE) {
+		peal_report_violate(check->report, now_ns, "n%u sent a frame that is none", index);
+		return;
+	}
+
+	const struct peal_check_stream wanted = {.cluster = header.cluster,
+		.src = header.src,
+		.dst = header.dst,
+		.port = index,
+		.counter = header.counter};
+
+	stream = find_stream(check, &wanted);
+	if (stream->src == 0) {
+		*stream = wanted;
+		check->streams_count++;
+		if (2U * check->streams_count > check->streams_capacity) {
+			grow(check);
+		}
+		return;
+	}
+	if (header.counter <= stream->counter) {
+		peal_report_violate(check->report, now_ns,
+			"n%u sealed frame %" PRIu64 " from member %u to %u after frame %" PRIu64,
+			index, header.counter, header.src, header.dst, stream->counter);
+	}
+	stream->counter = header.counter;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Checks that no sealing nonce is used twice, by reading what every port sends.
+ *
+ * A frame of family 1 and up is sealed under the key of its sender's incarnation (cluster and
+ * member number), with a nonce of receiver and counter. So the counters of one sender for one
+ * receiver must grow from frame to frame, whatever happened to slots and tables in between. It is
+ * also what the receiver's replay window takes for granted. Family 0 has random nonces.
+ *
+ * One entry for each stream that ever was; heap, released by fini.
+ */
+#ifndef PEAL_SIM_CHECK_NONCES_H
+#define PEAL_SIM_CHECK_NONCES_H
+
+#include "sim/report.h"
+
+#include <stddef.h>
+
+struct peal_check_stream {
+	uint32_t cluster; /* fold */
+	uint32_t src;     /* member numbers; 0 = unused */
+	uint32_t dst;
+	uint16_t port;    /* of the sender */
+	uint64_t counter; /* of its last frame */
+};
+
+struct peal_check_nonces {
+	struct peal_report *report;
+	size_t streams_count;
+	size_t streams_capacity;           /* a power of two */
+	struct peal_check_stream *streams; /* open addressing */
+};
+
+void peal_check_nonces_init(struct peal_check_nonces *check, struct peal_report *report);
+void peal_check_nonces_fini(struct peal_check_nonces *check);
+
+/* Port `index` sends an Ethernet frame. O(1) amortised. */
+void peal_check_nonces_on_frame(struct peal_check_nonces *check, uint16_t index,
+	const uint8_t *bytes, uint32_t size, uint64_t now_ns);
+
+#endif
