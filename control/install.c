@@ -254,13 +254,15 @@ fill_chosen(struct peal_install *install, const struct peal_install_args *args,
 	const struct choice *choice, struct peal_peers *table)
 {
 	const struct peal_view *view = &args->group->view;
+	/* Who is new is not known, or has no slot, where the view is not installed yet. */
+	bool is_self_new = view->members[args->self_rank].mid >= args->new_mid;
 	uint16_t search = 0;
 
 	PEAL_BITSET_FOR_EACH (rank, &choice->ranks) {
 		const struct peal_member *member = &view->members[rank];
 		uint16_t slot = take_slot(install, member, &search);
 		struct peal_slot *place = &install->slots[slot];
-		bool is_new = member->mid >= args->new_mid;
+		bool is_new = is_self_new || member->mid >= args->new_mid;
 
 		place->needed_generation = install->generation;
 		place->needed_epoch = view->epoch;

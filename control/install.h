@@ -59,7 +59,9 @@ struct peal_install_args {
 	uint32_t guests_count;
 	const uint64_t
 		*guests; /* numbers of members that are to have a slot although no neighbours */
-	uint64_t grace_until_ns; /* for members that are new in this view */
+	/* For members that are new in this view; for all, if this node is: an old one that has not
+	 * got the view yet cannot open what a new one asks. */
+	uint64_t grace_until_ns;
 };
 
 /* `install` is zeroed memory; `store` outlives it. */

@@ -28,7 +28,7 @@ struct peal_peer {
 	uint64_t mid;            /* 0 = empty slot */
 	uint16_t rank;           /* in the view, or PEAL_RANK_NONE when departed */
 	bool is_subject;         /* this node observes it */
-	uint64_t grace_until_ns; /* may be silent until then if it never spoke (new member) */
+	uint64_t grace_until_ns; /* may be silent until then if it never spoke (it is new, or I) */
 	struct peal_address address;
 	const struct peal_aead_key *key; /* opens what it sends */
 };

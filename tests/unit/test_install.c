@@ -159,6 +159,30 @@ check_table(const struct world *world, const struct peal_peers *peers)
 	assert_int_equal(peers->is_large, view->members_count > PEAL_DIRECT_MAX);
 }
 
+/* An old member that lacks the view cannot answer who came with it. */
+static void
+test_install__who_is_new_has_patience_with_all(void **state)
+{
+	struct world world;
+	const struct peal_peers *peers = NULL;
+
+	(void)state;
+	setup(&world, make_founder);
+	add(&world, 2);
+	add(&world, 3);
+	world.self_rank = 2;
+	peers = switch_to(&world);
+	check_table(&world, peers);
+	assert_int_equal(peers->peers[peal_peers_find(peers, 1)].grace_until_ns, GRACE_UNTIL_NS);
+	assert_int_equal(peers->peers[peal_peers_find(peers, 2)].grace_until_ns, GRACE_UNTIL_NS);
+	/* In the next view it is new no more. */
+	add(&world, 4);
+	peers = switch_to(&world);
+	assert_int_equal(peers->peers[peal_peers_find(peers, 1)].grace_until_ns, 0);
+	assert_int_equal(peers->peers[peal_peers_find(peers, 4)].grace_until_ns, GRACE_UNTIL_NS);
+	tear_down(&world);
+}
+
 static void
 test_install__members_keep_their_slots_and_keys(void **state)
 {
@@ -559,6 +583,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_install__who_is_new_has_patience_with_all),
 		cmocka_unit_test(test_install__members_keep_their_slots_and_keys),
 		cmocka_unit_test(test_install__never_writes_a_table_that_a_core_may_read),
 		cmocka_unit_test(test_install__holds_groups_as_long_as_tables_are_read),
