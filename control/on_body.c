@@ -127,7 +127,9 @@ peal_on_batch_sent(struct peal_node *node, const struct peal_body *batch)
 		stream_down(node, batch, true);
 		return;
 	}
-	stream = open_body_stream(node, batch, PEAL_BODY_ROUTE_PULL);
+	/* Nobody asked: the chunks count even if they come before the announcement. Nobody passes
+	 * them on in a small group, whatever the tree. */
+	stream = open_body_stream(node, batch, 0);
 	if (stream == NULL) {
 		return;
 	}

@@ -18,6 +18,7 @@
 struct weather {
 	struct peal_prng prng;
 	uint32_t lost_percent; /* of BODY */
+	bool is_unannounced;   /* JOIN_BATCH is lost */
 	uint32_t seen[UINT8_MAX + 1];
 };
 
@@ -29,6 +30,9 @@ blow(void *state, uint32_t from, uint32_t to, uint8_t message)
 	(void)from;
 	(void)to;
 	weather->seen[message]++;
+	if (message == PEAL_MESSAGE_JOIN_BATCH) {
+		return weather->is_unannounced;
+	}
 	return message == PEAL_MESSAGE_BODY &&
 	       peal_prng_below(&weather->prng, 100) < weather->lost_percent;
 }
@@ -82,6 +86,24 @@ test_on_body__a_large_batch_in_a_small_group(void **state)
 	assert_true(run_until_agreed(net, 46, 200 * MS));
 	assert_int_equal(net->nodes[0]->node.view.epoch, epoch + 1U);
 	assert_true(weather.seen[PEAL_MESSAGE_BODY] >= 10);
+	assert_int_equal(weather.seen[PEAL_MESSAGE_BODY_PULL], 0);
+	peal_fakenet_destroy(net);
+}
+
+/* Frames overtake each other: chunks count before anything has named what they are of. */
+static void
+test_on_body__chunks_may_come_before_the_announcement(void **state)
+{
+	struct weather weather = {0};
+	struct peal_fakenet *net = form(6, 46, &weather);
+	uint64_t epoch = net->nodes[0]->node.view.epoch;
+
+	(void)state;
+	weather.is_unannounced = true; /* until the votes name it */
+	wake(net, 6);
+	assert_true(run_until_agreed(net, 46, 2000 * MS));
+	assert_int_equal(net->nodes[0]->node.view.epoch, epoch + 1U);
+	assert_true(weather.seen[PEAL_MESSAGE_JOIN_BATCH] > 0);
 	assert_int_equal(weather.seen[PEAL_MESSAGE_BODY_PULL], 0);
 	peal_fakenet_destroy(net);
 }
@@ -252,6 +274,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_on_body__a_large_batch_in_a_small_group),
+		cmocka_unit_test(test_on_body__chunks_may_come_before_the_announcement),
 		cmocka_unit_test(test_on_body__lost_chunks_are_asked_for),
 		cmocka_unit_test(test_on_body__bodies_spread_by_asking_alone),
 		cmocka_unit_test(test_on_body__of_two_batches_the_larger_one_wins),
