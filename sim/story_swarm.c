@@ -75,17 +75,32 @@ peal_story_quiet60(const struct peal_scenario_options *options, struct peal_repo
 	storm(options, 60U * SECOND_NS, 4U * SECOND_NS, report);
 }
 
-/* The first node that votes in this run is the one that is broken. */
+/* The hand that breaks a node. */
+struct canary {
+	struct peal_simworld *world;
+	bool is_done;
+};
+
+/*
+ * The first node that votes in this run is the one that is broken. At that instant the control
+ * threads of all others stop: what they accept a moment later would make a decision without a
+ * quorum true, or end the epoch of a forgotten vote, before anybody has looked.
+ */
 static bool
-is_victim(bool *is_done, const struct peal_simnode *simnode)
+is_victim(struct canary *canary, const struct peal_simnode *simnode)
 {
 	const struct peal_node *node = &simnode->node;
 
-	if (*is_done || node->view.epoch == 0 || node->consensus.is_decided ||
+	if (canary->is_done || node->view.epoch == 0 || node->consensus.is_decided ||
 		node->consensus.acceptor.vrnd.round != 1U) {
 		return false;
 	}
-	*is_done = true;
+	canary->is_done = true;
+	for (uint16_t i = 0; i < canary->world->config.nodes_count; i++) {
+		if (i != simnode->index) {
+			peal_simworld_stick(canary->world, i, true);
+		}
+	}
 	return true;
 }
 
@@ -120,12 +135,12 @@ void
 peal_story_canary(const struct peal_scenario_options *options, struct peal_report *report)
 {
 	struct peal_simworld world;
-	bool is_done = false;
+	struct canary canary = {.world = &world};
 	uint16_t victim = (uint16_t)(options->nodes_count - 1U);
 
 	if (peal_story_open_formed(&world, options, 0, report)) {
 		world.tamper = options->seed % 2U == 0 ? forget_vote : usurp_decision;
-		world.tamper_state = &is_done;
+		world.tamper_state = &canary;
 		peal_simworld_crash(&world, victim);
 		for (uint32_t i = 0; i < 2000U && report->violations_count == 0; i++) {
 			peal_simworld_run_for(&world, MILLISECOND_NS);

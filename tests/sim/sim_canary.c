@@ -19,7 +19,7 @@ static void
 test_canary__a_vote_that_is_forgotten_is_found(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 2; seed <= 40; seed += 2) {
+	for (uint64_t seed = 2; seed <= 200; seed += 2) {
 		assert_true(simrun("canary", 0, NULL, seed));
 		assert_true(simrun_report.violations_count > 0);
 		assert_true(is_named("was replaced by something older"));
@@ -30,7 +30,7 @@ static void
 test_canary__a_decision_without_a_quorum_is_found(void **state)
 {
 	(void)state;
-	for (uint64_t seed = 1; seed <= 41; seed += 2) {
+	for (uint64_t seed = 1; seed <= 201; seed += 2) {
 		assert_true(simrun("canary", 0, NULL, seed));
 		assert_true(simrun_report.violations_count > 0);
 		assert_true(is_named("members accepted that cut"));
