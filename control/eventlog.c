@@ -20,6 +20,7 @@ static const char *const event_names[] = {
 	[PEAL_EVENT_KICKED] = "kicked",
 	[PEAL_EVENT_LEAVING] = "leaving",
 	[PEAL_EVENT_REFUSED] = "refused",
+	[PEAL_EVENT_UNANSWERED] = "unanswered",
 };
 
 void
@@ -34,7 +35,7 @@ peal_eventlog_add(struct peal_eventlog *log, const struct peal_event *event)
 {
 	struct peal_event *place = &log->events[log->next_seq % PEAL_EVENTS_MAX];
 
-	PEAL_ASSERT(event->kind >= PEAL_EVENT_STARTED && event->kind <= PEAL_EVENT_REFUSED);
+	PEAL_ASSERT(event->kind >= PEAL_EVENT_STARTED && event->kind <= PEAL_EVENT_UNANSWERED);
 	*place = *event;
 	place->seq = log->next_seq++;
 }
@@ -56,6 +57,6 @@ peal_eventlog_read(const struct peal_eventlog *log, uint64_t after, struct peal_
 const char *
 peal_event_name(enum peal_event_kind kind)
 {
-	PEAL_ASSERT(kind >= PEAL_EVENT_STARTED && kind <= PEAL_EVENT_REFUSED);
+	PEAL_ASSERT(kind >= PEAL_EVENT_STARTED && kind <= PEAL_EVENT_UNANSWERED);
 	return event_names[kind];
 }

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "wire/ident.h"
+#include "wire/parameters.h"
 
 #include <stdint.h>
 
@@ -24,13 +25,19 @@ enum peal_event_kind {
 	PEAL_EVENT_QUORUM = 11,    /* enough are heard again */
 	PEAL_EVENT_KICKED = 12,    /* this node is no longer a member */
 	PEAL_EVENT_LEAVING = 13,   /* this node asked to leave */
-	PEAL_EVENT_REFUSED = 14,   /* the cluster refused this node: value = status */
+	/* The cluster refused this node: parameter differs, `own` here and `value` there. One event
+	 * for each. PEAL_PARAMETERS_COUNT: it did not say which. */
+	PEAL_EVENT_REFUSED = 14,
+	/* Nobody answered for T_install. Once in each attempt to join. */
+	PEAL_EVENT_UNANSWERED = 15,
 };
 
 struct peal_event {
 	uint64_t seq; /* from 1 */
 	uint64_t at_ns;
-	uint8_t kind; /* enum peal_event_kind */
+	uint8_t kind;      /* enum peal_event_kind */
+	uint8_t parameter; /* REFUSED: enum peal_parameter */
+	uint32_t own;      /* REFUSED: its value here */
 	uint64_t epoch;
 	uint64_t mid;
 	uint64_t value;

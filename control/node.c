@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "control/node_private.h"
+#include "membership/ring.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -26,6 +27,25 @@ peal_node_state_name(enum peal_node_state state)
 {
 	PEAL_ASSERT(state <= PEAL_NODE_REFUSED);
 	return state_names[state];
+}
+
+struct peal_parameters
+peal_node_parameters(const struct peal_node_config *config)
+{
+	struct peal_thresholds thresholds =
+		peal_view_thresholds(PEAL_MEMBERS_MAX, config->rings_count);
+	struct peal_parameters parameters = {0};
+
+	parameters.values[PEAL_PARAMETER_RINGS] = config->rings_count;
+	parameters.values[PEAL_PARAMETER_HIGH] = thresholds.h;
+	parameters.values[PEAL_PARAMETER_LOW] = thresholds.l;
+	parameters.values[PEAL_PARAMETER_WINDOW] = config->timing->probe_window_count;
+	parameters.values[PEAL_PARAMETER_FAILED] = config->timing->probe_failed_count;
+	parameters.values[PEAL_PARAMETER_MEMBERS_MAX] = config->groups.members_max;
+	parameters.values[PEAL_PARAMETER_INTERVAL_US] =
+		(uint32_t)(config->timing->probe_interval_ns / UINT64_C(1000));
+	parameters.values[PEAL_PARAMETER_RING_CHECK] = peal_ring_check();
+	return parameters;
 }
 
 void

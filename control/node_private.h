@@ -14,6 +14,14 @@
 /* Orders for bodies that others asked for; the rest of the pool is for what this node starts. */
 #define PEAL_NODE_PULLS_MAX (PEAL_STREAMS_MAX - 4U)
 
+/* ---- node.c ---- */
+
+/*
+ * Everything that must be equal in a cluster; a joiner with another value is refused. The detector
+ * is a member's own (base/timing.h): only the window, which bounds all detectors, is here.
+ */
+struct peal_parameters peal_node_parameters(const struct peal_node_config *config);
+
 /* ---- emit.c ---- */
 
 /*

@@ -147,6 +147,35 @@ is_of_cluster(const struct peal_join_answer *answer)
 	       answer->status != PEAL_JOIN_NOT_MEMBER;
 }
 
+/* Which of what must be equal is not: one event for each. */
+static void
+tell_refused(struct peal_node *node, const struct peal_join_answer *answer,
+	const struct peal_address *from)
+{
+	struct peal_parameters own = peal_node_parameters(&node->config);
+	struct peal_parameters group;
+	struct peal_event event = {.at_ns = node->now_ns,
+		.kind = PEAL_EVENT_REFUSED,
+		.parameter = PEAL_PARAMETERS_COUNT,
+		.address = *from};
+	bool is_told = false;
+
+	if (peal_parameters_decode(answer->cookie, &group)) {
+		for (uint32_t i = 0; i < PEAL_PARAMETERS_COUNT; i++) {
+			if (own.values[i] != group.values[i]) {
+				event.parameter = (uint8_t)i;
+				event.own = own.values[i];
+				event.value = group.values[i];
+				peal_eventlog_add(&node->events, &event);
+				is_told = true;
+			}
+		}
+	}
+	if (!is_told) {
+		peal_eventlog_add(&node->events, &event);
+	}
+}
+
 static void
 on_answer(struct peal_node *node, const struct peal_record *record, struct peal_reader *reader)
 {
@@ -172,6 +201,7 @@ on_answer(struct peal_node *node, const struct peal_record *record, struct peal_
 	} else if (is_of_cluster(&answer)) {
 		peal_formation_on_cluster(&node->formation, node->now_ns);
 	}
+	node->unanswered_at_ns = UINT64_MAX;
 	switch (peal_joiner_on_answer(
 		&node->joiner, &record->address, &answer, node->now_ns, &node->outbox)) {
 	case PEAL_JOINER_NEW_UUID:
@@ -180,7 +210,7 @@ on_answer(struct peal_node *node, const struct peal_record *record, struct peal_
 		return;
 	case PEAL_JOINER_REFUSED:
 		node->state = PEAL_NODE_REFUSED;
-		peal_emit_event(node, PEAL_EVENT_REFUSED, 0, answer.status, &record->address);
+		tell_refused(node, &answer, &record->address);
 		peal_outbox_reset(&node->outbox);
 		return;
 	case PEAL_JOINER_WAIT:

@@ -317,6 +317,10 @@ tick_joining(struct peal_node *node)
 		node->refrain_until_ns = 0;
 		peal_on_start(node);
 	}
+	if (node->now_ns >= node->unanswered_at_ns) {
+		node->unanswered_at_ns = UINT64_MAX;
+		peal_emit_event(node, PEAL_EVENT_UNANSWERED, 0, node->config.seeds_count, NULL);
+	}
 	if (peal_formation_may_create(&node->formation, node->now_ns)) {
 		const struct peal_groups *groups = &node->config.groups;
 		struct peal_uuid cluster = {

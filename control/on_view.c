@@ -21,20 +21,6 @@
 /* A view that finds no room is tried again after this; the core needs a turn to give one back. */
 #define RETRY_NS UINT64_C(1000000)
 
-/*
- * Everything that must be equal in a cluster; a JOIN with another value is refused. The detector is
- * a member's own (base/timing.h): only the window, which bounds all detectors, is here.
- */
-static uint64_t
-hash_parameters(const struct peal_node_config *config)
-{
-	uint64_t words[5] = {config->rings_count, config->timing->probe_interval_ns,
-		config->timing->probe_window_count, config->timing->probe_failed_count,
-		config->groups.members_max};
-
-	return peal_hash64(words, sizeof(words), 1);
-}
-
 static bool
 is_own_seed(const struct peal_node_config *config)
 {
@@ -55,7 +41,9 @@ start_joiner(struct peal_node *node)
 		.bodies = node->config.bodies,
 		.seeds_count = node->config.seeds_count};
 
-	joiner.request.parameters = hash_parameters(&node->config);
+	struct peal_parameters parameters = peal_node_parameters(&node->config);
+
+	joiner.request.parameters = peal_parameters_hash(&parameters);
 	joiner.request.expect = node->config.expect;
 	joiner.request.member = node->self;
 	joiner.request.member.mid = 0;
@@ -81,6 +69,7 @@ peal_on_start(struct peal_node *node)
 	} while (peal_uuid_is_none(node->self.uuid));
 	node->self_rank = PEAL_RANK_NONE;
 	node->ahead_since_ns = 0;
+	node->unanswered_at_ns = node->now_ns + config->timing->install_ns;
 
 	start_joiner(node);
 	peal_formation_init(&node->formation, config->timing, node->self.uuid, is_candidate,
@@ -264,7 +253,7 @@ peal_on_first_view(
 		.counters = &node->counters,
 		.bodies = node->config.bodies,
 		.members_max = node->config.groups.members_max,
-		.parameters = hash_parameters(&node->config),
+		.parameters = peal_node_parameters(&node->config),
 		.secret = peal_prng_next(&node->prng),
 		.self = node->self.uuid,
 		.heard_at_ns = heard_at_ns,

@@ -203,9 +203,12 @@ peal_admission_on_request(struct peal_admission *admission, const struct peal_jo
 	PEAL_ASSERT(view->epoch > 0);
 	PEAL_ASSERT(request->member.mid == 0);
 
-	if (request->parameters != admission->config.parameters) {
+	if (request->parameters != peal_parameters_hash(&admission->config.parameters)) {
+		uint8_t expected[PEAL_PARAMETERS_SIZE];
+
+		peal_parameters_encode(&admission->config.parameters, expected);
 		peal_counter_add(counters, PEAL_COUNTER_JOINS_REFUSED, 1);
-		answer(admission, request, from, PEAL_JOIN_PARAMETER_MISMATCH, NULL, out);
+		answer(admission, request, from, PEAL_JOIN_PARAMETER_MISMATCH, expected, out);
 		return false;
 	}
 	if (memcmp(request->cookie, cookie_now, 16) != 0 &&

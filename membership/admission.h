@@ -27,6 +27,7 @@
 #include "membership/tombstones.h"
 #include "wire/join_msg.h"
 #include "wire/outbox.h"
+#include "wire/parameters.h"
 
 /* Joiners that this member introduced and that a cut admitted, told at once; more of them get the
  * view by the tree. */
@@ -39,7 +40,7 @@ struct peal_admission_config {
 	struct peal_counters *counters;
 	struct peal_bodies bodies;
 	uint16_t members_max; /* nobody is admitted beyond; 0 = no limit but that of a view */
-	uint64_t parameters;  /* hash of what must be equal */
+	struct peal_parameters parameters; /* what must be equal */
 	uint64_t secret;      /* of this node, for the tokens of probes */
 	struct peal_uuid self;
 	/* When the member at `rank` was last heard here; 0 = never, or it is no neighbour. */

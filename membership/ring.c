@@ -40,6 +40,25 @@ peal_ring_fill(
 	}
 }
 
+uint32_t
+peal_ring_check(void)
+{
+	static const struct peal_member member = {.uuid = {.low = 3, .high = 4}};
+	static const struct peal_view view = {
+		.cluster = {.low = 1, .high = 2}, .members_count = 1, .members = &member};
+	uint64_t check = 0;
+
+	for (uint32_t number = 0; number < PEAL_RINGS_MAX; number++) {
+		uint64_t hash;
+		uint16_t rank;
+		struct peal_ring ring = {.hashes = &hash, .ranks = &rank};
+
+		peal_ring_fill(&view, number, 0, &ring);
+		check = peal_hash_mix(check ^ hash);
+	}
+	return (uint32_t)check;
+}
+
 static void
 sort_run(const struct peal_view *view, struct peal_ring *ring, uint32_t start, uint32_t end)
 {

@@ -35,6 +35,9 @@ void peal_ring_fill(
 /* Sorts `count` entries; `spare` has room for as many. O(count log count), whatever the hashes. */
 void peal_ring_sort(const struct peal_view *view, struct peal_ring *ring, uint32_t count,
 	struct peal_ring *spare);
+/* What this code's rings make of one fixed member: nodes that differ in it would not agree on who
+ * observes whom. */
+uint32_t peal_ring_check(void);
 /* Place of the member at `rank` on the ring of this number, which has all members. O(log N). */
 uint32_t peal_ring_find(
 	const struct peal_view *view, uint32_t number, const struct peal_ring *ring, uint32_t rank);

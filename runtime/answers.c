@@ -197,6 +197,11 @@ add_event(struct peal_answer *answer, const struct peal_event *event, uint32_t p
 	add_number(entry, "epoch", event->epoch);
 	add_number(entry, "member", event->mid);
 	add_number(entry, "value", event->value);
+	if (event->kind == PEAL_EVENT_REFUSED && event->parameter < PEAL_PARAMETERS_COUNT) {
+		add_text(entry, "parameter",
+			peal_parameter_name((enum peal_parameter)event->parameter));
+		add_number(entry, "own", event->own);
+	}
 	if (event->address.port != 0) {
 		peal_describe_address(&event->address, text);
 		add_text(entry, "address", text);

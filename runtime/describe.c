@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "runtime/describe.h"
 
+#include "base/timing.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -75,9 +77,54 @@ find_fate(enum peal_event_kind kind)
 	case PEAL_EVENT_KICKED:
 	case PEAL_EVENT_LEAVING:
 	case PEAL_EVENT_REFUSED:
+	case PEAL_EVENT_UNANSWERED:
 		break;
 	}
 	return NULL;
+}
+
+/* The preset with this probe interval, or NULL. */
+static const char *
+find_preset(uint64_t interval_us)
+{
+	static const char *const presets[] = {"dpdk-fast", "dpdk", "cloud", "paper"};
+	struct peal_timing timing;
+
+	for (uint32_t i = 0; i < sizeof(presets) / sizeof(presets[0]); i++) {
+		if (peal_timing_find(presets[i], &timing) &&
+			timing.probe_interval_ns == interval_us * UINT64_C(1000)) {
+			return presets[i];
+		}
+	}
+	return NULL;
+}
+
+/* What the group expected, and what to do about it. */
+static void
+describe_refusal(const struct peal_event *event, char out[SIZE])
+{
+	const char *preset = find_preset(event->value);
+	const char *name = event->parameter < PEAL_PARAMETERS_COUNT
+				   ? peal_parameter_name((enum peal_parameter)event->parameter)
+				   : "something";
+
+	if (event->parameter == PEAL_PARAMETER_RINGS ||
+		event->parameter == PEAL_PARAMETER_MEMBERS_MAX) {
+		(void)snprintf(out, SIZE,
+			"refused: %s is %" PRIu32 " here and %" PRIu64
+			" in the group; configure %s: %" PRIu64,
+			name, event->own, event->value, name, event->value);
+	} else if (event->parameter == PEAL_PARAMETER_INTERVAL_US && preset != NULL) {
+		(void)snprintf(out, SIZE,
+			"refused: probes are %" PRIu32 " us apart here and %" PRIu64
+			" us in the group; configure preset: %s",
+			event->own, event->value, preset);
+	} else {
+		(void)snprintf(out, SIZE,
+			"refused: %s is %" PRIu32 " here and %" PRIu64
+			" in the group; install the version of Peal that it runs",
+			name, event->own, event->value);
+	}
 }
 
 static void
@@ -109,8 +156,12 @@ describe_own(const struct peal_event *event, char out[SIZE])
 		(void)snprintf(out, SIZE, "leaving");
 		break;
 	case PEAL_EVENT_REFUSED:
-		(void)snprintf(out, SIZE, "the cluster refused this node (status %" PRIu64 ")",
-			event->value);
+		describe_refusal(event, out);
+		break;
+	case PEAL_EVENT_UNANSWERED:
+		(void)snprintf(out, SIZE,
+			"no seed answers: is one running, on this link, with this cluster name and "
+			"key?");
 		break;
 	case PEAL_EVENT_JOINED:
 	case PEAL_EVENT_LEFT:

@@ -46,7 +46,7 @@ struct peal_join_request {
 struct peal_join_answer {
 	uint8_t status; /* enum peal_join_status */
 	uint32_t retry_ms;
-	uint8_t cookie[16];
+	uint8_t cookie[16]; /* CHALLENGE; PARAMETER_MISMATCH: the group's (wire/parameters.h) */
 	struct peal_uuid candidate; /* CREATE_OK: whom; otherwise the asker's uuid */
 	struct peal_uuid answerer;
 };

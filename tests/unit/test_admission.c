@@ -55,7 +55,7 @@ make(uint16_t members_count)
 		.view = &world->view,
 		.topology = &world->topology,
 		.counters = &world->counters,
-		.parameters = 5,
+		.parameters = {.values = {10, 9, 3, 10, 4, 64, 50000, 1}},
 		.secret = 77,
 		.heard_at_ns = heard_at_ns,
 		.heard_state = world};
@@ -87,12 +87,19 @@ destroy(struct world *world)
 	free(world);
 }
 
+/* Stands for the hash of the group's own parameters. */
+#define EQUAL 5U
+
 static struct peal_join_answer
 ask_as(struct world *world, const struct peal_member *joiner, uint64_t parameters,
 	const uint8_t *cookie, uint64_t now_ns)
 {
 	struct peal_join_request request = {
-		.parameters = parameters, .expect = 1, .member = *joiner};
+		.parameters = parameters == EQUAL
+				      ? peal_parameters_hash(&world->admission.config.parameters)
+				      : parameters,
+		.expect = 1,
+		.member = *joiner};
 	struct peal_join_answer answer;
 	struct peal_reader reader;
 	bool is_member = false;
@@ -165,23 +172,29 @@ test_admission__every_refusal_by_name(void **state)
 	uint8_t wrong[16] = {7};
 	uint8_t none[16] = {0};
 
+	struct peal_join_answer mismatch;
+	struct peal_parameters told;
+
 	(void)state;
-	assert_int_equal(ask(world, 9, 6, cookie_good, 1).status, PEAL_JOIN_PARAMETER_MISMATCH);
-	assert_int_equal(ask(world, 9, 5, none, 1).status, PEAL_JOIN_CHALLENGE);
+	mismatch = ask(world, 9, 6, cookie_good, 1);
+	assert_int_equal(mismatch.status, PEAL_JOIN_PARAMETER_MISMATCH);
+	assert_true(peal_parameters_decode(mismatch.cookie, &told));
+	assert_memory_equal(&told, &world->admission.config.parameters, sizeof(told));
+	assert_int_equal(ask(world, 9, EQUAL, none, 1).status, PEAL_JOIN_CHALLENGE);
 	assert_int_equal(peal_counter_get(&world->counters, PEAL_COUNTER_COOKIES_REFUSED), 0);
-	assert_int_equal(ask(world, 9, 5, wrong, 1).status, PEAL_JOIN_CHALLENGE);
+	assert_int_equal(ask(world, 9, EQUAL, wrong, 1).status, PEAL_JOIN_CHALLENGE);
 	assert_int_equal(peal_counter_get(&world->counters, PEAL_COUNTER_COOKIES_REFUSED), 1);
-	assert_int_equal(ask(world, 9, 5, cookie_old, 1).status, PEAL_JOIN_PENDING);
+	assert_int_equal(ask(world, 9, EQUAL, cookie_old, 1).status, PEAL_JOIN_PENDING);
 	old.mid = 0;
-	assert_int_equal(ask_as(world, &old, 5, cookie_good, 1).status, PEAL_JOIN_ALREADY_MEMBER);
+	assert_int_equal(ask_as(world, &old, EQUAL, cookie_good, 1).status, PEAL_JOIN_ALREADY_MEMBER);
 	peal_admission_bury(&world->admission, (struct peal_uuid){.low = 8, .high = 9});
-	assert_int_equal(ask(world, 8, 5, cookie_good, 1).status, PEAL_JOIN_UUID_USED);
+	assert_int_equal(ask(world, 8, EQUAL, cookie_good, 1).status, PEAL_JOIN_UUID_USED);
 	for (uint32_t i = 100; i < 100 + PEAL_PENDING_JOINS_MAX - 1U; i++) {
-		assert_int_equal(ask(world, i, 5, cookie_good, 1).status, PEAL_JOIN_PENDING);
+		assert_int_equal(ask(world, i, EQUAL, cookie_good, 1).status, PEAL_JOIN_PENDING);
 	}
-	assert_int_equal(ask(world, 30000, 5, cookie_good, 1).status, PEAL_JOIN_BUSY);
+	assert_int_equal(ask(world, 30000, EQUAL, cookie_good, 1).status, PEAL_JOIN_BUSY);
 	/* One that asks again keeps its place. */
-	assert_int_equal(ask(world, 100, 5, cookie_good, 2).status, PEAL_JOIN_PENDING);
+	assert_int_equal(ask(world, 100, EQUAL, cookie_good, 2).status, PEAL_JOIN_PENDING);
 	destroy(world);
 }
 
@@ -192,8 +205,8 @@ test_admission__one_batch_in_uuid_order_after_the_window(void **state)
 	const struct peal_body *batch = NULL;
 
 	(void)state;
-	(void)ask(world, 30, 5, cookie_good, 1);
-	(void)ask(world, 20, 5, cookie_good, 1);
+	(void)ask(world, 30, EQUAL, cookie_good, 1);
+	(void)ask(world, 20, EQUAL, cookie_good, 1);
 	assert_null(tick(world, true, 1)); /* forwarded to itself: the window opens */
 	assert_int_equal(world->outbox.count, 0);
 	assert_null(tick(world, false, 1 + world->timing.join_quiet_ns));
@@ -208,7 +221,7 @@ test_admission__one_batch_in_uuid_order_after_the_window(void **state)
 	assert_true(peal_bitset_is_empty(&batch->proposal.removals));
 	assert_int_equal(peal_nextview_validate(&world->view, &batch->proposal), PEAL_VALID);
 	/* Once an epoch; then only repeats of the same. */
-	(void)ask(world, 40, 5, cookie_good, 50 * MS);
+	(void)ask(world, 40, EQUAL, cookie_good, 50 * MS);
 	assert_null(tick_answering(world, UINT64_MAX, 51 * MS, 900 * MS));
 	assert_true(peal_counter_get(&world->counters, PEAL_COUNTER_BATCHES_SENT) > 3);
 	destroy(world);
@@ -223,7 +236,7 @@ test_admission__who_does_not_answer_is_left_out(void **state)
 
 	(void)state;
 	for (uint32_t number = 30; number < 60; number++) {
-		(void)ask(world, number, 5, cookie_good, 1);
+		(void)ask(world, number, EQUAL, cookie_good, 1);
 	}
 	batch = tick_answering(world, 40, 1, 100 * MS);
 	assert_non_null(batch);
@@ -245,7 +258,7 @@ test_admission__false_answers_are_nothing(void **state)
 	struct peal_reader reader;
 
 	(void)state;
-	(void)ask(world, 30, 5, cookie_good, 1);
+	(void)ask(world, 30, EQUAL, cookie_good, 1);
 	assert_null(tick(world, true, 1));
 	assert_null(tick(world, true, 1 + world->timing.join_quiet_ns));
 	assert_int_equal(world->outbox.count, 1);
@@ -273,7 +286,7 @@ test_admission__a_batch_is_bounded_by_growth(void **state)
 
 	(void)state;
 	for (uint32_t number = 0; number < 100; number++) {
-		(void)ask(world, 30 + number, 5, cookie_good, 1);
+		(void)ask(world, 30 + number, EQUAL, cookie_good, 1);
 	}
 	batch = tick_answering(world, UINT64_MAX, 1, 100 * MS);
 	assert_non_null(batch);
@@ -294,7 +307,7 @@ test_admission__ends_where_there_is_no_more_room(void **state)
 	world->admission.sequencer.config.members_max = 103;
 	for (uint32_t number = 0; number < 10; number++) {
 		assert_int_equal(
-			ask(world, 1000 + number, 5, cookie_good, 1).status, PEAL_JOIN_PENDING);
+			ask(world, 1000 + number, EQUAL, cookie_good, 1).status, PEAL_JOIN_PENDING);
 	}
 	batch = tick_answering(world, UINT64_MAX, 1, 100 * MS);
 	assert_non_null(batch);
@@ -303,7 +316,7 @@ test_admission__ends_where_there_is_no_more_room(void **state)
 
 	world = make(100);
 	world->admission.sequencer.config.members_max = 100;
-	assert_int_equal(ask(world, 1000, 5, cookie_good, 1).status, PEAL_JOIN_BUSY);
+	assert_int_equal(ask(world, 1000, EQUAL, cookie_good, 1).status, PEAL_JOIN_BUSY);
 	destroy(world);
 }
 
@@ -317,7 +330,7 @@ test_admission__thousands_at_once(void **state)
 	(void)state;
 	for (uint32_t number = 0; number < 10000; number++) {
 		assert_int_equal(
-			ask(world, 1000 + number, 5, cookie_good, number * UINT64_C(1000)).status,
+			ask(world, 1000 + number, EQUAL, cookie_good, number * UINT64_C(1000)).status,
 			PEAL_JOIN_PENDING);
 	}
 	/* So many may not ask each in T_fwd. */
@@ -345,7 +358,7 @@ test_admission__metadata_bounds_a_batch(void **state)
 		struct peal_member joiner = member(1000 + i);
 
 		joiner.metadata_size = PEAL_METADATA_SIZE_MAX;
-		(void)ask_as(world, &joiner, 5, cookie_good, 1);
+		(void)ask_as(world, &joiner, EQUAL, cookie_good, 1);
 	}
 	/* Pretend that the view is wide already: its records alone nearly fill a body. */
 	for (uint32_t i = 0; i < 400; i++) {
@@ -367,7 +380,7 @@ test_admission__forgets_who_does_not_ask_any_more(void **state)
 	uint64_t gone_ns = PEAL_SEQUENCER_EXPIRY_FORWARDS * world->timing.join_forward_ns;
 
 	(void)state;
-	(void)ask(world, 30, 5, cookie_good, 1);
+	(void)ask(world, 30, EQUAL, cookie_good, 1);
 	assert_null(tick(world, false, 1));
 	assert_null(tick(world, false, gone_ns / 2));
 	assert_null(tick(world, false, 2 * gone_ns));
@@ -396,7 +409,7 @@ test_admission__replaces_only_who_is_silent(void **state)
 
 	(void)state;
 	assert_int_equal(
-		ask_as(world, &joiner, 5, cookie_good, 10 * MS).status, PEAL_JOIN_REPLACING);
+		ask_as(world, &joiner, EQUAL, cookie_good, 10 * MS).status, PEAL_JOIN_REPLACING);
 	world->heard_at_ns[1] = 11 * MS;
 	assert_null(tick(world, true, 10 * MS));
 	assert_true(peal_bitset_has(peal_admission_replaced(&world->admission), 1));
@@ -418,7 +431,7 @@ test_admission__waits_before_it_replaces(void **state)
 	uint64_t wait_ns = world->timing.probe_interval_ns * 6 / 5;
 
 	(void)state;
-	(void)ask_as(world, &joiner, 5, cookie_good, 10 * MS);
+	(void)ask_as(world, &joiner, EQUAL, cookie_good, 10 * MS);
 	world->heard_at_ns[1] = 9 * MS;
 	assert_null(tick(world, true, 10 * MS));
 	assert_null(tick_answering(world, UINT64_MAX, 11 * MS, 10 * MS + wait_ns - 1U));
@@ -434,7 +447,7 @@ test_admission__forwards_again_to_an_alternate(void **state)
 	(void)state;
 	/* Not the sequencer any more: the other one is. */
 	world->admission.self_rank = peal_rings_elect(&world->topology, &world->view, 0, 1);
-	(void)ask(world, 30, 5, cookie_good, 1);
+	(void)ask(world, 30, EQUAL, cookie_good, 1);
 	assert_null(tick(world, true, 1));
 	assert_int_equal(world->outbox.count, 1);
 	assert_int_equal(world->outbox.effects[0].message, PEAL_MESSAGE_JOIN_FORWARD);
@@ -477,7 +490,7 @@ test_admission__forwards_many_in_one_frame(void **state)
 	(void)state;
 	world->admission.self_rank = peal_rings_elect(&world->topology, &world->view, 0, 5);
 	for (uint32_t i = 0; i < 3000; i++) {
-		(void)ask(world, 1000 + i, 5, cookie_good, 1);
+		(void)ask(world, 1000 + i, EQUAL, cookie_good, 1);
 	}
 	do {
 		assert_null(tick(world, true, 1 + ticks_count));
@@ -507,12 +520,12 @@ test_admission__a_known_batch_is_waited_for(void **state)
 
 	(void)state;
 	world->admission.self_rank = 7;
-	(void)ask(world, 1000, 5, cookie_good, 1);
+	(void)ask(world, 1000, EQUAL, cookie_good, 1);
 	peal_admission_on_batch(&world->admission, 1);
 	assert_null(tick(world, true, 1));
 	assert_null(tick(world, true, 1000 * MS));
 	assert_int_equal(world->outbox.count, 0);
-	(void)ask(world, 1000, 5, cookie_good, 1000 * MS);
+	(void)ask(world, 1000, EQUAL, cookie_good, 1000 * MS);
 	assert_int_equal(peal_admission_on_view(&world->admission, 7, 0, 1001 * MS, invitees), 0);
 	assert_null(tick(world, true, 1001 * MS));
 	assert_int_equal(world->outbox.count, 1);
@@ -531,7 +544,7 @@ test_admission__members_are_invited(void **state)
 
 	(void)state;
 	for (uint32_t number = 30; number < 35; number++) {
-		(void)ask(world, number, 5, cookie_good, 1);
+		(void)ask(world, number, EQUAL, cookie_good, 1);
 	}
 	batch = tick_answering(world, 33, 1, 100 * MS);
 	assert_non_null(batch);
@@ -554,7 +567,7 @@ test_admission__what_was_asked_here_counts_more(void **state)
 	struct peal_member ghost = member(30);
 
 	(void)state;
-	(void)ask(world, 30, 5, cookie_good, 1);
+	(void)ask(world, 30, EQUAL, cookie_good, 1);
 	ghost.uuid.low = 29;
 	peal_admission_on_forward(&world->admission, &ghost, 1);
 	assert_int_equal(world->admission.applicants.count, 1);

@@ -135,6 +135,8 @@ test_node__other_parameters_are_refused(void **state)
 	struct peal_fakenet *more = peal_fakenet_create(3, 2, 1, "dpdk");
 	struct peal_node_config config = peal_fakenet_config(more, 2, 2, 1);
 	struct peal_fakenode *third = more->nodes[2];
+	struct peal_event events[8];
+	uint32_t count;
 
 	(void)state;
 	config.rings_count = 16;
@@ -143,6 +145,16 @@ test_node__other_parameters_are_refused(void **state)
 	peal_fakenet_start(net, 2, &config);
 	peal_fakenet_run(net, net->now_ns + 2000 * MS);
 	assert_int_equal(third->node.state, PEAL_NODE_REFUSED);
+	/* K, and H and L that follow from it: each is told, with what the group has. */
+	count = peal_eventlog_read(&third->node.events, 0, events, 8);
+	assert_int_equal(count, 4);
+	assert_int_equal(events[0].kind, PEAL_EVENT_STARTED);
+	assert_int_equal(events[1].kind, PEAL_EVENT_REFUSED);
+	assert_int_equal(events[1].parameter, PEAL_PARAMETER_RINGS);
+	assert_int_equal(events[1].own, 16);
+	assert_int_equal(events[1].value, 10);
+	assert_int_equal(events[2].parameter, PEAL_PARAMETER_HIGH);
+	assert_int_equal(events[3].parameter, PEAL_PARAMETER_LOW);
 	assert_int_equal(net->nodes[0]->node.view.members_count, 2);
 	net->nodes_count = 2;
 	peal_fakenet_destroy(net);

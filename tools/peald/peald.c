@@ -35,6 +35,9 @@ enum exit_code {
 /* The process stays this long after its node has ended. */
 #define LINGER_NS 100000000L
 
+/* A node that was refused stays longer: whoever watches it sees why. */
+#define LINGER_REFUSED_NS 900000000L
+
 /* Events printed in one go. */
 #define EVENTS_COUNT 32U
 
@@ -211,8 +214,7 @@ print_end(int code)
 		[EXIT_SETUP] = "ended",
 		[EXIT_USAGE] = "ended",
 		[EXIT_UNCONFIRMED] = "ended; the group has not confirmed that it knows",
-		[EXIT_REFUSED] =
-			"ended; preset, rings, members_max or version differ from the group's",
+		[EXIT_REFUSED] = "ended; the group refused this node",
 		[EXIT_REMOVED] = "ended; the group removed this node and rejoin is false",
 	};
 
@@ -222,6 +224,30 @@ print_end(int code)
 	print_time((uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec);
 	(void)puts(sentences[code]);
 	(void)fflush(stdout);
+}
+
+/* Why the group did not take this node: a line for each thing that differs. */
+static void
+complain_refused(struct peal_runtime *runtime)
+{
+	const struct peal_node *node = peal_runtime_node(runtime, 0)->node;
+	struct peal_event events[EVENTS_COUNT];
+	uint64_t last, after;
+	uint32_t count;
+
+	peal_runtime_lock(runtime);
+	last = node->events.next_seq - 1U;
+	after = last > EVENTS_COUNT ? last - EVENTS_COUNT : 0;
+	count = peal_eventlog_read(&node->events, after, events, EVENTS_COUNT);
+	peal_runtime_unlock(runtime, false);
+	for (uint32_t i = 0; i < count; i++) {
+		char text[PEAL_DESCRIBE_SIZE_MAX];
+
+		if (events[i].kind == PEAL_EVENT_REFUSED) {
+			peal_describe_event(&events[i], text);
+			(void)fprintf(stderr, "peald: %s\n", text);
+		}
+	}
 }
 
 static void
@@ -235,9 +261,10 @@ drain(int fd)
 
 /* The last messages of the node leave, and members that have not heard yet are answered. */
 static void
-linger(void)
+linger(int code)
 {
-	struct timespec limit = {.tv_nsec = LINGER_NS};
+	struct timespec limit = {
+		.tv_nsec = code == EXIT_REFUSED ? LINGER_REFUSED_NS : LINGER_NS};
 
 	(void)nanosleep(&limit, NULL);
 }
@@ -264,7 +291,10 @@ serve(struct peal_runtime *runtime, int signal_fd)
 		code = find_end(runtime);
 		if (code >= 0) {
 			print_end(code);
-			linger();
+			if (code == EXIT_REFUSED) {
+				complain_refused(runtime);
+			}
+			linger(code);
 			return code;
 		}
 		if (polls[0].revents != 0) {
