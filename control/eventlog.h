@@ -28,7 +28,7 @@ enum peal_event_kind {
 	/* The cluster refused this node: parameter differs, `own` here and `value` there. One event
 	 * for each. PEAL_PARAMETERS_COUNT: it did not say which. */
 	PEAL_EVENT_REFUSED = 14,
-	/* Nobody answered for T_install. Once in each attempt to join. */
+	/* Nobody answered for two T_boot. Once in each attempt to join. */
 	PEAL_EVENT_UNANSWERED = 15,
 };
 

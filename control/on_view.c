@@ -69,7 +69,7 @@ peal_on_start(struct peal_node *node)
 	} while (peal_uuid_is_none(node->self.uuid));
 	node->self_rank = PEAL_RANK_NONE;
 	node->ahead_since_ns = 0;
-	node->unanswered_at_ns = node->now_ns + config->timing->install_ns;
+	node->unanswered_at_ns = node->now_ns + 2U * config->timing->boot_ns;
 
 	start_joiner(node);
 	peal_formation_init(&node->formation, config->timing, node->self.uuid, is_candidate,
