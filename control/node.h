@@ -143,7 +143,7 @@ struct peal_node {
 	 * no. */
 	uint64_t refrain_until_ns;
 	uint64_t unanswered_at_ns; /* joining: then it is said that nobody answers */
-	uint64_t call_at_ns; /* next call to seeds that are not members; UINT64_MAX = none */
+	uint64_t call_at_ns;       /* next call to seeds that are not members; UINT64_MAX = none */
 	/* Large things. */
 	struct peal_assembly assembly;     /* bodies on their way here */
 	struct peal_shelf shelf;           /* bodies of this epoch that are here */

@@ -41,7 +41,7 @@ struct peal_admission_config {
 	struct peal_bodies bodies;
 	uint16_t members_max; /* nobody is admitted beyond; 0 = no limit but that of a view */
 	struct peal_parameters parameters; /* what must be equal */
-	uint64_t secret;      /* of this node, for the tokens of probes */
+	uint64_t secret;                   /* of this node, for the tokens of probes */
 	struct peal_uuid self;
 	/* When the member at `rank` was last heard here; 0 = never, or it is no neighbour. */
 	uint64_t (*heard_at_ns)(void *state, uint16_t rank);

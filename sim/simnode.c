@@ -144,12 +144,27 @@ derive(void *state, struct peal_uuid cluster, struct peal_uuid uuid, struct peal
 }
 
 static void
+derive_real(
+	void *state, struct peal_uuid cluster, struct peal_uuid uuid, struct peal_aead_key *key_out)
+{
+	const struct peal_simcrypto *crypto = ((const struct peal_simnode *)state)->config.crypto;
+
+	crypto->derive(crypto->state, cluster, uuid, key_out);
+}
+
+static void
 mac(void *state, const void *data, size_t size, uint8_t mac_out[16])
 {
 	const struct peal_simnode *simnode = state;
 	struct peal_hash128 hash = peal_hash128(data, size, simnode->secret);
 
 	memcpy(mac_out, &hash, sizeof(hash));
+}
+
+const char *
+peal_simnode_cluster_name(void)
+{
+	return CLUSTER_NAME;
 }
 
 struct peal_address
@@ -211,6 +226,10 @@ fill_core_config(struct peal_simnode *simnode, struct peal_core_config *core)
 		.address = simnode->address,
 		.shard = 0,
 	};
+	if (simnode->config.crypto != NULL) {
+		core->aead = simnode->config.crypto->aead;
+		core->pre_key = simnode->config.crypto->pre_key;
+	}
 	for (uint32_t i = 0; i < 4U; i++) {
 		core->seed[i] = peal_prng_next(&simnode->prng);
 	}
@@ -231,6 +250,9 @@ fill_node_config(struct peal_simnode *simnode, struct peal_node_config *node)
 		.groups = simnode->config.groups,
 		.bodies = simnode->config.bodies,
 	};
+	if (simnode->config.crypto != NULL) {
+		node->crypto.derive = derive_real;
+	}
 	(void)snprintf(node->name, sizeof(node->name), "n%u", simnode->index);
 	if (simnode->config.has_names) {
 		node->metadata_size = (uint8_t)strlen(node->name);

@@ -31,6 +31,15 @@ struct peal_simring {
 	struct peal_record records[PEAL_PLANE_RECORDS_MAX];
 };
 
+/* How frames are sealed in a world that does not run the profile `none`. One thread's. */
+struct peal_simcrypto {
+	struct peal_aead aead;
+	struct peal_aead_key pre_key; /* of family 0 */
+	void *state;                  /* of derive */
+	void (*derive)(void *state, struct peal_uuid cluster, struct peal_uuid uuid,
+		struct peal_aead_key *key_out);
+};
+
 /* What all nodes of a run share. */
 struct peal_simnode_config {
 	struct peal_simtime *time;
@@ -41,8 +50,9 @@ struct peal_simnode_config {
 	uint32_t seeds_count; /* the first nodes are everybody's seeds */
 	uint8_t expect;
 	uint8_t rings_count;
-	bool has_names;            /* metadata: the node's name; else none */
-	struct peal_groups groups; /* one store for all: equal views are one */
+	const struct peal_simcrypto *crypto; /* NULL: the profile `none`; outlives the nodes */
+	bool has_names;                      /* metadata: the node's name; else none */
+	struct peal_groups groups;           /* one store for all: equal views are one */
 	struct peal_bodies bodies;
 };
 
@@ -82,6 +92,8 @@ void peal_simnode_free(struct peal_simnode *simnode);
 void peal_simnode_init(
 	struct peal_simnode *simnode, const struct peal_simnode_config *config, uint16_t index);
 
+/* The name of the cluster, as all nodes have it. Static. */
+const char *peal_simnode_cluster_name(void);
 /* The address of node `index`, without its MAC: what a configuration file would say. */
 struct peal_address peal_simnode_address(uint16_t index);
 /* The node that has an address, or UINT16_MAX. */

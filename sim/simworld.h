@@ -39,6 +39,9 @@ struct peal_simworld_config {
 	uint64_t delay_ns_min;
 	uint64_t delay_ns_max;
 	enum peal_detector detector; /* must fit the preset */
+	/* How frames are sealed; NULL: they are not, and the checkers read what is said. Sealed
+	 * ones they do not read: what nodes do is checked, what they say is not. */
+	const struct peal_simcrypto *crypto;
 	uint64_t seed;
 	FILE *trace;                /* NULL = silent */
 	struct peal_script *record; /* NULL, or gets every action */

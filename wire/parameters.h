@@ -15,14 +15,14 @@
 #include <stdint.h>
 
 enum peal_parameter {
-	PEAL_PARAMETER_RINGS = 0,         /* K, [3, PEAL_RINGS_MAX] */
-	PEAL_PARAMETER_HIGH = 1,          /* H of a view of more than K + 1 members */
-	PEAL_PARAMETER_LOW = 2,           /* L of the same */
-	PEAL_PARAMETER_WINDOW = 3,        /* probes that an edge remembers */
-	PEAL_PARAMETER_FAILED = 4,        /* of them, those that make it FAILED */
-	PEAL_PARAMETER_MEMBERS_MAX = 5,   /* 0 = no limit but that of a view */
-	PEAL_PARAMETER_INTERVAL_US = 6,   /* between two probes of an edge */
-	PEAL_PARAMETER_RING_CHECK = 7,    /* what the rings make of one fixed member */
+	PEAL_PARAMETER_RINGS = 0,       /* K, [3, PEAL_RINGS_MAX] */
+	PEAL_PARAMETER_HIGH = 1,        /* H of a view of more than K + 1 members */
+	PEAL_PARAMETER_LOW = 2,         /* L of the same */
+	PEAL_PARAMETER_WINDOW = 3,      /* probes that an edge remembers */
+	PEAL_PARAMETER_FAILED = 4,      /* of them, those that make it FAILED */
+	PEAL_PARAMETER_MEMBERS_MAX = 5, /* 0 = no limit but that of a view */
+	PEAL_PARAMETER_INTERVAL_US = 6, /* between two probes of an edge */
+	PEAL_PARAMETER_RING_CHECK = 7,  /* what the rings make of one fixed member */
 	PEAL_PARAMETERS_COUNT = 8,
 };
 
@@ -40,7 +40,8 @@ bool peal_parameters_decode(
 	const uint8_t bytes[PEAL_PARAMETERS_SIZE], struct peal_parameters *parameters_out);
 /* What a JOIN_REQUEST carries. */
 uint64_t peal_parameters_hash(const struct peal_parameters *parameters);
-/* "rings", "high", "low", "window", "failed", "members_max", "interval_us", "ring_check". Static. */
+/* "rings", "high", "low", "window", "failed", "members_max", "interval_us", "ring_check". Static.
+ */
 const char *peal_parameter_name(enum peal_parameter parameter);
 
 #endif

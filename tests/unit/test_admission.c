@@ -186,7 +186,8 @@ test_admission__every_refusal_by_name(void **state)
 	assert_int_equal(peal_counter_get(&world->counters, PEAL_COUNTER_COOKIES_REFUSED), 1);
 	assert_int_equal(ask(world, 9, EQUAL, cookie_old, 1).status, PEAL_JOIN_PENDING);
 	old.mid = 0;
-	assert_int_equal(ask_as(world, &old, EQUAL, cookie_good, 1).status, PEAL_JOIN_ALREADY_MEMBER);
+	assert_int_equal(
+		ask_as(world, &old, EQUAL, cookie_good, 1).status, PEAL_JOIN_ALREADY_MEMBER);
 	peal_admission_bury(&world->admission, (struct peal_uuid){.low = 8, .high = 9});
 	assert_int_equal(ask(world, 8, EQUAL, cookie_good, 1).status, PEAL_JOIN_UUID_USED);
 	for (uint32_t i = 100; i < 100 + PEAL_PENDING_JOINS_MAX - 1U; i++) {
@@ -330,7 +331,8 @@ test_admission__thousands_at_once(void **state)
 	(void)state;
 	for (uint32_t number = 0; number < 10000; number++) {
 		assert_int_equal(
-			ask(world, 1000 + number, EQUAL, cookie_good, number * UINT64_C(1000)).status,
+			ask(world, 1000 + number, EQUAL, cookie_good, number * UINT64_C(1000))
+				.status,
 			PEAL_JOIN_PENDING);
 	}
 	/* So many may not ask each in T_fwd. */

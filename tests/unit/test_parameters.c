@@ -6,14 +6,13 @@
 
 #include <string.h>
 
-static const struct peal_parameters some = {
-	.values = {10, 9, 3, 20, 8, 1024, 50000, 0xA1B2C3D4}};
+static const struct peal_parameters some = {.values = {10, 9, 3, 20, 8, 1024, 50000, 0xA1B2C3D4}};
 
 static void
 test_parameters__stand_on_the_wire_as_documented(void **state)
 {
-	static const uint8_t expected[PEAL_PARAMETERS_SIZE] = {10, 9, 3, 20, 8, 0, 0x00, 0x04, 0x50,
-		0xC3, 0x00, 0x00, 0xD4, 0xC3, 0xB2, 0xA1};
+	static const uint8_t expected[PEAL_PARAMETERS_SIZE] = {
+		10, 9, 3, 20, 8, 0, 0x00, 0x04, 0x50, 0xC3, 0x00, 0x00, 0xD4, 0xC3, 0xB2, 0xA1};
 	uint8_t bytes[PEAL_PARAMETERS_SIZE];
 	struct peal_parameters read;
 

@@ -263,8 +263,7 @@ drain(int fd)
 static void
 linger(int code)
 {
-	struct timespec limit = {
-		.tv_nsec = code == EXIT_REFUSED ? LINGER_REFUSED_NS : LINGER_NS};
+	struct timespec limit = {.tv_nsec = code == EXIT_REFUSED ? LINGER_REFUSED_NS : LINGER_NS};
 
 	(void)nanosleep(&limit, NULL);
 }
