@@ -21,6 +21,7 @@ static const char *const event_names[] = {
 	[PEAL_EVENT_LEAVING] = "leaving",
 	[PEAL_EVENT_REFUSED] = "refused",
 	[PEAL_EVENT_UNANSWERED] = "unanswered",
+	[PEAL_EVENT_UNREACHABLE] = "unreachable",
 };
 
 void
@@ -35,7 +36,7 @@ peal_eventlog_add(struct peal_eventlog *log, const struct peal_event *event)
 {
 	struct peal_event *place = &log->events[log->next_seq % PEAL_EVENTS_MAX];
 
-	PEAL_ASSERT(event->kind >= PEAL_EVENT_STARTED && event->kind <= PEAL_EVENT_UNANSWERED);
+	PEAL_ASSERT(event->kind >= PEAL_EVENT_STARTED && event->kind <= PEAL_EVENT_UNREACHABLE);
 	*place = *event;
 	place->seq = log->next_seq++;
 }
@@ -57,6 +58,6 @@ peal_eventlog_read(const struct peal_eventlog *log, uint64_t after, struct peal_
 const char *
 peal_event_name(enum peal_event_kind kind)
 {
-	PEAL_ASSERT(kind >= PEAL_EVENT_STARTED && kind <= PEAL_EVENT_UNANSWERED);
+	PEAL_ASSERT(kind >= PEAL_EVENT_STARTED && kind <= PEAL_EVENT_UNREACHABLE);
 	return event_names[kind];
 }

@@ -30,6 +30,9 @@ enum peal_event_kind {
 	PEAL_EVENT_REFUSED = 14,
 	/* Nobody answered for two T_boot. Once in each attempt to join. */
 	PEAL_EVENT_UNANSWERED = 15,
+	/* Joining: the member at `address`, which would observe this node, does not reach it. value
+	 * = count of such << 8 | observers in all. */
+	PEAL_EVENT_UNREACHABLE = 16,
 };
 
 struct peal_event {

@@ -142,6 +142,7 @@ struct peal_node {
 	/* Removed by a decision: so long this node looks for that group and founds no other; 0 =
 	 * no. */
 	uint64_t refrain_until_ns;
+	uint64_t unreachable_seen; /* joining: which observers were told of last; 0 = none */
 	uint64_t unanswered_at_ns; /* joining: then it is said that nobody answers */
 	uint64_t call_at_ns;       /* next call to seeds that are not members; UINT64_MAX = none */
 	/* Large things. */

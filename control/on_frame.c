@@ -104,6 +104,32 @@ on_leave(struct peal_node *node, uint16_t rank, struct peal_reader *reader)
 	peal_on_progress(node);
 }
 
+/* A sequencer wants to know whether this node reaches a joiner. */
+static void
+on_reach(struct peal_node *node, uint16_t rank, struct peal_reader *reader)
+{
+	struct peal_reach_msg message;
+
+	if (!peal_reach_msg_decode(reader, &message)) {
+		peal_on_refused(node);
+		return;
+	}
+	peal_scouts_on_ask(&node->admission.sequencer.scouts, rank, &message, &node->outbox);
+	peal_emit_outbox(node);
+}
+
+static void
+on_reached(struct peal_node *node, uint16_t rank, struct peal_reader *reader)
+{
+	struct peal_join_probe message;
+
+	if (!peal_join_probe_decode(reader, &message)) {
+		peal_on_refused(node);
+		return;
+	}
+	peal_sequencer_on_reached(&node->admission.sequencer, rank, &message, node->now_ns);
+}
+
 static void
 on_forward(struct peal_node *node, struct peal_reader *reader)
 {
@@ -130,6 +156,12 @@ on_member_message(struct peal_node *node, const struct peal_record *record, uint
 	case PEAL_MESSAGE_JOIN_FORWARD:
 		on_forward(node, reader);
 		break;
+	case PEAL_MESSAGE_REACH:
+		on_reach(node, rank, reader);
+		break;
+	case PEAL_MESSAGE_REACHED:
+		on_reached(node, rank, reader);
+		break;
 	case PEAL_MESSAGE_JOIN_BATCH:
 		peal_on_batch(node, record->mid, reader);
 		break;
@@ -155,6 +187,7 @@ on_member_message(struct peal_node *node, const struct peal_record *record, uint
 	case PEAL_MESSAGE_INSTALL_PULL:
 	case PEAL_MESSAGE_JOIN_PROBE:
 	case PEAL_MESSAGE_JOIN_READY:
+	case PEAL_MESSAGE_UNREACHABLE:
 	case PEAL_MESSAGE_PROBE:
 	case PEAL_MESSAGE_ACK:
 	case PEAL_MESSAGE_ECHO:

@@ -391,9 +391,41 @@ on_probe(struct peal_node *node, const struct peal_record *record, struct peal_r
 	}
 	if (is_answer && node->state == PEAL_NODE_MEMBER) {
 		peal_admission_on_ready(&node->admission, &probe, &record->address, node->now_ns);
+		peal_scouts_on_ready(
+			&node->admission.sequencer.scouts, &probe, &record->address, &node->outbox);
+		peal_emit_outbox(node);
 	} else if (!is_answer && node->state == PEAL_NODE_JOINING) {
 		peal_joiner_on_probe(&node->joiner, &probe, &record->address, &node->outbox);
 		peal_emit_outbox(node);
+	}
+}
+
+/* Too few of those that would observe this node reach it: people are to know which do not. Each set
+ * of them is told once. */
+static void
+on_unreachable(struct peal_node *node, struct peal_reader *reader)
+{
+	struct peal_unreachable_msg message;
+	uint64_t seen = 0;
+
+	if (!peal_unreachable_msg_decode(reader, &message)) {
+		peal_on_refused(node);
+		return;
+	}
+	if (!peal_joiner_on_unreachable(&node->joiner, &message, node->now_ns)) {
+		return;
+	}
+	for (uint32_t i = 0; i < message.count; i++) {
+		seen += peal_hash_mix(
+			(uint64_t)message.observers[i].ipv4 << 16 | message.observers[i].port);
+	}
+	if (seen == node->unreachable_seen) {
+		return;
+	}
+	node->unreachable_seen = seen;
+	for (uint32_t i = 0; i < message.count; i++) {
+		peal_emit_event(node, PEAL_EVENT_UNREACHABLE, 0,
+			(uint64_t)message.count << 8 | message.asked, &message.observers[i]);
 	}
 }
 
@@ -424,6 +456,11 @@ peal_on_join_frame(struct peal_node *node, const struct peal_record *record, con
 	case PEAL_MESSAGE_JOIN_PROBE:
 	case PEAL_MESSAGE_JOIN_READY:
 		on_probe(node, record, &reader);
+		break;
+	case PEAL_MESSAGE_UNREACHABLE:
+		if (node->state == PEAL_NODE_JOINING) {
+			on_unreachable(node, &reader);
+		}
 		break;
 	default:
 		peal_on_refused(node);

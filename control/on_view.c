@@ -69,6 +69,7 @@ peal_on_start(struct peal_node *node)
 	} while (peal_uuid_is_none(node->self.uuid));
 	node->self_rank = PEAL_RANK_NONE;
 	node->ahead_since_ns = 0;
+	node->unreachable_seen = 0;
 	node->unanswered_at_ns = node->now_ns + 2U * config->timing->boot_ns;
 
 	start_joiner(node);

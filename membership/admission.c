@@ -30,6 +30,7 @@ peal_admission_init(struct peal_admission *admission, const struct peal_admissio
 		.counters = config->counters,
 		.applicants = &admission->applicants,
 		.bodies = config->bodies,
+		.self = config->self,
 		.members_max = config->members_max,
 		.secret = config->secret,
 		.heard_at_ns = config->heard_at_ns,
@@ -314,6 +315,7 @@ peal_admission_on_view(struct peal_admission *admission, uint16_t self_rank,
 	}
 	peal_sequencer_end(&admission->sequencer);
 	admission->sequencer.newcomers_count = newcomers_count;
+	admission->sequencer.self_rank = self_rank;
 
 	index = peal_applicants_first(applicants, PEAL_QUEUE_ASKED);
 	while (index != PEAL_APPLICANT_NONE) {

@@ -48,6 +48,7 @@ struct peal_applicant {
 	struct peal_member member; /* mid 0 */
 	bool is_introduced;        /* asked this member */
 	bool is_item;              /* in the sequencer's window */
+	bool is_answered;          /* item: answered the sequencer's last JOIN_PROBE */
 	uint16_t replaces;         /* item: rank of the holder of its address, or PEAL_RANK_NONE */
 	uint32_t attempts_count;   /* introduced: forwards in this epoch */
 	struct peal_address reply_to; /* introduced: link source of its last request */
@@ -56,6 +57,7 @@ struct peal_applicant {
 	uint64_t arrived_at_ns;       /* item: first of this uuid */
 	uint64_t vouched_at_ns;       /* item: last, by any introducer */
 	uint64_t probed_at_ns;        /* item: last JOIN_PROBE; answered: the answer */
+	uint64_t told_at_ns;          /* item: last UNREACHABLE; 0 = none */
 	struct {
 		uint16_t next; /* index + 1; 0 = none */
 		uint16_t before;

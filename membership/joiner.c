@@ -93,6 +93,36 @@ wait_as_told(struct peal_joiner *joiner, uint32_t retry_ms, uint64_t now_ns)
 		now_ns + retry_ns / 2U + peal_prng_below(&joiner->prng, retry_ns + 1U);
 }
 
+/* A pause that doubles each time, with jitter: not before `told_ns`. */
+static void
+back_off(struct peal_joiner *joiner, uint64_t told_ns, uint64_t now_ns)
+{
+	uint64_t pause_ns = 2U * joiner->busy_ns;
+
+	pause_ns = pause_ns > told_ns ? pause_ns : told_ns;
+	if (pause_ns < joiner->config.timing->join_retry_ns_min) {
+		pause_ns = joiner->config.timing->join_retry_ns_min;
+	}
+	if (pause_ns > PEAL_JOINER_RETRY_NS_MAX) {
+		pause_ns = PEAL_JOINER_RETRY_NS_MAX;
+	}
+	joiner->busy_ns = pause_ns;
+	joiner->retry_at_ns =
+		now_ns + pause_ns / 2U + peal_prng_below(&joiner->prng, pause_ns / 2U + 1U);
+}
+
+bool
+peal_joiner_on_unreachable(
+	struct peal_joiner *joiner, const struct peal_unreachable_msg *message, uint64_t now_ns)
+{
+	if (!peal_uuid_equals(message->joiner, joiner->config.request.member.uuid)) {
+		return false;
+	}
+	joiner->silent_count = 0;
+	back_off(joiner, 0, now_ns);
+	return true;
+}
+
 enum peal_joiner_verdict
 peal_joiner_on_answer(struct peal_joiner *joiner, const struct peal_address *from,
 	const struct peal_join_answer *answer, uint64_t now_ns, struct peal_outbox *out)
@@ -125,10 +155,15 @@ peal_joiner_on_answer(struct peal_joiner *joiner, const struct peal_address *fro
 		return PEAL_JOINER_WAIT;
 	case PEAL_JOIN_PENDING:
 	case PEAL_JOIN_REPLACING:
-	case PEAL_JOIN_BUSY:
 	case PEAL_JOIN_ALREADY_MEMBER:
 		if (from_introducer) {
 			wait_as_told(joiner, answer->retry_ms, now_ns);
+		}
+		return PEAL_JOINER_WAIT;
+	case PEAL_JOIN_BUSY:
+		if (from_introducer) {
+			forget_introducer(joiner); /* another one may have room */
+			back_off(joiner, answer->retry_ms * UINT64_C(1000000), now_ns);
 		}
 		return PEAL_JOINER_WAIT;
 	case PEAL_JOIN_NOT_MEMBER:

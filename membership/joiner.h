@@ -9,8 +9,9 @@
  * silent the introducer is asked again.
  *
  * timers: retry - exponential from join_retry_ns_min, factor 2, cap 5 s, full jitter; or what the
- * introducer said, jittered as well; put off while parts arrive. pull - D after the last part, then
- * at 2 D, 4 D ...; given up after PEAL_JOINER_PULLS_MAX in vain. Pure; plain struct, fields
+ * introducer said, jittered as well; put off while parts arrive. After BUSY another seed may be
+ * asked, and after BUSY and UNREACHABLE the pause doubles, up to 5 s. pull - D after the last part,
+ * then at 2 D, 4 D ...; given up after PEAL_JOINER_PULLS_MAX in vain. Pure; plain struct, fields
  * private; thread: control.
  */
 #ifndef PEAL_MEMBERSHIP_JOINER_H
@@ -21,6 +22,7 @@
 #include "membership/gather.h"
 #include "wire/join_msg.h"
 #include "wire/outbox.h"
+#include "wire/reach_msg.h"
 
 #define PEAL_JOINER_RETRY_NS_MAX UINT64_C(5000000000)
 #define PEAL_JOINER_PULLS_MAX    6U
@@ -41,6 +43,7 @@ struct peal_joiner {
 	uint8_t cookie[16];
 	uint8_t silent_count; /* retries since the introducer was heard */
 	uint64_t backoff_ns;
+	uint64_t busy_ns; /* pause after BUSY or UNREACHABLE, doubled each time; 0 = none yet */
 	uint64_t retry_at_ns;
 	/* Nodes that asked this one in a cold start: a candidate needs their grants as well. */
 	uint8_t askers_count;
@@ -82,6 +85,12 @@ void peal_joiner_drop(struct peal_joiner *joiner);
 /* A JOIN_PROBE from `from`: emits JOIN_READY if it is about this joiner. */
 void peal_joiner_on_probe(const struct peal_joiner *joiner, const struct peal_join_probe *probe,
 	const struct peal_address *from, struct peal_outbox *out);
+/*
+ * Too few observers reach this joiner: it asks again after a pause that doubles up to 5 s.
+ * @return false when that is about another joiner
+ */
+bool peal_joiner_on_unreachable(
+	struct peal_joiner *joiner, const struct peal_unreachable_msg *message, uint64_t now_ns);
 /* A node that is not in a cluster either asked this one. A bounded number is remembered. */
 void peal_joiner_on_asker(struct peal_joiner *joiner, const struct peal_address *from);
 /* Emits at most 3 PEAL_SEEDS_MAX requests and one INSTALL_PULL. `is_candidate`: ask for CREATE_OK

@@ -35,6 +35,7 @@ peal_sequencer_init(struct peal_sequencer *sequencer, const struct peal_sequence
 	sequencer->last_item_at_ns = 0;
 	sequencer->hold_until_ns = 0;
 	sequencer->is_probing = false;
+	peal_scouts_clear(&sequencer->scouts);
 }
 
 static uint32_t
@@ -60,6 +61,7 @@ peal_sequencer_end(struct peal_sequencer *sequencer)
 	}
 	sequencer->hold_until_ns = 0;
 	sequencer->is_probing = false;
+	peal_scouts_clear(&sequencer->scouts);
 }
 
 void
@@ -74,6 +76,8 @@ peal_sequencer_add(struct peal_sequencer *sequencer, uint16_t index, uint64_t no
 		}
 		sequencer->last_item_at_ns = now_ns;
 		item->is_item = true;
+		item->is_answered = false;
+		item->told_at_ns = 0;
 		item->arrived_at_ns = now_ns;
 		item->replaces =
 			peal_view_find_address(sequencer->config.view, &item->member.address);
@@ -156,7 +160,39 @@ token_of(const struct peal_sequencer *sequencer, struct peal_uuid uuid)
 	return peal_hash64(words, sizeof(words), sequencer->config.secret);
 }
 
-static void
+/* Whether observers are asked, too. */
+static bool
+has_scouts(const struct peal_sequencer *sequencer)
+{
+	return sequencer->config.view->members_count <= PEAL_DIRECT_MAX &&
+	       items_count(sequencer) <= PEAL_SCOUTS_CASES_MAX;
+}
+
+/* Frames that one probe takes at most. */
+static uint32_t
+probe_frames_max(const struct peal_sequencer *sequencer)
+{
+	return has_scouts(sequencer) ? 1U + PEAL_RINGS_MAX : 1U;
+}
+
+/* Asks those that would observe the item. Returns the frames that took. */
+static uint32_t
+ask_observers(struct peal_sequencer *sequencer, const struct peal_applicant *item,
+	struct peal_outbox *out)
+{
+	uint64_t words[3] = {item->member.uuid.low, item->member.uuid.high, item->arrived_at_ns};
+	struct peal_reach_msg message = {.joiner = item->member.uuid,
+		.token = peal_hash64(words, sizeof(words), ~sequencer->config.secret),
+		.address = item->member.address};
+
+	return has_scouts(sequencer)
+		       ? peal_scouts_ask(&sequencer->scouts, sequencer->config.view,
+				 sequencer->self_rank, &message, &sequencer->replaced, out)
+		       : 0;
+}
+
+/* Returns the frames that it took. */
+static uint32_t
 send_probe(struct peal_sequencer *sequencer, uint16_t index, enum peal_applicants_queue queue,
 	uint64_t now_ns, struct peal_outbox *out)
 {
@@ -171,7 +207,36 @@ send_probe(struct peal_sequencer *sequencer, uint16_t index, enum peal_applicant
 	peal_join_probe_encode(&message, &writer);
 	peal_outbox_commit(out, &writer);
 	item->probed_at_ns = now_ns;
+	item->is_answered = item->is_answered && queue == PEAL_QUEUE_REPROBED;
 	peal_applicants_put(sequencer->config.applicants, index, queue);
+	return 1U + ask_observers(sequencer, item, out);
+}
+
+/* An item that was asked is ready when it answered and enough observers reach it. */
+static void
+settle(struct peal_sequencer *sequencer, uint16_t index, uint64_t now_ns)
+{
+	struct peal_applicants *applicants = sequencer->config.applicants;
+	struct peal_applicant *item = &applicants->places[index];
+	uint8_t queue = item->links[PEAL_CHAIN_PROBE].queue;
+
+	if ((queue == PEAL_QUEUE_PROBED || queue == PEAL_QUEUE_REPROBED) && item->is_answered &&
+		peal_scouts_is_enough(&sequencer->scouts, item->member.uuid)) {
+		item->probed_at_ns = now_ns;
+		peal_applicants_put(applicants, index, PEAL_QUEUE_READY);
+	}
+}
+
+void
+peal_sequencer_on_reached(struct peal_sequencer *sequencer, uint16_t rank,
+	const struct peal_join_probe *answer, uint64_t now_ns)
+{
+	uint16_t index = peal_applicants_find_uuid(sequencer->config.applicants, answer->joiner);
+
+	peal_scouts_on_reached(&sequencer->scouts, rank, answer);
+	if (index != PEAL_APPLICANT_NONE && sequencer->is_probing) {
+		settle(sequencer, index, now_ns);
+	}
 }
 
 void
@@ -193,8 +258,9 @@ peal_sequencer_on_ready(struct peal_sequencer *sequencer, const struct peal_join
 		!peal_address_equals(from, &item->member.address)) {
 		return;
 	}
-	item->probed_at_ns = now_ns;
-	peal_applicants_put(applicants, index, PEAL_QUEUE_READY);
+	item->is_answered = true;
+	peal_scouts_on_own(&sequencer->scouts, sequencer->self_rank, item->member.uuid);
+	settle(sequencer, index, now_ns);
 }
 
 static void
@@ -228,6 +294,44 @@ begin_probing(struct peal_sequencer *sequencer, uint64_t now_ns)
 	}
 }
 
+/*
+ * An item that answers, but not to enough of those that would observe it. A member that died a
+ * moment ago is not held against it: only when its observers had the time to notice that, the item
+ * is told who does not reach it.
+ */
+static void
+tell_unreachable(struct peal_sequencer *sequencer, uint16_t index, uint32_t *frames_left,
+	uint64_t now_ns, struct peal_outbox *out)
+{
+	struct peal_applicant *item = &sequencer->config.applicants->places[index];
+	uint64_t patience_ns = 2U * peal_timing_detection_ns(sequencer->config.timing);
+	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ADDRESS,
+		.message = PEAL_MESSAGE_UNREACHABLE,
+		.address = item->member.address};
+	struct peal_unreachable_msg message;
+	struct peal_writer writer;
+
+	if (*frames_left == 0 || now_ns < item->arrived_at_ns + patience_ns ||
+		(item->told_at_ns != 0 && now_ns < item->told_at_ns + patience_ns) ||
+		!peal_scouts_explain(
+			&sequencer->scouts, sequencer->config.view, item->member.uuid, &message)) {
+		return;
+	}
+	message.answerer = sequencer->config.self;
+	item->told_at_ns = now_ns;
+	(*frames_left)--;
+	writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
+	peal_unreachable_msg_encode(&message, &writer);
+	peal_outbox_commit(out, &writer);
+	peal_counter_add(sequencer->config.counters, PEAL_COUNTER_JOINERS_UNREACHABLE, 1);
+}
+
+static void
+spend(uint32_t *frames_left, uint32_t frames_count)
+{
+	*frames_left = frames_count < *frames_left ? *frames_left - frames_count : 0;
+}
+
 /* Asks again who was asked once, gives up on who was asked twice. */
 static void
 end_patience(struct peal_sequencer *sequencer, uint32_t *frames_left, uint64_t now_ns,
@@ -241,14 +345,17 @@ end_patience(struct peal_sequencer *sequencer, uint32_t *frames_left, uint64_t n
 			PEAL_APPLICANT_NONE &&
 		now_ns >= applicants->places[index].probed_at_ns + answer_ns) {
 		peal_applicants_put(applicants, index, PEAL_QUEUE_MUTE);
-		peal_counter_add(sequencer->config.counters, PEAL_COUNTER_JOINERS_MUTE, 1);
+		if (applicants->places[index].is_answered) {
+			tell_unreachable(sequencer, index, frames_left, now_ns, out);
+		} else {
+			peal_counter_add(sequencer->config.counters, PEAL_COUNTER_JOINERS_MUTE, 1);
+		}
 	}
-	while (*frames_left > 0 &&
+	while (*frames_left >= probe_frames_max(sequencer) &&
 		(index = peal_applicants_first(applicants, PEAL_QUEUE_PROBED)) !=
 			PEAL_APPLICANT_NONE &&
 		now_ns >= applicants->places[index].probed_at_ns + answer_ns) {
-		send_probe(sequencer, index, PEAL_QUEUE_REPROBED, now_ns, out);
-		(*frames_left)--;
+		spend(frames_left, send_probe(sequencer, index, PEAL_QUEUE_REPROBED, now_ns, out));
 	}
 }
 
@@ -276,13 +383,14 @@ probe(struct peal_sequencer *sequencer, uint32_t *frames_left, uint64_t now_ns,
 	uint16_t index = 0;
 
 	end_patience(sequencer, frames_left, now_ns, out);
-	while (*frames_left > 0 && probes_out_count(sequencer) < PROBES_OUT_MAX &&
+	while (*frames_left >= probe_frames_max(sequencer) &&
+		probes_out_count(sequencer) < PROBES_OUT_MAX &&
 		ready_count + probes_out_count(sequencer) < growth_max(sequencer) &&
 		(index = peal_applicants_first(applicants, PEAL_QUEUE_WAITING)) !=
 			PEAL_APPLICANT_NONE) {
 		if (is_admissible(sequencer, &applicants->places[index], now_ns)) {
-			send_probe(sequencer, index, PEAL_QUEUE_PROBED, now_ns, out);
-			(*frames_left)--;
+			spend(frames_left,
+				send_probe(sequencer, index, PEAL_QUEUE_PROBED, now_ns, out));
 		} else {
 			peal_applicants_put(applicants, index, PEAL_QUEUE_MUTE);
 		}

@@ -8,9 +8,11 @@
  * are lost in full queues and come again with the next retry: then the window waits for two
  * retries, five times as long at most, so that a rush costs few views. Then each item is asked
  * whether it is still there (JOIN_PROBE), some at a time, and those that answer are the batch. So
- * nobody is admitted who died since it asked. An item whose address is held by a member replaces
- * that member in the same cut, unless the old incarnation was heard after the item came. The work
- * of one tick is bounded by the caller's budget of frames.
+ * nobody is admitted who died since it asked. In a small group, and when few ask, those that would
+ * observe it must reach it as well (membership/scouts.h); an item that stays out of their reach for
+ * as long as it takes to detect a dead observer is told so (UNREACHABLE). An item whose address is
+ * held by a member replaces that member in the same cut, unless the old incarnation was heard after
+ * the item came. The work of one tick is bounded by the caller's budget of frames.
  *
  * timers: window; hold - join_quiet, when the window ended in vain; probe - asked again after D /
  * 2, given up after D; expiry - 8 T_fwd without an introducer; repeat - of the sent batch at 2 D, 4
@@ -23,6 +25,7 @@
 #include "base/timing.h"
 #include "membership/applicants.h"
 #include "membership/bodies.h"
+#include "membership/scouts.h"
 #include "wire/join_msg.h"
 #include "wire/outbox.h"
 #include "wire/view.h"
@@ -39,6 +42,7 @@ struct peal_sequencer_config {
 	struct peal_counters *counters;
 	struct peal_applicants *applicants; /* the queues of items are this machine's */
 	struct peal_bodies bodies;
+	struct peal_uuid self;
 	uint16_t members_max; /* no batch goes beyond; 0 = no limit but that of a view */
 	uint64_t secret;      /* of this node, for the tokens of probes */
 	/* When the member at `rank` was last heard here; 0 = never, or it is no neighbour. */
@@ -49,6 +53,8 @@ struct peal_sequencer_config {
 struct peal_sequencer {
 	struct peal_sequencer_config config;
 	struct peal_bitset replaced; /* members whose address an item has */
+	struct peal_scouts scouts;   /* whether observers reach the items, and errands for others */
+	uint16_t self_rank;          /* set by the owner with each view */
 	uint32_t newcomers_count;    /* members that the last cut added; set by the owner */
 	uint64_t first_item_at_ns;
 	uint64_t last_item_at_ns;
@@ -76,6 +82,9 @@ void peal_sequencer_drop(struct peal_sequencer *sequencer, uint16_t index);
 /* A JOIN_READY from `from`. One that nobody asked for is nothing. */
 void peal_sequencer_on_ready(struct peal_sequencer *sequencer, const struct peal_join_probe *ready,
 	const struct peal_address *from, uint64_t now_ns);
+/* The member at `rank` reached a joiner that it was asked to reach. */
+void peal_sequencer_on_reached(struct peal_sequencer *sequencer, uint16_t rank,
+	const struct peal_join_probe *answer, uint64_t now_ns);
 /* Another member's batch is known: no own one before `until_ns`. */
 void peal_sequencer_hold(struct peal_sequencer *sequencer, uint64_t until_ns);
 /* The item that no introducer has vouched for lately, or PEAL_APPLICANT_NONE. */

@@ -78,6 +78,7 @@ find_fate(enum peal_event_kind kind)
 	case PEAL_EVENT_LEAVING:
 	case PEAL_EVENT_REFUSED:
 	case PEAL_EVENT_UNANSWERED:
+	case PEAL_EVENT_UNREACHABLE:
 		break;
 	}
 	return NULL;
@@ -130,6 +131,8 @@ describe_refusal(const struct peal_event *event, char out[SIZE])
 static void
 describe_own(const struct peal_event *event, char out[SIZE])
 {
+	char address[SIZE];
+
 	switch ((enum peal_event_kind)event->kind) {
 	case PEAL_EVENT_STARTED:
 		(void)snprintf(out, SIZE, "joining");
@@ -157,6 +160,13 @@ describe_own(const struct peal_event *event, char out[SIZE])
 		break;
 	case PEAL_EVENT_REFUSED:
 		describe_refusal(event, out);
+		break;
+	case PEAL_EVENT_UNREACHABLE:
+		peal_describe_address(&event->address, address);
+		(void)snprintf(out, SIZE,
+			"%.24s does not reach this node, nor do %" PRIu64 " other of %" PRIu64
+			" observers: check the links between them",
+			address, (event->value >> 8) - 1U, event->value & 255U);
 		break;
 	case PEAL_EVENT_UNANSWERED:
 		(void)snprintf(out, SIZE,

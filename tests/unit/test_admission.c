@@ -134,6 +134,23 @@ tick(struct world *world, bool is_free, uint64_t now_ns)
 		&world->admission, is_free, FRAMES_MAX, now_ns, &world->outbox);
 }
 
+/* The observer that effect `index` asks reaches the joiner. */
+static void
+reach(struct world *world, uint32_t index, uint64_t mute, uint64_t now_ns)
+{
+	struct peal_reader reader = peal_reader_init(
+		peal_outbox_body(&world->outbox, index), world->outbox.effects[index].body_size);
+	struct peal_reach_msg message;
+	struct peal_join_probe reached;
+
+	assert_true(peal_reach_msg_decode(&reader, &message));
+	reached = (struct peal_join_probe){.joiner = message.joiner, .token = message.token};
+	if (message.joiner.low < mute) {
+		peal_sequencer_on_reached(&world->admission.sequencer,
+			world->outbox.effects[index].rank, &reached, now_ns);
+	}
+}
+
 /* Ticks, and answers each JOIN_PROBE but those of joiners from `mute` on, until a batch leaves or
  * time is up. */
 static const struct peal_body *
@@ -148,6 +165,9 @@ tick_answering(struct world *world, uint64_t mute, uint64_t from_ns, uint64_t un
 					world->outbox.effects[i].body_size);
 			struct peal_join_probe probe;
 
+			if (world->outbox.effects[i].message == PEAL_MESSAGE_REACH) {
+				reach(world, i, mute, now_ns);
+			}
 			if (world->outbox.effects[i].message != PEAL_MESSAGE_JOIN_PROBE) {
 				continue;
 			}
@@ -262,7 +282,8 @@ test_admission__false_answers_are_nothing(void **state)
 	(void)ask(world, 30, EQUAL, cookie_good, 1);
 	assert_null(tick(world, true, 1));
 	assert_null(tick(world, true, 1 + world->timing.join_quiet_ns));
-	assert_int_equal(world->outbox.count, 1);
+	assert_int_equal(world->outbox.count, 2);
+	reach(world, 1, UINT64_MAX, 6 * MS);
 	reader = peal_reader_init(
 		peal_outbox_body(&world->outbox, 0), world->outbox.effects[0].body_size);
 	assert_true(peal_join_probe_decode(&reader, &probe));

@@ -14,6 +14,9 @@ test_messages__have_the_numbers_of_the_wire(void **state)
 	assert_int_equal(PEAL_MESSAGE_ALERT, 0x20);
 	assert_int_equal(PEAL_MESSAGE_VOTE, 0x30);
 	assert_int_equal(PEAL_MESSAGE_INSTALL_PULL, 0x04);
+	assert_int_equal(PEAL_MESSAGE_UNREACHABLE, 0x07);
+	assert_int_equal(PEAL_MESSAGE_REACH, 0x2C);
+	assert_int_equal(PEAL_MESSAGE_REACHED, 0x2D);
 	assert_int_equal(PEAL_MESSAGE_SNAPSHOT, 0x29);
 	assert_int_equal(PEAL_MESSAGE_VOTE_UP, 0x33);
 	assert_int_equal(PEAL_MESSAGE_BODY_PULL, 0x35);
@@ -28,7 +31,7 @@ test_messages__do_not_know_other_numbers(void **state)
 {
 	(void)state;
 	assert_false(peal_message_is_known(0x00));
-	assert_false(peal_message_is_known(0x07));
+	assert_false(peal_message_is_known(0x08));
 	assert_false(peal_message_is_known(0x14));
 	assert_false(peal_message_is_known(0xFF));
 	assert_string_equal(peal_message_name(0x00), "unknown");
@@ -54,7 +57,7 @@ test_messages__have_one_name_each(void **state)
 				peal_message_name((uint8_t)a), peal_message_name((uint8_t)b));
 		}
 	}
-	assert_int_equal(known_count, 26);
+	assert_int_equal(known_count, 29);
 }
 
 int

@@ -41,6 +41,7 @@ make(uint16_t members_count)
 		.view = &world->view,
 		.counters = &world->counters,
 		.applicants = &world->applicants,
+		.self = {.low = 1, .high = 1},
 		.secret = 5,
 		.heard_at_ns = heard_at_ns};
 
@@ -98,11 +99,37 @@ answer_all(struct world *world, uint64_t now_ns)
 		struct peal_reader reader = peal_reader_init(
 			peal_outbox_body(&world->outbox, i), world->outbox.effects[i].body_size);
 		struct peal_join_probe probe;
+		struct peal_reach_msg reach;
 
+		if (world->outbox.effects[i].message == PEAL_MESSAGE_REACH) {
+			assert_true(peal_reach_msg_decode(&reader, &reach));
+			probe = (struct peal_join_probe){
+				.joiner = reach.joiner, .token = reach.token};
+			peal_sequencer_on_reached(
+				&world->sequencer, world->outbox.effects[i].rank, &probe, now_ns);
+			continue;
+		}
 		assert_int_equal(world->outbox.effects[i].message, PEAL_MESSAGE_JOIN_PROBE);
 		assert_true(peal_join_probe_decode(&reader, &probe));
 		peal_sequencer_on_ready(
 			&world->sequencer, &probe, &world->outbox.effects[i].address, now_ns);
+	}
+}
+
+/* Whoever is asked by the sequencer itself answers; its observers get no answer. */
+static void
+answer_probes(struct world *world, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < world->outbox.count; i++) {
+		struct peal_reader reader = peal_reader_init(
+			peal_outbox_body(&world->outbox, i), world->outbox.effects[i].body_size);
+		struct peal_join_probe probe;
+
+		if (world->outbox.effects[i].message == PEAL_MESSAGE_JOIN_PROBE) {
+			assert_true(peal_join_probe_decode(&reader, &probe));
+			peal_sequencer_on_ready(&world->sequencer, &probe,
+				&world->outbox.effects[i].address, now_ns);
+		}
 	}
 }
 
@@ -187,7 +214,36 @@ test_sequencer__holds_back_when_told(void **state)
 	assert_null(tick(world, FRAMES_MAX, 499 * MS));
 	assert_int_equal(world->outbox.count, 0);
 	assert_null(tick(world, FRAMES_MAX, 500 * MS));
-	assert_int_equal(world->outbox.count, 1);
+	assert_int_equal(world->outbox.count, 1U + 9U); /* and the observers that are asked */
+	destroy(world);
+}
+
+/* A joiner that answers, but not to its observers, waits; when they had time to be found dead, it
+ * is told who they are, and told again only after that time. */
+static void
+test_sequencer__tells_whom_observers_do_not_reach(void **state)
+{
+	struct world *world = make(5);
+	uint64_t patience_ns = 2U * peal_timing_detection_ns(&world->timing);
+	uint32_t told_count = 0;
+
+	(void)state;
+	(void)vouch(world, 1, MS);
+	for (uint64_t now_ns = MS; now_ns < MS + 3U * patience_ns; now_ns += MS / 2U) {
+		assert_null(tick(world, FRAMES_MAX, now_ns));
+		for (uint32_t i = 0; i < world->outbox.count; i++) {
+			struct peal_effect *effect = &world->outbox.effects[i];
+			bool is_told = effect->message == PEAL_MESSAGE_UNREACHABLE;
+
+			assert_true(!is_told || now_ns >= MS + patience_ns);
+			told_count += is_told ? 1U : 0U;
+		}
+		answer_probes(world, now_ns);
+		(void)vouch(world, 1, now_ns);
+	}
+	assert_int_equal(told_count, 2);
+	assert_int_equal(peal_counter_get(&world->counters, PEAL_COUNTER_JOINERS_UNREACHABLE), 2);
+	assert_int_equal(peal_counter_get(&world->counters, PEAL_COUNTER_JOINERS_MUTE), 0);
 	destroy(world);
 }
 
@@ -217,6 +273,7 @@ main(void)
 		cmocka_unit_test(test_sequencer__a_full_window_ends_at_once),
 		cmocka_unit_test(test_sequencer__asks_some_at_a_time),
 		cmocka_unit_test(test_sequencer__holds_back_when_told),
+		cmocka_unit_test(test_sequencer__tells_whom_observers_do_not_reach),
 		cmocka_unit_test(test_sequencer__finds_who_was_forgotten),
 	};
 
