@@ -22,6 +22,7 @@ static const char *const event_names[] = {
 	[PEAL_EVENT_REFUSED] = "refused",
 	[PEAL_EVENT_UNANSWERED] = "unanswered",
 	[PEAL_EVENT_UNREACHABLE] = "unreachable",
+	[PEAL_EVENT_BEHIND] = "behind",
 };
 
 void
@@ -36,7 +37,7 @@ peal_eventlog_add(struct peal_eventlog *log, const struct peal_event *event)
 {
 	struct peal_event *place = &log->events[log->next_seq % PEAL_EVENTS_MAX];
 
-	PEAL_ASSERT(event->kind >= PEAL_EVENT_STARTED && event->kind <= PEAL_EVENT_UNREACHABLE);
+	PEAL_ASSERT(event->kind >= PEAL_EVENT_STARTED && event->kind <= PEAL_EVENT_BEHIND);
 	*place = *event;
 	place->seq = log->next_seq++;
 }
@@ -58,6 +59,6 @@ peal_eventlog_read(const struct peal_eventlog *log, uint64_t after, struct peal_
 const char *
 peal_event_name(enum peal_event_kind kind)
 {
-	PEAL_ASSERT(kind >= PEAL_EVENT_STARTED && kind <= PEAL_EVENT_UNREACHABLE);
+	PEAL_ASSERT(kind >= PEAL_EVENT_STARTED && kind <= PEAL_EVENT_BEHIND);
 	return event_names[kind];
 }

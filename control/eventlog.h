@@ -11,19 +11,29 @@
 
 #include <stdint.h>
 
+/* Why a node is no longer a member although it did not ask. */
+enum peal_kicked {
+	PEAL_KICKED_REMOVED = 1, /* a decision that it heard, or a view without it */
+	PEAL_KICKED_LAG = 2,     /* others are ahead, and for T_install nothing brought it there */
+	PEAL_KICKED_VIEW_DEAD = 3, /* its view can never decide again: its members restarted */
+	PEAL_KICKED_NO_QUORUM = 4, /* without a quorum, and a group lives that it is not in */
+};
+
 enum peal_event_kind {
-	PEAL_EVENT_STARTED = 1,    /* joining began with `uuid` */
-	PEAL_EVENT_VIEW = 2,       /* a view was installed: epoch, value = members */
-	PEAL_EVENT_JOINED = 3,     /* a member is in the new view: mid, address */
-	PEAL_EVENT_LEFT = 4,       /* a member is out: it asked to */
-	PEAL_EVENT_CRASHED = 5,    /* a member is out: its observers reported it */
-	PEAL_EVENT_REPLACED = 6,   /* a member is out: a new incarnation holds its address */
-	PEAL_EVENT_ACCUSED = 7,    /* first report about a member in this epoch */
-	PEAL_EVENT_DETECTED = 8,   /* the report that made a member stable (the H-th) */
+	PEAL_EVENT_STARTED = 1,  /* joining began with `uuid` */
+	PEAL_EVENT_VIEW = 2,     /* a view was installed: epoch, value = members */
+	PEAL_EVENT_JOINED = 3,   /* a member is in the new view: mid, address */
+	PEAL_EVENT_LEFT = 4,     /* a member is out: it asked to */
+	PEAL_EVENT_CRASHED = 5,  /* a member is out: its observers reported it */
+	PEAL_EVENT_REPLACED = 6, /* a member is out: a new incarnation holds its address */
+	/* First report about a member in this epoch: value = enum peal_alert_reason. */
+	PEAL_EVENT_ACCUSED = 7,
+	/* The report that made a member stable (the H-th): value as above. */
+	PEAL_EVENT_DETECTED = 8,
 	PEAL_EVENT_PROPOSED = 9,   /* the cut went to consensus: value = ranks to remove */
 	PEAL_EVENT_NO_QUORUM = 10, /* too few are heard to decide anything */
 	PEAL_EVENT_QUORUM = 11,    /* enough are heard again */
-	PEAL_EVENT_KICKED = 12,    /* this node is no longer a member */
+	PEAL_EVENT_KICKED = 12,    /* this node is no longer a member: value = enum peal_kicked */
 	PEAL_EVENT_LEAVING = 13,   /* this node asked to leave */
 	/* The cluster refused this node: parameter differs, `own` here and `value` there. One event
 	 * for each. PEAL_PARAMETERS_COUNT: it did not say which. */
@@ -33,6 +43,8 @@ enum peal_event_kind {
 	/* Joining: the member at `address`, which would observe this node, does not reach it. value
 	 * = count of such << 8 | observers in all. */
 	PEAL_EVENT_UNREACHABLE = 16,
+	/* This node is in an old epoch for a quarter of T_install: value = that of the others. */
+	PEAL_EVENT_BEHIND = 17,
 };
 
 struct peal_event {

@@ -137,6 +137,7 @@ struct peal_node {
 	bool is_report_new;          /* reports came that the tick has not looked at */
 	uint64_t reported_at_ns;     /* when a mask grew last */
 	uint64_t view_at_ns;         /* when the current view was installed here */
+	bool is_behind_told;         /* of this time: the event was logged */
 	uint64_t ahead_since_ns;     /* a peer is ahead and no cut arrives; 0 = not so */
 	uint64_t quorum_check_at_ns;
 	/* Removed by a decision: so long this node looks for that group and founds no other; 0 =

@@ -144,7 +144,7 @@ void peal_on_later_view(struct peal_node *node, const struct peal_group *group);
 /* Starts joining with a fresh identity. */
 void peal_on_start(struct peal_node *node);
 /* This node is out of the group without having asked. */
-void peal_on_kicked(struct peal_node *node);
+void peal_on_kicked(struct peal_node *node, enum peal_kicked why);
 /* Gives back what belongs to a membership. */
 void peal_node_release_view(struct peal_node *node);
 
@@ -165,7 +165,7 @@ void peal_on_leave_tick(struct peal_node *node);
 void peal_on_out_decided(struct peal_node *node, const struct peal_bitset *gone);
 /* A group lives that this node is not in any more: the losing side waits for it and founds nothing,
  * for two T_install; should that group be gone by then, somebody has to. */
-void peal_on_removed(struct peal_node *node);
+void peal_on_removed(struct peal_node *node, enum peal_kicked why);
 /* A leaver is the only member left: it has nobody to ask. */
 void peal_on_alone(struct peal_node *node);
 /* It is out: LEFT if it asked for it, kicked if not. */

@@ -122,7 +122,7 @@ on_request(struct peal_node *node, const struct peal_record *record, struct peal
 		return;
 	}
 	if (peal_node_is_active(node) && is_view_dead(node, &request.member)) {
-		peal_on_kicked(node);
+		peal_on_kicked(node, PEAL_KICKED_VIEW_DEAD);
 	}
 	if (node->state != PEAL_NODE_MEMBER || !node->has_quorum) {
 		answer_without_cluster(node, &request, &record->address);
@@ -191,7 +191,7 @@ on_answer(struct peal_node *node, const struct peal_record *record, struct peal_
 		if (!node->has_quorum && is_of_cluster(&answer) &&
 			peal_view_find_uuid(&node->view, answer.answerer) == PEAL_RANK_NONE &&
 			node->now_ns >= node->lonely_since_ns + node->config.timing->install_ns) {
-			peal_on_kicked(node);
+			peal_on_kicked(node, PEAL_KICKED_NO_QUORUM);
 		}
 		return;
 	}

@@ -157,7 +157,7 @@ peal_on_out(struct peal_node *node)
 		become_left(node, true);
 		return;
 	}
-	peal_on_removed(node);
+	peal_on_removed(node, PEAL_KICKED_REMOVED);
 }
 
 void

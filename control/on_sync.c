@@ -16,6 +16,9 @@
  * snapshot. */
 #define CUT_FLOODS 4U
 
+/* Behind for this part of T_install is worth an event. */
+#define BEHIND_PART 4U
+
 /* The cut that ended an epoch, to one who is still in it. */
 static void
 send_cut(struct peal_node *node, const struct peal_history_entry *entry, uint64_t mid)
@@ -125,11 +128,16 @@ peal_on_ahead(struct peal_node *node, const struct peal_record *record)
 	 */
 	if (node->ahead_since_ns == 0) {
 		node->ahead_since_ns = now_ns;
+		node->is_behind_told = false;
 		node->sync_ns = node->config.timing->flood_ns;
 		node->sync_at_ns =
 			record->epoch > node->view.epoch + 1U ? now_ns : now_ns + node->sync_ns;
 	} else if (now_ns - node->ahead_since_ns >= install_ns) {
-		peal_on_removed(node);
+		peal_on_removed(node, PEAL_KICKED_LAG);
+	} else if (now_ns - node->ahead_since_ns >= install_ns / BEHIND_PART &&
+		   !node->is_behind_told) {
+		node->is_behind_told = true;
+		peal_emit_event(node, PEAL_EVENT_BEHIND, record->mid, record->epoch, NULL);
 	}
 }
 
@@ -180,7 +188,7 @@ peal_on_caught_up(struct peal_node *node, const struct peal_body *body)
 	}
 	if (peal_view_find_uuid(&group->view, node->self.uuid) == PEAL_RANK_NONE) {
 		groups->release(groups->state, group);
-		peal_on_removed(node);
+		peal_on_removed(node, PEAL_KICKED_REMOVED);
 		return;
 	}
 	peal_on_later_view(node, group);

@@ -347,9 +347,9 @@ peal_node_release_view(struct peal_node *node)
 }
 
 void
-peal_on_kicked(struct peal_node *node)
+peal_on_kicked(struct peal_node *node, enum peal_kicked why)
 {
-	peal_emit_event(node, PEAL_EVENT_KICKED, node->self.mid, 0, NULL);
+	peal_emit_event(node, PEAL_EVENT_KICKED, node->self.mid, why, NULL);
 	node->state = PEAL_NODE_KICKED;
 	node->is_out = false;
 	peal_node_release_view(node);
@@ -360,10 +360,10 @@ peal_on_kicked(struct peal_node *node)
 }
 
 void
-peal_on_removed(struct peal_node *node)
+peal_on_removed(struct peal_node *node, enum peal_kicked why)
 {
 	node->refrain_until_ns = node->now_ns + 2U * node->config.timing->install_ns;
-	peal_on_kicked(node);
+	peal_on_kicked(node, why);
 }
 
 /* A leaver that is still in the view asks again, in this epoch; if it is alone it is done. */

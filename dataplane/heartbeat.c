@@ -55,6 +55,11 @@ check_verdict(struct peal_heartbeat *heartbeat, struct peal_heartbeat_peer *peer
 		return;
 	}
 	peal_counter_add(heartbeat->counters, PEAL_COUNTER_EDGES_FAILED, 1);
+	if (peer->edge.reason == PEAL_ALERT_STUCK) {
+		peal_counter_add(heartbeat->counters, PEAL_COUNTER_EDGES_STUCK, 1);
+	} else if (peer->edge.reason == PEAL_ALERT_LAG) {
+		peal_counter_add(heartbeat->counters, PEAL_COUNTER_EDGES_LAGGING, 1);
+	}
 	report(heartbeat, peer, now_ns);
 }
 

@@ -7,6 +7,7 @@
 #include "dataplane/echo.h"
 #include "membership/edge.h"
 #include "runtime/describe.h"
+#include "wire/alert_msg.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -201,6 +202,9 @@ add_event(struct peal_answer *answer, const struct peal_event *event, uint32_t p
 		add_text(entry, "parameter",
 			peal_parameter_name((enum peal_parameter)event->parameter));
 		add_number(entry, "own", event->own);
+	}
+	if (event->kind == PEAL_EVENT_ACCUSED || event->kind == PEAL_EVENT_DETECTED) {
+		add_text(entry, "reason", peal_alert_reason_name((uint8_t)event->value));
 	}
 	if (event->address.port != 0) {
 		peal_describe_address(&event->address, text);

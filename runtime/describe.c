@@ -2,6 +2,7 @@
 #include "runtime/describe.h"
 
 #include "base/timing.h"
+#include "wire/alert_msg.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -79,6 +80,7 @@ find_fate(enum peal_event_kind kind)
 	case PEAL_EVENT_REFUSED:
 	case PEAL_EVENT_UNANSWERED:
 	case PEAL_EVENT_UNREACHABLE:
+	case PEAL_EVENT_BEHIND:
 		break;
 	}
 	return NULL;
@@ -128,6 +130,37 @@ describe_refusal(const struct peal_event *event, char out[SIZE])
 	}
 }
 
+/* Why an observer accuses a member, as a part of a sentence. */
+static const char *
+find_reason(uint64_t reason)
+{
+	static const char *const reasons[] = {
+		[PEAL_ALERT_SILENT] = "no answer",
+		[PEAL_ALERT_STUCK] = "stuck, its control plane stands still",
+		[PEAL_ALERT_ECHO] = "others accuse it",
+		[PEAL_ALERT_LAG] = "lag, it stays in an old view",
+	};
+
+	return reason >= PEAL_ALERT_SILENT && reason <= PEAL_ALERT_LAG ? reasons[reason]
+								       : "unknown";
+}
+
+static const char *
+find_kicked(uint64_t why)
+{
+	static const char *const reasons[] = {
+		[PEAL_KICKED_REMOVED] = "the group removed this node",
+		[PEAL_KICKED_LAG] = "the group went on and this node could not follow: it is out",
+		[PEAL_KICKED_VIEW_DEAD] =
+			"this view can never decide again, its members restarted: it is over",
+		[PEAL_KICKED_NO_QUORUM] =
+			"without a quorum here, while a group lives elsewhere: this view is over",
+	};
+
+	return why >= PEAL_KICKED_REMOVED && why <= PEAL_KICKED_NO_QUORUM ? reasons[why]
+									  : reasons[1];
+}
+
 static void
 describe_own(const struct peal_event *event, char out[SIZE])
 {
@@ -153,7 +186,13 @@ describe_own(const struct peal_event *event, char out[SIZE])
 		(void)snprintf(out, SIZE, "enough members are heard again");
 		break;
 	case PEAL_EVENT_KICKED:
-		(void)snprintf(out, SIZE, "the group removed this node");
+		(void)snprintf(out, SIZE, "%s", find_kicked(event->value));
+		break;
+	case PEAL_EVENT_BEHIND:
+		(void)snprintf(out, SIZE,
+			"behind: others are in view %" PRIu64
+			", and what leads there does not arrive",
+			event->value);
 		break;
 	case PEAL_EVENT_LEAVING:
 		(void)snprintf(out, SIZE, "leaving");
@@ -195,5 +234,10 @@ peal_describe_event(const struct peal_event *event, char out[SIZE])
 		return;
 	}
 	peal_describe_address(&event->address, address);
+	if (event->kind == PEAL_EVENT_ACCUSED || event->kind == PEAL_EVENT_DETECTED) {
+		(void)snprintf(out, SIZE, "member %" PRIu64 " (%.24s) %s: %s", event->mid, address,
+			fate, find_reason(event->value));
+		return;
+	}
 	(void)snprintf(out, SIZE, "member %" PRIu64 " (%.24s) %s", event->mid, address, fate);
 }

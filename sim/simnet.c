@@ -292,6 +292,11 @@ peal_simnet_send(struct peal_simnet *net, uint16_t port, struct peal_simframe *f
 		net->watch(net->watch_state, port, frame->bytes, frame->size);
 	}
 	if (to < net->ports_count && to != port) {
+		if (net->lose != NULL && net->lose(net->lose_state, port, to, frame->bytes)) {
+			net->lost_count++;
+			peal_simnet_release(net, frame);
+			return;
+		}
 		send_link(net, port, to, frame);
 		return;
 	}

@@ -84,6 +84,10 @@ struct peal_simnet {
 	uint16_t (*find_ipv4)(uint32_t ipv4);
 	peal_simnet_watch_fn watch; /* NULL = nobody */
 	void *watch_state;
+	/* Loses what it says yes to, of frames to one port; NULL = nothing. For tests that part
+	 * networks by what is said. */
+	bool (*lose)(void *state, uint16_t from, uint16_t to, const uint8_t *bytes);
+	void *lose_state;
 	uint32_t frames_count;
 	uint32_t first_free; /* index + 1; 0 = none */
 	struct peal_simframe *chunks[PEAL_SIMNET_FRAMES_MAX / 256U];

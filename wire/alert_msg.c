@@ -17,6 +17,19 @@ is_reason_known(uint8_t reason)
 	return reason >= PEAL_ALERT_SILENT && reason <= PEAL_ALERT_LAG;
 }
 
+const char *
+peal_alert_reason_name(uint8_t reason)
+{
+	static const char *const names[] = {
+		[PEAL_ALERT_SILENT] = "silent",
+		[PEAL_ALERT_STUCK] = "stuck",
+		[PEAL_ALERT_ECHO] = "echo",
+		[PEAL_ALERT_LAG] = "lag",
+	};
+
+	return is_reason_known(reason) ? names[reason] : "unknown";
+}
+
 void
 peal_alert_msg_encode(const struct peal_alert_msg *message, struct peal_writer *writer)
 {

@@ -35,6 +35,8 @@ struct peal_alert_msg {
 	struct peal_alert_entry entries[PEAL_ALERT_ENTRIES_MAX];
 };
 
+/* "silent", "stuck", "echo", "lag"; "unknown" for any other number. Static. */
+const char *peal_alert_reason_name(uint8_t reason);
 void peal_alert_msg_encode(const struct peal_alert_msg *message, struct peal_writer *writer);
 /* False: truncated or longer, count 0 or too large, unknown flag or reason, mask 0, a rank twice.
  */

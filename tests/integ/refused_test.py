@@ -117,6 +117,27 @@ def unanswered(lab, changes, counter):
     expect(total(lab, counter) > refusals, f"no member counted {counter}")
 
 
+def unreachable(lab):
+    """One member does not reach the joiner, though the joiner reaches it: it says which one, and waits for the link."""
+    before = snapshot(lab)
+    lab.run("cut", "3", str(STRANGER), "--one-way")
+    with Stranger(lab) as stranger:
+        event = lab.wait("the daemon to say who does not reach it",
+                         lambda: first_event(lab.events(STRANGER), "unreachable"), 30.0)
+        expect(event["address"] == "10.77.0.3:7400" and "does not reach this node" in event["text"], str(event))
+        view = stranger.ctl("view")
+        expect(view is not None and view["state"] == "joining", "it does not ask any more")
+        expect(snapshot(lab) == before, "the group changed")
+        lab.run("heal")
+        lab.wait_view([*GROUP, STRANGER], 4, 30.0)
+        named = [event["address"] for event in lab.events(STRANGER) if event["event"] == "unreachable"]
+        expect(named == ["10.77.0.3:7400"], f"named: {named}")
+        stranger.process.send_signal(signal.SIGTERM)
+        status, _, _ = stranger.end()
+        expect(status == 0, f"it ended with {status}")
+    lab.wait_view(GROUP, 3, 20.0)
+
+
 def removed(lab, rejoin):
     """A member that stands still is removed; when it goes on it learns that, and comes back as another or ends."""
     with Stranger(lab, rejoin="true" if rejoin else "false") as stranger:
@@ -163,6 +184,7 @@ STORIES = (
     ("other cluster", lambda lab: unanswered(lab, {"cluster": "elsewhere"}, "refused_cluster")),
     ("other key", lambda lab: unanswered(lab, other_key(lab), "refused_tag")),
     ("no encryption", lambda lab: unanswered(lab, {"key": None, "encryption": "none"}, "refused_key")),
+    ("out of reach", unreachable),
     ("removed, rejoins", lambda lab: removed(lab, True)),
     ("removed, does not rejoin", lambda lab: removed(lab, False)),
 )

@@ -163,10 +163,23 @@ test_alert_msg__brings_random_messages_back(void **state)
 	}
 }
 
+static void
+test_alert_msg__reasons_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_SILENT), "silent");
+	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_STUCK), "stuck");
+	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_ECHO), "echo");
+	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_LAG), "lag");
+	assert_string_equal(peal_alert_reason_name(0), "unknown");
+	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_LAG + 1U), "unknown");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_alert_msg__reasons_have_names),
 		cmocka_unit_test(test_alert_msg__has_the_layout_of_the_wire),
 		cmocka_unit_test(test_alert_msg__refuses_each_wrong_field),
 		cmocka_unit_test(test_alert_msg__refuses_every_other_size),

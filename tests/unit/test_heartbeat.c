@@ -393,6 +393,7 @@ test_heartbeat__a_stuck_control_plane_is_a_failure(void **state)
 	peal_fakecores_turn(cores, 0);
 	assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_ALERT, &record));
 	assert_int_equal(record.reason, PEAL_ALERT_STUCK);
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_EDGES_STUCK), 1);
 	assert_int_equal(verdict(cores, 1, 0), PEAL_VERDICT_OK);
 	peal_fakecores_destroy(cores);
 }
@@ -419,6 +420,7 @@ test_heartbeat__who_stays_in_an_old_epoch_is_not_fit(void **state)
 	assert_int_equal(verdict(cores, 0, 1), PEAL_VERDICT_FAILED);
 	assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_ALERT, &record));
 	assert_int_equal(record.reason, PEAL_ALERT_LAG);
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_EDGES_LAGGING), 1);
 	peal_fakecores_destroy(cores);
 }
 

@@ -135,6 +135,64 @@ test_joiner__reacts_to_each_status(void **state)
 	destroy(joiner);
 }
 
+/* It asks again after this pause, with jitter. */
+static void
+assert_pause(const struct peal_joiner *joiner, uint64_t now_ns, uint64_t pause_ns)
+{
+	assert_in_range(joiner->retry_at_ns - now_ns, pause_ns / 2U, pause_ns);
+}
+
+static void
+test_joiner__asks_elsewhere_and_later_when_one_is_busy(void **state)
+{
+	struct peal_joiner *joiner = make();
+	struct peal_join_answer challenge = answer(PEAL_JOIN_CHALLENGE);
+	struct peal_join_answer busy = answer(PEAL_JOIN_BUSY);
+	uint64_t pause_ns = 30 * MS;
+
+	(void)state;
+	for (uint64_t now_ns = 1; now_ns < 12; now_ns++) {
+		(void)peal_joiner_on_answer(joiner, &seeds[0], &challenge, now_ns, outbox);
+		assert_true(joiner->has_introducer);
+		(void)peal_joiner_on_answer(joiner, &seeds[1], &busy, now_ns, outbox);
+		assert_true(joiner->has_introducer); /* that was not the one it asked */
+		(void)peal_joiner_on_answer(joiner, &seeds[0], &busy, now_ns, outbox);
+		assert_false(joiner->has_introducer);
+		assert_pause(joiner, now_ns, pause_ns);
+		pause_ns = pause_ns < PEAL_JOINER_RETRY_NS_MAX / 2U ? 2U * pause_ns
+								    : PEAL_JOINER_RETRY_NS_MAX;
+	}
+	assert_int_equal(pause_ns, PEAL_JOINER_RETRY_NS_MAX);
+	destroy(joiner);
+}
+
+static void
+test_joiner__waits_longer_each_time_it_is_out_of_reach(void **state)
+{
+	struct peal_joiner *joiner = make();
+	struct peal_join_answer challenge = answer(PEAL_JOIN_CHALLENGE);
+	struct peal_unreachable_msg message = {.joiner = {.low = 43, .high = 1},
+		.answerer = {.low = 7, .high = 7},
+		.count = 1,
+		.asked = 3,
+		.needed = 3,
+		.observers = {{.ipv4 = 5, .port = 1}}};
+	uint64_t pause_ns = timing.join_retry_ns_min;
+
+	(void)state;
+	(void)peal_joiner_on_answer(joiner, &seeds[0], &challenge, 1, outbox);
+	assert_false(peal_joiner_on_unreachable(joiner, &message, 1)); /* somebody else is */
+	message.joiner.low = 42;
+	for (uint64_t now_ns = 2; now_ns < 12; now_ns++) {
+		assert_true(peal_joiner_on_unreachable(joiner, &message, now_ns));
+		assert_true(joiner->has_introducer); /* it did its part */
+		assert_pause(joiner, now_ns, pause_ns);
+		pause_ns = 2U * pause_ns < PEAL_JOINER_RETRY_NS_MAX ? 2U * pause_ns
+								    : PEAL_JOINER_RETRY_NS_MAX;
+	}
+	destroy(joiner);
+}
+
 /* Part `index` of `size` bytes of a view. */
 static struct peal_install_msg
 part_of(const struct peal_joiner *joiner, uint64_t view, const uint8_t *bytes, uint32_t size,
@@ -271,6 +329,8 @@ main(void)
 		cmocka_unit_test(test_joiner__asks_all_seeds_but_itself_then_one),
 		cmocka_unit_test(test_joiner__leaves_a_silent_introducer),
 		cmocka_unit_test(test_joiner__reacts_to_each_status),
+		cmocka_unit_test(test_joiner__asks_elsewhere_and_later_when_one_is_busy),
+		cmocka_unit_test(test_joiner__waits_longer_each_time_it_is_out_of_reach),
 		cmocka_unit_test(test_joiner__puts_the_view_together_from_parts_in_any_order),
 		cmocka_unit_test(test_joiner__another_view_waits_for_silence),
 		cmocka_unit_test(test_joiner__pulls_what_is_missing_then_gives_up),
