@@ -134,6 +134,10 @@
  */
 #define PEAL_PLANE_BUFFERS_MAX 128U
 
+/* Of these, going up, those that frames of family 0 may not take: anybody can send such, and what
+ * members say must get through while a flood of them lasts. */
+#define PEAL_PLANE_MEMBER_BUFFERS 32U
+
 /* Records in a ring between planes: all buffers of one way returning at once, and as many others.
  */
 #define PEAL_PLANE_RECORDS_MAX 512U

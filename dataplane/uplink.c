@@ -50,12 +50,20 @@ read_source(const uint8_t *packet)
 	return address;
 }
 
+/* Buffers that this frame may not take. */
+static uint16_t
+kept_count(const struct peal_opened *opened)
+{
+	return peal_message_family(opened->kind) == PEAL_FAMILY_JOIN ? PEAL_PLANE_MEMBER_BUFFERS
+								     : 0;
+}
+
 bool
 peal_uplink_frame(struct peal_uplink *uplink, const struct peal_opened *opened)
 {
 	PEAL_DASSERT(opened->body_size <= PEAL_BODY_SIZE_MAX);
 
-	if (uplink->free_count == 0) {
+	if (uplink->free_count <= kept_count(opened)) {
 		peal_counter_add(uplink->counters, PEAL_COUNTER_PLANE_UP_DROPPED, 1);
 		return false;
 	}

@@ -45,7 +45,8 @@ void peal_uplink_init(struct peal_uplink *uplink, struct peal_plane *plane, uint
 /* Takes the peers of a new view, and owes control the answer to it. */
 void peal_uplink_switch(struct peal_uplink *uplink, const struct peal_peers *peers);
 
-/* A frame for control: copies the body into an up buffer. False: dropped, counted. */
+/* A frame for control: copies the body into an up buffer. False: dropped, counted. Frames of family
+ * 0 leave PEAL_PLANE_MEMBER_BUFFERS to what members say. */
 bool peal_uplink_frame(struct peal_uplink *uplink, const struct peal_opened *opened);
 
 /*

@@ -418,6 +418,36 @@ peal_gen_sync_msg(struct peal_prng *prng, struct peal_sync_msg *message_out)
 }
 
 void
+peal_gen_reach_msg(struct peal_prng *prng, struct peal_reach_msg *message_out)
+{
+	struct peal_member member;
+
+	memset(message_out, 0, sizeof(*message_out));
+	peal_gen_member(prng, &member);
+	message_out->joiner = member.uuid;
+	message_out->token = peal_prng_next(prng);
+	message_out->address = member.address;
+}
+
+void
+peal_gen_unreachable_msg(struct peal_prng *prng, struct peal_unreachable_msg *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->joiner = peal_gen_uuid(prng);
+	message_out->answerer = peal_gen_uuid(prng);
+	message_out->asked = (uint8_t)(1U + below(prng, PEAL_RINGS_MAX));
+	message_out->count = (uint8_t)(1U + below(prng, message_out->asked));
+	message_out->needed = (uint8_t)(message_out->asked - below(prng, message_out->count));
+	for (uint32_t i = 0; i < message_out->count; i++) {
+		struct peal_member member;
+
+		peal_gen_member(prng, &member);
+		message_out->observers[i].ipv4 = member.address.ipv4;
+		message_out->observers[i].port = member.address.port;
+	}
+}
+
+void
 peal_gen_snapshot_msg(struct peal_prng *prng, struct peal_snapshot_msg *message_out)
 {
 	memset(message_out, 0, sizeof(*message_out));

@@ -13,6 +13,7 @@
 #include "wire/frame.h"
 #include "wire/join_msg.h"
 #include "wire/liveness_msg.h"
+#include "wire/reach_msg.h"
 #include "wire/view.h"
 #include "wire/vote_msg.h"
 
@@ -53,6 +54,8 @@ void peal_gen_vote_msg(struct peal_prng *prng, uint8_t *bitmap, struct peal_vote
 void peal_gen_body_msg(struct peal_prng *prng, uint8_t *chunk, struct peal_body_msg *message_out);
 void peal_gen_pull_msg(struct peal_prng *prng, struct peal_pull_msg *message_out);
 void peal_gen_sync_msg(struct peal_prng *prng, struct peal_sync_msg *message_out);
+void peal_gen_reach_msg(struct peal_prng *prng, struct peal_reach_msg *message_out);
+void peal_gen_unreachable_msg(struct peal_prng *prng, struct peal_unreachable_msg *message_out);
 void peal_gen_snapshot_msg(struct peal_prng *prng, struct peal_snapshot_msg *message_out);
 void peal_gen_leave_msg(struct peal_prng *prng, struct peal_leave_msg *message_out);
 

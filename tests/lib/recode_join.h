@@ -10,6 +10,7 @@
 #include "wire/body_msg.h"
 #include "wire/flood_msg.h"
 #include "wire/join_msg.h"
+#include "wire/reach_msg.h"
 
 #include <stddef.h>
 
@@ -193,15 +194,39 @@ peal_recode_snapshot(struct peal_reader *reader, struct peal_writer *writer)
 	return is_accepted;
 }
 
-#define PEAL_RECODE_BODY_MESSAGES_COUNT 4U
+static inline bool
+peal_recode_reach(struct peal_reader *reader, struct peal_writer *writer)
+{
+	struct peal_reach_msg message;
+	bool is_accepted = peal_reach_msg_decode(reader, &message);
 
-/* Which: body, pull, sync, snapshot. */
+	if (is_accepted) {
+		peal_reach_msg_encode(&message, writer);
+	}
+	return is_accepted;
+}
+
+static inline bool
+peal_recode_unreachable(struct peal_reader *reader, struct peal_writer *writer)
+{
+	struct peal_unreachable_msg message;
+	bool is_accepted = peal_unreachable_msg_decode(reader, &message);
+
+	if (is_accepted) {
+		peal_unreachable_msg_encode(&message, writer);
+	}
+	return is_accepted;
+}
+
+#define PEAL_RECODE_BODY_MESSAGES_COUNT 6U
+
+/* Which: body, pull, sync, snapshot, reach, unreachable. */
 static inline size_t
 peal_recode_bodies(const uint8_t *bytes, size_t size, uint8_t *out)
 {
 	static bool (*const recoders[PEAL_RECODE_BODY_MESSAGES_COUNT])(
-		struct peal_reader *, struct peal_writer *) = {
-		peal_recode_body, peal_recode_pull, peal_recode_sync, peal_recode_snapshot};
+		struct peal_reader *, struct peal_writer *) = {peal_recode_body, peal_recode_pull,
+		peal_recode_sync, peal_recode_snapshot, peal_recode_reach, peal_recode_unreachable};
 
 	return peal_recode_picked(recoders, PEAL_RECODE_BODY_MESSAGES_COUNT, bytes, size, out);
 }

@@ -188,6 +188,8 @@ generate_bodies(struct peal_writer *writer)
 	struct peal_pull_msg pull;
 	struct peal_sync_msg sync;
 	struct peal_snapshot_msg snapshot;
+	struct peal_reach_msg reach;
+	struct peal_unreachable_msg unreachable;
 	uint8_t which = (uint8_t)peal_prng_below(&prng, PEAL_RECODE_BODY_MESSAGES_COUNT);
 
 	peal_write_u8(writer, which);
@@ -204,9 +206,17 @@ generate_bodies(struct peal_writer *writer)
 		peal_gen_sync_msg(&prng, &sync);
 		peal_sync_msg_encode(&sync, writer);
 		break;
-	default:
+	case 3:
 		peal_gen_snapshot_msg(&prng, &snapshot);
 		peal_snapshot_msg_encode(&snapshot, writer);
+		break;
+	case 4:
+		peal_gen_reach_msg(&prng, &reach);
+		peal_reach_msg_encode(&reach, writer);
+		break;
+	default:
+		peal_gen_unreachable_msg(&prng, &unreachable);
+		peal_unreachable_msg_encode(&unreachable, writer);
 		break;
 	}
 	return writer->offset;

@@ -60,6 +60,29 @@ test_uplink__gives_frames_until_the_buffers_are_gone(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+/* A flood of join requests leaves room for what members say. */
+static void
+test_uplink__joiners_do_not_get_the_last_buffers(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create(1, "none");
+	struct peal_opened member = make_opened(2);
+	struct peal_opened joiner = make_opened(2);
+	uint32_t taken_count = 0;
+
+	(void)state;
+	joiner.kind = PEAL_MESSAGE_JOIN_REQUEST;
+	while (peal_uplink_frame(uplink_of(cores), &joiner)) {
+		taken_count++;
+	}
+	assert_int_equal(taken_count, PEAL_PLANE_BUFFERS_MAX - PEAL_PLANE_MEMBER_BUFFERS);
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_PLANE_UP_DROPPED), 1);
+	for (uint32_t i = 0; i < PEAL_PLANE_MEMBER_BUFFERS; i++) {
+		assert_true(peal_uplink_frame(uplink_of(cores), &member));
+	}
+	assert_false(peal_uplink_frame(uplink_of(cores), &member));
+	peal_fakecores_destroy(cores);
+}
+
 static void
 test_uplink__a_full_ring_costs_no_buffer(void **state)
 {
@@ -233,6 +256,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_uplink__a_buffer_too_many_is_a_bug),
 		cmocka_unit_test(test_uplink__gives_frames_until_the_buffers_are_gone),
+		cmocka_unit_test(test_uplink__joiners_do_not_get_the_last_buffers),
 		cmocka_unit_test(test_uplink__a_full_ring_costs_no_buffer),
 		cmocka_unit_test(test_uplink__speaks_of_a_peer_once_in_a_while),
 		cmocka_unit_test(test_uplink__pays_all_it_owes),
