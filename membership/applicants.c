@@ -196,6 +196,52 @@ peal_applicants_next(
 	return link == 0 ? PEAL_APPLICANT_NONE : (uint16_t)(link - 1U);
 }
 
+static bool
+is_before(const struct peal_applicants *applicants, uint16_t a, uint16_t b)
+{
+	return peal_uuid_compare(
+		       applicants->places[a].member.uuid, applicants->places[b].member.uuid) < 0;
+}
+
+static void
+swap(uint16_t *indices, uint32_t a, uint32_t b)
+{
+	uint16_t kept = indices[a];
+
+	indices[a] = indices[b];
+	indices[b] = kept;
+}
+
+static void
+sift_down(
+	const struct peal_applicants *applicants, uint16_t *indices, uint32_t root, uint32_t count)
+{
+	for (uint32_t child = 2U * root + 1U; child < count; child = 2U * root + 1U) {
+		if (child + 1U < count &&
+			is_before(applicants, indices[child], indices[child + 1U])) {
+			child++;
+		}
+		if (!is_before(applicants, indices[root], indices[child])) {
+			return;
+		}
+		swap(indices, root, child);
+		root = child;
+	}
+}
+
+/* A heap sort. */
+void
+peal_applicants_sort(const struct peal_applicants *applicants, uint16_t *indices, uint32_t count)
+{
+	for (uint32_t root = count / 2U; root > 0; root--) {
+		sift_down(applicants, indices, root - 1U, count);
+	}
+	for (uint32_t end = count; end > 1; end--) {
+		swap(indices, 0, end - 1U);
+		sift_down(applicants, indices, 0, end - 1U);
+	}
+}
+
 void
 peal_applicants_check(const struct peal_applicants *applicants)
 {

@@ -101,6 +101,9 @@ void peal_applicants_take_out(
 /* Head of a queue, or PEAL_APPLICANT_NONE. */
 uint16_t peal_applicants_first(
 	const struct peal_applicants *applicants, enum peal_applicants_queue queue);
+/* Sorts indices, [count], by the uuids of their entries. In place, O(count log count). */
+void peal_applicants_sort(
+	const struct peal_applicants *applicants, uint16_t *indices, uint32_t count);
 /* The entry behind `index` in its queue of `chain`, or PEAL_APPLICANT_NONE. */
 uint16_t peal_applicants_next(
 	const struct peal_applicants *applicants, uint16_t index, enum peal_applicants_chain chain);

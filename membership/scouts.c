@@ -194,24 +194,30 @@ peal_scouts_is_enough(const struct peal_scouts *scouts, struct peal_uuid joiner)
 }
 
 bool
-peal_scouts_explain(const struct peal_scouts *scouts, const struct peal_view *view,
-	struct peal_uuid joiner, struct peal_unreachable_msg *message_out)
+peal_scouts_tell(const struct peal_scouts *scouts, const struct peal_view *view,
+	const struct peal_member *joiner, struct peal_uuid self, struct peal_outbox *out)
 {
-	const struct peal_scouts_case *open = find_case_const(scouts, joiner);
+	const struct peal_scouts_case *open = find_case_const(scouts, joiner->uuid);
+	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ADDRESS,
+		.message = PEAL_MESSAGE_UNREACHABLE,
+		.address = joiner->address};
+	struct peal_unreachable_msg message = {.joiner = joiner->uuid, .answerer = self};
+	struct peal_writer writer;
 
 	if (open == NULL || reached_count(open) >= open->needed_count) {
 		return false;
 	}
-	memset(message_out, 0, sizeof(*message_out));
-	message_out->joiner = joiner;
-	message_out->asked = open->observers_count;
-	message_out->needed = open->needed_count;
+	message.asked = open->observers_count;
+	message.needed = open->needed_count;
 	for (uint32_t i = 0; i < open->observers_count; i++) {
 		if ((open->reached >> i & 1U) == 0) {
-			message_out->observers[message_out->count++] =
+			message.observers[message.count++] =
 				view->members[open->observers[i]].address;
 		}
 	}
+	writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
+	peal_unreachable_msg_encode(&message, &writer);
+	peal_outbox_commit(out, &writer);
 	return true;
 }
 

@@ -70,9 +70,9 @@ void peal_scouts_on_reached(
 void peal_scouts_on_own(struct peal_scouts *scouts, uint16_t rank, struct peal_uuid joiner);
 /* True when enough observers reach it, or none was asked. */
 bool peal_scouts_is_enough(const struct peal_scouts *scouts, struct peal_uuid joiner);
-/* Who did not reach it. False: enough did. `answerer` is not filled. */
-bool peal_scouts_explain(const struct peal_scouts *scouts, const struct peal_view *view,
-	struct peal_uuid joiner, struct peal_unreachable_msg *message_out);
+/* Tells `joiner` who does not reach it: one UNREACHABLE, said by `self`. False: enough do. */
+bool peal_scouts_tell(const struct peal_scouts *scouts, const struct peal_view *view,
+	const struct peal_member *joiner, struct peal_uuid self, struct peal_outbox *out);
 
 /* The member at `asker` wants to know: emits one JOIN_PROBE. */
 void peal_scouts_on_ask(struct peal_scouts *scouts, uint16_t asker,

@@ -168,7 +168,6 @@ has_scouts(const struct peal_sequencer *sequencer)
 	       items_count(sequencer) <= PEAL_SCOUTS_CASES_MAX;
 }
 
-/* Frames that one probe takes at most. */
 static uint32_t
 probe_frames_max(const struct peal_sequencer *sequencer)
 {
@@ -185,10 +184,8 @@ ask_observers(struct peal_sequencer *sequencer, const struct peal_applicant *ite
 		.token = peal_hash64(words, sizeof(words), ~sequencer->config.secret),
 		.address = item->member.address};
 
-	return has_scouts(sequencer)
-		       ? peal_scouts_ask(&sequencer->scouts, sequencer->config.view,
-				 sequencer->self_rank, &message, &sequencer->replaced, out)
-		       : 0;
+	return peal_scouts_ask(&sequencer->scouts, sequencer->config.view, sequencer->self_rank,
+		&message, &sequencer->replaced, out);
 }
 
 /* Returns the frames that it took. */
@@ -209,7 +206,7 @@ send_probe(struct peal_sequencer *sequencer, uint16_t index, enum peal_applicant
 	item->probed_at_ns = now_ns;
 	item->is_answered = item->is_answered && queue == PEAL_QUEUE_REPROBED;
 	peal_applicants_put(sequencer->config.applicants, index, queue);
-	return 1U + ask_observers(sequencer, item, out);
+	return 1U + (has_scouts(sequencer) ? ask_observers(sequencer, item, out) : 0U);
 }
 
 /* An item that was asked is ready when it answered and enough observers reach it. */
@@ -304,25 +301,16 @@ tell_unreachable(struct peal_sequencer *sequencer, uint16_t index, uint32_t *fra
 	uint64_t now_ns, struct peal_outbox *out)
 {
 	struct peal_applicant *item = &sequencer->config.applicants->places[index];
-	uint64_t patience_ns = 2U * peal_timing_detection_ns(sequencer->config.timing);
-	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ADDRESS,
-		.message = PEAL_MESSAGE_UNREACHABLE,
-		.address = item->member.address};
-	struct peal_unreachable_msg message;
-	struct peal_writer writer;
+	uint64_t wait_ns = 2U * peal_timing_detection_ns(sequencer->config.timing);
 
-	if (*frames_left == 0 || now_ns < item->arrived_at_ns + patience_ns ||
-		(item->told_at_ns != 0 && now_ns < item->told_at_ns + patience_ns) ||
-		!peal_scouts_explain(
-			&sequencer->scouts, sequencer->config.view, item->member.uuid, &message)) {
+	if (*frames_left == 0 || now_ns < item->arrived_at_ns + wait_ns ||
+		(item->told_at_ns != 0 && now_ns < item->told_at_ns + wait_ns) ||
+		!peal_scouts_tell(&sequencer->scouts, sequencer->config.view, &item->member,
+			sequencer->config.self, out)) {
 		return;
 	}
-	message.answerer = sequencer->config.self;
 	item->told_at_ns = now_ns;
 	(*frames_left)--;
-	writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
-	peal_unreachable_msg_encode(&message, &writer);
-	peal_outbox_commit(out, &writer);
 	peal_counter_add(sequencer->config.counters, PEAL_COUNTER_JOINERS_UNREACHABLE, 1);
 }
 
@@ -401,41 +389,7 @@ probe(struct peal_sequencer *sequencer, uint32_t *frames_left, uint64_t now_ns,
 			       PEAL_APPLICANT_NONE);
 }
 
-/* Order of the heap and of the batch. */
-static bool
-is_before(const struct peal_sequencer *sequencer, uint32_t a, uint32_t b)
-{
-	const struct peal_applicant *places = sequencer->config.applicants->places;
-
-	return peal_uuid_compare(places[sequencer->order[a]].member.uuid,
-		       places[sequencer->order[b]].member.uuid) < 0;
-}
-
-static void
-swap_order(struct peal_sequencer *sequencer, uint32_t a, uint32_t b)
-{
-	uint16_t kept = sequencer->order[a];
-
-	sequencer->order[a] = sequencer->order[b];
-	sequencer->order[b] = kept;
-}
-
-static void
-sift_down(struct peal_sequencer *sequencer, uint32_t root, uint32_t count)
-{
-	for (uint32_t child = 2U * root + 1U; child < count; child = 2U * root + 1U) {
-		if (child + 1U < count && is_before(sequencer, child, child + 1U)) {
-			child++;
-		}
-		if (!is_before(sequencer, root, child)) {
-			return;
-		}
-		swap_order(sequencer, root, child);
-		root = child;
-	}
-}
-
-/* The items that answered, in canonical order: by uuid. Returns how many. A heap sort: in place. */
+/* The items that answered, in canonical order: by uuid. Returns how many. */
 static uint32_t
 sort_ready(struct peal_sequencer *sequencer)
 {
@@ -447,13 +401,7 @@ sort_ready(struct peal_sequencer *sequencer)
 		index = peal_applicants_next(applicants, index, PEAL_CHAIN_PROBE)) {
 		sequencer->order[count++] = index;
 	}
-	for (uint32_t root = count / 2U; root > 0; root--) {
-		sift_down(sequencer, root - 1U, count);
-	}
-	for (uint32_t end = count; end > 1; end--) {
-		swap_order(sequencer, 0, end - 1U);
-		sift_down(sequencer, 0, end - 1U);
-	}
+	peal_applicants_sort(applicants, sequencer->order, count);
 	return count;
 }
 

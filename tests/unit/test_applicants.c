@@ -111,6 +111,34 @@ test_applicants__stay_whole(void **state)
 	free(applicants);
 }
 
+static void
+test_applicants__are_sorted_by_uuid(void **state)
+{
+	struct peal_applicants *applicants = calloc(1, sizeof(*applicants));
+	uint16_t indices[200];
+	struct peal_prng prng;
+
+	(void)state;
+	peal_prng_init(&prng, 4);
+	for (uint32_t count = 0; count <= 200; count += count < 9 ? 1 : 191) {
+		peal_applicants_clear(applicants);
+		for (uint32_t i = 0; i < count; i++) {
+			struct peal_member joiner = member(i + 1U);
+
+			joiner.uuid.high = peal_prng_below(&prng, 50); /* low decides */
+			indices[i] = peal_applicants_add(applicants, &joiner);
+		}
+		peal_applicants_sort(applicants, indices, count);
+		for (uint32_t i = 1; i < count; i++) {
+			assert_true(
+				peal_uuid_compare(applicants->places[indices[i - 1U]].member.uuid,
+					applicants->places[indices[i]].member.uuid) < 0);
+		}
+	}
+	peal_applicants_clear(applicants);
+	free(applicants);
+}
+
 int
 main(void)
 {
@@ -118,6 +146,7 @@ main(void)
 		cmocka_unit_test(test_applicants__are_found_by_uuid_and_by_address),
 		cmocka_unit_test(test_applicants__queues_of_a_chain_exclude_each_other),
 		cmocka_unit_test(test_applicants__stay_whole),
+		cmocka_unit_test(test_applicants__are_sorted_by_uuid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

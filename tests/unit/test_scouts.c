@@ -20,6 +20,11 @@ static const struct peal_reach_msg joiner = {.joiner = {.low = 900, .high = 1},
 	.token = 5,
 	.address = {.ipv4 = 0x0A000063, .port = 7400, .mac = {2}}};
 
+static const struct peal_member member = {.uuid = {.low = 900, .high = 1},
+	.address = {.ipv4 = 0x0A000063, .port = 7400, .mac = {2}},
+	.shards_count = 1};
+static const struct peal_uuid self = {.low = 3, .high = 3};
+
 static void
 begin(uint16_t members_count)
 {
@@ -49,6 +54,7 @@ static void
 test_scouts__all_of_a_few_must_reach_it(void **state)
 {
 	struct peal_unreachable_msg message;
+	struct peal_reader reader;
 
 	(void)state;
 	begin(5);
@@ -64,7 +70,13 @@ test_scouts__all_of_a_few_must_reach_it(void **state)
 	reach(3, 6); /* of another time */
 	peal_scouts_on_own(&scouts, SELF, joiner.joiner);
 	assert_false(peal_scouts_is_enough(&scouts, joiner.joiner));
-	assert_true(peal_scouts_explain(&scouts, &view, joiner.joiner, &message));
+	assert_true(peal_scouts_tell(&scouts, &view, &member, self, &outbox));
+	assert_int_equal(outbox.count, 5);
+	assert_int_equal(outbox.effects[4].message, PEAL_MESSAGE_UNREACHABLE);
+	assert_true(peal_address_equals(&outbox.effects[4].address, &joiner.address));
+	reader = peal_reader_init(peal_outbox_body(&outbox, 4), outbox.effects[4].body_size);
+	assert_true(peal_unreachable_msg_decode(&reader, &message));
+	assert_true(peal_uuid_equals(message.answerer, self));
 	assert_int_equal(message.asked, 5);
 	assert_int_equal(message.needed, 5);
 	assert_int_equal(message.count, 2);
@@ -79,7 +91,7 @@ test_scouts__all_of_a_few_must_reach_it(void **state)
 	reach(4, 5);
 	reach(4, 5);
 	assert_true(peal_scouts_is_enough(&scouts, joiner.joiner));
-	assert_false(peal_scouts_explain(&scouts, &view, joiner.joiner, &message));
+	assert_false(peal_scouts_tell(&scouts, &view, &member, self, &outbox));
 	peal_teststore_destroy(store);
 }
 
@@ -111,9 +123,6 @@ test_scouts__who_goes_is_not_asked(void **state)
 static void
 test_scouts__are_the_observers_of_the_next_view(void **state)
 {
-	struct peal_member member = {
-		.uuid = joiner.joiner, .address = joiner.address, .shards_count = 1};
-
 	(void)state;
 	for (uint16_t members_count = 2; members_count <= PEAL_DIRECT_MAX; members_count++) {
 		struct peal_proposal cut = {.additions = &member, .additions_count = 1};
