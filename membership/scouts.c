@@ -11,7 +11,10 @@
 void
 peal_scouts_clear(struct peal_scouts *scouts)
 {
-	memset(scouts, 0, sizeof(*scouts));
+	/* Most nodes never need it: memory that nobody touched stays so. */
+	if (scouts->next_case != 0 || scouts->next_errand != 0) {
+		memset(scouts, 0, sizeof(*scouts));
+	}
 }
 
 static struct peal_scouts_case *
