@@ -13,8 +13,10 @@
 /* A cookie is good in the ten seconds that it names and in the ten after. */
 #define COOKIE_SLOT_NS UINT64_C(10000000000)
 
-/* So many D after an install of a large view the tree should have brought it to everybody. */
-#define TREE_FLOODS 12U
+/* So many D after an install of a large view everybody new should have it: by the tree, or straight
+ * from one of the others when they are few. */
+#define TREE_FLOODS  12U
+#define ELDER_FLOODS 2U
 
 static void
 make_cookie(const struct peal_node *node, const struct peal_address *from, struct peal_uuid uuid,
@@ -81,18 +83,26 @@ is_view_dead(struct peal_node *node, const struct peal_member *joiner)
 	return !peal_quorum_classic_ok(&quorum, &rest);
 }
 
+/* The last cut added so few that each of them can get the view from one who was there before. */
+static bool
+are_newcomers_few(const struct peal_node *node)
+{
+	return (uint32_t)node->view.members_count - node->new_rank <= PEAL_STREAM_TARGETS_MAX;
+}
+
 /*
- * A member of the group asks for the view. In a large group the tree brings it; who asks before
- * that had its time waits, or thousands would get it from one.
+ * A member of the group asks for the view. In a large group others bring it; who asks before that
+ * had its time waits, or thousands would get it from one.
  */
 static void
 send_again(struct peal_node *node, const struct peal_join_request *request,
 	const struct peal_address *to)
 {
 	struct peal_invitee invitee = {.uuid = request->member.uuid, .address = *to};
-	uint64_t tree_ns = TREE_FLOODS * node->config.timing->flood_ns;
+	uint64_t floods = are_newcomers_few(node) ? ELDER_FLOODS : TREE_FLOODS;
+	uint64_t others_ns = floods * node->config.timing->flood_ns;
 
-	if ((node->is_large && node->now_ns < node->view_at_ns + tree_ns) ||
+	if ((node->is_large && node->now_ns < node->view_at_ns + others_ns) ||
 		node->streampool.count >= PEAL_NODE_PULLS_MAX) {
 		peal_counter_add(&node->counters, PEAL_COUNTER_PULLS_UNANSWERED, 1);
 		return;
@@ -270,31 +280,109 @@ peal_on_invite(struct peal_node *node, const struct peal_invitee *invitees, uint
 	peal_emit_stream(node, stream);
 }
 
-void
-peal_on_new_members(struct peal_node *node)
+/*
+ * Who sends the view to a newcomer when they are few: of those above it in tree 0 the nearest that
+ * is not new itself, or the senior, which never is. All members find the same one.
+ */
+static uint16_t
+find_elder(const struct peal_node *node, uint16_t newcomer)
 {
-	struct peal_invitee invitees[PEAL_TREE_ARITY_MAX + 1U];
+	struct peal_tree_place place;
+
+	peal_trees_find(&node->topology, &node->view, 0, newcomer, &place);
+	for (uint32_t i = 0; i < place.ancestors_count; i++) {
+		if (place.ancestors[i] < node->new_rank) {
+			return place.ancestors[i];
+		}
+	}
+	return 0;
+}
+
+static struct peal_invitee
+invitee_of(const struct peal_node *node, uint16_t rank)
+{
+	const struct peal_member *member = &node->view.members[rank];
+
+	return (struct peal_invitee){.uuid = member->uuid, .address = member->address};
+}
+
+/* The first part of the view tells a joiner that there is one, and whom it may ask for the rest. */
+static void
+announce(struct peal_node *node, const struct peal_invitee *joiners, uint32_t joiners_count)
+{
+	struct peal_stream *stream = NULL;
+
+	for (uint32_t i = 0; i < joiners_count; i++) {
+		uint16_t rank = peal_view_find_uuid(&node->view, joiners[i].uuid);
+
+		if (rank == PEAL_RANK_NONE || rank < node->new_rank ||
+			find_elder(node, rank) == node->self_rank) {
+			continue;
+		}
+		if (stream == NULL) {
+			stream = open_install(node);
+		}
+		if (stream == NULL) {
+			return;
+		}
+		add_target(stream, joiners[i].uuid, &joiners[i].address);
+	}
+	if (stream != NULL) {
+		stream->is_partial = true;
+		stream->chunks[0] = 1;
+		peal_emit_stream(node, stream);
+	}
+}
+
+/* Newcomers that look to this member. */
+static uint32_t
+choose_few(const struct peal_node *node, struct peal_invitee *invitees_out)
+{
+	uint32_t count = 0;
+
+	for (uint16_t rank = node->new_rank;
+		node->self_rank < node->new_rank && rank < node->view.members_count; rank++) {
+		if (find_elder(node, rank) == node->self_rank) {
+			invitees_out[count++] = invitee_of(node, rank);
+		}
+	}
+	return count;
+}
+
+/* The own children in tree 0 that are new; they serve theirs when they have the view. */
+static uint32_t
+choose_children(const struct peal_node *node, struct peal_invitee *invitees_out)
+{
 	struct peal_tree_place place;
 	uint32_t count = 0;
-	uint16_t root = 0;
+	uint16_t root = peal_trees_root(&node->topology, &node->view, 0);
 
-	if (!node->is_large) {
-		return;
-	}
 	peal_trees_find(&node->topology, &node->view, 0, node->self_rank, &place);
 	for (uint32_t i = 0; i < place.children_count; i++) {
 		if (place.children[i] >= node->new_rank) {
-			const struct peal_member *member = &node->view.members[place.children[i]];
-
-			invitees[count++] = (struct peal_invitee){
-				.uuid = member->uuid, .address = member->address};
+			invitees_out[count++] = invitee_of(node, place.children[i]);
 		}
 	}
 	/* A root that is new has no parent: the senior never is. */
-	root = peal_trees_root(&node->topology, &node->view, 0);
 	if (node->self_rank == 0 && root >= node->new_rank) {
-		invitees[count++] = (struct peal_invitee){.uuid = node->view.members[root].uuid,
-			.address = node->view.members[root].address};
+		invitees_out[count++] = invitee_of(node, root);
+	}
+	return count;
+}
+
+void
+peal_on_new_members(
+	struct peal_node *node, const struct peal_invitee *joiners, uint32_t joiners_count)
+{
+	struct peal_invitee invitees[PEAL_STREAM_TARGETS_MAX];
+	uint32_t count = 0;
+
+	PEAL_ASSERT(node->is_large);
+	if (are_newcomers_few(node)) {
+		count = choose_few(node, invitees);
+		announce(node, joiners, joiners_count);
+	} else {
+		count = choose_children(node, invitees);
 	}
 	peal_on_invite(node, invitees, count);
 }

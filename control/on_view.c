@@ -202,20 +202,26 @@ heard_at_ns(void *state, uint16_t rank)
 						memory_order_relaxed);
 }
 
-/* Joiners of this member that are in the view now, and everybody else who is new and waits for it.
+/*
+ * Those who are new wait for the view. In a small group their introducers send it, and who made the
+ * batch sends it to all of them; in a large group each gets it from one member only.
  */
 static void
 greet(struct peal_node *node)
 {
 	struct peal_invitee invitees[PEAL_ADMISSION_GUESTS_MAX];
+	uint32_t newcomers_count = (uint32_t)node->view.members_count - node->new_rank;
 	uint32_t invitees_count = 0;
 	bool is_sequencer = node->admission.sequencer.sent != NULL;
 
-	invitees_count = peal_admission_on_view(&node->admission, node->self_rank,
-		(uint32_t)node->view.members_count - node->new_rank, node->now_ns, invitees);
-	/* Who made the batch greets all of it, unless the tree is better at it. */
-	if (is_sequencer &&
-		(uint32_t)node->view.members_count - node->new_rank <= PEAL_ADMISSION_GUESTS_MAX) {
+	invitees_count = peal_admission_on_view(
+		&node->admission, node->self_rank, newcomers_count, node->now_ns, invitees);
+	if (node->is_large) {
+		peal_on_new_members(node, invitees, invitees_count);
+		peal_emit_outbox(node);
+		return;
+	}
+	if (is_sequencer) {
 		invitees_count = 0;
 		for (uint32_t rank = node->new_rank; rank < node->view.members_count; rank++) {
 			invitees[invitees_count++] =
@@ -224,7 +230,6 @@ greet(struct peal_node *node)
 		}
 	}
 	peal_on_invite(node, invitees, invitees_count);
-	peal_on_new_members(node);
 	peal_emit_outbox(node);
 }
 

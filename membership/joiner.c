@@ -253,7 +253,8 @@ peal_joiner_on_probe(const struct peal_joiner *joiner, const struct peal_join_pr
 	peal_outbox_commit(out, &writer);
 }
 
-/* Asks for the parts that are missing, until that is plainly in vain. */
+/* Asks for the parts that are missing, until that is plainly in vain: who sent the last one and the
+ * introducer in turn, for one of them may be gone. */
 static void
 pull(struct peal_joiner *joiner, uint64_t now_ns, struct peal_outbox *out)
 {
@@ -267,9 +268,12 @@ pull(struct peal_joiner *joiner, uint64_t now_ns, struct peal_outbox *out)
 	if (joiner->gather.size == 0 || now_ns < joiner->pull_at_ns) {
 		return;
 	}
-	if (joiner->pulls_count++ == PEAL_JOINER_PULLS_MAX) {
+	if (joiner->pulls_count == PEAL_JOINER_PULLS_MAX) {
 		peal_joiner_drop(joiner);
 		return;
+	}
+	if (joiner->pulls_count++ % 2U == 1U && joiner->has_introducer) {
+		effect.address = joiner->introducer;
 	}
 	joiner->pull_ns = peal_timing_next_repeat_ns(joiner->config.timing, joiner->pull_ns);
 	joiner->pull_at_ns = now_ns + joiner->pull_ns;

@@ -4,9 +4,9 @@
  *
  * While no introducer is known every seed is asked at each retry; the first member that answers
  * becomes the introducer and is asked alone until it stays silent for three retries or declines.
- * The view comes in INSTALL frames in any order, from its parent in the dissemination tree or from
- * the introducer; what is missing is asked for from whom the last one came, and when that one is
- * silent the introducer is asked again.
+ * The view comes in INSTALL frames in any order, from one member that has it; what is missing is
+ * asked for from whom the last one came and from the introducer in turn, and when both are silent
+ * the introducer is asked for all of it again.
  *
  * timers: retry - exponential from join_retry_ns_min, factor 2, cap 5 s, full jitter; or what the
  * introducer said, jittered as well; put off while parts arrive. After BUSY another seed may be

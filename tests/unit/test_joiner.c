@@ -299,6 +299,34 @@ test_joiner__pulls_what_is_missing_then_gives_up(void **state)
 	destroy(joiner);
 }
 
+/* The introducer has the view as well: whoever of the two is gone, the other is asked next. */
+static void
+test_joiner__pulls_from_the_introducer_in_turn(void **state)
+{
+	static uint8_t bytes[3 * PEAL_CHUNK_SIZE_MAX];
+	struct peal_joiner *joiner = make();
+	struct peal_install_msg part = part_of(joiner, 1, bytes, sizeof(bytes), 0);
+	uint64_t now_ns = 0;
+
+	(void)state;
+	peal_joiner_on_tick(joiner, false, now_ns, outbox);
+	peal_outbox_reset(outbox);
+	joiner->has_introducer = true;
+	joiner->introducer = seeds[0];
+	assert_false(peal_joiner_on_install(joiner, &part, &seeds[1], now_ns));
+	for (uint32_t i = 0; i < PEAL_JOINER_PULLS_MAX - 1U; i++) {
+		now_ns = joiner->pull_at_ns;
+		joiner->retry_at_ns = now_ns + 1U;
+		peal_outbox_reset(outbox);
+		peal_joiner_on_tick(joiner, false, now_ns, outbox);
+		assert_int_equal(outbox->count, 1);
+		assert_int_equal(outbox->effects[0].message, PEAL_MESSAGE_INSTALL_PULL);
+		assert_true(peal_address_equals(
+			&outbox->effects[0].address, &seeds[i % 2U == 0 ? 1 : 0]));
+	}
+	destroy(joiner);
+}
+
 /* A sequencer asks for this incarnation, not for one that was here before. */
 static void
 test_joiner__says_that_it_is_there(void **state)
@@ -334,6 +362,7 @@ main(void)
 		cmocka_unit_test(test_joiner__puts_the_view_together_from_parts_in_any_order),
 		cmocka_unit_test(test_joiner__another_view_waits_for_silence),
 		cmocka_unit_test(test_joiner__pulls_what_is_missing_then_gives_up),
+		cmocka_unit_test(test_joiner__pulls_from_the_introducer_in_turn),
 		cmocka_unit_test(test_joiner__says_that_it_is_there),
 	};
 

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -19,6 +20,9 @@ struct weather {
 	uint32_t first_mute;   /* nodes from here on do not answer JOIN_PROBE */
 	uint32_t seen[UINT8_MAX + 1];
 	uint32_t batch_from; /* who sent the last JOIN_BATCH */
+	/* INSTALL frames by who sent them; those of one that is no seed are lost after so many. */
+	uint32_t installs[PEAL_FAKENET_NODES_MAX];
+	uint32_t installs_max; /* 0 = none are lost */
 };
 
 static bool
@@ -32,6 +36,10 @@ blow(void *state, uint32_t from, uint32_t to, uint8_t message)
 		weather->batch_from = from;
 	}
 	if (message == PEAL_MESSAGE_JOIN_READY && from >= weather->first_mute) {
+		return true;
+	}
+	if (message == PEAL_MESSAGE_INSTALL && weather->installs[from]++ >= weather->installs_max &&
+		weather->installs_max > 0 && from > 0) {
 		return true;
 	}
 	return (weather->message == 0 || weather->message == message) &&
@@ -181,6 +189,81 @@ test_on_join__an_alternate_does_it_when_the_sequencer_is_deaf(void **state)
 	peal_fakenet_destroy(net);
 }
 
+/* Eighty members, and the one that makes them eighty-one begins to ask. */
+static struct peal_fakenet *
+make_eighty(struct weather *weather)
+{
+	struct peal_fakenet *net = make(81, 1, 1, weather);
+
+	net->nodes[80]->is_alive = false;
+	assert_true(run_until_agreed(net, 80, 200 * MS));
+	peal_fakenet_run(net, net->now_ns + 100 * MS);
+	memset(weather->seen, 0, sizeof(weather->seen));
+	memset(weather->installs, 0, sizeof(weather->installs));
+	net->nodes[80]->is_alive = true;
+	return net;
+}
+
+/* The view comes from one member; the introducer adds no more than its first part. */
+static void
+test_on_join__a_large_view_comes_once(void **state)
+{
+	struct weather weather = {0};
+	struct peal_fakenet *net = make_eighty(&weather);
+	uint32_t parts_count = 0;
+	uint32_t senders_count = 0;
+
+	(void)state;
+	assert_true(run_until_agreed(net, 81, 200 * MS));
+	parts_count = peal_body_chunks_count(net->nodes[80]->node.snapshot->size);
+	assert_int_equal(parts_count, 4);
+	assert_int_equal(weather.seen[PEAL_MESSAGE_INSTALL], parts_count + 1U);
+	assert_int_equal(weather.installs[0], 1);
+	for (uint32_t i = 1; i < 80; i++) {
+		senders_count += weather.installs[i] > 0 ? 1U : 0U;
+	}
+	assert_int_equal(senders_count, 1);
+	assert_int_equal(weather.seen[PEAL_MESSAGE_INSTALL_PULL], 0);
+	peal_fakenet_destroy(net);
+}
+
+/* Who sends the view falls silent: the introducer has it, and is asked for what is missing only. */
+static void
+test_on_join__a_silent_sender_is_replaced_by_the_introducer(void **state)
+{
+	for (uint32_t sent_count = 1; sent_count <= 3; sent_count += 2U) {
+		struct weather weather = {0};
+		struct peal_fakenet *net = make_eighty(&weather);
+
+		(void)state;
+		weather.installs_max = sent_count;
+		/* The join itself takes 30 ms; the first request is in vain as well. */
+		assert_true(run_until_agreed(net, 81, 30 * MS + 4U * net->timing.flood_ns));
+		assert_true(weather.seen[PEAL_MESSAGE_INSTALL_PULL] >= 1);
+		assert_true(weather.installs[0] >= 2);
+		assert_true(weather.installs[0] <= 5);
+		peal_fakenet_destroy(net);
+	}
+}
+
+/* Nothing came from anybody: the joiner asks again, and gets the view at once. */
+static void
+test_on_join__a_joiner_that_got_nothing_asks_again(void **state)
+{
+	struct weather weather = {.message = PEAL_MESSAGE_INSTALL};
+	struct peal_fakenet *net = make_eighty(&weather);
+
+	(void)state;
+	weather.lost_percent = 100;
+	while (weather.seen[PEAL_MESSAGE_INSTALL] < 5) {
+		peal_fakenet_run(net, net->now_ns + 1 * MS);
+	}
+	weather.lost_percent = 0;
+	/* Half of T_fwd more than it was told to wait. */
+	assert_true(run_until_agreed(net, 81, 3U * net->timing.join_forward_ns / 2U));
+	peal_fakenet_destroy(net);
+}
+
 int
 main(void)
 {
@@ -191,6 +274,9 @@ main(void)
 		cmocka_unit_test(test_on_join__ghosts_are_left_out),
 		cmocka_unit_test(test_on_join__a_sequencer_that_dies_is_replaced),
 		cmocka_unit_test(test_on_join__an_alternate_does_it_when_the_sequencer_is_deaf),
+		cmocka_unit_test(test_on_join__a_large_view_comes_once),
+		cmocka_unit_test(test_on_join__a_silent_sender_is_replaced_by_the_introducer),
+		cmocka_unit_test(test_on_join__a_joiner_that_got_nothing_asks_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
