@@ -12,6 +12,8 @@
 
 /* Repeats from which on the whole bitmap is exchanged with neighbours. */
 #define ESCAPE_REPEATS_COUNT 2U
+/* Repeats of INSTALLED from which on only the parent in tree 0 gets it. */
+#define CALM_REPEATS_COUNT 4U
 /* Repeats at one pace: as many rounds as the escape takes to reach everybody. */
 #define HASTY_REPEATS_COUNT 8U
 
@@ -534,6 +536,10 @@ repeat(struct peal_votetree *votetree, struct peal_votetree_tally *tally, uint64
 		tally->repeat_ns = peal_timing_next_repeat_ns(votetree->timing, tally->repeat_ns);
 	}
 	tally->repeat_at_ns = now_ns + tally->repeat_ns;
+	if (is_installed && tally->repeats_count > CALM_REPEATS_COUNT) {
+		send_up(votetree, tally, 0, 1);
+		return;
+	}
 	for (uint32_t tree = 0; tree < PEAL_TREES_MAX; tree++) {
 		send_up(votetree, tally, tree, 2);
 	}

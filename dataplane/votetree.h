@@ -22,7 +22,8 @@
  * own run again, to parent and grandparent, so that nothing must be acknowledged. From the second
  * time on also the whole bitmap to subjects and observers: the escape from trees whose inner nodes
  * are dead. INSTALLED ends after T_install, and has no escape: only the root of tree 0 wants to
- * know.
+ * know. After four repeats nearly everybody is known, and whom a dead member still hides is not
+ * waited for: from then on the own run goes to the parent in tree 0 only.
  *
  * At most PEAL_TALLIES_MAX keys. When there are more, classic ballots below the highest go first,
  * the lowest of them before the others; then the fast value with the fewest votes. What this node

@@ -411,6 +411,28 @@ test_votetree__installed_ends_and_has_no_detours(void **state)
 	peal_bigcores_destroy(world.cores);
 }
 
+/* A group at rest says little: after a few repeats one frame to one parent each time. */
+static void
+test_votetree__installed_calms_down(void **state)
+{
+	struct world world;
+	struct peal_vote_key key = {.kind = PEAL_VOTE_INSTALLED};
+	uint64_t repeat_ns = 0;
+
+	(void)state;
+	set_up(&world, 2000, find_place(2000, 0, 0));
+	key.digest = world.view->hash;
+	vote(world.cores, world.node, &key);
+	assert_int_equal(count_sent(&world), 2);
+	repeat_ns = world.cores->timing.flood_ns;
+	for (uint32_t i = 1; i <= 7; i++) {
+		step(&world, repeat_ns);
+		repeat_ns = peal_timing_next_repeat_ns(&world.cores->timing, repeat_ns);
+		assert_int_equal(count_sent(&world), i <= 4 ? 4 : 1);
+	}
+	peal_bigcores_destroy(world.cores);
+}
+
 /* The TALLY that control was told last; false: none. */
 static bool
 take_tally(struct world *world, struct peal_tally_up *tally_out)
@@ -754,6 +776,7 @@ main(void)
 		cmocka_unit_test(test_votetree__takes_bits_from_anybody_and_sends_those_of_its_run),
 		cmocka_unit_test(test_votetree__repeats_and_takes_detours),
 		cmocka_unit_test(test_votetree__installed_ends_and_has_no_detours),
+		cmocka_unit_test(test_votetree__installed_calms_down),
 		cmocka_unit_test(test_votetree__control_hears_from_half_on),
 		cmocka_unit_test(test_votetree__promises_of_a_ballot_count_together),
 		cmocka_unit_test(test_votetree__refuses_what_cannot_be),
