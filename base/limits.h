@@ -186,14 +186,18 @@
 #define PEAL_ARP_REPEAT_NS        (UINT64_C(10) * 1000000U)
 #define PEAL_NEIGHBOUR_AGE_NS_MAX (UINT64_C(30) * 1000000000U)
 
+/* Body of the one frame that waits for a neighbour's link address: the largest request to join. */
+#define PEAL_KEPT_BODY_SIZE_MAX 136U
+
 /* Pings answered in a second, and at once: people ping, floods are not worth a core's time. */
 #define PEAL_PINGS_PER_SECOND_MAX 1000U
 #define PEAL_PINGS_BURST_MAX      64U
 
 /* Frames of family 0 that a core opens in a second, and at once: anybody may send them. A twentieth
- * of a core's time; ten thousand nodes that start at one moment ask one seed. */
+ * of a core's time; and ten thousand nodes that start at one moment ask one seed, answer its
+ * challenge and say that they are there. */
 #define PEAL_JOIN_FRAMES_PER_SECOND_MAX 50000U
-#define PEAL_JOIN_FRAMES_BURST_MAX      4096U
+#define PEAL_JOIN_FRAMES_BURST_MAX      (3U * PEAL_MEMBERS_MAX)
 
 /* Numbers of the view without a slot that control hears of in a second, and at once: their frames
  * are not authenticated, so anybody may send them. */

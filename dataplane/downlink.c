@@ -7,16 +7,9 @@ static void
 send_to_address(struct peal_downlink *downlink, const struct peal_record *record,
 	const uint8_t *body, uint64_t now_ns)
 {
-	struct peal_address address = record->address;
-
 	PEAL_ASSERT(peal_message_family(record->message) == PEAL_FAMILY_JOIN);
-	if (peal_mac_is_none(address.mac) &&
-		!peal_neighbour_find(downlink->neighbour, address.ipv4, now_ns, address.mac)) {
-		peal_counter_add(downlink->counters, PEAL_COUNTER_NEIGHBOURS_UNKNOWN, 1);
-		return;
-	}
-	peal_egress_send_address(
-		downlink->egress, &address, record->message, body, record->body_size);
+	peal_neighbour_send(downlink->neighbour, &record->address, record->message, body,
+		record->body_size, now_ns);
 }
 
 static void

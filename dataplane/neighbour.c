@@ -34,6 +34,16 @@ find_entry(struct peal_neighbour *neighbour, uint32_t ipv4)
 	return NULL;
 }
 
+/* Nobody waits any more for the frame that an entry keeps. */
+static void
+drop_kept(struct peal_neighbour *neighbour, struct peal_neighbour_entry *entry)
+{
+	if (entry->has_kept) {
+		entry->has_kept = false;
+		peal_counter_add(neighbour->counters, PEAL_COUNTER_NEIGHBOURS_UNKNOWN, 1);
+	}
+}
+
 /* The entry of an address, made in place of the one unused for longest when there is none. */
 static struct peal_neighbour_entry *
 get_entry(struct peal_neighbour *neighbour, uint32_t ipv4, uint64_t now_ns)
@@ -48,19 +58,44 @@ get_entry(struct peal_neighbour *neighbour, uint32_t ipv4, uint64_t now_ns)
 				entry = &neighbour->entries[i];
 			}
 		}
+		drop_kept(neighbour, entry);
 		*entry = (struct peal_neighbour_entry){.ipv4 = ipv4};
 	}
 	entry->used_at_ns = now_ns;
 	return entry;
 }
 
+/* What was kept leaves, unless it took so long that its sender has repeated it. */
 static void
-set_mac(struct peal_neighbour_entry *entry, const uint8_t mac[6], uint64_t now_ns)
+send_kept(struct peal_neighbour *neighbour, struct peal_neighbour_entry *entry, uint64_t now_ns)
+{
+	const struct peal_neighbour_kept *kept = &entry->kept;
+	struct peal_address address = {.ipv4 = entry->ipv4, .port = kept->port};
+
+	if (!entry->has_kept) {
+		return;
+	}
+	if (now_ns - kept->kept_at_ns > PEAL_ARP_REPEAT_NS) {
+		drop_kept(neighbour, entry);
+		return;
+	}
+	entry->has_kept = false;
+	memcpy(address.mac, entry->mac, sizeof(address.mac));
+	if (peal_egress_send_address(
+		    neighbour->egress, &address, kept->kind, kept->body, kept->size)) {
+		peal_counter_add(neighbour->counters, PEAL_COUNTER_NEIGHBOURS_AWAITED, 1);
+	}
+}
+
+static void
+set_mac(struct peal_neighbour *neighbour, struct peal_neighbour_entry *entry, const uint8_t mac[6],
+	uint64_t now_ns)
 {
 	memcpy(entry->mac, mac, sizeof(entry->mac));
 	entry->is_known = true;
 	entry->is_asked = false;
 	entry->known_at_ns = now_ns;
+	send_kept(neighbour, entry, now_ns);
 }
 
 /* A station's own address: not a group, not nobody. */
@@ -116,7 +151,7 @@ peal_neighbour_on_arp(
 		if (entry == NULL || !entry->is_asked) {
 			return drop_arp(neighbour);
 		}
-		set_mac(entry, data + PEAL_ARP_SENDER_MAC_OFFSET, now_ns);
+		set_mac(neighbour, entry, data + PEAL_ARP_SENDER_MAC_OFFSET, now_ns);
 		return false;
 	}
 	if (operation != PEAL_ARP_REQUEST) {
@@ -187,7 +222,7 @@ peal_neighbour_learn(
 	if (ipv4 == 0 || !is_station(mac)) {
 		return;
 	}
-	set_mac(get_entry(neighbour, ipv4, now_ns), mac, now_ns);
+	set_mac(neighbour, get_entry(neighbour, ipv4, now_ns), mac, now_ns);
 }
 
 static void
@@ -227,4 +262,30 @@ peal_neighbour_find(
 		memcpy(mac_out, entry->mac, sizeof(entry->mac));
 	}
 	return entry->is_known;
+}
+
+void
+peal_neighbour_send(struct peal_neighbour *neighbour, const struct peal_address *address,
+	uint8_t kind, const uint8_t *body, uint16_t size, uint64_t now_ns)
+{
+	struct peal_address receiver = *address;
+	struct peal_neighbour_entry *entry = NULL;
+
+	if (!peal_mac_is_none(receiver.mac) ||
+		peal_neighbour_find(neighbour, receiver.ipv4, now_ns, receiver.mac)) {
+		(void)peal_egress_send_address(neighbour->egress, &receiver, kind, body, size);
+		return;
+	}
+	entry = receiver.ipv4 == 0 ? NULL : find_entry(neighbour, receiver.ipv4);
+	if (entry == NULL || size > PEAL_KEPT_BODY_SIZE_MAX) {
+		peal_counter_add(neighbour->counters, PEAL_COUNTER_NEIGHBOURS_UNKNOWN, 1);
+		return;
+	}
+	drop_kept(neighbour, entry);
+	entry->has_kept = true;
+	entry->kept.kind = kind;
+	entry->kept.port = receiver.port;
+	entry->kept.size = size;
+	entry->kept.kept_at_ns = now_ns;
+	memcpy(entry->kept.body, body, size);
 }

@@ -5,7 +5,9 @@
  *
  * Members carry their MAC in the view, so none of this is on the path of a frame to a member. ARP
  * requests for the own address and pings are answered by turning the packet round. A frame of
- * family 0 to a station whose MAC is not known asks for it and is dropped: its sender repeats it.
+ * family 0 to a station whose MAC is not known asks for it, and one small one of each station is
+ * kept until the answer comes: the newest. It leaves when that takes no longer than
+ * PEAL_ARP_REPEAT_NS; all others are dropped and counted, and their senders repeat them.
  *
  * The table holds PEAL_NEIGHBOURS_MAX addresses; the one unused for longest makes room. Only
  * answers to own questions and authenticated frames enter it, so a stranger cannot fill or change
@@ -22,14 +24,25 @@
 
 #include <stdbool.h>
 
+/* A frame of family 0 that waits for an answer. */
+struct peal_neighbour_kept {
+	uint8_t kind;
+	uint16_t port; /* the receiver's */
+	uint16_t size; /* of the body */
+	uint64_t kept_at_ns;
+	uint8_t body[PEAL_KEPT_BODY_SIZE_MAX];
+};
+
 struct peal_neighbour_entry {
 	uint32_t ipv4; /* 0 = empty */
 	uint8_t mac[6];
 	bool is_known; /* mac means something */
 	bool is_asked; /* an ARP request is out */
+	bool has_kept; /* kept means something; never when the MAC is known */
 	uint64_t asked_at_ns;
 	uint64_t known_at_ns;
 	uint64_t used_at_ns;
+	struct peal_neighbour_kept kept;
 };
 
 struct peal_neighbour {
@@ -67,5 +80,14 @@ void peal_neighbour_learn(
  */
 bool peal_neighbour_find(
 	struct peal_neighbour *neighbour, uint32_t ipv4, uint64_t now_ns, uint8_t mac_out[6]);
+
+/*
+ * Sends a frame of family 0, now or when the MAC of `address` is known. `address` without MAC is
+ * looked up as above. Counts NEIGHBOURS_UNKNOWN for a frame that is dropped because it is larger
+ * than PEAL_KEPT_BODY_SIZE_MAX or for whom another is kept now, NEIGHBOURS_AWAITED for one that was
+ * kept and leaves.
+ */
+void peal_neighbour_send(struct peal_neighbour *neighbour, const struct peal_address *address,
+	uint8_t kind, const uint8_t *body, uint16_t size, uint64_t now_ns);
 
 #endif

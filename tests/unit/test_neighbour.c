@@ -112,7 +112,7 @@ test_neighbour__asks_for_a_station_it_does_not_know(void **state)
 	(void)state;
 	send_join(cores, 0x0A000002U);
 	assert_int_equal(counter(cores, PEAL_COUNTER_ARP_REQUESTS), 1);
-	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 1);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 0);
 	assert_int_equal(cores->wire->ports[0].last_size, PEAL_ARP_SIZE);
 	assert_memory_equal(question, broadcast, 6);
 	assert_int_equal(peal_link_load16(question + PEAL_ARP_OPERATION_OFFSET), PEAL_ARP_REQUEST);
@@ -124,13 +124,19 @@ test_neighbour__asks_for_a_station_it_does_not_know(void **state)
 	cores->now_ns += 1;
 	send_join(cores, 0x0A000002U);
 	assert_int_equal(counter(cores, PEAL_COUNTER_ARP_REQUESTS), 2);
-	/* Node 1 answers, node 0 learns, and the next repetition arrives. */
+	/* Node 1 answers, node 0 learns, and what waited arrives: the newest of three. */
 	peal_fakecores_turn(cores, 1);
 	peal_fakecores_turn(cores, 0);
+	peal_fakecores_turn(cores, 1);
+	assert_int_equal(peal_fakecores_drain(cores, 1, PEAL_RECORD_FRAME), 1);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 2);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_AWAITED), 1);
+	/* So does the next one, without a question. */
 	send_join(cores, 0x0A000002U);
 	peal_fakecores_turn(cores, 1);
 	assert_int_equal(peal_fakecores_drain(cores, 1, PEAL_RECORD_FRAME), 1);
-	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 3);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 2);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_AWAITED), 1);
 	/* Node 1 learned node 0 from its authenticated frame, without a question. */
 	uint8_t mac[6];
 
@@ -168,6 +174,57 @@ test_neighbour__believes_only_answers_to_its_questions(void **state)
 	assert_true(peal_neighbour_find(neighbour, STRANGER, cores->now_ns, mac));
 	assert_int_equal(mac[5], 0x66);
 	assert_false(peal_neighbour_find(neighbour, 0, cores->now_ns, mac));
+	peal_fakecores_destroy(cores);
+}
+
+/* The frame that waits is the last one, as it was; and not for ever. */
+static void
+test_neighbour__keeps_one_frame_for_a_while(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create(2, NULL);
+	struct peal_neighbour *neighbour = &cores->nodes[0]->core.neighbour;
+	struct peal_address to = {.ipv4 = 0x0A000002U, .port = PEAL_FAKECORE_PORT};
+	uint8_t body[PEAL_KEPT_BODY_SIZE_MAX + 1U];
+	struct peal_record record;
+
+	(void)state;
+	memset(body, 7, sizeof(body));
+	peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_JOIN_ANSWER, body, 9, cores->now_ns);
+	memset(body, 8, sizeof(body));
+	peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_JOIN_REQUEST, body,
+		PEAL_KEPT_BODY_SIZE_MAX, cores->now_ns);
+	/* One that is too large leaves the other where it is. */
+	peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_INSTALL, body,
+		PEAL_KEPT_BODY_SIZE_MAX + 1U, cores->now_ns);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 2);
+	peal_fakecores_turn_all(cores);
+	peal_fakecores_turn_all(cores);
+	assert_true(peal_fakecores_find(cores, 1, PEAL_RECORD_FRAME, &record));
+	assert_int_equal(record.message, PEAL_MESSAGE_JOIN_REQUEST);
+	assert_int_equal(record.body_size, PEAL_KEPT_BODY_SIZE_MAX);
+	assert_memory_equal(cores->nodes[1]->up_buffers[record.buffer], body, record.body_size);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_AWAITED), 1);
+	/* Whoever speaks is known as well; a frame whose time is over does not leave then. */
+	to.ipv4 = STRANGER;
+	peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_JOIN_REQUEST, body, 5, cores->now_ns);
+	peal_neighbour_learn(neighbour, STRANGER, stranger_mac, cores->now_ns + PEAL_ARP_REPEAT_NS);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_AWAITED), 2);
+	to.ipv4 = STRANGER + 1U;
+	peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_JOIN_REQUEST, body, 5, cores->now_ns);
+	peal_neighbour_learn(
+		neighbour, to.ipv4, stranger_mac, cores->now_ns + PEAL_ARP_REPEAT_NS + 1U);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_AWAITED), 2);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 3);
+	/* Nor does one whose place another station got, or one to nobody. */
+	for (uint32_t i = 0; i <= PEAL_NEIGHBOURS_MAX; i++) {
+		to.ipv4 = 0x0B000000U + i;
+		peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_JOIN_REQUEST, body, 5,
+			cores->now_ns + PEAL_ARP_REPEAT_NS + 2U + i);
+	}
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 4);
+	to.ipv4 = 0;
+	peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_JOIN_REQUEST, body, 5, cores->now_ns);
+	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 5);
 	peal_fakecores_destroy(cores);
 }
 
@@ -331,6 +388,7 @@ main(void)
 		cmocka_unit_test(test_neighbour__answers_who_asks_for_this_node),
 		cmocka_unit_test(test_neighbour__asks_for_a_station_it_does_not_know),
 		cmocka_unit_test(test_neighbour__believes_only_answers_to_its_questions),
+		cmocka_unit_test(test_neighbour__keeps_one_frame_for_a_while),
 		cmocka_unit_test(test_neighbour__forgets_the_one_unused_for_longest),
 		cmocka_unit_test(test_neighbour__answers_pings_of_any_size),
 		cmocka_unit_test(test_neighbour__answers_so_many_pings_and_no_more),
