@@ -62,9 +62,9 @@ void peal_on_invite(
 	struct peal_node *node, const struct peal_invitee *invitees, uint32_t invitees_count);
 /*
  * A large view was installed: whoever is new is sent it by exactly one member, and those whose turn
- * this node's is are sent it now. `joiners`, [joiners_count], [PEAL_STREAM_TARGETS_MAX] at most, are
- * those that this node introduced: when few are new, the others of them get its first part, so that
- * they know whom to ask when nothing else comes.
+ * this node's is are sent it now. `joiners`, [joiners_count], [PEAL_STREAM_TARGETS_MAX] at most,
+ * are those that this node introduced: when few are new, the others of them get its first part, so
+ * that they know whom to ask when nothing else comes.
  */
 void peal_on_new_members(
 	struct peal_node *node, const struct peal_invitee *joiners, uint32_t joiners_count);
