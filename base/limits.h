@@ -47,8 +47,10 @@
 #define PEAL_UDP_OFFSET      42U
 #define PEAL_PACKET_SIZE_MAX (PEAL_UDP_OFFSET + PEAL_PAYLOAD_SIZE_MAX)
 
-/* Application bytes kept with a member; larger ones need a pull by digest. */
-#define PEAL_METADATA_SIZE_MAX 64U
+/* Application bytes kept with a member, and with all members of one view: so much that a snapshot
+ * of the largest view and a cut that replaces everybody stay bodies. */
+#define PEAL_METADATA_SIZE_MAX       4096U
+#define PEAL_VIEW_METADATA_BYTES_MAX 524288U
 
 /* Longest cluster or node name, without its terminating zero. */
 #define PEAL_NAME_SIZE_MAX 31U
@@ -73,6 +75,9 @@
 /* Bytes of a body in one frame, and the frames of the largest body. */
 #define PEAL_CHUNK_SIZE_MAX 1024U
 #define PEAL_CHUNKS_MAX     (PEAL_BODY_BYTES_MAX / PEAL_CHUNK_SIZE_MAX)
+
+/* The same of a member's metadata, and its pieces. */
+#define PEAL_METADATA_CHUNKS_MAX (PEAL_METADATA_SIZE_MAX / PEAL_CHUNK_SIZE_MAX)
 
 /* Bodies that a node keeps at once: values of the epoch, batches, snapshots, cuts of the past. */
 #define PEAL_BODIES_MAX 96U
@@ -245,9 +250,12 @@ _Static_assert(PEAL_MEMBERS_MAX % 64U == 0, "a set of members has no loose bits"
 _Static_assert(PEAL_INLINE_SIZE_MAX + 128U <= PEAL_BODY_SIZE_MAX,
 	"an inline proposal and the ballot fields around it fit one frame");
 _Static_assert(PEAL_PROPOSAL_FIXED_SIZE + 2U * PEAL_MEMBERS_MAX +
-			       PEAL_MEMBERS_MAX * PEAL_MEMBER_RECORD_SIZE <=
+			       PEAL_MEMBERS_MAX * PEAL_MEMBER_RECORD_SIZE +
+			       PEAL_VIEW_METADATA_BYTES_MAX <=
 		       PEAL_BODY_BYTES_MAX,
 	"a cut that replaces everybody fits a body");
+_Static_assert(PEAL_VIEW_METADATA_BYTES_MAX >= PEAL_DIRECT_MAX * PEAL_METADATA_SIZE_MAX,
+	"every member of a small group may have all of its metadata");
 _Static_assert(PEAL_PLANE_BUFFER_SIZE >= PEAL_BODY_SIZE_MAX, "a buffer takes every frame's body");
 _Static_assert(PEAL_PLANE_BUFFER_SIZE >= PEAL_MEMBERS_MAX / 8U + 128U, "and every tally");
 _Static_assert(PEAL_PLANE_RECORDS_MAX >= 4U * PEAL_PLANE_BUFFERS_MAX,

@@ -63,9 +63,9 @@ struct peal_node_config {
 	char name[PEAL_NAME_SIZE_MAX + 1U];
 	char cluster_name[PEAL_NAME_SIZE_MAX + 1U];
 	struct peal_address address; /* own */
-	uint8_t metadata_size;
-	uint8_t metadata[PEAL_METADATA_SIZE_MAX];
-	uint8_t seeds_count; /* [1, PEAL_SEEDS_MAX]; may include the node itself */
+	uint16_t metadata_size;      /* [0, PEAL_METADATA_SIZE_MAX] */
+	const uint8_t *metadata;     /* [metadata_size]; outlives the node, and does not change */
+	uint8_t seeds_count;         /* [1, PEAL_SEEDS_MAX]; may include the node itself */
 	struct peal_address seeds[PEAL_SEEDS_MAX];
 	uint8_t expect; /* [1, PEAL_EXPECT_MAX]: cold start waits for floor(expect / 2) + 1 nodes */
 	uint8_t rings_count;              /* K */

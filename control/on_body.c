@@ -43,11 +43,8 @@ peal_node_snapshot(struct peal_node *node)
 	if (node->snapshot != NULL) {
 		return node->snapshot;
 	}
-	size = PEAL_VIEW_ENCODED_SIZE_MAX(0U);
-	for (uint32_t rank = 0; rank < node->view.members_count; rank++) {
-		size += PEAL_MEMBER_RECORD_SIZE + node->view.members[rank].metadata_size;
-	}
-	PEAL_ASSERT(size <= PEAL_BODY_BYTES_MAX); /* no batch makes it larger */
+	size = peal_view_encoded_size(&node->view);
+	PEAL_ASSERT(size <= PEAL_BODY_BYTES_MAX);
 	bytes = bodies->open(bodies->state, node->view.hash, size);
 	if (bytes != NULL) {
 		uint32_t used = peal_view_encode(&node->view, bytes, size);

@@ -140,7 +140,8 @@ on_forward(struct peal_node *node, struct peal_reader *reader)
 		return;
 	}
 	for (uint32_t i = 0; i < message.count; i++) {
-		peal_admission_on_forward(&node->admission, &message.members[i], node->now_ns);
+		peal_admission_on_forward(
+			&node->admission, &message.members[i], &message.tags[i], node->now_ns);
 	}
 }
 

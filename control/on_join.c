@@ -466,23 +466,15 @@ on_install(struct peal_node *node, const struct peal_record *record, struct peal
 	}
 }
 
-/* A sequencer asks whether this joiner is still there, or a joiner says so. */
+/* A sequencer asks whether this joiner is still there, and for its metadata. */
 static void
 on_probe(struct peal_node *node, const struct peal_record *record, struct peal_reader *reader)
 {
-	bool is_answer = record->message == PEAL_MESSAGE_JOIN_READY;
 	struct peal_join_probe probe;
 
 	if (!peal_join_probe_decode(reader, &probe)) {
 		peal_on_refused(node);
-		return;
-	}
-	if (is_answer && node->state == PEAL_NODE_MEMBER) {
-		peal_admission_on_ready(&node->admission, &probe, &record->address, node->now_ns);
-		peal_scouts_on_ready(
-			&node->admission.sequencer.scouts, &probe, &record->address, &node->outbox);
-		peal_emit_outbox(node);
-	} else if (!is_answer && node->state == PEAL_NODE_JOINING) {
+	} else if (node->state == PEAL_NODE_JOINING) {
 		peal_joiner_on_probe(&node->joiner, &probe, &record->address, &node->outbox);
 		peal_emit_outbox(node);
 	}
@@ -517,6 +509,25 @@ on_unreachable(struct peal_node *node, struct peal_reader *reader)
 	}
 }
 
+/* A joiner says that it is, and what the sequencer asked for. */
+static void
+on_ready(struct peal_node *node, const struct peal_record *record, struct peal_reader *reader)
+{
+	struct peal_join_ready ready;
+
+	if (!peal_join_ready_decode(reader, &ready)) {
+		peal_on_refused(node);
+	} else if (node->state == PEAL_NODE_MEMBER) {
+		const struct peal_join_probe reached = {
+			.joiner = ready.joiner, .token = ready.token};
+
+		peal_admission_on_ready(&node->admission, &ready, &record->address, node->now_ns);
+		peal_scouts_on_ready(
+			&node->admission.sequencer.scouts, &reached, &record->address, &node->outbox);
+		peal_emit_outbox(node);
+	}
+}
+
 void
 peal_on_join_frame(struct peal_node *node, const struct peal_record *record, const uint8_t *body)
 {
@@ -542,8 +553,10 @@ peal_on_join_frame(struct peal_node *node, const struct peal_record *record, con
 		}
 		break;
 	case PEAL_MESSAGE_JOIN_PROBE:
-	case PEAL_MESSAGE_JOIN_READY:
 		on_probe(node, record, &reader);
+		break;
+	case PEAL_MESSAGE_JOIN_READY:
+		on_ready(node, record, &reader);
 		break;
 	case PEAL_MESSAGE_UNREACHABLE:
 		if (node->state == PEAL_NODE_JOINING) {

@@ -47,6 +47,7 @@ start_joiner(struct peal_node *node)
 	joiner.request.expect = node->config.expect;
 	joiner.request.member = node->self;
 	joiner.request.member.mid = 0;
+	joiner.request.tag = peal_member_tag(&node->self);
 	peal_joiner_end(&node->joiner);
 	peal_joiner_init(&node->joiner, &joiner, peal_prng_next(&node->prng), node->now_ns);
 }
@@ -61,8 +62,8 @@ peal_on_start(struct peal_node *node)
 	node->state = PEAL_NODE_JOINING;
 	node->self = (struct peal_member){.address = config->address,
 		.shards_count = 1,
-		.metadata_size = config->metadata_size};
-	memcpy(node->self.metadata, config->metadata, config->metadata_size);
+		.metadata_size = config->metadata_size,
+		.metadata = config->metadata};
 	do {
 		node->self.uuid.low = peal_prng_next(&node->prng);
 		node->self.uuid.high = peal_prng_next(&node->prng);
@@ -269,7 +270,7 @@ peal_on_first_view(
 	PEAL_ASSERT(node->group == NULL);
 
 	take_group(node, group, guess_new_mid(&group->view));
-	node->self = node->view.members[node->self_rank];
+	node->self.mid = node->view.members[node->self_rank].mid;
 	node->state = PEAL_NODE_MEMBER;
 	node->first_epoch = node->view.epoch;
 	node->refrain_until_ns = 0;

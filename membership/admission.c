@@ -2,6 +2,7 @@
 #include "membership/admission.h"
 
 #include "base/assert.h"
+#include "membership/nextview.h"
 #include "wire/flood_msg.h"
 #include "wire/messages.h"
 
@@ -147,7 +148,8 @@ answer(const struct peal_admission *admission, const struct peal_join_request *r
 
 /* The place of a member by its address and uuid. Another incarnation of either gives way. */
 static uint16_t
-place_of(struct peal_admission *admission, const struct peal_member *member)
+place_of(struct peal_admission *admission, const struct peal_member *member,
+	const struct peal_metadata_tag *tag)
 {
 	struct peal_applicants *applicants = &admission->applicants;
 	uint16_t index = peal_applicants_find_address(applicants, &member->address);
@@ -164,19 +166,31 @@ place_of(struct peal_admission *admission, const struct peal_member *member)
 	if (index != PEAL_APPLICANT_NONE) {
 		forget(admission, index);
 	}
-	return peal_applicants_add(applicants, member);
+	return peal_applicants_add(applicants, member, tag);
+}
+
+/* True when the view would have more metadata than it may, with the joiner in place of whoever has
+ * its address. */
+static bool
+is_metadata_full(const struct peal_view *view, const struct peal_join_request *request)
+{
+	uint16_t replaced = peal_view_find_address(view, &request->member.address);
+
+	return peal_nextview_metadata_after(view, view->metadata_size, replaced,
+		       request->tag.size) > PEAL_VIEW_METADATA_BYTES_MAX;
 }
 
 static bool
 remember(struct peal_admission *admission, const struct peal_join_request *request,
 	const struct peal_address *from, uint64_t now_ns)
 {
-	uint16_t index = place_of(admission, &request->member);
+	uint16_t index = place_of(admission, &request->member, &request->tag);
 	struct peal_applicant *applicant = NULL;
 
 	if (index == PEAL_APPLICANT_NONE) {
 		return false;
 	}
+	peal_sequencer_renew(&admission->sequencer, index, &request->member, &request->tag);
 	applicant = &admission->applicants.places[index];
 	if (!applicant->is_introduced) {
 		applicant->is_introduced = true;
@@ -184,7 +198,6 @@ remember(struct peal_admission *admission, const struct peal_join_request *reque
 		peal_applicants_put(&admission->applicants, index, PEAL_QUEUE_FRESH);
 		peal_counter_add(admission->config.counters, PEAL_COUNTER_JOINS_STARTED, 1);
 	}
-	applicant->member = request->member;
 	applicant->reply_to = *from;
 	applicant->asked_at_ns = now_ns;
 	peal_applicants_put(&admission->applicants, index, PEAL_QUEUE_ASKED);
@@ -229,6 +242,12 @@ peal_admission_on_request(struct peal_admission *admission, const struct peal_jo
 		answer(admission, request, from, PEAL_JOIN_UUID_USED, NULL, out);
 		return false;
 	}
+	if (is_metadata_full(view, request)) {
+		peal_counter_add(counters, PEAL_COUNTER_JOINS_REFUSED, 1);
+		peal_counter_add(counters, PEAL_COUNTER_METADATA_FULL, 1);
+		answer(admission, request, from, PEAL_JOIN_METADATA_FULL, NULL, out);
+		return false;
+	}
 	is_replacing = peal_view_find_address(view, &request->member.address) != PEAL_RANK_NONE;
 	if ((!is_replacing && view->members_count >= admission->sequencer.config.members_max) ||
 		!remember(admission, request, from, now_ns)) {
@@ -257,8 +276,8 @@ is_claimed(const struct peal_admission *admission, const struct peal_member *mem
 }
 
 void
-peal_admission_on_forward(
-	struct peal_admission *admission, const struct peal_member *member, uint64_t now_ns)
+peal_admission_on_forward(struct peal_admission *admission, const struct peal_member *member,
+	const struct peal_metadata_tag *tag, uint64_t now_ns)
 {
 	uint16_t index = 0;
 
@@ -268,17 +287,17 @@ peal_admission_on_forward(
 		is_claimed(admission, member)) {
 		return;
 	}
-	index = place_of(admission, member);
+	index = place_of(admission, member, tag);
 	if (index == PEAL_APPLICANT_NONE) {
 		peal_counter_add(admission->config.counters, PEAL_COUNTER_JOINS_REFUSED, 1);
 		return; /* its introducer will forward it again */
 	}
-	admission->applicants.places[index].member = *member;
+	peal_sequencer_renew(&admission->sequencer, index, member, tag);
 	peal_sequencer_add(&admission->sequencer, index, now_ns);
 }
 
 void
-peal_admission_on_ready(struct peal_admission *admission, const struct peal_join_probe *ready,
+peal_admission_on_ready(struct peal_admission *admission, const struct peal_join_ready *ready,
 	const struct peal_address *from, uint64_t now_ns)
 {
 	peal_sequencer_on_ready(&admission->sequencer, ready, from, now_ns);
@@ -434,12 +453,14 @@ send_forward(struct peal_admission *admission, uint16_t sequencer, const uint16_
 	struct peal_writer writer =
 		peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX - PEAL_FLOOD_PREFIX_SIZE);
 	struct peal_member members[PEAL_FORWARD_MEMBERS_MAX];
+	struct peal_metadata_tag tags[PEAL_FORWARD_MEMBERS_MAX];
 	uint32_t sent_count = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		members[i] = admission->applicants.places[indices[i]].member;
+		tags[i] = admission->applicants.places[indices[i]].tag;
 	}
-	sent_count = peal_join_forward_encode(members, count, &writer);
+	sent_count = peal_join_forward_encode(members, tags, count, &writer);
 	peal_outbox_commit(out, &writer);
 	peal_counter_add(admission->config.counters, PEAL_COUNTER_JOINS_FORWARDED, 1);
 	for (uint32_t i = sent_count; i < count; i++) {
@@ -467,8 +488,9 @@ forward(struct peal_admission *admission, uint32_t *frames_left, uint64_t now_ns
 		sequencer = take_turn(admission, index, now_ns);
 		if (sequencer == admission->self_rank) {
 			struct peal_member member = admission->applicants.places[index].member;
+			struct peal_metadata_tag tag = admission->applicants.places[index].tag;
 
-			peal_admission_on_forward(admission, &member, now_ns);
+			peal_admission_on_forward(admission, &member, &tag, now_ns);
 			continue;
 		}
 		if (count == PEAL_FORWARD_MEMBERS_MAX || (count > 0 && sequencer != receiver)) {

@@ -84,10 +84,10 @@ bool peal_admission_on_request(struct peal_admission *admission,
 	struct peal_outbox *out);
 
 /* An item of a JOIN_FORWARD: this member is taken for the sequencer. Bad items are dropped. */
-void peal_admission_on_forward(
-	struct peal_admission *admission, const struct peal_member *member, uint64_t now_ns);
+void peal_admission_on_forward(struct peal_admission *admission, const struct peal_member *member,
+	const struct peal_metadata_tag *tag, uint64_t now_ns);
 /* A JOIN_READY from `from`. One that nobody asked for is nothing. */
-void peal_admission_on_ready(struct peal_admission *admission, const struct peal_join_probe *ready,
+void peal_admission_on_ready(struct peal_admission *admission, const struct peal_join_ready *ready,
 	const struct peal_address *from, uint64_t now_ns);
 /* A JOIN_BATCH of another member was heard in this epoch. */
 void peal_admission_on_batch(struct peal_admission *admission, uint64_t now_ns);

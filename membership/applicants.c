@@ -76,7 +76,8 @@ peal_applicants_find_address(
 }
 
 uint16_t
-peal_applicants_add(struct peal_applicants *applicants, const struct peal_member *member)
+peal_applicants_add(struct peal_applicants *applicants, const struct peal_member *member,
+	const struct peal_metadata_tag *tag)
 {
 	uint32_t by_uuid = bucket_of_uuid(member->uuid);
 	uint32_t by_address = bucket_of_address(&member->address);
@@ -98,6 +99,9 @@ peal_applicants_add(struct peal_applicants *applicants, const struct peal_member
 	place = &applicants->places[index];
 	memset(place, 0, sizeof(*place));
 	place->member = *member;
+	place->member.metadata = NULL;
+	place->member.metadata_size = 0;
+	place->tag = *tag;
 	place->next_by_uuid = applicants->by_uuid[by_uuid];
 	place->next_by_address = applicants->by_address[by_address];
 	applicants->by_uuid[by_uuid] = (uint16_t)(index + 1U);

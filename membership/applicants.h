@@ -45,12 +45,13 @@ enum peal_applicants_queue {
 };
 
 struct peal_applicant {
-	struct peal_member member; /* mid 0 */
-	bool is_introduced;        /* asked this member */
-	bool is_item;              /* in the sequencer's window */
-	bool is_answered;          /* item: answered the sequencer's last JOIN_PROBE */
-	uint16_t replaces;         /* item: rank of the holder of its address, or PEAL_RANK_NONE */
-	uint32_t attempts_count;   /* introduced: forwards in this epoch */
+	struct peal_member member; /* mid 0; without metadata until the sequencer has all of it */
+	struct peal_metadata_tag tag;
+	bool is_introduced;      /* asked this member */
+	bool is_item;            /* in the sequencer's window */
+	bool is_answered;        /* item: answered the sequencer's last JOIN_PROBE, with all metadata */
+	uint16_t replaces;       /* item: rank of the holder of its address, or PEAL_RANK_NONE */
+	uint32_t attempts_count; /* introduced: forwards in this epoch */
 	struct peal_address reply_to; /* introduced: link source of its last request */
 	uint64_t asked_at_ns;         /* introduced: last request */
 	uint64_t forward_at_ns;       /* introduced: next forward */
@@ -58,6 +59,8 @@ struct peal_applicant {
 	uint64_t vouched_at_ns;       /* item: last, by any introducer */
 	uint64_t probed_at_ns;        /* item: last JOIN_PROBE; answered: the answer */
 	uint64_t told_at_ns;          /* item: last UNREACHABLE; 0 = none */
+	uint16_t luggage; /* item: room for its metadata + 1 (membership/luggage.h); 0 = none yet */
+	uint8_t missing;  /* item with room: bit i = chunk i is not here */
 	struct {
 		uint16_t next; /* index + 1; 0 = none */
 		uint16_t before;
@@ -87,9 +90,10 @@ void peal_applicants_clear(struct peal_applicants *applicants);
 uint16_t peal_applicants_find_uuid(const struct peal_applicants *applicants, struct peal_uuid uuid);
 uint16_t peal_applicants_find_address(
 	const struct peal_applicants *applicants, const struct peal_address *address);
-/* A new entry in no queue, or PEAL_APPLICANT_NONE when the table is full. Asserts that neither uuid
- * nor address is in it. */
-uint16_t peal_applicants_add(struct peal_applicants *applicants, const struct peal_member *member);
+/* A new entry in no queue, its metadata named only, or PEAL_APPLICANT_NONE when the table is full.
+ * Asserts that neither uuid nor address is in it. */
+uint16_t peal_applicants_add(struct peal_applicants *applicants, const struct peal_member *member,
+	const struct peal_metadata_tag *tag);
 /* Takes it out of everything. */
 void peal_applicants_remove(struct peal_applicants *applicants, uint16_t index);
 /* Appends an entry to `queue`, out of whichever queue of that chain it stood in. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Memory: the store, its places, one key of each kind per place, then a block per place. A block
- * has the members, the index and the topology, laid out for the size of the group that stands in
- * it, so that a small group touches little.
+ * Memory: the store, its places, one key of each kind per place, then a block per place, then an
+ * area per place. A block has the members, the index and the topology, laid out for the size of the
+ * group that stands in it, so that a small group touches little. Areas have metadata; a group uses
+ * one at most, so there is always one left for the group that is being made.
  */
 #include "membership/groupstore.h"
 
@@ -14,6 +15,7 @@
 
 #define ALIGNMENT  64U
 #define PLACE_NONE UINT32_MAX
+#define AREA_NONE  UINT32_MAX
 
 struct place {
 	struct peal_group group; /* first: a group is a place */
@@ -21,6 +23,14 @@ struct place {
 	struct peal_hash128 snapshot_digest; /* of bytes that were decoded to it */
 	uint32_t older;                      /* list of the released, by when they were */
 	uint32_t newer;
+	uint32_t area; /* of the metadata; AREA_NONE: there is none */
+};
+
+/* Metadata of the members of some groups. What was written stays as it is while anybody uses it. */
+struct area {
+	uint32_t users_count; /* places; 0 = free */
+	uint32_t used_size;
+	uint32_t next_free;
 };
 
 struct peal_groupstore {
@@ -40,6 +50,11 @@ struct peal_groupstore {
 	uint64_t *snapshot_keys;
 	uint8_t *blocks;
 	size_t block_size;
+	struct area *areas; /* [places_count] */
+	uint32_t areas_touched_count;
+	uint32_t free_area; /* the one released last, or AREA_NONE */
+	uint8_t *areas_bytes;
+	size_t area_size;
 };
 
 /* ---- memory ---- */
@@ -71,6 +86,15 @@ measure_block(uint32_t members_max)
 	       round_up(peal_rings_footprint(members_max));
 }
 
+/* Twice the metadata of a view, since half of an area may be of members that are gone. */
+static size_t
+measure_area(uint32_t members_max)
+{
+	size_t size = (size_t)members_max * PEAL_METADATA_SIZE_MAX;
+
+	return 2U * (size < PEAL_VIEW_METADATA_BYTES_MAX ? size : PEAL_VIEW_METADATA_BYTES_MAX);
+}
+
 size_t
 peal_groupstore_footprint(uint32_t members_max, uint32_t groups_count)
 {
@@ -78,7 +102,8 @@ peal_groupstore_footprint(uint32_t members_max, uint32_t groups_count)
 	return round_up(sizeof(struct peal_groupstore)) +
 	       round_up(groups_count * sizeof(struct place)) +
 	       3U * round_up(groups_count * sizeof(uint64_t)) +
-	       groups_count * measure_block(members_max);
+	       round_up(groups_count * sizeof(struct area)) +
+	       groups_count * (measure_block(members_max) + measure_area(members_max));
 }
 
 struct peal_groupstore *
@@ -101,12 +126,17 @@ peal_groupstore_init(void *memory, uint32_t members_max, uint32_t groups_count)
 		.vacant = PLACE_NONE,
 		.places = (void *)bytes,
 		.block_size = measure_block(members_max),
+		.free_area = AREA_NONE,
+		.area_size = measure_area(members_max),
 	};
 	bytes += round_up(groups_count * sizeof(struct place));
 	store->view_keys = (void *)bytes;
 	store->cut_keys = (void *)(bytes + keys_size);
 	store->snapshot_keys = (void *)(bytes + 2U * keys_size);
-	store->blocks = bytes + 3U * keys_size;
+	bytes += 3U * keys_size;
+	store->areas = (void *)bytes;
+	store->blocks = bytes + round_up(groups_count * sizeof(struct area));
+	store->areas_bytes = store->blocks + groups_count * store->block_size;
 	return store;
 }
 
@@ -130,6 +160,101 @@ open_block(
 	place->index.by_address = (void *)(bytes + index_size);
 	*topology_out = bytes + 2U * index_size;
 	return members;
+}
+
+/* ---- metadata ---- */
+
+static void
+release_area(struct peal_groupstore *store, struct place *place)
+{
+	struct area *area;
+
+	if (place->area == AREA_NONE) {
+		return;
+	}
+	area = &store->areas[place->area];
+	PEAL_ASSERT(area->users_count > 0);
+	area->users_count--;
+	if (area->users_count == 0) {
+		area->next_free = store->free_area;
+		store->free_area = place->area;
+	}
+	place->area = AREA_NONE;
+}
+
+/* An empty area. Each of the other places has one at most. */
+static uint32_t
+take_area(struct peal_groupstore *store)
+{
+	uint32_t number = store->free_area;
+
+	if (number != AREA_NONE) {
+		store->free_area = store->areas[number].next_free;
+	} else {
+		PEAL_ASSERT(store->areas_touched_count < store->places_count);
+		number = store->areas_touched_count++;
+	}
+	store->areas[number].used_size = 0;
+	return number;
+}
+
+/* Behind what the area holds there is room for `added_size` bytes, and most of it would be of
+ * members of a view with `size` bytes. */
+static bool
+is_area_fit(
+	const struct peal_groupstore *store, uint32_t number, uint32_t added_size, uint32_t size)
+{
+	uint32_t end = store->areas[number].used_size + added_size;
+	uint32_t limit = 2U * size;
+
+	if (limit < PEAL_GROUPSTORE_SLACK_SIZE) {
+		limit = PEAL_GROUPSTORE_SLACK_SIZE;
+	}
+	return end <= limit && end <= store->area_size;
+}
+
+/*
+ * The metadata of the group in `place`, whose records were just made, comes to stand in the store.
+ * That of the ranks below `new_rank` is in the area `shared`, or in none.
+ */
+static void
+settle_metadata(
+	struct peal_groupstore *store, struct place *place, uint32_t shared, uint32_t new_rank)
+{
+	const struct peal_view *view = &place->group.view;
+	/* The store's own, and only it writes to them. */
+	struct peal_member *members =
+		(void *)(store->blocks + (size_t)(place - store->places) * store->block_size);
+	uint32_t added_size = 0;
+	struct area *area;
+	uint8_t *bytes;
+
+	PEAL_ASSERT(place->area == AREA_NONE);
+	PEAL_ASSERT(view->members == members);
+	if (view->metadata_size == 0) {
+		return;
+	}
+	for (uint32_t rank = new_rank; rank < view->members_count; rank++) {
+		added_size += members[rank].metadata_size;
+	}
+	if (shared == AREA_NONE || !is_area_fit(store, shared, added_size, view->metadata_size)) {
+		shared = take_area(store);
+		new_rank = 0;
+	}
+	place->area = shared;
+	area = &store->areas[shared];
+	area->users_count++;
+	bytes = store->areas_bytes + shared * store->area_size;
+	for (uint32_t rank = new_rank; rank < view->members_count; rank++) {
+		uint16_t size = members[rank].metadata_size;
+
+		if (size > 0) {
+			PEAL_ASSERT(area->used_size + size <= store->area_size);
+			memcpy(bytes + area->used_size, members[rank].metadata, size);
+			members[rank].metadata = bytes + area->used_size;
+			area->used_size += size;
+		}
+	}
 }
 
 /* ---- places ---- */
@@ -205,9 +330,11 @@ find_vacant(struct peal_groupstore *store)
 	if (store->spares_count < PEAL_GROUPSTORE_SPARES &&
 		store->touched_count < store->places_count) {
 		number = store->touched_count++;
+		store->places[number].area = AREA_NONE;
 	} else if (store->spares_count > 0) {
 		number = store->oldest;
 		remove_spare(store, number);
+		release_area(store, &store->places[number]);
 		store->view_keys[number] = 0;
 		store->cut_keys[number] = 0;
 		store->snapshot_keys[number] = 0;
@@ -335,6 +462,7 @@ create(void *state, struct peal_uuid cluster, uint8_t rings_count,
 	if (known != PLACE_NONE) {
 		return retain(store, known);
 	}
+	settle_metadata(store, place, AREA_NONE, 0);
 	is_unique = peal_view_build_index(&place->group.view, &place->index);
 	PEAL_ASSERT(is_unique);
 	peal_rings_build(&place->group.view, topology, store->members_max, &place->group.topology);
@@ -374,6 +502,8 @@ next(void *state, const struct peal_group *parent, const struct peal_proposal *c
 		remember_cut(store, known, cut_digest);
 		return retain(store, known);
 	}
+	settle_metadata(store, place, store->places[number_of(store, parent)].area,
+		count - cut->additions_count);
 	is_unique = peal_view_build_index(&place->group.view, &place->index);
 	PEAL_ASSERT(is_unique);
 	peal_rings_next(&parent->topology, &cut->removals, &place->group.view, topology,
@@ -411,6 +541,7 @@ decode(void *state, const uint8_t *bytes, uint32_t size)
 	}
 	known = find_view(store, place->group.view.hash);
 	if (known == PLACE_NONE) {
+		settle_metadata(store, place, AREA_NONE, 0);
 		peal_rings_build(
 			&place->group.view, topology, store->members_max, &place->group.topology);
 		settle(store, number);

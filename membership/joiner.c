@@ -155,6 +155,7 @@ peal_joiner_on_answer(struct peal_joiner *joiner, const struct peal_address *fro
 		return PEAL_JOINER_WAIT;
 	case PEAL_JOIN_PENDING:
 	case PEAL_JOIN_REPLACING:
+	case PEAL_JOIN_METADATA_FULL:
 	case PEAL_JOIN_ALREADY_MEMBER:
 		if (from_introducer) {
 			wait_as_told(joiner, answer->retry_ms, now_ns);
@@ -236,21 +237,46 @@ peal_joiner_on_install(struct peal_joiner *joiner, const struct peal_install_msg
 	return peal_gather_is_complete(&joiner->gather);
 }
 
+static void
+send_ready(
+	const struct peal_join_ready *ready, const struct peal_address *to, struct peal_outbox *out)
+{
+	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ADDRESS,
+		.message = PEAL_MESSAGE_JOIN_READY,
+		.address = *to};
+	struct peal_writer writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
+
+	peal_join_ready_encode(ready, &writer);
+	peal_outbox_commit(out, &writer);
+}
+
 void
 peal_joiner_on_probe(const struct peal_joiner *joiner, const struct peal_join_probe *probe,
 	const struct peal_address *from, struct peal_outbox *out)
 {
-	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ADDRESS,
-		.message = PEAL_MESSAGE_JOIN_READY,
-		.address = *from};
-	struct peal_writer writer;
+	const struct peal_member *member = &joiner->config.request.member;
+	struct peal_join_ready ready = {.joiner = probe->joiner, .token = probe->token};
+	bool is_sent = false;
 
-	if (!peal_uuid_equals(probe->joiner, joiner->config.request.member.uuid)) {
+	if (!peal_uuid_equals(probe->joiner, member->uuid)) {
 		return; /* an earlier incarnation at this address */
 	}
-	writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
-	peal_join_probe_encode(probe, &writer);
-	peal_outbox_commit(out, &writer);
+	for (uint32_t offset = 0; offset < member->metadata_size; offset += PEAL_CHUNK_SIZE_MAX) {
+		uint32_t left = member->metadata_size - offset;
+
+		if (((probe->missing >> (offset / PEAL_CHUNK_SIZE_MAX)) & 1U) == 0) {
+			continue;
+		}
+		ready.offset = (uint16_t)offset;
+		ready.chunk_size =
+			(uint16_t)(left < PEAL_CHUNK_SIZE_MAX ? left : PEAL_CHUNK_SIZE_MAX);
+		ready.chunk = member->metadata + offset;
+		send_ready(&ready, from, out);
+		is_sent = true;
+	}
+	if (!is_sent) {
+		send_ready(&ready, from, out);
+	}
 }
 
 /* Asks for the parts that are missing, until that is plainly in vain: who sent the last one and the

@@ -32,7 +32,8 @@ struct peal_joiner_config {
 	const struct peal_address *seeds; /* [seeds_count], outlives the joiner */
 	struct peal_bodies bodies;        /* where a view is gathered */
 	uint8_t seeds_count;
-	struct peal_join_request request; /* cookie zero, member.mid 0 */
+	/* Cookie zero, member.mid 0; the metadata of member outlives the joiner. */
+	struct peal_join_request request;
 };
 
 struct peal_joiner {
@@ -82,7 +83,8 @@ bool peal_joiner_on_install(struct peal_joiner *joiner, const struct peal_instal
 	const struct peal_address *from, uint64_t now_ns);
 /* Gives up what is gathered; the next part begins anew. */
 void peal_joiner_drop(struct peal_joiner *joiner);
-/* A JOIN_PROBE from `from`: emits JOIN_READY if it is about this joiner. */
+/* A JOIN_PROBE from `from`: if it is about this joiner, emits JOIN_READY for each chunk of the
+ * metadata that it asks for, PEAL_METADATA_CHUNKS_MAX at most, or one without. */
 void peal_joiner_on_probe(const struct peal_joiner *joiner, const struct peal_join_probe *probe,
 	const struct peal_address *from, struct peal_outbox *out);
 /*

@@ -72,6 +72,31 @@ has_distinct_addresses(const struct peal_member *additions, uint32_t count)
 	return true;
 }
 
+uint32_t
+peal_nextview_metadata_size(const struct peal_view *view, const struct peal_proposal *proposal)
+{
+	uint32_t size = view->metadata_size;
+
+	PEAL_BITSET_FOR_EACH (rank, &proposal->removals) {
+		PEAL_ASSERT(rank < view->members_count);
+		size -= view->members[rank].metadata_size;
+	}
+	for (uint32_t i = 0; i < proposal->additions_count; i++) {
+		size += proposal->additions[i].metadata_size;
+	}
+	return size;
+}
+
+uint32_t
+peal_nextview_metadata_after(
+	const struct peal_view *view, uint32_t size, uint16_t replaced, uint32_t added_size)
+{
+	if (replaced != PEAL_RANK_NONE) {
+		size -= view->members[replaced].metadata_size;
+	}
+	return size + added_size;
+}
+
 enum peal_invalid
 peal_nextview_validate(const struct peal_view *view, const struct peal_proposal *proposal)
 {
@@ -92,6 +117,9 @@ peal_nextview_validate(const struct peal_view *view, const struct peal_proposal 
 	/* A joiner cannot carry the group on: it does not know it yet. */
 	if (staying_count == 0 || proposal->additions_count > PEAL_ADDITIONS_MAX) {
 		return PEAL_INVALID_SIZE;
+	}
+	if (peal_nextview_metadata_size(view, proposal) > PEAL_VIEW_METADATA_BYTES_MAX) {
+		return PEAL_INVALID_METADATA;
 	}
 	if (staying_count + proposal->additions_count > PEAL_MEMBERS_MAX ||
 		view->next_mid + proposal->additions_count > MID_END) {
@@ -157,6 +185,7 @@ peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *pr
 		.next_mid = view->next_mid,
 		.parent_hash = view->hash,
 		.rings_count = view->rings_count,
+		.metadata_size = peal_nextview_metadata_size(view, proposal),
 		.members = members_out,
 	};
 	/* Removal keeps the order of the others: seniority is what applications elect by. */
@@ -200,6 +229,7 @@ peal_nextview_create(struct peal_uuid cluster, uint8_t rings_count,
 		.tie_mid = 1,
 		.rings_count = rings_count,
 		.members_count = 1,
+		.metadata_size = founder->metadata_size,
 		.members = members_out,
 	};
 	view_out->members_sum = peal_view_sum_members(view_out);

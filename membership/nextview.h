@@ -18,7 +18,18 @@ enum peal_invalid {
 	PEAL_INVALID_ADDITION, /* uuid a member or none, not in uuid order, mid not 0 */
 	PEAL_INVALID_ADDRESS,  /* address held by a member that stays, or twice */
 	PEAL_INVALID_SIZE,     /* nobody stays, too many, or member numbers used up */
+	PEAL_INVALID_METADATA, /* all together would have more than a view may have */
 };
+
+/* Bytes of metadata that all members would have together. Removals are within the view. O(changes).
+ */
+uint32_t peal_nextview_metadata_size(
+	const struct peal_view *view, const struct peal_proposal *proposal);
+
+/* The same, one by one: `size` before, and a joiner with `added_size` comes in place of the member
+ * at `replaced`, or PEAL_RANK_NONE. */
+uint32_t peal_nextview_metadata_after(
+	const struct peal_view *view, uint32_t size, uint16_t replaced, uint32_t added_size);
 
 /* A proposal that changes nobody is valid: it only ends an epoch whose reports are stale.
  * Checks everything that does not depend on weights or tombstones. O(additions) and two passes over
@@ -30,7 +41,8 @@ enum peal_invalid peal_nextview_validate(
  * Applies a valid proposal: epoch + 1, removals out, additions appended in canonical order with the
  * next member numbers, tie unit to the senior, sum and hash. The index of `next_out` is NULL.
  * Asserts validity; the caller has validated.
- * @param members_out  [at least the members that stay and the additions]; next_out->members
+ * @param members_out  [at least the members that stay and the additions]; next_out->members. Their
+ *                     metadata stays where it is: with `view`, and with `proposal`
  * O(N) to copy, O(changes) to hash.
  */
 void peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *proposal,

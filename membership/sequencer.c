@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "membership/nextview.h"
 #include "wire/flood_msg.h"
 #include "wire/messages.h"
 
@@ -18,8 +19,7 @@
 #define PATIENCE_PERCENT 120U
 
 /* JOIN_PROBEs on their way: what answers at once fits the rings. */
-#define PROBES_OUT_MAX      64U
-#define VIEW_FIXED_SIZE_MAX PEAL_VIEW_ENCODED_SIZE_MAX(0U)
+#define PROBES_OUT_MAX 64U
 
 void
 peal_sequencer_init(struct peal_sequencer *sequencer, const struct peal_sequencer_config *config)
@@ -100,11 +100,28 @@ peal_sequencer_drop(struct peal_sequencer *sequencer, uint16_t index)
 		return;
 	}
 	item->is_item = false;
+	peal_luggage_drop(&sequencer->luggage, item);
 	if (item->replaces != PEAL_RANK_NONE) {
 		peal_bitset_remove(&sequencer->replaced, item->replaces);
 	}
 	peal_applicants_take_out(applicants, index, PEAL_CHAIN_VOUCHED);
 	peal_applicants_take_out(applicants, index, PEAL_CHAIN_PROBE);
+}
+
+void
+peal_sequencer_renew(struct peal_sequencer *sequencer, uint16_t index,
+	const struct peal_member *member, const struct peal_metadata_tag *tag)
+{
+	struct peal_applicant *applicant = &sequencer->config.applicants->places[index];
+
+	PEAL_ASSERT(peal_uuid_equals(applicant->member.uuid, member->uuid));
+	if (applicant->tag.size != tag->size ||
+		!peal_hash128_equals(applicant->tag.digest, tag->digest)) {
+		peal_sequencer_drop(sequencer, index);
+		applicant->tag = *tag;
+	}
+	applicant->member.address = member->address;
+	applicant->member.shards_count = member->shards_count;
 }
 
 void
@@ -197,8 +214,9 @@ send_probe(struct peal_sequencer *sequencer, uint16_t index, enum peal_applicant
 	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ADDRESS,
 		.message = PEAL_MESSAGE_JOIN_PROBE,
 		.address = item->member.address};
-	struct peal_join_probe message = {
-		.joiner = item->member.uuid, .token = token_of(sequencer, item->member.uuid)};
+	struct peal_join_probe message = {.joiner = item->member.uuid,
+		.token = token_of(sequencer, item->member.uuid),
+		.missing = item->missing};
 	struct peal_writer writer = peal_outbox_open(out, &effect, PEAL_BODY_SIZE_MAX);
 
 	peal_join_probe_encode(&message, &writer);
@@ -236,8 +254,38 @@ peal_sequencer_on_reached(struct peal_sequencer *sequencer, uint16_t rank,
 	}
 }
 
+/* An item that was asked answers. */
+static void
+take_answer(struct peal_sequencer *sequencer, uint16_t index, const struct peal_join_ready *ready,
+	uint64_t now_ns)
+{
+	struct peal_applicants *applicants = sequencer->config.applicants;
+	struct peal_applicant *item = &applicants->places[index];
+
+	switch (peal_luggage_add(&sequencer->luggage, item, ready)) {
+	case PEAL_LUGGAGE_WHOLE:
+		item->is_answered = true;
+		peal_scouts_on_own(&sequencer->scouts, sequencer->self_rank, item->member.uuid);
+		settle(sequencer, index, now_ns);
+		break;
+	case PEAL_LUGGAGE_PART:
+		/* As one that was asked now: for the rest it is asked again, if need be. */
+		item->probed_at_ns = now_ns;
+		peal_applicants_put(applicants, index, PEAL_QUEUE_PROBED);
+		break;
+	case PEAL_LUGGAGE_SPOILED:
+		peal_luggage_drop(&sequencer->luggage, item);
+		peal_applicants_put(applicants, index, PEAL_QUEUE_MUTE);
+		peal_counter_add(sequencer->config.counters, PEAL_COUNTER_METADATA_SPOILED, 1);
+		break;
+	case PEAL_LUGGAGE_NOTHING:
+	default:
+		break;
+	}
+}
+
 void
-peal_sequencer_on_ready(struct peal_sequencer *sequencer, const struct peal_join_probe *ready,
+peal_sequencer_on_ready(struct peal_sequencer *sequencer, const struct peal_join_ready *ready,
 	const struct peal_address *from, uint64_t now_ns)
 {
 	struct peal_applicants *applicants = sequencer->config.applicants;
@@ -255,9 +303,7 @@ peal_sequencer_on_ready(struct peal_sequencer *sequencer, const struct peal_join
 		!peal_address_equals(from, &item->member.address)) {
 		return;
 	}
-	item->is_answered = true;
-	peal_scouts_on_own(&sequencer->scouts, sequencer->self_rank, item->member.uuid);
-	settle(sequencer, index, now_ns);
+	take_answer(sequencer, index, ready, now_ns);
 }
 
 static void
@@ -332,6 +378,7 @@ end_patience(struct peal_sequencer *sequencer, uint32_t *frames_left, uint64_t n
 	while ((index = peal_applicants_first(applicants, PEAL_QUEUE_REPROBED)) !=
 			PEAL_APPLICANT_NONE &&
 		now_ns >= applicants->places[index].probed_at_ns + answer_ns) {
+		peal_luggage_drop(&sequencer->luggage, &applicants->places[index]);
 		peal_applicants_put(applicants, index, PEAL_QUEUE_MUTE);
 		if (applicants->places[index].is_answered) {
 			tell_unreachable(sequencer, index, frames_left, now_ns, out);
@@ -376,7 +423,11 @@ probe(struct peal_sequencer *sequencer, uint32_t *frames_left, uint64_t now_ns,
 		ready_count + probes_out_count(sequencer) < growth_max(sequencer) &&
 		(index = peal_applicants_first(applicants, PEAL_QUEUE_WAITING)) !=
 			PEAL_APPLICANT_NONE) {
-		if (is_admissible(sequencer, &applicants->places[index], now_ns)) {
+		struct peal_applicant *item = &applicants->places[index];
+
+		/* Whose metadata finds no room waits for the next cut. */
+		if (is_admissible(sequencer, item, now_ns) &&
+			peal_luggage_open(&sequencer->luggage, item)) {
 			spend(frames_left,
 				send_probe(sequencer, index, PEAL_QUEUE_PROBED, now_ns, out));
 		} else {
@@ -405,25 +456,14 @@ sort_ready(struct peal_sequencer *sequencer)
 	return count;
 }
 
-/* What the view's snapshot would need with the additions so far: it must stay a body. */
-static uint32_t
-view_size(const struct peal_view *view)
-{
-	uint32_t size = VIEW_FIXED_SIZE_MAX;
-
-	for (uint32_t rank = 0; rank < view->members_count; rank++) {
-		size += PEAL_MEMBER_RECORD_SIZE + view->members[rank].metadata_size;
-	}
-	return size;
-}
-
 /* Fills `batch_out` with the items that answered, as many as one cut takes. */
 static void
 build_batch(struct peal_sequencer *sequencer, uint64_t now_ns, struct peal_proposal *batch_out)
 {
 	const struct peal_view *view = sequencer->config.view;
 	uint32_t ready_count = sort_ready(sequencer);
-	uint32_t size = view_size(view);
+	uint32_t metadata_size = view->metadata_size;
+	uint32_t metadata_after = 0;
 	uint32_t removed_count = 0;
 	uint32_t count = 0;
 
@@ -436,20 +476,25 @@ build_batch(struct peal_sequencer *sequencer, uint64_t now_ns, struct peal_propo
 			&sequencer->config.applicants->places[sequencer->order[i]];
 		bool is_replacing = item->replaces != PEAL_RANK_NONE;
 		uint32_t removed = removed_count + (is_replacing ? 1U : 0U);
-		uint32_t record_size = PEAL_MEMBER_RECORD_SIZE + item->member.metadata_size;
 
 		if (removed >= view->members_count ||
 			count >= PEAL_GROWTH_MAX(view->members_count - removed) ||
 			view->members_count - removed + count >= sequencer->config.members_max ||
-			size + record_size > PEAL_BODY_BYTES_MAX ||
 			!is_admissible(sequencer, item, now_ns)) {
 			continue;
 		}
+		metadata_after = peal_nextview_metadata_after(
+			view, metadata_size, item->replaces, item->tag.size);
+		if (metadata_after > PEAL_VIEW_METADATA_BYTES_MAX) {
+			peal_counter_add(sequencer->config.counters, PEAL_COUNTER_METADATA_FULL, 1);
+			continue;
+		}
+		PEAL_ASSERT(item->member.metadata_size == item->tag.size);
+		metadata_size = metadata_after;
 		if (is_replacing) {
 			peal_bitset_add(&batch_out->removals, item->replaces);
 		}
 		removed_count = removed;
-		size += record_size;
 		sequencer->additions[count++] = item->member;
 	}
 	batch_out->additions_count = (uint16_t)count;

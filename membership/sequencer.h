@@ -8,11 +8,14 @@
  * are lost in full queues and come again with the next retry: then the window waits for two
  * retries, five times as long at most, so that a rush costs few views. Then each item is asked
  * whether it is still there (JOIN_PROBE), some at a time, and those that answer are the batch. So
- * nobody is admitted who died since it asked. In a small group, and when few ask, those that would
- * observe it must reach it as well (membership/scouts.h); an item that stays out of their reach for
- * as long as it takes to detect a dead observer is told so (UNREACHABLE). An item whose address is
- * held by a member replaces that member in the same cut, unless the old incarnation was heard after
- * the item came. The work of one tick is bounded by the caller's budget of frames.
+ * nobody is admitted who died since it asked. The same question asks for the metadata, in chunks;
+ * who does not bring all of it, as it was announced, is as one who does not answer. No more is
+ * gathered at once than one view may have, and no batch makes a view with more. In a small group, and
+ * when few ask, those that would observe it must reach it as well (membership/scouts.h); an item that
+ * stays out of their reach for as long as it takes to detect a dead observer is told so (UNREACHABLE).
+ * An item whose address is held by a member replaces that member in the same cut, unless the old
+ * incarnation was heard after the item came. The work of one tick is bounded by the caller's budget of
+ * frames.
  *
  * timers: window; hold - join_quiet, when the window ended in vain; probe - asked again after D /
  * 2, given up after D; expiry - 8 T_fwd without an introducer; repeat - of the sent batch at 2 D, 4
@@ -25,6 +28,7 @@
 #include "base/timing.h"
 #include "membership/applicants.h"
 #include "membership/bodies.h"
+#include "membership/luggage.h"
 #include "membership/scouts.h"
 #include "wire/join_msg.h"
 #include "wire/outbox.h"
@@ -64,6 +68,7 @@ struct peal_sequencer {
 	const struct peal_body *sent; /* the one batch of this epoch, retained; NULL = none yet */
 	uint64_t repeat_at_ns;
 	uint64_t repeat_ns;
+	struct peal_luggage luggage;
 	/* Built when a batch is: additions in canonical order. */
 	uint16_t order[PEAL_PENDING_JOINS_MAX];
 	struct peal_member additions[PEAL_ADDITIONS_MAX];
@@ -80,11 +85,15 @@ void peal_sequencer_add(struct peal_sequencer *sequencer, uint16_t index, uint64
 /* It is none any more. Harmless when it was not. */
 void peal_sequencer_drop(struct peal_sequencer *sequencer, uint16_t index);
 /* A JOIN_READY from `from`. One that nobody asked for is nothing. */
-void peal_sequencer_on_ready(struct peal_sequencer *sequencer, const struct peal_join_probe *ready,
+void peal_sequencer_on_ready(struct peal_sequencer *sequencer, const struct peal_join_ready *ready,
 	const struct peal_address *from, uint64_t now_ns);
 /* The member at `rank` reached a joiner that it was asked to reach. */
 void peal_sequencer_on_reached(struct peal_sequencer *sequencer, uint16_t rank,
 	const struct peal_join_probe *answer, uint64_t now_ns);
+/* The newest word about the entry at `index`, item or not. What is here of its metadata stays,
+ * unless it is other metadata now: then it has to be vouched for anew. */
+void peal_sequencer_renew(struct peal_sequencer *sequencer, uint16_t index,
+	const struct peal_member *member, const struct peal_metadata_tag *tag);
 /* Another member's batch is known: no own one before `until_ns`. */
 void peal_sequencer_hold(struct peal_sequencer *sequencer, uint64_t until_ns);
 /* The item that no introducer has vouched for lately, or PEAL_APPLICANT_NONE. */

@@ -79,7 +79,7 @@ take_names(struct peal_config *config, const struct peal_config_file *file,
 	}
 	config->seeds_count = (uint8_t)file->seeds_count;
 	if (file->metadata != NULL) {
-		config->metadata_size = (uint8_t)strlen(file->metadata);
+		config->metadata_size = (uint16_t)strlen(file->metadata);
 		memcpy(config->metadata, file->metadata, config->metadata_size);
 	}
 	return true;

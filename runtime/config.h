@@ -14,7 +14,7 @@
  *     detector: window                # window, phi or silence; this node's own affair
  *     phi_threshold: 8                # phi only: 1 to 16, in tenths
  *     silence_ms: 225                 # silence only: 2 to 10 probe intervals of the preset
- *     metadata: "rack 7"              # up to 64 bytes that the others see
+ *     metadata: "rack 7"              # up to 4096 bytes that the others see
  *     idle: shared                    # shared: sleeps when idle; dedicated: one CPU polls for ever
  *     lcore: 3                        # CPU of the data core; default: see peal_config.lcore
  *     memory_mb: 64                   # given to DPDK
@@ -69,7 +69,7 @@ struct peal_config {
 	struct peal_timing timing;
 	uint8_t seeds_count; /* [1, PEAL_SEEDS_MAX] */
 	struct peal_address seeds[PEAL_SEEDS_MAX];
-	uint8_t metadata_size;
+	uint16_t metadata_size;
 	uint8_t metadata[PEAL_METADATA_SIZE_MAX];
 	enum peal_idle_role idle;
 	char device[PEAL_CONFIG_DEVICE_SIZE_MAX + 1U];

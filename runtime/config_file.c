@@ -75,7 +75,7 @@ static const struct {
 		   "follows a comma goes to device_args"},
 	{"device_args",
 		"expected key=value pairs of at most 255 characters, such as \"iface=eth1\""},
-	{"metadata", "expected a text of at most 64 bytes"},
+	{"metadata", "expected a text of at most 4096 bytes"},
 	{"preset", "expected dpdk-fast, dpdk, cloud or paper"},
 	{"detector", "expected window, phi or silence"},
 	{"phi_threshold",

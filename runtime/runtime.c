@@ -272,6 +272,7 @@ init_node(struct resident *resident, struct peal_sentence *error)
 	struct peal_node_config out = {
 		.address = config->address,
 		.metadata_size = config->metadata_size,
+		.metadata = config->metadata,
 		.seeds_count = config->seeds_count,
 		.expect = config->expect,
 		.rings_count = config->rings,
@@ -287,7 +288,6 @@ init_node(struct resident *resident, struct peal_sentence *error)
 	_Static_assert(sizeof(out.name) == sizeof(config->name), "names have one size");
 	memcpy(out.name, config->name, sizeof(out.name));
 	memcpy(out.cluster_name, config->cluster, sizeof(out.cluster_name));
-	memcpy(out.metadata, config->metadata, sizeof(out.metadata));
 	memcpy(out.seeds, config->seeds, sizeof(out.seeds));
 	if (!draw_seed(out.seed, error)) {
 		return false;

@@ -75,7 +75,9 @@ static struct peal_view *
 copy_view(const struct peal_view *view)
 {
 	struct peal_view *copy = allocate(1, sizeof(*copy));
-	struct peal_member *members = allocate(view->members_count, sizeof(members[0]));
+	size_t members_size = view->members_count * sizeof(struct peal_member);
+	struct peal_member *members = allocate(1, members_size + view->metadata_size);
+	uint8_t *metadata = (uint8_t *)members + members_size;
 	uint32_t places_count = 8;
 	struct peal_view_index *index;
 
@@ -86,7 +88,14 @@ copy_view(const struct peal_view *view)
 	index->places_count = places_count;
 	index->by_uuid = (uint16_t *)(index + 1);
 	index->by_address = index->by_uuid + places_count;
-	memcpy(members, view->members, view->members_count * sizeof(members[0]));
+	memcpy(members, view->members, members_size);
+	for (uint32_t rank = 0; rank < view->members_count; rank++) {
+		if (members[rank].metadata_size > 0) {
+			memcpy(metadata, members[rank].metadata, members[rank].metadata_size);
+			members[rank].metadata = metadata;
+			metadata += members[rank].metadata_size;
+		}
+	}
 	*copy = *view;
 	copy->members = members;
 	copy->index = NULL;

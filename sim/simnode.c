@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "sim/check_metadata.h"
 #include "wire/frame.h"
 
 #include <stdio.h>
@@ -255,8 +256,13 @@ fill_node_config(struct peal_simnode *simnode, struct peal_node_config *node)
 	}
 	(void)snprintf(node->name, sizeof(node->name), "n%u", simnode->index);
 	if (simnode->config.has_names) {
-		node->metadata_size = (uint8_t)strlen(node->name);
-		memcpy(node->metadata, node->name, node->metadata_size);
+		node->metadata_size = (uint16_t)strlen(node->name);
+		memcpy(simnode->metadata, node->name, node->metadata_size);
+	}
+	node->metadata = simnode->metadata;
+	if (simnode->config.metadata_size_max > 0) {
+		node->metadata_size = peal_check_metadata_fill(simnode->metadata,
+			simnode->config.metadata_size_max, simnode->index, simnode->incarnation);
 	}
 	for (uint32_t i = 0; i < simnode->config.seeds_count; i++) {
 		node->seeds[i] = peal_simnode_address((uint16_t)i);

@@ -52,7 +52,8 @@ struct peal_simnode_config {
 	uint8_t rings_count;
 	const struct peal_simcrypto *crypto; /* NULL: the profile `none`; outlives the nodes */
 	bool has_names;                      /* metadata: the node's name; else none */
-	struct peal_groups groups;           /* one store for all: equal views are one */
+	uint32_t metadata_size_max; /* not 0: in its place sim/check_metadata.h's, up to this */
+	struct peal_groups groups;  /* one store for all: equal views are one */
 	struct peal_bodies bodies;
 };
 
@@ -80,6 +81,7 @@ struct peal_simnode {
 	uint8_t down_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
 	uint8_t up_buffers[PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
 	struct peal_plane plane;
+	uint8_t metadata[PEAL_METADATA_SIZE_MAX];
 	struct peal_core core; /* these two mean something only while the process is up */
 	struct peal_node node;
 };

@@ -103,7 +103,8 @@ struct peal_ballot_msg {
 
 /* Writes `message`; the proposal only if it is small enough. */
 void peal_ballot_msg_encode(const struct peal_ballot_msg *message, struct peal_writer *writer);
-/* `copy_out` stands on its own: additions that are inline in `message` are inline in it. */
+/* Additions that are inline in `message` are inline in `copy_out`; their metadata stays where it
+ * is. */
 void peal_ballot_msg_copy(struct peal_ballot_msg *copy_out, const struct peal_ballot_msg *message);
 /*
  * Reads a message of `kind`. False unless exactly the fields of the table are present and the

@@ -8,11 +8,13 @@
 #include <string.h>
 
 #define REQUEST_FLAG_CANDIDATE 0x01U
-#define REQUEST_FIXED_SIZE     32U
 #define REQUEST_PADDING_SIZE   6U
 #define ANSWER_PADDING_SIZE    3U
 #define INSTALL_FIXED_SIZE     40U
 #define PULL_PADDING_SIZE      6U
+#define PROBE_PADDING_SIZE     7U
+#define READY_FIXED_SIZE       32U
+#define READY_PADDING_SIZE     6U
 #define FORWARD_FIXED_SIZE     4U
 #define FORWARD_PADDING_SIZE   3U
 #define BATCH_FIXED_SIZE       24U
@@ -21,9 +23,10 @@
 /* Body behind the prefix of families 2 and 3. */
 #define FLOODED_SIZE_MAX (PEAL_BODY_SIZE_MAX - PEAL_FLOOD_PREFIX_SIZE)
 
-_Static_assert(
-	REQUEST_FIXED_SIZE + PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX <= PEAL_BODY_SIZE_MAX,
-	"a request fits one frame");
+_Static_assert(PEAL_METADATA_SIZE_MAX % PEAL_CHUNK_SIZE_MAX == 0 && PEAL_METADATA_CHUNKS_MAX <= 8U,
+	"a set of chunks of metadata is one byte");
+_Static_assert(READY_FIXED_SIZE + PEAL_CHUNK_SIZE_MAX <= PEAL_BODY_SIZE_MAX,
+	"a chunk of metadata fits one frame");
 _Static_assert(INSTALL_FIXED_SIZE + PEAL_INSTALL_CHUNK_SIZE_MAX <= PEAL_BODY_SIZE_MAX,
 	"a part of a snapshot fits one frame");
 _Static_assert(
@@ -35,7 +38,7 @@ _Static_assert(BATCH_FIXED_SIZE + PEAL_INLINE_SIZE_MAX <= FLOODED_SIZE_MAX,
 static bool
 is_status_known(uint8_t status)
 {
-	return status >= PEAL_JOIN_CHALLENGE && status <= PEAL_JOIN_HERE;
+	return status >= PEAL_JOIN_CHALLENGE && status <= PEAL_JOIN_METADATA_FULL;
 }
 
 void
@@ -48,7 +51,7 @@ peal_join_request_encode(const struct peal_join_request *message, struct peal_wr
 	peal_write_u8(writer, message->expect);
 	peal_write_u8(writer, message->is_candidate ? REQUEST_FLAG_CANDIDATE : 0);
 	peal_write_padding(writer, REQUEST_PADDING_SIZE);
-	peal_member_encode(&message->member, writer);
+	peal_member_encode_tagged(&message->member, &message->tag, writer);
 }
 
 bool
@@ -66,8 +69,8 @@ peal_join_request_decode(struct peal_reader *reader, struct peal_join_request *m
 	}
 	message_out->is_candidate = (flags & REQUEST_FLAG_CANDIDATE) != 0;
 	/* Member numbers are given by the cluster, never claimed. */
-	return peal_member_decode(reader, &message_out->member) && peal_reader_is_done(reader) &&
-	       message_out->member.mid == 0;
+	return peal_member_decode_tagged(reader, &message_out->member, &message_out->tag) &&
+	       peal_reader_is_done(reader) && message_out->member.mid == 0;
 }
 
 void
@@ -179,22 +182,73 @@ void
 peal_join_probe_encode(const struct peal_join_probe *message, struct peal_writer *writer)
 {
 	PEAL_ASSERT(!peal_uuid_is_none(message->joiner));
+	PEAL_ASSERT(message->missing >> PEAL_METADATA_CHUNKS_MAX == 0);
 
 	peal_write_uuid(writer, message->joiner);
 	peal_write_u64(writer, message->token);
+	peal_write_u8(writer, message->missing);
+	peal_write_padding(writer, PROBE_PADDING_SIZE);
 }
 
 bool
 peal_join_probe_decode(struct peal_reader *reader, struct peal_join_probe *message_out)
 {
+	memset(message_out, 0, sizeof(*message_out));
 	message_out->joiner = peal_read_uuid(reader);
 	message_out->token = peal_read_u64(reader);
-	return peal_reader_is_done(reader) && !peal_uuid_is_none(message_out->joiner);
+	message_out->missing = peal_read_u8(reader);
+	bool is_padded = peal_read_padding(reader, PROBE_PADDING_SIZE);
+
+	return peal_reader_is_done(reader) && is_padded &&
+	       !peal_uuid_is_none(message_out->joiner) &&
+	       message_out->missing >> PEAL_METADATA_CHUNKS_MAX == 0;
+}
+
+/* Metadata travels as bodies do: one way to cut it. */
+static bool
+is_ready_legal(const struct peal_join_ready *message)
+{
+	return !peal_uuid_is_none(message->joiner) && message->chunk_size <= PEAL_CHUNK_SIZE_MAX &&
+	       message->offset % PEAL_CHUNK_SIZE_MAX == 0 &&
+	       message->offset < PEAL_METADATA_SIZE_MAX &&
+	       (message->chunk_size > 0 || message->offset == 0);
+}
+
+void
+peal_join_ready_encode(const struct peal_join_ready *message, struct peal_writer *writer)
+{
+	PEAL_ASSERT(is_ready_legal(message));
+
+	peal_write_uuid(writer, message->joiner);
+	peal_write_u64(writer, message->token);
+	peal_write_u16(writer, message->offset);
+	peal_write_padding(writer, READY_PADDING_SIZE);
+	if (message->chunk_size > 0) {
+		peal_write_bytes(writer, message->chunk, message->chunk_size);
+	}
+}
+
+bool
+peal_join_ready_decode(struct peal_reader *reader, struct peal_join_ready *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->joiner = peal_read_uuid(reader);
+	message_out->token = peal_read_u64(reader);
+	message_out->offset = peal_read_u16(reader);
+	bool is_padded = peal_read_padding(reader, READY_PADDING_SIZE);
+
+	if (!reader->is_ok || !is_padded || reader->size - reader->offset > PEAL_CHUNK_SIZE_MAX) {
+		return false;
+	}
+	message_out->chunk_size = (uint16_t)(reader->size - reader->offset);
+	message_out->chunk = reader->bytes + reader->offset;
+	reader->offset = reader->size;
+	return is_ready_legal(message_out);
 }
 
 uint32_t
-peal_join_forward_encode(
-	const struct peal_member *members, uint32_t count, struct peal_writer *writer)
+peal_join_forward_encode(const struct peal_member *members, const struct peal_metadata_tag *tags,
+	uint32_t count, struct peal_writer *writer)
 {
 	uint32_t size = FORWARD_FIXED_SIZE;
 	uint32_t taken = 0;
@@ -202,7 +256,7 @@ peal_join_forward_encode(
 	PEAL_ASSERT(count >= 1);
 
 	while (taken < count && taken < PEAL_FORWARD_MEMBERS_MAX) {
-		size += PEAL_MEMBER_RECORD_SIZE + members[taken].metadata_size;
+		size += peal_member_tagged_size(&tags[taken]);
 		if (size > FLOODED_SIZE_MAX) {
 			break;
 		}
@@ -212,7 +266,7 @@ peal_join_forward_encode(
 	peal_write_padding(writer, FORWARD_PADDING_SIZE);
 	for (uint32_t i = 0; i < taken; i++) {
 		PEAL_ASSERT(members[i].mid == 0);
-		peal_member_encode(&members[i], writer);
+		peal_member_encode_tagged(&members[i], &tags[i], writer);
 	}
 	return taken;
 }
@@ -230,7 +284,8 @@ peal_join_forward_decode(struct peal_reader *reader, struct peal_join_forward *m
 	}
 	for (uint32_t i = 0; i < message_out->count; i++) {
 		/* Member numbers are given by the cluster, never claimed. */
-		if (!peal_member_decode(reader, &message_out->members[i]) ||
+		if (!peal_member_decode_tagged(
+			    reader, &message_out->members[i], &message_out->tags[i]) ||
 			message_out->members[i].mid != 0) {
 			return false;
 		}

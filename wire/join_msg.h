@@ -2,13 +2,17 @@
 /*
  * Messages of joining and leaving.
  *
- * JOIN_REQUEST (family 0): cookie 16 | parameters u64 | expect u8 | flags u8 | 6 x 0 | member
- * record (mid 0). JOIN_ANSWER (family 0): status u8 | 3 x 0 | retry_ms u32 | cookie 16 | candidate
+ * Joiners are named without their metadata, by a tagged record (wire/member.h, mid 0): only a
+ * sequencer needs it, and asks the joiner for it.
+ * JOIN_REQUEST (family 0): cookie 16 | parameters u64 | expect u8 | flags u8 | 6 x 0 | tagged
+ * record. JOIN_ANSWER (family 0): status u8 | 3 x 0 | retry_ms u32 | cookie 16 | candidate
  * uuid 16 | answerer uuid 16. INSTALL (family 0): joiner uuid 16 | view hash 16 | total size u32 |
  * offset u32 | bytes of the snapshot. INSTALL_PULL (family 0, to who sent INSTALL): joiner uuid 16
- * | view hash 16 | first u16 | 6 x 0 | missing 32 bytes, as BODY_PULL. JOIN_PROBE and JOIN_READY
- * (family 0): joiner uuid 16 | token u64: a member asks whether the joiner is still there, it says
- * so. JOIN_FORWARD (family 2, after the prefix): count u8 | 3 x 0 | member records. JOIN_BATCH
+ * | view hash 16 | first u16 | 6 x 0 | missing 32 bytes, as BODY_PULL. JOIN_PROBE
+ * (family 0): joiner uuid 16 | token u64 | missing u8 | 7 x 0: a member asks whether the joiner is
+ * still there, and for chunk i of its metadata if bit i of `missing` is set. JOIN_READY (family 0):
+ * joiner uuid 16 | token u64 | offset u16 | 6 x 0 | chunk of the metadata, or nothing: it is.
+ * JOIN_FORWARD (family 2, after the prefix): count u8 | 3 x 0 | tagged records. JOIN_BATCH
  * (family 2, after the prefix): digest 16 | size u32 | has_proposal u8 | 3 x 0 | proposal if it is
  * small: joiners, and removals = the replaced members. LEAVE (family 2, after the prefix): has_vote
  * u8 | 7 x 0 | digest 16.
@@ -32,15 +36,17 @@ enum peal_join_status {
 	PEAL_JOIN_NOT_MEMBER = 8, /* this introducer was removed or is leaving: try another seed */
 	PEAL_JOIN_NO_CLUSTER = 9, /* I am not in a cluster either, and grant nothing */
 	PEAL_JOIN_CREATE_OK = 10, /* I grant `candidate` the right to create the cluster */
-	PEAL_JOIN_HERE = 11,      /* unasked, from a member: a cluster of this name lives, ask me */
+	PEAL_JOIN_METADATA_FULL = 12, /* the view takes no more metadata: ask again later */
+	PEAL_JOIN_HERE = 11, /* unasked, from a member: a cluster of this name lives, ask me */
 };
 
 struct peal_join_request {
-	uint8_t cookie[16];  /* zero at first */
-	uint64_t parameters; /* hash of everything that must be equal in a cluster */
-	uint8_t expect;      /* nodes a cold start waits for a majority of */
-	bool is_candidate;   /* asks for CREATE_OK */
-	struct peal_member member;
+	uint8_t cookie[16];        /* zero at first */
+	uint64_t parameters;       /* hash of everything that must be equal in a cluster */
+	uint8_t expect;            /* nodes a cold start waits for a majority of */
+	bool is_candidate;         /* asks for CREATE_OK */
+	struct peal_member member; /* without metadata */
+	struct peal_metadata_tag tag;
 };
 
 struct peal_join_answer {
@@ -73,6 +79,15 @@ struct peal_install_pull {
 struct peal_join_probe {
 	struct peal_uuid joiner;
 	uint64_t token;
+	uint8_t missing; /* bit i: chunk i of the metadata; below PEAL_METADATA_CHUNKS_MAX */
+};
+
+struct peal_join_ready {
+	struct peal_uuid joiner;
+	uint64_t token;
+	uint16_t offset;      /* a multiple of PEAL_CHUNK_SIZE_MAX; 0 without a chunk */
+	uint16_t chunk_size;  /* [0, PEAL_CHUNK_SIZE_MAX] */
+	const uint8_t *chunk; /* into the body */
 };
 
 /* Joiners in one JOIN_FORWARD. */
@@ -80,7 +95,8 @@ struct peal_join_probe {
 
 struct peal_join_forward {
 	uint8_t count; /* [1, PEAL_FORWARD_MEMBERS_MAX]; with metadata fewer fit */
-	struct peal_member members[PEAL_FORWARD_MEMBERS_MAX];
+	struct peal_member members[PEAL_FORWARD_MEMBERS_MAX]; /* without metadata */
+	struct peal_metadata_tag tags[PEAL_FORWARD_MEMBERS_MAX];
 };
 
 struct peal_batch_msg {
@@ -107,9 +123,12 @@ void peal_install_pull_encode(const struct peal_install_pull *message, struct pe
 bool peal_install_pull_decode(struct peal_reader *reader, struct peal_install_pull *message_out);
 void peal_join_probe_encode(const struct peal_join_probe *message, struct peal_writer *writer);
 bool peal_join_probe_decode(struct peal_reader *reader, struct peal_join_probe *message_out);
-/* Encodes as many of `members` as fit one frame; returns how many, at least 1. */
-uint32_t peal_join_forward_encode(
-	const struct peal_member *members, uint32_t count, struct peal_writer *writer);
+void peal_join_ready_encode(const struct peal_join_ready *message, struct peal_writer *writer);
+bool peal_join_ready_decode(struct peal_reader *reader, struct peal_join_ready *message_out);
+/* Encodes as many of `members`, whose metadata `tags` name, as fit one frame; returns how many, at
+ * least 1. */
+uint32_t peal_join_forward_encode(const struct peal_member *members,
+	const struct peal_metadata_tag *tags, uint32_t count, struct peal_writer *writer);
 bool peal_join_forward_decode(struct peal_reader *reader, struct peal_join_forward *message_out);
 void peal_batch_msg_encode(const struct peal_batch_msg *message, struct peal_writer *writer);
 bool peal_batch_msg_decode(struct peal_reader *reader, struct peal_batch_msg *message_out);

@@ -4,10 +4,10 @@
  *
  * Canonical form, which all nodes must agree on: removals are a set, additions are in uuid order
  * with mid = 0. The digest covers the parent and both, and no reasons, so that nodes that know
- * different reasons still vote for the same value. The additions stand in memory of somebody else:
- * of a body (membership/bodies.h), of a message being handled, of a test. Bytes: parent epoch u64 |
- * parent hash 16 | removals count u16 | additions count u16 | u32 0 | removed ranks u16 each,
- * ascending | member records.
+ * different reasons still vote for the same value. The additions and their metadata stand in memory
+ * of somebody else: of a body (membership/bodies.h), of a message being handled, of a test. Bytes:
+ * parent epoch u64 | parent hash 16 | removals count u16 | additions count u16 | u32 0 | removed
+ * ranks u16 each, ascending | member records.
  */
 #ifndef PEAL_WIRE_PROPOSAL_H
 #define PEAL_WIRE_PROPOSAL_H
@@ -28,8 +28,8 @@ struct peal_proposal {
 uint32_t peal_proposal_size(const struct peal_proposal *proposal);
 void peal_proposal_encode(const struct peal_proposal *proposal, struct peal_writer *writer);
 /*
- * Reads one proposal. `additions_out`, [capacity], receives the joiners and must live as long as
- * `proposal_out` is used.
+ * Reads one proposal. `additions_out`, [capacity], receives the joiners; it and the bytes of the
+ * reader, where their metadata stays, must live as long as `proposal_out` is used.
  * @return false: truncated, a count above the limit or capacity, not in canonical order, a mid that
  * is not 0, a bad record
  */

@@ -18,6 +18,8 @@
 #define SEED_IDENTITY UINT64_C(0x7665696e74697479)
 #define SEED_PLACE    UINT64_C(0x9e3779b97f4a7c15)
 
+_Static_assert(PEAL_VIEW_ENCODED_SIZE_MAX(PEAL_MEMBERS_MAX) <= PEAL_BODY_BYTES_MAX,
+	"a snapshot of the largest view is a body");
 _Static_assert(FIXED_SIZE <= PEAL_VIEW_ENCODED_SIZE_MAX(0), "a full view is within its bound");
 _Static_assert(PEAL_MEMBERS_MAX < PEAL_RANK_NONE, "no rank means none, and an index adds one");
 _Static_assert(PEAL_VIEW_PLACES_MAX >= 2U * PEAL_MEMBERS_MAX, "an index is at most half full");
@@ -247,6 +249,18 @@ peal_view_sum_members(const struct peal_view *view)
 	return sum;
 }
 
+uint32_t
+peal_view_sum_metadata(const struct peal_view *view)
+{
+	uint32_t sum = 0;
+
+	PEAL_ASSERT(view->members_count <= PEAL_MEMBERS_MAX); /* so it fits its type */
+	for (uint32_t rank = 0; rank < view->members_count; rank++) {
+		sum += view->members[rank].metadata_size;
+	}
+	return sum;
+}
+
 /* Two members of a view share neither identity nor endpoint. Of two that do, an index finds one. */
 static bool
 is_unique(const struct peal_view *view)
@@ -308,6 +322,14 @@ peal_view_check(const struct peal_view *view)
 	PEAL_ASSERT(is_unique(view));
 	PEAL_ASSERT(peal_hash128_equals(view->members_sum, peal_view_sum_members(view)));
 	PEAL_ASSERT(peal_hash128_equals(view->hash, peal_view_hash(view)));
+	PEAL_ASSERT(view->metadata_size == peal_view_sum_metadata(view));
+	PEAL_ASSERT(view->metadata_size <= PEAL_VIEW_METADATA_BYTES_MAX);
+}
+
+uint32_t
+peal_view_encoded_size(const struct peal_view *view)
+{
+	return FIXED_SIZE + view->members_count * PEAL_MEMBER_RECORD_SIZE + view->metadata_size;
 }
 
 uint32_t
@@ -361,9 +383,11 @@ peal_view_decode(const uint8_t *bytes, uint32_t size, struct peal_member *member
 		}
 	}
 	view_out->members = members_out;
+	view_out->metadata_size = peal_view_sum_metadata(view_out);
 	view_out->members_sum = peal_view_sum_members(view_out);
 	if (!peal_reader_is_done(&reader) || !is_ordered(view_out) ||
 		view_out->tie_mid != view_out->members[0].mid ||
+		view_out->metadata_size > PEAL_VIEW_METADATA_BYTES_MAX ||
 		!peal_hash128_equals(view_out->hash, peal_view_hash(view_out)) ||
 		!peal_view_build_index(view_out, index)) {
 		return false;

@@ -28,6 +28,7 @@ struct peal_view {
 		members_sum;    /* sum of peal_member_hash over the members; part of hash */
 	uint8_t rings_count;    /* K of the cluster, [3, PEAL_RINGS_MAX] */
 	uint16_t members_count; /* [1, PEAL_MEMBERS_MAX]; 0 = no view */
+	uint32_t metadata_size; /* of all members, [0, PEAL_VIEW_METADATA_BYTES_MAX] */
 	const struct peal_member *members;   /* by rank, [members_count] */
 	const struct peal_view_index *index; /* NULL: searches by uuid and address are linear */
 };
@@ -78,18 +79,26 @@ struct peal_hash128 peal_view_hash(const struct peal_view *view);
 /* Sum over the members, for members_sum. O(N). */
 struct peal_hash128 peal_view_sum_members(const struct peal_view *view);
 
+/* Sum of the sizes of their metadata, for metadata_size. O(N). */
+uint32_t peal_view_sum_metadata(const struct peal_view *view);
+
 /* Asserts every invariant: order, uniqueness of mid, uuid and address, bounds, sum, hash. O(N) with
  * an index, else O(N^2). */
 void peal_view_check(const struct peal_view *view);
 
 /* Bytes of a snapshot of `members_count` members at most. */
 #define PEAL_VIEW_ENCODED_SIZE_MAX(members_count)                                                  \
-	(96U + (members_count) * (PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX))
+	(96U + (members_count)*PEAL_MEMBER_RECORD_SIZE +                                           \
+		((members_count) < PEAL_VIEW_METADATA_BYTES_MAX / PEAL_METADATA_SIZE_MAX           \
+				? (members_count)*PEAL_METADATA_SIZE_MAX                           \
+				: PEAL_VIEW_METADATA_BYTES_MAX))
+/* Bytes of the snapshot of this view. */
+uint32_t peal_view_encoded_size(const struct peal_view *view);
 /* Snapshot for a joiner. Asserts that it fits. Returns the size written. */
 uint32_t peal_view_encode(const struct peal_view *view, uint8_t *bytes, uint32_t capacity);
 /*
- * Reads a snapshot. `members_out`, [capacity], receives the records; `index`, with its memory, is
- * built on the way (places_count >= 2 capacity).
+ * Reads a snapshot. `members_out`, [capacity], receives the records, whose metadata stays where it
+ * is, in `bytes`; `index`, with its memory, is built on the way (places_count >= 2 capacity).
  * @return false unless the bytes are exactly one valid view of at most `capacity` members with a
  * true hash; `view_out` is then unspecified
  */

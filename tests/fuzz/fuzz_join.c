@@ -8,7 +8,7 @@
  */
 #include "tests/lib/recode.h"
 
-#define BATCH           (PEAL_RECODE_JOIN_MESSAGES_COUNT - 1U)
+#define BATCH           7U
 #define DIGEST_OFFSET   1U
 #define SIZE_OFFSET     (DIGEST_OFFSET + 16U)
 #define PROPOSAL_OFFSET (DIGEST_OFFSET + 24U)

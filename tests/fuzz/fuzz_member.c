@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The record of one member. What is accepted must come back unchanged.
+ * The record of one member, with its metadata and with the tag of it. What is accepted must come
+ * back unchanged.
  */
 #include "tests/lib/recode.h"
 
@@ -10,5 +11,6 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	peal_recode_check(peal_recode_member, data, size);
+	peal_recode_check(peal_recode_tagged, data, size);
 	return 0;
 }

@@ -11,6 +11,9 @@ const uint8_t peal_gen_ballot_kinds[PEAL_GEN_BALLOT_KINDS_COUNT] = {PEAL_MESSAGE
 	PEAL_MESSAGE_P1A, PEAL_MESSAGE_P1B, PEAL_MESSAGE_P2A, PEAL_MESSAGE_P2B, PEAL_MESSAGE_NACK,
 	PEAL_MESSAGE_DECIDE};
 
+/* Of this size metadata is in what travels in one message. */
+#define METADATA_SMALL 64U
+
 static uint64_t
 below(struct peal_prng *prng, uint64_t bound)
 {
@@ -39,8 +42,59 @@ peal_gen_hash(struct peal_prng *prng)
 	return (struct peal_hash128){.low = peal_prng_next(prng), .high = peal_prng_next(prng)};
 }
 
+/* Metadata of members that somebody made up, which must stay somewhere. */
+static uint8_t metadata_pool[16U * PEAL_METADATA_SIZE_MAX];
+
 void
-peal_gen_member(struct peal_prng *prng, struct peal_member *member_out)
+peal_gen_metadata(struct peal_prng *prng, uint16_t size, struct peal_member *member_out)
+{
+	PEAL_ASSERT(size <= PEAL_METADATA_SIZE_MAX);
+	if (metadata_pool[0] == 0) {
+		struct peal_prng own;
+
+		peal_prng_init(&own, 1);
+		peal_gen_bytes(&own, metadata_pool, sizeof(metadata_pool));
+		metadata_pool[0] = 1;
+	}
+	member_out->metadata_size = size;
+	member_out->metadata =
+		size == 0 ? NULL : metadata_pool + below(prng, sizeof(metadata_pool) - size + 1U);
+}
+
+bool
+peal_gen_equals(const struct peal_member *a, const struct peal_member *b)
+{
+	struct peal_member plain_a = *a;
+	struct peal_member plain_b = *b;
+
+	plain_a.metadata = NULL;
+	plain_b.metadata = NULL;
+	return memcmp(&plain_a, &plain_b, sizeof(plain_a)) == 0 &&
+	       (a->metadata_size == 0 || memcmp(a->metadata, b->metadata, a->metadata_size) == 0);
+}
+
+void
+peal_gen_match(struct peal_member *decoded, const struct peal_member *members, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		PEAL_ASSERT(peal_gen_equals(&decoded[i], &members[i]));
+		decoded[i].metadata = members[i].metadata;
+	}
+}
+
+void
+peal_gen_tag(struct peal_prng *prng, struct peal_metadata_tag *tag_out)
+{
+	memset(tag_out, 0, sizeof(*tag_out));
+	if (peal_prng_ratio(prng, 1, 2)) {
+		tag_out->size = (uint16_t)(1U + below(prng, PEAL_METADATA_SIZE_MAX));
+		tag_out->digest = peal_gen_hash(prng);
+	}
+}
+
+/* All but the metadata. */
+static void
+gen_bare_member(struct peal_prng *prng, struct peal_member *member_out)
 {
 	memset(member_out, 0, sizeof(*member_out));
 	member_out->uuid = peal_gen_uuid(prng);
@@ -49,10 +103,25 @@ peal_gen_member(struct peal_prng *prng, struct peal_member *member_out)
 	peal_gen_bytes(prng, member_out->address.mac, sizeof(member_out->address.mac));
 	member_out->address.mac[0] = 0x02;
 	member_out->shards_count = (uint8_t)(1U + below(prng, PEAL_SHARDS_MAX));
+}
+
+void
+peal_gen_member(struct peal_prng *prng, struct peal_member *member_out)
+{
+	gen_bare_member(prng, member_out);
 	if (peal_prng_ratio(prng, 1, 2)) {
-		member_out->metadata_size = (uint8_t)below(prng, PEAL_METADATA_SIZE_MAX + 1U);
+		peal_gen_metadata(prng, (uint16_t)below(prng, METADATA_SMALL + 1U), member_out);
 	}
-	peal_gen_bytes(prng, member_out->metadata, member_out->metadata_size);
+}
+
+void
+peal_gen_rich_member(struct peal_prng *prng, struct peal_member *member_out)
+{
+	peal_gen_member(prng, member_out);
+	if (peal_prng_ratio(prng, 1, 128)) {
+		peal_gen_metadata(
+			prng, (uint16_t)below(prng, PEAL_METADATA_SIZE_MAX + 1U), member_out);
+	}
 }
 
 void
@@ -74,7 +143,7 @@ peal_gen_view(struct peal_prng *prng, uint16_t members_count, struct peal_member
 	for (uint32_t rank = 0; rank < members_count; rank++) {
 		struct peal_member *member = &members[rank];
 
-		peal_gen_member(prng, member);
+		peal_gen_rich_member(prng, member);
 		mid += 1U + below(prng, 5);
 		member->mid = mid;
 		/* Addresses of a view differ: let the rank decide two bytes. */
@@ -82,6 +151,7 @@ peal_gen_view(struct peal_prng *prng, uint16_t members_count, struct peal_member
 	}
 	view_out->next_mid = mid + 1U + below(prng, 3);
 	view_out->tie_mid = members[0].mid;
+	view_out->metadata_size = peal_view_sum_metadata(view_out);
 	view_out->members_sum = peal_view_sum_members(view_out);
 	view_out->hash = peal_view_hash(view_out);
 	/* Without an index the check is quadratic. */
@@ -239,14 +309,15 @@ peal_gen_join_request(struct peal_prng *prng, struct peal_join_request *message_
 	message_out->parameters = peal_prng_next(prng);
 	message_out->expect = (uint8_t)peal_prng_next(prng);
 	message_out->is_candidate = peal_prng_ratio(prng, 1, 2);
-	peal_gen_member(prng, &message_out->member);
+	gen_bare_member(prng, &message_out->member);
+	peal_gen_tag(prng, &message_out->tag);
 }
 
 void
 peal_gen_join_answer(struct peal_prng *prng, struct peal_join_answer *message_out)
 {
 	memset(message_out, 0, sizeof(*message_out));
-	message_out->status = (uint8_t)(PEAL_JOIN_CHALLENGE + below(prng, PEAL_JOIN_HERE));
+	message_out->status = (uint8_t)(PEAL_JOIN_CHALLENGE + below(prng, PEAL_JOIN_METADATA_FULL));
 	message_out->retry_ms = (uint32_t)peal_prng_next(prng);
 	peal_gen_bytes(prng, message_out->cookie, sizeof(message_out->cookie));
 	message_out->candidate = peal_gen_uuid(prng);
@@ -306,6 +377,23 @@ peal_gen_join_probe(struct peal_prng *prng, struct peal_join_probe *message_out)
 	memset(message_out, 0, sizeof(*message_out));
 	message_out->joiner = peal_gen_uuid(prng);
 	message_out->token = peal_prng_next(prng);
+	message_out->missing = (uint8_t)below(prng, 1U << PEAL_METADATA_CHUNKS_MAX);
+}
+
+void
+peal_gen_join_ready(struct peal_prng *prng, uint8_t *chunk, struct peal_join_ready *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->joiner = peal_gen_uuid(prng);
+	message_out->token = peal_prng_next(prng);
+	message_out->chunk = chunk;
+	if (peal_prng_ratio(prng, 1, 3)) {
+		return;
+	}
+	message_out->offset =
+		(uint16_t)(below(prng, PEAL_METADATA_CHUNKS_MAX) * PEAL_CHUNK_SIZE_MAX);
+	message_out->chunk_size = (uint16_t)(1U + below(prng, PEAL_CHUNK_SIZE_MAX));
+	peal_gen_bytes(prng, chunk, message_out->chunk_size);
 }
 
 void
@@ -314,7 +402,8 @@ peal_gen_join_forward(struct peal_prng *prng, struct peal_join_forward *message_
 	memset(message_out, 0, sizeof(*message_out));
 	message_out->count = (uint8_t)(1U + below(prng, PEAL_GEN_INLINE_ADDITIONS));
 	for (uint32_t i = 0; i < message_out->count; i++) {
-		peal_gen_member(prng, &message_out->members[i]);
+		gen_bare_member(prng, &message_out->members[i]);
+		peal_gen_tag(prng, &message_out->tags[i]);
 	}
 }
 

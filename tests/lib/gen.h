@@ -22,8 +22,18 @@
 void peal_gen_bytes(struct peal_prng *prng, void *bytes, size_t size);
 struct peal_uuid peal_gen_uuid(struct peal_prng *prng);
 struct peal_hash128 peal_gen_hash(struct peal_prng *prng);
-/* A joiner's record: mid 0, metadata of any size. */
+/* A joiner's record: mid 0, no metadata or up to 64 bytes, which stay. */
 void peal_gen_member(struct peal_prng *prng, struct peal_member *member_out);
+/* The same, and of some hundred one has metadata of any size. */
+void peal_gen_rich_member(struct peal_prng *prng, struct peal_member *member_out);
+/* True when two records say the same, metadata included. */
+bool peal_gen_equals(const struct peal_member *a, const struct peal_member *b);
+/* Asserts that for `count` records and points the metadata of `decoded` to that of `members`, so
+ * that what has them can be compared as memory. */
+void peal_gen_match(struct peal_member *decoded, const struct peal_member *members, uint32_t count);
+/* Gives a member `size` bytes of metadata, which stay. */
+void peal_gen_metadata(struct peal_prng *prng, uint16_t size, struct peal_member *member_out);
+void peal_gen_tag(struct peal_prng *prng, struct peal_metadata_tag *tag_out);
 /* A view that passes peal_view_check, without an index, of members in `members`, [members_count].
  */
 void peal_gen_view(struct peal_prng *prng, uint16_t members_count, struct peal_member *members,
@@ -44,6 +54,9 @@ void peal_gen_install_msg(
 	struct peal_prng *prng, uint8_t *chunk, struct peal_install_msg *message_out);
 void peal_gen_install_pull(struct peal_prng *prng, struct peal_install_pull *message_out);
 void peal_gen_join_probe(struct peal_prng *prng, struct peal_join_probe *message_out);
+/* `chunk` holds the bytes, at least PEAL_CHUNK_SIZE_MAX, and must outlive the message. */
+void peal_gen_join_ready(
+	struct peal_prng *prng, uint8_t *chunk, struct peal_join_ready *message_out);
 /* As many joiners as fit one frame with any metadata. */
 void peal_gen_join_forward(struct peal_prng *prng, struct peal_join_forward *message_out);
 /* A batch with its proposal, or one whose body travels apart. */

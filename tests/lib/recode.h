@@ -27,7 +27,7 @@
 /* Members of a view, and joiners of a proposal, that are tried; larger ones differ in nothing but
  * their size. */
 #define PEAL_RECODE_MEMBERS_MAX 80U
-#define PEAL_RECODE_SIZE_MAX    32768U
+#define PEAL_RECODE_SIZE_MAX    360448U
 
 _Static_assert(
 	PEAL_RECODE_SIZE_MAX >= PEAL_VIEW_ENCODED_SIZE_MAX(PEAL_RECODE_MEMBERS_MAX), "a view fits");
@@ -66,6 +66,23 @@ peal_recode_member(const uint8_t *bytes, size_t size, uint8_t *out)
 	}
 	peal_member_encode(&member, &writer);
 	PEAL_ASSERT(writer.is_ok);
+	return writer.offset;
+}
+
+static inline size_t
+peal_recode_tagged(const uint8_t *bytes, size_t size, uint8_t *out)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_writer writer = peal_writer_init(out, PEAL_RECODE_SIZE_MAX);
+	struct peal_metadata_tag tag;
+	struct peal_member member;
+
+	if (!peal_member_decode_tagged(&reader, &member, &tag) || !peal_reader_is_done(&reader)) {
+		return 0;
+	}
+	peal_member_encode_tagged(&member, &tag, &writer);
+	PEAL_ASSERT(writer.is_ok);
+	PEAL_ASSERT(writer.offset == peal_member_tagged_size(&tag));
 	return writer.offset;
 }
 

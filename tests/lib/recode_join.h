@@ -87,6 +87,18 @@ peal_recode_join_probe(struct peal_reader *reader, struct peal_writer *writer)
 }
 
 static inline bool
+peal_recode_join_ready(struct peal_reader *reader, struct peal_writer *writer)
+{
+	struct peal_join_ready message;
+	bool is_accepted = peal_join_ready_decode(reader, &message);
+
+	if (is_accepted) {
+		peal_join_ready_encode(&message, writer);
+	}
+	return is_accepted;
+}
+
+static inline bool
 peal_recode_join_forward(struct peal_reader *reader, struct peal_writer *writer)
 {
 	struct peal_join_forward message;
@@ -96,8 +108,8 @@ peal_recode_join_forward(struct peal_reader *reader, struct peal_writer *writer)
 		!peal_join_forward_decode(reader, &message)) {
 		return false;
 	}
-	PEAL_ASSERT(
-		peal_join_forward_encode(message.members, message.count, writer) == message.count);
+	PEAL_ASSERT(peal_join_forward_encode(
+			    message.members, message.tags, message.count, writer) == message.count);
 	return true;
 }
 
@@ -132,16 +144,18 @@ peal_recode_picked(bool (*const recoders[])(struct peal_reader *, struct peal_wr
 	return 1U + writer.offset;
 }
 
-#define PEAL_RECODE_JOIN_MESSAGES_COUNT 8U
+#define PEAL_RECODE_JOIN_MESSAGES_COUNT 9U
 
-/* Which: request, answer, install, leave, install_pull, join_probe, join_forward, batch. */
+/* Which: request, answer, install, leave, install_pull, join_probe, join_forward, batch,
+ * join_ready. */
 static inline size_t
 peal_recode_join(const uint8_t *bytes, size_t size, uint8_t *out)
 {
-	static bool (*const recoders[PEAL_RECODE_JOIN_MESSAGES_COUNT])(struct peal_reader *,
-		struct peal_writer *) = {peal_recode_join_request, peal_recode_join_answer,
-		peal_recode_install, peal_recode_leave, peal_recode_install_pull,
-		peal_recode_join_probe, peal_recode_join_forward, peal_recode_batch};
+	static bool (*const recoders[PEAL_RECODE_JOIN_MESSAGES_COUNT])(
+		struct peal_reader *, struct peal_writer *) = {peal_recode_join_request,
+		peal_recode_join_answer, peal_recode_install, peal_recode_leave,
+		peal_recode_install_pull, peal_recode_join_probe, peal_recode_join_forward,
+		peal_recode_batch, peal_recode_join_ready};
 
 	return peal_recode_picked(recoders, PEAL_RECODE_JOIN_MESSAGES_COUNT, bytes, size, out);
 }

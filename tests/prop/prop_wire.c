@@ -42,8 +42,20 @@ generate_member(struct peal_writer *writer)
 {
 	struct peal_member member;
 
-	peal_gen_member(&prng, &member);
+	peal_gen_rich_member(&prng, &member);
 	peal_member_encode(&member, writer);
+	return writer->offset;
+}
+
+static size_t
+generate_tagged(struct peal_writer *writer)
+{
+	struct peal_metadata_tag tag;
+	struct peal_member member;
+
+	peal_gen_member(&prng, &member);
+	peal_gen_tag(&prng, &tag);
+	peal_member_encode_tagged(&member, &tag, writer);
 	return writer->offset;
 }
 
@@ -125,6 +137,7 @@ generate_before_join(uint8_t which, struct peal_writer *writer)
 	struct peal_install_msg install;
 	struct peal_install_pull pull;
 	struct peal_join_probe probe;
+	struct peal_join_ready ready;
 
 	switch (which) {
 	case 0:
@@ -142,6 +155,10 @@ generate_before_join(uint8_t which, struct peal_writer *writer)
 	case 4:
 		peal_gen_install_pull(&prng, &pull);
 		peal_install_pull_encode(&pull, writer);
+		break;
+	case 8:
+		peal_gen_join_ready(&prng, chunk, &ready);
+		peal_join_ready_encode(&ready, writer);
 		break;
 	default:
 		peal_gen_join_probe(&prng, &probe);
@@ -166,7 +183,8 @@ generate_join(struct peal_writer *writer)
 		break;
 	case 6:
 		peal_gen_join_forward(&prng, &forward);
-		assert_int_equal(peal_join_forward_encode(forward.members, forward.count, writer),
+		assert_int_equal(peal_join_forward_encode(
+					 forward.members, forward.tags, forward.count, writer),
 			forward.count);
 		break;
 	case 7:
@@ -242,6 +260,7 @@ struct surface {
 static const struct surface surfaces[] = {
 	{"frame", generate_frame, peal_recode_frame},
 	{"member", generate_member, peal_recode_member},
+	{"tagged", generate_tagged, peal_recode_tagged},
 	{"view", generate_view, peal_recode_view},
 	{"proposal", generate_proposal, peal_recode_proposal},
 	{"liveness", generate_liveness, peal_recode_liveness},

@@ -99,7 +99,8 @@ ask_as(struct world *world, const struct peal_member *joiner, uint64_t parameter
 				      ? peal_parameters_hash(&world->admission.config.parameters)
 				      : parameters,
 		.expect = 1,
-		.member = *joiner};
+		.member = *joiner,
+		.tag = peal_member_tag(joiner)};
 	struct peal_join_answer answer;
 	struct peal_reader reader;
 	bool is_member = false;
@@ -151,6 +152,34 @@ reach(struct world *world, uint32_t index, uint64_t mute, uint64_t now_ns)
 	}
 }
 
+/* What all joiners have that have metadata: as much as a joiner's record says. */
+static const uint8_t luggage[PEAL_METADATA_SIZE_MAX];
+static const struct peal_metadata_tag tag_none;
+
+/* Answers a probe as the joiner does. */
+static void
+answer(struct world *world, const struct peal_join_probe *probe, const struct peal_address *from,
+	uint64_t now_ns)
+{
+	uint16_t index = peal_applicants_find_uuid(&world->admission.applicants, probe->joiner);
+	uint16_t size = world->admission.applicants.places[index].tag.size;
+	struct peal_join_ready ready = {.joiner = probe->joiner, .token = probe->token};
+
+	if (probe->missing == 0) {
+		peal_admission_on_ready(&world->admission, &ready, from, now_ns);
+	}
+	for (uint32_t offset = 0; probe->missing != 0 && offset < size;
+		offset += PEAL_CHUNK_SIZE_MAX) {
+		uint32_t left = size - offset;
+
+		ready.offset = (uint16_t)offset;
+		ready.chunk = luggage + offset;
+		ready.chunk_size =
+			(uint16_t)(left < PEAL_CHUNK_SIZE_MAX ? left : PEAL_CHUNK_SIZE_MAX);
+		peal_admission_on_ready(&world->admission, &ready, from, now_ns);
+	}
+}
+
 /* Ticks, and answers each JOIN_PROBE but those of joiners from `mute` on, until a batch leaves or
  * time is up. */
 static const struct peal_body *
@@ -173,8 +202,7 @@ tick_answering(struct world *world, uint64_t mute, uint64_t from_ns, uint64_t un
 			}
 			assert_true(peal_join_probe_decode(&reader, &probe));
 			if (probe.joiner.low < mute) {
-				peal_admission_on_ready(&world->admission, &probe,
-					&world->outbox.effects[i].address, now_ns);
+				answer(world, &probe, &world->outbox.effects[i].address, now_ns);
 			}
 		}
 		if (batch != NULL) {
@@ -275,7 +303,8 @@ test_admission__false_answers_are_nothing(void **state)
 {
 	struct world *world = make(2);
 	struct peal_member joiner = member(30);
-	struct peal_join_probe probe = {.joiner = joiner.uuid};
+	struct peal_join_ready ready = {.joiner = joiner.uuid};
+	struct peal_join_probe probe;
 	struct peal_reader reader;
 
 	(void)state;
@@ -287,14 +316,14 @@ test_admission__false_answers_are_nothing(void **state)
 	reader = peal_reader_init(
 		peal_outbox_body(&world->outbox, 0), world->outbox.effects[0].body_size);
 	assert_true(peal_join_probe_decode(&reader, &probe));
-	probe.token++;
-	peal_admission_on_ready(&world->admission, &probe, &joiner.address, 6 * MS);
-	probe.token--;
+	ready.token = probe.token + 1U;
+	peal_admission_on_ready(&world->admission, &ready, &joiner.address, 6 * MS);
+	ready.token--;
 	joiner.address.port++;
-	peal_admission_on_ready(&world->admission, &probe, &joiner.address, 6 * MS);
+	peal_admission_on_ready(&world->admission, &ready, &joiner.address, 6 * MS);
 	assert_null(tick(world, true, 6 * MS));
 	joiner.address.port--;
-	peal_admission_on_ready(&world->admission, &probe, &joiner.address, 6 * MS);
+	peal_admission_on_ready(&world->admission, &ready, &joiner.address, 6 * MS);
 	assert_non_null(tick(world, true, 6 * MS));
 	destroy(world);
 }
@@ -365,34 +394,93 @@ test_admission__thousands_at_once(void **state)
 	destroy(world);
 }
 
-/* A snapshot of the view must stay a body, whatever the metadata. */
+/* A batch makes no view with more metadata than one may have. */
 static void
 test_admission__metadata_bounds_a_batch(void **state)
 {
 	struct world *world = make(400);
-	struct peal_view wide = world->view;
-	struct peal_member *members = calloc(400, sizeof(*members));
 	const struct peal_body *batch = NULL;
+	uint32_t size = 0;
 
 	(void)state;
-	memcpy(members, wide.members, 400 * sizeof(*members));
-	world->view.members = members;
-	for (uint32_t i = 0; i < 10000; i++) {
+	for (uint32_t i = 0; i < 200; i++) {
 		struct peal_member joiner = member(1000 + i);
 
 		joiner.metadata_size = PEAL_METADATA_SIZE_MAX;
-		(void)ask_as(world, &joiner, EQUAL, cookie_good, 1);
+		joiner.metadata = luggage;
+		assert_int_equal(
+			ask_as(world, &joiner, EQUAL, cookie_good, 1).status, PEAL_JOIN_PENDING);
 	}
-	/* Pretend that the view is wide already: its records alone nearly fill a body. */
-	for (uint32_t i = 0; i < 400; i++) {
-		members[i].metadata_size = 255;
-	}
-	batch = tick_answering(world, UINT64_MAX, 1, 200 * MS);
+	/* Pretend that most of it is taken already. */
+	world->view.metadata_size = PEAL_VIEW_METADATA_BYTES_MAX / 2U + 100U;
+	batch = tick_answering(world, UINT64_MAX, 1, 400 * MS);
 	assert_non_null(batch);
-	assert_true(batch->proposal.additions_count < 10000 - 400);
-	assert_true(batch->size + 400U * (PEAL_MEMBER_RECORD_SIZE + 255U) <= PEAL_BODY_BYTES_MAX);
-	world->view = wide;
+	for (uint32_t i = 0; i < batch->proposal.additions_count; i++) {
+		size += batch->proposal.additions[i].metadata_size;
+	}
+	assert_true(size + world->view.metadata_size <= PEAL_VIEW_METADATA_BYTES_MAX);
+	assert_true(size + world->view.metadata_size + PEAL_METADATA_SIZE_MAX >
+		    PEAL_VIEW_METADATA_BYTES_MAX);
+	assert_true(peal_counter_get(&world->counters, PEAL_COUNTER_METADATA_FULL) > 0);
+	world->view.metadata_size = 0;
+	destroy(world);
+}
+
+/* Who would bring too much is told so at once; one that takes the place of another is not. */
+static void
+test_admission__a_view_full_of_metadata_is_a_refusal(void **state)
+{
+	struct world *world = make(3);
+	struct peal_member *members = calloc(3, sizeof(*members));
+	struct peal_member joiner = member(30);
+	struct peal_member heir = member(31);
+
+	(void)state;
+	memcpy(members, world->view.members, 3 * sizeof(*members));
+	members[1].metadata_size = 100;
+	members[1].metadata = luggage;
+	world->view.members = members;
+	world->view.metadata_size = PEAL_VIEW_METADATA_BYTES_MAX - 10U;
+	joiner.metadata = luggage;
+	joiner.metadata_size = 11;
+	assert_int_equal(ask_as(world, &joiner, EQUAL, cookie_good, 1).status, PEAL_JOIN_METADATA_FULL);
+	assert_int_equal(peal_counter_get(&world->counters, PEAL_COUNTER_METADATA_FULL), 1);
+	assert_int_equal(peal_counter_get(&world->counters, PEAL_COUNTER_JOINS_REFUSED), 1);
+	assert_int_equal(world->admission.applicants.count, 0);
+	joiner.metadata_size = 10;
+	assert_int_equal(ask_as(world, &joiner, EQUAL, cookie_good, 1).status, PEAL_JOIN_PENDING);
+	heir.address = members[1].address;
+	heir.metadata = luggage;
+	heir.metadata_size = 111;
+	assert_int_equal(ask_as(world, &heir, EQUAL, cookie_good, 1).status, PEAL_JOIN_METADATA_FULL);
+	heir.metadata_size = 110;
+	assert_int_equal(ask_as(world, &heir, EQUAL, cookie_good, 1).status, PEAL_JOIN_REPLACING);
+	world->view.metadata_size = 0;
+	destroy(world);
 	free(members);
+}
+
+/* A joiner that says something else about its metadata is asked for that. */
+static void
+test_admission__other_metadata_is_asked_for_anew(void **state)
+{
+	struct world *world = make(2);
+	struct peal_member joiner = member(30);
+	const struct peal_body *batch = NULL;
+
+	(void)state;
+	joiner.metadata = luggage;
+	joiner.metadata_size = 2000;
+	(void)ask_as(world, &joiner, EQUAL, cookie_good, 1);
+	assert_null(tick(world, true, 1));
+	assert_null(tick(world, true, 1 + world->timing.join_quiet_ns));
+	assert_int_equal(world->outbox.count, 1);
+	joiner.metadata_size = 30;
+	(void)ask_as(world, &joiner, EQUAL, cookie_good, 6 * MS);
+	batch = tick_answering(world, UINT64_MAX, 6 * MS, 400 * MS);
+	assert_non_null(batch);
+	assert_int_equal(batch->proposal.additions_count, 1);
+	assert_int_equal(batch->proposal.additions[0].metadata_size, 30);
 	destroy(world);
 }
 
@@ -592,7 +680,7 @@ test_admission__what_was_asked_here_counts_more(void **state)
 	(void)state;
 	(void)ask(world, 30, EQUAL, cookie_good, 1);
 	ghost.uuid.low = 29;
-	peal_admission_on_forward(&world->admission, &ghost, 1);
+	peal_admission_on_forward(&world->admission, &ghost, &tag_none, 1);
 	assert_int_equal(world->admission.applicants.count, 1);
 	assert_int_equal(peal_applicants_find_uuid(&world->admission.applicants, ghost.uuid),
 		PEAL_APPLICANT_NONE);
@@ -611,6 +699,8 @@ main(void)
 		cmocka_unit_test(test_admission__ends_where_there_is_no_more_room),
 		cmocka_unit_test(test_admission__thousands_at_once),
 		cmocka_unit_test(test_admission__metadata_bounds_a_batch),
+		cmocka_unit_test(test_admission__a_view_full_of_metadata_is_a_refusal),
+		cmocka_unit_test(test_admission__other_metadata_is_asked_for_anew),
 		cmocka_unit_test(test_admission__replaces_only_who_is_silent),
 		cmocka_unit_test(test_admission__waits_before_it_replaces),
 		cmocka_unit_test(test_admission__forgets_who_does_not_ask_any_more),

@@ -17,6 +17,8 @@ member(uint32_t number)
 		.shards_count = 1};
 }
 
+static const struct peal_metadata_tag tag_none;
+
 static void
 test_applicants__are_found_by_uuid_and_by_address(void **state)
 {
@@ -26,7 +28,7 @@ test_applicants__are_found_by_uuid_and_by_address(void **state)
 	for (uint32_t i = 1; i <= PEAL_PENDING_JOINS_MAX; i++) {
 		struct peal_member joiner = member(i);
 
-		assert_int_equal(peal_applicants_add(applicants, &joiner), i - 1U);
+		assert_int_equal(peal_applicants_add(applicants, &joiner, &tag_none), i - 1U);
 	}
 	for (uint32_t i = 1; i <= PEAL_PENDING_JOINS_MAX; i++) {
 		struct peal_member joiner = member(i);
@@ -36,9 +38,9 @@ test_applicants__are_found_by_uuid_and_by_address(void **state)
 	}
 	struct peal_member more = member(PEAL_PENDING_JOINS_MAX + 1U);
 
-	assert_int_equal(peal_applicants_add(applicants, &more), PEAL_APPLICANT_NONE);
+	assert_int_equal(peal_applicants_add(applicants, &more, &tag_none), PEAL_APPLICANT_NONE);
 	peal_applicants_remove(applicants, 77);
-	assert_int_equal(peal_applicants_add(applicants, &more), 77);
+	assert_int_equal(peal_applicants_add(applicants, &more, &tag_none), 77);
 	peal_applicants_check(applicants);
 	peal_applicants_clear(applicants);
 	assert_int_equal(applicants->count, 0);
@@ -55,7 +57,7 @@ test_applicants__queues_of_a_chain_exclude_each_other(void **state)
 	(void)state;
 	for (uint32_t i = 1; i <= 3; i++) {
 		struct peal_member joiner = member(i);
-		uint16_t index = peal_applicants_add(applicants, &joiner);
+		uint16_t index = peal_applicants_add(applicants, &joiner, &tag_none);
 
 		peal_applicants_put(applicants, index, PEAL_QUEUE_WAITING);
 		peal_applicants_put(applicants, index, PEAL_QUEUE_ASKED);
@@ -91,7 +93,7 @@ test_applicants__stay_whole(void **state)
 		uint16_t index = peal_applicants_find_uuid(applicants, joiner.uuid);
 
 		if (index == PEAL_APPLICANT_NONE) {
-			(void)peal_applicants_add(applicants, &joiner);
+			(void)peal_applicants_add(applicants, &joiner, &tag_none);
 		} else if (peal_prng_ratio(&prng, 1, 4)) {
 			peal_applicants_remove(applicants, index);
 		} else if (peal_prng_ratio(&prng, 1, 4)) {

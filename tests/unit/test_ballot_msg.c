@@ -490,6 +490,8 @@ test_ballot_msg__brings_random_messages_back(void **state)
 		if (decoded.proposal.additions_count > 0) {
 			assert_ptr_equal(decoded.proposal.additions, decoded.inline_additions);
 		}
+		peal_gen_match(decoded.inline_additions, message.inline_additions,
+			message.proposal.additions_count);
 		decoded.proposal.additions = message.proposal.additions;
 		assert_memory_equal(&decoded, &message, sizeof(message));
 	}

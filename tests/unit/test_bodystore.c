@@ -164,7 +164,7 @@ test_bodystore__refuses_a_proposal_that_no_body_holds(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < PEAL_ADDITIONS_MAX; i++) {
-		additions[i].metadata_size = PEAL_METADATA_SIZE_MAX;
+		peal_gen_metadata(&prng, PEAL_METADATA_SIZE_MAX, &additions[i]);
 	}
 	assert_null(keep(&proposal));
 	assert_int_equal(peal_bodystore_count(store), 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "membership/groupstore.h"
 
+#include "base/prng.h"
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
 #include "tests/lib/teststore.h"
@@ -325,6 +326,145 @@ test_groupstore__does_not_touch_memory_that_it_does_not_need(void **state)
 	}
 }
 
+/* Metadata of the joiner `number`, which follows from it. */
+static uint16_t
+fill_metadata(uint32_t number, uint8_t *bytes_out)
+{
+	struct peal_prng prng;
+	uint16_t size;
+
+	peal_prng_init(&prng, number);
+	size = (uint16_t)(peal_prng_ratio(&prng, 1, 4)
+				  ? 0
+				  : peal_prng_below(
+					    &prng, peal_prng_ratio(&prng, 1, 4) ? 4097 : 100));
+	for (uint32_t i = 0; i < size; i++) {
+		bytes_out[i] = (uint8_t)peal_prng_next(&prng);
+	}
+	return size;
+}
+
+/* What comes after `parent` when `removals` go and one joiner with metadata comes. */
+static const struct peal_group *
+next_with_metadata(
+	const struct peal_group *parent, const struct peal_bitset *removals, uint32_t number)
+{
+	uint8_t bytes[PEAL_METADATA_SIZE_MAX];
+	struct peal_member joiner = peal_teststore_joiner(1, number);
+	struct peal_proposal cut = {.parent_epoch = parent->view.epoch,
+		.parent_hash = parent->view.hash,
+		.removals = *removals,
+		.additions_count = 1,
+		.additions = &joiner};
+	const struct peal_group *group;
+
+	joiner.uuid = (struct peal_uuid){.low = number, .high = 77};
+	joiner.metadata = bytes;
+	joiner.metadata_size = fill_metadata(number, bytes);
+	group = groups.next(groups.state, parent, &cut, peal_proposal_digest(&cut));
+	/* Where it came from is not what it is. */
+	memset(bytes, 0xEE, sizeof(bytes));
+	return group;
+}
+
+static void
+assert_metadata(const struct peal_group *group)
+{
+	uint8_t bytes[PEAL_METADATA_SIZE_MAX];
+
+	peal_view_check(&group->view);
+	for (uint32_t rank = 0; rank < group->view.members_count; rank++) {
+		const struct peal_member *member = &group->view.members[rank];
+
+		if (member->uuid.high != 77) {
+			continue;
+		}
+		assert_int_equal(
+			member->metadata_size, fill_metadata((uint32_t)member->uuid.low, bytes));
+		assert_true(member->metadata_size == 0 ||
+			    memcmp(member->metadata, bytes, member->metadata_size) == 0);
+	}
+}
+
+/* Through a thousand successors, while the last groups stay as they were. */
+static void
+test_groupstore__keeps_metadata_with_its_member(void **state)
+{
+	const struct peal_group *held[2] = {create(1), NULL};
+	struct peal_prng prng;
+
+	(void)state;
+	peal_prng_init(&prng, 9);
+	for (uint32_t number = 1; number <= 1000; number++) {
+		struct peal_bitset removals = {{0}};
+		uint32_t count = held[0]->view.members_count;
+		const struct peal_group *group;
+
+		while (count > 1 && (count == MEMBERS_MAX ||
+					    peal_prng_ratio(&prng, number < 500 ? 3 : 6, 10))) {
+			peal_bitset_add(&removals, 1U + (uint32_t)peal_prng_below(&prng,
+								held[0]->view.members_count - 1U));
+			count = held[0]->view.members_count - peal_bitset_count(&removals);
+		}
+		group = next_with_metadata(held[0], &removals, number);
+		assert_non_null(group);
+		assert_metadata(group);
+		assert_metadata(held[0]);
+		if (held[1] != NULL) {
+			assert_metadata(held[1]);
+			release(held[1]);
+		}
+		held[1] = held[0];
+		held[0] = group;
+	}
+	release(held[0]);
+	release(held[1]);
+	assert_int_equal(peal_groupstore_count(store), 0);
+}
+
+/* Two cuts of one parent write behind the same bytes; neither sees the other's. */
+static void
+test_groupstore__siblings_share_and_do_not_mix(void **state)
+{
+	const struct peal_group *parent = next_with_metadata(create(1), &nobody, 3);
+	const struct peal_group *a = next_with_metadata(parent, &nobody, 4);
+	const struct peal_group *b = next_with_metadata(parent, &nobody, 6);
+
+	(void)state;
+	assert_true(parent->view.metadata_size > 0);
+	assert_true(a->view.metadata_size > parent->view.metadata_size);
+	assert_true(b->view.metadata_size > parent->view.metadata_size);
+	assert_metadata(parent);
+	assert_metadata(a);
+	assert_metadata(b);
+	/* Not copied. */
+	assert_ptr_equal(a->view.members[1].metadata, parent->view.members[1].metadata);
+	assert_ptr_equal(b->view.members[1].metadata, parent->view.members[1].metadata);
+}
+
+static void
+test_groupstore__a_snapshot_brings_its_metadata(void **state)
+{
+	uint8_t bytes[2U * PEAL_METADATA_SIZE_MAX];
+	const struct peal_group *first = create(1);
+	const struct peal_group *second = next_with_metadata(first, &nobody, 3);
+	uint32_t size = peal_view_encode(&second->view, bytes, sizeof(bytes));
+	const struct peal_group *decoded;
+
+	(void)state;
+	assert_int_equal(size, peal_view_encoded_size(&second->view));
+	/* Another store knows nothing of the view. */
+	memset(memory, 0, peal_groupstore_footprint(MEMBERS_MAX, GROUPS_COUNT));
+	store = peal_groupstore_init(memory, MEMBERS_MAX, GROUPS_COUNT);
+	groups = peal_groupstore_groups(store);
+	decoded = groups.decode(groups.state, bytes, size);
+	assert_non_null(decoded);
+	memset(bytes, 0xEE, sizeof(bytes));
+	assert_true(decoded->view.metadata_size > 0);
+	assert_metadata(decoded);
+	assert_metadata(next_with_metadata(decoded, &nobody, 4));
+}
+
 static void
 release_pointed_at(void *argument)
 {
@@ -375,6 +515,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_groupstore__keeps_metadata_with_its_member, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_groupstore__siblings_share_and_do_not_mix, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_groupstore__a_snapshot_brings_its_metadata, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_groupstore__makes_complete_groups, setup, teardown),
 		cmocka_unit_test_setup_teardown(

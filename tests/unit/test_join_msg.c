@@ -176,7 +176,8 @@ test_join_msg__refuses_bad_answers(void **state)
 	peal_refuse_padding(bytes, decode_answer, size, 1, 3);
 	for (uint32_t status = 0; status <= UINT8_MAX; status++) {
 		bytes[0] = (uint8_t)status;
-		assert_int_equal(decode_answer(size), status >= 1 && status <= 11);
+		assert_int_equal(
+			decode_answer(size), status >= 1 && status <= PEAL_JOIN_METADATA_FULL);
 	}
 	bytes[0] = PEAL_JOIN_BUSY;
 	memset(bytes + 24, 0, 16); /* candidate none */
@@ -304,31 +305,85 @@ test_join_msg__refuses_bad_probes(void **state)
 
 	(void)state;
 	peal_join_probe_encode(&message, &writer);
-	assert_int_equal(writer.offset, 24);
+	assert_int_equal(writer.offset, 32);
 	peal_refuse_other_sizes(bytes, decode_probe, writer.offset);
+	peal_refuse_padding(bytes, decode_probe, writer.offset, 25, 7);
 	assert_int_equal(bytes[16], 5);
+	bytes[24] = 15;
+	assert_true(decode_probe(writer.offset));
+	bytes[24] = 16; /* there is no such chunk */
+	assert_false(decode_probe(writer.offset));
+	bytes[24] = 0;
 	memset(bytes, 0, 16);
 	assert_false(decode_probe(writer.offset));
 }
 
-/* Joiners of one size. */
+static bool
+decode_ready(size_t size)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_join_ready message;
+
+	return peal_join_ready_decode(&reader, &message);
+}
+
+/* A plain answer, or one with a chunk of any size at one of four places. */
 static void
-gen_joiners(struct peal_member *members, uint32_t count, uint8_t metadata_size)
+test_join_msg__refuses_bad_answers_to_probes(void **state)
+{
+	static const uint8_t piece[PEAL_CHUNK_SIZE_MAX];
+	struct peal_join_ready message = {.joiner = {.high = 7}, .token = 5, .chunk = piece};
+	struct peal_writer writer = start_writing();
+
+	(void)state;
+	peal_join_ready_encode(&message, &writer);
+	assert_int_equal(writer.offset, 32);
+	assert_true(decode_ready(32));
+	assert_false(decode_ready(31));
+	peal_refuse_padding(bytes, decode_ready, 32, 26, 6);
+	bytes[25] = PEAL_CHUNK_SIZE_MAX >> 8;
+	assert_false(decode_ready(32)); /* an offset without a chunk */
+	assert_true(decode_ready(33));
+
+	message.offset = 3U * PEAL_CHUNK_SIZE_MAX;
+	message.chunk_size = PEAL_CHUNK_SIZE_MAX;
+	writer = start_writing();
+	peal_join_ready_encode(&message, &writer);
+	assert_int_equal(writer.offset, 32U + PEAL_CHUNK_SIZE_MAX);
+	assert_true(decode_ready(writer.offset));
+	assert_false(decode_ready(writer.offset + 1U));
+	bytes[25] = PEAL_METADATA_SIZE_MAX >> 8; /* behind the end */
+	assert_false(decode_ready(writer.offset));
+	bytes[25] = 0;
+	bytes[24] = 1; /* between two chunks */
+	assert_false(decode_ready(writer.offset));
+	bytes[24] = 0;
+	memset(bytes, 0, 16);
+	assert_false(decode_ready(writer.offset));
+}
+
+/* Joiners with metadata of one size. */
+static void
+gen_joiners(struct peal_member *members, struct peal_metadata_tag *tags, uint32_t count,
+	uint16_t metadata_size)
 {
 	peal_prng_init(&prng, 6);
 	for (uint32_t i = 0; i < count; i++) {
 		peal_gen_member(&prng, &members[i]);
-		memset(members[i].metadata, 0, sizeof(members[i].metadata));
-		members[i].metadata_size = metadata_size;
+		peal_gen_metadata(&prng, metadata_size, &members[i]);
+		tags[i] = peal_member_tag(&members[i]);
+		peal_gen_metadata(&prng, 0, &members[i]);
 	}
 }
+
+static const struct peal_metadata_tag tag_none;
 
 static void
 encode_no_joiner(void *argument)
 {
 	struct peal_writer writer = start_writing();
 
-	(void)peal_join_forward_encode(argument, 0, &writer);
+	(void)peal_join_forward_encode(argument, &tag_none, 0, &writer);
 }
 
 static void
@@ -336,29 +391,33 @@ encode_joiner(void *argument)
 {
 	struct peal_writer writer = start_writing();
 
-	(void)peal_join_forward_encode(argument, 1, &writer);
+	(void)peal_join_forward_encode(argument, &tag_none, 1, &writer);
 }
 
 static void
 test_join_msg__forwards_as_many_joiners_as_fit(void **state)
 {
 	static struct peal_member members[PEAL_FORWARD_MEMBERS_MAX + 1U];
+	static struct peal_metadata_tag tags[PEAL_FORWARD_MEMBERS_MAX + 1U];
+	const uint16_t sizes[] = {0, 1, 64, PEAL_METADATA_SIZE_MAX};
 
 	(void)state;
-	for (uint32_t metadata_size = 0; metadata_size <= PEAL_METADATA_SIZE_MAX; metadata_size++) {
-		const uint32_t record_size = PEAL_MEMBER_RECORD_SIZE + metadata_size;
+	for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		const uint32_t record_size =
+			PEAL_MEMBER_RECORD_SIZE + (sizes[i] > 0 ? 16U : 0U); /* whatever the size */
 		uint32_t room = (PEAL_BODY_SIZE_MAX - PEAL_FLOOD_PREFIX_SIZE - 4U) / record_size;
 		struct peal_writer writer = start_writing();
 
 		room = room < PEAL_FORWARD_MEMBERS_MAX ? room : PEAL_FORWARD_MEMBERS_MAX;
-		gen_joiners(members, PEAL_FORWARD_MEMBERS_MAX + 1U, (uint8_t)metadata_size);
-		assert_int_equal(
-			peal_join_forward_encode(members, PEAL_FORWARD_MEMBERS_MAX + 1U, &writer),
+		gen_joiners(members, tags, PEAL_FORWARD_MEMBERS_MAX + 1U, sizes[i]);
+		assert_int_equal(peal_join_forward_encode(
+					 members, tags, PEAL_FORWARD_MEMBERS_MAX + 1U, &writer),
 			room);
 		assert_int_equal(writer.offset, 4U + room * record_size);
 		assert_true(decode_forward(writer.offset));
 		assert_int_equal(forward_decoded.count, room);
 		assert_memory_equal(forward_decoded.members, members, room * sizeof(members[0]));
+		assert_memory_equal(forward_decoded.tags, tags, room * sizeof(tags[0]));
 	}
 	assert_true(peal_test_dies(encode_no_joiner, members));
 	members[0].mid = 1;
@@ -369,11 +428,12 @@ static void
 test_join_msg__refuses_bad_forwards(void **state)
 {
 	static struct peal_member members[2];
+	static struct peal_metadata_tag tags[2];
 	struct peal_writer writer = start_writing();
 
 	(void)state;
-	gen_joiners(members, 2, 3);
-	assert_int_equal(peal_join_forward_encode(members, 2, &writer), 2);
+	gen_joiners(members, tags, 2, 3);
+	assert_int_equal(peal_join_forward_encode(members, tags, 2, &writer), 2);
 	peal_refuse_other_sizes(bytes, decode_forward, writer.offset);
 	peal_refuse_padding(bytes, decode_forward, writer.offset, 1, 3);
 	bytes[4 + 16] = 1; /* claims a member number */
@@ -496,6 +556,8 @@ test_join_msg__brings_random_pulls_probes_and_batches_back(void **state)
 			assert_ptr_equal(
 				batch_decoded.proposal.additions, batch_decoded.inline_additions);
 		}
+		peal_gen_match(batch_decoded.inline_additions, batch.inline_additions,
+			batch.proposal.additions_count);
 		batch_decoded.proposal.additions = batch.proposal.additions;
 		assert_memory_equal(&batch_decoded, &batch, sizeof(batch));
 	}
@@ -571,6 +633,7 @@ main(void)
 		cmocka_unit_test(test_join_msg__refuses_bad_leaves),
 		cmocka_unit_test(test_join_msg__refuses_bad_install_pulls),
 		cmocka_unit_test(test_join_msg__refuses_bad_probes),
+		cmocka_unit_test(test_join_msg__refuses_bad_answers_to_probes),
 		cmocka_unit_test(test_join_msg__forwards_as_many_joiners_as_fit),
 		cmocka_unit_test(test_join_msg__refuses_bad_forwards),
 		cmocka_unit_test(test_join_msg__refuses_bad_batches),

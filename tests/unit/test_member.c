@@ -80,8 +80,8 @@ test_member__refuses_each_wrong_field(void **state)
 	assert_false(decode_changed(36, zeroes, 1)); /* no shards */
 	assert_true(decode_changed(36, "\x40", 1));  /* 64 shards */
 	assert_false(decode_changed(36, "\x41", 1)); /* 65 shards */
-	assert_false(decode_changed(37, "\x41", 1)); /* 65 bytes of metadata */
-	assert_false(decode_changed(38, "\x01", 1)); /* padding */
+	assert_false(decode_changed(37, "\x04", 1)); /* 4 bytes of metadata, 3 are here */
+	assert_false(decode_changed(38, "\x01", 1)); /* 259 bytes */
 	assert_false(decode_changed(39, "\x01", 1)); /* padding */
 }
 
@@ -124,6 +124,7 @@ test_member__hashes_everything_it_sends(void **state)
 
 	for (uint32_t field = 0; field < 8; field++) {
 		struct peal_member changed = member;
+		uint8_t metadata[3] = {'a', 'b', 'd'};
 
 		switch (field) {
 		case 0:
@@ -148,13 +149,13 @@ test_member__hashes_everything_it_sends(void **state)
 			changed.shards_count++;
 			break;
 		default:
-			changed.metadata[2]++;
+			changed.metadata = metadata;
 			break;
 		}
 		assert_false(peal_hash128_equals(plain, peal_member_hash(&changed)));
 	}
-	/* What stands behind the metadata is not part of it. */
-	member.metadata[3] = 1;
+	/* The bytes matter, not where they are, nor what is behind them. */
+	member.metadata = (const uint8_t *)"abcd";
 	assert_true(peal_hash128_equals(plain, peal_member_hash(&member)));
 }
 
@@ -172,12 +173,82 @@ test_member__brings_random_records_back(void **state)
 		struct peal_member decoded;
 
 		memset(&decoded, 0xFF, sizeof(decoded));
-		peal_gen_member(&prng, &member);
+		peal_gen_rich_member(&prng, &member);
 		peal_member_encode(&member, &writer);
 		assert_int_equal(writer.offset, PEAL_MEMBER_RECORD_SIZE + member.metadata_size);
 		assert_true(decode_bytes(bytes, writer.offset, &decoded));
-		assert_memory_equal(&decoded, &member, sizeof(member));
+		assert_true(peal_gen_equals(&decoded, &member));
+		/* It stays in the bytes. */
+		if (member.metadata_size > 0) {
+			assert_ptr_equal(decoded.metadata, bytes + PEAL_MEMBER_RECORD_SIZE);
+		} else {
+			assert_null(decoded.metadata);
+		}
 	}
+}
+
+static void
+test_member__takes_the_longest_metadata_and_no_more(void **state)
+{
+	static uint8_t bytes[PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX + 1U];
+	struct peal_reader reader = peal_reader_init(bytes, sizeof(bytes) - 1U);
+	struct peal_member member;
+	uint16_t size = PEAL_METADATA_SIZE_MAX;
+
+	(void)state;
+	memcpy(bytes, good_bytes, sizeof(good_bytes));
+	memcpy(bytes + 37, &size, sizeof(size));
+	assert_true(peal_member_decode(&reader, &member));
+	assert_true(peal_reader_is_done(&reader));
+	assert_int_equal(member.metadata_size, size);
+	size++;
+	memcpy(bytes + 37, &size, sizeof(size));
+	reader = peal_reader_init(bytes, sizeof(bytes));
+	assert_false(peal_member_decode(&reader, &member));
+}
+
+/* Who only passes a joiner on says how much there is and what it must be. */
+static void
+test_member__is_named_without_its_metadata(void **state)
+{
+	uint8_t bytes[PEAL_MEMBER_RECORD_SIZE + 16U];
+	struct peal_writer writer = peal_writer_init(bytes, sizeof(bytes));
+	struct peal_reader reader = peal_reader_init(bytes, sizeof(bytes));
+	struct peal_metadata_tag decoded_tag;
+	struct peal_metadata_tag tag;
+	struct peal_member decoded;
+	struct peal_member member;
+
+	(void)state;
+	assert_true(decode_bytes(good_bytes, sizeof(good_bytes), &member));
+	tag = peal_member_tag(&member);
+	assert_int_equal(tag.size, 3);
+	assert_true(peal_hash128_equals(tag.digest, peal_hash128("abc", 3, 0)));
+	peal_member_encode_tagged(&member, &tag, &writer);
+	assert_int_equal(writer.offset, peal_member_tagged_size(&tag));
+	assert_int_equal(writer.offset, sizeof(bytes));
+	assert_memory_equal(bytes, good_bytes, PEAL_MEMBER_RECORD_SIZE);
+	assert_true(peal_member_decode_tagged(&reader, &decoded, &decoded_tag));
+	assert_memory_equal(&decoded_tag, &tag, sizeof(tag));
+	assert_int_equal(decoded.metadata_size, 0);
+	assert_null(decoded.metadata);
+	assert_true(peal_uuid_equals(decoded.uuid, member.uuid));
+
+	/* A size without a digest, and half a digest. */
+	memset(bytes + PEAL_MEMBER_RECORD_SIZE, 0, 16);
+	reader = peal_reader_init(bytes, sizeof(bytes));
+	assert_false(peal_member_decode_tagged(&reader, &decoded, &decoded_tag));
+	bytes[PEAL_MEMBER_RECORD_SIZE] = 1;
+	reader = peal_reader_init(bytes, sizeof(bytes) - 8U);
+	assert_false(peal_member_decode_tagged(&reader, &decoded, &decoded_tag));
+
+	/* None: no digest follows. */
+	member.metadata_size = 0;
+	tag = peal_member_tag(&member);
+	assert_int_equal(peal_member_tagged_size(&tag), PEAL_MEMBER_RECORD_SIZE);
+	writer = peal_writer_init(bytes, sizeof(bytes));
+	peal_member_encode_tagged(&member, &tag, &writer);
+	assert_int_equal(writer.offset, PEAL_MEMBER_RECORD_SIZE);
 }
 
 int
@@ -190,6 +261,8 @@ main(void)
 		cmocka_unit_test(test_member__does_not_encode_what_it_would_not_decode),
 		cmocka_unit_test(test_member__hashes_everything_it_sends),
 		cmocka_unit_test(test_member__brings_random_records_back),
+		cmocka_unit_test(test_member__takes_the_longest_metadata_and_no_more),
+		cmocka_unit_test(test_member__is_named_without_its_metadata),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,15 +64,37 @@ destroy(struct world *world)
 	free(world);
 }
 
+/* Joiners from this number on have metadata: as many bytes as the number is above it. */
+#define RICH 10000U
+
+static uint8_t luggage[2U * PEAL_METADATA_SIZE_MAX];
+
+static struct peal_member
+member(uint32_t number)
+{
+	struct peal_member joiner = peal_teststore_joiner(99, 5000 + number);
+
+	for (uint32_t i = 0; luggage[1] == 0 && i < sizeof(luggage); i++) {
+		luggage[i] = (uint8_t)(i * 31U % 251U);
+	}
+	if (number > RICH) {
+		joiner.metadata_size = (uint16_t)(number - RICH);
+		joiner.metadata = luggage + number % 100U;
+	}
+	return joiner;
+}
+
 /* A joiner is vouched for; returns its place. */
 static uint16_t
 vouch(struct world *world, uint32_t number, uint64_t now_ns)
 {
-	struct peal_member joiner = peal_teststore_joiner(99, 5000 + number);
+	struct peal_member joiner = member(number);
 	uint16_t index = peal_applicants_find_uuid(&world->applicants, joiner.uuid);
 
 	if (index == PEAL_APPLICANT_NONE) {
-		index = peal_applicants_add(&world->applicants, &joiner);
+		struct peal_metadata_tag tag = peal_member_tag(&joiner);
+
+		index = peal_applicants_add(&world->applicants, &joiner, &tag);
 	}
 	peal_sequencer_add(&world->sequencer, index, now_ns);
 	return index;
@@ -89,6 +111,49 @@ tick(struct world *world, uint32_t frames_max, uint64_t now_ns)
 		&world->sequencer, true, &frames_left, now_ns, &world->outbox);
 	assert_true(world->outbox.count <= frames_max - frames_left + (batch != NULL ? 1U : 0U));
 	return batch;
+}
+
+/* Answers one probe as a joiner does, with the chunks in `chosen` of those that it asks for. */
+static void
+answer(struct world *world, const struct peal_join_probe *probe, const struct peal_address *from,
+	uint8_t chosen, uint64_t now_ns)
+{
+	uint16_t index = peal_applicants_find_uuid(&world->applicants, probe->joiner);
+	struct peal_join_ready ready = {.joiner = probe->joiner, .token = probe->token};
+	const struct peal_applicant *item = &world->applicants.places[index];
+
+	if (probe->missing == 0) {
+		peal_sequencer_on_ready(&world->sequencer, &ready, from, now_ns);
+	}
+	for (uint32_t chunk = 0; chunk < PEAL_METADATA_CHUNKS_MAX; chunk++) {
+		uint32_t offset = chunk * PEAL_CHUNK_SIZE_MAX;
+		uint32_t left = item->tag.size - offset;
+		uint32_t number = (uint32_t)item->tag.size + RICH;
+
+		if (((probe->missing & chosen) >> chunk & 1U) == 0) {
+			continue;
+		}
+		assert_true(offset < item->tag.size);
+		ready.offset = (uint16_t)offset;
+		ready.chunk_size =
+			(uint16_t)(left < PEAL_CHUNK_SIZE_MAX ? left : PEAL_CHUNK_SIZE_MAX);
+		ready.chunk = member(number).metadata + offset;
+		peal_sequencer_on_ready(&world->sequencer, &ready, from, now_ns);
+	}
+}
+
+/* The one probe in the outbox. */
+static struct peal_join_probe
+read_probe(const struct world *world)
+{
+	struct peal_reader reader = peal_reader_init(
+		peal_outbox_body(&world->outbox, 0), world->outbox.effects[0].body_size);
+	struct peal_join_probe probe;
+
+	assert_int_equal(world->outbox.count, 1);
+	assert_int_equal(world->outbox.effects[0].message, PEAL_MESSAGE_JOIN_PROBE);
+	assert_true(peal_join_probe_decode(&reader, &probe));
+	return probe;
 }
 
 /* Everybody that is asked in the outbox answers. */
@@ -111,8 +176,7 @@ answer_all(struct world *world, uint64_t now_ns)
 		}
 		assert_int_equal(world->outbox.effects[i].message, PEAL_MESSAGE_JOIN_PROBE);
 		assert_true(peal_join_probe_decode(&reader, &probe));
-		peal_sequencer_on_ready(
-			&world->sequencer, &probe, &world->outbox.effects[i].address, now_ns);
+		answer(world, &probe, &world->outbox.effects[i].address, UINT8_MAX, now_ns);
 	}
 }
 
@@ -265,6 +329,164 @@ test_sequencer__finds_who_was_forgotten(void **state)
 	destroy(world);
 }
 
+/* Vouches for one joiner and ticks until it is asked. */
+static struct peal_join_probe
+ask_one(struct world *world, uint32_t number, uint64_t *now_ns)
+{
+	(void)vouch(world, number, *now_ns);
+	*now_ns += world->timing.join_quiet_ns;
+	assert_null(tick(world, FRAMES_MAX, *now_ns));
+	return read_probe(world);
+}
+
+/* The probe asks for each chunk that there is; with the last of them the joiner is in the batch. */
+static void
+test_sequencer__metadata_comes_with_the_answer(void **state)
+{
+	const uint32_t sizes[] = {1, 64, PEAL_CHUNK_SIZE_MAX, PEAL_CHUNK_SIZE_MAX + 1U,
+		3U * PEAL_CHUNK_SIZE_MAX, PEAL_METADATA_SIZE_MAX};
+	const uint8_t chunks[] = {1, 1, 1, 3, 7, 15};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(chunks); i++) {
+		struct world *world = make(3);
+		struct peal_member joiner = member(RICH + sizes[i]);
+		uint64_t now_ns = MS;
+		struct peal_join_probe probe = ask_one(world, RICH + sizes[i], &now_ns);
+		const struct peal_body *batch;
+
+		assert_int_equal(probe.missing, chunks[i]);
+		/* An answer without it is no answer. */
+		probe.missing = 0;
+		answer(world, &probe, &joiner.address, UINT8_MAX, now_ns);
+		assert_null(tick(world, FRAMES_MAX, now_ns));
+		probe.missing = chunks[i];
+		answer(world, &probe, &joiner.address, UINT8_MAX, now_ns);
+		batch = tick(world, FRAMES_MAX, now_ns);
+		assert_non_null(batch);
+		assert_int_equal(batch->proposal.additions_count, 1);
+		assert_int_equal(batch->proposal.additions[0].metadata_size, sizes[i]);
+		assert_memory_equal(
+			batch->proposal.additions[0].metadata, joiner.metadata, sizes[i]);
+		destroy(world);
+	}
+}
+
+/* Lost chunks are asked for again, and only those; whoever brings some is not given up yet. */
+static void
+test_sequencer__lost_chunks_are_asked_for_again(void **state)
+{
+	struct world *world = make(3);
+	struct peal_member joiner = member(RICH + PEAL_METADATA_SIZE_MAX);
+	uint64_t now_ns = MS;
+	struct peal_join_probe probe = ask_one(world, RICH + PEAL_METADATA_SIZE_MAX, &now_ns);
+	const uint8_t missing[] = {15, 13, 12, 8};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(missing); i++) {
+		uint8_t chosen = i + 1U < sizeof(missing) ? missing[i] ^ missing[i + 1U] : 8;
+
+		assert_int_equal(probe.missing, missing[i]);
+		answer(world, &probe, &joiner.address, chosen, now_ns);
+		answer(world, &probe, &joiner.address, chosen, now_ns); /* twice: nothing */
+		if (i + 1U < sizeof(missing)) {
+			assert_null(tick(world, FRAMES_MAX, now_ns));
+			assert_int_equal(world->outbox.count, 0);
+			now_ns += world->timing.flood_ns / 2U;
+			assert_null(tick(world, FRAMES_MAX, now_ns));
+			probe = read_probe(world);
+		}
+	}
+	assert_non_null(tick(world, FRAMES_MAX, now_ns));
+	assert_int_equal(peal_counter_get(&world->counters, PEAL_COUNTER_JOINERS_MUTE), 0);
+	destroy(world);
+}
+
+/* Chunks of the wrong size or place, and bytes that are not what was announced: counted, and the
+ * joiner is left out, and its room is free again. */
+static void
+test_sequencer__spoiled_metadata_keeps_a_joiner_out(void **state)
+{
+	(void)state;
+	for (uint32_t way = 0; way < 4; way++) {
+		struct world *world = make(3);
+		struct peal_member joiner = member(RICH + 1500);
+		uint64_t now_ns = MS;
+		struct peal_join_probe probe = ask_one(world, RICH + 1500, &now_ns);
+		struct peal_join_ready ready = {.joiner = probe.joiner,
+			.token = probe.token,
+			.chunk_size = PEAL_CHUNK_SIZE_MAX,
+			.chunk = joiner.metadata};
+
+		assert_true(world->sequencer.luggage.used_count > 0);
+		answer(world, &probe, &joiner.address, 2, now_ns);
+		switch (way) {
+		case 0:
+			ready.chunk_size--;
+			break;
+		case 1:
+			ready.offset = PEAL_CHUNK_SIZE_MAX;
+			break;
+		case 2:
+			ready.offset = 2U * PEAL_CHUNK_SIZE_MAX;
+			break;
+		default:
+			ready.chunk++;
+			break;
+		}
+		peal_sequencer_on_ready(&world->sequencer, &ready, &joiner.address, now_ns);
+		assert_int_equal(
+			peal_counter_get(&world->counters, PEAL_COUNTER_METADATA_SPOILED), 1);
+		assert_int_equal(world->sequencer.luggage.used_count, 0);
+		assert_null(tick(world, FRAMES_MAX, now_ns));
+		/* The truth, but nobody asks for it now. */
+		answer(world, &probe, &joiner.address, 3, now_ns);
+		assert_null(tick(world, FRAMES_MAX, now_ns));
+		destroy(world);
+	}
+}
+
+/* Joiners that announce much and bring nothing hold no room for longer than their patience; the
+ * others go on. */
+static void
+test_sequencer__who_brings_nothing_gives_room_back(void **state)
+{
+	const uint32_t room = PEAL_VIEW_METADATA_BYTES_MAX / PEAL_METADATA_SIZE_MAX;
+	struct world *world = make(100);
+	const struct peal_body *batch = NULL;
+	uint32_t asked_count = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < room + 20U; i++) {
+		struct peal_member joiner = member(i);
+		struct peal_metadata_tag tag = {
+			.size = PEAL_METADATA_SIZE_MAX, .digest = {.low = 1}};
+
+		peal_sequencer_add(&world->sequencer,
+			peal_applicants_add(&world->applicants, &joiner, &tag), MS);
+	}
+	(void)vouch(world, RICH + 7U, MS);
+	for (uint64_t now_ns = MS; batch == NULL && now_ns < 2000 * MS; now_ns += MS / 10U) {
+		batch = tick(world, FRAMES_MAX, now_ns);
+		for (uint32_t i = 0; batch == NULL && i < world->outbox.count; i++) {
+			struct peal_reader reader =
+				peal_reader_init(peal_outbox_body(&world->outbox, i),
+					world->outbox.effects[i].body_size);
+			struct peal_join_probe probe;
+
+			assert_true(peal_join_probe_decode(&reader, &probe));
+			asked_count++;
+			if (peal_uuid_equals(probe.joiner, member(RICH + 7U).uuid)) {
+				answer(world, &probe, &world->outbox.effects[i].address, UINT8_MAX,
+					now_ns);
+			}
+		}
+	}
+	assert_true(batch != NULL && batch->proposal.additions_count == 1);
+	assert_true(asked_count > room);
+	destroy(world);
+}
+
 int
 main(void)
 {
@@ -275,6 +497,10 @@ main(void)
 		cmocka_unit_test(test_sequencer__holds_back_when_told),
 		cmocka_unit_test(test_sequencer__tells_whom_observers_do_not_reach),
 		cmocka_unit_test(test_sequencer__finds_who_was_forgotten),
+		cmocka_unit_test(test_sequencer__metadata_comes_with_the_answer),
+		cmocka_unit_test(test_sequencer__lost_chunks_are_asked_for_again),
+		cmocka_unit_test(test_sequencer__spoiled_metadata_keeps_a_joiner_out),
+		cmocka_unit_test(test_sequencer__who_brings_nothing_gives_room_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -442,6 +442,7 @@ bring_back(void)
 	assert_true(decode(size));
 	assert_ptr_equal(decoded.members, members_decoded);
 	assert_ptr_equal(decoded.index, &index_decoded);
+	peal_gen_match(members_decoded, members, view.members_count);
 	assert_memory_equal(members_decoded, members, view.members_count * sizeof(members[0]));
 	peal_view_check(&decoded);
 	decoded.members = view.members;
