@@ -33,7 +33,8 @@ struct peal_report {
 	char profile[16]; /* empty: none */
 	enum peal_detector detector;
 	uint32_t nodes_count;
-	uint32_t faulty_count; /* 0 = what the scenario says */
+	uint32_t faulty_count;      /* 0 = what the scenario says */
+	uint32_t metadata_size_max; /* 0 = names */
 	uint64_t seed;
 	uint64_t virtual_ns; /* from the start of the run to its end */
 	uint64_t events_count;

@@ -153,6 +153,7 @@ peal_scenario_run(const struct peal_scenario *scenario, const struct peal_scenar
 	(void)snprintf(report->profile, sizeof(report->profile), "%s",
 		complete.profile != NULL ? complete.profile : "");
 	report->faulty_count = complete.faulty_count;
+	report->metadata_size_max = complete.metadata_size_max;
 	report->detector = complete.detector;
 	report->nodes_count = complete.nodes_count;
 	report->seed = complete.seed;
@@ -164,14 +165,19 @@ void
 peal_scenario_command(const struct peal_report *report, char *text, size_t size)
 {
 	char faulty[24] = "";
+	char metadata[24] = "";
 
 	if (report->faulty_count > 0) {
 		(void)snprintf(faulty, sizeof(faulty), " --faulty %u", report->faulty_count);
 	}
+	if (report->metadata_size_max > 0) {
+		(void)snprintf(
+			metadata, sizeof(metadata), " --metadata %u", report->metadata_size_max);
+	}
 	(void)snprintf(text, size,
-		"peal-sim run --scenario %s --nodes %u --preset %s%s%s%s --detector %s "
+		"peal-sim run --scenario %s --nodes %u --preset %s%s%s%s%s --detector %s "
 		"--seed %" PRIu64,
 		report->scenario, report->nodes_count, report->preset,
-		report->profile[0] != '\0' ? " --profile " : "", report->profile, faulty,
+		report->profile[0] != '\0' ? " --profile " : "", report->profile, faulty, metadata,
 		peal_detector_name(report->detector), report->seed);
 }

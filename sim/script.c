@@ -2,6 +2,7 @@
 #include "sim/script.h"
 
 #include "base/assert.h"
+#include "sim/check_metadata.h"
 #include "sim/scenario.h"
 #include "sim/simworld.h"
 
@@ -102,6 +103,9 @@ peal_script_write(const struct peal_script *script, FILE *file)
 	if (script->detector != PEAL_DETECTOR_WINDOW) {
 		fprintf(file, " detector %s", peal_detector_name(script->detector));
 	}
+	if (script->metadata_size_max > 0) {
+		fprintf(file, " metadata %u", script->metadata_size_max);
+	}
 	if (script->has_one_seed) {
 		fprintf(file, " seeds 1");
 	}
@@ -177,6 +181,12 @@ parse_head_pair(struct peal_script *script, const char *name, const char *value)
 	if (strcmp(name, "profile") == 0) {
 		(void)snprintf(script->profile, sizeof(script->profile), "%s", value);
 		return peal_scenario_find_profile(value, &number, &number, &preset);
+	}
+	if (strcmp(name, "metadata") == 0) {
+		bool is_number = parse_number(value, PEAL_METADATA_SIZE_MAX, &number);
+
+		script->metadata_size_max = is_number ? (uint32_t)number : 0;
+		return script->metadata_size_max >= PEAL_CHECK_METADATA_SIZE_MIN;
 	}
 	return strcmp(name, "detector") == 0 && peal_detector_find(value, &script->detector);
 }

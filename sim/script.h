@@ -13,8 +13,9 @@
  *     5.000000000 agree
  *
  * Times are virtual seconds since the start. Lines that begin with # say something to people. The
- * head goes on with " profile fast", " detector phi" or " seeds 1" when the run had a profile,
- * another detector than window, or one seed node that founds alone.
+ * head goes on with " profile fast", " detector phi", " metadata 4096" or " seeds 1" when the run
+ * had a profile, another detector than window, metadata of all sizes, or one seed node that founds
+ * alone.
  */
 #ifndef PEAL_SIM_SCRIPT_H
 #define PEAL_SIM_SCRIPT_H
@@ -54,7 +55,8 @@ struct peal_script {
 	uint16_t nodes_count;
 	uint64_t seed;
 	char preset[16];
-	char profile[16];  /* empty: the links of no profile */
+	char profile[16]; /* empty: the links of no profile */
+	uint32_t metadata_size_max;
 	bool has_one_seed; /* as peal_scenario_options */
 	enum peal_detector detector;
 	uint32_t count;

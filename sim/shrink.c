@@ -75,6 +75,7 @@ peal_shrink_play(const struct peal_script *script, FILE *trace, struct peal_repo
 		.seed = script->seed,
 		.preset = script->preset,
 		.detector = script->detector,
+		.metadata_size_max = script->metadata_size_max,
 		.has_one_seed = script->has_one_seed,
 		.profile = script->profile[0] != '\0' ? script->profile : NULL,
 		.trace = trace};
@@ -84,6 +85,7 @@ peal_shrink_play(const struct peal_script *script, FILE *trace, struct peal_repo
 	(void)snprintf(report->scenario, sizeof(report->scenario), "script");
 	(void)snprintf(report->preset, sizeof(report->preset), "%s", script->preset);
 	report->nodes_count = script->nodes_count;
+	report->metadata_size_max = script->metadata_size_max;
 	report->detector = script->detector;
 	report->seed = script->seed;
 	peal_story_open(&world, &options, 0, report);

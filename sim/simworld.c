@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "membership/bodystore.h"
 #include "membership/groupstore.h"
+#include "sim/check_metadata.h"
 #include "sim/check_progress.h"
 
 #include <inttypes.h>
@@ -135,7 +136,8 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 								  : (uint8_t)config->nodes_count,
 		.rings_count = PEAL_RINGS_DEFAULT,
 		.crypto = config->crypto,
-		.has_names = config->nodes_count <= PEAL_DIRECT_MAX};
+		.has_names = config->nodes_count <= PEAL_DIRECT_MAX,
+		.metadata_size_max = config->metadata_size_max};
 	bool is_known = peal_timing_find(config->preset, &world->timing);
 
 	PEAL_ASSERT(is_known);
@@ -264,6 +266,34 @@ check_healthy(struct peal_simworld *world, const struct peal_check_install *inst
 }
 
 static void
+check_metadata(struct peal_simworld *world, const struct peal_simnode *simnode,
+	const struct peal_check_install *install)
+{
+	const struct peal_view *view = &simnode->node.view;
+	uint32_t size_max = world->config.metadata_size_max;
+	uint16_t nodes_count = world->config.nodes_count;
+	uint32_t *incarnations;
+
+	if (size_max == 0) {
+		return;
+	}
+	peal_check_metadata_on_self(&view->members[simnode->node.self_rank], size_max,
+		simnode->index, simnode->incarnation, virtual_now(world), world->report);
+	/* Members of a small group may each have a copy that was made in another way. */
+	if (!install->is_new && nodes_count > PEAL_DIRECT_MAX) {
+		return;
+	}
+	incarnations = malloc(nodes_count * sizeof(incarnations[0]));
+	PEAL_ASSERT(incarnations != NULL);
+	for (uint16_t i = 0; i < nodes_count; i++) {
+		incarnations[i] = world->nodes[i]->incarnation;
+	}
+	peal_check_metadata_on_view(
+		view, size_max, incarnations, nodes_count, virtual_now(world), world->report);
+	free(incarnations);
+}
+
+static void
 on_install(struct peal_simworld *world, struct peal_simnode *simnode)
 {
 	const struct peal_view *view = &simnode->node.view;
@@ -294,6 +324,8 @@ on_install(struct peal_simworld *world, struct peal_simnode *simnode)
 		peal_report_violate(world->report, virtual_now(world),
 			"n%u installed epoch %" PRIu64 " and is not in it", simnode->index,
 			view->epoch);
+	} else {
+		check_metadata(world, simnode, &install);
 	}
 	peal_node_check(&simnode->node);
 }

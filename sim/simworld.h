@@ -38,6 +38,8 @@ struct peal_simworld_config {
 	/* Delay of a link; 0 = 5 to 50 us. */
 	uint64_t delay_ns_min;
 	uint64_t delay_ns_max;
+	/* Metadata of every size up to this (sim/check_metadata.h); 0: small groups have names. */
+	uint32_t metadata_size_max;
 	enum peal_detector detector; /* must fit the preset */
 	/* How frames are sealed; NULL: they are not, and the checkers read what is said. Sealed
 	 * ones they do not read: what nodes do is checked, what they say is not. */

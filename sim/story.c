@@ -11,6 +11,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		.nodes_count = options->nodes_count,
 		.preset = options->preset,
 		.detector = options->detector,
+		.metadata_size_max = options->metadata_size_max,
 		.seed = peal_hash_mix(options->seed + 1U) + part,
 		.trace = options->trace,
 		.sizes = options->sizes,
@@ -21,6 +22,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		(void)snprintf(options->record->profile, sizeof(options->record->profile), "%s",
 			options->profile != NULL ? options->profile : "");
 		options->record->detector = options->detector;
+		options->record->metadata_size_max = options->metadata_size_max;
 		options->record->has_one_seed = options->has_one_seed;
 	}
 	if (options->profile != NULL) {

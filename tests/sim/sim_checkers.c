@@ -3,10 +3,12 @@
  * wrong. */
 #include "dataplane/link.h"
 #include "sim/check_healthy.h"
+#include "sim/check_metadata.h"
 #include "sim/check_nonces.h"
 #include "sim/check_views.h"
 #include "sim/check_votes.h"
 #include "sim/simnet.h"
+#include "sim/simnode.h"
 #include "tests/lib/cmocka_all.h"
 #include "wire/frame.h"
 #include "wire/messages.h"
@@ -450,6 +452,53 @@ test_report__spreads_and_merges(void **state)
 	assert_int_equal(report.violations_count, 4U * PEAL_REPORT_VIOLATIONS_MAX);
 }
 
+/* The metadata of somebody else, of a process that never was, cut short, or none where there is
+ * some: each is seen. */
+static void
+test_checkers__metadata_is_the_members_own(void **state)
+{
+	uint8_t bytes[PEAL_METADATA_SIZE_MAX];
+	struct peal_member *member = member_of(&second, 2);
+	uint32_t many[22];
+	uint32_t violations_count = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 22; i++) {
+		many[i] = 3;
+	}
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		member_of(&second, rank)->address =
+			peal_simnode_address((uint16_t)(5U + 8U * rank));
+	}
+	/* Those of the nodes 5, 13 and 21 have none. */
+	peal_check_metadata_on_view(&second, 4096, many, 22, 1, &report);
+	assert_int_equal(report.violations_count, 0);
+	for (uint32_t way = 0; way < 6; way++) {
+		uint32_t incarnation = way == 4 ? 4 : 2;
+
+		member->address = peal_simnode_address((uint16_t)(way == 3 ? 2U : 1U));
+		member->metadata = bytes;
+		member->metadata_size = peal_check_metadata_fill(bytes, 4096, 1, incarnation);
+		assert_true(member->metadata_size >= PEAL_CHECK_METADATA_SIZE_MIN);
+		if (way == 1) {
+			bytes[member->metadata_size - 1U] ^= 1U;
+		} else if (way == 2) {
+			member->metadata_size--;
+		} else if (way == 5) {
+			member->metadata_size = 0;
+		}
+		peal_check_metadata_on_view(&second, 4096, many, 22, 1, &report);
+		violations_count += way == 0 ? 0 : 1U;
+		assert_int_equal(report.violations_count, violations_count);
+	}
+	/* A node's own: of this very incarnation. */
+	member->metadata_size = peal_check_metadata_fill(bytes, 4096, 1, 2);
+	peal_check_metadata_on_self(member, 4096, 1, 2, 1, &report);
+	assert_int_equal(report.violations_count, violations_count);
+	peal_check_metadata_on_self(member, 4096, 1, 3, 1, &report);
+	assert_int_equal(report.violations_count, violations_count + 1U);
+}
+
 int
 main(void)
 {
@@ -464,6 +513,7 @@ main(void)
 		cmocka_unit_test_setup(
 			test_check_healthy__looks_at_edges_in_both_directions, setup),
 		cmocka_unit_test_setup(test_report__spreads_and_merges, setup),
+		cmocka_unit_test_setup(test_checkers__metadata_is_the_members_own, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

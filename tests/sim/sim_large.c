@@ -121,6 +121,21 @@ test_large__one_more_joins_in_one_view(void **state)
 	run_seeds("join", (struct peal_scenario_options){.nodes_count = 301}, look_at_join);
 }
 
+/* Metadata of every size, through batches and snapshots of many chunks. */
+static void
+test_large__forms_with_metadata(void **state)
+{
+	(void)state;
+	run_seeds("form",
+		(struct peal_scenario_options){
+			.nodes_count = 150, .metadata_size_max = PEAL_METADATA_SIZE_MAX},
+		look_at_form);
+	run_seeds("join",
+		(struct peal_scenario_options){
+			.nodes_count = 150, .metadata_size_max = PEAL_METADATA_SIZE_MAX},
+		look_at_join);
+}
+
 static void
 look_at_oneway(void)
 {
@@ -154,6 +169,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_large__forms_at_once),
+		cmocka_unit_test(test_large__forms_with_metadata),
 		cmocka_unit_test(test_large__a_thousand_form_in_half_a_second),
 		cmocka_unit_test(test_large__ten_that_crash_are_out_in_one_view),
 		cmocka_unit_test(test_large__a_quarter_that_crashes_is_out_in_two_views),

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/museum.h"
 #include "base/timing.h"
+#include "sim/check_metadata.h"
 #include "sim/scenario.h"
 #include "sim/shrink.h"
 #include "sim/simworld.h"
@@ -38,6 +39,7 @@ struct arguments {
 	enum peal_bug bug;
 	const char *directory; /* of the report; NULL = none wanted */
 	enum peal_detector detector;
+	uint32_t metadata_size_max;
 	bool is_traced;
 	bool wants_digests;
 	const char *json_path;
@@ -66,6 +68,8 @@ static const char help_text[] =
 	"  --faulty N|P%      how many fail in a large group (default: one in a hundred)\n"
 	"  --out DIR          report: where sizes.svg, sizes.png and report.json go (default: .)\n"
 	"  --detector D       window (default), phi (preset cloud or paper) or silence\n"
+	"  --metadata SIZE    members have metadata of every size up to SIZE, 8 to 4096 (default: "
+	"names)\n"
 	"  --trace            tell what happens, line by line\n"
 	"  --digest           print the digest of each seed: equal digests, equal runs\n"
 	"  --json FILE        write the figures to FILE; - is the standard output\n"
@@ -217,6 +221,13 @@ take_option(struct arguments *arguments, int option, const char *value)
 	case 'D':
 		return peal_detector_find(value, &arguments->detector) ||
 		       complain("--detector", value, "window, phi or silence");
+	case 'm':
+		if (!parse_number(value, PEAL_METADATA_SIZE_MAX, &number) ||
+			number < PEAL_CHECK_METADATA_SIZE_MIN) {
+			return complain("--metadata", value, "a size from 8 to 4096");
+		}
+		arguments->metadata_size_max = (uint32_t)number;
+		return true;
 	case 't':
 		arguments->is_traced = true;
 		return true;
@@ -257,6 +268,7 @@ parse_arguments(int count, char **values, struct arguments *arguments)
 		{"out", required_argument, NULL, 'o'},
 		{"bug", required_argument, NULL, 'b'},
 		{"detector", required_argument, NULL, 'D'},
+		{"metadata", required_argument, NULL, 'm'},
 		{"trace", no_argument, NULL, 't'},
 		{"digest", no_argument, NULL, 'd'},
 		{"json", required_argument, NULL, 'j'},
@@ -406,6 +418,7 @@ shrink(const struct arguments *arguments)
 		.seed = arguments->seed_first,
 		.preset = arguments->preset,
 		.detector = arguments->detector,
+		.metadata_size_max = arguments->metadata_size_max,
 		.profile = arguments->profile,
 		.faulty_count = count_faulty(arguments)};
 	struct peal_script script;
@@ -493,6 +506,7 @@ run(const struct arguments *arguments)
 	struct peal_scenario_options options = {.nodes_count = arguments->nodes_count,
 		.preset = arguments->preset,
 		.detector = arguments->detector,
+		.metadata_size_max = arguments->metadata_size_max,
 		.profile = arguments->profile,
 		.faulty_count = count_faulty(arguments),
 		.trace = arguments->is_traced ? text : NULL,
