@@ -25,6 +25,8 @@ static const struct command commands[] = {
 		peal_answer_version},
 	{"/peal/view", "The view of a node. Parameters: NODE", true, 0, peal_answer_view},
 	{"/peal/members", "Members, a page. Parameters: NODE,FROM", true, 1, peal_answer_members},
+	{"/peal/metadata", "All metadata of a member. Parameters: NODE,MEMBER", true, 1,
+		peal_answer_metadata},
 	{"/peal/events", "Events, a page. Parameters: NODE,AFTER", true, 1, peal_answer_events},
 	{"/peal/stats", "All counters. Parameters: NODE", true, 0, peal_answer_stats},
 	{"/peal/cores", "Where the time of the poll loop went. Parameters: NODE", true, 0,

@@ -16,6 +16,11 @@
 #define PING_INTERVAL_US_MAX UINT64_C(60000000)
 #define NS_PER_US            UINT64_C(1000)
 #define NS_PER_MS            UINT64_C(1000000)
+/* In one string of hexadecimal digits. */
+#define HEX_BYTES ((PEAL_DESCRIBE_SIZE_MAX - 1U) / 2U)
+
+_Static_assert(PEAL_METADATA_SIZE_MAX / HEX_BYTES < RTE_TEL_MAX_ARRAY_ENTRIES,
+	"all metadata of a member is one answer");
 
 static void
 add_text(struct rte_tel_data *data, const char *name, const char *text)
@@ -159,6 +164,7 @@ add_member(struct peal_answer *answer, const struct peal_node *node, uint16_t ra
 	add_text(entry, "uuid", text);
 	peal_describe_bytes(member->metadata, member->metadata_size, text);
 	add_text(entry, "metadata", text);
+	add_number(entry, "metadata_size", member->metadata_size);
 	add_text(entry, "state", find_member_state(node, rank));
 	if (rank != node->self_rank && slot != PEAL_RANK_NONE) {
 		add_reach(entry, node, rank, slot, now_ns);
@@ -180,6 +186,48 @@ peal_answer_members(struct peal_answer *answer)
 	}
 	add_number(answer->data, "next", rank);
 	peal_runtime_unlock(answer->runtime, false);
+}
+
+/* Hexadecimal digits, since bytes may be any, in strings that telemetry takes. */
+static void
+add_hex(struct rte_tel_data *array, const uint8_t *bytes, size_t size)
+{
+	for (size_t offset = 0; offset < size; offset += HEX_BYTES) {
+		size_t count = size - offset < HEX_BYTES ? size - offset : HEX_BYTES;
+		char text[PEAL_DESCRIBE_SIZE_MAX];
+
+		peal_describe_hex(bytes + offset, count, text);
+		(void)rte_tel_data_add_array_string(array, text);
+	}
+}
+
+void
+peal_answer_metadata(struct peal_answer *answer)
+{
+	const struct peal_node *node = answer->node->node;
+	struct rte_tel_data *array = rte_tel_data_alloc();
+	uint16_t rank;
+
+	if (array == NULL) {
+		peal_answer_refuse(answer, "there is no memory for the answer");
+		return;
+	}
+	(void)rte_tel_data_start_array(array, RTE_TEL_STRING_VAL);
+	peal_runtime_lock(answer->runtime);
+	rank = peal_view_find_mid(&node->view, answer->numbers[0]);
+	if (rank != PEAL_RANK_NONE) {
+		const struct peal_member *member = &node->view.members[rank];
+
+		add_number(answer->data, "epoch", node->view.epoch);
+		add_number(answer->data, "size", member->metadata_size);
+		add_hex(array, member->metadata, member->metadata_size);
+	} else {
+		peal_answer_refuse(answer, "there is no such member");
+	}
+	peal_runtime_unlock(answer->runtime, false);
+	if (rte_tel_data_add_dict_container(answer->data, "hex", array, 0) != 0) {
+		rte_tel_data_free(array);
+	}
 }
 
 static void

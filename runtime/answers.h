@@ -27,6 +27,8 @@ void peal_answer_refuse(struct peal_answer *answer, const char *sentence);
 void peal_answer_version(struct peal_answer *answer);
 void peal_answer_view(struct peal_answer *answer);
 void peal_answer_members(struct peal_answer *answer);
+/* All metadata of the member whose number follows: too long for the page of members. */
+void peal_answer_metadata(struct peal_answer *answer);
 void peal_answer_events(struct peal_answer *answer);
 void peal_answer_stats(struct peal_answer *answer);
 void peal_answer_cores(struct peal_answer *answer);

@@ -53,6 +53,19 @@ peal_describe_bytes(const uint8_t *bytes, size_t size, char out[SIZE])
 	out[used] = '\0';
 }
 
+void
+peal_describe_hex(const uint8_t *bytes, size_t size, char out[SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t used = 0;
+
+	for (size_t i = 0; i < size && used + 2U < SIZE; i++) {
+		out[used++] = digits[bytes[i] >> 4];
+		out[used++] = digits[bytes[i] & 15U];
+	}
+	out[used] = '\0';
+}
+
 /* What happened to a member, for the events that are about one. */
 static const char *
 find_fate(enum peal_event_kind kind)

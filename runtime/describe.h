@@ -23,6 +23,8 @@ void peal_describe_uuid(struct peal_uuid uuid, char out[PEAL_DESCRIBE_SIZE_MAX])
 void peal_describe_hash(struct peal_hash128 hash, char out[PEAL_DESCRIBE_SIZE_MAX]);
 /* Printable ASCII as it is, any other byte as a dot. */
 void peal_describe_bytes(const uint8_t *bytes, size_t size, char out[PEAL_DESCRIBE_SIZE_MAX]);
+/* Two hexadecimal digits each, of as many as fit: 63. */
+void peal_describe_hex(const uint8_t *bytes, size_t size, char out[PEAL_DESCRIBE_SIZE_MAX]);
 /* One event in a few words, e.g. "view 4: 3 members" or "member 2 (10.77.0.2:7400) crashed". */
 void peal_describe_event(const struct peal_event *event, char out[PEAL_DESCRIBE_SIZE_MAX]);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/pealctl/pages.h"
 
+#include "base/limits.h"
 #include "tools/pealctl/show.h"
 
 #include <inttypes.h>
@@ -9,6 +10,8 @@
 
 /* Pages of one list; more would be a fault of the daemon. */
 #define PAGES_MAX 256U
+/* As the daemon has it. */
+#define METADATA_SIZE_MAX PEAL_METADATA_SIZE_MAX
 
 void
 peal_pages_take_entries(json_t *answer, uint64_t first, json_t *list)
@@ -57,6 +60,90 @@ peal_pages_read_members(struct peal_telemetry *telemetry, uint64_t *epoch_out)
 	}
 	*epoch_out = epoch;
 	return list;
+}
+
+static uint8_t
+value_of(char digit)
+{
+	return (uint8_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+/* Text is taken as it is; anything else stays in hexadecimal digits. */
+static void
+set_metadata(json_t *entry, const char *hex)
+{
+	char text[METADATA_SIZE_MAX];
+	size_t size = strlen(hex) / 2U;
+	json_t *string;
+	bool is_text = true;
+
+	for (size_t i = 0; i < size; i++) {
+		uint8_t byte = (uint8_t)(value_of(hex[2U * i]) << 4 | value_of(hex[2U * i + 1U]));
+
+		is_text = is_text && byte != 0x7F && (byte >= 0x20 || byte == '\n' || byte == '\t');
+		text[i] = (char)byte;
+	}
+	string = is_text ? json_stringn(text, size) : NULL; /* NULL: not UTF-8 */
+	if (string != NULL) {
+		(void)json_object_set_new(entry, "metadata", string);
+	} else {
+		(void)json_object_set_new(entry, "metadata_hex", json_string(hex));
+	}
+}
+
+/* The pieces of an answer in one; false when they are not as many digits as it says. */
+static bool
+join_hex(const json_t *answer, char hex_out[2U * METADATA_SIZE_MAX + 1U])
+{
+	const json_t *pieces = json_object_get(answer, "hex"), *piece;
+	uint64_t size = peal_show_number(answer, "size");
+	size_t used = 0, i;
+
+	json_array_foreach(pieces, i, piece)
+	{
+		const char *digits = json_is_string(piece) ? json_string_value(piece) : "";
+
+		if (strspn(digits, "0123456789abcdef") != strlen(digits) ||
+			used + strlen(digits) > 2U * METADATA_SIZE_MAX) {
+			return false;
+		}
+		memcpy(hex_out + used, digits, strlen(digits));
+		used += strlen(digits);
+	}
+	hex_out[used] = '\0';
+	return used == 2U * size;
+}
+
+bool
+peal_pages_complete_metadata(struct peal_telemetry *telemetry, json_t *members)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach(members, i, entry)
+	{
+		const char *shown = peal_show_text(entry, "metadata");
+		char hex[2U * METADATA_SIZE_MAX + 1U];
+		char parameters[24];
+		json_t *answer;
+
+		/* A dot may stand for any byte. */
+		if (strlen(shown) == peal_show_number(entry, "metadata_size") &&
+			strchr(shown, '.') == NULL) {
+			continue;
+		}
+		(void)snprintf(parameters, sizeof(parameters), "%" PRIu64,
+			peal_show_number(entry, "member"));
+		answer = peal_telemetry_ask(telemetry, "metadata", parameters);
+		if (answer == NULL && telemetry->is_gone) {
+			return false;
+		}
+		if (answer != NULL && join_hex(answer, hex)) {
+			set_metadata(entry, hex);
+		}
+		json_decref(answer);
+	}
+	return true;
 }
 
 json_t *

@@ -15,6 +15,14 @@ void peal_pages_take_entries(json_t *answer, uint64_t first, json_t *list);
 /* All members of one epoch as an array, to be freed. NULL with a sentence. */
 json_t *peal_pages_read_members(struct peal_telemetry *telemetry, uint64_t *epoch_out);
 
+/*
+ * Completes what the members' entries say of metadata, where the page had no room for it:
+ * "metadata" is the text if it is one (UTF-8 without control characters but line ends and tabs),
+ * else "metadata_hex" has the bytes. False with a sentence. A member that left meanwhile stays as
+ * it is.
+ */
+bool peal_pages_complete_metadata(struct peal_telemetry *telemetry, json_t *members);
+
 /* The entry of a member by number or address, borrowed from `members`; NULL = none. */
 const json_t *peal_pages_find_member(const json_t *members, const char *word);
 

@@ -164,6 +164,11 @@ on_members(struct peal_telemetry *telemetry, const struct options *options)
 		json_decref(members);
 		return complain(telemetry);
 	}
+	if (options->is_json && !peal_pages_complete_metadata(telemetry, members)) {
+		json_decref(members);
+		json_decref(departed);
+		return complain(telemetry);
+	}
 	if (options->is_json) {
 		json_t *out = json_pack("{s:I,s:O,s:O}", "epoch", (json_int_t)epoch, "members",
 			members, "departed", departed);

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Daemons with metadata of every kind on real frames: all of them see all of it, whatever it is."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
+from labclient import Lab, LabError  # noqa: E402
+
+SIZE_MAX = 4096
+# By node: the longest, one of two chunks that is no ASCII, and two short ones with a dot and a line end.
+TEXTS = {
+    1: ("0123456789abcdef" * 256)[:SIZE_MAX],
+    2: "\u00e4\u00f6\u00fc\u20ac" * 150,
+    3: "rack 7.2\nrow \"b\"",
+}
+
+
+def expect(condition, text):
+    if not condition:
+        raise LabError(text)
+
+
+def set_metadata(lab, node, text):
+    path = os.path.join(lab.state, f"n{node}.yaml")
+    with open(path, encoding="utf-8") as file:
+        lines = [line for line in file if not line.startswith("metadata:")]
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(lines)
+        file.write(f"metadata: {json.dumps(text, ensure_ascii=False)}\n")
+
+
+def members_json(lab, node):
+    return json.loads(lab.run("ctl", str(node), "members", "--json"))["members"]
+
+
+def check(lab, texts):
+    for viewer in texts:
+        for entry in members_json(lab, viewer):
+            node = int(entry["address"].split(":")[0].split(".")[3])
+            expect(entry["metadata_size"] == len(texts[node].encode()),
+                   f"n{viewer} says that n{node} has {entry['metadata_size']} bytes")
+            expect(entry["metadata"] == texts[node], f"n{viewer} shows other metadata of n{node}")
+
+
+def main():
+    if os.geteuid() != 0:
+        print("SKIP: network namespaces need root")
+        return 77
+    try:
+        with Lab(f"meta{os.getpid()}", 3, "--no-start") as lab:
+            for node, text in TEXTS.items():
+                set_metadata(lab, node, text)
+                lab.start(node)
+            lab.wait_view(list(TEXTS), 3, 30.0)
+            check(lab, TEXTS)
+            print("ok - everybody sees all metadata")
+            restarted = {**TEXTS, 1: "short now"}
+            lab.kill(1)
+            set_metadata(lab, 1, restarted[1])
+            lab.start(1)
+            lab.wait("the new metadata of n1", lambda: lab.agrees(list(TEXTS), 3) and any(
+                entry["metadata"] == restarted[1] for entry in members_json(lab, 2)), 30.0)
+            check(lab, restarted)
+            print("ok - a restart changes it, for all")
+    except LabError as error:
+        print(f"not ok - {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
