@@ -23,6 +23,7 @@ static const char *const event_names[] = {
 	[PEAL_EVENT_UNANSWERED] = "unanswered",
 	[PEAL_EVENT_UNREACHABLE] = "unreachable",
 	[PEAL_EVENT_BEHIND] = "behind",
+	[PEAL_EVENT_METADATA_FULL] = "metadata full",
 };
 
 void
@@ -37,7 +38,7 @@ peal_eventlog_add(struct peal_eventlog *log, const struct peal_event *event)
 {
 	struct peal_event *place = &log->events[log->next_seq % PEAL_EVENTS_MAX];
 
-	PEAL_ASSERT(event->kind >= PEAL_EVENT_STARTED && event->kind <= PEAL_EVENT_BEHIND);
+	PEAL_ASSERT(event->kind >= PEAL_EVENT_STARTED && event->kind <= PEAL_EVENT_LAST);
 	*place = *event;
 	place->seq = log->next_seq++;
 }
@@ -59,6 +60,6 @@ peal_eventlog_read(const struct peal_eventlog *log, uint64_t after, struct peal_
 const char *
 peal_event_name(enum peal_event_kind kind)
 {
-	PEAL_ASSERT(kind >= PEAL_EVENT_STARTED && kind <= PEAL_EVENT_BEHIND);
+	PEAL_ASSERT(kind >= PEAL_EVENT_STARTED && kind <= PEAL_EVENT_LAST);
 	return event_names[kind];
 }

@@ -45,7 +45,11 @@ enum peal_event_kind {
 	PEAL_EVENT_UNREACHABLE = 16,
 	/* This node is in an old epoch for a quarter of T_install: value = that of the others. */
 	PEAL_EVENT_BEHIND = 17,
+	/* This node waits: the view takes no more metadata. */
+	PEAL_EVENT_METADATA_FULL = 18,
 };
+
+#define PEAL_EVENT_LAST PEAL_EVENT_METADATA_FULL
 
 struct peal_event {
 	uint64_t seq; /* from 1 */

@@ -110,6 +110,7 @@ struct peal_node {
 	struct peal_bitset willing; /* asked to leave or are being replaced */
 	struct peal_joiner joiner;
 	struct peal_formation formation;
+	bool is_full_told; /* METADATA_FULL was told since joining began */
 	struct peal_admission admission;
 	struct peal_history history;
 	struct peal_install install;

@@ -212,6 +212,11 @@ on_answer(struct peal_node *node, const struct peal_record *record, struct peal_
 		peal_formation_on_cluster(&node->formation, node->now_ns);
 	}
 	node->unanswered_at_ns = UINT64_MAX;
+	if (answer.status == PEAL_JOIN_METADATA_FULL && !node->is_full_told &&
+		peal_uuid_equals(answer.candidate, node->self.uuid)) {
+		node->is_full_told = true;
+		peal_emit_event(node, PEAL_EVENT_METADATA_FULL, 0, 0, &record->address);
+	}
 	switch (peal_joiner_on_answer(
 		&node->joiner, &record->address, &answer, node->now_ns, &node->outbox)) {
 	case PEAL_JOINER_NEW_UUID:

@@ -72,6 +72,7 @@ peal_on_start(struct peal_node *node)
 	node->ahead_since_ns = 0;
 	node->unreachable_seen = 0;
 	node->unanswered_at_ns = node->now_ns + 2U * config->timing->boot_ns;
+	node->is_full_told = false;
 
 	start_joiner(node);
 	peal_formation_init(&node->formation, config->timing, node->self.uuid, is_candidate,

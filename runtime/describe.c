@@ -94,6 +94,7 @@ find_fate(enum peal_event_kind kind)
 	case PEAL_EVENT_UNANSWERED:
 	case PEAL_EVENT_UNREACHABLE:
 	case PEAL_EVENT_BEHIND:
+	case PEAL_EVENT_METADATA_FULL:
 		break;
 	}
 	return NULL;
@@ -224,6 +225,10 @@ describe_own(const struct peal_event *event, char out[SIZE])
 		(void)snprintf(out, SIZE,
 			"no seed answers: is one running, on this link, with this cluster name and "
 			"key?");
+		break;
+	case PEAL_EVENT_METADATA_FULL:
+		(void)snprintf(out, SIZE,
+			"waiting: the view takes no more metadata; shorter metadata may fit");
 		break;
 	case PEAL_EVENT_JOINED:
 	case PEAL_EVENT_LEFT:

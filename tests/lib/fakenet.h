@@ -15,7 +15,7 @@
 #include "control/node.h"
 #include "tests/lib/teststore.h"
 
-#define PEAL_FAKENET_NODES_MAX   96U
+#define PEAL_FAKENET_NODES_MAX   136U
 #define PEAL_FAKENET_DELAY_NS    UINT64_C(20000)
 #define PEAL_FAKENET_TALLIES_MAX 32U
 

@@ -264,6 +264,124 @@ test_on_join__a_joiner_that_got_nothing_asks_again(void **state)
 	peal_fakenet_destroy(net);
 }
 
+/* The nodes from `first` on start again, each with `size` bytes of metadata at `bytes`. */
+static void
+give_metadata(struct peal_fakenet *net, uint32_t first, const uint8_t *bytes, uint16_t size)
+{
+	for (uint32_t i = first; i < net->nodes_count; i++) {
+		struct peal_node_config config = peal_fakenet_config(net, i, 1, 1);
+
+		config.metadata = bytes;
+		config.metadata_size = size;
+		peal_fakenet_start(net, i, &config);
+	}
+}
+
+/* The longest metadata, though most of its pieces are lost: all of it is there with the member. */
+static void
+test_on_join__metadata_comes_with_the_member(void **state)
+{
+	static uint8_t bytes[PEAL_METADATA_SIZE_MAX];
+	struct weather weather = {.lost_percent = 60, .message = PEAL_MESSAGE_JOIN_READY};
+	struct peal_fakenet *net = make(40, 1, 1, &weather);
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(bytes); i++) {
+		bytes[i] = (uint8_t)peal_prng_next(&weather.prng);
+	}
+	give_metadata(net, 0, bytes, sizeof(bytes));
+	net->has_heartbeat = true;
+	assert_true(run_until_agreed(net, 40, 5000 * MS));
+	for (uint32_t rank = 0; rank < 40; rank++) {
+		const struct peal_member *member = &net->nodes[rank]->node.view.members[39U - rank];
+
+		assert_int_equal(member->metadata_size, sizeof(bytes));
+		assert_memory_equal(member->metadata, bytes, sizeof(bytes));
+	}
+	assert_int_equal(peal_fakenet_count(net, PEAL_COUNTER_METADATA_SPOILED), 0);
+	peal_fakenet_destroy(net);
+}
+
+/* Who brings something else than was announced stays out, and nobody waits for it. */
+static void
+test_on_join__spoiled_metadata_stays_out(void **state)
+{
+	static uint8_t bytes[3000];
+	struct weather weather = {0};
+	struct peal_fakenet *net = make(20, 1, 1, &weather);
+
+	(void)state;
+	give_metadata(net, 15, bytes, sizeof(bytes));
+	bytes[2999] = 1;
+	peal_fakenet_run(net, net->now_ns + 300 * MS);
+	for (uint32_t i = 0; i < 15; i++) {
+		assert_int_equal(net->nodes[i]->node.view.members_count, 15);
+		assert_int_equal(net->nodes[i]->node.view.epoch, 2);
+	}
+	assert_true(peal_fakenet_count(net, PEAL_COUNTER_METADATA_SPOILED) >= 5);
+	bytes[2999] = 0;
+	assert_true(run_until_agreed(net, 20, 2000 * MS));
+	peal_fakenet_destroy(net);
+}
+
+/* Until so many that live are not members; returns whether that came in time. */
+static bool
+run_until_joining(struct peal_fakenet *net, uint32_t wanted_count, uint64_t patience_ns)
+{
+	uint64_t until_ns = net->now_ns + patience_ns;
+	uint32_t count = 0;
+
+	do {
+		peal_fakenet_run(net, net->now_ns + 1 * MS);
+		count = 0;
+		for (uint32_t i = 0; i < net->nodes_count; i++) {
+			count += net->nodes[i]->is_alive &&
+						 net->nodes[i]->node.state == PEAL_NODE_JOINING
+					 ? 1U
+					 : 0U;
+		}
+	} while (count != wanted_count && net->now_ns < until_ns);
+	return count == wanted_count;
+}
+
+/* As much as a view may have comes in; the others are told, and come when there is room. */
+static void
+test_on_join__a_view_full_of_metadata_lets_others_wait(void **state)
+{
+	static const uint8_t bytes[PEAL_METADATA_SIZE_MAX];
+	const uint32_t room = PEAL_VIEW_METADATA_BYTES_MAX / PEAL_METADATA_SIZE_MAX;
+	struct weather weather = {0};
+	struct peal_fakenet *net = make(room + 3U, 1, 1, &weather);
+	uint32_t waiting_count = 0;
+	uint32_t members[2] = {0}; /* the last two */
+
+	(void)state;
+	give_metadata(net, 0, bytes, sizeof(bytes));
+	peal_fakenet_run(net, net->now_ns + 3000 * MS);
+	for (uint32_t i = 0; i < net->nodes_count; i++) {
+		const struct peal_node *node = &net->nodes[i]->node;
+
+		if (node->state == PEAL_NODE_JOINING) {
+			waiting_count++;
+			assert_int_equal(peal_fakenet_events(net, i, PEAL_EVENT_METADATA_FULL), 1);
+			net->nodes[i]->is_alive = waiting_count > 1; /* one gives up */
+		} else {
+			members[0] = members[1];
+			members[1] = i;
+			assert_int_equal(node->view.members_count, room);
+			assert_int_equal(node->view.metadata_size, PEAL_VIEW_METADATA_BYTES_MAX);
+		}
+	}
+	assert_int_equal(waiting_count, 3);
+	assert_true(peal_fakenet_count(net, PEAL_COUNTER_METADATA_FULL) > 0);
+	/* The two that still ask come one by one, as room is made. */
+	peal_fakenet_kill(net, members[0]);
+	assert_true(run_until_joining(net, 1, 3000 * MS));
+	peal_fakenet_kill(net, members[1]);
+	assert_true(run_until_agreed(net, room, 5000 * MS));
+	peal_fakenet_destroy(net);
+}
+
 int
 main(void)
 {
@@ -277,6 +395,9 @@ main(void)
 		cmocka_unit_test(test_on_join__a_large_view_comes_once),
 		cmocka_unit_test(test_on_join__a_silent_sender_is_replaced_by_the_introducer),
 		cmocka_unit_test(test_on_join__a_joiner_that_got_nothing_asks_again),
+		cmocka_unit_test(test_on_join__metadata_comes_with_the_member),
+		cmocka_unit_test(test_on_join__spoiled_metadata_stays_out),
+		cmocka_unit_test(test_on_join__a_view_full_of_metadata_lets_others_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
