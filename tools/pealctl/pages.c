@@ -10,8 +10,8 @@
 
 /* Pages of one list; more would be a fault of the daemon. */
 #define PAGES_MAX 256U
-/* As the daemon has it. */
-#define METADATA_SIZE_MAX PEAL_METADATA_SIZE_MAX
+/* Metadata in hexadecimal digits. */
+#define HEX_SIZE_MAX ((size_t)2 * PEAL_METADATA_SIZE_MAX)
 
 void
 peal_pages_take_entries(json_t *answer, uint64_t first, json_t *list)
@@ -72,7 +72,7 @@ value_of(char digit)
 static void
 set_metadata(json_t *entry, const char *hex)
 {
-	char text[METADATA_SIZE_MAX];
+	char text[PEAL_METADATA_SIZE_MAX];
 	size_t size = strlen(hex) / 2U;
 	json_t *string;
 	bool is_text = true;
@@ -93,7 +93,7 @@ set_metadata(json_t *entry, const char *hex)
 
 /* The pieces of an answer in one; false when they are not as many digits as it says. */
 static bool
-join_hex(const json_t *answer, char hex_out[2U * METADATA_SIZE_MAX + 1U])
+join_hex(const json_t *answer, char hex_out[HEX_SIZE_MAX + 1U])
 {
 	const json_t *pieces = json_object_get(answer, "hex"), *piece;
 	uint64_t size = peal_show_number(answer, "size");
@@ -104,7 +104,7 @@ join_hex(const json_t *answer, char hex_out[2U * METADATA_SIZE_MAX + 1U])
 		const char *digits = json_is_string(piece) ? json_string_value(piece) : "";
 
 		if (strspn(digits, "0123456789abcdef") != strlen(digits) ||
-			used + strlen(digits) > 2U * METADATA_SIZE_MAX) {
+			used + strlen(digits) > HEX_SIZE_MAX) {
 			return false;
 		}
 		memcpy(hex_out + used, digits, strlen(digits));
@@ -123,7 +123,7 @@ peal_pages_complete_metadata(struct peal_telemetry *telemetry, json_t *members)
 	json_array_foreach(members, i, entry)
 	{
 		const char *shown = peal_show_text(entry, "metadata");
-		char hex[2U * METADATA_SIZE_MAX + 1U];
+		char hex[HEX_SIZE_MAX + 1U] = "";
 		char parameters[24];
 		json_t *answer;
 
