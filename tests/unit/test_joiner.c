@@ -333,7 +333,7 @@ test_joiner__says_that_it_is_there(void **state)
 {
 	struct peal_joiner *joiner = make();
 	struct peal_join_probe probe = {.joiner = joiner->config.request.member.uuid, .token = 99};
-	struct peal_join_probe ready;
+	struct peal_join_ready ready;
 	struct peal_reader reader;
 
 	(void)state;
@@ -342,11 +342,50 @@ test_joiner__says_that_it_is_there(void **state)
 	assert_int_equal(outbox->effects[0].message, PEAL_MESSAGE_JOIN_READY);
 	assert_true(peal_address_equals(&outbox->effects[0].address, &seeds[2]));
 	reader = peal_reader_init(peal_outbox_body(outbox, 0), outbox->effects[0].body_size);
-	assert_true(peal_join_probe_decode(&reader, &ready));
+	assert_true(peal_join_ready_decode(&reader, &ready));
 	assert_int_equal(ready.token, 99);
+	assert_int_equal(ready.chunk_size, 0);
 	probe.joiner.low--;
 	peal_joiner_on_probe(joiner, &probe, &seeds[2], outbox);
 	assert_int_equal(outbox->count, 1);
+	destroy(joiner);
+}
+
+/* The chunks that are asked for, each in an answer of its own; there are no others. */
+static void
+test_joiner__brings_the_metadata_it_is_asked_for(void **state)
+{
+	static uint8_t metadata[2500];
+	struct peal_joiner *joiner = make();
+	struct peal_join_probe probe = {
+		.joiner = joiner->config.request.member.uuid, .token = 99, .missing = 14};
+	const uint16_t offsets[] = {1024, 2048};
+	const uint16_t sizes[] = {1024, 452};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(metadata); i++) {
+		metadata[i] = (uint8_t)(i * 11U);
+	}
+	joiner->config.request.member.metadata = metadata;
+	joiner->config.request.member.metadata_size = sizeof(metadata);
+	peal_joiner_on_probe(joiner, &probe, &seeds[2], outbox);
+	assert_int_equal(outbox->count, 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct peal_reader reader =
+			peal_reader_init(peal_outbox_body(outbox, i), outbox->effects[i].body_size);
+		struct peal_join_ready ready;
+
+		assert_int_equal(outbox->effects[i].message, PEAL_MESSAGE_JOIN_READY);
+		assert_true(peal_join_ready_decode(&reader, &ready));
+		assert_int_equal(ready.token, 99);
+		assert_int_equal(ready.offset, offsets[i]);
+		assert_int_equal(ready.chunk_size, sizes[i]);
+		assert_memory_equal(ready.chunk, metadata + offsets[i], sizes[i]);
+	}
+	/* Nothing that it has: it is there all the same. */
+	probe.missing = 8;
+	peal_joiner_on_probe(joiner, &probe, &seeds[2], outbox);
+	assert_int_equal(outbox->count, 3);
 	destroy(joiner);
 }
 
@@ -364,6 +403,7 @@ main(void)
 		cmocka_unit_test(test_joiner__pulls_what_is_missing_then_gives_up),
 		cmocka_unit_test(test_joiner__pulls_from_the_introducer_in_turn),
 		cmocka_unit_test(test_joiner__says_that_it_is_there),
+		cmocka_unit_test(test_joiner__brings_the_metadata_it_is_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -359,6 +359,37 @@ test_nextview__finds_two_equal_addresses_among_many(void **state)
 	assert_int_equal(validate(), PEAL_INVALID_ADDRESS);
 }
 
+/* Exactly as much metadata as a view may have, and one byte more; who goes gives its own back. */
+static void
+test_nextview__refuses_more_metadata_than_a_view_may_have(void **state)
+{
+	const uint32_t rich_count = PEAL_VIEW_METADATA_BYTES_MAX / PEAL_METADATA_SIZE_MAX;
+
+	(void)state;
+	for (uint32_t rank = 0; rank < view.members_count; rank++) {
+		peal_gen_metadata(&prng, rank == 1 ? 7 : 0, &members[0][rank]);
+	}
+	view.metadata_size = 7;
+	cut.additions_count = (uint16_t)(rich_count + 1U);
+	for (uint32_t index = 0; index < cut.additions_count; index++) {
+		peal_gen_member(&prng, &additions[index]);
+		additions[index].uuid.high = index + 1U;
+		additions[index].address.ipv4 = 0x0A0000F0U + index;
+		peal_gen_metadata(
+			&prng, index < rich_count ? PEAL_METADATA_SIZE_MAX : 0, &additions[index]);
+	}
+	assert_int_equal(peal_nextview_metadata_size(&view, &cut), PEAL_VIEW_METADATA_BYTES_MAX);
+	assert_int_equal(validate(), PEAL_VALID);
+	cut.removals = (struct peal_bitset){{0}};
+	assert_int_equal(validate(), PEAL_INVALID_METADATA);
+	peal_bitset_add(&cut.removals, 1);
+	peal_gen_metadata(&prng, 1, &additions[rich_count]);
+	assert_int_equal(validate(), PEAL_INVALID_METADATA);
+	/* One by one it is the same. */
+	assert_int_equal(peal_nextview_metadata_after(&view, 7, 1, 9), 9);
+	assert_int_equal(peal_nextview_metadata_after(&view, 7, PEAL_RANK_NONE, 9), 16);
+}
+
 int
 main(void)
 {
@@ -381,6 +412,8 @@ main(void)
 		cmocka_unit_test_setup(
 			test_nextview__grows_to_the_largest_group_and_shrinks_again, setup),
 		cmocka_unit_test_setup(test_nextview__finds_two_equal_addresses_among_many, setup),
+		cmocka_unit_test_setup(
+			test_nextview__refuses_more_metadata_than_a_view_may_have, setup),
 	};
 
 	return cmocka_run_group_tests_name("test_nextview", tests, NULL, NULL);

@@ -464,6 +464,42 @@ test_view__brings_random_views_back(void **state)
 	}
 }
 
+/* The largest snapshot is a body; one with more metadata than a view may have is none. */
+static void
+test_view__has_so_much_metadata_and_no_more(void **state)
+{
+	const uint16_t rich_count = PEAL_VIEW_METADATA_BYTES_MAX / PEAL_METADATA_SIZE_MAX;
+	struct peal_prng prng;
+	uint32_t size;
+
+	(void)state;
+	gen_view(5, PEAL_MEMBERS_MAX);
+	peal_prng_init(&prng, 5);
+	for (uint32_t rank = 0; rank < view.members_count; rank++) {
+		peal_gen_metadata(
+			&prng, rank < rich_count ? PEAL_METADATA_SIZE_MAX : 0, &members[rank]);
+	}
+	view.metadata_size = peal_view_sum_metadata(&view);
+	assert_int_equal(view.metadata_size, PEAL_VIEW_METADATA_BYTES_MAX);
+	seal();
+	use_index();
+	peal_view_check(&view);
+	size = encode();
+	assert_int_equal(size, peal_view_encoded_size(&view));
+	assert_true(size <= PEAL_BODY_BYTES_MAX);
+	assert_true(decode(size));
+	assert_int_equal(decoded.metadata_size, PEAL_VIEW_METADATA_BYTES_MAX);
+
+	view.members_count = (uint16_t)(rich_count + 1U);
+	peal_gen_metadata(&prng, 1, &members[rich_count]);
+	view.metadata_size = peal_view_sum_metadata(&view);
+	seal();
+	size = encode();
+	assert_false(decode(size));
+	use_index();
+	assert_true(peal_test_dies(check_it, &view));
+}
+
 int
 main(void)
 {
@@ -484,6 +520,7 @@ main(void)
 		cmocka_unit_test(test_view__hashes_members_in_any_order_and_everything_else),
 		cmocka_unit_test(test_view__has_the_layout_of_the_wire),
 		cmocka_unit_test(test_view__brings_random_views_back),
+		cmocka_unit_test(test_view__has_so_much_metadata_and_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
