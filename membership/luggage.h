@@ -50,6 +50,13 @@ enum peal_luggage_arrival peal_luggage_add(struct peal_luggage *luggage,
 /* The metadata of an entry, or what is here of it, is not needed any more. Harmless without. */
 void peal_luggage_drop(struct peal_luggage *luggage, struct peal_applicant *applicant);
 
+/* Frames with which an entry answers when it is asked now. */
+static inline uint32_t
+peal_luggage_count_answers(const struct peal_applicant *applicant)
+{
+	return applicant->missing == 0 ? 1U : (uint32_t)__builtin_popcount(applicant->missing);
+}
+
 static inline uint8_t *
 peal_luggage_bytes(struct peal_luggage *luggage, uint16_t first_page)
 {

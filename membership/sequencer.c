@@ -18,8 +18,8 @@
  * silent. */
 #define PATIENCE_PERCENT 120U
 
-/* JOIN_PROBEs on their way: what answers at once fits the rings. */
-#define PROBES_OUT_MAX 64U
+/* Frames on their way that answer JOIN_PROBEs: what comes at once fits the rings. */
+#define ANSWERS_OUT_MAX 64U
 
 void
 peal_sequencer_init(struct peal_sequencer *sequencer, const struct peal_sequencer_config *config)
@@ -401,6 +401,21 @@ probes_out_count(const struct peal_sequencer *sequencer)
 	       peal_applicants_queue_count(sequencer->config.applicants, PEAL_QUEUE_REPROBED);
 }
 
+/* Frames that may be on their way from those that stand in `queue`. */
+static uint32_t
+answers_out_count(const struct peal_sequencer *sequencer, enum peal_applicants_queue queue)
+{
+	const struct peal_applicants *applicants = sequencer->config.applicants;
+	uint16_t index = peal_applicants_first(applicants, queue);
+	uint32_t count = 0;
+
+	for (; index != PEAL_APPLICANT_NONE;
+		index = peal_applicants_next(applicants, index, PEAL_CHAIN_PROBE)) {
+		count += peal_luggage_count_answers(&applicants->places[index]);
+	}
+	return count;
+}
+
 /* Additions that one cut can take at most. */
 static uint32_t
 growth_max(const struct peal_sequencer *sequencer)
@@ -415,11 +430,13 @@ probe(struct peal_sequencer *sequencer, uint32_t *frames_left, uint64_t now_ns,
 {
 	struct peal_applicants *applicants = sequencer->config.applicants;
 	uint32_t ready_count = peal_applicants_queue_count(applicants, PEAL_QUEUE_READY);
+	uint32_t answers_count = 0;
 	uint16_t index = 0;
 
 	end_patience(sequencer, frames_left, now_ns, out);
-	while (*frames_left >= probe_frames_max(sequencer) &&
-		probes_out_count(sequencer) < PROBES_OUT_MAX &&
+	answers_count = answers_out_count(sequencer, PEAL_QUEUE_PROBED) +
+			answers_out_count(sequencer, PEAL_QUEUE_REPROBED);
+	while (*frames_left >= probe_frames_max(sequencer) && answers_count < ANSWERS_OUT_MAX &&
 		ready_count + probes_out_count(sequencer) < growth_max(sequencer) &&
 		(index = peal_applicants_first(applicants, PEAL_QUEUE_WAITING)) !=
 			PEAL_APPLICANT_NONE) {
@@ -430,6 +447,7 @@ probe(struct peal_sequencer *sequencer, uint32_t *frames_left, uint64_t now_ns,
 			peal_luggage_open(&sequencer->luggage, item)) {
 			spend(frames_left,
 				send_probe(sequencer, index, PEAL_QUEUE_PROBED, now_ns, out));
+			answers_count += peal_luggage_count_answers(item);
 		} else {
 			peal_applicants_put(applicants, index, PEAL_QUEUE_MUTE);
 		}

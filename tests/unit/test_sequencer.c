@@ -446,6 +446,30 @@ test_sequencer__spoiled_metadata_keeps_a_joiner_out(void **state)
 	}
 }
 
+/* No more answers at once than rings take, whether they are many joiners' or many pieces. */
+static void
+test_sequencer__asks_for_few_pieces_at_once(void **state)
+{
+	struct world *world = make(100);
+	uint64_t now_ns = MS;
+
+	(void)state;
+	for (uint32_t i = 0; i < 30; i++) {
+		struct peal_member joiner = member(i);
+		struct peal_metadata_tag tag = {
+			.size = PEAL_METADATA_SIZE_MAX, .digest = {.low = 1}};
+
+		peal_sequencer_add(&world->sequencer,
+			peal_applicants_add(&world->applicants, &joiner, &tag), now_ns);
+	}
+	now_ns += world->timing.join_quiet_ns;
+	assert_null(tick(world, FRAMES_MAX, now_ns));
+	assert_int_equal(world->outbox.count, 64U / PEAL_METADATA_CHUNKS_MAX);
+	assert_null(tick(world, FRAMES_MAX, now_ns));
+	assert_int_equal(world->outbox.count, 0);
+	destroy(world);
+}
+
 /* Joiners that announce much and bring nothing hold no room for longer than their patience; the
  * others go on. */
 static void
@@ -501,6 +525,7 @@ main(void)
 		cmocka_unit_test(test_sequencer__lost_chunks_are_asked_for_again),
 		cmocka_unit_test(test_sequencer__spoiled_metadata_keeps_a_joiner_out),
 		cmocka_unit_test(test_sequencer__who_brings_nothing_gives_room_back),
+		cmocka_unit_test(test_sequencer__asks_for_few_pieces_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
