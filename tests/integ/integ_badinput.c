@@ -211,7 +211,7 @@ test_badinput__names_the_line_of_a_bad_address(void **state)
 static void
 test_badinput__asks_for_a_value_in_range(void **state)
 {
-	char metadata[4200] = "";
+	char metadata[4200], text[4098] = "";
 
 	(void)state;
 	write_config("bad", "peal1", 7, "");
@@ -222,9 +222,8 @@ test_badinput__asks_for_a_value_in_range(void **state)
 	assert_refused("bad", "bad.yaml:11: members_max: expected");
 	write_config("bad", "peal1", 64, "members_max: 63\n");
 	assert_refused("bad", "bad.yaml:11: members_max: expected");
-	memset(metadata + 11, 'x', 4096);
-	memcpy(metadata, "\nmetadata: ", 11);
-	memcpy(metadata + 11 + 4096, "x\n", 3);
+	memset(text, 'x', sizeof(text) - 1U);
+	(void)snprintf(metadata, sizeof(metadata), "\nmetadata: %s\n", text);
 	write_config("bad", "peal1", 64, metadata);
 	assert_refused("bad", "bad.yaml:12: metadata: expected a text of at most 4096 bytes");
 	write_config("bad", "peal1", 64, "rejoin: perhaps\n");

@@ -64,12 +64,10 @@ peal_gen_metadata(struct peal_prng *prng, uint16_t size, struct peal_member *mem
 bool
 peal_gen_equals(const struct peal_member *a, const struct peal_member *b)
 {
-	struct peal_member plain_a = *a;
-	struct peal_member plain_b = *b;
-
-	plain_a.metadata = NULL;
-	plain_b.metadata = NULL;
-	return memcmp(&plain_a, &plain_b, sizeof(plain_a)) == 0 &&
+	return peal_uuid_equals(a->uuid, b->uuid) && a->mid == b->mid &&
+	       peal_address_equals(&a->address, &b->address) &&
+	       memcmp(a->address.mac, b->address.mac, sizeof(a->address.mac)) == 0 &&
+	       a->shards_count == b->shards_count && a->metadata_size == b->metadata_size &&
 	       (a->metadata_size == 0 || memcmp(a->metadata, b->metadata, a->metadata_size) == 0);
 }
 

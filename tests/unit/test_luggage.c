@@ -48,8 +48,8 @@ test_luggage__finds_the_one_gap(void **state)
 	while (peal_luggage_take(&luggage, PAGE) != PEAL_LUGGAGE_NONE) {
 	}
 	assert_int_equal(luggage.used_count, PEAL_LUGGAGE_PAGES_COUNT);
-	for (uint16_t first = 0; first <= PEAL_LUGGAGE_PAGES_COUNT - 3U; first += 977U) {
-		peal_luggage_give(&luggage, first, 3U * PAGE);
+	for (uint32_t first = 0; first <= PEAL_LUGGAGE_PAGES_COUNT - 3U; first += 977U) {
+		peal_luggage_give(&luggage, (uint16_t)first, 3U * PAGE);
 		assert_int_equal(peal_luggage_take(&luggage, 3U * PAGE + 1U), PEAL_LUGGAGE_NONE);
 		assert_int_equal(peal_luggage_take(&luggage, 2U * PAGE + 1U), first);
 	}
