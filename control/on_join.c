@@ -527,8 +527,8 @@ on_ready(struct peal_node *node, const struct peal_record *record, struct peal_r
 			.joiner = ready.joiner, .token = ready.token};
 
 		peal_admission_on_ready(&node->admission, &ready, &record->address, node->now_ns);
-		peal_scouts_on_ready(
-			&node->admission.sequencer.scouts, &reached, &record->address, &node->outbox);
+		peal_scouts_on_ready(&node->admission.sequencer.scouts, &reached, &record->address,
+			&node->outbox);
 		peal_emit_outbox(node);
 	}
 }

@@ -47,11 +47,11 @@ enum peal_applicants_queue {
 struct peal_applicant {
 	struct peal_member member; /* mid 0; without metadata until the sequencer has all of it */
 	struct peal_metadata_tag tag;
-	bool is_introduced;      /* asked this member */
-	bool is_item;            /* in the sequencer's window */
-	bool is_answered;        /* item: answered the sequencer's last JOIN_PROBE, with all metadata */
-	uint16_t replaces;       /* item: rank of the holder of its address, or PEAL_RANK_NONE */
-	uint32_t attempts_count; /* introduced: forwards in this epoch */
+	bool is_introduced; /* asked this member */
+	bool is_item;       /* in the sequencer's window */
+	bool is_answered;   /* item: answered the sequencer's last JOIN_PROBE, with all metadata */
+	uint16_t replaces;  /* item: rank of the holder of its address, or PEAL_RANK_NONE */
+	uint32_t attempts_count;      /* introduced: forwards in this epoch */
 	struct peal_address reply_to; /* introduced: link source of its last request */
 	uint64_t asked_at_ns;         /* introduced: last request */
 	uint64_t forward_at_ns;       /* introduced: next forward */

@@ -10,12 +10,12 @@
  * whether it is still there (JOIN_PROBE), some at a time, and those that answer are the batch. So
  * nobody is admitted who died since it asked. The same question asks for the metadata, in chunks;
  * who does not bring all of it, as it was announced, is as one who does not answer. No more is
- * gathered at once than one view may have, and no batch makes a view with more. In a small group, and
- * when few ask, those that would observe it must reach it as well (membership/scouts.h); an item that
- * stays out of their reach for as long as it takes to detect a dead observer is told so (UNREACHABLE).
- * An item whose address is held by a member replaces that member in the same cut, unless the old
- * incarnation was heard after the item came. The work of one tick is bounded by the caller's budget of
- * frames.
+ * gathered at once than one view may have, and no batch makes a view with more. In a small group,
+ * and when few ask, those that would observe it must reach it as well (membership/scouts.h); an
+ * item that stays out of their reach for as long as it takes to detect a dead observer is told so
+ * (UNREACHABLE). An item whose address is held by a member replaces that member in the same cut,
+ * unless the old incarnation was heard after the item came. The work of one tick is bounded by the
+ * caller's budget of frames.
  *
  * timers: window; hold - join_quiet, when the window ended in vain; probe - asked again after D /
  * 2, given up after D; expiry - 8 T_fwd without an introducer; repeat - of the sent batch at 2 D, 4

@@ -79,8 +79,7 @@ on_frame(void *state, uint16_t port, const uint8_t *bytes, uint32_t size)
 	mix(world, peal_hash64(bytes, size, port));
 	if (world->config.crypto == NULL) {
 		peal_check_votes_on_frame(&world->votes, port, bytes, size, virtual_now(world));
-		peal_check_nonces_on_frame(
-			&world->nonces, port, bytes, size, virtual_now(world));
+		peal_check_nonces_on_frame(&world->nonces, port, bytes, size, virtual_now(world));
 	}
 }
 

@@ -128,7 +128,7 @@ test_applicants__are_sorted_by_uuid(void **state)
 			struct peal_member joiner = member(i + 1U);
 
 			joiner.uuid.high = peal_prng_below(&prng, 50); /* low decides */
-			indices[i] = peal_applicants_add(applicants, &joiner);
+			indices[i] = peal_applicants_add(applicants, &joiner, &tag_none);
 		}
 		peal_applicants_sort(applicants, indices, count);
 		for (uint32_t i = 1; i < count; i++) {

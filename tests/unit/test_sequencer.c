@@ -142,17 +142,33 @@ answer(struct world *world, const struct peal_join_probe *probe, const struct pe
 	}
 }
 
-/* The one probe in the outbox. */
+/* The one probe in the outbox. Observers that are asked as well reach the joiner. */
 static struct peal_join_probe
-read_probe(const struct world *world)
+read_probe(struct world *world, uint64_t now_ns)
 {
-	struct peal_reader reader = peal_reader_init(
-		peal_outbox_body(&world->outbox, 0), world->outbox.effects[0].body_size);
-	struct peal_join_probe probe;
+	struct peal_join_probe probe = {0};
+	uint32_t probes_count = 0;
 
-	assert_int_equal(world->outbox.count, 1);
-	assert_int_equal(world->outbox.effects[0].message, PEAL_MESSAGE_JOIN_PROBE);
-	assert_true(peal_join_probe_decode(&reader, &probe));
+	for (uint32_t i = 0; i < world->outbox.count; i++) {
+		const struct peal_effect *effect = &world->outbox.effects[i];
+		struct peal_reader reader =
+			peal_reader_init(peal_outbox_body(&world->outbox, i), effect->body_size);
+		struct peal_reach_msg reach;
+
+		if (effect->message == PEAL_MESSAGE_REACH) {
+			assert_true(peal_reach_msg_decode(&reader, &reach));
+			const struct peal_join_probe reached = {
+				.joiner = reach.joiner, .token = reach.token};
+
+			peal_sequencer_on_reached(
+				&world->sequencer, effect->rank, &reached, now_ns);
+			continue;
+		}
+		assert_int_equal(effect->message, PEAL_MESSAGE_JOIN_PROBE);
+		assert_true(peal_join_probe_decode(&reader, &probe));
+		probes_count++;
+	}
+	assert_int_equal(probes_count, 1);
 	return probe;
 }
 
@@ -191,8 +207,7 @@ answer_probes(struct world *world, uint64_t now_ns)
 
 		if (world->outbox.effects[i].message == PEAL_MESSAGE_JOIN_PROBE) {
 			assert_true(peal_join_probe_decode(&reader, &probe));
-			peal_sequencer_on_ready(&world->sequencer, &probe,
-				&world->outbox.effects[i].address, now_ns);
+			answer(world, &probe, &world->outbox.effects[i].address, UINT8_MAX, now_ns);
 		}
 	}
 }
@@ -336,7 +351,7 @@ ask_one(struct world *world, uint32_t number, uint64_t *now_ns)
 	(void)vouch(world, number, *now_ns);
 	*now_ns += world->timing.join_quiet_ns;
 	assert_null(tick(world, FRAMES_MAX, *now_ns));
-	return read_probe(world);
+	return read_probe(world, *now_ns);
 }
 
 /* The probe asks for each chunk that there is; with the last of them the joiner is in the batch. */
@@ -394,7 +409,7 @@ test_sequencer__lost_chunks_are_asked_for_again(void **state)
 			assert_int_equal(world->outbox.count, 0);
 			now_ns += world->timing.flood_ns / 2U;
 			assert_null(tick(world, FRAMES_MAX, now_ns));
-			probe = read_probe(world);
+			probe = read_probe(world, now_ns);
 		}
 	}
 	assert_non_null(tick(world, FRAMES_MAX, now_ns));
