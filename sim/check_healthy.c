@@ -162,45 +162,38 @@ life_at(const struct peal_check_healthy *check, const struct peal_view *view, ui
 	return find_life(check, view->members[rank].uuid);
 }
 
-/* Observers of the member at `rank` that had a reason to report it. */
+/* Members with whom the one at `rank` has a bad edge, as subject or as observer. */
 static uint32_t
-count_accusers(const struct peal_check_healthy *check, const struct peal_view *parent,
+count_bad_edges(const struct peal_check_healthy *check, const struct peal_view *parent,
 	const struct peal_topology *topology, uint16_t rank)
 {
-	uint16_t subject = life_at(check, parent, rank);
+	uint16_t self = life_at(check, parent, rank);
+	uint32_t subjects_count = 0;
+	const uint16_t *subjects = peal_rings_subjects(topology, rank, &subjects_count);
+	struct peal_bitset accusers = {0}; /* an observer on two rings complains twice */
+	struct peal_bitset accused = {0};
 	uint32_t count = 0;
 
 	for (uint32_t k = 0; k < topology->observers_count; k++) {
-		uint16_t observer = life_at(check, parent, peal_rings_observer(topology, rank, k));
+		uint16_t observer_rank = peal_rings_observer(topology, rank, k);
+		uint16_t observer = life_at(check, parent, observer_rank);
 
 		if (observer == check->nodes_count || check->lives[observer].is_faulty ||
-			is_broken(check, observer, subject)) {
+			is_broken(check, observer, self)) {
+			peal_bitset_add(&accusers, observer_rank);
 			count++;
 		}
 	}
-	return count;
-}
-
-/* Subjects of the member at `rank` that it had a reason to report although nothing was wrong with
- * them. */
-static uint32_t
-count_accused(const struct peal_check_healthy *check, const struct peal_view *parent,
-	const struct peal_topology *topology, uint16_t rank)
-{
-	uint16_t observer = life_at(check, parent, rank);
-	uint32_t subjects_count = 0;
-	const uint16_t *subjects = peal_rings_subjects(topology, rank, &subjects_count);
-	uint32_t count = 0;
-
 	for (uint32_t i = 0; i < subjects_count; i++) {
 		uint16_t subject = life_at(check, parent, subjects[i]);
 
 		if (subject != check->nodes_count && !check->lives[subject].is_faulty &&
-			is_broken(check, observer, subject)) {
-			count++;
+			is_broken(check, self, subject)) {
+			peal_bitset_add(&accused, subjects[i]);
 		}
 	}
-	return count;
+	accused = peal_bitset_difference(&accused, &accusers);
+	return count + peal_bitset_count(&accused);
 }
 
 void
@@ -213,8 +206,7 @@ peal_check_healthy_on_view(struct peal_check_healthy *check, const struct peal_v
 	for (uint16_t rank = 0; rank < parent->members_count; rank++) {
 		const struct peal_member *member = &parent->members[rank];
 		const struct peal_check_life *life;
-		uint32_t accusers_count;
-		uint32_t accused_count;
+		uint32_t bad_count;
 		uint16_t index;
 
 		if (peal_view_find_mid(view, member->mid) != PEAL_RANK_NONE) {
@@ -229,17 +221,13 @@ peal_check_healthy_on_view(struct peal_check_healthy *check, const struct peal_v
 		if (index == check->nodes_count || (life->is_faulty && !life->is_protected)) {
 			continue;
 		}
-		accusers_count = count_accusers(check, parent, topology, rank);
-		accused_count = count_accused(check, parent, topology, rank);
-		if (life->is_protected ||
-			(accusers_count < thresholds.l && accused_count < thresholds.l)) {
+		bad_count = count_bad_edges(check, parent, topology, rank);
+		if (life->is_protected || bad_count < thresholds.l) {
 			check->report->healthy_removed_count++;
 			peal_report_violate(check->report, now_ns,
 				"epoch %" PRIu64 " removed n%u (member %" PRIu64
-				"), which was healthy: %u observers could complain and it of %u, "
-				"L is %u",
-				view->epoch, index, member->mid, accusers_count, accused_count,
-				thresholds.l);
+				"), which was healthy: %u of its edges were bad, L is %u",
+				view->epoch, index, member->mid, bad_count, thresholds.l);
 		}
 	}
 }

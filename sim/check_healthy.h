@@ -3,13 +3,14 @@
  * Checks that nobody falls who did nothing wrong.
  *
  * A member is healthy when its process lives, did not ask to leave, had no fault of its own in its
- * life, and when it has fewer than L bad edges as subject and fewer than L as observer. As subject:
- * to an observer that was faulty itself, or over a broken link. As observer: over a broken link to
- * a subject that was not faulty; a member of the smaller part of a partition may be observed by its
- * own part only and yet be cut off from most whom it observes. Where everybody observes everybody
- * the two are the same. Faults are remembered for the life of the process, since a report once made
- * is final. Loss on all links up to PEAL_CHECK_HEALTHY_LOSS_PPM_MAX is weather, more is a fault of
- * every link. A member that the scenario protects must stay whatever the others suffer.
+ * life, and when it has bad edges with fewer than L members. Bad is an edge from an observer that
+ * was faulty itself, and one over a broken link, in either direction, to or from a member that was
+ * not faulty: a member of the smaller part of a partition may by chance be observed by its own part
+ * only, and yet be cut off from those whom it observes. Where everybody observes everybody that is
+ * the number of observers that had a reason to complain. Faults are remembered for the life of the
+ * process, since a report once made is final. Loss on all links up to
+ * PEAL_CHECK_HEALTHY_LOSS_PPM_MAX is weather, more is a fault of every link. A member that the
+ * scenario protects must stay whatever the others suffer.
  */
 #ifndef PEAL_SIM_CHECK_HEALTHY_H
 #define PEAL_SIM_CHECK_HEALTHY_H

@@ -406,9 +406,21 @@ test_check_healthy__looks_at_edges_in_both_directions(void **state)
 	break_ways_out(&check, &topology, 2);
 	peal_check_healthy_on_view(&check, &before, &topology, &after, 1);
 	assert_int_equal(report.healthy_removed_count, 1);
-	break_ways_out(&check, &topology, 3);
+	/* Broken both ways a link is one bad edge, whoever observes whom. */
+	break_ways_out(&check, &topology, 2);
+	peal_check_healthy_on_view(&check, &before, &topology, &after, 1);
+	assert_int_equal(report.healthy_removed_count, 2);
+	/* Two that it misses and one that misses it. */
+	for (uint16_t k = 0; k < topology.observers_count; k++) {
+		uint16_t observer = peal_rings_observer(&topology, 0, k);
+
+		if (peal_rings_mask(&topology, 0, observer) == 0) {
+			peal_check_healthy_on_link_fault(&check, observer, 0);
+			break;
+		}
+	}
 	peal_check_healthy_on_view(&check, &before, &topology, &after, 2);
-	assert_int_equal(report.healthy_removed_count, 1);
+	assert_int_equal(report.healthy_removed_count, 2);
 	/* Whoever else is at fault is no fault of an observer. */
 	for (uint32_t i = 0; i < RING_COUNT; i++) {
 		if (peal_rings_mask(&topology, 0, i) != 0 &&
@@ -417,7 +429,7 @@ test_check_healthy__looks_at_edges_in_both_directions(void **state)
 		}
 	}
 	peal_check_healthy_on_view(&check, &before, &topology, &after, 3);
-	assert_int_equal(report.healthy_removed_count, 2);
+	assert_int_equal(report.healthy_removed_count, 3);
 	peal_check_healthy_fini(&check);
 }
 
