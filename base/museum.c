@@ -4,8 +4,9 @@
 #include "base/assert.h"
 
 static const struct peal_museum_piece pieces[PEAL_BUGS_COUNT] = {
-	[PEAL_BUG_NONE] = {"none", "", "nothing is planted"},
-#define PEAL_MUSEUM(name, scenario, what) [PEAL_BUG_##name] = {#name, scenario, what},
+	[PEAL_BUG_NONE] = {"none", "", 0, "nothing is planted"},
+#define PEAL_MUSEUM(name, scenario, nodes_count, what)                                             \
+	[PEAL_BUG_##name] = {#name, scenario, nodes_count, what},
 #include "base/museum.def"
 #undef PEAL_MUSEUM
 };

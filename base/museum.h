@@ -15,7 +15,7 @@
 
 enum peal_bug {
 	PEAL_BUG_NONE = 0,
-#define PEAL_MUSEUM(name, scenario, what) PEAL_BUG_##name,
+#define PEAL_MUSEUM(name, scenario, nodes_count, what) PEAL_BUG_##name,
 #include "base/museum.def"
 #undef PEAL_MUSEUM
 	PEAL_BUGS_COUNT
@@ -24,6 +24,7 @@ enum peal_bug {
 struct peal_museum_piece {
 	const char *name;     /* any case finds it */
 	const char *scenario; /* of sim/scenario.h */
+	uint16_t nodes_count; /* in that scenario; 0 = as many as it says */
 	const char *what;     /* one sentence */
 };
 

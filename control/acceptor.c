@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/acceptor.h"
 
+#include "base/museum.h"
+
 static bool
 is_none(struct peal_ballot ballot)
 {
@@ -22,7 +24,8 @@ peal_acceptor_vote(struct peal_acceptor *acceptor, struct peal_hash128 digest)
 	/* paper: FASTPAXOS 3.1, phase 2b of a fast round: only while the fast round is the highest
 	 * one heard of, and once. A vote after a promise may complete a fast quorum beside a
 	 * classic one: the promise told a coordinator that this node had not voted. */
-	if (!is_none(acceptor->promised) || !is_none(acceptor->vrnd)) {
+	if ((!is_none(acceptor->promised) && !PEAL_BUG(VOTE_AFTER_PROMISE)) ||
+		!is_none(acceptor->vrnd)) {
 		return false;
 	}
 	acceptor->vrnd = PEAL_BALLOT_FAST;
@@ -40,7 +43,7 @@ peal_acceptor_on_p1a(struct peal_acceptor *acceptor, struct peal_ballot ballot)
 	PEAL_ASSERT(ballot.round >= 2);
 	peal_acceptor_check(acceptor);
 
-	if (order < 0) {
+	if (order < 0 && !PEAL_BUG(PROMISE_FORGOTTEN)) {
 		return PEAL_ACCEPTOR_NACK;
 	}
 	/* A repeated question gets the answer it got: what was accepted since then is of this
@@ -67,7 +70,7 @@ peal_acceptor_on_p2a(
 	PEAL_ASSERT(ballot.round >= 2);
 	peal_acceptor_check(acceptor);
 
-	if (order < 0) {
+	if (order < 0 && !PEAL_BUG(ACCEPT_BELOW_PROMISE)) {
 		return PEAL_ACCEPTOR_NACK;
 	}
 	if (peal_ballot_compare(ballot, acceptor->vrnd) == 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/consensus.h"
 
+#include "base/museum.h"
 #include "control/ballots.h"
 #include "control/consensus_private.h"
 #include "control/validity.h"
@@ -271,6 +272,10 @@ peal_consensus_vote_to_leave(
 	}
 	if (!peal_acceptor_vote(&consensus->acceptor, digest)) {
 		peal_consensus_release(consensus, body);
+		if (PEAL_BUG(LEAVE_VOTES_AGAIN)) {
+			*digest_out = digest;
+			return true;
+		}
 		return false;
 	}
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/coordinator.h"
 
+#include "base/museum.h"
+
 #include <string.h>
 
 _Static_assert(PEAL_FAST_VALUES_MAX <= UINT8_MAX, "an index of what was told is one byte");
@@ -59,6 +61,9 @@ bool
 peal_coordinator_can_start(const struct peal_coordinator *coordinator)
 {
 	PEAL_ASSERT(coordinator->round_highest <= PEAL_ROUNDS_MAX);
+	if (PEAL_BUG(ONE_CLASSIC_ROUND) && coordinator->round_highest > 1U) {
+		return false;
+	}
 	return coordinator->round_highest < PEAL_ROUNDS_MAX;
 }
 
@@ -70,7 +75,9 @@ peal_coordinator_start(struct peal_coordinator *coordinator)
 
 	/* paper: FASTPAXOS 2.2.1, phase 1a: a round higher than any other. Own rounds count whether
 	 * or not anybody promised them, so two values never meet in one ballot. */
-	coordinator->round_highest++;
+	if (!PEAL_BUG(BALLOT_REUSED) || coordinator->attempts_count == 0) {
+		coordinator->round_highest++;
+	}
 	coordinator->ballot = (struct peal_ballot){
 		.round = coordinator->round_highest,
 		.index = coordinator->self_rank,
@@ -266,7 +273,8 @@ peal_coordinator_choose(const struct peal_coordinator *coordinator, struct peal_
 		!peal_quorum_classic_ok(&coordinator->quorum, &coordinator->responders)) {
 		return PEAL_CHOICE_WAIT;
 	}
-	highest = find_highest_vrnd(coordinator);
+	highest = PEAL_BUG(VALUE_RULE_FORGOTTEN) ? (struct peal_ballot){0}
+						 : find_highest_vrnd(coordinator);
 	/* paper: FASTPAXOS 2.2.2, one value at k. A classic round k had one
 	 * value, chosen by this same rule, so it covers what was chosen below k as well. */
 	if (highest.round >= 2) {

@@ -2,6 +2,7 @@
 #include "control/formation.h"
 
 #include "base/assert.h"
+#include "base/museum.h"
 
 #include <string.h>
 
@@ -41,7 +42,7 @@ grant(struct peal_formation *formation, struct peal_uuid candidate, uint64_t now
 	if (now_ns < formation->listen_until_ns) {
 		return false;
 	}
-	if (now_ns < formation->granted_until_ns) {
+	if (now_ns < formation->granted_until_ns && !PEAL_BUG(GRANTS_TWICE)) {
 		/*
 		 * A repeat does not extend the grant, and the holder counts half a T_boot from when
 		 * it arrives: a quarter is left for the way and for the holder's calls.
@@ -136,7 +137,7 @@ peal_formation_may_create(struct peal_formation *formation, uint64_t now_ns)
 			count++;
 		}
 	}
-	return count >= formation->expect / 2U + 1U;
+	return count >= formation->expect / 2U + (PEAL_BUG(FOUNDED_BY_HALF) ? 0U : 1U);
 }
 
 uint64_t

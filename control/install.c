@@ -2,6 +2,7 @@
 #include "control/install.h"
 
 #include "base/assert.h"
+#include "base/museum.h"
 #include "wire/frame.h"
 
 #include <string.h>
@@ -203,7 +204,8 @@ let_linger(struct peal_install *install, const struct peal_view *view, bool is_s
 			continue;
 		}
 		place->is_departed = peal_view_find_mid(view, place->mid) == PEAL_RANK_NONE;
-		if (is_short || (!place->is_departed && place->needed_epoch + 1U < view->epoch)) {
+		if (is_short || PEAL_BUG(DEPARTED_NOT_TOLD) ||
+			(!place->is_departed && place->needed_epoch + 1U < view->epoch)) {
 			forget(install, slot);
 			continue;
 		}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/learner.h"
 
+#include "base/museum.h"
+
 #include <string.h>
 
 _Static_assert(PEAL_FAST_VALUES_MAX < UINT8_MAX, "a value or none is one byte");
@@ -59,7 +61,7 @@ find_fast(const struct peal_learner *learner, struct peal_hash128 digest)
 	uint32_t index = 0;
 
 	PEAL_ASSERT(learner->fast_count <= PEAL_FAST_VALUES_MAX);
-	while (index < learner->fast_count &&
+	while (index < learner->fast_count && !PEAL_BUG(VOTES_WITHOUT_VALUE) &&
 		!peal_hash128_equals(learner->fast_digests[index], digest)) {
 		index++;
 	}
@@ -101,7 +103,9 @@ on_fast_votes(
 	struct peal_learner *learner, const struct peal_bitset *ranks, struct peal_hash128 digest)
 {
 	/* paper: FASTPAXOS 3.1, phase 2b: one vote a round and member; the first one stands. */
-	struct peal_bitset fresh = peal_bitset_difference(ranks, &learner->fast_heard);
+	struct peal_bitset fresh = PEAL_BUG(VOTES_COUNTED_TWICE)
+					   ? *ranks
+					   : peal_bitset_difference(ranks, &learner->fast_heard);
 	uint32_t index = find_fast(learner, digest);
 
 	if (index == learner->fast_count) {

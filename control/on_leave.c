@@ -11,6 +11,7 @@
  * wait for a decision or an operator.
  */
 #include "base/assert.h"
+#include "base/museum.h"
 #include "control/node_private.h"
 #include "wire/join_msg.h"
 #include "wire/messages.h"
@@ -165,7 +166,7 @@ peal_on_out_decided(struct peal_node *node, const struct peal_bitset *gone)
 {
 	PEAL_ASSERT(peal_bitset_has(gone, node->self_rank));
 
-	if (rest_is_quorum(node, gone)) {
+	if (rest_is_quorum(node, gone) || PEAL_BUG(OUT_TOO_EARLY)) {
 		peal_on_out(node);
 		return;
 	}

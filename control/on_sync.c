@@ -7,6 +7,7 @@
  * project's notes, anti-entropy: recovery is the rule, leaving the exception.
  */
 #include "base/assert.h"
+#include "base/museum.h"
 #include "control/node_private.h"
 #include "wire/body_msg.h"
 #include "wire/flood_msg.h"
@@ -66,7 +67,7 @@ help(struct peal_node *node, uint64_t mid, uint64_t epoch)
 {
 	const struct peal_history_entry *entry = peal_history_find(&node->history, epoch);
 
-	if (epoch < node->first_epoch) {
+	if (epoch < node->first_epoch || PEAL_BUG(BEHIND_IGNORED)) {
 		return; /* in that epoch nobody knows this node */
 	}
 	if (entry != NULL && peal_history_is_whole(entry)) {

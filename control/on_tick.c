@@ -10,6 +10,7 @@
  * decide anything; the others belong to the machines that are called here.
  */
 #include "base/assert.h"
+#include "base/museum.h"
 #include "control/node_private.h"
 #include "wire/join_msg.h"
 #include "wire/messages.h"
@@ -371,7 +372,8 @@ call_seeds(struct peal_node *node)
 		return;
 	}
 	node->call_at_ns = node->now_ns + node->config.timing->boot_ns / 8U;
-	if (node->state != PEAL_NODE_MEMBER || !node->has_quorum || !is_caller(node)) {
+	if (node->state != PEAL_NODE_MEMBER || !node->has_quorum || !is_caller(node) ||
+		PEAL_BUG(SEEDS_NOT_CALLED)) {
 		return;
 	}
 	for (uint32_t i = 0; i < node->config.seeds_count; i++) {
@@ -420,6 +422,7 @@ refresh(struct peal_node *node)
 		.parent_epoch = node->view.epoch, .parent_hash = node->view.hash};
 
 	if (node->is_proposed || peal_consensus_is_busy(&node->consensus) ||
+		PEAL_BUG(REPORTS_NEVER_REFRESHED) ||
 		node->now_ns <
 			node->reported_at_ns + REFRESH_ROUNDS * node->config.timing->reinforce_ns ||
 		!has_stale_report(node)) {
@@ -437,7 +440,7 @@ refresh(struct peal_node *node)
 static void
 look_for_others(struct peal_node *node)
 {
-	if (!node->has_quorum && node->state == PEAL_NODE_MEMBER &&
+	if (!PEAL_BUG(LONELY_FOR_EVER) && !node->has_quorum && node->state == PEAL_NODE_MEMBER &&
 		node->now_ns >= node->lonely_since_ns + node->config.timing->install_ns) {
 		peal_joiner_on_tick(&node->joiner, false, node->now_ns, &node->outbox);
 		peal_emit_outbox(node);

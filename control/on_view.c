@@ -8,6 +8,7 @@
  */
 #include "base/assert.h"
 #include "base/hash.h"
+#include "base/museum.h"
 #include "control/node_private.h"
 #include "wire/messages.h"
 
@@ -61,13 +62,14 @@ peal_on_start(struct peal_node *node)
 	PEAL_ASSERT(node->group == NULL);
 	node->state = PEAL_NODE_JOINING;
 	node->self = (struct peal_member){.address = config->address,
+		.uuid = PEAL_BUG(OLD_IDENTITY_KEPT) ? node->self.uuid : (struct peal_uuid){0},
 		.shards_count = 1,
 		.metadata_size = config->metadata_size,
 		.metadata = config->metadata};
-	do {
+	while (peal_uuid_is_none(node->self.uuid)) {
 		node->self.uuid.low = peal_prng_next(&node->prng);
 		node->self.uuid.high = peal_prng_next(&node->prng);
-	} while (peal_uuid_is_none(node->self.uuid));
+	}
 	node->self_rank = PEAL_RANK_NONE;
 	node->ahead_since_ns = 0;
 	node->unreachable_seen = 0;
@@ -299,7 +301,7 @@ tell_removed(struct peal_node *node, const struct peal_member *member, bool has_
 
 	if (peal_view_find_address(&node->view, &member->address) != PEAL_RANK_NONE) {
 		kind = PEAL_EVENT_REPLACED;
-	} else if (has_left) {
+	} else if (has_left && !PEAL_BUG(LEFT_IS_CRASHED)) {
 		kind = PEAL_EVENT_LEFT;
 	}
 	peal_admission_bury(&node->admission, member->uuid);
@@ -369,7 +371,8 @@ peal_on_kicked(struct peal_node *node, enum peal_kicked why)
 void
 peal_on_removed(struct peal_node *node, enum peal_kicked why)
 {
-	node->refrain_until_ns = node->now_ns + 2U * node->config.timing->install_ns;
+	node->refrain_until_ns =
+		PEAL_BUG(REMOVED_FOUNDS) ? 0 : node->now_ns + 2U * node->config.timing->install_ns;
 	peal_on_kicked(node, why);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/quorum.h"
 
+#include "base/museum.h"
+
 #define MEMBER_WEIGHT 2U
 #define TIE_WEIGHT    1U
 
@@ -70,7 +72,9 @@ peal_quorum_slack(const struct peal_quorum *quorum)
 bool
 peal_quorum_classic_ok(const struct peal_quorum *quorum, const struct peal_bitset *set)
 {
-	return peal_quorum_weight(quorum, set) >= peal_quorum_classic(quorum);
+	uint32_t tie = PEAL_BUG(TIE_FOR_BOTH_HALVES) ? TIE_WEIGHT : 0U;
+
+	return peal_quorum_weight(quorum, set) + tie >= peal_quorum_classic(quorum);
 }
 
 bool
@@ -83,6 +87,9 @@ bool
 peal_quorum_fast_weight_ok(const struct peal_quorum *quorum, uint32_t weight)
 {
 	PEAL_ASSERT(weight <= peal_quorum_total(quorum));
+	if (PEAL_BUG(FAST_BY_MAJORITY)) {
+		return weight >= peal_quorum_classic(quorum);
+	}
 	return weight + peal_quorum_slack(quorum) >= peal_quorum_total(quorum);
 }
 

@@ -2,6 +2,7 @@
 #include "dataplane/alertbatch.h"
 
 #include "base/hash.h"
+#include "base/museum.h"
 #include "wire/alert_msg.h"
 #include "wire/flood_msg.h"
 #include "wire/messages.h"
@@ -53,7 +54,8 @@ peal_alertbatch_switch(struct peal_alertbatch *alertbatch, const struct peal_pee
 	uint32_t origin_seq = alertbatch->origin_seq;
 
 	/* Reports name ranks, and ranks mean something in one view only. */
-	if (!peal_peers_is_same_view(alertbatch->peers, peers)) {
+	if (!peal_peers_is_same_view(alertbatch->peers, peers) &&
+		!(PEAL_BUG(ALERTS_KEPT) && peers->members_count > 0)) {
 		peal_alertbatch_init(alertbatch, alertbatch->timing, alertbatch->egress,
 			alertbatch->uplink, alertbatch->counters);
 	}

@@ -2,6 +2,7 @@
 #include "dataplane/flood.h"
 
 #include "base/hash.h"
+#include "base/museum.h"
 
 #include <string.h>
 
@@ -127,7 +128,7 @@ pass_on(struct peal_flood *flood, const struct peal_flood_prefix *prefix,
 {
 	uint8_t body[PEAL_BODY_SIZE_MAX];
 
-	if (prefix->hop == PEAL_FLOOD_HOPS_MAX) {
+	if (prefix->hop == PEAL_FLOOD_HOPS_MAX || PEAL_BUG(FLOOD_NOT_PASSED)) {
 		return;
 	}
 	memcpy(body, opened->body, opened->body_size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/heartbeat.h"
 
+#include "base/museum.h"
 #include "wire/alert_msg.h"
 #include "wire/messages.h"
 
@@ -106,7 +107,9 @@ switch_peer(struct peal_heartbeat *heartbeat, uint16_t slot, const struct peal_p
 						   heartbeat->timing->probe_interval_ns);
 	} else {
 		/* What still holds was counted; what does not may be found, and counted, again. */
-		peal_edge_renew(&peer->edge, heartbeat->timing);
+		if (!PEAL_BUG(VERDICT_FOR_EVER)) {
+			peal_edge_renew(&peer->edge, heartbeat->timing);
+		}
 		peer->is_reported = peer->edge.is_failed;
 	}
 	add_subject(heartbeat, slot);
@@ -147,7 +150,8 @@ peal_heartbeat_switch(
 	for (uint32_t i = 0; i < heartbeat->subjects_count; i++) {
 		struct peal_heartbeat_peer *peer = &heartbeat->peers[heartbeat->subjects[i]];
 
-		if (peal_edge_verdict(&peer->edge) == PEAL_VERDICT_FAILED) {
+		if (peal_edge_verdict(&peer->edge) == PEAL_VERDICT_FAILED &&
+			!PEAL_BUG(VERDICT_LOST_AT_VIEW)) {
 			report(heartbeat, peer, now_ns);
 		}
 	}
@@ -218,14 +222,17 @@ take_liveness(struct peal_heartbeat *heartbeat, const struct peal_opened *opened
 	}
 
 	/* Proof that the peer hears: it names the probe that is out. */
-	if (peer->is_waiting && message->echo_seq == peer->seq &&
-		(message->flags & PEAL_LIVENESS_FLAG_ECHO_VALID) != 0) {
+	if (peer->is_waiting &&
+		(PEAL_BUG(LIFE_WITHOUT_ECHO) ||
+			(message->echo_seq == peer->seq &&
+				(message->flags & PEAL_LIVENESS_FLAG_ECHO_VALID) != 0))) {
 		peer->is_waiting = false;
 		peal_edge_on_echo(&peer->edge, heartbeat->timing, now_ns);
 		atomic_store_explicit(&heartbeat->plane->echoed_at_ns[opened->slot], now_ns,
 			memory_order_relaxed);
 	}
-	if (__builtin_expect(message->core_age_ms >= heartbeat->stuck_ms, 0)) {
+	if (__builtin_expect(message->core_age_ms >= heartbeat->stuck_ms, 0) &&
+		!PEAL_BUG(STUCK_IS_ALIVE)) {
 		peal_edge_on_unfit(&peer->edge, PEAL_ALERT_STUCK, now_ns);
 		check_verdict(heartbeat, peer, now_ns);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/votetree.h"
 
+#include "base/museum.h"
 #include "membership/trees.h"
 #include "wire/flood_msg.h"
 #include "wire/messages.h"
@@ -314,6 +315,9 @@ add_bits(struct peal_votetree *votetree, const struct peal_vote_key *key,
 		return NULL;
 	}
 	tally->has_own = tally->has_own || is_own;
+	if (PEAL_BUG(BITMAP_REPLACED)) {
+		tally->bits = *heard;
+	}
 	peal_bitset_merge(&tally->bits, heard);
 
 	uint32_t count = peal_bitset_count(&tally->bits);
@@ -543,7 +547,8 @@ repeat(struct peal_votetree *votetree, struct peal_votetree_tally *tally, uint64
 	for (uint32_t tree = 0; tree < PEAL_TREES_MAX; tree++) {
 		send_up(votetree, tally, tree, 2);
 	}
-	if (tally->repeats_count >= ESCAPE_REPEATS_COUNT && !is_installed) {
+	if (tally->repeats_count >= ESCAPE_REPEATS_COUNT && !is_installed &&
+		!PEAL_BUG(NO_WAY_AROUND_TREES)) {
 		send_around(votetree, tally);
 	}
 }

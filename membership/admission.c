@@ -2,6 +2,7 @@
 #include "membership/admission.h"
 
 #include "base/assert.h"
+#include "base/museum.h"
 #include "membership/nextview.h"
 #include "wire/flood_msg.h"
 #include "wire/messages.h"
@@ -380,9 +381,11 @@ take_turn(struct peal_admission *admission, uint16_t index, uint64_t now_ns)
 		uint32_t turn = applicant->attempts_count++;
 
 		turn = is_large ? turn / FORWARDS_PER_TURN : turn;
+		turn = PEAL_BUG(NO_ALTERNATES) ? 0U : turn;
 		sequencer = peal_rings_elect(
 			admission->config.topology, view, 0, turn % alternates_count);
-	} while (sequencer == replaced && view->members_count > 1); /* its process is gone */
+	} while (sequencer == replaced && view->members_count > 1 &&
+		 !PEAL_BUG(NO_ALTERNATES)); /* its process is gone */
 	applicant->forward_at_ns = now_ns + forward_ns(admission);
 	if (replaced != PEAL_RANK_NONE) {
 		applicant->forward_at_ns +=

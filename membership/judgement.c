@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "membership/judgement.h"
 
+#include "base/museum.h"
+
 _Static_assert(PEAL_RINGS_MAX < 32U, "a mask of all observers can be computed by shifting");
 _Static_assert(PEAL_RINGS_MAX <= UINT8_MAX, "a count of reports fits eight bits");
 
@@ -127,7 +129,8 @@ is_candidate(const struct peal_evidence *evidence, const struct tally *tally, ui
 	if (tally->accusers_min > 0) {
 		return accusers_count >= tally->accusers_min;
 	}
-	return 2U * accusers_count > count_observers(evidence, tally, place);
+	return 2U * accusers_count > count_observers(evidence, tally, place) &&
+	       !PEAL_BUG(NOBODY_DOUBTED);
 }
 
 /* Orders candidates: the largest is the worst. It only falls while others become doubtful. */
@@ -310,7 +313,8 @@ is_implied(const struct peal_evidence *evidence, const struct tally *tally, uint
 	uint32_t credible_count = count_bits(credible_mask(evidence, tally, place));
 	struct word word;
 
-	if (credible_count == 0 || !peal_bitset_has(&tally->doubtful, rank)) {
+	if (credible_count == 0 || !peal_bitset_has(&tally->doubtful, rank) ||
+		PEAL_BUG(NOTHING_IMPLIED)) {
 		return false;
 	}
 	if (credible_count >= evidence->thresholds.l) {
@@ -414,7 +418,7 @@ judge_group(const struct peal_evidence *evidence, struct peal_judgement *judgeme
 		judgement->suspects.words[i] = questioned.words[i] & ~evidence->leaving.words[i] &
 					       ~evidence->replaced.words[i];
 	}
-	if (!could_go_on(evidence, &judgement->suspects)) {
+	if (!could_go_on(evidence, &judgement->suspects) && !PEAL_BUG(MINORITY_CUTS)) {
 		/* The truth may still be on its way; and without it nothing could be decided. */
 		judgement->stable = (struct peal_bitset){0};
 		return;

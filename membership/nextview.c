@@ -2,6 +2,7 @@
 #include "membership/nextview.h"
 
 #include "base/assert.h"
+#include "base/museum.h"
 
 #include <string.h>
 
@@ -193,6 +194,9 @@ peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *pr
 	PEAL_BITSET_FOR_EACH (rank, &proposal->removals) {
 		sum = subtract(sum, peal_member_hash(&view->members[rank]));
 	}
+	if (PEAL_BUG(NUMBERS_REUSED)) {
+		next_out->next_mid = members_out[count - 1U].mid + 1U;
+	}
 	/* All nodes apply the same order of additions, so they give out the same numbers. */
 	for (uint32_t index = 0; index < proposal->additions_count; index++) {
 		struct peal_member *member = &members_out[count++];
@@ -204,7 +208,7 @@ peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *pr
 	next_out->members_count = (uint16_t)count;
 	next_out->members_sum = sum;
 	/* The tie unit is the senior's, of this view and not of the one before. */
-	next_out->tie_mid = members_out[0].mid;
+	next_out->tie_mid = PEAL_BUG(TIE_OF_THE_DEAD) ? view->tie_mid : members_out[0].mid;
 	next_out->hash = peal_view_hash(next_out);
 
 	PEAL_ASSERT(next_out->epoch > view->epoch);

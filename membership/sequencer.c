@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "base/museum.h"
 #include "membership/nextview.h"
 #include "wire/flood_msg.h"
 #include "wire/messages.h"
@@ -163,8 +164,9 @@ is_admissible(
 	/* The old incarnation spoke after the new one asked: it is not gone, so somebody lies or
 	 * the address is used twice. Its observers decide, not the request. */
 	return item->replaces == PEAL_RANK_NONE ||
-	       (sequencer->config.heard_at_ns(sequencer->config.heard_state, item->replaces) <
-			       item->arrived_at_ns &&
+	       (!PEAL_BUG(GHOST_FIRST) &&
+		       sequencer->config.heard_at_ns(sequencer->config.heard_state,
+			       item->replaces) < item->arrived_at_ns &&
 		       now_ns >= item->arrived_at_ns + patience_ns(sequencer));
 }
 
@@ -223,7 +225,8 @@ send_probe(struct peal_sequencer *sequencer, uint16_t index, enum peal_applicant
 	peal_outbox_commit(out, &writer);
 	item->probed_at_ns = now_ns;
 	item->is_answered = item->is_answered && queue == PEAL_QUEUE_REPROBED;
-	peal_applicants_put(sequencer->config.applicants, index, queue);
+	peal_applicants_put(sequencer->config.applicants, index,
+		PEAL_BUG(JOINERS_NOT_ASKED) ? PEAL_QUEUE_READY : queue);
 	return 1U + (has_scouts(sequencer) ? ask_observers(sequencer, item, out) : 0U);
 }
 

@@ -43,6 +43,9 @@ uint64_t peal_story_detection_ns(const struct peal_simworld *world);
 uint16_t peal_story_senior(const struct peal_simworld *world, uint16_t index);
 
 /* story_member.c: coming, going and coming back. */
+void peal_story_ghosts(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_reborn(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_cold(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_form(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_leave(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_restart(const struct peal_scenario_options *options, struct peal_report *report);

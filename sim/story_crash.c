@@ -92,6 +92,7 @@ peal_story_many(const struct peal_scenario_options *options, struct peal_report 
 {
 	struct peal_simworld world;
 	struct peal_prng prng;
+	uint32_t views_count;
 
 	if (peal_story_open_formed(&world, options, 0, report)) {
 		struct peal_quorum quorum = peal_quorum_of(&world.nodes[0]->node.view);
@@ -114,7 +115,10 @@ peal_story_many(const struct peal_scenario_options *options, struct peal_report 
 				peal_simworld_crash(&world, victim);
 			}
 		}
+		views_count = world.views.count;
 		(void)peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world));
+		(void)peal_story_expect(&world, world.views.count == views_count + 1U,
+			"it took more than one view to take out many that crashed at once");
 		peal_story_stay_quiet(&world, SECOND_NS);
 	}
 	peal_simworld_fini(&world);

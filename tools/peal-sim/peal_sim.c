@@ -448,11 +448,15 @@ hunt(const struct arguments *arguments)
 	const struct peal_scenario *own = peal_scenario_find(piece->scenario);
 
 	PEAL_ASSERT(own != NULL);
+	peal_assert_set_hook(on_assert);
 	for (uint64_t seed = arguments->seed_first; seed <= arguments->seed_last; seed++) {
 		const struct peal_scenario *scenario = seed % 2U == 1U ? own : arguments->scenario;
-		struct peal_scenario_options options = {
-			.nodes_count = arguments->nodes_count, .seed = seed};
+		struct peal_scenario_options options = {.seed = seed};
 
+		options.nodes_count = arguments->nodes_count;
+		if (scenario == own && options.nodes_count == 0) {
+			options.nodes_count = piece->nodes_count;
+		}
 		if (!peal_scenario_run(scenario, &options, &current_report)) {
 			printf("%s: found by seed %" PRIu64 " of %s: %s\n", piece->name, seed,
 				scenario->name, current_report.violations[0]);
