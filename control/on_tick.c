@@ -5,9 +5,10 @@
  *
  * timers: refresh - four T_r after the last report, when this node reported somebody who answers it
  * again; look - without a quorum for T_install, at the joiner's pace; call - every T_boot / 8, the
- * three most senior members call seeds that are not in the view, so that nobody founds a second
- * cluster beside this one; quorum - every five probe intervals, whether enough members are heard to
- * decide anything; the others belong to the machines that are called here.
+ * three most senior members call new members that never spoke, and seeds that are not in the view,
+ * so that nobody founds a second cluster beside this one; quorum - every five probe intervals,
+ * whether enough members are heard to decide anything; the others belong to the machines that are
+ * called here.
  */
 #include "base/assert.h"
 #include "base/museum.h"
@@ -358,34 +359,71 @@ is_caller(const struct peal_node *node)
 	return node->self_rank - silent_count < CALLERS_MAX;
 }
 
-/* A group without a quorum admits nobody: it must not keep others from founding one. */
 static void
-call_seeds(struct peal_node *node)
+call(struct peal_node *node, const struct peal_address *address)
 {
-	struct peal_effect effect = {
-		.kind = PEAL_EFFECT_SEND_ADDRESS, .message = PEAL_MESSAGE_JOIN_ANSWER};
+	struct peal_effect effect = {.kind = PEAL_EFFECT_SEND_ADDRESS,
+		.message = PEAL_MESSAGE_JOIN_ANSWER,
+		.address = *address};
 	struct peal_join_answer answer = {.status = PEAL_JOIN_HERE,
 		.candidate = node->self.uuid,
 		.answerer = node->self.uuid};
+	struct peal_writer writer = peal_outbox_open(&node->outbox, &effect, PEAL_BODY_SIZE_MAX);
+
+	peal_join_answer_encode(&answer, &writer);
+	peal_outbox_commit(&node->outbox, &writer);
+}
+
+static void
+call_seeds(struct peal_node *node)
+{
+	for (uint32_t i = 0; i < node->config.seeds_count && !PEAL_BUG(SEEDS_NOT_CALLED); i++) {
+		const struct peal_address *seed = &node->config.seeds[i];
+
+		if (peal_view_find_address(&node->view, seed) == PEAL_RANK_NONE) {
+			call(node, seed);
+		}
+	}
+}
+
+/* Who was admitted and never spoke may not know it: those who were to send it the view, its
+ * introducer and who made the batch, may have gone in the same cut. */
+static void
+call_mute(struct peal_node *node)
+{
+	uint32_t count = 0;
+	const uint16_t *subjects = peal_rings_subjects(&node->topology, node->self_rank, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t slot =
+			peal_install_find(&node->install, node->view.members[subjects[i]].mid);
+
+		if (slot != PEAL_RANK_NONE && atomic_load_explicit(&node->plane->heard_at_ns[slot],
+						      memory_order_relaxed) == 0) {
+			call(node, &node->view.members[subjects[i]].address);
+		}
+	}
+}
+
+/* A group without a quorum admits nobody: it must not keep others from founding one. */
+static void
+call_others(struct peal_node *node)
+{
+	bool is_first = node->call_at_ns == node->view_at_ns;
 
 	if (node->now_ns < node->call_at_ns) {
 		return;
 	}
 	node->call_at_ns = node->now_ns + node->config.timing->boot_ns / 8U;
-	if (node->state != PEAL_NODE_MEMBER || !node->has_quorum || !is_caller(node) ||
-		PEAL_BUG(SEEDS_NOT_CALLED)) {
+	if (node->state != PEAL_NODE_MEMBER || !node->has_quorum) {
 		return;
 	}
-	for (uint32_t i = 0; i < node->config.seeds_count; i++) {
-		struct peal_writer writer;
-
-		effect.address = node->config.seeds[i];
-		if (peal_view_find_address(&node->view, &effect.address) != PEAL_RANK_NONE) {
-			continue;
-		}
-		writer = peal_outbox_open(&node->outbox, &effect, PEAL_BODY_SIZE_MAX);
-		peal_join_answer_encode(&answer, &writer);
-		peal_outbox_commit(&node->outbox, &writer);
+	if (is_caller(node)) {
+		call_seeds(node);
+	}
+	/* At first nobody can have spoken; in a large view only its observers would hear it. */
+	if (!is_first && (node->is_large || is_caller(node))) {
+		call_mute(node);
 	}
 	peal_emit_outbox(node);
 }
@@ -504,7 +542,7 @@ peal_on_tick(struct peal_node *node)
 	peal_on_sync_tick(node);
 	tick_guests(node);
 	tick_admission(node);
-	call_seeds(node);
+	call_others(node);
 	peal_on_leave_tick(node);
 	if (node->now_ns >= node->quorum_check_at_ns && peal_node_is_active(node)) {
 		judge_quorum(node);
