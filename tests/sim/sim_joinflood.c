@@ -9,7 +9,7 @@
 #define MEMBERS     5U
 #define JOINER      MEMBERS /* index of the honest one */
 #define FORGED_IPV4 (UINT32_C(172) << 24 | UINT32_C(16) << 16)
-#define FLOOD_STEPS 300U
+#define FLOOD_STEPS 600U
 #define STEP_NS     (MS / 2U)
 /* In each step: 200 000 requests a second. */
 #define STEP_REQUESTS 100U
