@@ -2,6 +2,7 @@
 #include "sim/check_progress.h"
 
 #include "base/assert.h"
+#include "control/quorum.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -80,4 +81,33 @@ peal_check_progress_explain(
 		used += (size_t)added;
 	}
 	return used;
+}
+
+bool
+peal_check_progress_is_starved(struct peal_simnode *const *nodes, uint16_t nodes_count)
+{
+	const struct peal_view *newest = NULL;
+	struct peal_bitset alive = {0};
+	struct peal_quorum quorum;
+
+	for (uint16_t i = 0; i < nodes_count; i++) {
+		if (peal_simnode_is_member(nodes[i]) &&
+			(newest == NULL || nodes[i]->node.view.epoch > newest->epoch)) {
+			newest = &nodes[i]->node.view;
+		}
+	}
+	if (newest == NULL) {
+		return false;
+	}
+	for (uint16_t i = 0; i < nodes_count; i++) {
+		uint16_t rank = peal_simnode_is_member(nodes[i])
+					? peal_view_find_uuid(newest, nodes[i]->node.self.uuid)
+					: PEAL_RANK_NONE;
+
+		if (rank != PEAL_RANK_NONE) {
+			peal_bitset_add(&alive, rank);
+		}
+	}
+	quorum = peal_quorum_of(newest);
+	return !peal_quorum_classic_ok(&quorum, &alive);
 }

@@ -22,4 +22,11 @@ bool peal_check_progress_is_agreed(struct peal_simnode *const nodes[], uint16_t 
 size_t peal_check_progress_explain(
 	struct peal_simnode *const nodes[], uint16_t count, char *text, size_t size);
 
+/*
+ * True when nobody could agree whatever it did: of the newest view that anybody is in, so many
+ * members are dead that the living hold no quorum. Random faults see to it that this does not
+ * happen, but not to all that a member may yet be removed for after its fault is over.
+ */
+bool peal_check_progress_is_starved(struct peal_simnode *const *nodes, uint16_t nodes_count);
+
 #endif

@@ -66,6 +66,7 @@ peal_report_merge(struct peal_report *report, const struct peal_report *part)
 	}
 	report->removed_count += part->removed_count;
 	report->healthy_removed_count += part->healthy_removed_count;
+	report->starved_count += part->starved_count;
 	if (part->converge_ns > report->converge_ns) {
 		report->converge_ns = part->converge_ns;
 	}

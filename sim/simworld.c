@@ -445,6 +445,12 @@ peal_simworld_run_to_agreement(struct peal_simworld *world, uint64_t span_ns)
 		}
 		peal_simworld_run_for(world, MILLISECOND_NS);
 	}
+	if (world->may_starve &&
+		peal_check_progress_is_starved(world->nodes, world->config.nodes_count)) {
+		world->report->starved_count++;
+		peal_simworld_trace(world, "--  no quorum is left alive");
+		return false;
+	}
 	(void)peal_check_progress_explain(
 		world->nodes, world->config.nodes_count, text, sizeof(text));
 	peal_report_violate(world->report, virtual_now(world),

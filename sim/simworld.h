@@ -80,7 +80,8 @@ struct peal_simworld {
 	void *on_event_state;
 	peal_simworld_tamper_fn tamper; /* NULL = nobody */
 	void *tamper_state;
-	bool is_over; /* a machine spins: nothing more is run */
+	bool is_over;    /* a machine spins: nothing more is run */
+	bool may_starve; /* faults are random: no quorum left alive is nobody's mistake */
 };
 
 /* Prepares all nodes, down, on a clean network of 5 to 50 us a link. `report` outlives the world.

@@ -42,6 +42,7 @@ storm(const struct peal_scenario_options *options, uint64_t span_ns, uint64_t ga
 	struct peal_faults faults;
 
 	if (peal_story_open_formed(&world, options, 0, report)) {
+		world.may_starve = true;
 		peal_faults_init(&faults, &world, options->seed);
 		if (gap_ns_max > 0) {
 			faults.gap_ns_max = gap_ns_max;

@@ -202,6 +202,7 @@ to_json(struct peal_figures *figures)
 		(double)figures->wall_ns / 1e9, "rss_bytes", (json_int_t)resident_bytes());
 	(void)json_object_set_new(root, "agreed_ns", json_integer((json_int_t)total->agreed_ns));
 	(void)json_object_set_new(root, "steps", json_integer(total->steps_count));
+	(void)json_object_set_new(root, "starved_runs", json_integer(total->starved_count));
 	(void)json_object_set_new(root, "bytes", json_integer((json_int_t)total->bytes));
 	(void)json_object_set_new(
 		root, "detector", json_string(peal_detector_name(total->detector)));
