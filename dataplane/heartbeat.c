@@ -11,6 +11,9 @@
 
 /* Probes leave at nine tenths of the interval and up to two tenths later. */
 #define JITTER_DIVISOR 10U
+/* The first probe of who is new, or of anybody to a new observer, leaves in this part of an
+ * interval. */
+#define FIRST_PROBES_SPREAD 8U
 
 void
 peal_heartbeat_init(struct peal_heartbeat *heartbeat, const struct peal_heartbeat_config *config)
@@ -81,6 +84,7 @@ switch_peer(struct peal_heartbeat *heartbeat, uint16_t slot, const struct peal_p
 	bool is_new_self, uint64_t now_ns)
 {
 	struct peal_heartbeat_peer *peer = &heartbeat->peers[slot];
+	uint64_t spread_ns = heartbeat->timing->probe_interval_ns;
 
 	if (is_new_self || peer->mid != now->mid) {
 		memset(peer, 0, sizeof(*peer));
@@ -102,9 +106,13 @@ switch_peer(struct peal_heartbeat *heartbeat, uint16_t slot, const struct peal_p
 		peer->is_subject = true;
 		peer->is_reported = false;
 		peer->lag_from_ns = 0;
-		/* The first probes of a view are spread over an interval from the start. */
-		peer->due_at_ns = now_ns + peal_prng_below(&heartbeat->prng,
-						   heartbeat->timing->probe_interval_ns);
+		/* The first probes of a view are spread over an interval from the start; where
+		 * there is patience, over a part of it, for until it has spoken it cannot be
+		 * missed. */
+		if (now->grace_until_ns > now_ns) {
+			spread_ns /= FIRST_PROBES_SPREAD;
+		}
+		peer->due_at_ns = now_ns + peal_prng_below(&heartbeat->prng, spread_ns);
 	} else {
 		/* What still holds was counted; what does not may be found, and counted, again. */
 		if (!PEAL_BUG(VERDICT_FOR_EVER)) {

@@ -434,6 +434,9 @@ test_heartbeat__a_new_member_may_be_silent_for_a_while(void **state)
 	cores->nodes[1]->is_running = false;
 	peers->peers[1].grace_until_ns = cores->now_ns + grace_ns;
 	peal_fakecores_push_view(cores, 0, peers);
+	/* It is asked soon, for from its first answer on it can be missed. */
+	run_alive(cores, cores->timing.probe_interval_ns / 8U);
+	assert_int_equal(counter(cores, 0, PEAL_COUNTER_PROBES_SENT), 1);
 	run_alive(cores, grace_ns);
 	assert_int_equal(verdict(cores, 0, 1), PEAL_VERDICT_OK);
 	run_alive(cores, 6U * cores->timing.probe_interval_ns);
