@@ -160,6 +160,7 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	world->tamper = NULL;
 	world->tamper_state = NULL;
 	world->is_over = false;
+	world->may_starve = false;
 	world->began_at_ns = BEGIN_NS;
 	peal_simtime_init(&world->time, BEGIN_NS);
 	peal_simnet_init(&world->net, &world->time, config->nodes_count, &link,
