@@ -84,29 +84,28 @@ peal_check_progress_explain(
 }
 
 bool
-peal_check_progress_is_starved(struct peal_simnode *const *nodes, uint16_t nodes_count)
+peal_check_progress_is_starved(struct peal_simnode *const nodes[], uint16_t count)
 {
 	const struct peal_view *newest = NULL;
 	struct peal_bitset alive = {0};
 	struct peal_quorum quorum;
 
-	for (uint16_t i = 0; i < nodes_count; i++) {
+	for (uint16_t i = 0; i < count; i++) {
+		PEAL_ASSERT(nodes[i] != NULL);
 		if (peal_simnode_is_member(nodes[i]) &&
 			(newest == NULL || nodes[i]->node.view.epoch > newest->epoch)) {
 			newest = &nodes[i]->node.view;
 		}
 	}
-	if (newest == NULL) {
-		return false;
-	}
-	for (uint16_t i = 0; i < nodes_count; i++) {
-		uint16_t rank = peal_simnode_is_member(nodes[i])
-					? peal_view_find_uuid(newest, nodes[i]->node.self.uuid)
-					: PEAL_RANK_NONE;
+	for (uint16_t i = 0; newest != NULL && i < count; i++) {
+		uint16_t rank = peal_view_find_uuid(newest, nodes[i]->node.self.uuid);
 
-		if (rank != PEAL_RANK_NONE) {
+		if (rank != PEAL_RANK_NONE && peal_simnode_is_member(nodes[i])) {
 			peal_bitset_add(&alive, rank);
 		}
+	}
+	if (newest == NULL) {
+		return false;
 	}
 	quorum = peal_quorum_of(newest);
 	return !peal_quorum_classic_ok(&quorum, &alive);

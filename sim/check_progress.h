@@ -27,6 +27,6 @@ size_t peal_check_progress_explain(
  * members are dead that the living hold no quorum. Random faults see to it that this does not
  * happen, but not to all that a member may yet be removed for after its fault is over.
  */
-bool peal_check_progress_is_starved(struct peal_simnode *const *nodes, uint16_t nodes_count);
+bool peal_check_progress_is_starved(struct peal_simnode *const nodes[], uint16_t count);
 
 #endif
