@@ -9,44 +9,21 @@ set -u
 export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/integ/tap.sh
+source "$here/tap.sh"
 bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench}
 
-skip() {
-    echo "1..0 # SKIP $1"
-    exit 77
-}
 ((EUID == 0)) || skip "needs root to make network namespaces"
 [[ -x $bench ]] || skip "$bench is not built"
-for tool in ip python3 setsid; do
-    command -v "$tool" >/dev/null || skip "the program $tool is missing"
-done
+need ip python3 setsid
 unshare -n true 2>/dev/null || skip "network namespaces cannot be made here"
 
-scratch=$(mktemp -d)
-export RUNTIME_DIRECTORY=$scratch/run
-mkdir "$RUNTIME_DIRECTORY"
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT TERM
+open_scratch
 
 # A schedule that a busy machine keeps up with: a stall of a third of a second loses nothing.
 calm=(--count 200 --interval 1000000)
 idles=(shared)
 (($(nproc) >= 2)) && idles+=(spin)
-
-number=0
-failures=0
-check() { # DESCRIPTION CMD...
-    local what=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$scratch/said" 2>&1; then
-        echo "ok $number - $what"
-    else
-        echo "not ok $number - $what"
-        sed 's/^/# /' "$scratch/said"
-        failures=$((failures + 1))
-    fi
-}
 
 cat >"$scratch/judge.py" <<'PYTHON'
 # judge.py FILE COMMAND LINK IDLE SEALED: the figures are there and fit together.
@@ -189,25 +166,13 @@ CONFINED
         refuses_as "$scratch/confined" 1 af_packet root -- rtt --link af_packet
 fi
 
-# Ends with 130 soon after Ctrl-C, in any phase.
-is_interruptible() { # SECONDS ARGUMENTS...
-    local after=$1 pid status
-    shift
-    setsid "$bench" "$@" --idle shared --count 1000000 --interval 1000000 >/dev/null 2>&1 &
-    pid=$!
-    sleep "$after"
-    kill -INT "$pid"
-    wait "$pid"
-    status=$?
-    ((status == 130)) || { echo "status $status"; return 1; }
-}
+long=(--idle shared --count 1000000 --interval 1000000)
 # A background job of a script ignores SIGINT until it says otherwise; the program does.
-check "Ctrl-C ends raw" is_interruptible 2 raw --link ring
-check "Ctrl-C ends rtt" is_interruptible 4 rtt --link af_packet
-check "Ctrl-C ends ratio" is_interruptible 2 ratio --link ring
+check "Ctrl-C ends raw" is_interrupted 2 "$bench" raw --link ring "${long[@]}"
+check "Ctrl-C ends rtt" is_interrupted 4 "$bench" rtt --link af_packet "${long[@]}"
+check "Ctrl-C ends ratio" is_interrupted 2 "$bench" ratio --link ring "${long[@]}"
 
 check "nothing stays in the runtime directory" test -z "$(find "$RUNTIME_DIRECTORY" -mindepth 1)"
 check "no interface stays" test -z "$(ip -br link | grep pealbench)"
 
-echo "1..$number"
-((failures == 0))
+finish_tap
