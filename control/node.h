@@ -133,6 +133,7 @@ struct peal_node {
 	uint32_t reports_count;  /* REPORT records since the core was last heard: bounds the ring */
 	struct peal_bitset gone; /* members whose address asked to join as somebody else */
 	struct peal_bitset accused;  /* members reported by anybody in this epoch */
+	struct peal_bitset unfit;    /* of these: reported as STUCK or LAG, so answers say little */
 	struct peal_bitset detected; /* members that became stable by reports in this epoch */
 	uint8_t report_reason;       /* of the last report */
 	bool is_report_new;          /* reports came that the tick has not looked at */

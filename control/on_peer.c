@@ -4,6 +4,7 @@
  */
 #include "base/assert.h"
 #include "control/node_private.h"
+#include "wire/alert_msg.h"
 
 void
 peal_on_alert(struct peal_node *node, const struct peal_record *record)
@@ -20,6 +21,9 @@ peal_on_alert(struct peal_node *node, const struct peal_record *record)
 		node->reported_at_ns = node->now_ns;
 		node->report_reason = record->reason;
 		node->is_report_new = true;
+	}
+	if (record->reason == PEAL_ALERT_STUCK || record->reason == PEAL_ALERT_LAG) {
+		peal_bitset_add(&node->unfit, record->rank);
 	}
 	if (!peal_bitset_has(&node->accused, record->rank)) {
 		peal_bitset_add(&node->accused, record->rank);

@@ -68,9 +68,38 @@ find_silent(const struct peal_node *node, struct peal_bitset *silent_out)
 }
 
 /*
- * Whether enough members are there to decide anything: all but those who are to be removed or in
- * doubt, and those whom this node observes and who have long been silent. Who hears nobody counts
- * itself alone.
+ * Who was silent and answers this node now is there: reports are final in their epoch, so after
+ * faults have passed they do not tell who could vote. Who answered and was unfit does not get
+ * better by it. Unlike in proof_of_life_ns the install of the view is no proof: who was accused at
+ * once may be gone.
+ */
+static void
+count_in_who_answers(const struct peal_node *node, struct peal_bitset *absent)
+{
+	uint64_t fresh_ns = FRESH_PROBES * node->config.timing->probe_interval_ns;
+	uint32_t count = 0;
+	const uint16_t *subjects = peal_rings_subjects(&node->topology, node->self_rank, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t slot =
+			peal_install_find(&node->install, node->view.members[subjects[i]].mid);
+		uint64_t echoed_at_ns = 0;
+
+		if (slot != PEAL_RANK_NONE) {
+			echoed_at_ns = atomic_load_explicit(
+				&node->plane->echoed_at_ns[slot], memory_order_relaxed);
+		}
+		if (echoed_at_ns != 0 && node->now_ns <= echoed_at_ns + fresh_ns &&
+			!peal_bitset_has(&node->unfit, subjects[i])) {
+			peal_bitset_remove(absent, subjects[i]);
+		}
+	}
+}
+
+/*
+ * Whether enough members are there to decide anything: all but those whom this node observes and
+ * who have long been silent, and those who are to be removed or in doubt and do not answer it. Who
+ * hears nobody counts itself alone.
  */
 static void
 judge_quorum(struct peal_node *node)
@@ -85,6 +114,7 @@ judge_quorum(struct peal_node *node)
 	node->quorum_check_at_ns =
 		node->now_ns + QUORUM_CHECK_PROBES * node->config.timing->probe_interval_ns;
 	absent = peal_bitset_union(&node->cut.stable, &node->cut.suspects);
+	count_in_who_answers(node, &absent);
 	peal_bitset_merge(&absent, &silent);
 	peal_bitset_remove(&absent, node->self_rank);
 	present = peal_quorum_others(&quorum, &absent);

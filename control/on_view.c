@@ -117,6 +117,7 @@ forget_epoch(struct peal_node *node)
 	memset(&node->willing, 0, sizeof(node->willing));
 	memset(&node->gone, 0, sizeof(node->gone));
 	memset(&node->accused, 0, sizeof(node->accused));
+	memset(&node->unfit, 0, sizeof(node->unfit));
 	memset(&node->detected, 0, sizeof(node->detected));
 	memset(&node->installed, 0, sizeof(node->installed));
 	memset(&node->catchup, 0, sizeof(node->catchup));

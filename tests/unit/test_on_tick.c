@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/lib/fakenet.h"
+#include "wire/alert_msg.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,6 +54,63 @@ test_on_tick__who_hears_nobody_has_no_quorum(void **state)
 	peal_fakenet_run(net, net->now_ns + 1000 * MS);
 	assert_true(node->has_quorum);
 	assert_int_equal(peal_fakenet_events(net, 2, PEAL_EVENT_QUORUM), 1);
+	peal_fakenet_destroy(net);
+}
+
+/* Reports stay for an epoch and say nothing about who can vote: who answers is there. */
+static void
+test_on_tick__who_is_accused_and_answers_counts(void **state)
+{
+	struct peal_fakenet *net = form(5);
+	struct peal_node *node = &net->nodes[0]->node;
+	uint64_t probe_ns = net->timing.probe_interval_ns;
+	struct peal_bitset questioned;
+
+	(void)state;
+	net->filter = drop_everything;
+	for (uint16_t rank = 0; rank < 5; rank++) {
+		if (rank != node->self_rank) {
+			peal_fakenet_report(net, 0, rank, 0x3F);
+		}
+	}
+	peal_fakenet_run(net, net->now_ns + 50 * probe_ns);
+	questioned = peal_bitset_union(&node->cut.stable, &node->cut.suspects);
+	assert_true(peal_bitset_count(&questioned) >= 3); /* the rest is no quorum */
+	assert_true(node->has_quorum);
+	assert_int_equal(peal_fakenet_events(net, 0, PEAL_EVENT_NO_QUORUM), 0);
+	/* Who is accused and silent is away, long before silence alone would say so. */
+	for (uint32_t i = 1; i < 5; i++) {
+		net->nodes[i]->is_alive = false;
+	}
+	peal_fakenet_run(net, net->now_ns + 10 * probe_ns);
+	assert_false(node->has_quorum);
+	peal_fakenet_destroy(net);
+}
+
+/* Who is stuck answers as well, and does not vote. */
+static void
+test_on_tick__who_answers_and_is_stuck_does_not_count(void **state)
+{
+	struct peal_fakenet *net = form(5);
+	struct peal_node *node = &net->nodes[0]->node;
+
+	(void)state;
+	net->filter = drop_everything;
+	for (uint16_t rank = 0; rank < 5; rank++) {
+		struct peal_record alert = {.kind = PEAL_RECORD_ALERT,
+			.rank = rank,
+			.mask = 0x3F,
+			.reason = rank % 2U == 0 ? PEAL_ALERT_STUCK : PEAL_ALERT_LAG,
+			.epoch = node->view.epoch};
+		struct peal_fakeplane *fake = &net->nodes[0]->fake;
+
+		if (rank != node->self_rank) {
+			fake->up[(fake->up_head + fake->up_count++) % PEAL_PLANE_RECORDS_MAX] =
+				alert;
+		}
+	}
+	peal_fakenet_run(net, net->now_ns + 10 * net->timing.probe_interval_ns);
+	assert_false(node->has_quorum);
 	peal_fakenet_destroy(net);
 }
 
@@ -144,6 +202,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_on_tick__who_hears_nobody_has_no_quorum),
+		cmocka_unit_test(test_on_tick__who_is_accused_and_answers_counts),
+		cmocka_unit_test(test_on_tick__who_answers_and_is_stuck_does_not_count),
 		cmocka_unit_test(test_on_tick__a_cut_that_grows_is_proposed_again),
 		cmocka_unit_test(test_on_tick__a_survivor_without_quorum_joins_the_others),
 		cmocka_unit_test(test_on_tick__stale_reports_end_with_a_new_epoch),
