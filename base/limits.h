@@ -226,6 +226,26 @@
 /* An echo whose reply is not here by then is lost. */
 #define PEAL_ECHO_TIMEOUT_NS (UINT64_C(1) * 1000000000U)
 
+/* Frames of one stream on their way at once: one word of bits at each end. At 1 400 bytes and a
+ * round trip of 20 us that is 36 Gbit/s for one channel. */
+#define PEAL_CHANNEL_WINDOW 64U
+
+/* Channels of one core, both ways; whoever opens more is told that there is no room. */
+#define PEAL_CHANNELS_MAX 256U
+
+/* Frames that may leave before the first answer of the peer, and frames of one channel in a row. */
+#define PEAL_CHANNEL_CREDIT_FIRST 16U
+#define PEAL_CHANNEL_BURST        32U
+
+/* Largest message of a channel: parts are counted in 32 bits, and nobody should wait longer. */
+#define PEAL_MESSAGE_SIZE_MAX (UINT32_C(1) << 30)
+
+/* Buffers of a core for frames that came too early: sixteen full windows. */
+#define PEAL_FRAMEPOOL_MAX 1024U
+
+/* How long to wait for the first answer of a peer, of which nothing is known. */
+#define PEAL_RTT_UNKNOWN_NS (UINT64_C(1) * 1000000U)
+
 /* Effects that one step of the control half may cause, and the bytes of their messages. */
 #define PEAL_OUTBOX_EFFECTS_MAX 128U
 #define PEAL_OUTBOX_BYTES_MAX   (96U * 1024U)

@@ -26,6 +26,9 @@ switch_machines(struct peal_core *core, uint64_t now_ns)
 	peal_flood_switch(&core->flood, peers);
 	peal_votetree_switch(&core->votetree, peers);
 	peal_streamer_switch(&core->streamer, peers);
+	if (core->config.channels != NULL) {
+		peal_channels_switch(core->config.channels, peers);
+	}
 }
 
 void
@@ -110,6 +113,14 @@ take_flooded(struct peal_core *core, const struct peal_opened *opened, uint64_t 
 static void
 take_message(struct peal_core *core, const struct peal_opened *opened, uint64_t now_ns)
 {
+	if (opened->kind == PEAL_MESSAGE_CHANNEL) {
+		if (core->config.channels != NULL) {
+			peal_channels_on_frame(core->config.channels, opened, now_ns);
+		} else {
+			peal_counter_add(&core->counters, PEAL_COUNTER_CHANNEL_REFUSED_UNKNOWN, 1);
+		}
+		return;
+	}
 	if (opened->kind == PEAL_MESSAGE_ALERT) {
 		peal_alertbatch_on_alert(&core->alertbatch, opened, now_ns);
 		return;
@@ -326,6 +337,9 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	work_count += peal_echo_run(&core->echo, now_ns);
 	work_count += peal_votetree_run(&core->votetree, now_ns);
 	work_count += peal_streamer_run(&core->streamer, now_ns);
+	if (core->config.channels != NULL) {
+		work_count += peal_channels_run(core->config.channels, now_ns);
+	}
 	if (__builtin_expect(peal_uplink_is_owing(&core->uplink), 0)) {
 		peal_uplink_flush(&core->uplink, now_ns);
 	}
@@ -348,6 +362,10 @@ find_urgent(const struct peal_core *core)
 	deadline_at_ns = earlier(deadline_at_ns, peal_echo_deadline_at_ns(&core->echo));
 	deadline_at_ns = earlier(deadline_at_ns, peal_votetree_deadline_at_ns(&core->votetree));
 	deadline_at_ns = earlier(deadline_at_ns, peal_streamer_deadline_at_ns(&core->streamer));
+	if (core->config.channels != NULL) {
+		deadline_at_ns = earlier(
+			deadline_at_ns, peal_channels_deadline_at_ns(core->config.channels));
+	}
 	return earlier(deadline_at_ns, peal_uplink_deadline_at_ns(&core->uplink));
 }
 

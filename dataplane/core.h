@@ -20,6 +20,7 @@
 #include "base/counters.h"
 #include "base/timing.h"
 #include "dataplane/alertbatch.h"
+#include "dataplane/channels.h"
 #include "dataplane/downlink.h"
 #include "dataplane/echo.h"
 #include "dataplane/egress.h"
@@ -48,6 +49,8 @@ struct peal_core_config {
 	struct peal_address address;      /* own; mac = the port's */
 	uint64_t seed[4];                 /* 256 random bits */
 	uint8_t shard;
+	struct peal_channels
+		*channels; /* NULL = none; outlives the core, initialised by its owner */
 };
 
 struct peal_core;

@@ -193,10 +193,10 @@ seal_body(struct peal_egress *egress, const struct peal_aead_key *key, uint8_t *
 		egress->aead.state, key, nonce, payload, PEAL_HEADER_SIZE, body, size, body + size);
 }
 
-/* Writes header, body and tag of the next frame of a stream. */
+/* Writes header and tag of the next frame of a stream around the body that is there. */
 static inline void
-write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t kind,
-	const uint8_t *body, uint16_t size, uint8_t *payload)
+finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t kind, uint16_t size,
+	uint8_t *payload)
 {
 	/* 2^52 frames to one receiver: at 100 million a second more than a year. */
 	PEAL_ASSERT(peer->counter < PEAL_FRAME_COUNTER_MAX);
@@ -213,8 +213,43 @@ write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t k
 	};
 
 	peal_frame_encode(&header, payload);
-	memcpy(payload + PEAL_HEADER_SIZE, body, size);
 	seal_body(egress, egress->self_key, payload, size);
+}
+
+/* The same with the body. */
+static inline void
+write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t kind,
+	const uint8_t *body, uint16_t size, uint8_t *payload)
+{
+	memcpy(payload + PEAL_HEADER_SIZE, body, size);
+	finish_frame(egress, peer, kind, size, payload);
+}
+
+uint8_t *
+peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
+{
+	if (!peal_egress_allocate(egress, packet_out)) {
+		return NULL;
+	}
+	return packet_out->data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE;
+}
+
+void
+peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t kind, uint16_t size)
+{
+	struct peal_egress_peer *peer = &egress->peers[slot];
+	struct peal_packet whole = *packet;
+
+	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
+	PEAL_DASSERT(peer->dst != 0);
+	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
+
+	memcpy(whole.data, peer->link, PEAL_UDP_OFFSET);
+	write_lengths(whole.data, FRAME_SIZE(size));
+	finish_frame(egress, peer, kind, size, whole.data + PEAL_UDP_OFFSET);
+	whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+	peal_egress_queue(egress, &whole);
 }
 
 bool

@@ -82,6 +82,16 @@ void peal_egress_switch(struct peal_egress *egress, const struct peal_peers *pee
 bool peal_egress_send_slot(struct peal_egress *egress, uint16_t slot, uint8_t kind,
 	const uint8_t *body, uint16_t size);
 
+/*
+ * The same in two steps, for a body that is written where it is sealed.
+ *
+ * begin lends a packet and says where its body is, NULL when the port has none (counted). end,
+ * which must follow, seals what was written and queues it.
+ */
+uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);
+void peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t kind, uint16_t size);
+
 /* The same for a frame of family 0 to `address`, whose MAC is known. */
 bool peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,
 	uint8_t kind, const uint8_t *body, uint16_t size);

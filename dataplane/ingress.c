@@ -258,7 +258,7 @@ is_timeless(uint8_t kind)
 {
 	return kind == PEAL_MESSAGE_DECIDE || kind == PEAL_MESSAGE_SYNC ||
 	       kind == PEAL_MESSAGE_SNAPSHOT || kind == PEAL_MESSAGE_BODY ||
-	       kind == PEAL_MESSAGE_BODY_PULL;
+	       kind == PEAL_MESSAGE_BODY_PULL || peal_message_family(kind) == PEAL_FAMILY_CHANNEL;
 }
 
 /* What the tag cannot tell: whether a frame this far away in time is of any use. */

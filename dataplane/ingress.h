@@ -9,7 +9,8 @@
  * answered here.
  *
  * The epoch rule, families 1 and up, `distance` = sender's epoch minus mine. "timeless" are DECIDE
- * and what brings a member forward: SYNC, SNAPSHOT, BODY, BODY_PULL.
+ * and what brings a member forward: SYNC, SNAPSHOT, BODY, BODY_PULL; and channels, which are bound
+ * to two member numbers and to epochs of their own.
  *
  *     sender             liveness    timeless  other messages
  *     departed           PROBE only  refused   refused

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/sendqueue.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+/* In front of every entry: size u32, kind u32. Entries begin at multiples of eight. */
+#define ENTRY_SIZE 8U
+#define LOAN_SIZE  16U /* place u64, token u64 */
+
+void
+peal_sendqueue_init(struct peal_sendqueue *queue, uint8_t *bytes, uint32_t capacity)
+{
+	PEAL_ASSERT(bytes != NULL);
+	PEAL_ASSERT(capacity >= 64);
+	PEAL_ASSERT((capacity & (capacity - 1U)) == 0);
+	memset(queue, 0, sizeof(*queue));
+	queue->bytes = bytes;
+	queue->capacity = capacity;
+}
+
+static uint64_t
+round_up(uint64_t size)
+{
+	return (size + 7U) & ~UINT64_C(7);
+}
+
+/* In and out of the ring: up to two pieces. */
+static void
+put(struct peal_sendqueue *queue, uint64_t position, const void *bytes, uint64_t size)
+{
+	uint64_t place = position & (queue->capacity - 1U);
+	uint64_t first = queue->capacity - place < size ? queue->capacity - place : size;
+
+	memcpy(queue->bytes + place, bytes, first);
+	memcpy(queue->bytes, (const uint8_t *)bytes + first, size - first);
+}
+
+static void
+get(const struct peal_sendqueue *queue, uint64_t position, void *out, uint64_t size)
+{
+	uint64_t place = position & (queue->capacity - 1U);
+	uint64_t first = queue->capacity - place < size ? queue->capacity - place : size;
+
+	memcpy(out, queue->bytes + place, first);
+	memcpy((uint8_t *)out + first, queue->bytes, size - first);
+}
+
+static bool
+push(struct peal_sendqueue *queue, enum peal_sendqueue_kind kind, uint32_t size,
+	const void *content, uint64_t content_size)
+{
+	uint64_t whole = ENTRY_SIZE + round_up(content_size);
+	const uint32_t head[2] = {size, (uint32_t)kind};
+
+	if (queue->capacity - (queue->head - queue->tail) < whole) {
+		return false;
+	}
+	/* An entry's head never wraps: it is as wide as its alignment. */
+	memcpy(queue->bytes + (queue->head & (queue->capacity - 1U)), head, ENTRY_SIZE);
+	if (content_size > 0) {
+		put(queue, queue->head + ENTRY_SIZE, content, content_size);
+	}
+	queue->head += whole;
+	queue->accepted_count += kind != PEAL_SENDQUEUE_END;
+	return true;
+}
+
+bool
+peal_sendqueue_copy(struct peal_sendqueue *queue, const uint8_t *bytes, uint32_t size)
+{
+	PEAL_ASSERT(size <= PEAL_MESSAGE_SIZE_MAX);
+	return push(queue, PEAL_SENDQUEUE_COPY, size, bytes, size);
+}
+
+bool
+peal_sendqueue_lend(
+	struct peal_sendqueue *queue, const uint8_t *bytes, uint32_t size, uint64_t token)
+{
+	const uint64_t loan[2] = {(uint64_t)(uintptr_t)bytes, token};
+
+	PEAL_ASSERT(size <= PEAL_MESSAGE_SIZE_MAX);
+	return push(queue, PEAL_SENDQUEUE_LOAN, size, loan, LOAN_SIZE);
+}
+
+bool
+peal_sendqueue_end(struct peal_sendqueue *queue)
+{
+	return push(queue, PEAL_SENDQUEUE_END, 0, NULL, 0);
+}
+
+struct peal_sendqueue_entry
+peal_sendqueue_at(const struct peal_sendqueue *queue, uint64_t position)
+{
+	struct peal_sendqueue_entry entry = {0};
+	uint32_t head[2];
+
+	PEAL_DASSERT(position >= queue->tail);
+	PEAL_DASSERT(position < queue->head);
+	memcpy(head, queue->bytes + (position & (queue->capacity - 1U)), ENTRY_SIZE);
+	entry.size = head[0];
+	entry.kind = (enum peal_sendqueue_kind)head[1];
+	entry.next = position + ENTRY_SIZE + round_up(entry.size);
+	if (entry.kind == PEAL_SENDQUEUE_LOAN) {
+		uint64_t loan[2];
+
+		get(queue, position + ENTRY_SIZE, loan, LOAN_SIZE);
+		entry.loan = (const uint8_t *)(uintptr_t)loan[0];
+		entry.token = loan[1];
+		entry.next = position + ENTRY_SIZE + LOAN_SIZE;
+	}
+	return entry;
+}
+
+void
+peal_sendqueue_read(const struct peal_sendqueue *queue, uint64_t position,
+	const struct peal_sendqueue_entry *entry, uint32_t offset, uint8_t *out, uint32_t size)
+{
+	PEAL_DASSERT(offset <= entry->size);
+	PEAL_DASSERT(size <= entry->size - offset);
+	if (entry->kind == PEAL_SENDQUEUE_LOAN) {
+		if (size > 0) { /* a loan of nothing may be NULL */
+			memcpy(out, entry->loan + offset, size);
+		}
+		return;
+	}
+	get(queue, position + ENTRY_SIZE + offset, out, size);
+}
+
+void
+peal_sendqueue_release(
+	struct peal_sendqueue *queue, uint64_t position, const struct peal_sendqueue_lender *lender)
+{
+	PEAL_ASSERT(position >= queue->tail);
+	PEAL_ASSERT(position <= queue->head);
+	while (queue->tail < position) {
+		struct peal_sendqueue_entry entry = peal_sendqueue_at(queue, queue->tail);
+
+		PEAL_ASSERT(entry.next <= position);
+		queue->tail = entry.next;
+		queue->released_count += entry.kind != PEAL_SENDQUEUE_END;
+		if (entry.kind == PEAL_SENDQUEUE_LOAN) {
+			lender->release(lender->state, entry.token);
+		}
+	}
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/channels.h"
+
+#include "tests/lib/cmocka_all.h"
+#include "tests/lib/refuse.h"
+#include "tests/lib/speaker.h"
+#include "wire/messages.h"
+
+#define NUMBER 7U
+
+static struct peal_fakecores *cores;
+static struct peal_speaker *a;
+static struct peal_speaker *b;
+static struct peal_speaker *speakers;
+
+static int
+begin(void **state)
+{
+	(void)state;
+	cores = peal_fakecores_create_view(3, "ipsec_mb");
+	speakers = peal_speakers_create(cores);
+	a = &speakers[0];
+	b = &speakers[1];
+	return 0;
+}
+
+static int
+finish(void **state)
+{
+	(void)state;
+	peal_fakecores_destroy(cores);
+	peal_speakers_destroy(speakers);
+	return 0;
+}
+
+static void
+turn_all(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		cores->now_ns += 10000;
+		peal_fakecores_turn_all(cores);
+	}
+}
+
+static uint16_t
+open_to_b(void)
+{
+	uint16_t channel = PEAL_CHANNEL_NONE;
+
+	assert_int_equal(peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_OK);
+	return channel;
+}
+
+static uint64_t
+counter(uint32_t index, enum peal_counter id)
+{
+	return peal_fakecores_counter(cores, index, id);
+}
+
+static void
+say(struct peal_speaker *speaker, uint16_t channel, const char *text)
+{
+	assert_int_equal(peal_channels_send(&speaker->channels, channel, (const uint8_t *)text,
+				 (uint32_t)strlen(text)),
+		PEAL_CHANNEL_OK);
+}
+
+static void
+test_channels__carry_messages_both_ways(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "one ");
+	say(a, channel, "");
+	say(a, channel, "two");
+	turn_all(2);
+	assert_int_equal(b->opened_count, 1);
+	assert_int_equal(b->messages_count, 3);
+	assert_memory_equal(b->text, "one two", 7);
+	/* All in one frame, and the answer in one. */
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_FRAMES_SENT), 1);
+	assert_int_equal(counter(1, PEAL_COUNTER_CHANNEL_FRAMES_SENT), 1);
+	say(b, b->last_channel, "and back");
+	turn_all(2);
+	assert_memory_equal(a->text, "and back", 8);
+	assert_int_equal(peal_channels_deadline_at_ns(&a->channels), UINT64_MAX);
+	assert_int_equal(peal_channels_deadline_at_ns(&b->channels), UINT64_MAX);
+}
+
+static void
+test_channels__close_in_order(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "last words");
+	assert_int_equal(peal_channels_close(&a->channels, channel), PEAL_CHANNEL_OK);
+	assert_int_equal(peal_channels_close(&a->channels, channel), PEAL_CHANNEL_NOT_OPEN);
+	assert_int_equal(peal_channels_send(&a->channels, channel, NULL, 0), PEAL_CHANNEL_NOT_OPEN);
+	turn_all(3);
+	assert_int_equal(b->text_size, 10);
+	assert_int_equal(b->finished_count, 1);
+	assert_int_equal(b->ended_count, 0);
+	say(b, b->last_channel, "and mine");
+	assert_int_equal(peal_channels_close(&b->channels, b->last_channel), PEAL_CHANNEL_OK);
+	turn_all(3);
+	assert_memory_equal(a->text, "and mine", 8);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(b->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_NONE);
+	assert_int_equal(b->last_reason, PEAL_CHANNEL_REASON_NONE);
+	/* The number is free for another life. */
+	channel = open_to_b();
+	say(a, channel, "!");
+	turn_all(3);
+	assert_int_equal(b->opened_count, 2);
+	assert_int_equal(b->text_size, 11);
+}
+
+static void
+test_channels__report_what_a_removed_peer_may_not_have(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	cores->nodes[1]->is_running = false;
+	say(a, channel, "one");
+	say(a, channel, "two");
+	turn_all(2U * PEAL_RTT_UNKNOWN_NS / 10000U);
+	assert_true(counter(0, PEAL_COUNTER_CHANNEL_FRAMES_REPEATED) > 0);
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 1U, 0x5, 0x2);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_REMOVED);
+	assert_int_equal(a->last_lost_count, 2);
+	assert_int_equal(peal_channels_send(&a->channels, channel, NULL, 0), PEAL_CHANNEL_NOT_OPEN);
+	assert_int_equal(
+		peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_NOT_IN_VIEW);
+}
+
+static void
+test_channels__outlive_a_view_change(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "before ");
+	turn_all(2);
+	/* One is in the next view already, the other not: nobody waits. */
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 1U, 0x3, 0x4);
+	say(a, channel, "between ");
+	turn_all(2);
+	peal_fakecores_install(cores, 1, PEAL_FAKECORE_EPOCH + 1U, 0x3, 0x4);
+	say(a, channel, "after");
+	turn_all(2);
+	assert_int_equal(b->text_size, 20);
+	assert_memory_equal(b->text, "before between after", 20);
+}
+
+static void
+test_channels__refuse_who_is_not_expected(void **state)
+{
+	uint16_t channel = open_to_b();
+	uint16_t other;
+
+	(void)state;
+	assert_int_equal(peal_channels_open(&a->channels, 2, NUMBER, &other), PEAL_CHANNEL_IN_USE);
+	assert_int_equal(
+		peal_channels_open(&a->channels, 1, NUMBER, &other), PEAL_CHANNEL_NOT_IN_VIEW);
+	assert_int_equal(
+		peal_channels_open(&a->channels, 99, NUMBER, &other), PEAL_CHANNEL_NOT_IN_VIEW);
+	b->is_listening = false;
+	say(a, channel, "anybody?");
+	turn_all(3);
+	assert_int_equal(counter(1, PEAL_COUNTER_CHANNEL_REFUSED_UNKNOWN), 1);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_UNKNOWN);
+	assert_int_equal(a->last_lost_count, 1);
+	assert_int_equal(b->opened_count, 0);
+}
+
+static void
+test_channels__reset_ends_both(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "hello");
+	turn_all(2);
+	peal_channels_reset(&b->channels, b->last_channel);
+	assert_int_equal(b->ended_count, 1);
+	turn_all(2);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_CLOSED);
+	assert_int_equal(a->last_lost_count, 0);
+}
+
+/* Sends what a node never would, sealed as if it came from it. */
+static void
+inject(const struct peal_channel_msg *message, const void *data, uint16_t size)
+{
+	struct peal_header header = peal_fakecores_header(cores, 2, 0, PEAL_MESSAGE_CHANNEL);
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+
+	peal_channel_msg_encode(message, body);
+	memcpy(body + PEAL_CHANNEL_HEADER_SIZE, data, size);
+	peal_fakecores_inject(
+		cores, 2, 0, &header, body, (uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
+	turn_all(1);
+	peal_fakeswitch_clear(cores->wire, 2);
+}
+
+static void
+test_channels__a_life_that_is_over_stays_over(void **state)
+{
+	struct peal_channel_msg message = {.epoch = 50,
+		.seq = peal_channel_first_seq(50),
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+
+	(void)state;
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(a->messages_count, 1);
+	peal_channels_reset(&a->channels, a->last_channel);
+	/* The same life, and one before it. */
+	message.seq++;
+	inject(&message, "\1\0y", 3);
+	message.epoch = 49;
+	message.seq = peal_channel_first_seq(49);
+	inject(&message, "\1\0z", 3);
+	assert_int_equal(a->messages_count, 1);
+	assert_int_equal(a->opened_count, 1);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_STALE), 2);
+	/* A newer one begins; and one newer still ends it. */
+	message.epoch = 51;
+	message.seq = peal_channel_first_seq(51);
+	inject(&message, "\1\0a", 3);
+	assert_int_equal(a->opened_count, 2);
+	message.epoch = 52;
+	message.seq = peal_channel_first_seq(52);
+	inject(&message, "\1\0b", 3);
+	assert_int_equal(a->opened_count, 3);
+	assert_int_equal(a->ended_count, 2);
+	assert_int_equal(a->messages_count, 3);
+}
+
+static void
+test_channels__lies_change_nothing_or_end_the_life(void **state)
+{
+	const uint64_t epoch = 77;
+	struct peal_channel_msg message = {.epoch = epoch,
+		.seq = peal_channel_first_seq(epoch),
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+	struct peal_channel_msg answer = {
+		.ack_epoch = 1000, .channel = NUMBER, .flags = PEAL_CHANNEL_FLAG_ACK};
+
+	(void)state;
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(a->messages_count, 1);
+	/* Acknowledges what was never sent; grants more than a window. */
+	answer.ack = peal_channel_first_seq(1000) + 1U;
+	answer.credit = answer.ack;
+	inject(&answer, "", 0);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_ACK), 1);
+	answer.ack--;
+	answer.credit = answer.ack + PEAL_CHANNEL_WINDOW + 1U;
+	inject(&answer, "", 0);
+	answer.credit = answer.ack;
+	answer.sack = 1;
+	inject(&answer, "", 0);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_ACK), 3);
+	/* Beyond the window. */
+	message.seq += 1U + PEAL_CHANNEL_WINDOW;
+	inject(&message, "\1\0y", 3);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_BEYOND), 1);
+	assert_int_equal(a->ended_count, 0);
+	/* A record longer than the frame. */
+	message.seq = peal_channel_first_seq(epoch) + 1U;
+	inject(&message, "\3\0y", 3);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL), 1);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_PROTOCOL);
+	assert_int_equal(a->messages_count, 1);
+}
+
+static void
+test_channels__too_many_are_refused(void **state)
+{
+	struct peal_channel_msg message = {.epoch = 1, .flags = PEAL_CHANNEL_FLAG_DATA};
+
+	(void)state;
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX + 10U; i++) {
+		message.epoch = i + 1U;
+		message.seq = peal_channel_first_seq(message.epoch);
+		message.channel = i;
+		inject(&message, "\1\0x", 3);
+	}
+	assert_int_equal(a->opened_count, PEAL_CHANNELS_MAX);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_FULL), 10);
+	/* Who closed makes room, the one that closed first. */
+	uint16_t channel;
+
+	assert_int_equal(
+		peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_TOO_MANY);
+	peal_channels_reset(&a->channels, 5);
+	assert_int_equal(peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_OK);
+	assert_int_equal(channel, 5);
+}
+
+static void
+test_channels__a_large_message_is_lent(void **state)
+{
+	static uint8_t large[100000];
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(large); i++) {
+		large[i] = (uint8_t)(i >> 3);
+	}
+	assert_int_equal(peal_channels_lend(&a->channels, channel, large, sizeof(large), 0),
+		PEAL_CHANNEL_OK);
+	say(a, channel, "end");
+	turn_all(60);
+	assert_int_equal(a->released_count, 1);
+	assert_int_equal(b->messages_count, 2);
+	assert_int_equal(b->text_size, sizeof(large) + 3U);
+	assert_memory_equal(b->text, large, sizeof(large));
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_FRAMES_REPEATED), 0);
+}
+
+static void
+test_channels__say_when_they_are_full(void **state)
+{
+	static uint8_t kilobyte[1024];
+	uint16_t channel = open_to_b();
+	uint32_t count = 0;
+
+	(void)state;
+	while (peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)) ==
+		PEAL_CHANNEL_OK) {
+		count++;
+	}
+	assert_int_equal(count, PEAL_SPEAKER_QUEUE_SIZE / (sizeof(kilobyte) + 8U));
+	assert_int_equal(peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)),
+		PEAL_CHANNEL_FULL);
+	turn_all(20);
+	assert_int_equal(b->messages_count, count);
+	assert_int_equal(peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)),
+		PEAL_CHANNEL_OK);
+	assert_int_equal(
+		peal_channels_send(&a->channels, channel, kilobyte, PEAL_MESSAGE_SIZE_MAX + 1U),
+		PEAL_CHANNEL_TOO_BIG);
+}
+
+#define CHANNELS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CHANNELS_TEST(test_channels__carry_messages_both_ways),
+		CHANNELS_TEST(test_channels__close_in_order),
+		CHANNELS_TEST(test_channels__report_what_a_removed_peer_may_not_have),
+		CHANNELS_TEST(test_channels__outlive_a_view_change),
+		CHANNELS_TEST(test_channels__refuse_who_is_not_expected),
+		CHANNELS_TEST(test_channels__reset_ends_both),
+		CHANNELS_TEST(test_channels__a_life_that_is_over_stays_over),
+		CHANNELS_TEST(test_channels__lies_change_nothing_or_end_the_life),
+		CHANNELS_TEST(test_channels__too_many_are_refused),
+		CHANNELS_TEST(test_channels__a_large_message_is_lent),
+		CHANNELS_TEST(test_channels__say_when_they_are_full),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
