@@ -67,6 +67,7 @@ peal_report_merge(struct peal_report *report, const struct peal_report *part)
 	report->removed_count += part->removed_count;
 	report->healthy_removed_count += part->healthy_removed_count;
 	report->starved_count += part->starved_count;
+	report->messages_count += part->messages_count;
 	if (part->converge_ns > report->converge_ns) {
 		report->converge_ns = part->converge_ns;
 	}

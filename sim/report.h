@@ -45,6 +45,7 @@ struct peal_report {
 	uint32_t removed_count;                 /* members taken out that had not asked for it */
 	uint32_t healthy_removed_count;         /* of these, the ones that nothing was wrong with */
 	uint32_t starved_count;                 /* runs whose random faults left no quorum alive */
+	uint64_t messages_count;                /* accepted by channels */
 	uint64_t agreed_ns;   /* large groups: from the event of the story to the last install */
 	uint32_t steps_count; /* large groups: views that the event took */
 	uint64_t bytes;       /* large groups: UDP payload that the story counts */

@@ -61,6 +61,10 @@ static const struct peal_scenario scenarios[] = {
 		false, peal_story_quiet60},
 	{"churn", "One hour in which every node is restarted once in two seconds.", 10, 5, "dpdk",
 		false, peal_story_churn},
+	{"talk",
+		"Members talk over channels in bad weather and random faults: all arrives, in "
+		"order.",
+		0, 3, "dpdk", false, peal_story_talk},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

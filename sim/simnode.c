@@ -318,6 +318,13 @@ peal_simnode_start(struct peal_simnode *simnode)
 
 	fill_core_config(simnode, &core);
 	fill_node_config(simnode, &node);
+	if (simnode->config.talks != NULL) {
+		struct peal_simtalk *talk = &simnode->config.talks[simnode->index];
+
+		peal_simtalk_start(talk, &simnode->core.egress, &simnode->core.counters,
+			peal_prng_next(&simnode->prng), clock_of(simnode));
+		core.channels = &talk->channels;
+	}
 	peal_simnet_set_up(simnode->config.net, simnode->index, true);
 	peal_core_init(&simnode->core, &core, clock_of(simnode));
 	peal_node_init(&simnode->node, &node, &simnode->plane, clock_of(simnode));
@@ -330,6 +337,9 @@ peal_simnode_crash(struct peal_simnode *simnode)
 {
 	if (!simnode->is_up) {
 		return;
+	}
+	if (simnode->config.talks != NULL) {
+		peal_simtalk_end(&simnode->config.talks[simnode->index]);
 	}
 	/* Its frames go back to the pool: those belong to the network, not to the process. */
 	peal_core_fini(&simnode->core);
@@ -380,6 +390,22 @@ peal_simnode_on_frame(struct peal_simnode *simnode)
 	prompt_core(simnode);
 }
 
+/* Of the core, and of the application above it. */
+static uint64_t
+find_turn_deadline(const struct peal_simnode *simnode)
+{
+	uint64_t deadline_at_ns = peal_core_deadline_at_ns(&simnode->core);
+
+	if (simnode->config.talks != NULL) {
+		const struct peal_simtalk *talk = &simnode->config.talks[simnode->index];
+
+		if (!talk->is_quiet && talk->next_at_ns < deadline_at_ns) {
+			return talk->next_at_ns;
+		}
+	}
+	return deadline_at_ns;
+}
+
 bool
 peal_simnode_on_turn(struct peal_simnode *simnode, uint64_t at_ns)
 {
@@ -395,9 +421,12 @@ peal_simnode_on_turn(struct peal_simnode *simnode, uint64_t at_ns)
 	simnode->turn_timer_at_ns =
 		at_ns == simnode->turn_timer_at_ns ? NEVER : simnode->turn_timer_at_ns;
 
+	if (simnode->config.talks != NULL) {
+		peal_simtalk_turn(&simnode->config.talks[simnode->index], clock_of(simnode));
+	}
 	work = peal_core_turn(&simnode->core, clock_of(simnode));
 
-	deadline_at_ns = to_virtual(simnode, peal_core_deadline_at_ns(&simnode->core));
+	deadline_at_ns = to_virtual(simnode, find_turn_deadline(simnode));
 	if (peal_simnet_has_frames(simnode->config.net, simnode->index) ||
 		simnode->down.head != simnode->down.tail) {
 		prompt_core(simnode);

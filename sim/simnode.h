@@ -19,6 +19,7 @@
 #include "control/node.h"
 #include "dataplane/core.h"
 #include "sim/simport.h"
+#include "sim/simtalk.h"
 
 struct peal_simnode;
 
@@ -55,6 +56,7 @@ struct peal_simnode_config {
 	uint32_t metadata_size_max; /* not 0: in its place sim/check_metadata.h's, up to this */
 	struct peal_groups groups;  /* one store for all: equal views are one */
 	struct peal_bodies bodies;
+	struct peal_simtalk *talks; /* [nodes_count], or NULL: nobody talks */
 };
 
 struct peal_simnode {

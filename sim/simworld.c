@@ -115,6 +115,29 @@ open_stores(struct peal_simworld *world)
 		peal_bodystore_init(memory + groups_size, LARGE_BODIES, bodies_count));
 }
 
+/* Places for the applications, of which only what is touched counts. */
+static void
+open_talk(struct peal_simworld *world)
+{
+	uint32_t count = world->config.nodes_count;
+
+	world->talks = NULL;
+	world->ledger = NULL;
+	if (!world->config.has_talk) {
+		return;
+	}
+	world->talks = calloc(count, sizeof(world->talks[0]));
+	world->ledger = calloc(1, sizeof(*world->ledger));
+	PEAL_ASSERT(world->talks != NULL);
+	PEAL_ASSERT(world->ledger != NULL);
+	world->ledger->report = world->report;
+	world->ledger->now_ns = &world->time.now_ns;
+	for (uint16_t i = 0; i < count; i++) {
+		world->talks[i].ledger = world->ledger;
+		world->talks[i].index = i;
+	}
+}
+
 void
 peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_config *config,
 	struct peal_report *report)
@@ -171,6 +194,8 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	open_stores(world);
 	node.groups = world->groups;
 	node.bodies = world->bodies;
+	open_talk(world);
+	node.talks = world->talks;
 	peal_check_views_init(&world->views, config->nodes_count, report);
 	peal_check_votes_init(&world->votes, config->nodes_count, report);
 	peal_check_nonces_init(&world->nonces, report);
@@ -206,6 +231,8 @@ peal_simworld_fini(struct peal_simworld *world)
 	PEAL_ASSERT(munmap(world->store_memory, world->store_size) == 0);
 	free(world->nodes);
 	free(world->seen);
+	free(world->talks);
+	free(world->ledger);
 	peal_check_healthy_fini(&world->healthy);
 	peal_check_nonces_fini(&world->nonces);
 	peal_check_votes_fini(&world->votes);

@@ -44,6 +44,7 @@ struct peal_simworld_config {
 	/* How frames are sealed; NULL: they are not, and the checkers read what is said. Sealed
 	 * ones they do not read: what nodes do is checked, what they say is not. */
 	const struct peal_simcrypto *crypto;
+	bool has_talk; /* applications talk over channels (sim/simtalk.h) */
 	uint64_t seed;
 	FILE *trace;                /* NULL = silent */
 	struct peal_script *record; /* NULL, or gets every action */
@@ -71,6 +72,8 @@ struct peal_simworld {
 	size_t store_size;
 	struct peal_groups groups;
 	struct peal_bodies bodies;
+	struct peal_simtalk *talks;         /* [nodes_count], or NULL */
+	struct peal_simtalk_ledger *ledger; /* of them */
 	struct peal_check_views views;
 	struct peal_check_votes votes;
 	struct peal_check_nonces nonces;

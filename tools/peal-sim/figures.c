@@ -202,6 +202,8 @@ to_json(struct peal_figures *figures)
 		(double)figures->wall_ns / 1e9, "rss_bytes", (json_int_t)resident_bytes());
 	(void)json_object_set_new(root, "agreed_ns", json_integer((json_int_t)total->agreed_ns));
 	(void)json_object_set_new(root, "steps", json_integer(total->steps_count));
+	(void)json_object_set_new(
+		root, "messages", json_integer((json_int_t)total->messages_count));
 	(void)json_object_set_new(root, "starved_runs", json_integer(total->starved_count));
 	(void)json_object_set_new(root, "bytes", json_integer((json_int_t)total->bytes));
 	(void)json_object_set_new(

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/simtalk.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define PAUSE_NS_MAX     UINT64_C(2000000)
+#define MESSAGE_SIZE_MAX 6000U
+#define HEAD_SIZE        16U /* life u32, size u32, index u64 */
+
+/* Byte `at` of message `index` of a life. */
+static uint8_t
+pattern(uint32_t life, uint64_t index, uint32_t at)
+{
+	return (uint8_t)(UINT64_C(131) * life + index * 17U + UINT64_C(7) * at);
+}
+
+static uint64_t
+now_of(const struct peal_simtalk *talk)
+{
+	return *talk->ledger->now_ns;
+}
+
+static bool
+accepts(void *state, uint64_t mid, uint16_t number)
+{
+	(void)state;
+	(void)mid;
+	return number < PEAL_SIMTALK_NUMBERS;
+}
+
+static void
+opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
+{
+	struct peal_simtalk *talk = state;
+
+	(void)mid;
+	(void)number;
+	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+}
+
+/* The first part of a message says which one it is. */
+static void
+begin_message(struct peal_simtalk *talk, struct peal_simtalk_end *end,
+	const struct peal_delivery *delivery)
+{
+	uint32_t life = 0;
+	uint32_t size = 0;
+	uint64_t index = 0;
+
+	memcpy(&life, delivery->bytes, 4);
+	memcpy(&size, delivery->bytes + 4, 4);
+	memcpy(&index, delivery->bytes + 8, 8);
+	if (end->its_life == 0 && life > 0 && life <= talk->ledger->lives_count) {
+		end->its_life = life;
+	}
+	if (life != end->its_life || index != end->its_index || size != delivery->message_size ||
+		index >= talk->ledger->lives[life].accepted_count) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: message %" PRIu64 " of life %u was delivered where %" PRIu64
+			" of life %u is next",
+			talk->index, index, life, end->its_index, end->its_life);
+	}
+	end->part_size = 0;
+	end->message_size = size;
+}
+
+static void
+deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
+{
+	struct peal_simtalk *talk = state;
+	struct peal_simtalk_end *end = &talk->ends[channel];
+	uint32_t at = 0;
+
+	if (delivery->offset == 0) {
+		if (delivery->size < HEAD_SIZE) {
+			peal_report_violate(talk->ledger->report, now_of(talk),
+				"n%u: a message of %u bytes was delivered", talk->index,
+				delivery->size);
+			return;
+		}
+		begin_message(talk, end, delivery);
+		at = HEAD_SIZE;
+	}
+	for (; at < delivery->size; at++) {
+		if (delivery->bytes[at] !=
+			pattern(end->its_life, end->its_index, delivery->offset + at)) {
+			peal_report_violate(talk->ledger->report, now_of(talk),
+				"n%u: message %" PRIu64 " of life %u is spoiled at byte %u",
+				talk->index, end->its_index, end->its_life, delivery->offset + at);
+			break;
+		}
+	}
+	/* Now and then nothing more is taken for a while. */
+	if (peal_prng_ratio(&talk->prng, 1, 50)) {
+		end->is_slow = true;
+	}
+	end->part_size += delivery->size;
+	if (end->part_size == end->message_size) {
+		end->its_index++;
+		talk->ledger->lives[end->its_life].delivered_count++;
+	}
+}
+
+static void
+finished(void *state, uint16_t channel)
+{
+	struct peal_simtalk *talk = state;
+
+	/* Who hears the end closes as well, mostly at once. */
+	if (talk->ends[channel].is_open) {
+		talk->ends[channel].is_open = false;
+		(void)peal_channels_close(&talk->channels, channel);
+	}
+}
+
+static void
+ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t lost_count)
+{
+	struct peal_simtalk *talk = state;
+	struct peal_simtalk_end *end = &talk->ends[channel];
+	struct peal_simtalk_life *life = &talk->ledger->lives[end->own_life];
+
+	if (reason == PEAL_CHANNEL_REASON_PROTOCOL) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: a channel ended over what cannot be, and nobody lies", talk->index);
+	}
+	if (end->own_life != 0) {
+		life->is_over = true;
+		if (life->delivered_count + lost_count < life->accepted_count) {
+			peal_report_violate(talk->ledger->report, now_of(talk),
+				"n%u: life %u ended (%s) with %" PRIu64 " of %" PRIu64
+				" messages delivered and %" PRIu64 " in doubt",
+				talk->index, end->own_life,
+				peal_channel_reason_name((uint8_t)reason), life->delivered_count,
+				life->accepted_count, lost_count);
+		}
+	}
+	*end = (struct peal_simtalk_end){0};
+}
+
+static void
+release(void *state, uint16_t channel, uint64_t token)
+{
+	(void)state;
+	(void)channel;
+	(void)token;
+}
+
+void
+peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
+	struct peal_counters *counters, uint64_t seed, uint64_t now_ns)
+{
+	struct peal_channels_config config = {.egress = egress,
+		.counters = counters,
+		.user = {.accepts = accepts,
+			.opened = opened,
+			.deliver = deliver,
+			.finished = finished,
+			.ended = ended,
+			.release = release,
+			.state = talk},
+		.queue_bytes = talk->queues[0],
+		.queue_capacity = PEAL_SIMTALK_QUEUE_SIZE,
+		.frame_bytes = talk->frames,
+		.rto_ns_min = 50000,
+		.rto_ns_max = 50000000};
+
+	peal_prng_init(&talk->prng, seed);
+	config.first_epoch = 1U + (peal_prng_next(&talk->prng) >> 1);
+	config.is_coalescing = peal_prng_ratio(&talk->prng, 3, 4);
+	config.frames_count =
+		(uint16_t)peal_prng_below(&talk->prng, PEAL_SIMTALK_FRAMES_COUNT + 1U);
+	memset(talk->ends, 0, sizeof(talk->ends));
+	talk->next_at_ns = now_ns;
+	peal_channels_init(&talk->channels, &config);
+}
+
+void
+peal_simtalk_end(struct peal_simtalk *talk)
+{
+	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		talk->ledger->lives[talk->ends[i].own_life].is_over = true;
+		talk->ends[i] = (struct peal_simtalk_end){0};
+	}
+}
+
+/* Opens a channel to some member, or finds that it is open. */
+static uint16_t
+choose_channel(struct peal_simtalk *talk)
+{
+	const struct peal_peers *peers = talk->channels.peers;
+	uint16_t number = (uint16_t)peal_prng_below(&talk->prng, PEAL_SIMTALK_NUMBERS);
+	uint16_t channel = PEAL_CHANNEL_NONE;
+	uint16_t slot;
+
+	if (peers->neighbours_count == 0) {
+		return PEAL_CHANNEL_NONE;
+	}
+	slot = peers->neighbours[peal_prng_below(&talk->prng, peers->neighbours_count)];
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		const struct peal_channel *one = &talk->channels.channels[i];
+
+		if (talk->ends[i].is_open && one->mid == peers->peers[slot].mid &&
+			one->number == number) {
+			return i;
+		}
+	}
+	if (talk->is_quiet || peal_channels_open(&talk->channels, peers->peers[slot].mid, number,
+				      &channel) != PEAL_CHANNEL_OK) {
+		return PEAL_CHANNEL_NONE;
+	}
+	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	return channel;
+}
+
+static void
+say(struct peal_simtalk *talk, uint16_t channel)
+{
+	struct peal_simtalk_end *end = &talk->ends[channel];
+	struct peal_simtalk_ledger *ledger = talk->ledger;
+	struct peal_simtalk_life *life;
+	uint8_t message[MESSAGE_SIZE_MAX];
+	uint32_t size =
+		HEAD_SIZE +
+		(uint32_t)peal_prng_below(&talk->prng,
+			peal_prng_ratio(&talk->prng, 1, 8) ? MESSAGE_SIZE_MAX - HEAD_SIZE : 200U);
+
+	if (end->own_life == 0) {
+		if (ledger->lives_count == PEAL_SIMTALK_LIVES_MAX - 1U) {
+			return;
+		}
+		end->own_life = ++ledger->lives_count;
+	}
+	life = &ledger->lives[end->own_life];
+	memcpy(message, &end->own_life, 4);
+	memcpy(message + 4, &size, 4);
+	memcpy(message + 8, &life->accepted_count, 8);
+	for (uint32_t at = HEAD_SIZE; at < size; at++) {
+		message[at] = pattern(end->own_life, life->accepted_count, at);
+	}
+	if (peal_channels_send(&talk->channels, channel, message, size) == PEAL_CHANNEL_OK) {
+		life->accepted_count++;
+		ledger->messages_count++;
+	}
+}
+
+/* Who was slow takes nothing for a while, and then everything again. */
+static void
+grant(struct peal_simtalk *talk, uint64_t now_ns)
+{
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		struct peal_simtalk_end *end = &talk->ends[i];
+
+		if (end->is_slow) {
+			bool is_over = talk->is_quiet || peal_prng_ratio(&talk->prng, 1, 4);
+
+			peal_channels_grant(
+				&talk->channels, i, is_over ? PEAL_CHANNEL_WINDOW : 0, now_ns);
+			end->is_slow = !is_over;
+		}
+	}
+}
+
+void
+peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
+{
+	uint16_t channel;
+	uint64_t what;
+
+	grant(talk, now_ns);
+
+	if (talk->is_quiet || now_ns < talk->next_at_ns) {
+		return;
+	}
+	talk->next_at_ns = now_ns + peal_prng_below(&talk->prng, PAUSE_NS_MAX);
+	channel = choose_channel(talk);
+	if (channel == PEAL_CHANNEL_NONE) {
+		return;
+	}
+	what = peal_prng_below(&talk->prng, 100);
+	if (what < 2) {
+		peal_channels_reset(&talk->channels, channel);
+	} else if (what < 6) {
+		talk->ends[channel].is_open = false;
+		(void)peal_channels_close(&talk->channels, channel);
+	} else {
+		for (uint64_t count = 1U + peal_prng_below(&talk->prng, 8); count > 0; count--) {
+			say(talk, channel);
+		}
+	}
+}
+
+bool
+peal_simtalk_is_done(const struct peal_simtalk_ledger *ledger)
+{
+	for (uint32_t i = 1; i <= ledger->lives_count; i++) {
+		if (!ledger->lives[i].is_over &&
+			ledger->lives[i].delivered_count < ledger->lives[i].accepted_count) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+peal_simtalk_check_all(struct peal_simtalk_ledger *ledger)
+{
+	for (uint32_t i = 1; i <= ledger->lives_count; i++) {
+		const struct peal_simtalk_life *life = &ledger->lives[i];
+
+		if (!life->is_over && life->delivered_count < life->accepted_count) {
+			peal_report_violate(ledger->report, *ledger->now_ns,
+				"life %u: %" PRIu64 " of %" PRIu64 " messages have arrived", i,
+				life->delivered_count, life->accepted_count);
+		}
+	}
+}
+
+void
+peal_simtalk_check_rest(struct peal_simtalk *talk)
+{
+	const struct peal_channels *channels = &talk->channels;
+
+	if (channels->pool.free_count != channels->pool.count) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: %u buffers of channels are away, and nothing is on its way",
+			talk->index, channels->pool.count - channels->pool.free_count);
+	}
+	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		const struct peal_channel *channel = &channels->channels[i];
+
+		if (channel->state != PEAL_CHANNEL_FREE && talk->ends[i].own_life != 0 &&
+			!peal_channel_tx_is_idle(&channel->tx)) {
+			peal_report_violate(talk->ledger->report, now_of(talk),
+				"n%u: life %u keeps what has arrived", talk->index,
+				talk->ends[i].own_life);
+		}
+	}
+}

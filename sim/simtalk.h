@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Applications of the simulated nodes that talk to each other over channels, and what must be true
+ * of it.
+ *
+ * Each node now and then opens a channel to a member, says something on one, closes one, or resets
+ * one. A stream from its opening to its end is a *life* with a number in a common ledger; each
+ * message says of which life it is, and which in it. Checked: a message is delivered only if it was
+ * accepted, once, in order and whole (U1, R1); when a sender is told that a life ended, all but the
+ * messages that it is told to be in doubt were delivered; and when all is well again, everything
+ * accepted has arrived.
+ */
+#ifndef PEAL_SIM_SIMTALK_H
+#define PEAL_SIM_SIMTALK_H
+
+#include "dataplane/channels.h"
+#include "sim/report.h"
+
+/* Lives of one run; afterwards nobody opens any more. */
+#define PEAL_SIMTALK_LIVES_MAX 65536U
+
+#define PEAL_SIMTALK_QUEUE_SIZE   8192U
+#define PEAL_SIMTALK_FRAMES_COUNT 128U
+/* Numbers of channels in use, to each peer. */
+#define PEAL_SIMTALK_NUMBERS 3U
+
+struct peal_simtalk_life {
+	uint64_t accepted_count;
+	uint64_t delivered_count; /* whole */
+	bool is_over;             /* its sender was told so, or is no more */
+};
+
+/* What all talkers of a run share. */
+struct peal_simtalk_ledger {
+	struct peal_report *report;
+	const uint64_t *now_ns; /* virtual */
+	uint64_t messages_count;
+	uint32_t lives_count;
+	struct peal_simtalk_life lives[PEAL_SIMTALK_LIVES_MAX]; /* [0] is nobody's */
+};
+
+/* One end of a channel, as the application sees it. */
+struct peal_simtalk_end {
+	bool is_open;       /* messages may be sent */
+	bool is_slow;       /* takes nothing for a while */
+	uint32_t own_life;  /* 0 = nothing was said yet */
+	uint32_t its_life;  /* 0 = nothing was heard yet */
+	uint64_t its_index; /* of the next message */
+	uint32_t part_size; /* of the message that is coming in */
+	uint32_t message_size;
+};
+
+struct peal_simtalk {
+	struct peal_simtalk_ledger *ledger;
+	uint16_t index;
+	bool is_quiet; /* says nothing any more */
+	struct peal_prng prng;
+	uint64_t next_at_ns; /* of the node's clock */
+	struct peal_simtalk_end ends[PEAL_CHANNELS_MAX];
+	struct peal_channels channels;
+	_Alignas(8) uint8_t queues[PEAL_CHANNELS_MAX][PEAL_SIMTALK_QUEUE_SIZE];
+	uint8_t frames[PEAL_SIMTALK_FRAMES_COUNT * PEAL_BODY_SIZE_MAX];
+};
+
+/* A process begins. `talk` is zeroed but for ledger and index; egress and counters are those of its
+ * core. */
+void peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
+	struct peal_counters *counters, uint64_t seed, uint64_t now_ns);
+/* It ends: nothing more is promised about what it said. */
+void peal_simtalk_end(struct peal_simtalk *talk);
+
+/* Says what is due. Before the turn of the core. */
+void peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns);
+
+/* Everything said between processes that still run has arrived. Notes a violation for each life of
+ * which that is not true. */
+void peal_simtalk_check_all(struct peal_simtalk_ledger *ledger);
+/* The same for what a talker holds: at rest, no buffer is away and no queue has anything. */
+void peal_simtalk_check_rest(struct peal_simtalk *talk);
+/* True when nothing is on its way. */
+bool peal_simtalk_is_done(const struct peal_simtalk_ledger *ledger);
+
+#endif
