@@ -75,6 +75,10 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+#define LINKS_COUNT 4U
+
+static const char *const link_names[LINKS_COUNT] = {"ring", "af_packet", "memif", "vhost"};
+
 const char *
 peal_benchargs_command_name(enum peal_benchargs_command command)
 {
@@ -87,7 +91,8 @@ peal_benchargs_command_name(enum peal_benchargs_command command)
 const char *
 peal_benchargs_link_name(enum peal_benchargs_link link)
 {
-	return link == PEAL_BENCHARGS_RING ? "ring" : "af_packet";
+	PEAL_ASSERT((uint32_t)link < LINKS_COUNT);
+	return link_names[link];
 }
 
 const char *
@@ -197,16 +202,26 @@ take_scale_option(
 	}
 }
 
+static bool
+parse_link(const char *text, enum peal_benchargs_link *link_out)
+{
+	for (uint32_t i = 0; i < LINKS_COUNT; i++) {
+		if (strcmp(text, link_names[i]) == 0) {
+			*link_out = (enum peal_benchargs_link)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Options whose value is one of a few words, or a file. */
 static bool
 take_word(struct peal_benchargs *args, int id, const char *value, struct peal_sentence *error)
 {
 	switch (id) {
 	case OPTION_LINK:
-		args->link =
-			strcmp(value, "ring") == 0 ? PEAL_BENCHARGS_RING : PEAL_BENCHARGS_AF_PACKET;
-		return args->link == PEAL_BENCHARGS_RING || strcmp(value, "af_packet") == 0 ||
-		       refuse(error, "--link", value, "ring or af_packet");
+		return parse_link(value, &args->link) ||
+		       refuse(error, "--link", value, "ring, af_packet, memif or vhost");
 	case OPTION_IDLE:
 		args->idle = strcmp(value, "spin") == 0 ? PEAL_IDLE_DEDICATED : PEAL_IDLE_SHARED;
 		return args->idle == PEAL_IDLE_DEDICATED || strcmp(value, "shared") == 0 ||
@@ -366,7 +381,7 @@ complete(struct peal_benchargs *args, uint32_t given, struct peal_sentence *erro
 		return false;
 	}
 	if ((given & BIT(OPTION_LINK)) == 0) {
-		return peal_sentence_set(error, "--link is missing: ring or af_packet");
+		return peal_sentence_set(error, "--link is missing: ring, af_packet, memif or vhost");
 	}
 	if (args->key_path != NULL && !args->is_sealed) {
 		return peal_sentence_set(error, "--key and --none exclude each other");

@@ -20,6 +20,8 @@ enum peal_benchargs_command {
 enum peal_benchargs_link {
 	PEAL_BENCHARGS_RING = 0,
 	PEAL_BENCHARGS_AF_PACKET = 1,
+	PEAL_BENCHARGS_MEMIF = 2,
+	PEAL_BENCHARGS_VHOST = 3,
 };
 
 /* The side that asks and the side that answers, wherever something is kept of both. */
@@ -62,7 +64,7 @@ enum peal_benchargs_verdict {
 enum peal_benchargs_verdict peal_benchargs_parse(
 	struct peal_benchargs *args_out, int count, char **values, struct peal_sentence *error);
 
-/* "rtt", "raw", "ratio", "scale"; "ring", "af_packet"; "spin", "shared". Static. */
+/* "rtt", "raw", "ratio", "scale"; "ring", "af_packet", "memif", "vhost"; "spin", "shared". Static. */
 const char *peal_benchargs_command_name(enum peal_benchargs_command command);
 const char *peal_benchargs_link_name(enum peal_benchargs_link link);
 const char *peal_benchargs_idle_name(enum peal_idle_role idle);
