@@ -169,10 +169,21 @@ set_up_queues(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info, 
 }
 
 static bool
+read_mac(struct peal_port_dpdk *port)
+{
+	struct rte_ether_addr mac;
+
+	if (rte_eth_macaddr_get(port->port_id, &mac) != 0) {
+		return false;
+	}
+	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	return true;
+}
+
+static bool
 find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_info *info,
 	struct peal_sentence *error)
 {
-	struct rte_ether_addr mac;
 	uint16_t mtu = 0;
 
 	if (rte_eth_dev_get_port_by_name(device, &port->port_id) != 0) {
@@ -181,8 +192,7 @@ find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_
 			"device_args, and that the interface exists and this user may open it",
 			device);
 	}
-	if (rte_eth_dev_info_get(port->port_id, info) != 0 ||
-		rte_eth_macaddr_get(port->port_id, &mac) != 0) {
+	if (rte_eth_dev_info_get(port->port_id, info) != 0 || !read_mac(port)) {
 		return peal_sentence_set(
 			error, "device %s does not answer; is the interface still there?", device);
 	}
@@ -193,7 +203,6 @@ find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_
 	}
 	port->numa_node = rte_eth_dev_socket_id(port->port_id);
 	port->if_index = info->if_index;
-	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
 	return true;
 }
 
@@ -232,7 +241,9 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 			config->device, rte_strerror(-result));
 	}
 	port->is_started = true;
-	return true;
+	/* A device without an address of its own, such as virtio_user, draws one when it is configured.
+	 */
+	return read_mac(port) || peal_sentence_set(error, "device %s has no address", config->device);
 }
 
 void

@@ -13,12 +13,6 @@
 /* The form of the queues that costs fewest cache lines an exchange. */
 #define VIRTIO_ARGS "queue_size=1024,packed_vq=1,in_order=1,mrg_rxbuf=0"
 
-bool
-peal_joint_is_split(enum peal_benchargs_link link)
-{
-	return link == PEAL_BENCHARGS_MEMIF || link == PEAL_BENCHARGS_VHOST;
-}
-
 const char *
 peal_joint_device(enum peal_benchargs_link link, uint32_t side)
 {

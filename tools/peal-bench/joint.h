@@ -18,9 +18,6 @@
 
 #define PEAL_JOINT_TEXT_SIZE_MAX 192U
 
-/* True when each side is a process of its own. */
-bool peal_joint_is_split(enum peal_benchargs_link link);
-
 /* Name in DPDK of the device of a side; NULL on a ring. Static. */
 const char *peal_joint_device(enum peal_benchargs_link link, uint32_t side);
 

@@ -40,6 +40,7 @@ struct words {
 	char count_text[WORD_SIZE_MAX];
 	char interval_text[WORD_SIZE_MAX];
 	char cores_text[WORD_SIZE_MAX];
+	char size_text[WORD_SIZE_MAX];
 };
 
 static void
@@ -74,10 +75,18 @@ make_words(
 	add_word(words, "--quiet");
 	add_word(words, "--json");
 	add_word(words, "-");
-	if (command == PEAL_BENCHARGS_RTT && args->key_path != NULL) {
+	if (command == PEAL_BENCHARGS_RAW) {
+		return;
+	}
+	if (command == PEAL_BENCHARGS_MESSAGE) {
+		(void)snprintf(words->size_text, WORD_SIZE_MAX, "%" PRIu32, args->size);
+		add_word(words, "--size");
+		add_word(words, words->size_text);
+	}
+	if (args->key_path != NULL) {
 		add_word(words, "--key");
 		add_word(words, args->key_path);
-	} else if (command == PEAL_BENCHARGS_RTT && !args->is_sealed) {
+	} else if (!args->is_sealed) {
 		add_word(words, "--none");
 	}
 }
@@ -130,7 +139,7 @@ run_pair(struct series *series, struct peal_sentence *error)
 		return false;
 	}
 	peal_progressbar_show(&series->bar, "bare DPDK, then Peal", done + 1U, total);
-	pair->rtt = run_half(series, PEAL_BENCHARGS_RTT, error);
+	pair->rtt = run_half(series, args->dividend, error);
 	if (pair->rtt == NULL) {
 		return false;
 	}

@@ -162,7 +162,7 @@ peal_rawport_join(struct peal_stage *stage, const uint16_t *port_ids, struct pea
 {
 	uint32_t polls_count = 0;
 
-	if (!peal_joint_is_split(stage->link)) {
+	if (!peal_benchargs_is_split(stage->link)) {
 		return true;
 	}
 	peal_stage_reach(stage, PEAL_STAGE_OPEN);

@@ -69,7 +69,7 @@ name_devices(struct peal_stage *stage, pid_t asking_pid)
 		PEAL_ASSERT(size > 0 && (size_t)size < sizeof(stage->second_device));
 		stage->extra[stage->eal.extra_count++] = stage->second_device;
 	}
-	if (peal_joint_is_split(stage->link)) {
+	if (peal_benchargs_is_split(stage->link)) {
 		/* One descriptor for all memory, so that it can be shown to the other process. */
 		(void)snprintf(stage->single_file, sizeof(stage->single_file),
 			"--single-file-segments");
@@ -182,7 +182,7 @@ peal_stage_prepare(
 		return false;
 	}
 	stage->line_rtt_ns = peal_linelap_measure(args->cpus);
-	if (peal_joint_is_split(args->link) && !split(stage, error)) {
+	if (peal_benchargs_is_split(args->link) && !split(stage, error)) {
 		remove_folder(stage);
 		return false;
 	}
@@ -230,7 +230,7 @@ peal_stage_is_broken(struct peal_stage *stage, struct peal_sentence *error)
 {
 	int status = 0;
 
-	if (!peal_joint_is_split(stage->link)) {
+	if (!peal_benchargs_is_split(stage->link)) {
 		return false;
 	}
 	error->text[0] = '\0';
@@ -262,7 +262,7 @@ peal_stage_await(
 	uint64_t give_up_at_ns = read_now_ns() + AWAIT_NS_MAX;
 
 	error->text[0] = '\0';
-	if (!peal_joint_is_split(stage->link)) {
+	if (!peal_benchargs_is_split(stage->link)) {
 		return true;
 	}
 	while (!peal_ctrlc_has_come()) {
