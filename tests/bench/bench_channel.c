@@ -11,6 +11,17 @@
  *     bench_channel --callgrind ...                                     a fixed number of rounds
  *
  * --alone sends each message in a frame of its own.
+ *
+ * Then the same rounds once more with a clock that is read wherever one stage hands over to another,
+ * and what reading it costs is taken off again. The stages are
+ *
+ *     port      packets in, out, lent and given back
+ *     frame     headers, checks, replay window, and the turn around all of it
+ *     aead      sealing and opening
+ *     channel   queue, window, acknowledgements, timers
+ *     delivery  the user takes the bytes
+ *
+ * so their sum is near the total that was taken without a clock, and not the same.
  */
 #include "dataplane/core.h"
 #include "wire/crypto/aead_open.h"
@@ -28,6 +39,116 @@
 #define CALLGRIND_ROUNDS 1000U
 #define QUEUE_SIZE       65536U
 #define FRAMES_COUNT     64U
+#define STAGE_DEPTH_MAX  8U
+#define CLOCK_RUNS       100U
+#define CLOCK_BATCHES    1001U
+
+enum stage {
+	STAGE_PORT = 0,
+	STAGE_FRAME,
+	STAGE_AEAD,
+	STAGE_CHANNEL,
+	STAGE_DELIVERY,
+	STAGES_COUNT
+};
+
+static const char *const stage_names[STAGES_COUNT] = {
+	"port", "frame", "aead", "channel", "delivery"};
+
+/* Whose time it is. The linker leads the calls between core, channels and egress through here. */
+static struct {
+	bool is_on;
+	uint32_t depth;
+	enum stage stages[STAGE_DEPTH_MAX];
+	uint64_t since; /* cycles */
+	uint64_t cycles[STAGES_COUNT];
+	uint64_t spans_count[STAGES_COUNT];
+} stopwatch;
+
+static void
+hand_over(void)
+{
+	enum stage stage = stopwatch.stages[stopwatch.depth];
+	uint64_t now = __rdtsc();
+
+	stopwatch.cycles[stage] += now - stopwatch.since;
+	stopwatch.spans_count[stage]++;
+	stopwatch.since = now;
+}
+
+static inline void
+enter_stage(enum stage stage)
+{
+	if (__builtin_expect(stopwatch.is_on, 0)) {
+		hand_over();
+		PEAL_ASSERT(stopwatch.depth + 1U < STAGE_DEPTH_MAX);
+		stopwatch.stages[++stopwatch.depth] = stage;
+	}
+}
+
+static inline void
+leave_stage(void)
+{
+	if (__builtin_expect(stopwatch.is_on, 0)) {
+		hand_over();
+		stopwatch.depth--;
+	}
+}
+
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): the linker's names */
+uint32_t __real_peal_channels_run(struct peal_channels *channels, uint64_t now_ns);
+uint32_t __wrap_peal_channels_run(struct peal_channels *channels, uint64_t now_ns);
+void __real_peal_channels_on_frame(
+	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns);
+void __wrap_peal_channels_on_frame(
+	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns);
+uint8_t *__real_peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);
+uint8_t *__wrap_peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);
+void __real_peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet,
+	uint16_t slot, uint8_t kind, uint16_t size);
+void __wrap_peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet,
+	uint16_t slot, uint8_t kind, uint16_t size);
+
+uint32_t
+__wrap_peal_channels_run(struct peal_channels *channels, uint64_t now_ns)
+{
+	uint32_t count;
+
+	enter_stage(STAGE_CHANNEL);
+	count = __real_peal_channels_run(channels, now_ns);
+	leave_stage();
+	return count;
+}
+
+void
+__wrap_peal_channels_on_frame(
+	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns)
+{
+	enter_stage(STAGE_CHANNEL);
+	__real_peal_channels_on_frame(channels, opened, now_ns);
+	leave_stage();
+}
+
+uint8_t *
+__wrap_peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
+{
+	uint8_t *body;
+
+	enter_stage(STAGE_FRAME);
+	body = __real_peal_egress_begin(egress, packet_out);
+	leave_stage();
+	return body;
+}
+
+void
+__wrap_peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t kind, uint16_t size)
+{
+	enter_stage(STAGE_FRAME);
+	__real_peal_egress_end(egress, packet, slot, kind, size);
+	leave_stage();
+}
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 struct bench;
 
@@ -50,6 +171,7 @@ struct end {
 struct bench {
 	struct end ends[2];
 	struct peal_aead aead;
+	struct peal_aead timed; /* the same, seen by the stopwatch; its state is this struct */
 	struct peal_aead_key pre_key;
 	struct peal_timing timing;
 	uint64_t now_ns;
@@ -60,6 +182,32 @@ struct bench {
 	uint8_t packets[PACKETS_COUNT][PACKET_SIZE];
 };
 
+static void
+seal(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
+	const uint8_t *aad, size_t aad_size, uint8_t *data, size_t size,
+	uint8_t tag_out[PEAL_AEAD_TAG_SIZE])
+{
+	const struct peal_aead *aead = &((struct bench *)state)->aead;
+
+	enter_stage(STAGE_AEAD);
+	aead->seal(aead->state, key, nonce, aad, aad_size, data, size, tag_out);
+	leave_stage();
+}
+
+static bool
+open_sealed(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
+	const uint8_t *aad, size_t aad_size, uint8_t *data, size_t size,
+	const uint8_t tag[PEAL_AEAD_TAG_SIZE])
+{
+	const struct peal_aead *aead = &((struct bench *)state)->aead;
+	bool is_good;
+
+	enter_stage(STAGE_AEAD);
+	is_good = aead->open(aead->state, key, nonce, aad, aad_size, data, size, tag);
+	leave_stage();
+	return is_good;
+}
+
 static uint32_t
 receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capacity)
 {
@@ -67,9 +215,11 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 	uint32_t count = end->inbox_count < capacity ? end->inbox_count : capacity;
 
 	(void)queue;
+	enter_stage(STAGE_PORT);
 	memcpy(packets, end->inbox, count * sizeof(packets[0]));
 	end->inbox_count -= count;
 	memmove(end->inbox, end->inbox + count, end->inbox_count * sizeof(packets[0]));
+	leave_stage();
 	return count;
 }
 
@@ -82,11 +232,13 @@ allocate(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 	if (bench->free_count < count) {
 		return 0;
 	}
+	enter_stage(STAGE_PORT);
 	for (uint32_t i = 0; i < count; i++) {
 		uint8_t *packet = bench->free[--bench->free_count];
 
 		packets[i] = (struct peal_packet){.data = packet + HEADROOM, .handle = packet};
 	}
+	leave_stage();
 	return count;
 }
 
@@ -96,9 +248,11 @@ release(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count
 	struct bench *bench = ((struct end *)state)->bench;
 
 	(void)queue;
+	enter_stage(STAGE_PORT);
 	for (uint32_t i = 0; i < count; i++) {
 		bench->free[bench->free_count++] = packets[i].handle;
 	}
+	leave_stage();
 }
 
 static uint32_t
@@ -109,8 +263,10 @@ transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 
 	(void)queue;
 	PEAL_ASSERT(other->inbox_count + count <= PACKETS_COUNT);
+	enter_stage(STAGE_PORT);
 	memcpy(other->inbox + other->inbox_count, packets, count * sizeof(packets[0]));
 	other->inbox_count += count;
+	leave_stage();
 	return count;
 }
 
@@ -161,8 +317,10 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 	struct bench *bench = ((struct end *)state)->bench;
 
 	(void)channel;
+	enter_stage(STAGE_DELIVERY);
 	bench->delivered_count += delivery->offset + delivery->size == delivery->message_size;
 	bench->delivered_bytes += delivery->size;
+	leave_stage();
 }
 
 static void
@@ -207,7 +365,7 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 		.port = {.ops = &ops, .state = end, .packet_size_max = PACKET_SIZE - HEADROOM},
 		.plane = &end->plane,
 		.timing = &bench->timing,
-		.aead = bench->aead,
+		.aead = bench->timed,
 		.pre_key = bench->pre_key,
 		.address = find_address(self + 1U),
 		.seed = {1, 2, 3, self},
@@ -267,6 +425,10 @@ set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
 			aead_name == NULL ? "at all" : aead_name);
 		exit(1);
 	}
+	bench->timed = bench->aead;
+	bench->timed.state = bench;
+	bench->timed.seal = seal;
+	bench->timed.open = open_sealed;
 	PEAL_ASSERT(peal_timing_find("dpdk", &bench->timing));
 	bench->now_ns = UINT64_C(1000000000);
 	bench->aead.expand(bench->aead.state, raw, &bench->pre_key);
@@ -286,7 +448,7 @@ set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
 }
 
 /* Adds what was accepted to `sent_count`; returns the cycles of the round for each of those. */
-static double
+static __attribute__((noinline)) double
 run_round(struct bench *bench, uint16_t channel, const uint8_t *message, uint32_t size,
 	uint64_t *sent_count)
 {
@@ -297,17 +459,31 @@ run_round(struct bench *bench, uint16_t channel, const uint8_t *message, uint32_
 	bench->now_ns += 10000;
 	_mm_lfence();
 	before = __rdtsc();
+	stopwatch.since = before;
+	enter_stage(STAGE_CHANNEL);
 	for (uint32_t i = 0; i < MESSAGES_COUNT; i++) {
 		accepted_count += peal_channels_send(&bench->ends[0].channels, channel, message,
 					  size) == PEAL_CHANNEL_OK;
 	}
+	leave_stage();
 	peal_core_turn(&bench->ends[0].core, bench->now_ns);
 	peal_core_turn(&bench->ends[1].core, bench->now_ns);
+	if (stopwatch.is_on) {
+		hand_over();
+	}
 	after = __rdtsc();
 	_mm_lfence();
 	*sent_count += accepted_count;
 	return (double)(after - before) / (accepted_count > 0 ? accepted_count : 1U);
 }
+
+struct options {
+	uint32_t rounds_count;
+	uint32_t size;
+	const char *aead_name; /* NULL = the best there is */
+	bool is_coalescing;
+	bool is_callgrind;
+};
 
 static int
 compare(const void *a, const void *b)
@@ -318,13 +494,64 @@ compare(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-struct options {
-	uint32_t rounds_count;
-	uint32_t size;
-	const char *aead_name; /* NULL = the best there is */
-	bool is_coalescing;
-	bool is_callgrind;
-};
+static double
+find_median(double *values, uint32_t count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2U];
+}
+
+/* What one reading of the stopwatch takes. */
+static double
+find_clock_cycles(void)
+{
+	double samples[CLOCK_BATCHES];
+
+	for (uint32_t i = 0; i < CLOCK_BATCHES; i++) {
+		uint64_t before = __rdtsc();
+
+		for (uint32_t j = 0; j < CLOCK_RUNS; j++) {
+			enter_stage(STAGE_PORT);
+			leave_stage();
+		}
+		samples[i] = (double)(__rdtsc() - before) / (2.0 * CLOCK_RUNS);
+	}
+	return find_median(samples, CLOCK_BATCHES);
+}
+
+/* Cycles of each stage for each message: medians over rounds, as the total. */
+static void
+find_stages(struct bench *bench, uint16_t channel, const uint8_t *message,
+	const struct options *options, uint64_t *sent_count, double stages_out[STAGES_COUNT])
+{
+	uint32_t rounds_count = options->rounds_count;
+	double *samples = calloc((size_t)STAGES_COUNT * rounds_count, sizeof(*samples));
+	double clock_cycles;
+
+	PEAL_ASSERT(samples != NULL);
+	stopwatch.stages[0] = STAGE_FRAME;
+	stopwatch.is_on = true;
+	clock_cycles = find_clock_cycles();
+	for (uint32_t i = 0; i < rounds_count; i++) {
+		uint64_t before = *sent_count;
+
+		memset(stopwatch.cycles, 0, sizeof(stopwatch.cycles));
+		memset(stopwatch.spans_count, 0, sizeof(stopwatch.spans_count));
+		(void)run_round(bench, channel, message, options->size, sent_count);
+		for (uint32_t j = 0; j < STAGES_COUNT; j++) {
+			double cycles = (double)stopwatch.cycles[j] -
+					clock_cycles * (double)stopwatch.spans_count[j];
+
+			samples[(size_t)j * rounds_count + i] =
+				cycles / (double)(*sent_count > before ? *sent_count - before : 1U);
+		}
+	}
+	stopwatch.is_on = false;
+	for (uint32_t j = 0; j < STAGES_COUNT; j++) {
+		stages_out[j] = find_median(samples + (size_t)j * rounds_count, rounds_count);
+	}
+	free(samples);
+}
 
 static bool
 read_options(int argc, char **argv, struct options *options)
@@ -365,6 +592,8 @@ main(int argc, char **argv)
 	const bool is_callgrind = options.is_callgrind;
 	struct bench *bench = aligned_alloc(64, (sizeof(*bench) + 63U) / 64U * 64U);
 	double *samples = calloc(rounds_count, sizeof(*samples));
+	double stages[STAGES_COUNT] = {0};
+	double cycles_per_message = 0.0;
 	uint64_t sent_count = 0;
 	uint16_t channel;
 
@@ -380,6 +609,10 @@ main(int argc, char **argv)
 	for (uint32_t i = 0; i < rounds_count && !is_callgrind; i++) {
 		samples[i] = run_round(bench, channel, message, size, &sent_count);
 	}
+	if (!is_callgrind) {
+		cycles_per_message = find_median(samples, rounds_count);
+		find_stages(bench, channel, message, &options, &sent_count, stages);
+	}
 	/* What one turn could not send is still on its way. */
 	for (uint32_t i = 0; i < 100 && bench->delivered_count < sent_count; i++) {
 		bench->now_ns += 10000;
@@ -391,15 +624,18 @@ main(int argc, char **argv)
 	if (!is_callgrind) {
 		const struct peal_counters *counters = &bench->ends[0].core.counters;
 
-		qsort(samples, rounds_count, sizeof(*samples), compare);
 		(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"coalescing\":%s,"
 			     "\"rounds\":%u,\"cycles_per_message\":%.1f,"
-			     "\"frames_per_message\":%.3f,\"repeated\":%llu}\n",
+			     "\"frames_per_message\":%.3f,\"repeated\":%llu,\"stages\":{",
 			bench->aead.name, size, is_coalescing ? "true" : "false", rounds_count,
-			samples[rounds_count / 2U],
+			cycles_per_message,
 			(double)counters->values[PEAL_COUNTER_CHANNEL_FRAMES_SENT] /
 				(double)sent_count,
 			(unsigned long long)counters->values[PEAL_COUNTER_CHANNEL_FRAMES_REPEATED]);
+		for (uint32_t i = 0; i < STAGES_COUNT; i++) {
+			(void)printf("%s\"%s\":%.1f", i == 0 ? "" : ",", stage_names[i], stages[i]);
+		}
+		(void)printf("}}\n");
 	}
 	for (uint32_t i = 0; i < 2; i++) {
 		peal_core_fini(&bench->ends[i].core);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/peal-bench/messageecho.h"
 
+#include "dataplane/dpdk/tsc.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/talk.h"
@@ -16,8 +17,6 @@
 #define LOSS_NS SECOND_NS
 /* Messages that leave in one turn at most. */
 #define DUE_MAX 32U
-/* Replies of one turn: a burst of full frames, and all that waited for the first of them. */
-#define TAKEN_MAX ((PEAL_BURST_MAX + PEAL_CHANNEL_WINDOW) * 128U)
 
 /* The run under way on the asking side. */
 struct schedule {
@@ -28,7 +27,6 @@ struct schedule {
 	uint64_t first_seq;
 	uint64_t sent_count;
 	uint64_t received_count;
-	uint32_t taken_count; /* replies of the last turn: [received - taken, received) */
 	bool is_running;
 };
 
@@ -61,22 +59,7 @@ begin_run(struct exchange *exchange, uint64_t count, uint64_t now_ns)
 	schedule->last_sent_at_ns = now_ns;
 	schedule->sent_count = 0;
 	schedule->received_count = 0;
-	schedule->taken_count = 0;
 	schedule->is_running = true;
-}
-
-static void
-record_taken(struct exchange *exchange, uint64_t now_ns)
-{
-	struct schedule *schedule = &exchange->schedule;
-
-	for (uint32_t i = schedule->taken_count; i > 0; i--) {
-		peal_histogram_record(exchange->outcome->histogram,
-			now_ns - find_due_ns(schedule, schedule->received_count - i));
-	}
-	schedule->taken_count = 0;
-	atomic_store_explicit(
-		&exchange->progress_count, schedule->received_count, memory_order_relaxed);
 }
 
 static uint32_t
@@ -122,9 +105,6 @@ ask(void *state, struct peal_pairmember *member, uint64_t now_ns)
 	struct schedule *schedule = &exchange->schedule;
 	uint64_t order = atomic_load_explicit(&exchange->order, memory_order_acquire);
 
-	if (schedule->taken_count > 0) {
-		record_taken(exchange, now_ns);
-	}
 	if (schedule->is_running &&
 		(schedule->received_count == schedule->count ||
 			(schedule->sent_count == schedule->count &&
@@ -157,7 +137,7 @@ take_reply(
 {
 	struct exchange *exchange = state;
 	struct schedule *schedule = &exchange->schedule;
-	uint64_t seq;
+	uint64_t seq, due_at_ns, now_ns;
 
 	(void)member;
 	if (!assemble(exchange->reply, exchange->size, delivery)) {
@@ -169,9 +149,14 @@ take_reply(
 		return;
 	}
 	PEAL_ASSERT(seq - schedule->first_seq == schedule->received_count);
-	PEAL_ASSERT(schedule->taken_count < TAKEN_MAX);
+	/* Here the application has it, whatever else this turn still does. */
+	due_at_ns = find_due_ns(schedule, schedule->received_count);
+	now_ns = peal_tsc_now_ns();
+	peal_histogram_record(
+		exchange->outcome->histogram, now_ns > due_at_ns ? now_ns - due_at_ns : 0);
 	schedule->received_count++;
-	schedule->taken_count++;
+	atomic_store_explicit(
+		&exchange->progress_count, schedule->received_count, memory_order_relaxed);
 }
 
 static void

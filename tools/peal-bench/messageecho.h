@@ -3,9 +3,9 @@
  * Round trips of reliable messages: the first member sends one over a channel on a fixed schedule,
  * the second one sends it back over the same channel.
  *
- * The same schedule, and the same way to take time, as in the bare echo (rawecho.h): a reply counts
- * from the instant at which its message was meant to leave, to the clock of the turn after the one
- * that took it in. Each message is sealed, acknowledged, and comes back exactly once and in order;
+ * The same schedule as in the bare echo (rawecho.h). A reply counts from the instant at which its
+ * message was meant to leave to the instant at which the application has it, for which it reads the
+ * clock; the bare echo reads it at the end of the turn, having nothing else to do there. Each message is sealed, acknowledged, and comes back exactly once and in order;
  * the last is asserted.
  */
 #ifndef PEAL_PEAL_BENCH_MESSAGEECHO_H
