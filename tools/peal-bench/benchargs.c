@@ -239,8 +239,8 @@ take_message_option(
 		args->size = (uint32_t)number;
 		return true;
 	case OPTION_ROUNDS:
-		if (!parse_number(value, ROUNDS_COUNT, PEAL_BENCHARGS_ROUNDS_MAX, &number)) {
-			return refuse(error, "--rounds", value, "a number from 5 to 100");
+		if (!parse_number(value, 1, PEAL_BENCHARGS_ROUNDS_MAX, &number)) {
+			return refuse(error, "--rounds", value, "a number from 1 to 100");
 		}
 		args->rounds_count = (uint32_t)number;
 		return true;

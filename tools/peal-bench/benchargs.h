@@ -47,7 +47,7 @@ struct peal_benchargs {
 	const char *key_path;  /* NULL = a key drawn for this run */
 	uint32_t size; /* message and throughput, [PEAL_BENCHARGS_SIZE_MIN, ..._MAX] */
 	bool is_alone; /* throughput: each message in a frame of its own */
-	uint32_t rounds_count; /* throughput, [5, PEAL_BENCHARGS_ROUNDS_MAX] */
+	uint32_t rounds_count; /* throughput, [1, PEAL_BENCHARGS_ROUNDS_MAX] */
 	/* ratio: what is divided by raw, RTT or MESSAGE */
 	enum peal_benchargs_command dividend;
 	uint32_t pairs_count;  /* ratio only, [5, PEAL_BENCHARGS_PAIRS_MAX] */

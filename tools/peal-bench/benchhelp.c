@@ -182,7 +182,7 @@ static const char throughput[] =
 	"%.\n"
 	"\n"
 	"  --size N               bytes of a message, 8 to 65536 (default: 64)\n"
-	"  --rounds N             5 to 100 (default: 5)\n"
+	"  --rounds N             1 to 100 (default: 5)\n"
 	"  --alone                each message in a frame of its own; by default small ones share\n"
 	LINK_OPTION LOOP_OPTIONS
 	"  --none                 do not seal frames\n" JSON_OPTION LAST_OPTIONS LINKS "\n"
