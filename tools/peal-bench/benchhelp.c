@@ -178,7 +178,7 @@ static const char throughput[] =
 	"the\n"
 	"figure is the median of the rounds, by the clock of the loop that delivers. There is none "
 	"when\n"
-	"more than 1 % of the frames were dropped or sent again, or the hypervisor took more than 5 "
+	"more than 1 % of the frames found no room on the link, or the hypervisor took more than 5 "
 	"%.\n"
 	"\n"
 	"  --size N               bytes of a message, 8 to 65536 (default: 64)\n"
