@@ -3,14 +3,15 @@
  * What a message over a channel costs two cores together, without a device.
  *
  * Two cores on one thread, joined by rings of packets that are never copied. In a round the first
- * accepts 32 messages and takes a turn, the second takes a turn, delivers them and answers. Counted
- * is the whole round, ports and all, divided by what was accepted in it, which is less than 32 when
+ * accepts 32 messages, or --burst, and takes a turn, the second takes a turn, delivers them and answers. Counted
+ * is the whole round, ports and all, divided by what was accepted in it, which is less when
  * the queue is full; figures are medians over rounds. Everything is warm.
  *
- *     bench_channel [--aead NAME] [--size N] [--rounds N] [--alone]     one line of JSON
- *     bench_channel --callgrind ...                                     a fixed number of rounds
+ *     bench_channel [--aead NAME] [--size N] [--burst N] [--rounds N] [--alone]    a line of JSON
+ *     bench_channel --callgrind ...                                a fixed number of rounds
  *
- * --alone sends each message in a frame of its own.
+ * --alone sends each message in a frame of its own; --burst 1 tells what one message costs that
+ * nothing else is done with: half of a round trip, without its link.
  *
  * Then the same rounds once more with a clock that is read wherever one stage hands over to another,
  * and what reading it costs is taken off again. The stages are
@@ -31,7 +32,7 @@
 #include <stdlib.h>
 #include <x86intrin.h>
 
-#define MESSAGES_COUNT   32U
+#define MESSAGES_MAX     32U
 #define PACKETS_COUNT    1024U
 #define PACKET_SIZE      2176U
 #define HEADROOM         128U
@@ -447,10 +448,19 @@ set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
 	}
 }
 
+struct options {
+	uint32_t rounds_count;
+	uint32_t size;
+	uint32_t burst; /* messages of a round, [1, MESSAGES_MAX] */
+	const char *aead_name; /* NULL = the best there is */
+	bool is_coalescing;
+	bool is_callgrind;
+};
+
 /* Adds what was accepted to `sent_count`; returns the cycles of the round for each of those. */
 static __attribute__((noinline)) double
-run_round(struct bench *bench, uint16_t channel, const uint8_t *message, uint32_t size,
-	uint64_t *sent_count)
+run_round(struct bench *bench, uint16_t channel, const uint8_t *message,
+	const struct options *options, uint64_t *sent_count)
 {
 	uint32_t accepted_count = 0;
 	uint64_t before;
@@ -461,9 +471,9 @@ run_round(struct bench *bench, uint16_t channel, const uint8_t *message, uint32_
 	before = __rdtsc();
 	stopwatch.since = before;
 	enter_stage(STAGE_CHANNEL);
-	for (uint32_t i = 0; i < MESSAGES_COUNT; i++) {
+	for (uint32_t i = 0; i < options->burst; i++) {
 		accepted_count += peal_channels_send(&bench->ends[0].channels, channel, message,
-					  size) == PEAL_CHANNEL_OK;
+					  options->size) == PEAL_CHANNEL_OK;
 	}
 	leave_stage();
 	peal_core_turn(&bench->ends[0].core, bench->now_ns);
@@ -476,14 +486,6 @@ run_round(struct bench *bench, uint16_t channel, const uint8_t *message, uint32_
 	*sent_count += accepted_count;
 	return (double)(after - before) / (accepted_count > 0 ? accepted_count : 1U);
 }
-
-struct options {
-	uint32_t rounds_count;
-	uint32_t size;
-	const char *aead_name; /* NULL = the best there is */
-	bool is_coalescing;
-	bool is_callgrind;
-};
 
 static int
 compare(const void *a, const void *b)
@@ -537,7 +539,7 @@ find_stages(struct bench *bench, uint16_t channel, const uint8_t *message,
 
 		memset(stopwatch.cycles, 0, sizeof(stopwatch.cycles));
 		memset(stopwatch.spans_count, 0, sizeof(stopwatch.spans_count));
-		(void)run_round(bench, channel, message, options->size, sent_count);
+		(void)run_round(bench, channel, message, options, sent_count);
 		for (uint32_t j = 0; j < STAGES_COUNT; j++) {
 			double cycles = (double)stopwatch.cycles[j] -
 					clock_cycles * (double)stopwatch.spans_count[j];
@@ -565,24 +567,27 @@ read_options(int argc, char **argv, struct options *options)
 			options->aead_name = argv[++i];
 		} else if (strcmp(argv[i], "--size") == 0 && i + 1 < argc) {
 			options->size = (uint32_t)strtoul(argv[++i], NULL, 10);
+		} else if (strcmp(argv[i], "--burst") == 0 && i + 1 < argc) {
+			options->burst = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
 			options->rounds_count = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else {
 			return false;
 		}
 	}
-	return options->rounds_count > 0 && options->size <= 1000;
+	return options->rounds_count > 0 && options->size <= 1000 && options->burst > 0 &&
+	       options->burst <= MESSAGES_MAX;
 }
 
 int
 main(int argc, char **argv)
 {
 	static uint8_t message[PEAL_BODY_SIZE_MAX];
-	struct options options = {.rounds_count = 20000, .size = 64, .is_coalescing = true};
+	struct options options = {.rounds_count = 20000, .size = 64, .burst = MESSAGES_MAX, .is_coalescing = true};
 
 	if (!read_options(argc, argv, &options)) {
 		(void)fprintf(stderr, "usage: bench_channel [--aead NAME] [--size N, at most 1000] "
-				      "[--rounds N] [--alone] [--callgrind]\n");
+				      "[--rounds N] [--burst N, at most 32] [--alone] [--callgrind]\n");
 		return 2;
 	}
 
@@ -604,10 +609,10 @@ main(int argc, char **argv)
 	PEAL_ASSERT(
 		peal_channels_open(&bench->ends[0].channels, 2, 1, &channel) == PEAL_CHANNEL_OK);
 	for (uint32_t i = 0; i < (is_callgrind ? CALLGRIND_ROUNDS : WARM_ROUNDS); i++) {
-		(void)run_round(bench, channel, message, size, &sent_count);
+		(void)run_round(bench, channel, message, &options, &sent_count);
 	}
 	for (uint32_t i = 0; i < rounds_count && !is_callgrind; i++) {
-		samples[i] = run_round(bench, channel, message, size, &sent_count);
+		samples[i] = run_round(bench, channel, message, &options, &sent_count);
 	}
 	if (!is_callgrind) {
 		cycles_per_message = find_median(samples, rounds_count);
@@ -624,10 +629,10 @@ main(int argc, char **argv)
 	if (!is_callgrind) {
 		const struct peal_counters *counters = &bench->ends[0].core.counters;
 
-		(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"coalescing\":%s,"
+		(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,\"coalescing\":%s,"
 			     "\"rounds\":%u,\"cycles_per_message\":%.1f,"
 			     "\"frames_per_message\":%.3f,\"repeated\":%llu,\"stages\":{",
-			bench->aead.name, size, is_coalescing ? "true" : "false", rounds_count,
+			bench->aead.name, size, options.burst, is_coalescing ? "true" : "false", rounds_count,
 			cycles_per_message,
 			(double)counters->values[PEAL_COUNTER_CHANNEL_FRAMES_SENT] /
 				(double)sent_count,

@@ -99,8 +99,8 @@ turn(void *argument)
 			work = part->step(part->user.state, member, now_ns);
 		}
 		work += peal_core_turn(&member->core, now_ns);
-		publish(seat, now_ns);
 		if (work > 0) {
+			publish(seat, now_ns);
 			peal_idle_reset(&seat->idle);
 		} else {
 			rung = peal_idle_step(&seat->idle,

@@ -23,7 +23,10 @@ struct peal_talk_part {
 	struct peal_pairmember_user user;
 };
 
-/* What a side has done, for any process to read. Written by its loop once a turn. */
+/*
+ * What a side has done, for any process to read. Written by its loop after each turn in which there
+ * was something to do.
+ */
 struct peal_talk_tally {
 	alignas(64) _Atomic uint64_t turned_at_ns; /* the values below are those of this instant */
 	_Atomic uint64_t delivered_count;          /* messages */
