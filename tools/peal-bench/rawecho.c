@@ -517,7 +517,9 @@ play(struct exchange *exchange, struct peal_outcome *outcome, struct peal_senten
 			peal_doorbell_close(&exchange->sides[i].doorbell);
 		}
 	}
-	peal_rawport_close(ports);
+	if (peal_stage_is_closing(stage)) {
+		peal_rawport_close(ports);
+	}
 	return is_measured;
 }
 

@@ -336,6 +336,12 @@ part_from_second(struct peal_stage *stage)
 	}
 }
 
+bool
+peal_stage_is_closing(const struct peal_stage *stage)
+{
+	return !peal_benchargs_is_split(stage->link);
+}
+
 void
 peal_stage_end(struct peal_stage *stage, const struct peal_sentence *error)
 {
@@ -346,7 +352,7 @@ peal_stage_end(struct peal_stage *stage, const struct peal_sentence *error)
 			stage->shared->error = *error;
 			peal_stage_reach(stage, PEAL_STAGE_FAILED);
 		}
-		peal_eal_stop();
+		peal_eal_clear_disk();
 		_exit(is_good ? 0 : 1);
 	}
 	if (stage->shared != NULL) {
@@ -354,7 +360,11 @@ peal_stage_end(struct peal_stage *stage, const struct peal_sentence *error)
 		peal_stage_reach(stage, is_good ? PEAL_STAGE_STOPPED : PEAL_STAGE_FAILED);
 	}
 	part_from_second(stage);
-	peal_eal_stop();
+	if (peal_stage_is_closing(stage)) {
+		peal_eal_stop();
+	} else {
+		peal_eal_clear_disk();
+	}
 	remove_folder(stage);
 }
 

@@ -100,6 +100,14 @@ void peal_stage_enter(void *argument);
 bool peal_stage_is_entered(const struct peal_stage *stage);
 
 /*
+ * True when devices are to be closed before the end. On links between processes they are not: the
+ * drivers notice on a thread of their own that the other side went, or came, and closing at that
+ * moment brings memif down (a panic or a segmentation fault, seen in one of ten). The kernel takes
+ * back everything when the process ends, a moment later.
+ */
+bool peal_stage_is_closing(const struct peal_stage *stage);
+
+/*
  * Ends the play: EAL, the socket, and the second process, which does not return. Call in any case
  * after prepare, with the sentence of what went wrong, or an empty one.
  */

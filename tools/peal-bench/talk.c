@@ -293,14 +293,14 @@ static void
 clear(const struct peal_stage *stage)
 {
 	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
-		if (seats[i].is_started) {
+		if (seats[i].is_started && peal_stage_is_closing(stage)) {
 			peal_pairmember_fini(&seats[i].member);
 		}
 		if (seats[i].idle.doorbell != NULL) {
 			peal_idle_close(&seats[i].idle);
 			peal_doorbell_close(&seats[i].doorbell);
 		}
-		if (i >= stage->first_side && i < stage->sides_end) {
+		if (peal_stage_is_closing(stage)) {
 			peal_port_dpdk_close(&seats[i].device);
 		}
 	}
