@@ -241,9 +241,11 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 			config->device, rte_strerror(-result));
 	}
 	port->is_started = true;
-	/* A device without an address of its own, such as virtio_user, draws one when it is configured.
+	/* A device without an address of its own, such as virtio_user, draws one when it is
+	 * configured.
 	 */
-	return read_mac(port) || peal_sentence_set(error, "device %s has no address", config->device);
+	return read_mac(port) ||
+	       peal_sentence_set(error, "device %s has no address", config->device);
 }
 
 void

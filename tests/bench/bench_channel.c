@@ -3,9 +3,9 @@
  * What a message over a channel costs two cores together, without a device.
  *
  * Two cores on one thread, joined by rings of packets that are never copied. In a round the first
- * accepts 32 messages, or --burst, and takes a turn, the second takes a turn, delivers them and answers. Counted
- * is the whole round, ports and all, divided by what was accepted in it, which is less when
- * the queue is full; figures are medians over rounds. Everything is warm.
+ * accepts 32 messages, or --burst, and takes a turn, the second takes a turn, delivers them and
+ * answers. Counted is the whole round, ports and all, divided by what was accepted in it, which is
+ * less when the queue is full; figures are medians over rounds. Everything is warm.
  *
  *     bench_channel [--aead NAME] [--size N] [--burst N] [--rounds N] [--alone]    a line of JSON
  *     bench_channel --callgrind ...                                a fixed number of rounds
@@ -13,8 +13,8 @@
  * --alone sends each message in a frame of its own; --burst 1 tells what one message costs that
  * nothing else is done with: half of a round trip, without its link.
  *
- * Then the same rounds once more with a clock that is read wherever one stage hands over to another,
- * and what reading it costs is taken off again. The stages are
+ * Then the same rounds once more with a clock that is read wherever one stage hands over to
+ * another, and what reading it costs is taken off again. The stages are
  *
  *     port      packets in, out, lent and given back
  *     frame     headers, checks, replay window, and the turn around all of it
@@ -44,14 +44,7 @@
 #define CLOCK_RUNS       100U
 #define CLOCK_BATCHES    1001U
 
-enum stage {
-	STAGE_PORT = 0,
-	STAGE_FRAME,
-	STAGE_AEAD,
-	STAGE_CHANNEL,
-	STAGE_DELIVERY,
-	STAGES_COUNT
-};
+enum stage { STAGE_PORT = 0, STAGE_FRAME, STAGE_AEAD, STAGE_CHANNEL, STAGE_DELIVERY, STAGES_COUNT };
 
 static const char *const stage_names[STAGES_COUNT] = {
 	"port", "frame", "aead", "channel", "delivery"};
@@ -451,7 +444,7 @@ set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
 struct options {
 	uint32_t rounds_count;
 	uint32_t size;
-	uint32_t burst; /* messages of a round, [1, MESSAGES_MAX] */
+	uint32_t burst;        /* messages of a round, [1, MESSAGES_MAX] */
 	const char *aead_name; /* NULL = the best there is */
 	bool is_coalescing;
 	bool is_callgrind;
@@ -583,11 +576,13 @@ int
 main(int argc, char **argv)
 {
 	static uint8_t message[PEAL_BODY_SIZE_MAX];
-	struct options options = {.rounds_count = 20000, .size = 64, .burst = MESSAGES_MAX, .is_coalescing = true};
+	struct options options = {
+		.rounds_count = 20000, .size = 64, .burst = MESSAGES_MAX, .is_coalescing = true};
 
 	if (!read_options(argc, argv, &options)) {
-		(void)fprintf(stderr, "usage: bench_channel [--aead NAME] [--size N, at most 1000] "
-				      "[--rounds N] [--burst N, at most 32] [--alone] [--callgrind]\n");
+		(void)fprintf(stderr,
+			"usage: bench_channel [--aead NAME] [--size N, at most 1000] "
+			"[--rounds N] [--burst N, at most 32] [--alone] [--callgrind]\n");
 		return 2;
 	}
 
@@ -629,11 +624,12 @@ main(int argc, char **argv)
 	if (!is_callgrind) {
 		const struct peal_counters *counters = &bench->ends[0].core.counters;
 
-		(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,\"coalescing\":%s,"
+		(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,"
+			     "\"coalescing\":%s,"
 			     "\"rounds\":%u,\"cycles_per_message\":%.1f,"
 			     "\"frames_per_message\":%.3f,\"repeated\":%llu,\"stages\":{",
-			bench->aead.name, size, options.burst, is_coalescing ? "true" : "false", rounds_count,
-			cycles_per_message,
+			bench->aead.name, size, options.burst, is_coalescing ? "true" : "false",
+			rounds_count, cycles_per_message,
 			(double)counters->values[PEAL_COUNTER_CHANNEL_FRAMES_SENT] /
 				(double)sent_count,
 			(unsigned long long)counters->values[PEAL_COUNTER_CHANNEL_FRAMES_REPEATED]);

@@ -89,8 +89,7 @@ struct end {
 	uint8_t *bytes;
 };
 
-static void __attribute__((noreturn))
-fail(const char *what)
+static void __attribute__((noreturn)) fail(const char *what)
 {
 	(void)fprintf(stderr, "peer_messaging: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -149,10 +148,8 @@ open_udp(struct end *end)
 		fail("udp");
 	}
 	/* Beyond what the system allows, where the right for it is there. */
-	(void)setsockopt(
-		end->fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
-	(void)setsockopt(
-		end->fd, SOL_SOCKET, SO_SNDBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
+	(void)setsockopt(end->fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
+	(void)setsockopt(end->fd, SOL_SOCKET, SO_SNDBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
 	atomic_store(&end->shared->is_listening, true);
 }
 
@@ -240,8 +237,8 @@ move_datagrams(const struct end *end, bool is_out)
 		headers[i].msg_hdr.msg_iovlen = 1;
 	}
 	if (is_out) {
-		done = sendmmsg(end->fd, headers, count,
-			end->options->is_spinning ? MSG_DONTWAIT : 0);
+		done = sendmmsg(
+			end->fd, headers, count, end->options->is_spinning ? MSG_DONTWAIT : 0);
 	} else {
 		done = recvmmsg(end->fd, headers, count,
 			end->options->is_spinning ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
@@ -277,7 +274,8 @@ open_zmq(struct end *end)
 	if (end->options->transport == ZMQ_TCP) {
 		(void)snprintf(address, sizeof(address), "tcp://127.0.0.1:%u", ANSWERING_PORT);
 	} else {
-		/* An abstract socket: nothing on disk. The asking process is the other one's parent.
+		/* An abstract socket: nothing on disk. The asking process is the other one's
+		 * parent.
 		 */
 		(void)snprintf(address, sizeof(address), "ipc://@peer-messaging-%d",
 			(int)(end->is_asking ? getpid() : getppid()));
@@ -290,8 +288,8 @@ open_zmq(struct end *end)
 	set_zmq(end->socket, ZMQ_SNDHWM, HIGH_WATER);
 	set_zmq(end->socket, ZMQ_RCVHWM, HIGH_WATER);
 	set_zmq(end->socket, ZMQ_LINGER, 0);
-	result = end->is_asking ? zmq_connect(end->socket, address)
-				: zmq_bind(end->socket, address);
+	result =
+		end->is_asking ? zmq_connect(end->socket, address) : zmq_bind(end->socket, address);
 	if (result != 0) {
 		fail("ZeroMQ");
 	}
@@ -608,8 +606,8 @@ read_options(int argc, char **argv, struct options *options)
 	}
 #endif
 	if (options->transport == UDP && options->size > SIZE_MAX_UDP) {
-		(void)fprintf(stderr, "peer_messaging: a datagram has %u bytes at most\n",
-			SIZE_MAX_UDP);
+		(void)fprintf(
+			stderr, "peer_messaging: a datagram has %u bytes at most\n", SIZE_MAX_UDP);
 		return false;
 	}
 	return true;
@@ -618,11 +616,8 @@ read_options(int argc, char **argv, struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct options options = {.size = 64,
-		.batch = 1,
-		.cpus = {0, 1},
-		.interval_ns = 20000,
-		.count = 20000};
+	struct options options = {
+		.size = 64, .batch = 1, .cpus = {0, 1}, .interval_ns = 20000, .count = 20000};
 	struct end end = {.options = &options, .fd = -1, .is_asking = true};
 	pid_t parent = getpid(), child;
 

@@ -54,6 +54,16 @@ MAY_INCLUDE = {
     "runtime": PURE
     + ("wire/crypto", "dataplane/dpdk", "shm", "client", "runtime", "include/peal"),
     "tools": ("base", "wire", "runtime", "include/peal"),
+    # It measures a core and its channels without a daemon around them: docs/design/0010.
+    "tools/peal-bench": (
+        "base",
+        "wire",
+        "wire/crypto",
+        "dataplane",
+        "dataplane/dpdk",
+        "runtime",
+        "include/peal",
+    ),
     "tools/pealctl": ("base", "include/peal"),
     "tools/peal-sim": ("base", "wire", "sim", "include/peal"),
     "tests": PURE

@@ -248,8 +248,8 @@ take_message_option(
 		args->is_alone = true;
 		return true;
 	default:
-		args->dividend = strcmp(value, "message") == 0 ? PEAL_BENCHARGS_MESSAGE
-							       : PEAL_BENCHARGS_RTT;
+		args->dividend =
+			strcmp(value, "message") == 0 ? PEAL_BENCHARGS_MESSAGE : PEAL_BENCHARGS_RTT;
 		return args->dividend == PEAL_BENCHARGS_MESSAGE || strcmp(value, "rtt") == 0 ||
 		       refuse(error, "--of", value, "rtt or message");
 	}
@@ -430,9 +430,9 @@ complete_scale(struct peal_benchargs *args, uint32_t given, struct peal_sentence
 static bool
 check_echo(const struct peal_benchargs *args, uint32_t given, struct peal_sentence *error)
 {
-	bool is_of_messages = args->command == PEAL_BENCHARGS_MESSAGE ||
-			      (args->command == PEAL_BENCHARGS_RATIO &&
-				      args->dividend == PEAL_BENCHARGS_MESSAGE);
+	bool is_of_messages =
+		args->command == PEAL_BENCHARGS_MESSAGE ||
+		(args->command == PEAL_BENCHARGS_RATIO && args->dividend == PEAL_BENCHARGS_MESSAGE);
 
 	if (args->key_path != NULL && !args->is_sealed) {
 		return peal_sentence_set(error, "--key and --none exclude each other");
@@ -451,7 +451,8 @@ check_echo(const struct peal_benchargs *args, uint32_t given, struct peal_senten
 	if (!is_of_messages && args->command != PEAL_BENCHARGS_RAW &&
 		peal_benchargs_is_split(args->link)) {
 		return peal_sentence_set(error,
-			"--link %s joins two processes, and rtt has both nodes in one; use message, "
+			"--link %s joins two processes, and rtt has both nodes in one; use "
+			"message, "
 			"or ratio --of message",
 			peal_benchargs_link_name(args->link));
 	}
@@ -560,7 +561,8 @@ peal_benchargs_parse(
 		return PEAL_BENCHARGS_HELPED;
 	}
 	if (count < 2 || !find_command(values[1], &args_out->command)) {
-		(void)peal_sentence_set(error, "command %s: expected rtt, raw, message, ratio, throughput or scale",
+		(void)peal_sentence_set(error,
+			"command %s: expected rtt, raw, message, ratio, throughput or scale",
 			count < 2 ? "missing" : values[1]);
 		return PEAL_BENCHARGS_REFUSED;
 	}

@@ -45,8 +45,8 @@ struct peal_benchargs {
 	int cpus[PEAL_BENCHARGS_SIDES_COUNT];
 	bool is_sealed;
 	const char *key_path;  /* NULL = a key drawn for this run */
-	uint32_t size; /* message and throughput, [PEAL_BENCHARGS_SIZE_MIN, ..._MAX] */
-	bool is_alone; /* throughput: each message in a frame of its own */
+	uint32_t size;         /* message and throughput, [PEAL_BENCHARGS_SIZE_MIN, ..._MAX] */
+	bool is_alone;         /* throughput: each message in a frame of its own */
 	uint32_t rounds_count; /* throughput, [1, PEAL_BENCHARGS_ROUNDS_MAX] */
 	/* ratio: what is divided by raw, RTT or MESSAGE */
 	enum peal_benchargs_command dividend;
@@ -75,7 +75,8 @@ enum peal_benchargs_verdict {
 enum peal_benchargs_verdict peal_benchargs_parse(
 	struct peal_benchargs *args_out, int count, char **values, struct peal_sentence *error);
 
-/* "rtt", "raw", "ratio", "scale", "message", "throughput"; "ring", "af_packet", "memif", "vhost"; "spin", "shared". Static. */
+/* "rtt", "raw", "ratio", "scale", "message", "throughput"; "ring", "af_packet", "memif", "vhost";
+ * "spin", "shared". Static. */
 const char *peal_benchargs_command_name(enum peal_benchargs_command command);
 const char *peal_benchargs_link_name(enum peal_benchargs_link link);
 const char *peal_benchargs_idle_name(enum peal_idle_role idle);

@@ -3,8 +3,7 @@
 
 #include "base/assert.h"
 
-#define LINK_OPTION                                                                                \
-	"  --link LINK            what joins the two sides, see below; required\n"
+#define LINK_OPTION "  --link LINK            what joins the two sides, see below; required\n"
 
 #define LOOP_OPTIONS                                                                               \
 	"  --idle spin|shared     what a poll loop does without work: turn for ever (default), "   \
@@ -19,8 +18,7 @@
 	"  --count N              round trips to measure (default: 100000; shared: 10000)\n"       \
 	"  --interval NS          from one departure to the next, 1000 to 1000000000\n"            \
 	"                         (default: 20000; shared: 200000)\n"                              \
-	"  --rate PER_S           the same as departures a second\n"                               \
-	LOOP_OPTIONS
+	"  --rate PER_S           the same as departures a second\n" LOOP_OPTIONS
 
 #define KEY_OPTIONS                                                                                \
 	"  --key FILE             the group's secret (default: one drawn for this run)\n"          \
@@ -57,7 +55,8 @@
 	"\n"                                                                                       \
 	"Links are ring and af_packet, with both sides in this process, and memif and vhost, "     \
 	"which\n"                                                                                  \
-	"join two: the answering side is then a process of its own. No huge pages are needed: the " \
+	"join two: the answering side is then a process of its own. No huge pages are needed: "    \
+	"the "                                                                                     \
 	"side\n"                                                                                   \
 	"that asks keeps its packets in a memfd that the other one maps.\n" AF_PACKET_LINK
 
@@ -112,7 +111,8 @@ static const char rtt[] =
 static const char raw[] =
 	"usage: peal-bench raw --link ring|af_packet|memif|vhost [options]\n"
 	"\n"
-	"The floor below rtt and message: a bare DPDK echo with frames of the same size (106 bytes), the same "
+	"The floor below rtt and message: a bare DPDK echo with frames of the same size (106 "
+	"bytes), the same "
 	"driver\n"
 	"options, packet pools, idle mode, CPUs and schedule, and the same way to take time: the "
 	"clock is\n"
@@ -123,7 +123,8 @@ static const char raw[] =
 	"\n"
 	"ring is two ports of DPDK's ring driver over a pair of rte_rings with one producer and "
 	"one\n"
-	"consumer each; af_packet is the driver of that name on the two ends of a veth pair; memif is "
+	"consumer each; af_packet is the driver of that name on the two ends of a veth pair; memif "
+	"is "
 	"the driver\n"
 	"of that name, with zero copy on the asking side; vhost is net_virtio_user against "
 	"net_vhost.\n"
@@ -135,7 +136,8 @@ static const char raw[] =
 static const char ratio[] =
 	"usage: peal-bench ratio [--of rtt|message] --link LINK [--pairs N] [options]\n"
 	"\n"
-	"Runs raw and rtt, or message, in turn, N times each, every run in a process of its own, and divides "
+	"Runs raw and rtt, or message, in turn, N times each, every run in a process of its own, "
+	"and divides "
 	"the\n"
 	"medians of each pair. The median of these ratios, with its smallest and largest, is what "
 	"may be\n"
@@ -155,7 +157,8 @@ static const char ratio[] =
 static const char message[] =
 	"usage: peal-bench message --link ring|af_packet|memif|vhost [options]\n"
 	"\n"
-	"Two cores in a view of two that never changes. One sends a message over a reliable channel "
+	"Two cores in a view of two that never changes. One sends a message over a reliable "
+	"channel "
 	"on\n"
 	"a fixed schedule, the other one sends it back over the same channel: coalesced, sealed,\n"
 	"acknowledged, delivered once and in order, with heartbeats beside them. Nobody joins or "
@@ -174,7 +177,8 @@ static const char throughput[] =
 	"\n"
 	"The two cores of 'peal-bench message', but the first one sends as many messages as the "
 	"channel\n"
-	"takes, and the second one puts each together in memory of its own. Rounds of half a second; "
+	"takes, and the second one puts each together in memory of its own. Rounds of half a "
+	"second; "
 	"the\n"
 	"figure is the median of the rounds, by the clock of the loop that delivers. There is none "
 	"when\n"
@@ -183,8 +187,8 @@ static const char throughput[] =
 	"\n"
 	"  --size N               bytes of a message, 8 to 65536 (default: 64)\n"
 	"  --rounds N             1 to 100 (default: 5)\n"
-	"  --alone                each message in a frame of its own; by default small ones share\n"
-	LINK_OPTION LOOP_OPTIONS
+	"  --alone                each message in a frame of its own; by default small ones "
+	"share\n" LINK_OPTION LOOP_OPTIONS
 	"  --none                 do not seal frames\n" JSON_OPTION LAST_OPTIONS LINKS "\n"
 	"examples:\n"
 	"  peal-bench throughput --link memif\n"

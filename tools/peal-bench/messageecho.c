@@ -93,9 +93,8 @@ find_deadline_ns(const void *state)
 	if (!schedule->is_running) {
 		return UINT64_MAX;
 	}
-	return schedule->sent_count < schedule->count
-		       ? find_due_ns(schedule, schedule->sent_count)
-		       : schedule->last_sent_at_ns + LOSS_NS;
+	return schedule->sent_count < schedule->count ? find_due_ns(schedule, schedule->sent_count)
+						      : schedule->last_sent_at_ns + LOSS_NS;
 }
 
 static uint32_t
@@ -132,8 +131,7 @@ assemble(uint8_t *whole, uint32_t size, const struct peal_delivery *delivery)
 }
 
 static void
-take_reply(
-	void *state, struct peal_pairmember *member, const struct peal_delivery *delivery)
+take_reply(void *state, struct peal_pairmember *member, const struct peal_delivery *delivery)
 {
 	struct exchange *exchange = state;
 	struct schedule *schedule = &exchange->schedule;

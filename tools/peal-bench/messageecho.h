@@ -5,8 +5,8 @@
  *
  * The same schedule as in the bare echo (rawecho.h). A reply counts from the instant at which its
  * message was meant to leave to the instant at which the application has it, for which it reads the
- * clock; the bare echo reads it at the end of the turn, having nothing else to do there. Each message is sealed, acknowledged, and comes back exactly once and in order;
- * the last is asserted.
+ * clock; the bare echo reads it at the end of the turn, having nothing else to do there. Each
+ * message is sealed, acknowledged, and comes back exactly once and in order; the last is asserted.
  */
 #ifndef PEAL_PEAL_BENCH_MESSAGEECHO_H
 #define PEAL_PEAL_BENCH_MESSAGEECHO_H

@@ -163,7 +163,8 @@ static void
 start_core(struct peal_pairmember *member, const struct peal_pairmember_config *config,
 	uint64_t now_ns)
 {
-	typedef uint8_t buffer[PEAL_PLANE_BUFFER_SIZE];
+	uint8_t(*buffers)[PEAL_PLANE_BUFFER_SIZE] =
+		(uint8_t(*)[PEAL_PLANE_BUFFER_SIZE])member->buffers;
 	const struct peal_channels_config channels = {
 		.egress = &member->core.egress,
 		.counters = &member->core.counters,
@@ -190,8 +191,8 @@ start_core(struct peal_pairmember *member, const struct peal_pairmember_config *
 	memcpy(&core.pre_key, &member->keys[0], sizeof(core.pre_key));
 	member->plane.down = (struct peal_plane_ring){.pop = pop, .state = member};
 	member->plane.up = (struct peal_plane_ring){.push = push, .state = member};
-	member->plane.down_buffers = (buffer *)member->buffers;
-	member->plane.up_buffers = (buffer *)member->buffers + PEAL_PLANE_BUFFERS_MAX;
+	member->plane.down_buffers = buffers;
+	member->plane.up_buffers = buffers + PEAL_PLANE_BUFFERS_MAX;
 	peal_channels_init(&member->channels, &channels);
 	peal_core_init(&member->core, &core, now_ns);
 }

@@ -19,8 +19,8 @@ struct peal_pairmember;
 /* Who uses the channel, on the lcore of the member. */
 struct peal_pairmember_user {
 	/* The next message of the other member, or a part of it. Must be taken. */
-	void (*deliver)(void *state, struct peal_pairmember *member,
-		const struct peal_delivery *delivery);
+	void (*deliver)(
+		void *state, struct peal_pairmember *member, const struct peal_delivery *delivery);
 	/* Lent bytes arrived. NULL when nothing is lent. */
 	void (*release)(void *state, uint64_t token);
 	void *state;

@@ -88,8 +88,8 @@ make_configs(
 		const char *device = peal_joint_device(args->link, i);
 
 		(void)snprintf(config->name, sizeof(config->name), "%s", names[i]);
-		(void)snprintf(config->device, sizeof(config->device), "%s",
-			device == NULL ? "" : device);
+		(void)snprintf(
+			config->device, sizeof(config->device), "%s", device == NULL ? "" : device);
 	}
 	return true;
 }

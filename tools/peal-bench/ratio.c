@@ -312,8 +312,8 @@ series_to_json(const struct series *series)
 	struct spread line = find_figure(series, "line_rtt_ns", true, true);
 	json_t *root = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "command",
 		"ratio", "of", peal_benchargs_command_name(series->args->dividend), "version",
-		PEAL_VERSION, "ratio_p50", ratios.median, "ratio_p50_min",
-		ratios.min, "ratio_p50_max", ratios.max, "raw_p50_ns",
+		PEAL_VERSION, "ratio_p50", ratios.median, "ratio_p50_min", ratios.min,
+		"ratio_p50_max", ratios.max, "raw_p50_ns",
 		find_figure(series, "p50_ns", true, false).median, "rtt_p50_ns",
 		find_figure(series, "p50_ns", false, true).median, "line_rtt_ns", line.median,
 		"line_rtt_ns_min", line.min);

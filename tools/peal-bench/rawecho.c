@@ -77,7 +77,7 @@ struct exchange {
 	struct rte_mempool *pool;
 	struct peal_histogram *histogram;
 	struct peal_stage *stage; /* of either process at the same address */
-	struct frame frame; /* of an echo */
+	struct frame frame;       /* of an echo */
 	struct schedule schedule;
 	uint64_t loss_cycles;
 	struct side sides[PEAL_BENCHARGS_SIDES_COUNT];
@@ -464,8 +464,8 @@ run_loops(struct exchange *exchange, struct peal_outcome *outcome, struct peal_s
 	bool is_launched = true;
 
 	for (uint32_t i = stage->first_side; i < stage->sides_end && is_launched; i++) {
-		is_launched = rte_eal_remote_launch(
-				      loops[i], exchange, peal_stage_lcore(stage, i)) == 0;
+		is_launched =
+			rte_eal_remote_launch(loops[i], exchange, peal_stage_lcore(stage, i)) == 0;
 	}
 	if (!is_launched) {
 		(void)peal_sentence_set(error, "the poll loops could not be started");

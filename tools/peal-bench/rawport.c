@@ -117,9 +117,9 @@ find_device(struct peal_rawport *port, const struct peal_stage *stage, uint32_t 
 	static const char *const names[] = {"raw_pool0", "raw_pool1"};
 
 	port->pool = make_pool(names[side], DEVICE_PACKETS_COUNT);
-	return port->pool != NULL && rte_eth_dev_get_port_by_name(peal_joint_device(stage->link,
-								       side),
-					     &port->port_id) == 0;
+	return port->pool != NULL &&
+	       rte_eth_dev_get_port_by_name(peal_joint_device(stage->link, side), &port->port_id) ==
+		       0;
 }
 
 bool
@@ -133,8 +133,8 @@ peal_rawport_open(struct peal_rawport ports_out[PEAL_BENCHARGS_SIDES_COUNT],
 		is_made = make_ring_ports(ports_out);
 	}
 	for (uint32_t i = stage->first_side; i < stage->sides_end && is_made; i++) {
-		is_made = stage->link == PEAL_BENCHARGS_RING ||
-			  find_device(&ports_out[i], stage, i);
+		is_made =
+			stage->link == PEAL_BENCHARGS_RING || find_device(&ports_out[i], stage, i);
 	}
 	if (!is_made) {
 		return peal_sentence_set(error, "the ports of %s could not be made (%s)",
@@ -153,8 +153,7 @@ is_up(uint16_t port_id)
 {
 	struct rte_eth_link link = {0};
 
-	return rte_eth_link_get_nowait(port_id, &link) == 0 &&
-	       link.link_status == RTE_ETH_LINK_UP;
+	return rte_eth_link_get_nowait(port_id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 bool

@@ -22,8 +22,8 @@ struct peal_rawport {
 
 /*
  * Opens the ports of the sides of this process; those of other processes stay zero, but for their
- * MAC, which is known once peal_rawport_join has returned. False with a sentence. Close in any case;
- * `ports_out` may be uninitialised before.
+ * MAC, which is known once peal_rawport_join has returned. False with a sentence. Close in any
+ * case; `ports_out` may be uninitialised before.
  */
 bool peal_rawport_open(struct peal_rawport ports_out[PEAL_BENCHARGS_SIDES_COUNT],
 	struct peal_stage *stage, struct peal_sentence *error);

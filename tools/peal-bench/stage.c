@@ -40,8 +40,7 @@ read_now_ns(void)
 void *
 peal_stage_share(size_t size)
 {
-	void *memory =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
 }
@@ -71,8 +70,8 @@ name_devices(struct peal_stage *stage, pid_t asking_pid)
 	}
 	if (peal_benchargs_is_split(stage->link)) {
 		/* One descriptor for all memory, so that it can be shown to the other process. */
-		(void)snprintf(stage->single_file, sizeof(stage->single_file),
-			"--single-file-segments");
+		(void)snprintf(
+			stage->single_file, sizeof(stage->single_file), "--single-file-segments");
 		stage->extra[stage->eal.extra_count++] = stage->single_file;
 	}
 }
@@ -171,8 +170,9 @@ peal_stage_prepare(
 		.sides_end = PEAL_BENCHARGS_SIDES_COUNT,
 		.shared = peal_stage_share(sizeof(*stage->shared)),
 	};
-	if (stage->shared == NULL || getrandom(stage->shared->raw_keys, sizeof(stage->shared->raw_keys),
-					     0) != (ssize_t)sizeof(stage->shared->raw_keys)) {
+	if (stage->shared == NULL ||
+		getrandom(stage->shared->raw_keys, sizeof(stage->shared->raw_keys), 0) !=
+			(ssize_t)sizeof(stage->shared->raw_keys)) {
 		return peal_sentence_set(error, "there is no memory left");
 	}
 	if (args->link == PEAL_BENCHARGS_AF_PACKET && !peal_vethpair_create(error)) {
@@ -221,8 +221,8 @@ peal_stage_reach(struct peal_stage *stage, enum peal_stage_point point)
 static uint32_t
 point_of_other(const struct peal_stage *stage)
 {
-	return atomic_load_explicit(&stage->shared->points[peal_stage_is_second(stage) ? 0 : 1],
-		memory_order_acquire);
+	return atomic_load_explicit(
+		&stage->shared->points[peal_stage_is_second(stage) ? 0 : 1], memory_order_acquire);
 }
 
 bool
@@ -238,7 +238,8 @@ peal_stage_is_broken(struct peal_stage *stage, struct peal_sentence *error)
 		*error = stage->shared->error;
 		return true;
 	}
-	if (stage->other_pid > 0 && waitpid(stage->other_pid, &status, WNOHANG) == stage->other_pid) {
+	if (stage->other_pid > 0 &&
+		waitpid(stage->other_pid, &status, WNOHANG) == stage->other_pid) {
 		stage->other_pid = 0;
 		/* It may have said why just before it went. */
 		if (point_of_other(stage) == PEAL_STAGE_FAILED) {
@@ -256,8 +257,7 @@ peal_stage_is_broken(struct peal_stage *stage, struct peal_sentence *error)
 }
 
 bool
-peal_stage_await(
-	struct peal_stage *stage, enum peal_stage_point point, struct peal_sentence *error)
+peal_stage_await(struct peal_stage *stage, enum peal_stage_point point, struct peal_sentence *error)
 {
 	uint64_t give_up_at_ns = read_now_ns() + AWAIT_NS_MAX;
 

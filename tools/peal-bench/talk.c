@@ -43,8 +43,8 @@ publish(const struct seat *seat, uint64_t now_ns)
 		counters->values[PEAL_COUNTER_CHANNEL_FRAMES_SENT], memory_order_relaxed);
 	atomic_store_explicit(&tally->frames_repeated,
 		counters->values[PEAL_COUNTER_CHANNEL_FRAMES_REPEATED], memory_order_relaxed);
-	atomic_store_explicit(&tally->frames_dropped,
-		counters->values[PEAL_COUNTER_TX_DROPPED], memory_order_relaxed);
+	atomic_store_explicit(&tally->frames_dropped, counters->values[PEAL_COUNTER_TX_DROPPED],
+		memory_order_relaxed);
 	atomic_store_explicit(&tally->is_ended, seat->member.is_ended, memory_order_relaxed);
 	atomic_store_explicit(&tally->turned_at_ns, now_ns, memory_order_release);
 }
@@ -55,8 +55,7 @@ note_gap(struct peal_talk_tally *tally, uint64_t gap_ns)
 	if (__builtin_expect(gap_ns > PEAL_OUTCOME_GAP_NS, 0)) {
 		atomic_fetch_add_explicit(&tally->gaps_count, 1U, memory_order_relaxed);
 		if (gap_ns > atomic_load_explicit(&tally->longest_gap_ns, memory_order_relaxed)) {
-			atomic_store_explicit(
-				&tally->longest_gap_ns, gap_ns, memory_order_relaxed);
+			atomic_store_explicit(&tally->longest_gap_ns, gap_ns, memory_order_relaxed);
 		}
 	}
 }
@@ -260,8 +259,7 @@ run_loops(struct peal_talk *talk, struct peal_sentence *error)
 		is_good = peal_stage_is_second(stage) ? serve(talk, error) : measure(talk, error);
 	}
 	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
-		atomic_store_explicit(
-			&talk->tallies[i].is_stopping, true, memory_order_relaxed);
+		atomic_store_explicit(&talk->tallies[i].is_stopping, true, memory_order_relaxed);
 	}
 	for (uint32_t i = stage->first_side; i < stage->sides_end; i++) {
 		peal_doorbell_ring(&seats[i].doorbell);

@@ -26,9 +26,9 @@
 #define COPY_SIZE_MAX 1024U
 #define LOANS_MAX     8U
 /* What spoils a figure. */
-#define STEAL_PERCENT_MAX 5.0
+#define STEAL_PERCENT_MAX   5.0
 #define DROPPED_PERCENT_MAX 1.0
-#define SHARE_MIN         0.95
+#define SHARE_MIN           0.95
 
 /* What had been done at an instant. */
 struct sample {
@@ -50,7 +50,7 @@ struct flow {
 	uint64_t awaited_seq;
 	uint64_t window_from_ns;
 	uint64_t window_from_seq;
-	_Atomic uint64_t *best_rate;  /* seen by both processes */
+	_Atomic uint64_t *best_rate; /* seen by both processes */
 	uint8_t whole[PEAL_BENCHARGS_SIZE_MAX];
 	/* main thread of the asking process */
 	struct sample samples[PEAL_BENCHARGS_ROUNDS_MAX + 1U];
@@ -84,8 +84,8 @@ send(void *state, struct peal_pairmember *member, uint64_t now_ns)
 		memcpy(bytes, &flow->next_seq, sizeof(flow->next_seq));
 		result = is_lent ? peal_channels_lend(&member->channels, member->channel, bytes,
 					   flow->size, flow->next_seq)
-				 : peal_channels_send(&member->channels, member->channel, bytes,
-					   flow->size);
+				 : peal_channels_send(
+					   &member->channels, member->channel, bytes, flow->size);
 		if (result != PEAL_CHANNEL_OK) {
 			break;
 		}
@@ -149,7 +149,8 @@ watch(void *state, struct peal_pairmember *member, uint64_t now_ns)
 	}
 	/* A window that was closed late holds a stop of this loop. */
 	if (elapsed_ns < WINDOW_NS + WINDOW_NS / 8U) {
-		uint64_t rate = (flow->awaited_seq - flow->window_from_seq) * SECOND_NS / elapsed_ns;
+		uint64_t rate =
+			(flow->awaited_seq - flow->window_from_seq) * SECOND_NS / elapsed_ns;
 
 		if (rate > load(flow->best_rate)) {
 			atomic_store_explicit(flow->best_rate, rate, memory_order_relaxed);
@@ -290,8 +291,7 @@ find_frames_percent(const struct flow *flow, size_t offset)
 #define DROPPED_PERCENT(flow)  find_frames_percent(flow, offsetof(struct sample, frames_dropped))
 #define REPEATED_PERCENT(flow) find_frames_percent(flow, offsetof(struct sample, frames_repeated))
 
-static void __attribute__((format(printf, 2, 3)))
-warn(struct flow *flow, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) warn(struct flow *flow, const char *format, ...)
 {
 	va_list values;
 
@@ -383,8 +383,7 @@ flow_to_json(const struct flow *flow, bool is_without_figure)
 	json_object_set_new(root, "repeated_percent", json_real(REPEATED_PERCENT(flow)));
 	json_object_set_new(root, "line_rtt_ns", json_real(flow->line_rtt_ns));
 	json_object_set_new(root, "loop_gaps", json_integer((json_int_t)flow->gaps_count));
-	json_object_set_new(
-		root, "longest_gap_ns", json_integer((json_int_t)flow->longest_gap_ns));
+	json_object_set_new(root, "longest_gap_ns", json_integer((json_int_t)flow->longest_gap_ns));
 	json_object_set_new(root, "cpu_shares",
 		json_pack("[f, f]", flow->bill.shares[0], flow->bill.shares[1]));
 	json_object_set_new(root, "steal_ns", json_integer((json_int_t)flow->bill.steal_ns));
@@ -418,8 +417,7 @@ show(const struct flow *flow, FILE *file)
 		(double)load(flow->best_rate) / 1e6);
 	fprintf(file, "  %-10s %12.3f M/s (%.3f to %.3f)\n", "frames", frames.median / 1e6,
 		frames.min / 1e6, frames.max / 1e6);
-	fprintf(file, "  %-10s %12.3f GB/s\n", "bytes",
-		messages.median * (double)flow->size / 1e9);
+	fprintf(file, "  %-10s %12.3f GB/s\n", "bytes", messages.median * (double)flow->size / 1e9);
 	fprintf(file, "  %-10s %12.3f us for a cache line there and back\n", "floor",
 		flow->line_rtt_ns / 1000.0);
 	fprintf(file,
