@@ -521,7 +521,7 @@ play(struct end *end)
 	if (!is_zmq(options)) {
 		pin(options->cpus[end->is_asking ? 0 : 1]);
 	}
-	end->bytes = calloc(2U * BATCH_MAX, SIZE_MAX_TCP);
+	end->bytes = calloc(BATCH_MAX, SIZE_MAX_TCP);
 	if (end->bytes == NULL) {
 		fail("calloc");
 	}

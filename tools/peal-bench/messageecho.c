@@ -17,6 +17,8 @@
 #define LOSS_NS SECOND_NS
 /* Messages that leave in one turn at most. */
 #define DUE_MAX 32U
+/* Above this a message is lent and not copied: it is one at a time then, so one buffer will do. */
+#define COPY_SIZE_MAX 1024U
 
 /* The run under way on the asking side. */
 struct schedule {
@@ -35,6 +37,8 @@ struct exchange {
 	_Atomic uint64_t progress_count;
 	struct peal_outcome *outcome;
 	uint32_t size;
+	uint64_t away_max;                        /* messages sent whose replies have not come */
+	bool is_lent[PEAL_BENCHARGS_SIDES_COUNT]; /* message, answer: still read by the channel */
 	struct schedule schedule;
 	uint8_t message[PEAL_BENCHARGS_SIZE_MAX];
 	uint8_t reply[PEAL_BENCHARGS_SIZE_MAX];  /* of a large message: what came of it so far */
@@ -62,19 +66,52 @@ begin_run(struct exchange *exchange, uint64_t count, uint64_t now_ns)
 	schedule->is_running = true;
 }
 
+/* Hands a whole message to the channel. */
+static bool
+hand_over(struct exchange *exchange, struct peal_pairmember *member, uint32_t side)
+{
+	const uint8_t *bytes = side == 0 ? exchange->message : exchange->answer;
+	enum peal_channel_result result;
+
+	if (exchange->size <= COPY_SIZE_MAX) {
+		result = peal_channels_send(
+			&member->channels, member->channel, bytes, exchange->size);
+	} else {
+		result = peal_channels_lend(
+			&member->channels, member->channel, bytes, exchange->size, side);
+		exchange->is_lent[side] = result == PEAL_CHANNEL_OK;
+	}
+	return result == PEAL_CHANNEL_OK;
+}
+
+static void
+take_back(void *state, uint64_t token)
+{
+	((struct exchange *)state)->is_lent[token] = false;
+}
+
+static bool
+may_send(const struct exchange *exchange)
+{
+	const struct schedule *schedule = &exchange->schedule;
+
+	return schedule->sent_count < schedule->count &&
+	       schedule->sent_count - schedule->received_count < exchange->away_max &&
+	       !exchange->is_lent[0];
+}
+
 static uint32_t
 send_due(struct exchange *exchange, struct peal_pairmember *member, uint64_t now_ns)
 {
 	struct schedule *schedule = &exchange->schedule;
 	uint32_t count = 0;
 
-	while (count < DUE_MAX && schedule->sent_count < schedule->count &&
+	while (count < DUE_MAX && may_send(exchange) &&
 		find_due_ns(schedule, schedule->sent_count) <= now_ns) {
 		uint64_t seq = schedule->first_seq + schedule->sent_count;
 
 		memcpy(exchange->message, &seq, sizeof(seq));
-		if (peal_channels_send(&member->channels, member->channel, exchange->message,
-			    exchange->size) != PEAL_CHANNEL_OK) {
+		if (!hand_over(exchange, member, 0)) {
 			break; /* no room yet: it is late, and counts as such */
 		}
 		schedule->sent_count++;
@@ -84,17 +121,20 @@ send_due(struct exchange *exchange, struct peal_pairmember *member, uint64_t now
 	return count;
 }
 
-/* What the asking side waits for: the next departure, or the end of the last reply's time. */
+/* What the asking side waits for: the next departure, a reply, or the end of the last one's time.
+ */
 static uint64_t
 find_deadline_ns(const void *state)
 {
-	const struct schedule *schedule = &((const struct exchange *)state)->schedule;
+	const struct exchange *exchange = state;
+	const struct schedule *schedule = &exchange->schedule;
 
-	if (!schedule->is_running) {
-		return UINT64_MAX;
+	if (schedule->is_running && schedule->sent_count == schedule->count) {
+		return schedule->last_sent_at_ns + LOSS_NS;
 	}
-	return schedule->sent_count < schedule->count ? find_due_ns(schedule, schedule->sent_count)
-						      : schedule->last_sent_at_ns + LOSS_NS;
+	return schedule->is_running && may_send(exchange)
+		       ? find_due_ns(schedule, schedule->sent_count)
+		       : UINT64_MAX;
 }
 
 static uint32_t
@@ -161,15 +201,16 @@ static void
 answer(void *state, struct peal_pairmember *member, const struct peal_delivery *delivery)
 {
 	struct exchange *exchange = state;
-	enum peal_channel_result result;
+	bool is_taken;
 
+	/* The next message comes after its reply was acknowledged, or is small and was copied. */
+	PEAL_ASSERT(!exchange->is_lent[1]);
 	if (!assemble(exchange->answer, exchange->size, delivery)) {
 		return;
 	}
-	result = peal_channels_send(
-		&member->channels, member->channel, exchange->answer, exchange->size);
-	/* The asking side stops at what fits its own queue, which is as long as this one. */
-	PEAL_ASSERT(result == PEAL_CHANNEL_OK || result == PEAL_CHANNEL_NOT_OPEN);
+	/* No more are away than fit the queue, even if no acknowledgement comes for a while. */
+	is_taken = hand_over(exchange, member, 1);
+	PEAL_ASSERT(is_taken);
 }
 
 /* Gives an order and waits for its end. False with a sentence, empty when Ctrl-C came. */
@@ -235,8 +276,12 @@ peal_messageecho_run(struct peal_outcome *outcome_out, struct peal_sentence *err
 			{
 				{.step = ask,
 					.find_deadline_ns = find_deadline_ns,
-					.user = {.deliver = take_reply, .state = &exchange}},
-				{.user = {.deliver = answer, .state = &exchange}},
+					.user = {.deliver = take_reply,
+						.release = take_back,
+						.state = &exchange}},
+				{.user = {.deliver = answer,
+					 .release = take_back,
+					 .state = &exchange}},
 			},
 		.measure = measure,
 		.state = &exchange,
@@ -244,6 +289,9 @@ peal_messageecho_run(struct peal_outcome *outcome_out, struct peal_sentence *err
 
 	exchange.outcome = outcome_out;
 	exchange.size = outcome_out->args->size;
+	exchange.away_max = exchange.size > COPY_SIZE_MAX
+				    ? 1U
+				    : PEAL_PAIRMEMBER_QUEUE_SIZE / 4U / (exchange.size + 16U);
 	exchange.schedule.interval_ns = outcome_out->args->interval_ns;
 	outcome_out->message_size = exchange.size;
 	return peal_talk_run(&play, error);

@@ -10,9 +10,7 @@
 #define FIRST_IPV4     0x0A4D0001U /* 10.77.0.1 */
 #define UDP_PORT       7400U
 #define CLUSTER        0xBE7C4BE7U
-/* A window of small messages three times over, and still in the second cache. */
-#define QUEUE_SIZE   262144U
-#define FRAMES_COUNT 64U
+#define FRAMES_COUNT   64U
 /* Above every stall that a shared machine is known for: nobody is to be found dead here. */
 #define GRACE_NS UINT64_C(3600000000000)
 /* Round trips of links inside one machine are microseconds. */
@@ -152,9 +150,9 @@ make_view(struct peal_pairmember *member, const struct peal_pairmember_config *c
 static bool
 get_memory(struct peal_pairmember *member, struct peal_sentence *error)
 {
-	member->queues = calloc(PEAL_CHANNELS_MAX, QUEUE_SIZE);
+	member->queues = calloc(PEAL_CHANNELS_MAX, PEAL_PAIRMEMBER_QUEUE_SIZE);
 	member->frames = calloc(FRAMES_COUNT, PEAL_BODY_SIZE_MAX);
-	member->buffers = calloc(2U * PEAL_PLANE_BUFFERS_MAX, PEAL_PLANE_BUFFER_SIZE);
+	member->buffers = calloc(2U * (size_t)PEAL_PLANE_BUFFERS_MAX, PEAL_PLANE_BUFFER_SIZE);
 	return (member->queues != NULL && member->frames != NULL && member->buffers != NULL) ||
 	       peal_sentence_set(error, "there is no memory left");
 }
@@ -170,7 +168,7 @@ start_core(struct peal_pairmember *member, const struct peal_pairmember_config *
 		.counters = &member->core.counters,
 		.user = {accepts, opened, deliver, finished, ended, give_back, member},
 		.queue_bytes = member->queues,
-		.queue_capacity = QUEUE_SIZE,
+		.queue_capacity = PEAL_PAIRMEMBER_QUEUE_SIZE,
 		.frame_bytes = member->frames,
 		.frames_count = FRAMES_COUNT,
 		.rto_ns_min = RTO_NS_MIN,

@@ -14,6 +14,10 @@
 #include "dataplane/dpdk/sentence.h"
 #include "tools/peal-bench/benchargs.h"
 
+/* Bytes that the channel queues: a window of small messages three times over, and still in the
+ * second cache. */
+#define PEAL_PAIRMEMBER_QUEUE_SIZE 262144U
+
 struct peal_pairmember;
 
 /* Who uses the channel, on the lcore of the member. */
