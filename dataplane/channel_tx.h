@@ -7,14 +7,19 @@
  * when it must be sent again. At most PEAL_CHANNEL_WINDOW frames are on their way, and none at or
  * past the credit.
  *
- * Lost is, in this order:
- *   overtaken   a frame sent later has arrived, and a round trip and a quarter have passed since
- * this one left: sent again tail        nothing was heard for two round trips: the newest frame is
- * sent once more, so that the answer tells what is missing timeout     nothing was heard for a
- * time-out, doubled each time: all that is on its way is sent again blocked     there is something
- * to send and no credit: a PROBE asks for it, at the pace of time-outs paper: RFC 8985 (RACK-TLP),
- * RFC 6675 for what a SACK may say. A stream never gives up: membership judges whether the peer is
- * there.
+ * A frame counts as lost, and is sent again, for one of these reasons:
+ *
+ * - overtaken: one that was sent later has arrived, and a round trip and a quarter have passed
+ * since this one left;
+ * - tail: nothing was heard for two round trips. Only the newest frame is sent again, so that the
+ *   answer tells what else is missing;
+ * - time-out: nothing was heard for a time-out, doubled each time. All that is on its way is sent
+ *   again.
+ *
+ * Who has something to send and no credit asks for it with a PROBE, at the pace of time-outs. A
+ * stream never gives up: membership judges whether the peer is there.
+ *
+ * paper: RFC 8985 (RACK-TLP), RFC 6675 for what a SACK may say.
  *
  * What an acknowledgement says is checked: nothing beyond what was sent, credit that never shrinks.
  * Pure; plain struct, fields private but `epoch`, `queue` counts and `rtt`, read only; one core.

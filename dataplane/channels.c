@@ -19,7 +19,7 @@ peal_channels_init(struct peal_channels *channels, const struct peal_channels_co
 	memset(channels, 0, sizeof(*channels));
 	channels->config = *config;
 	channels->next_epoch = config->first_epoch;
-	channels->ready_first = channels->ready_last = PEAL_CHANNEL_NONE;
+	peal_channeltable_init(&channels->table);
 	peal_framepool_init(
 		&channels->pool, config->frame_bytes, PEAL_BODY_SIZE_MAX, config->frames_count);
 	peal_deadlines_init(&channels->deadlines, PEAL_CHANNELS_MAX);
@@ -28,7 +28,7 @@ peal_channels_init(struct peal_channels *channels, const struct peal_channels_co
 static uint16_t
 index_of(const struct peal_channels *channels, const struct peal_channel *channel)
 {
-	return (uint16_t)(channel - channels->channels);
+	return peal_channeltable_index(&channels->table, channel);
 }
 
 static void
@@ -55,24 +55,6 @@ deliver(void *state, const struct peal_delivery *delivery)
 
 /* --- who has something to send --- */
 
-static void
-make_ready(struct peal_channels *channels, struct peal_channel *channel)
-{
-	uint16_t index = index_of(channels, channel);
-
-	if (channel->is_ready) {
-		return;
-	}
-	channel->is_ready = true;
-	channel->next = PEAL_CHANNEL_NONE;
-	if (channels->ready_first == PEAL_CHANNEL_NONE) {
-		channels->ready_first = index;
-	} else {
-		channels->channels[channels->ready_last].next = index;
-	}
-	channels->ready_last = index;
-}
-
 static bool
 wants_to_send(const struct peal_channel *channel)
 {
@@ -87,72 +69,13 @@ settle(struct peal_channels *channels, struct peal_channel *channel)
 	uint16_t index = index_of(channels, channel);
 
 	if (channel->state != PEAL_CHANNEL_FREE && wants_to_send(channel)) {
-		make_ready(channels, channel);
+		peal_channeltable_push(&channels->table, channel);
 	}
 	peal_deadlines_set(
 		&channels->deadlines, index, peal_channel_tx_deadline_at_ns(&channel->tx));
 }
 
-/* --- places --- */
-
-#define PLACES_COUNT (2U * PEAL_CHANNELS_MAX)
-
-static uint32_t
-place_of(uint16_t slot, uint16_t number)
-{
-	_Static_assert(PLACES_COUNT == 512U, "the index is addressed by nine bits of the hash");
-	return ((uint32_t)slot << 16 | number) * 0x9E3779B1U >> 23;
-}
-
-static void
-enter(struct peal_channels *channels, uint16_t index)
-{
-	const struct peal_channel *channel = &channels->channels[index];
-	uint32_t place = place_of(channel->slot, channel->number);
-
-	while (channels->places[place] != 0) {
-		place = (place + 1U) % PLACES_COUNT;
-	}
-	channels->places[place] = (uint16_t)(index + 1U);
-}
-
-/* After a channel went: rare, and simpler than a search that passes over gaps. */
-static void
-enter_all(struct peal_channels *channels)
-{
-	memset(channels->places, 0, sizeof(channels->places));
-	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		if (channels->channels[i].state != PEAL_CHANNEL_FREE) {
-			enter(channels, i);
-		}
-	}
-}
-
-static struct peal_channel *
-find(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number)
-{
-	uint32_t place = place_of(slot, number);
-
-	for (uint32_t i = 0; i < PLACES_COUNT && channels->places[place] != 0; i++) {
-		struct peal_channel *channel = &channels->channels[channels->places[place] - 1U];
-
-		if (channel->number == number && channel->slot == slot && channel->mid == mid) {
-			return channel;
-		}
-		place = (place + 1U) % PLACES_COUNT;
-	}
-	return NULL;
-}
-
-static uint64_t *
-floor_of(struct peal_channels *channels, uint16_t slot, uint64_t mid)
-{
-	if (channels->floor_mids[slot] != mid) {
-		channels->floor_mids[slot] = mid;
-		channels->floors[slot] = 0;
-	}
-	return &channels->floors[slot];
-}
+/* --- lives --- */
 
 /* Takes a channel out of the world. Its life cannot come back. */
 static void
@@ -160,55 +83,27 @@ forget(struct peal_channels *channels, struct peal_channel *channel)
 {
 	struct calling calling = {channels, index_of(channels, channel)};
 	const struct peal_sendqueue_lender lender = {release_loan, &calling};
-	uint64_t *floor = floor_of(channels, channel->slot, channel->mid);
+	uint64_t epoch = channel->rx.epoch;
 
-	if (channel->rx.epoch > *floor && !PEAL_BUG(OLD_LIVES_RETURN)) {
-		*floor = channel->rx.epoch;
-	}
 	if (channel->tx.epoch != 0) {
 		peal_channel_tx_close(&channel->tx, &lender);
 	}
 	peal_channel_rx_close(&channel->rx, &channels->pool);
-	channel->state = PEAL_CHANNEL_FREE;
-	enter_all(channels);
+	peal_channeltable_forget(&channels->table, channel, epoch);
 	peal_deadlines_set(&channels->deadlines, calling.index, UINT64_MAX);
-}
-
-/* A free place, or that of the channel that was closed first; NULL when all are in use. */
-static struct peal_channel *
-find_place(struct peal_channels *channels)
-{
-	struct peal_channel *oldest = NULL;
-
-	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		struct peal_channel *channel = &channels->channels[i];
-
-		/* One that still stands in the list of senders is taken out by the next turn. */
-		if (channel->is_ready) {
-			continue;
-		}
-		if (channel->state == PEAL_CHANNEL_FREE) {
-			return channel;
-		}
-		if (channel->state == PEAL_CHANNEL_CLOSED &&
-			(oldest == NULL || channel->closed_order < oldest->closed_order)) {
-			oldest = channel;
-		}
-	}
-	if (oldest != NULL) {
-		forget(channels, oldest);
-	}
-	return oldest;
 }
 
 static struct peal_channel *
 add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number)
 {
 	const struct peal_channels_config *config = &channels->config;
-	struct peal_channel *channel = find_place(channels);
+	struct peal_channel *channel = peal_channeltable_spare(&channels->table);
 
 	if (channel == NULL) {
 		return NULL;
+	}
+	if (channel->state != PEAL_CHANNEL_FREE) {
+		forget(channels, channel);
 	}
 	const struct peal_channel_tx_config tx = {
 		.queue_bytes = config->queue_bytes +
@@ -219,14 +114,7 @@ add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number
 		.rto_ns_min = config->rto_ns_min,
 		.rto_ns_max = config->rto_ns_max};
 
-	memset(channel, 0, offsetof(struct peal_channel, tx));
-	memset(&channel->rx, 0, sizeof(channel->rx));
-	channel->state = PEAL_CHANNEL_OPEN;
-	channel->slot = slot;
-	channel->mid = mid;
-	channel->number = number;
-	channel->room = PEAL_CHANNEL_WINDOW;
-	enter(channels, index_of(channels, channel));
+	peal_channeltable_enter(&channels->table, channel, slot, mid, number);
 	peal_channel_tx_open(&channel->tx, &tx, channels->next_epoch++, PEAL_CHANNEL_CREDIT_FIRST);
 	peal_counter_add(config->counters, PEAL_COUNTER_CHANNELS_OPENED, 1);
 	return channel;
@@ -261,8 +149,7 @@ close_when_through(struct peal_channels *channels, struct peal_channel *channel)
 		!channel->rx.is_finished || !peal_channel_tx_is_idle(&channel->tx)) {
 		return;
 	}
-	channel->state = PEAL_CHANNEL_CLOSED;
-	channel->closed_order = ++channels->closed_count;
+	peal_channeltable_close(&channels->table, channel);
 	user->ended(user->state, index_of(channels, channel), PEAL_CHANNEL_REASON_NONE, 0);
 }
 
@@ -286,14 +173,14 @@ static bool
 owns(const struct peal_channels *channels, uint16_t index)
 {
 	return index < PEAL_CHANNELS_MAX &&
-	       (channels->channels[index].state == PEAL_CHANNEL_OPEN ||
-		       channels->channels[index].state == PEAL_CHANNEL_CLOSING);
+	       (channels->table.channels[index].state == PEAL_CHANNEL_OPEN ||
+		       channels->table.channels[index].state == PEAL_CHANNEL_CLOSING);
 }
 
 void
 peal_channels_reset(struct peal_channels *channels, uint16_t index)
 {
-	struct peal_channel *channel = &channels->channels[index];
+	struct peal_channel *channel = &channels->table.channels[index];
 
 	PEAL_ASSERT(owns(channels, index));
 	send_reset(channels, channel->slot, channel->number, channel->tx.epoch, channel->rx.epoch,
@@ -309,7 +196,7 @@ peal_channels_switch(struct peal_channels *channels, const struct peal_peers *pe
 	channels->peers = peers;
 	channels->self_mid = peers->self_mid;
 	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		struct peal_channel *channel = &channels->channels[i];
+		struct peal_channel *channel = &channels->table.channels[i];
 
 		if (channel->state != PEAL_CHANNEL_FREE && !PEAL_BUG(REMOVED_PEER_KEPT) &&
 			(!is_same_self ||
@@ -333,7 +220,7 @@ peal_channels_open(
 		!peal_peers_is_member(channels->peers, slot, mid)) {
 		return PEAL_CHANNEL_NOT_IN_VIEW;
 	}
-	channel = find(channels, slot, mid, number);
+	channel = peal_channeltable_find(&channels->table, slot, mid, number);
 	if (channel != NULL && channel->state != PEAL_CHANNEL_CLOSED) {
 		return PEAL_CHANNEL_IN_USE;
 	}
@@ -355,43 +242,45 @@ accept(struct peal_channels *channels, uint16_t index, bool is_room)
 		return PEAL_CHANNEL_FULL;
 	}
 	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_MESSAGES_SENT, 1);
-	make_ready(channels, &channels->channels[index]);
+	peal_channeltable_push(&channels->table, &channels->table.channels[index]);
 	return PEAL_CHANNEL_OK;
 }
 
 static enum peal_channel_result
-judge_send(const struct peal_channels *channels, uint16_t index, uint32_t size)
+judge_send(const struct peal_channels *channels, uint16_t index, uint32_t size, uint32_t size_max)
 {
-	if (index >= PEAL_CHANNELS_MAX || channels->channels[index].state != PEAL_CHANNEL_OPEN) {
+	if (index >= PEAL_CHANNELS_MAX ||
+		channels->table.channels[index].state != PEAL_CHANNEL_OPEN) {
 		return PEAL_CHANNEL_NOT_OPEN;
 	}
-	return size > PEAL_MESSAGE_SIZE_MAX ? PEAL_CHANNEL_TOO_BIG : PEAL_CHANNEL_OK;
+	return size > size_max ? PEAL_CHANNEL_TOO_BIG : PEAL_CHANNEL_OK;
 }
 
 enum peal_channel_result
 peal_channels_send(
 	struct peal_channels *channels, uint16_t index, const uint8_t *bytes, uint32_t size)
 {
-	enum peal_channel_result result = judge_send(channels, index, size);
+	enum peal_channel_result result = judge_send(channels, index, size,
+		peal_sendqueue_copy_size_max(channels->config.queue_capacity));
 
 	if (result != PEAL_CHANNEL_OK) {
 		return result;
 	}
 	return accept(channels, index,
-		peal_sendqueue_copy(&channels->channels[index].tx.queue, bytes, size));
+		peal_sendqueue_copy(&channels->table.channels[index].tx.queue, bytes, size));
 }
 
 enum peal_channel_result
 peal_channels_lend(struct peal_channels *channels, uint16_t index, const uint8_t *bytes,
 	uint32_t size, uint64_t token)
 {
-	enum peal_channel_result result = judge_send(channels, index, size);
+	enum peal_channel_result result = judge_send(channels, index, size, PEAL_MESSAGE_SIZE_MAX);
 
 	if (result != PEAL_CHANNEL_OK) {
 		return result;
 	}
 	return accept(channels, index,
-		peal_sendqueue_lend(&channels->channels[index].tx.queue, bytes, size, token));
+		peal_sendqueue_lend(&channels->table.channels[index].tx.queue, bytes, size, token));
 }
 
 enum peal_channel_result
@@ -399,20 +288,21 @@ peal_channels_close(struct peal_channels *channels, uint16_t index)
 {
 	struct peal_channel *channel;
 
-	if (index >= PEAL_CHANNELS_MAX || channels->channels[index].state != PEAL_CHANNEL_OPEN) {
+	if (index >= PEAL_CHANNELS_MAX ||
+		channels->table.channels[index].state != PEAL_CHANNEL_OPEN) {
 		return PEAL_CHANNEL_NOT_OPEN;
 	}
-	channel = &channels->channels[index];
+	channel = &channels->table.channels[index];
 	channel->state = PEAL_CHANNEL_CLOSING;
 	channel->is_close_owed = !peal_sendqueue_end(&channel->tx.queue);
-	make_ready(channels, channel);
+	peal_channeltable_push(&channels->table, channel);
 	return PEAL_CHANNEL_OK;
 }
 
 void
 peal_channels_grant(struct peal_channels *channels, uint16_t index, uint32_t room, uint64_t now_ns)
 {
-	struct peal_channel *channel = &channels->channels[index];
+	struct peal_channel *channel = &channels->table.channels[index];
 	uint32_t before = channel->rx.credit;
 
 	PEAL_ASSERT(owns(channels, index));
@@ -423,7 +313,7 @@ peal_channels_grant(struct peal_channels *channels, uint16_t index, uint32_t roo
 	peal_channel_rx_grant(&channel->rx, room);
 	if (channel->rx.credit != before) {
 		peal_channel_rx_owe(&channel->rx, now_ns);
-		make_ready(channels, channel);
+		peal_channeltable_push(&channels->table, channel);
 	}
 }
 
@@ -517,7 +407,8 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 	enum peal_channel_reason reason = PEAL_CHANNEL_REASON_NONE;
 	enum peal_counter counter = PEAL_COUNTER_CHANNEL_REFUSED_STALE;
 
-	if (message->epoch <= *floor_of(channels, opened->slot, opened->mid) ||
+	if (message->epoch <=
+			peal_channeltable_floor(&channels->table, opened->slot, opened->mid) ||
 		(channel != NULL && message->epoch < channel->rx.epoch)) {
 		reason = PEAL_CHANNEL_REASON_STALE;
 	} else if (channel != NULL && channel->rx.epoch == 0) {
@@ -572,7 +463,8 @@ peal_channels_on_frame(
 		peal_counter_add(counters, PEAL_COUNTER_REFUSED_BODY, 1);
 		return;
 	}
-	channel = find(channels, opened->slot, opened->mid, message.channel);
+	channel = peal_channeltable_find(
+		&channels->table, opened->slot, opened->mid, message.channel);
 	if ((message.flags & PEAL_CHANNEL_FLAG_RESET) != 0) {
 		if (channel != NULL) {
 			on_reset(channels, channel, &message);
@@ -655,8 +547,8 @@ run_timers(struct peal_channels *channels, uint64_t now_ns)
 			uint32_t index = word * 64U + (uint32_t)__builtin_ctzll(due[word]);
 
 			due[word] &= due[word] - 1U;
-			peal_channel_tx_on_timer(&channels->channels[index].tx, now_ns);
-			settle(channels, &channels->channels[index]);
+			peal_channel_tx_on_timer(&channels->table.channels[index].tx, now_ns);
+			settle(channels, &channels->table.channels[index]);
 		}
 	}
 }
@@ -664,18 +556,14 @@ run_timers(struct peal_channels *channels, uint64_t now_ns)
 uint32_t
 peal_channels_run(struct peal_channels *channels, uint64_t now_ns)
 {
+	struct peal_channel *channel;
 	uint32_t sent_count = 0;
 	uint16_t last;
+	bool has_packets = true;
 
 	run_timers(channels, now_ns);
-	last = channels->ready_last;
-	while (channels->ready_first != PEAL_CHANNEL_NONE) {
-		uint16_t index = channels->ready_first;
-		struct peal_channel *channel = &channels->channels[index];
-		bool has_packets = true;
-
-		channels->ready_first = channel->next;
-		channel->is_ready = false;
+	last = channels->table.ready_last;
+	while (has_packets && (channel = peal_channeltable_pop(&channels->table)) != NULL) {
 		for (uint32_t i = 0; i < PEAL_CHANNEL_BURST && has_packets &&
 				     channel->state != PEAL_CHANNEL_FREE && wants_to_send(channel);
 			i++) {
@@ -683,7 +571,7 @@ peal_channels_run(struct peal_channels *channels, uint64_t now_ns)
 			sent_count += has_packets;
 		}
 		settle(channels, channel);
-		if (index == last || !has_packets) {
+		if (index_of(channels, channel) == last) {
 			break;
 		}
 	}
@@ -693,7 +581,7 @@ peal_channels_run(struct peal_channels *channels, uint64_t now_ns)
 uint64_t
 peal_channels_deadline_at_ns(const struct peal_channels *channels)
 {
-	return channels->ready_first != PEAL_CHANNEL_NONE
+	return channels->table.ready_first != PEAL_CHANNEL_NONE
 		       ? 0
 		       : peal_deadlines_earliest_ns(&channels->deadlines);
 }

@@ -29,20 +29,10 @@
 
 #include "base/counters.h"
 #include "base/deadlines.h"
-#include "dataplane/channel_rx.h"
-#include "dataplane/channel_tx.h"
+#include "dataplane/channeltable.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
 #include "dataplane/peers.h"
-
-#define PEAL_CHANNEL_NONE UINT16_MAX
-
-enum peal_channel_state {
-	PEAL_CHANNEL_FREE = 0,
-	PEAL_CHANNEL_OPEN,
-	PEAL_CHANNEL_CLOSING,
-	PEAL_CHANNEL_CLOSED,
-};
 
 /* What came of a call. */
 enum peal_channel_result {
@@ -52,7 +42,7 @@ enum peal_channel_result {
 	PEAL_CHANNEL_NOT_IN_VIEW, /* the peer is no member */
 	PEAL_CHANNEL_TOO_MANY,    /* PEAL_CHANNELS_MAX are open */
 	PEAL_CHANNEL_IN_USE,      /* the number is open to this peer already */
-	PEAL_CHANNEL_TOO_BIG,     /* above PEAL_MESSAGE_SIZE_MAX */
+	PEAL_CHANNEL_TOO_BIG,     /* never fits: lend it, or above PEAL_MESSAGE_SIZE_MAX */
 };
 
 /* Who uses channels. Called from within a turn; may call send, lend, close and grant, but not open.
@@ -75,22 +65,6 @@ struct peal_channel_user {
 	void *state;
 };
 
-struct peal_channel {
-	enum peal_channel_state state;
-	uint16_t number;
-	uint16_t slot;
-	uint64_t mid;
-	bool is_ready;      /* stands in the list of those that have something to send */
-	bool is_close_owed; /* the end found no room in the queue yet */
-	bool is_finish_told;
-	uint16_t next;         /* in that list */
-	uint16_t reset_reason; /* owed to the peer; 0 = none */
-	uint32_t room;
-	uint64_t closed_order;
-	struct peal_channel_tx tx;
-	struct peal_channel_rx rx;
-};
-
 struct peal_channels_config {
 	struct peal_egress *egress;
 	struct peal_counters *counters;
@@ -110,14 +84,9 @@ struct peal_channels {
 	const struct peal_peers *peers;
 	uint64_t self_mid;
 	uint64_t next_epoch;
-	uint64_t closed_count;
-	uint16_t ready_first, ready_last;
 	struct peal_framepool pool;
 	struct peal_deadlines deadlines;
-	uint16_t places[2U * PEAL_CHANNELS_MAX]; /* open addressing: channel + 1, 0 = empty */
-	uint64_t floors[PEAL_SLOTS_MAX];         /* highest epoch of the peer that was forgotten */
-	uint64_t floor_mids[PEAL_SLOTS_MAX];
-	struct peal_channel channels[PEAL_CHANNELS_MAX];
+	struct peal_channeltable table;
 };
 
 /* Everything that the configuration names outlives the machine. */
@@ -130,7 +99,12 @@ void peal_channels_switch(struct peal_channels *channels, const struct peal_peer
 enum peal_channel_result peal_channels_open(
 	struct peal_channels *channels, uint64_t mid, uint16_t number, uint16_t *channel_out);
 
-/* Accepts a message: copied, or lent until `release`. Cost: the copy, and some ten cycles. */
+/*
+ * Accepts a message: copied, or lent until `release`. Cost: the copy, and some ten cycles.
+ *
+ * A copy must fit the whole queue (peal_sendqueue_copy_size_max of its capacity); a loan takes 24
+ * bytes of it, whatever its size.
+ */
 enum peal_channel_result peal_channels_send(
 	struct peal_channels *channels, uint16_t index, const uint8_t *bytes, uint32_t size);
 enum peal_channel_result peal_channels_lend(struct peal_channels *channels, uint16_t index,

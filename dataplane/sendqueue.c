@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* In front of every entry: size u32, kind u32. Entries begin at multiples of eight. */
-#define ENTRY_SIZE 8U
+#define ENTRY_SIZE PEAL_SENDQUEUE_ENTRY_SIZE
 #define LOAN_SIZE  16U /* place u64, token u64 */
 
 void

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* In front of every entry: size u32, kind u32. Entries begin at multiples of eight. */
+#define PEAL_SENDQUEUE_ENTRY_SIZE 8U
+
 enum peal_sendqueue_kind {
 	PEAL_SENDQUEUE_COPY = 0, /* bytes are in the queue */
 	PEAL_SENDQUEUE_LOAN = 1, /* bytes are elsewhere */
@@ -50,6 +53,15 @@ struct peal_sendqueue_lender {
 /* @param bytes     [capacity], 8-aligned, outlives the queue
  * @param capacity  a power of two, [64, 2^31] */
 void peal_sendqueue_init(struct peal_sendqueue *queue, uint8_t *bytes, uint32_t capacity);
+
+/* The largest message that an empty queue has room for as a copy; a larger one must be lent. */
+static inline uint32_t
+peal_sendqueue_copy_size_max(uint32_t capacity)
+{
+	uint32_t size = capacity - PEAL_SENDQUEUE_ENTRY_SIZE;
+
+	return size < PEAL_MESSAGE_SIZE_MAX ? size : PEAL_MESSAGE_SIZE_MAX;
+}
 
 /* Copies a message in; `size` [0, PEAL_MESSAGE_SIZE_MAX]. False: no room, nothing happened. */
 bool peal_sendqueue_copy(struct peal_sendqueue *queue, const uint8_t *bytes, uint32_t size);

@@ -199,7 +199,7 @@ choose_channel(struct peal_simtalk *talk)
 	}
 	slot = peers->neighbours[peal_prng_below(&talk->prng, peers->neighbours_count)];
 	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		const struct peal_channel *one = &talk->channels.channels[i];
+		const struct peal_channel *one = &talk->channels.table.channels[i];
 
 		if (talk->ends[i].is_open && one->mid == peers->peers[slot].mid &&
 			one->number == number) {
@@ -328,7 +328,7 @@ peal_simtalk_check_rest(struct peal_simtalk *talk)
 			talk->index, channels->pool.count - channels->pool.free_count);
 	}
 	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		const struct peal_channel *channel = &channels->channels[i];
+		const struct peal_channel *channel = &channels->table.channels[i];
 
 		if (channel->state != PEAL_CHANNEL_FREE && talk->ends[i].own_life != 0 &&
 			!peal_channel_tx_is_idle(&channel->tx)) {

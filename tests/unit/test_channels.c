@@ -349,8 +349,22 @@ test_channels__say_when_they_are_full(void **state)
 	assert_int_equal(peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)),
 		PEAL_CHANNEL_OK);
 	assert_int_equal(
-		peal_channels_send(&a->channels, channel, kilobyte, PEAL_MESSAGE_SIZE_MAX + 1U),
+		peal_channels_lend(&a->channels, channel, kilobyte, PEAL_MESSAGE_SIZE_MAX + 1U, 1),
 		PEAL_CHANNEL_TOO_BIG);
+	/* A copy that the queue cannot hold even when it is empty will never go: not FULL, but
+	 * TOO_BIG. As a loan it goes. */
+	static const uint8_t large[PEAL_SPEAKER_QUEUE_SIZE];
+
+	assert_int_equal(peal_channels_send(&a->channels, channel, large, sizeof(large) - 7U),
+		PEAL_CHANNEL_TOO_BIG);
+	assert_int_equal(peal_channels_send(&a->channels, channel, large, sizeof(large) - 8U),
+		PEAL_CHANNEL_FULL);
+	turn_all(8);
+	assert_int_equal(peal_channels_lend(&a->channels, channel, large, sizeof(large), 0),
+		PEAL_CHANNEL_OK);
+	turn_all(8);
+	assert_int_equal(peal_channels_send(&a->channels, channel, large, sizeof(large) - 8U),
+		PEAL_CHANNEL_OK);
 }
 
 #define CHANNELS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)

@@ -184,6 +184,19 @@ test_sendqueue__wraps_anywhere(void **state)
 	assert_int_equal(queue.released_count, 4000);
 }
 
+static void
+test_sendqueue__the_largest_copy_fills_it(void **state)
+{
+	const uint8_t bytes[CAPACITY] = {0};
+
+	(void)state;
+	assert_int_equal(peal_sendqueue_copy_size_max(CAPACITY), CAPACITY - HEAD);
+	assert_false(peal_sendqueue_copy(&queue, bytes, CAPACITY - HEAD + 1U));
+	assert_true(peal_sendqueue_copy(&queue, bytes, CAPACITY - HEAD));
+	/* Of a huge queue it is the largest message that there is. */
+	assert_int_equal(peal_sendqueue_copy_size_max(UINT32_C(1) << 31), PEAL_MESSAGE_SIZE_MAX);
+}
+
 int
 main(void)
 {
@@ -194,6 +207,7 @@ main(void)
 			test_sendqueue__a_loan_takes_the_room_of_its_place_only, begin),
 		cmocka_unit_test_setup(test_sendqueue__gives_loans_back_once_and_in_order, begin),
 		cmocka_unit_test_setup(test_sendqueue__wraps_anywhere, begin),
+		cmocka_unit_test_setup(test_sendqueue__the_largest_copy_fills_it, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The places of a core's channels: which are free, where each is found, and who wants to send.
+ *
+ * A channel is found by its peer's slot, its member number and its own number. A life that is
+ * forgotten raises the floor of its peer: epochs of one sender only grow, over all its channels, so
+ * nothing at or below the floor can be a life that is still to come. Who wants to send stands in
+ * one list, first come, first served; a place is not given away while it stands there.
+ *
+ * Pure; plain struct, fields private to channels.c but `channels`; one core. Finding costs some ten
+ * cycles; forgetting walks all places.
+ */
+#ifndef PEAL_DATAPLANE_CHANNELTABLE_H
+#define PEAL_DATAPLANE_CHANNELTABLE_H
+
+#include "dataplane/channel_rx.h"
+#include "dataplane/channel_tx.h"
+
+#define PEAL_CHANNEL_NONE UINT16_MAX
+
+enum peal_channel_state {
+	PEAL_CHANNEL_FREE = 0,
+	PEAL_CHANNEL_OPEN,
+	PEAL_CHANNEL_CLOSING,
+	PEAL_CHANNEL_CLOSED,
+};
+
+struct peal_channel {
+	enum peal_channel_state state;
+	uint16_t number;
+	uint16_t slot;
+	uint64_t mid;
+	bool is_ready;      /* stands in the list of those that have something to send */
+	bool is_close_owed; /* the end found no room in the queue yet */
+	bool is_finish_told;
+	uint16_t next; /* in that list */
+	uint32_t room;
+	uint64_t closed_order;
+	struct peal_channel_tx tx;
+	struct peal_channel_rx rx;
+};
+
+struct peal_channeltable {
+	uint64_t closed_count;
+	uint16_t ready_first, ready_last;
+	uint16_t places[2U * PEAL_CHANNELS_MAX]; /* open addressing: channel + 1, 0 = empty */
+	uint64_t floors[PEAL_SLOTS_MAX];         /* highest epoch of the peer that was forgotten */
+	uint64_t floor_mids[PEAL_SLOTS_MAX];
+	struct peal_channel channels[PEAL_CHANNELS_MAX];
+};
+
+/* All places are free. */
+void peal_channeltable_init(struct peal_channeltable *table);
+
+/* The name of a channel that stands in the table. */
+static inline uint16_t
+peal_channeltable_index(const struct peal_channeltable *table, const struct peal_channel *channel)
+{
+	return (uint16_t)(channel - table->channels);
+}
+
+/* The channel of this number with this peer, in whatever state but FREE; NULL when there is none.
+ */
+struct peal_channel *peal_channeltable_find(
+	struct peal_channeltable *table, uint16_t slot, uint64_t mid, uint16_t number);
+
+/*
+ * A place for another channel: a free one, or that of the channel that was CLOSED first, which its
+ * owner must then forget. NULL: all are in use.
+ */
+struct peal_channel *peal_channeltable_spare(struct peal_channeltable *table);
+
+/* Takes a free place: OPEN, found by these from now on; its streams are zeroed, or as tx left them.
+ */
+void peal_channeltable_enter(struct peal_channeltable *table, struct peal_channel *channel,
+	uint16_t slot, uint64_t mid, uint16_t number);
+
+/* Both directions are through: CLOSED, and its place may be given to another. */
+void peal_channeltable_close(struct peal_channeltable *table, struct peal_channel *channel);
+
+/* Gives a place back: nothing finds it any more. The peer's floor is raised to `epoch`. */
+void peal_channeltable_forget(
+	struct peal_channeltable *table, struct peal_channel *channel, uint64_t epoch);
+
+/* The highest epoch of this peer that was forgotten; 0 = none of this member number. */
+uint64_t peal_channeltable_floor(struct peal_channeltable *table, uint16_t slot, uint64_t mid);
+
+/* Puts a channel at the end of the list of those that want to send, unless it stands there. */
+void peal_channeltable_push(struct peal_channeltable *table, struct peal_channel *channel);
+
+/* Takes the first of that list; NULL when it is empty. */
+struct peal_channel *peal_channeltable_pop(struct peal_channeltable *table);
+
+#endif
