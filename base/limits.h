@@ -237,6 +237,19 @@
 #define PEAL_CHANNEL_CREDIT_FIRST 16U
 #define PEAL_CHANNEL_BURST        32U
 
+/* Window of frames to one peer (dataplane/congestion.h): at first, at most, and at least one frame
+ * in so many round trips. 512 frames of 1 232 bytes and 50 us are 100 Gbit/s. */
+#define PEAL_CONGESTION_WINDOW_FIRST 32U
+#define PEAL_CONGESTION_WINDOW_MAX   512U
+#define PEAL_CONGESTION_WINDOW_PARTS 64U
+
+/* However slow the answers of a peer are, a frame leaves to it this often. */
+#define PEAL_CONGESTION_PAUSE_NS_MAX (UINT64_C(10) * 1000000U)
+
+/* Delay of the fabric that a window aims at, and delay of hosts. */
+#define PEAL_CONGESTION_TARGET_NS      (UINT64_C(50) * 1000U)
+#define PEAL_CONGESTION_HOST_TARGET_NS (UINT64_C(100) * 1000U)
+
 /* Largest message of a channel: parts are counted in 32 bits, and nobody should wait longer. */
 #define PEAL_MESSAGE_SIZE_MAX (UINT32_C(1) << 30)
 

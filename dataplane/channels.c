@@ -20,9 +20,11 @@ peal_channels_init(struct peal_channels *channels, const struct peal_channels_co
 	channels->config = *config;
 	channels->next_epoch = config->first_epoch;
 	peal_channeltable_init(&channels->table);
+	peal_channelsender_init(&channels->sender, &channels->table, config->egress,
+		config->counters,
+		config->target_ns > 0 ? config->target_ns : PEAL_CONGESTION_TARGET_NS);
 	peal_framepool_init(
 		&channels->pool, config->frame_bytes, PEAL_BODY_SIZE_MAX, config->frames_count);
-	peal_deadlines_init(&channels->deadlines, PEAL_CHANNELS_MAX);
 }
 
 static uint16_t
@@ -53,28 +55,6 @@ deliver(void *state, const struct peal_delivery *delivery)
 	user->deliver(user->state, calling->index, delivery);
 }
 
-/* --- who has something to send --- */
-
-static bool
-wants_to_send(const struct peal_channel *channel)
-{
-	return channel->rx.is_answer_owed ||
-	       (channel->tx.epoch != 0 && peal_channel_tx_is_ready(&channel->tx));
-}
-
-/* After anything happened to a channel: it stands in the list, or its timer is set. */
-static void
-settle(struct peal_channels *channels, struct peal_channel *channel)
-{
-	uint16_t index = index_of(channels, channel);
-
-	if (channel->state != PEAL_CHANNEL_FREE && wants_to_send(channel)) {
-		peal_channeltable_push(&channels->table, channel);
-	}
-	peal_deadlines_set(
-		&channels->deadlines, index, peal_channel_tx_deadline_at_ns(&channel->tx));
-}
-
 /* --- lives --- */
 
 /* Takes a channel out of the world. Its life cannot come back. */
@@ -88,9 +68,9 @@ forget(struct peal_channels *channels, struct peal_channel *channel)
 	if (channel->tx.epoch != 0) {
 		peal_channel_tx_close(&channel->tx, &lender);
 	}
+	peal_channelsender_on_end(&channels->sender, channel);
 	peal_channel_rx_close(&channel->rx, &channels->pool);
 	peal_channeltable_forget(&channels->table, channel, epoch);
-	peal_deadlines_set(&channels->deadlines, calling.index, UINT64_MAX);
 }
 
 static struct peal_channel *
@@ -204,6 +184,7 @@ peal_channels_switch(struct peal_channels *channels, const struct peal_peers *pe
 			end(channels, channel, PEAL_CHANNEL_REASON_REMOVED);
 		}
 	}
+	peal_channelsender_switch(&channels->sender, peers);
 }
 
 /* --- what the user asks for --- */
@@ -242,7 +223,7 @@ accept(struct peal_channels *channels, uint16_t index, bool is_room)
 		return PEAL_CHANNEL_FULL;
 	}
 	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_MESSAGES_SENT, 1);
-	peal_channeltable_push(&channels->table, &channels->table.channels[index]);
+	peal_channelsender_call(&channels->sender, &channels->table.channels[index]);
 	return PEAL_CHANNEL_OK;
 }
 
@@ -295,7 +276,7 @@ peal_channels_close(struct peal_channels *channels, uint16_t index)
 	channel = &channels->table.channels[index];
 	channel->state = PEAL_CHANNEL_CLOSING;
 	channel->is_close_owed = !peal_sendqueue_end(&channel->tx.queue);
-	peal_channeltable_push(&channels->table, channel);
+	peal_channelsender_call(&channels->sender, channel);
 	return PEAL_CHANNEL_OK;
 }
 
@@ -313,7 +294,7 @@ peal_channels_grant(struct peal_channels *channels, uint16_t index, uint32_t roo
 	peal_channel_rx_grant(&channel->rx, room);
 	if (channel->rx.credit != before) {
 		peal_channel_rx_owe(&channel->rx, now_ns);
-		peal_channeltable_push(&channels->table, channel);
+		peal_channelsender_call(&channels->sender, channel);
 	}
 }
 
@@ -325,12 +306,15 @@ on_ack(struct peal_channels *channels, struct peal_channel *channel,
 {
 	struct calling calling = {channels, index_of(channels, channel)};
 	const struct peal_sendqueue_lender lender = {release_loan, &calling};
+	uint64_t lost = channel->tx.lost;
 
 	if (peal_channel_tx_on_ack(&channel->tx, message, &lender, now_ns) ==
 		PEAL_CHANNEL_ACK_LIE) {
 		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_ACK, 1);
 		return;
 	}
+	peal_channelsender_on_ack(
+		&channels->sender, channel, message->delay_ns, channels->late_ns, lost, now_ns);
 	if (channel->is_close_owed) {
 		channel->is_close_owed = !peal_sendqueue_end(&channel->tx.queue);
 	}
@@ -497,91 +481,24 @@ peal_channels_on_frame(
 		peal_channel_rx_owe(&channel->rx, now_ns);
 	}
 	close_when_through(channels, channel);
-	settle(channels, channel);
+	peal_channelsender_settle(&channels->sender, channel);
 }
 
-/* --- what leaves --- */
-
-/* One frame of a channel that wants to send. False: the port has no packet. */
-static bool
-send_frame(struct peal_channels *channels, struct peal_channel *channel, uint64_t now_ns)
+void
+peal_channels_begin_turn(struct peal_channels *channels, bool was_behind, uint64_t now_ns)
 {
-	struct peal_counters *counters = channels->config.counters;
-	struct peal_channel_msg message = {.channel = channel->number};
-	struct peal_packet packet;
-	uint8_t *body = peal_egress_begin(channels->config.egress, &packet);
-	uint32_t next_seq = channel->tx.next_seq;
-	uint32_t size = 0;
-
-	if (body == NULL) {
-		return false;
-	}
-	if (channel->tx.epoch != 0 && peal_channel_tx_is_ready(&channel->tx)) {
-		size = peal_channel_tx_make(
-			&channel->tx, &message, body + PEAL_CHANNEL_HEADER_SIZE, now_ns);
-		if (message.seq != next_seq) {
-			peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_REPEATED, 1);
-		}
-	}
-	if (channel->rx.epoch != 0) {
-		peal_channel_rx_answer(&channel->rx, &message, now_ns);
-	}
-	peal_channel_msg_encode(&message, body);
-	peal_egress_end(channels->config.egress, &packet, channel->slot, PEAL_MESSAGE_CHANNEL,
-		(uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
-	peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_SENT, 1);
-	return true;
-}
-
-static void
-run_timers(struct peal_channels *channels, uint64_t now_ns)
-{
-	uint64_t due[PEAL_RESIDENTS_WORDS] = {0};
-
-	if (__builtin_expect(peal_deadlines_earliest_ns(&channels->deadlines) > now_ns, 1)) {
-		return;
-	}
-	peal_deadlines_collect(&channels->deadlines, now_ns, due);
-	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
-		while (due[word] != 0) {
-			uint32_t index = word * 64U + (uint32_t)__builtin_ctzll(due[word]);
-
-			due[word] &= due[word] - 1U;
-			peal_channel_tx_on_timer(&channels->table.channels[index].tx, now_ns);
-			settle(channels, &channels->table.channels[index]);
-		}
-	}
+	channels->late_ns = was_behind ? now_ns - channels->turn_at_ns : 0;
+	channels->turn_at_ns = now_ns;
 }
 
 uint32_t
 peal_channels_run(struct peal_channels *channels, uint64_t now_ns)
 {
-	struct peal_channel *channel;
-	uint32_t sent_count = 0;
-	uint16_t last;
-	bool has_packets = true;
-
-	run_timers(channels, now_ns);
-	last = channels->table.ready_last;
-	while (has_packets && (channel = peal_channeltable_pop(&channels->table)) != NULL) {
-		for (uint32_t i = 0; i < PEAL_CHANNEL_BURST && has_packets &&
-				     channel->state != PEAL_CHANNEL_FREE && wants_to_send(channel);
-			i++) {
-			has_packets = send_frame(channels, channel, now_ns);
-			sent_count += has_packets;
-		}
-		settle(channels, channel);
-		if (index_of(channels, channel) == last) {
-			break;
-		}
-	}
-	return sent_count;
+	return peal_channelsender_run(&channels->sender, now_ns);
 }
 
 uint64_t
 peal_channels_deadline_at_ns(const struct peal_channels *channels)
 {
-	return channels->table.ready_first != PEAL_CHANNEL_NONE
-		       ? 0
-		       : peal_deadlines_earliest_ns(&channels->deadlines);
+	return peal_channelsender_deadline_at_ns(&channels->sender);
 }

@@ -18,6 +18,10 @@
  * forgotten raises the floor of its peer, so that nothing late can bring it back: such a frame is
  * answered by a RESET.
  *
+ * How much is on its way to a peer is bounded by a window that all channels to it share
+ * (channelsender.h, congestion.h). Answers, PROBEs and the repeat of a last frame do not wait for
+ * it.
+ *
  * Fair: who has something to send takes turns, PEAL_CHANNEL_BURST frames each. Nothing waits for
  * company: frames leave at the end of the turn with what is there. An acknowledgement rides on
  * data, or goes alone at the end of the turn.
@@ -29,7 +33,7 @@
 
 #include "base/counters.h"
 #include "base/deadlines.h"
-#include "dataplane/channeltable.h"
+#include "dataplane/channelsender.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
 #include "dataplane/peers.h"
@@ -77,6 +81,7 @@ struct peal_channels_config {
 	uint64_t rto_ns_max;
 	uint64_t first_epoch; /* of the streams of this node; >= 1 */
 	bool is_coalescing;
+	uint64_t target_ns; /* of windows (congestion.h); 0 = PEAL_CONGESTION_TARGET_NS */
 };
 
 struct peal_channels {
@@ -85,7 +90,9 @@ struct peal_channels {
 	uint64_t self_mid;
 	uint64_t next_epoch;
 	struct peal_framepool pool;
-	struct peal_deadlines deadlines;
+	uint64_t turn_at_ns;
+	uint64_t late_ns; /* by how much this core reads late what arrived */
+	struct peal_channelsender sender;
 	struct peal_channeltable table;
 };
 
@@ -123,6 +130,12 @@ void peal_channels_grant(
 /* An opened frame of family 4 from a member. */
 void peal_channels_on_frame(
 	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns);
+
+/*
+ * A turn of the core begins. `was_behind`: the last one left packets unread, so what is read now
+ * may have lain here since; that is no delay of the fabric.
+ */
+void peal_channels_begin_turn(struct peal_channels *channels, bool was_behind, uint64_t now_ns);
 
 /* Once a turn, after the frames: timers, and what has to leave. Returns frames sent. */
 uint32_t peal_channels_run(struct peal_channels *channels, uint64_t now_ns);

@@ -12,7 +12,6 @@ void
 peal_channeltable_init(struct peal_channeltable *table)
 {
 	memset(table, 0, sizeof(*table));
-	table->ready_first = table->ready_last = PEAL_CHANNEL_NONE;
 }
 
 static uint32_t
@@ -58,8 +57,8 @@ peal_channeltable_spare(struct peal_channeltable *table)
 	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
 		struct peal_channel *channel = &table->channels[i];
 
-		/* One that still stands in the list of senders is taken out by the next turn. */
-		if (channel->is_ready) {
+		/* One that still stands in a list of senders is taken out by the next turn. */
+		if (channel->is_listed) {
 			continue;
 		}
 		if (channel->state == PEAL_CHANNEL_FREE) {
@@ -78,7 +77,7 @@ peal_channeltable_enter(struct peal_channeltable *table, struct peal_channel *ch
 	uint16_t slot, uint64_t mid, uint16_t number)
 {
 	PEAL_ASSERT(channel->state == PEAL_CHANNEL_FREE);
-	PEAL_ASSERT(!channel->is_ready);
+	PEAL_ASSERT(!channel->is_listed);
 	memset(channel, 0, offsetof(struct peal_channel, tx));
 	memset(&channel->rx, 0, sizeof(channel->rx));
 	channel->state = PEAL_CHANNEL_OPEN;
@@ -127,33 +126,46 @@ peal_channeltable_forget(
 }
 
 void
-peal_channeltable_push(struct peal_channeltable *table, struct peal_channel *channel)
+peal_channeltable_push(struct peal_channeltable *table, struct peal_channellist *list,
+	struct peal_channel *channel)
 {
-	uint16_t index = peal_channeltable_index(table, channel);
+	struct peal_channellist one;
 
-	if (channel->is_ready) {
+	if (channel->is_listed) {
 		return;
 	}
-	channel->is_ready = true;
+	channel->is_listed = true;
 	channel->next = PEAL_CHANNEL_NONE;
-	if (table->ready_first == PEAL_CHANNEL_NONE) {
-		table->ready_first = index;
-	} else {
-		table->channels[table->ready_last].next = index;
-	}
-	table->ready_last = index;
+	one.first = one.last = peal_channeltable_index(table, channel);
+	peal_channeltable_append(table, list, &one);
 }
 
 struct peal_channel *
-peal_channeltable_pop(struct peal_channeltable *table)
+peal_channeltable_pop(struct peal_channeltable *table, struct peal_channellist *list)
 {
 	struct peal_channel *channel;
 
-	if (table->ready_first == PEAL_CHANNEL_NONE) {
+	if (list->first == PEAL_CHANNEL_NONE) {
 		return NULL;
 	}
-	channel = &table->channels[table->ready_first];
-	table->ready_first = channel->next;
-	channel->is_ready = false;
+	channel = &table->channels[list->first];
+	list->first = channel->next;
+	channel->is_listed = false;
 	return channel;
+}
+
+void
+peal_channeltable_append(
+	struct peal_channeltable *table, struct peal_channellist *to, struct peal_channellist *from)
+{
+	if (from->first == PEAL_CHANNEL_NONE) {
+		return;
+	}
+	if (to->first == PEAL_CHANNEL_NONE) {
+		to->first = from->first;
+	} else {
+		table->channels[to->last].next = from->first;
+	}
+	to->last = from->last;
+	peal_channellist_init(from);
 }

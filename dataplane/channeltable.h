@@ -5,7 +5,7 @@
  * A channel is found by its peer's slot, its member number and its own number. A life that is
  * forgotten raises the floor of its peer: epochs of one sender only grow, over all its channels, so
  * nothing at or below the floor can be a life that is still to come. Who wants to send stands in
- * one list, first come, first served; a place is not given away while it stands there.
+ * one list, first come, first served; a place is not given away while it stands in one.
  *
  * Pure; plain struct, fields private to channels.c but `channels`; one core. Finding costs some ten
  * cycles; forgetting walks all places.
@@ -30,19 +30,25 @@ struct peal_channel {
 	uint16_t number;
 	uint16_t slot;
 	uint64_t mid;
-	bool is_ready;      /* stands in the list of those that have something to send */
+	bool is_listed;     /* stands in a list of those that have something to send */
 	bool is_close_owed; /* the end found no room in the queue yet */
 	bool is_finish_told;
 	uint16_t next; /* in that list */
 	uint32_t room;
+	uint32_t flights_count; /* as counted in the window to the peer */
 	uint64_t closed_order;
 	struct peal_channel_tx tx;
 	struct peal_channel_rx rx;
 };
 
+/* Channels in the order of coming; a channel stands in one list at most. */
+struct peal_channellist {
+	uint16_t first; /* PEAL_CHANNEL_NONE = empty */
+	uint16_t last;
+};
+
 struct peal_channeltable {
 	uint64_t closed_count;
-	uint16_t ready_first, ready_last;
 	uint16_t places[2U * PEAL_CHANNELS_MAX]; /* open addressing: channel + 1, 0 = empty */
 	uint64_t floors[PEAL_SLOTS_MAX];         /* highest epoch of the peer that was forgotten */
 	uint64_t floor_mids[PEAL_SLOTS_MAX];
@@ -85,10 +91,23 @@ void peal_channeltable_forget(
 /* The highest epoch of this peer that was forgotten; 0 = none of this member number. */
 uint64_t peal_channeltable_floor(struct peal_channeltable *table, uint16_t slot, uint64_t mid);
 
-/* Puts a channel at the end of the list of those that want to send, unless it stands there. */
-void peal_channeltable_push(struct peal_channeltable *table, struct peal_channel *channel);
+/* An empty list. */
+static inline void
+peal_channellist_init(struct peal_channellist *list)
+{
+	list->first = list->last = PEAL_CHANNEL_NONE;
+}
 
-/* Takes the first of that list; NULL when it is empty. */
-struct peal_channel *peal_channeltable_pop(struct peal_channeltable *table);
+/* Puts a channel at the end, unless it stands in a list. */
+void peal_channeltable_push(struct peal_channeltable *table, struct peal_channellist *list,
+	struct peal_channel *channel);
+
+/* Takes the first; NULL when the list is empty. */
+struct peal_channel *peal_channeltable_pop(
+	struct peal_channeltable *table, struct peal_channellist *list);
+
+/* Puts all of `from` behind those of `to`, in one step. */
+void peal_channeltable_append(struct peal_channeltable *table, struct peal_channellist *to,
+	struct peal_channellist *from);
 
 #endif

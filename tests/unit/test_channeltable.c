@@ -5,12 +5,14 @@
 #include "tests/lib/dies.h"
 
 static struct peal_channeltable table;
+static struct peal_channellist list;
 
 static int
 begin(void **state)
 {
 	(void)state;
 	peal_channeltable_init(&table);
+	peal_channellist_init(&list);
 	return 0;
 }
 
@@ -84,7 +86,7 @@ test_channeltable__gives_the_place_that_was_closed_first(void **state)
 	close_channel(&table.channels[4]);
 	assert_ptr_equal(peal_channeltable_spare(&table), &table.channels[9]);
 	/* One that stands in the list is not given away. */
-	peal_channeltable_push(&table, &table.channels[9]);
+	peal_channeltable_push(&table, &list, &table.channels[9]);
 	assert_ptr_equal(peal_channeltable_spare(&table), &table.channels[4]);
 	peal_channeltable_forget(&table, &table.channels[200], 0);
 	assert_ptr_equal(peal_channeltable_spare(&table), &table.channels[200]);
@@ -112,17 +114,44 @@ test_channeltable__a_list_is_first_come_first_served(void **state)
 	for (uint16_t i = 0; i < 4; i++) {
 		(void)enter(1, 11, i);
 	}
-	assert_null(peal_channeltable_pop(&table));
-	peal_channeltable_push(&table, &table.channels[2]);
-	peal_channeltable_push(&table, &table.channels[0]);
-	peal_channeltable_push(&table, &table.channels[2]); /* stands there */
-	assert_ptr_equal(peal_channeltable_pop(&table), &table.channels[2]);
-	peal_channeltable_push(&table, &table.channels[2]);
-	assert_ptr_equal(peal_channeltable_pop(&table), &table.channels[0]);
-	assert_ptr_equal(peal_channeltable_pop(&table), &table.channels[2]);
-	assert_null(peal_channeltable_pop(&table));
-	peal_channeltable_push(&table, &table.channels[3]);
-	assert_ptr_equal(peal_channeltable_pop(&table), &table.channels[3]);
+	assert_null(peal_channeltable_pop(&table, &list));
+	peal_channeltable_push(&table, &list, &table.channels[2]);
+	peal_channeltable_push(&table, &list, &table.channels[0]);
+	peal_channeltable_push(&table, &list, &table.channels[2]); /* stands there */
+	assert_ptr_equal(peal_channeltable_pop(&table, &list), &table.channels[2]);
+	peal_channeltable_push(&table, &list, &table.channels[2]);
+	assert_ptr_equal(peal_channeltable_pop(&table, &list), &table.channels[0]);
+	assert_ptr_equal(peal_channeltable_pop(&table, &list), &table.channels[2]);
+	assert_null(peal_channeltable_pop(&table, &list));
+	peal_channeltable_push(&table, &list, &table.channels[3]);
+	assert_ptr_equal(peal_channeltable_pop(&table, &list), &table.channels[3]);
+}
+
+static void
+test_channeltable__lists_are_joined_in_order(void **state)
+{
+	struct peal_channellist other;
+
+	(void)state;
+	peal_channellist_init(&other);
+	for (uint16_t i = 0; i < 4; i++) {
+		(void)enter(1, 11, i);
+	}
+	peal_channeltable_append(&table, &list, &other); /* nothing to nothing */
+	assert_null(peal_channeltable_pop(&table, &list));
+	peal_channeltable_push(&table, &other, &table.channels[1]);
+	peal_channeltable_push(&table, &list, &table.channels[1]); /* stands in the other */
+	peal_channeltable_append(&table, &list, &other);           /* to an empty one */
+	assert_null(peal_channeltable_pop(&table, &other));
+	peal_channeltable_push(&table, &other, &table.channels[3]);
+	peal_channeltable_push(&table, &other, &table.channels[0]);
+	peal_channeltable_append(&table, &list, &other);
+	peal_channeltable_push(&table, &list, &table.channels[2]);
+	assert_ptr_equal(peal_channeltable_pop(&table, &list), &table.channels[1]);
+	assert_ptr_equal(peal_channeltable_pop(&table, &list), &table.channels[3]);
+	assert_ptr_equal(peal_channeltable_pop(&table, &list), &table.channels[0]);
+	assert_ptr_equal(peal_channeltable_pop(&table, &list), &table.channels[2]);
+	assert_null(peal_channeltable_pop(&table, &list));
 }
 
 static void
@@ -158,6 +187,7 @@ main(void)
 			test_channeltable__gives_the_place_that_was_closed_first, begin),
 		cmocka_unit_test_setup(test_channeltable__a_floor_only_grows, begin),
 		cmocka_unit_test_setup(test_channeltable__a_list_is_first_come_first_served, begin),
+		cmocka_unit_test_setup(test_channeltable__lists_are_joined_in_order, begin),
 		cmocka_unit_test_setup(test_channeltable__asserts_who_owns_a_place, begin),
 	};
 
