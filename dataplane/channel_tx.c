@@ -164,6 +164,19 @@ cut_flight(struct peal_channel_tx *tx, struct peal_channel_flight *flight)
 	}
 }
 
+uint64_t
+peal_channel_tx_drop(
+	struct peal_channel_tx *tx, uint64_t room, const struct peal_sendqueue_lender *lender)
+{
+	uint64_t from = tx->cut;
+
+	/* Of whose beginning was sent, the end must follow. */
+	if (tx->cut_offset > 0) {
+		from = peal_sendqueue_at(&tx->queue, tx->cut).next;
+	}
+	return peal_sendqueue_drop(&tx->queue, from, room, lender);
+}
+
 static uint32_t
 make_probe(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uint64_t now_ns)
 {

@@ -104,6 +104,13 @@ bool peal_channel_tx_is_urgent(const struct peal_channel_tx *tx);
 uint32_t peal_channel_tx_flights_count(const struct peal_channel_tx *tx);
 
 /*
+ * Gives up messages of which nothing was sent yet, oldest first, until `room` bytes of the queue
+ * are free or none is left. Returns how many.
+ */
+uint64_t peal_channel_tx_drop(
+	struct peal_channel_tx *tx, uint64_t room, const struct peal_sendqueue_lender *lender);
+
+/*
  * Makes the next frame: seq, flags and epoch in `message_out` (other fields are left alone), its
  * data in `data_out`. Call only when ready.
  *

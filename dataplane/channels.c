@@ -23,6 +23,7 @@ peal_channels_init(struct peal_channels *channels, const struct peal_channels_co
 	peal_channelsender_init(&channels->sender, &channels->table, config->egress,
 		config->counters,
 		config->target_ns > 0 ? config->target_ns : PEAL_CONGESTION_TARGET_NS);
+	peal_deadlines_init(&channels->watches_at, PEAL_CHANNELS_MAX);
 	peal_framepool_init(
 		&channels->pool, config->frame_bytes, PEAL_BODY_SIZE_MAX, config->frames_count);
 }
@@ -69,6 +70,7 @@ forget(struct peal_channels *channels, struct peal_channel *channel)
 		peal_channel_tx_close(&channel->tx, &lender);
 	}
 	peal_channelsender_on_end(&channels->sender, channel);
+	peal_deadlines_set(&channels->watches_at, calling.index, UINT64_MAX);
 	peal_channel_rx_close(&channel->rx, &channels->pool);
 	peal_channeltable_forget(&channels->table, channel, epoch);
 }
@@ -150,22 +152,34 @@ send_reset(struct peal_channels *channels, uint16_t slot, uint16_t number, uint6
 }
 
 static bool
-owns(const struct peal_channels *channels, uint16_t index)
+is_open(const struct peal_channels *channels, uint16_t index)
 {
 	return index < PEAL_CHANNELS_MAX &&
-	       (channels->table.channels[index].state == PEAL_CHANNEL_OPEN ||
+	       channels->table.channels[index].state == PEAL_CHANNEL_OPEN;
+}
+
+static bool
+owns(const struct peal_channels *channels, uint16_t index)
+{
+	return is_open(channels, index) ||
+	       (index < PEAL_CHANNELS_MAX &&
 		       channels->table.channels[index].state == PEAL_CHANNEL_CLOSING);
+}
+
+/* Ends it at both ends. */
+static void
+reset(struct peal_channels *channels, struct peal_channel *channel, enum peal_channel_reason reason)
+{
+	send_reset(channels, channel->slot, channel->number, channel->tx.epoch, channel->rx.epoch,
+		reason);
+	end(channels, channel, reason);
 }
 
 void
 peal_channels_reset(struct peal_channels *channels, uint16_t index)
 {
-	struct peal_channel *channel = &channels->table.channels[index];
-
 	PEAL_ASSERT(owns(channels, index));
-	send_reset(channels, channel->slot, channel->number, channel->tx.epoch, channel->rx.epoch,
-		PEAL_CHANNEL_REASON_CLOSED);
-	end(channels, channel, PEAL_CHANNEL_REASON_CLOSED);
+	reset(channels, &channels->table.channels[index], PEAL_CHANNEL_REASON_CLOSED);
 }
 
 void
@@ -188,6 +202,15 @@ peal_channels_switch(struct peal_channels *channels, const struct peal_peers *pe
 }
 
 /* --- what the user asks for --- */
+
+/* EVICT: the time runs from the next turn, unless it runs. */
+static void
+watch(struct peal_channels *channels, uint16_t index)
+{
+	if (!channels->table.channels[index].is_watched) {
+		peal_deadlines_set(&channels->watches_at, index, 0);
+	}
+}
 
 enum peal_channel_result
 peal_channels_open(
@@ -216,52 +239,97 @@ peal_channels_open(
 	return PEAL_CHANNEL_OK;
 }
 
-static enum peal_channel_result
-accept(struct peal_channels *channels, uint16_t index, bool is_room)
+void
+peal_channels_set_policy(struct peal_channels *channels, uint16_t index,
+	enum peal_channel_policy policy, uint64_t evict_after_ns)
 {
-	if (!is_room) {
+	struct peal_channel *channel = &channels->table.channels[index];
+
+	PEAL_ASSERT(owns(channels, index));
+	PEAL_ASSERT(policy != PEAL_CHANNEL_EVICT || evict_after_ns >= 1);
+	PEAL_ASSERT(policy != PEAL_CHANNEL_DROP_BEHIND || channels->config.user.dropped != NULL);
+	channel->policy = policy;
+	channel->evict_after_ns = evict_after_ns;
+	channel->is_watched = false;
+	peal_deadlines_set(&channels->watches_at, index, UINT64_MAX);
+	if (policy == PEAL_CHANNEL_EVICT) {
+		watch(channels, index);
+	}
+}
+
+/* Makes room for an entry of `size` by what its channel may do about it. True: there may be some.
+ */
+static bool
+make_room(struct peal_channels *channels, uint16_t index, uint64_t size)
+{
+	struct peal_channel *channel = &channels->table.channels[index];
+	const struct peal_channel_user *user = &channels->config.user;
+	struct calling calling = {channels, index};
+	const struct peal_sendqueue_lender lender = {release_loan, &calling};
+	uint64_t quarter = channels->config.queue_capacity / 4U;
+	uint64_t count;
+
+	if (channel->policy != PEAL_CHANNEL_DROP_BEHIND) {
+		return false;
+	}
+	size += 4U * PEAL_SENDQUEUE_ENTRY_SIZE; /* its head, a loan, and what rounding adds */
+	count = peal_channel_tx_drop(&channel->tx, size > quarter ? size : quarter, &lender);
+	if (count > 0) {
+		peal_counter_add(
+			channels->config.counters, PEAL_COUNTER_CHANNEL_MESSAGES_DROPPED, count);
+		user->dropped(user->state, index, count);
+	}
+	return count > 0;
+}
+
+static bool
+put(struct peal_sendqueue *queue, enum peal_sendqueue_kind kind, const uint8_t *bytes,
+	uint32_t size, uint64_t token)
+{
+	return kind == PEAL_SENDQUEUE_COPY ? peal_sendqueue_copy(queue, bytes, size)
+					   : peal_sendqueue_lend(queue, bytes, size, token);
+}
+
+static inline enum peal_channel_result
+accept(struct peal_channels *channels, uint16_t index, enum peal_sendqueue_kind kind,
+	const uint8_t *bytes, uint32_t size, uint64_t token)
+{
+	bool is_copy = kind == PEAL_SENDQUEUE_COPY;
+	struct peal_channel *channel;
+
+	if (!is_open(channels, index)) {
+		return PEAL_CHANNEL_NOT_OPEN;
+	}
+	channel = &channels->table.channels[index];
+	if (size > (is_copy ? peal_sendqueue_copy_size_max(channels->config.queue_capacity)
+			    : PEAL_MESSAGE_SIZE_MAX)) {
+		return PEAL_CHANNEL_TOO_BIG;
+	}
+	if (!put(&channel->tx.queue, kind, bytes, size, token) &&
+		!(make_room(channels, index, is_copy ? size : 0) &&
+			put(&channel->tx.queue, kind, bytes, size, token))) {
 		return PEAL_CHANNEL_FULL;
 	}
 	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_MESSAGES_SENT, 1);
-	peal_channelsender_call(&channels->sender, &channels->table.channels[index]);
-	return PEAL_CHANNEL_OK;
-}
-
-static enum peal_channel_result
-judge_send(const struct peal_channels *channels, uint16_t index, uint32_t size, uint32_t size_max)
-{
-	if (index >= PEAL_CHANNELS_MAX ||
-		channels->table.channels[index].state != PEAL_CHANNEL_OPEN) {
-		return PEAL_CHANNEL_NOT_OPEN;
+	if (__builtin_expect(channel->policy == PEAL_CHANNEL_EVICT, 0)) {
+		watch(channels, index);
 	}
-	return size > size_max ? PEAL_CHANNEL_TOO_BIG : PEAL_CHANNEL_OK;
+	peal_channelsender_call(&channels->sender, channel);
+	return PEAL_CHANNEL_OK;
 }
 
 enum peal_channel_result
 peal_channels_send(
 	struct peal_channels *channels, uint16_t index, const uint8_t *bytes, uint32_t size)
 {
-	enum peal_channel_result result = judge_send(channels, index, size,
-		peal_sendqueue_copy_size_max(channels->config.queue_capacity));
-
-	if (result != PEAL_CHANNEL_OK) {
-		return result;
-	}
-	return accept(channels, index,
-		peal_sendqueue_copy(&channels->table.channels[index].tx.queue, bytes, size));
+	return accept(channels, index, PEAL_SENDQUEUE_COPY, bytes, size, 0);
 }
 
 enum peal_channel_result
 peal_channels_lend(struct peal_channels *channels, uint16_t index, const uint8_t *bytes,
 	uint32_t size, uint64_t token)
 {
-	enum peal_channel_result result = judge_send(channels, index, size, PEAL_MESSAGE_SIZE_MAX);
-
-	if (result != PEAL_CHANNEL_OK) {
-		return result;
-	}
-	return accept(channels, index,
-		peal_sendqueue_lend(&channels->table.channels[index].tx.queue, bytes, size, token));
+	return accept(channels, index, PEAL_SENDQUEUE_LOAN, bytes, size, token);
 }
 
 enum peal_channel_result
@@ -269,8 +337,7 @@ peal_channels_close(struct peal_channels *channels, uint16_t index)
 {
 	struct peal_channel *channel;
 
-	if (index >= PEAL_CHANNELS_MAX ||
-		channels->table.channels[index].state != PEAL_CHANNEL_OPEN) {
+	if (!is_open(channels, index)) {
 		return PEAL_CHANNEL_NOT_OPEN;
 	}
 	channel = &channels->table.channels[index];
@@ -320,24 +387,13 @@ on_ack(struct peal_channels *channels, struct peal_channel *channel,
 	}
 }
 
-static enum peal_counter
-counter_of(enum peal_channel_rx_outcome outcome)
-{
-	switch (outcome) {
-	case PEAL_CHANNEL_RX_HELD:
-		return PEAL_COUNTER_CHANNEL_HELD;
-	case PEAL_CHANNEL_RX_DUPLICATE:
-		return PEAL_COUNTER_CHANNEL_DUPLICATES;
-	case PEAL_CHANNEL_RX_BEYOND:
-		return PEAL_COUNTER_CHANNEL_REFUSED_BEYOND;
-	case PEAL_CHANNEL_RX_NO_BUFFER:
-		return PEAL_COUNTER_CHANNEL_NO_BUFFER;
-	case PEAL_CHANNEL_RX_DELIVERED:
-	case PEAL_CHANNEL_RX_PROTOCOL:
-	default:
-		return PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL;
-	}
-}
+static const enum peal_counter counters_of[] = {
+	[PEAL_CHANNEL_RX_HELD] = PEAL_COUNTER_CHANNEL_HELD,
+	[PEAL_CHANNEL_RX_DUPLICATE] = PEAL_COUNTER_CHANNEL_DUPLICATES,
+	[PEAL_CHANNEL_RX_BEYOND] = PEAL_COUNTER_CHANNEL_REFUSED_BEYOND,
+	[PEAL_CHANNEL_RX_NO_BUFFER] = PEAL_COUNTER_CHANNEL_NO_BUFFER,
+	[PEAL_CHANNEL_RX_PROTOCOL] = PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL,
+};
 
 /* Data of the life that the channel is in. False: it ended over it. */
 static bool
@@ -352,12 +408,10 @@ on_data(struct peal_channels *channels, struct peal_channel *channel,
 		opened->body_size - PEAL_CHANNEL_HEADER_SIZE, &sink, now_ns);
 
 	if (outcome != PEAL_CHANNEL_RX_DELIVERED) {
-		peal_counter_add(channels->config.counters, counter_of(outcome), 1);
+		peal_counter_add(channels->config.counters, counters_of[outcome], 1);
 	}
 	if (outcome == PEAL_CHANNEL_RX_PROTOCOL) {
-		send_reset(channels, channel->slot, channel->number, channel->tx.epoch,
-			channel->rx.epoch, PEAL_CHANNEL_REASON_PROTOCOL);
-		end(channels, channel, PEAL_CHANNEL_REASON_PROTOCOL);
+		reset(channels, channel, PEAL_CHANNEL_REASON_PROTOCOL);
 		return false;
 	}
 	peal_channel_rx_grant(&channel->rx, channel->room);
@@ -491,14 +545,55 @@ peal_channels_begin_turn(struct peal_channels *channels, bool was_behind, uint64
 	channels->turn_at_ns = now_ns;
 }
 
+/* A watch is over: what it waited for is gone, or the channel is. */
+static void
+on_watch(struct peal_channels *channels, uint16_t index, uint64_t now_ns)
+{
+	struct peal_channel *channel = &channels->table.channels[index];
+	const struct peal_sendqueue *queue = &channel->tx.queue;
+
+	if (channel->is_watched && queue->tail < channel->watch_position) {
+		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNELS_EVICTED, 1);
+		reset(channels, channel, PEAL_CHANNEL_REASON_SLOW);
+		return;
+	}
+	channel->is_watched = queue->tail != queue->head;
+	channel->watch_position = queue->head;
+	peal_deadlines_set(&channels->watches_at, index,
+		channel->is_watched ? now_ns + channel->evict_after_ns : UINT64_MAX);
+}
+
+static void
+run_watches(struct peal_channels *channels, uint64_t now_ns)
+{
+	uint64_t due[PEAL_RESIDENTS_WORDS] = {0};
+
+	if (__builtin_expect(peal_deadlines_earliest_ns(&channels->watches_at) > now_ns, 1)) {
+		return;
+	}
+	peal_deadlines_collect(&channels->watches_at, now_ns, due);
+	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
+		while (due[word] != 0) {
+			uint32_t index = word * 64U + (uint32_t)__builtin_ctzll(due[word]);
+
+			due[word] &= due[word] - 1U;
+			on_watch(channels, (uint16_t)index, now_ns);
+		}
+	}
+}
+
 uint32_t
 peal_channels_run(struct peal_channels *channels, uint64_t now_ns)
 {
+	run_watches(channels, now_ns);
 	return peal_channelsender_run(&channels->sender, now_ns);
 }
 
 uint64_t
 peal_channels_deadline_at_ns(const struct peal_channels *channels)
 {
-	return peal_channelsender_deadline_at_ns(&channels->sender);
+	uint64_t watch_at_ns = peal_deadlines_earliest_ns(&channels->watches_at);
+	uint64_t frame_at_ns = peal_channelsender_deadline_at_ns(&channels->sender);
+
+	return watch_at_ns < frame_at_ns ? watch_at_ns : frame_at_ns;
 }

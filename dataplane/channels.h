@@ -41,7 +41,7 @@
 /* What came of a call. */
 enum peal_channel_result {
 	PEAL_CHANNEL_OK = 0,
-	PEAL_CHANNEL_FULL,        /* no room in the queue; on release, try again */
+	PEAL_CHANNEL_FULL,        /* no room in the queue; when something arrived, try again */
 	PEAL_CHANNEL_NOT_OPEN,    /* closing, closed, or never opened */
 	PEAL_CHANNEL_NOT_IN_VIEW, /* the peer is no member */
 	PEAL_CHANNEL_TOO_MANY,    /* PEAL_CHANNELS_MAX are open */
@@ -64,8 +64,12 @@ struct peal_channel_user {
 	 * whether they arrived; 0 after an orderly end. */
 	void (*ended)(void *state, uint16_t channel, enum peal_channel_reason reason,
 		uint64_t lost_count);
-	/* Lent bytes are free again: they arrived, or the channel ended. */
+	/* Lent bytes are free again: they arrived, the channel ended, or they were given up. */
 	void (*release)(void *state, uint16_t channel, uint64_t token);
+	/* The oldest `count` messages that were not sent yet were given up to make room: the peer
+	 * will never have them, and has or will have those before and after. Only with
+	 * PEAL_CHANNEL_DROP_BEHIND, and may be NULL without; must not call back. */
+	void (*dropped)(void *state, uint16_t channel, uint64_t count);
 	void *state;
 };
 
@@ -90,6 +94,7 @@ struct peal_channels {
 	uint64_t self_mid;
 	uint64_t next_epoch;
 	struct peal_framepool pool;
+	struct peal_deadlines watches_at; /* of channels that may be evicted */
 	uint64_t turn_at_ns;
 	uint64_t late_ns; /* by how much this core reads late what arrived */
 	struct peal_channelsender sender;
@@ -116,6 +121,18 @@ enum peal_channel_result peal_channels_send(
 	struct peal_channels *channels, uint16_t index, const uint8_t *bytes, uint32_t size);
 enum peal_channel_result peal_channels_lend(struct peal_channels *channels, uint16_t index,
 	const uint8_t *bytes, uint32_t size, uint64_t token);
+
+/*
+ * What is to happen when the peer is slow; BLOCK until it is said otherwise. The channel must be
+ * open or closing.
+ *
+ * DROP_BEHIND gives up a quarter of the queue at a time, and only what was not sent: while all that
+ * the queue holds is on its way, send returns FULL. EVICT ends the channel at both ends (SLOW) when
+ * a message was not acknowledged within `evict_after_ns`, at least 1, and before twice that; a peer
+ * that cannot be reached is slow, too.
+ */
+void peal_channels_set_policy(struct peal_channels *channels, uint16_t index,
+	enum peal_channel_policy policy, uint64_t evict_after_ns);
 
 /* Nothing is sent any more; what was accepted still is. */
 enum peal_channel_result peal_channels_close(struct peal_channels *channels, uint16_t index);

@@ -25,6 +25,13 @@ enum peal_channel_state {
 	PEAL_CHANNEL_CLOSED,
 };
 
+/* What happens to messages when the peer takes them too slowly. */
+enum peal_channel_policy {
+	PEAL_CHANNEL_BLOCK = 0,   /* none is accepted until there is room */
+	PEAL_CHANNEL_DROP_BEHIND, /* the oldest that was not sent yet is given up, and counted */
+	PEAL_CHANNEL_EVICT,       /* the channel ends when a message waits for too long */
+};
+
 struct peal_channel {
 	enum peal_channel_state state;
 	uint16_t number;
@@ -34,6 +41,10 @@ struct peal_channel {
 	bool is_close_owed; /* the end found no room in the queue yet */
 	bool is_finish_told;
 	uint16_t next; /* in that list */
+	enum peal_channel_policy policy;
+	bool is_watched;         /* EVICT: waits for `watch_position` to be released, */
+	uint64_t watch_position; /* which was the end of the queue when the time began to run */
+	uint64_t evict_after_ns;
 	uint32_t room;
 	uint32_t flights_count; /* as counted in the window to the peer */
 	uint64_t closed_order;

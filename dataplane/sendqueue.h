@@ -4,8 +4,8 @@
  *
  * A message is copied in, or stays where it is and only its place is kept (a loan): then its bytes
  * must not change until the queue says that they are free. Places in the queue are positions: bytes
- * since the beginning, never reused. What is behind the oldest needed position is given back in
- * order.
+ * since the beginning, never reused but by drop. What is behind the oldest needed position is given
+ * back in order.
  *
  * Pure; fields private but the counts, which are read only; memory of the caller; one owner.
  */
@@ -80,6 +80,17 @@ struct peal_sendqueue_entry peal_sendqueue_at(
 /* Copies [offset, offset + size) of the message at `position` out; must be inside it. */
 void peal_sendqueue_read(const struct peal_sendqueue *queue, uint64_t position,
 	const struct peal_sendqueue_entry *entry, uint32_t offset, uint8_t *out, uint32_t size);
+
+/*
+ * Gives up messages from the position `from` on, oldest first, until `room` bytes are free or none
+ * is left; what is behind them moves down, so positions behind `from` mean something else
+ * afterwards. Loans among them go back at once. An END is never given up.
+ *
+ * @return how many messages; they count as released
+ * Cost: the bytes that move; ask for much room at a time.
+ */
+uint64_t peal_sendqueue_drop(struct peal_sendqueue *queue, uint64_t from, uint64_t room,
+	const struct peal_sendqueue_lender *lender);
 
 /* Nothing before `position` is needed any more: gives room and loans back. */
 void peal_sendqueue_release(struct peal_sendqueue *queue, uint64_t position,
