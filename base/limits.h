@@ -239,9 +239,12 @@
 
 /* Window of frames to one peer (dataplane/congestion.h): at first, at most, and at least one frame
  * in so many round trips. 512 frames of 1 232 bytes and 50 us are 100 Gbit/s. */
-#define PEAL_CONGESTION_WINDOW_FIRST 32U
+#define PEAL_CONGESTION_WINDOW_FIRST 16U
 #define PEAL_CONGESTION_WINDOW_MAX   512U
 #define PEAL_CONGESTION_WINDOW_PARTS 64U
+
+/* Frames to a peer that is further away than the target, whatever the delay is. */
+#define PEAL_CONGESTION_WINDOW_FAR 4U
 
 /* However slow the answers of a peer are, a frame leaves to it this often. */
 #define PEAL_CONGESTION_PAUSE_NS_MAX (UINT64_C(10) * 1000000U)

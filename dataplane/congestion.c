@@ -8,6 +8,7 @@
 #define FRAME      PEAL_CONGESTION_FRAME
 #define SIZE_MIN   (FRAME / PEAL_CONGESTION_WINDOW_PARTS)
 #define SIZE_LIMIT (FRAME * PEAL_CONGESTION_WINDOW_MAX)
+#define SIZE_FAR   (FRAME * PEAL_CONGESTION_WINDOW_FAR)
 #define SIZE_FIRST (FRAME * PEAL_CONGESTION_WINDOW_FIRST)
 /* Time-outs in a row after which nothing is known any more. paper: Swift, algorithm 1 */
 #define TIMEOUTS_MAX 5U
@@ -45,9 +46,6 @@ peal_congestion_target_ns(const struct peal_congestion *congestion)
 	uint32_t power;
 	uint32_t raise;
 
-	if (congestion->rtt_ns_min != UINT64_MAX && 2U * congestion->rtt_ns_min > base_ns) {
-		base_ns = 2U * congestion->rtt_ns_min;
-	}
 	if (size >= RAISE_SIZE_MAX) {
 		return base_ns;
 	}
@@ -81,14 +79,13 @@ grow(struct peal_congestion_window *window, uint32_t arrived_count)
 
 /* At most once a round trip: until then the last change cannot have shown. */
 static bool
-shrink(struct peal_congestion *congestion, struct peal_congestion_window *window, uint32_t by,
+shrink(struct peal_congestion *congestion, struct peal_congestion_window *window, uint32_t size,
 	uint64_t now_ns)
 {
-	if (now_ns - window->shrunk_at_ns < congestion->rtt_ns || window->size == SIZE_MIN) {
+	if (now_ns - window->shrunk_at_ns < congestion->rtt_ns || size >= window->size) {
 		return false;
 	}
-	window->size -= by;
-	window->size = window->size > SIZE_MIN ? window->size : SIZE_MIN;
+	window->size = size;
 	window->shrunk_at_ns = now_ns;
 	set_size(congestion);
 	return true;
@@ -99,6 +96,8 @@ static bool
 steer(struct peal_congestion *congestion, struct peal_congestion_window *window, uint64_t delay_ns,
 	uint64_t target_ns, uint64_t now_ns)
 {
+	bool is_far = window == &congestion->fabric && congestion->rtt_ns_min > target_ns;
+	uint32_t size_min = is_far ? SIZE_FAR : SIZE_MIN;
 	uint64_t by;
 
 	if (delay_ns < target_ns) {
@@ -106,6 +105,7 @@ steer(struct peal_congestion *congestion, struct peal_congestion_window *window,
 	}
 	by = (uint64_t)window->size * 4U * (delay_ns - target_ns) / (5U * delay_ns);
 	by = by < window->size / 2U ? by : window->size / 2U;
+	by = window->size - by > size_min ? window->size - by : size_min;
 	return shrink(congestion, window, (uint32_t)by, now_ns);
 }
 
@@ -152,7 +152,9 @@ peal_congestion_on_ack(struct peal_congestion *congestion, const struct peal_con
 bool
 peal_congestion_on_loss(struct peal_congestion *congestion, uint64_t now_ns)
 {
-	return shrink(congestion, &congestion->fabric, congestion->fabric.size / 2U, now_ns);
+	uint32_t half = congestion->fabric.size - congestion->fabric.size / 2U;
+
+	return shrink(congestion, &congestion->fabric, half > SIZE_MIN ? half : SIZE_MIN, now_ns);
 }
 
 bool
@@ -163,7 +165,7 @@ peal_congestion_on_timeout(struct peal_congestion *congestion, uint64_t now_ns)
 	}
 	/* The way to the peer may be another when it answers again. */
 	congestion->rtt_ns_min = UINT64_MAX;
-	return shrink(congestion, &congestion->fabric, congestion->fabric.size, now_ns);
+	return shrink(congestion, &congestion->fabric, SIZE_MIN, now_ns);
 }
 
 uint64_t

@@ -19,11 +19,14 @@
  *   than one in PEAL_CONGESTION_PAUSE_NS_MAX, for round trips of seconds are processes that stood.
  * - 3.5: a small window has a later target, by the root of its size, so that many senders into one
  *   link neither starve nor sit on its queue, and unequal ones meet. Hops are not known: the base
- *   target stands for the fabric.
+ *   target stands for the fabric's.
  * - 3.6: a loss halves, five time-outs in a row end at the smallest window.
  *
- * Other than there: the base is at least twice the shortest round trip ever seen, because Peal runs
- * on links of which nobody knows how long they are; and a window that is not used does not grow.
+ * Other than there: a window that is not used does not grow; and to a peer whose shortest round
+ * trip ever seen is above the target, delay alone leaves PEAL_CONGESTION_WINDOW_FAR frames. The
+ * target is not made from that round trip, which would be fair to nobody: who comes to a link that
+ * is in use takes its queue for distance, and would aim above all others. Distances are the
+ * operator's to know (3.5), so the target is a matter of configuration.
  *
  * Pure; plain struct, fields private but `flights_count` and `size`, read only; one core. Cost: two
  * divisions an answer, none a frame; nothing asks for a timer while the window is one or more.

@@ -148,7 +148,7 @@ test_congestion__parts_hosts_from_the_fabric(void **state)
 }
 
 static void
-test_congestion__aims_higher_when_small_and_far(void **state)
+test_congestion__aims_higher_when_small(void **state)
 {
 	uint64_t before_ns = UINT64_MAX;
 
@@ -166,13 +166,26 @@ test_congestion__aims_higher_when_small_and_far(void **state)
 	assert_int_equal(peal_congestion_target_ns(&congestion), 2 * TARGET);
 	set_window(64 * FRAME);
 	assert_int_equal(peal_congestion_target_ns(&congestion), TARGET);
-	/* A long way: twice the shortest round trip that was seen. */
-	(void)go_round(200 * US);
-	set_window(64 * FRAME);
-	assert_int_equal(peal_congestion_target_ns(&congestion), 400 * US);
-	(void)go_round(300 * US);
-	set_window(64 * FRAME);
-	assert_int_equal(peal_congestion_target_ns(&congestion), 400 * US);
+}
+
+static void
+test_congestion__a_long_way_is_no_queue(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		(void)go_round(200 * US);
+	}
+	assert_int_equal(congestion.size, FRAME * PEAL_CONGESTION_WINDOW_FAR);
+	/* Losses are believed. */
+	now_ns += 1000 * US;
+	assert_true(peal_congestion_on_loss(&congestion, now_ns));
+	assert_int_equal(congestion.size, FRAME * PEAL_CONGESTION_WINDOW_FAR / 2U);
+	/* A short round trip shows that the others were queues. */
+	(void)go_round(20 * US);
+	for (uint32_t i = 0; i < 100; i++) {
+		(void)go_round(200 * US);
+	}
+	assert_true(congestion.size < FRAME);
 }
 
 static void
@@ -249,7 +262,8 @@ main(void)
 		cmocka_unit_test_setup(
 			test_congestion__shrinks_by_the_excess_once_a_round_trip, begin),
 		cmocka_unit_test_setup(test_congestion__parts_hosts_from_the_fabric, begin),
-		cmocka_unit_test_setup(test_congestion__aims_higher_when_small_and_far, begin),
+		cmocka_unit_test_setup(test_congestion__aims_higher_when_small, begin),
+		cmocka_unit_test_setup(test_congestion__a_long_way_is_no_queue, begin),
 		cmocka_unit_test_setup(test_congestion__below_one_frame_a_window_is_time, begin),
 		cmocka_unit_test_setup(test_congestion__never_waits_for_long, begin),
 		cmocka_unit_test_setup(test_congestion__losses_and_time_outs, begin),
