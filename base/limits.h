@@ -161,6 +161,12 @@
  */
 #define PEAL_TX_QUEUE_MAX 256U
 
+/* Of these, places that bulk never takes: replies to two bursts, and a message to everybody; and by
+ * how many frames a turn bulk may grow again after the port had no room for all of it. */
+#define PEAL_TX_RESERVED_MAX (PEAL_DIRECT_MAX + 2U * PEAL_BURST_MAX)
+#define PEAL_TX_BULK_MAX     (PEAL_TX_QUEUE_MAX - PEAL_TX_RESERVED_MAX)
+#define PEAL_TX_BULK_STEP    2U
+
 /* Shards of a node; the header has six bits. One in use today. */
 #define PEAL_SHARDS_MAX 64U
 

@@ -472,6 +472,42 @@ test_channels__evict_spares_who_goes_on(void **state)
 	assert_true(peal_channels_deadline_at_ns(&a->channels) == UINT64_MAX);
 }
 
+/* All channels of A are full all the time, and its port takes less than they want. */
+static void
+test_channels__bulk_costs_no_probe(void **state)
+{
+	struct peal_fakeport *port = &cores->wire->ports[0];
+	static const uint8_t bytes[1000];
+	uint16_t channels[PEAL_CHANNELS_MAX];
+	uint64_t until_ns = cores->now_ns + 2000000000U;
+
+	(void)state;
+	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		assert_int_equal(
+			peal_channels_open(&a->channels, 2U + i % 2U, (uint16_t)i, &channels[i]),
+			PEAL_CHANNEL_OK);
+	}
+	port->ring_max = 64;
+	for (uint32_t turn = 0; cores->now_ns < until_ns; turn++) {
+		uint32_t drained = port->ring_count < 4 ? port->ring_count : 4;
+
+		for (uint32_t i = turn % 8U; i < PEAL_CHANNELS_MAX; i += 8U) {
+			(void)peal_channels_send(&a->channels, channels[i], bytes, sizeof(bytes));
+		}
+		port->ring_count -= drained;
+		cores->now_ns += 100000;
+		peal_fakecores_turn_all(cores);
+		b->text_size = speakers[2].text_size = 0;
+	}
+	assert_true(b->messages_count + speakers[2].messages_count > 20000);
+	assert_true(counter(0, PEAL_COUNTER_TX_DROPPED) > 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_true(counter(i, PEAL_COUNTER_PROBES_SENT) >= 2U * 38U);
+		assert_int_equal(counter(i, PEAL_COUNTER_PROBES_FAILED), 0);
+	}
+	assert_int_equal(counter(0, PEAL_COUNTER_ACKS_SENT), counter(0, PEAL_COUNTER_PROBES_HEARD));
+}
+
 #define CHANNELS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int
@@ -489,6 +525,7 @@ main(void)
 		CHANNELS_TEST(test_channels__too_many_are_refused),
 		CHANNELS_TEST(test_channels__a_large_message_is_lent),
 		CHANNELS_TEST(test_channels__say_when_they_are_full),
+		CHANNELS_TEST(test_channels__bulk_costs_no_probe),
 		CHANNELS_TEST(test_channels__drop_behind_keeps_the_newest),
 		CHANNELS_TEST(test_channels__block_gives_nothing_up),
 		CHANNELS_TEST(test_channels__evict_ends_who_waits_for_too_long),
