@@ -30,6 +30,7 @@ peal_channelsender_init(struct peal_channelsender *sender, struct peal_channelta
 	sender->counters = counters;
 	sender->target_ns = target_ns;
 	peal_channellist_init(&sender->ready);
+	peal_channellist_init(&sender->served);
 	peal_deadlines_init(&sender->frames_at, PEAL_CHANNELS_MAX);
 	peal_deadlines_init(&sender->windows_at, PEAL_SLOTS_MAX);
 	for (uint16_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
@@ -274,6 +275,7 @@ send_burst(struct peal_channelsender *sender, struct peal_channel *channel, uint
 	uint32_t *sent_count)
 {
 	bool has_packets = true;
+	bool has_sent = false;
 
 	channel->tx.is_waiting = false;
 	for (uint32_t i = 0; i < PEAL_CHANNEL_BURST && has_packets; i++) {
@@ -283,9 +285,16 @@ send_burst(struct peal_channelsender *sender, struct peal_channel *channel, uint
 			break;
 		}
 		has_packets = send_frame(sender, channel, is_free, now_ns);
+		has_sent |= is_free;
 		*sent_count += has_packets;
 	}
 	if (has_packets && has_frames(channel) && !may_send(sender, channel, now_ns)) {
+		/* Who had something of the window waits behind those who come after and find none.
+		 */
+		if (has_sent) {
+			peal_channeltable_push(sender->table, &sender->served, channel);
+			return true;
+		}
 		wait(sender, channel, now_ns);
 	}
 	peal_channelsender_settle(sender, channel);
@@ -311,6 +320,10 @@ peal_channelsender_run(struct peal_channelsender *sender, uint64_t now_ns)
 		if (peal_channeltable_index(sender->table, channel) == last) {
 			break;
 		}
+	}
+	while ((channel = peal_channeltable_pop(sender->table, &sender->served)) != NULL) {
+		wait(sender, channel, now_ns);
+		peal_channelsender_settle(sender, channel);
 	}
 	return sent_count;
 }

@@ -34,6 +34,7 @@ struct peal_channelsender {
 	struct peal_counters *counters;
 	uint64_t target_ns;
 	struct peal_channellist ready;
+	struct peal_channellist served;   /* within a turn: had its share, and waits for more */
 	struct peal_deadlines frames_at;  /* of streams, by channel */
 	struct peal_deadlines windows_at; /* of windows below one frame, by slot */
 	struct peal_channelsender_window windows[PEAL_SLOTS_MAX];

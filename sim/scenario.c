@@ -72,6 +72,10 @@ static const struct peal_scenario scenarios[] = {
 		"dpdk", false, peal_story_tail},
 	{"slow", "One of five receivers takes nothing, under each policy: the others go on.", 6, 3,
 		"dpdk", false, peal_story_slow},
+	{"crowd",
+		"Every link is full of channels and a member crashes: detected as if they were "
+		"idle.",
+		5, 3, "dpdk", false, peal_story_crowd},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

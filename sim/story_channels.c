@@ -13,12 +13,16 @@
 #define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
 
 /* One link of 1 Gbit/s: 10 us for a frame, and a queue of 25. */
-#define PS_PER_BYTE  8000U
-#define QUEUE_NS_MAX (250U * MICROSECOND_NS)
-#define POURS_COUNT  3U
-#define POUR_SIZE    1000U
-#define WARM_NS      (20U * MILLISECOND_NS)
-#define SPAN_NS      (50U * MILLISECOND_NS)
+#define PS_PER_BYTE       8000U
+#define QUEUE_NS_MAX      (250U * MICROSECOND_NS)
+#define POURS_COUNT       3U
+#define POUR_SIZE         1000U
+#define WARM_NS           (20U * MILLISECOND_NS)
+#define CROWD_POURS_COUNT 4U
+#define CROWD_NS          (100U * MILLISECOND_NS)
+/* What the slow links themselves may add. */
+#define CROWD_LATER_NS_MAX (2U * MILLISECOND_NS)
+#define SPAN_NS            (50U * MILLISECOND_NS)
 
 /* A group on links of 8 to 12 us in which nobody says anything by itself. */
 static bool
@@ -265,5 +269,79 @@ peal_story_slow(const struct peal_scenario_options *options, struct peal_report 
 		if (p99_ns * 5U > before_ns * 6U) {
 			peal_report_violate(report, 0, "one slow receiver is felt by the others");
 		}
+	}
+}
+
+/* When somebody detected the crash of a member. */
+struct lookout {
+	uint64_t victim_mid;
+	uint64_t detected_at_ns;
+};
+
+static void
+on_event(void *state, uint16_t index, const struct peal_event *event, uint64_t at_ns)
+{
+	struct lookout *lookout = state;
+
+	(void)index;
+	if (event->kind == PEAL_EVENT_DETECTED && event->mid == lookout->victim_mid &&
+		at_ns < lookout->detected_at_ns) {
+		lookout->detected_at_ns = at_ns;
+	}
+}
+
+/* From the crash of the last node to its detection; 0 after a violation. */
+static uint64_t
+measure_detection(
+	const struct peal_scenario_options *options, bool is_loaded, struct peal_report *report)
+{
+	struct peal_simworld world;
+	uint16_t victim = (uint16_t)(options->nodes_count - 1U);
+	struct lookout lookout = {.detected_at_ns = UINT64_MAX};
+	uint64_t killed_at_ns;
+	uint64_t sent_count;
+
+	if (!open_quiet(&world, options, 0, report)) {
+		peal_simworld_fini(&world);
+		return 0;
+	}
+	peal_story_protect_all(&world);
+	for (uint16_t to = 0; to < options->nodes_count; to++) {
+		world.net.ports[to].rate = (struct peal_simnet_rate){
+			.ps_per_byte = PS_PER_BYTE, .queue_ns_max = QUEUE_NS_MAX};
+		for (uint16_t from = 0; from < options->nodes_count && is_loaded; from++) {
+			if (from != to) {
+				pour(&world, from, to, 0, CROWD_POURS_COUNT);
+			}
+		}
+	}
+	sent_count = world.net.sent_count;
+	peal_simworld_run_for(&world, CROWD_NS);
+	(void)peal_story_expect(&world,
+		!is_loaded || world.net.sent_count - sent_count > CROWD_NS / 20000U,
+		"a crowd is no crowd");
+	lookout.victim_mid = world.nodes[victim]->node.self.mid;
+	world.on_event = on_event;
+	world.on_event_state = &lookout;
+	killed_at_ns = world.time.now_ns - world.began_at_ns;
+	peal_simworld_crash(&world, victim);
+	(void)peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world));
+	(void)peal_story_expect(&world, lookout.detected_at_ns != UINT64_MAX,
+		"a crash in a crowd was not detected");
+	peal_simworld_fini(&world);
+	return lookout.detected_at_ns == UINT64_MAX ? 0 : lookout.detected_at_ns - killed_at_ns;
+}
+
+/* Every link is full of channels, and a member crashes: it is detected as if they were idle. */
+void
+peal_story_crowd(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	uint64_t idle_ns = measure_detection(options, false, report);
+	uint64_t loaded_ns = measure_detection(options, true, report);
+
+	peal_report_note(report, "detection_idle_ns", idle_ns);
+	peal_report_note(report, "detection_loaded_ns", loaded_ns);
+	if (loaded_ns > idle_ns + CROWD_LATER_NS_MAX) {
+		peal_report_violate(report, 0, "channels delay the detection of a crash");
 	}
 }

@@ -60,6 +60,15 @@ test_channels__a_slow_receiver_is_not_felt(void **state)
 }
 
 static void
+test_channels__a_crowd_delays_no_detection(void **state)
+{
+	(void)state;
+	seeds_count = seeds_count > 10U ? seeds_count / 10U : 1U;
+	run_all("crowd", &worst);
+	assert_true(peal_report_figure(&worst, "detection_loaded_ns") > 0);
+}
+
+static void
 test_channels__talk_in_bad_weather(void **state)
 {
 	(void)state;
@@ -74,6 +83,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_channels__senders_share_a_slow_link),
 		cmocka_unit_test(test_channels__a_slow_receiver_is_not_felt),
 		cmocka_unit_test(test_channels__talk_in_bad_weather),
+		cmocka_unit_test(test_channels__a_crowd_delays_no_detection),
 	};
 
 	seeds_count = simrun_count(argc, argv, seeds_count);
