@@ -263,7 +263,6 @@ static bool
 make_room(struct peal_channels *channels, uint16_t index, uint64_t size)
 {
 	struct peal_channel *channel = &channels->table.channels[index];
-	const struct peal_channel_user *user = &channels->config.user;
 	struct calling calling = {channels, index};
 	const struct peal_sendqueue_lender lender = {release_loan, &calling};
 	uint64_t quarter = channels->config.queue_capacity / 4U;
@@ -277,7 +276,7 @@ make_room(struct peal_channels *channels, uint16_t index, uint64_t size)
 	if (count > 0) {
 		peal_counter_add(
 			channels->config.counters, PEAL_COUNTER_CHANNEL_MESSAGES_DROPPED, count);
-		user->dropped(user->state, index, count);
+		channels->config.user.dropped(channels->config.user.state, index, count);
 	}
 	return count > 0;
 }
@@ -314,7 +313,9 @@ accept(struct peal_channels *channels, uint16_t index, enum peal_sendqueue_kind 
 	if (__builtin_expect(channel->policy == PEAL_CHANNEL_EVICT, 0)) {
 		watch(channels, index);
 	}
-	peal_channelsender_call(&channels->sender, channel);
+	if (!channel->is_listed) {
+		peal_channelsender_call(&channels->sender, channel);
+	}
 	return PEAL_CHANNEL_OK;
 }
 
