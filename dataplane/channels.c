@@ -271,7 +271,8 @@ make_room(struct peal_channels *channels, uint16_t index, uint64_t size)
 	if (channel->policy != PEAL_CHANNEL_DROP_BEHIND) {
 		return false;
 	}
-	size += 4U * PEAL_SENDQUEUE_ENTRY_SIZE; /* its head, a loan, and what rounding adds */
+	size += UINT64_C(4) *
+		PEAL_SENDQUEUE_ENTRY_SIZE; /* its head, a loan, and what rounding adds */
 	count = peal_channel_tx_drop(&channel->tx, size > quarter ? size : quarter, &lender);
 	if (count > 0) {
 		peal_counter_add(

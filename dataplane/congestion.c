@@ -11,7 +11,7 @@
 #define SIZE_FAR   (FRAME * PEAL_CONGESTION_WINDOW_FAR)
 #define SIZE_FIRST (FRAME * PEAL_CONGESTION_WINDOW_FIRST)
 /* Time-outs in a row after which nothing is known any more. paper: Swift, algorithm 1 */
-#define TIMEOUTS_MAX 5U
+#define TIMEOUTS_COUNT_MAX 5U
 
 /*
  * By how much a window of 2^(i - 4) frames raises the target: (1 / sqrt(w) - 1 / 8) / (4 - 1 / 8),
@@ -70,11 +70,12 @@ set_size(struct peal_congestion *congestion)
 static void
 grow(struct peal_congestion_window *window, uint32_t arrived_count)
 {
+	const uint32_t size_max = SIZE_LIMIT;
 	uint64_t size = window->size;
 
 	size += size >= FRAME ? (uint64_t)FRAME * FRAME * arrived_count / size
 			      : (uint64_t)FRAME * arrived_count;
-	window->size = size < SIZE_LIMIT ? (uint32_t)size : SIZE_LIMIT;
+	window->size = size < size_max ? (uint32_t)size : size_max;
 }
 
 /* At most once a round trip: until then the last change cannot have shown. */
@@ -160,7 +161,7 @@ peal_congestion_on_loss(struct peal_congestion *congestion, uint64_t now_ns)
 bool
 peal_congestion_on_timeout(struct peal_congestion *congestion, uint64_t now_ns)
 {
-	if (++congestion->timeouts_count < TIMEOUTS_MAX) {
+	if (++congestion->timeouts_count < TIMEOUTS_COUNT_MAX) {
 		return peal_congestion_on_loss(congestion, now_ns);
 	}
 	/* The way to the peer may be another when it answers again. */
