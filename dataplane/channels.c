@@ -28,12 +28,6 @@ peal_channels_init(struct peal_channels *channels, const struct peal_channels_co
 		&channels->pool, config->frame_bytes, PEAL_BODY_SIZE_MAX, config->frames_count);
 }
 
-static uint16_t
-index_of(const struct peal_channels *channels, const struct peal_channel *channel)
-{
-	return peal_channeltable_index(&channels->table, channel);
-}
-
 static void
 release_loan(void *state, uint64_t token)
 {
@@ -56,13 +50,11 @@ deliver(void *state, const struct peal_delivery *delivery)
 	user->deliver(user->state, calling->index, delivery);
 }
 
-/* --- lives --- */
-
 /* Takes a channel out of the world. Its life cannot come back. */
 static void
 forget(struct peal_channels *channels, struct peal_channel *channel)
 {
-	struct calling calling = {channels, index_of(channels, channel)};
+	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_sendqueue_lender lender = {release_loan, &calling};
 	uint64_t epoch = channel->rx.epoch;
 
@@ -89,7 +81,8 @@ add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number
 	}
 	const struct peal_channel_tx_config tx = {
 		.queue_bytes = config->queue_bytes +
-			       (uint64_t)index_of(channels, channel) * config->queue_capacity,
+			       (uint64_t)peal_channeltable_index(&channels->table, channel) *
+				       config->queue_capacity,
 		.queue_capacity = config->queue_capacity,
 		.data_size_max = PEAL_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE,
 		.is_coalescing = config->is_coalescing,
@@ -118,7 +111,8 @@ end(struct peal_channels *channels, struct peal_channel *channel, enum peal_chan
 	}
 	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNELS_ENDED, 1);
 	forget(channels, channel);
-	user->ended(user->state, index_of(channels, channel), reason, lost_count);
+	user->ended(user->state, peal_channeltable_index(&channels->table, channel), reason,
+		lost_count);
 }
 
 /* Both directions are through: nothing is lost, and the name is given back. */
@@ -132,7 +126,8 @@ close_when_through(struct peal_channels *channels, struct peal_channel *channel)
 		return;
 	}
 	peal_channeltable_close(&channels->table, channel);
-	user->ended(user->state, index_of(channels, channel), PEAL_CHANNEL_REASON_NONE, 0);
+	user->ended(user->state, peal_channeltable_index(&channels->table, channel),
+		PEAL_CHANNEL_REASON_NONE, 0);
 }
 
 static void
@@ -235,7 +230,7 @@ peal_channels_open(
 	if (channel == NULL) {
 		return PEAL_CHANNEL_TOO_MANY;
 	}
-	*channel_out = index_of(channels, channel);
+	*channel_out = peal_channeltable_index(&channels->table, channel);
 	return PEAL_CHANNEL_OK;
 }
 
@@ -251,10 +246,8 @@ peal_channels_set_policy(struct peal_channels *channels, uint16_t index,
 	channel->policy = policy;
 	channel->evict_after_ns = evict_after_ns;
 	channel->is_watched = false;
-	peal_deadlines_set(&channels->watches_at, index, UINT64_MAX);
-	if (policy == PEAL_CHANNEL_EVICT) {
-		watch(channels, index);
-	}
+	peal_deadlines_set(
+		&channels->watches_at, index, policy == PEAL_CHANNEL_EVICT ? 0 : UINT64_MAX);
 }
 
 /* Makes room for an entry of `size` by what its channel may do about it. True: there may be some.
@@ -271,8 +264,7 @@ make_room(struct peal_channels *channels, uint16_t index, uint64_t size)
 	if (channel->policy != PEAL_CHANNEL_DROP_BEHIND) {
 		return false;
 	}
-	size += UINT64_C(4) *
-		PEAL_SENDQUEUE_ENTRY_SIZE; /* its head, a loan, and what rounding adds */
+	size += UINT64_C(4) * PEAL_SENDQUEUE_ENTRY_SIZE; /* heads, rounding */
 	count = peal_channel_tx_drop(&channel->tx, size > quarter ? size : quarter, &lender);
 	if (count > 0) {
 		peal_counter_add(
@@ -373,7 +365,7 @@ static void
 on_ack(struct peal_channels *channels, struct peal_channel *channel,
 	const struct peal_channel_msg *message, uint64_t now_ns)
 {
-	struct calling calling = {channels, index_of(channels, channel)};
+	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_sendqueue_lender lender = {release_loan, &calling};
 	uint64_t lost = channel->tx.lost;
 
@@ -402,7 +394,7 @@ static bool
 on_data(struct peal_channels *channels, struct peal_channel *channel,
 	const struct peal_channel_msg *message, const struct peal_opened *opened, uint64_t now_ns)
 {
-	struct calling calling = {channels, index_of(channels, channel)};
+	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_channel_user *user = &channels->config.user;
 	const struct peal_channel_sink sink = {deliver, &calling};
 	enum peal_channel_rx_outcome outcome = peal_channel_rx_on_data(&channel->rx,
@@ -466,7 +458,8 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 		channel = add(channels, opened->slot, opened->mid, message->channel);
 		if (channel != NULL) {
 			peal_channel_rx_open(&channel->rx, message->epoch, channel->room);
-			user->opened(user->state, index_of(channels, channel), opened->mid,
+			user->opened(user->state,
+				peal_channeltable_index(&channels->table, channel), opened->mid,
 				message->channel);
 			return channel;
 		}
@@ -524,6 +517,11 @@ peal_channels_on_frame(
 			on_ack(channels, channel, &message, now_ns);
 		} else {
 			peal_counter_add(counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
+			if (message.flags == PEAL_CHANNEL_FLAG_ACK) {
+				/* It may wait for more of a stream that is over here. */
+				send_reset(channels, opened->slot, message.channel,
+					message.ack_epoch, 0, PEAL_CHANNEL_REASON_STALE);
+			}
 		}
 	}
 	if (channel == NULL) {

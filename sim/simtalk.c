@@ -220,6 +220,17 @@ peal_simtalk_end(struct peal_simtalk *talk)
 	}
 }
 
+static void
+choose_policy(struct peal_simtalk *talk, uint16_t channel)
+{
+	uint64_t chance = peal_prng_below(&talk->prng, 8);
+	enum peal_channel_policy policy = chance < 5   ? PEAL_CHANNEL_BLOCK
+					  : chance < 7 ? PEAL_CHANNEL_DROP_BEHIND
+						       : PEAL_CHANNEL_EVICT;
+
+	peal_channels_set_policy(&talk->channels, channel, policy, PEAL_SIMTALK_EVICT_NS);
+}
+
 /* Opens a channel to some member, or finds that it is open. */
 static uint16_t
 choose_channel(struct peal_simtalk *talk)
@@ -246,6 +257,7 @@ choose_channel(struct peal_simtalk *talk)
 		return PEAL_CHANNEL_NONE;
 	}
 	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	choose_policy(talk, channel);
 	return channel;
 }
 
