@@ -512,8 +512,8 @@ peal_channels_on_frame(
 		}
 	}
 	if ((message.flags & PEAL_CHANNEL_FLAG_ACK) != 0) {
-		if (is_life(channel, channel == NULL ? 0 : channel->tx.epoch, message.ack_epoch) ||
-			(channel != NULL && PEAL_BUG(ACK_OF_ANY_LIFE))) {
+		if (channel != NULL && (is_life(channel, channel->tx.epoch, message.ack_epoch) ||
+					       PEAL_BUG(ACK_OF_ANY_LIFE))) {
 			on_ack(channels, channel, &message, now_ns);
 		} else {
 			peal_counter_add(counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
