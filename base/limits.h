@@ -161,6 +161,12 @@
  */
 #define PEAL_TX_QUEUE_MAX 256U
 
+/* Of these, places that bulk never takes: replies to two bursts, and a message to everybody; and by
+ * how many frames a turn bulk may grow again after the port had no room for all of it. */
+#define PEAL_TX_RESERVED_MAX (PEAL_DIRECT_MAX + 2U * PEAL_BURST_MAX)
+#define PEAL_TX_BULK_MAX     (PEAL_TX_QUEUE_MAX - PEAL_TX_RESERVED_MAX)
+#define PEAL_TX_BULK_STEP    2U
+
 /* Shards of a node; the header has six bits. One in use today. */
 #define PEAL_SHARDS_MAX 64U
 
@@ -236,6 +242,22 @@
 /* Frames that may leave before the first answer of the peer, and frames of one channel in a row. */
 #define PEAL_CHANNEL_CREDIT_FIRST 16U
 #define PEAL_CHANNEL_BURST        32U
+
+/* Window of frames to one peer (dataplane/congestion.h): at first, at most, and at least one frame
+ * in so many round trips. 512 frames of 1 232 bytes and 50 us are 100 Gbit/s. */
+#define PEAL_CONGESTION_WINDOW_FIRST 16U
+#define PEAL_CONGESTION_WINDOW_MAX   512U
+#define PEAL_CONGESTION_WINDOW_PARTS 64U
+
+/* Frames to a peer that is further away than the target, whatever the delay is. */
+#define PEAL_CONGESTION_WINDOW_FAR 4U
+
+/* However slow the answers of a peer are, a frame leaves to it this often. */
+#define PEAL_CONGESTION_PAUSE_NS_MAX (UINT64_C(10) * 1000000U)
+
+/* Delay of the fabric that a window aims at, and delay of hosts. */
+#define PEAL_CONGESTION_TARGET_NS      (UINT64_C(50) * 1000U)
+#define PEAL_CONGESTION_HOST_TARGET_NS (UINT64_C(100) * 1000U)
 
 /* Largest message of a channel: parts are counted in 32 bits, and nobody should wait longer. */
 #define PEAL_MESSAGE_SIZE_MAX (UINT32_C(1) << 30)

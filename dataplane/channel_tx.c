@@ -34,7 +34,7 @@ peal_channel_tx_close(struct peal_channel_tx *tx, const struct peal_sendqueue_le
 	tx->oldest_seq = tx->next_seq;
 	tx->cut = tx->queue.head;
 	tx->arrived = tx->lost = 0;
-	tx->is_probe_due = false;
+	tx->is_probe_due = tx->is_tail_due = false;
 	tx->overtaken_at_ns = UINT64_MAX;
 }
 
@@ -61,6 +61,18 @@ bool
 peal_channel_tx_is_ready(const struct peal_channel_tx *tx)
 {
 	return tx->lost != 0 || tx->is_probe_due || may_send_new(tx);
+}
+
+bool
+peal_channel_tx_is_urgent(const struct peal_channel_tx *tx)
+{
+	return tx->lost != 0 ? tx->is_tail_due : tx->is_probe_due && !may_send_new(tx);
+}
+
+uint32_t
+peal_channel_tx_flights_count(const struct peal_channel_tx *tx)
+{
+	return count_flights(tx) - (uint32_t)__builtin_popcountll(tx->arrived | tx->lost);
 }
 
 /* Writes the messages of [begin, end), all small, behind each other. */
@@ -152,6 +164,19 @@ cut_flight(struct peal_channel_tx *tx, struct peal_channel_flight *flight)
 	}
 }
 
+uint64_t
+peal_channel_tx_drop(
+	struct peal_channel_tx *tx, uint64_t room, const struct peal_sendqueue_lender *lender)
+{
+	uint64_t from = tx->cut;
+
+	/* Of whose beginning was sent, the end must follow. */
+	if (tx->cut_offset > 0) {
+		from = peal_sendqueue_at(&tx->queue, tx->cut).next;
+	}
+	return peal_sendqueue_drop(&tx->queue, from, room, lender);
+}
+
 static uint32_t
 make_probe(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uint64_t now_ns)
 {
@@ -175,6 +200,7 @@ peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *messag
 		uint32_t index = (uint32_t)__builtin_ctzll(tx->lost);
 
 		tx->lost &= tx->lost - 1U;
+		tx->is_tail_due = false;
 		seq = tx->oldest_seq + index;
 		flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
 	} else if (may_send_new(tx)) {
@@ -197,6 +223,7 @@ note_arrival(struct peal_channel_tx *tx, uint32_t seq, uint64_t *sample_at_ns)
 {
 	const struct peal_channel_flight *flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
 
+	tx->arrived_count++;
 	if (flight->sent_at_ns > tx->newest_sent_at_ns ||
 		(flight->sent_at_ns == tx->newest_sent_at_ns &&
 			(int32_t)(seq - tx->newest_seq) > 0)) {
@@ -297,6 +324,8 @@ peal_channel_tx_on_ack(struct peal_channel_tx *tx, const struct peal_channel_msg
 
 	PEAL_DASSERT(message->ack_epoch == tx->epoch);
 	if ((int32_t)(message->ack - tx->oldest_seq) < 0) {
+		tx->arrived_count = 0;
+		tx->sample_ns = 0;
 		return PEAL_CHANNEL_ACK_OLD;
 	}
 	if (!read_arrived(tx, message, &arrived)) {
@@ -307,6 +336,8 @@ peal_channel_tx_on_ack(struct peal_channel_tx *tx, const struct peal_channel_msg
 	if (message->credit - message->ack > PEAL_CHANNEL_WINDOW) {
 		return PEAL_CHANNEL_ACK_LIE;
 	}
+	tx->arrived_count = 0;
+	tx->sample_ns = 0;
 	is_progress = message->ack != tx->oldest_seq;
 	if (PEAL_BUG(SACK_IS_ACK) && arrived != 0) {
 		advance(tx, message->ack + 64U - (uint32_t)__builtin_clzll(arrived), &sample_at_ns,
@@ -324,7 +355,8 @@ peal_channel_tx_on_ack(struct peal_channel_tx *tx, const struct peal_channel_msg
 		is_progress = true;
 	}
 	if (sample_at_ns != 0 && now_ns - sample_at_ns >= message->delay_ns) {
-		peal_rtt_add(&tx->rtt, now_ns - sample_at_ns - message->delay_ns);
+		tx->sample_ns = now_ns - sample_at_ns - message->delay_ns;
+		peal_rtt_add(&tx->rtt, tx->sample_ns);
 	}
 	if ((int32_t)(message->credit - tx->credit) > 0) {
 		tx->credit = message->credit;
@@ -332,7 +364,7 @@ peal_channel_tx_on_ack(struct peal_channel_tx *tx, const struct peal_channel_msg
 	}
 	if (is_progress) {
 		tx->backoff = 0;
-		tx->is_tail_asked = false;
+		tx->is_tail_asked = tx->is_tail_due = false;
 		tx->heard_at_ns = now_ns;
 	}
 	find_overtaken(tx, now_ns);
@@ -355,13 +387,25 @@ find_silence_at_ns(const struct peal_channel_tx *tx)
 	       (wait_ns < tx->config.rto_ns_max ? wait_ns : tx->config.rto_ns_max);
 }
 
+/* False: it is the sender's turn, or nobody's. Who is held back by the window to the peer waits for
+ * what is on its way. */
+static bool
+has_timers(const struct peal_channel_tx *tx)
+{
+	if (tx->epoch == 0) {
+		return false;
+	}
+	return !peal_channel_tx_is_ready(tx) ||
+	       (tx->is_waiting && peal_channel_tx_flights_count(tx) > 0);
+}
+
 uint64_t
 peal_channel_tx_deadline_at_ns(const struct peal_channel_tx *tx)
 {
 	uint64_t silence_at_ns;
 
-	if (tx->epoch == 0 || peal_channel_tx_is_ready(tx)) {
-		return UINT64_MAX; /* it is the sender's turn, or nobody's */
+	if (!has_timers(tx)) {
+		return UINT64_MAX;
 	}
 	silence_at_ns = find_silence_at_ns(tx);
 	return silence_at_ns < tx->overtaken_at_ns ? silence_at_ns : tx->overtaken_at_ns;
@@ -391,8 +435,8 @@ on_silence(struct peal_channel_tx *tx)
 	/* The oldest of all is always missing. */
 	PEAL_DASSERT(missing != 0);
 	if (!tx->is_tail_asked && tx->backoff == 0) {
-		tx->is_tail_asked = true;
-		tx->lost = UINT64_C(1) << (63U - (uint32_t)__builtin_clzll(missing));
+		tx->is_tail_asked = tx->is_tail_due = true;
+		tx->lost |= UINT64_C(1) << (63U - (uint32_t)__builtin_clzll(missing));
 		return;
 	}
 	tx->backoff += tx->backoff < BACKOFF_MAX;
@@ -402,13 +446,13 @@ on_silence(struct peal_channel_tx *tx)
 void
 peal_channel_tx_on_timer(struct peal_channel_tx *tx, uint64_t now_ns)
 {
-	if (tx->epoch == 0 || peal_channel_tx_is_ready(tx)) {
+	if (!has_timers(tx)) {
 		return;
 	}
 	if (now_ns >= tx->overtaken_at_ns) {
 		find_overtaken(tx, now_ns);
 	}
-	if (tx->lost == 0 && now_ns >= find_silence_at_ns(tx)) {
+	if ((tx->lost == 0 || tx->is_waiting) && now_ns >= find_silence_at_ns(tx)) {
 		on_silence(tx);
 	}
 }

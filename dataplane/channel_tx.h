@@ -7,17 +7,23 @@
  * when it must be sent again. At most PEAL_CHANNEL_WINDOW frames are on their way, and none at or
  * past the credit.
  *
- * Lost is, in this order:
- *   overtaken   a frame sent later has arrived, and a round trip and a quarter have passed since
- * this one left: sent again tail        nothing was heard for two round trips: the newest frame is
- * sent once more, so that the answer tells what is missing timeout     nothing was heard for a
- * time-out, doubled each time: all that is on its way is sent again blocked     there is something
- * to send and no credit: a PROBE asks for it, at the pace of time-outs paper: RFC 8985 (RACK-TLP),
- * RFC 6675 for what a SACK may say. A stream never gives up: membership judges whether the peer is
- * there.
+ * A frame counts as lost, and is sent again, for one of these reasons:
+ *
+ * - overtaken: one that was sent later has arrived, and a round trip and a quarter have passed
+ * since this one left;
+ * - tail: nothing was heard for two round trips. Only the newest frame is sent again, so that the
+ *   answer tells what else is missing;
+ * - time-out: nothing was heard for a time-out, doubled each time. All that is on its way is sent
+ *   again.
+ *
+ * Who has something to send and no credit asks for it with a PROBE, at the pace of time-outs. A
+ * stream never gives up: membership judges whether the peer is there.
+ *
+ * paper: RFC 8985 (RACK-TLP), RFC 6675 for what a SACK may say.
  *
  * What an acknowledgement says is checked: nothing beyond what was sent, credit that never shrinks.
- * Pure; plain struct, fields private but `epoch`, `queue` counts and `rtt`, read only; one core.
+ * Pure; plain struct, fields private but `is_waiting`, and `epoch`, `queue` counts, `rtt`, `lost`,
+ * `backoff`, `arrived_count` and `sample_ns`, which are read only; one core.
  */
 #ifndef PEAL_DATAPLANE_CHANNEL_TX_H
 #define PEAL_DATAPLANE_CHANNEL_TX_H
@@ -60,12 +66,17 @@ struct peal_channel_tx {
 	uint32_t backoff;           /* time-outs in a row */
 	bool is_ended;              /* the end was accepted: nothing may follow */
 	bool is_tail_asked;         /* the newest frame was repeated, and nothing was heard since */
+	bool is_tail_due;           /* it is to be repeated now, whatever the window to the peer */
+	bool is_waiting;            /* for that window; set by the owner of the stream */
 	bool is_probe_due;          /* a PROBE must leave */
 	uint64_t heard_at_ns;       /* last progress, or last frame sent: timers count from here */
 	uint64_t overtaken_at_ns;   /* when the oldest overtaken frame counts as lost; UINT64_MAX =
 				       none */
 	uint64_t newest_sent_at_ns; /* of the newest frame known to have arrived, and its seq */
 	uint32_t newest_seq;
+	/* What the last answer told: frames, and the round trip of one of them; 0 = of none. */
+	uint32_t arrived_count;
+	uint64_t sample_ns;
 	struct peal_channel_flight flights[PEAL_CHANNEL_WINDOW]; /* by seq modulo the window */
 };
 
@@ -86,6 +97,19 @@ void peal_channel_tx_close(struct peal_channel_tx *tx, const struct peal_sendque
 /* True when a frame can leave now: a lost one, a new one within credit and window, or a PROBE. */
 bool peal_channel_tx_is_ready(const struct peal_channel_tx *tx);
 
+/* True when the next frame asks what arrived: it must not wait for any window. */
+bool peal_channel_tx_is_urgent(const struct peal_channel_tx *tx);
+
+/* Frames on their way: sent, not acknowledged, and not known to be lost. */
+uint32_t peal_channel_tx_flights_count(const struct peal_channel_tx *tx);
+
+/*
+ * Gives up messages of which nothing was sent yet, oldest first, until `room` bytes of the queue
+ * are free or none is left. Returns how many.
+ */
+uint64_t peal_channel_tx_drop(
+	struct peal_channel_tx *tx, uint64_t room, const struct peal_sendqueue_lender *lender);
+
 /*
  * Makes the next frame: seq, flags and epoch in `message_out` (other fields are left alone), its
  * data in `data_out`. Call only when ready.
@@ -101,7 +125,8 @@ enum peal_channel_ack_outcome peal_channel_tx_on_ack(struct peal_channel_tx *tx,
 	const struct peal_channel_msg *message, const struct peal_sendqueue_lender *lender,
 	uint64_t now_ns);
 
-/* Does what is due; afterwards it may be ready. */
+/* Does what is due; afterwards it may be ready. Who waits for a window has timers while frames are
+ * on their way: they may all be lost. */
 void peal_channel_tx_on_timer(struct peal_channel_tx *tx, uint64_t now_ns);
 
 /* When on_timer should be called; UINT64_MAX = not needed. */

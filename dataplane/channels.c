@@ -19,16 +19,13 @@ peal_channels_init(struct peal_channels *channels, const struct peal_channels_co
 	memset(channels, 0, sizeof(*channels));
 	channels->config = *config;
 	channels->next_epoch = config->first_epoch;
-	channels->ready_first = channels->ready_last = PEAL_CHANNEL_NONE;
+	peal_channeltable_init(&channels->table);
+	peal_channelsender_init(&channels->sender, &channels->table, config->egress,
+		config->counters,
+		config->target_ns > 0 ? config->target_ns : PEAL_CONGESTION_TARGET_NS);
+	peal_deadlines_init(&channels->watches_at, PEAL_CHANNELS_MAX);
 	peal_framepool_init(
 		&channels->pool, config->frame_bytes, PEAL_BODY_SIZE_MAX, config->frames_count);
-	peal_deadlines_init(&channels->deadlines, PEAL_CHANNELS_MAX);
-}
-
-static uint16_t
-index_of(const struct peal_channels *channels, const struct peal_channel *channel)
-{
-	return (uint16_t)(channel - channels->channels);
 }
 
 static void
@@ -53,180 +50,46 @@ deliver(void *state, const struct peal_delivery *delivery)
 	user->deliver(user->state, calling->index, delivery);
 }
 
-/* --- who has something to send --- */
-
-static void
-make_ready(struct peal_channels *channels, struct peal_channel *channel)
-{
-	uint16_t index = index_of(channels, channel);
-
-	if (channel->is_ready) {
-		return;
-	}
-	channel->is_ready = true;
-	channel->next = PEAL_CHANNEL_NONE;
-	if (channels->ready_first == PEAL_CHANNEL_NONE) {
-		channels->ready_first = index;
-	} else {
-		channels->channels[channels->ready_last].next = index;
-	}
-	channels->ready_last = index;
-}
-
-static bool
-wants_to_send(const struct peal_channel *channel)
-{
-	return channel->rx.is_answer_owed ||
-	       (channel->tx.epoch != 0 && peal_channel_tx_is_ready(&channel->tx));
-}
-
-/* After anything happened to a channel: it stands in the list, or its timer is set. */
-static void
-settle(struct peal_channels *channels, struct peal_channel *channel)
-{
-	uint16_t index = index_of(channels, channel);
-
-	if (channel->state != PEAL_CHANNEL_FREE && wants_to_send(channel)) {
-		make_ready(channels, channel);
-	}
-	peal_deadlines_set(
-		&channels->deadlines, index, peal_channel_tx_deadline_at_ns(&channel->tx));
-}
-
-/* --- places --- */
-
-#define PLACES_COUNT (2U * PEAL_CHANNELS_MAX)
-
-static uint32_t
-place_of(uint16_t slot, uint16_t number)
-{
-	_Static_assert(PLACES_COUNT == 512U, "the index is addressed by nine bits of the hash");
-	return ((uint32_t)slot << 16 | number) * 0x9E3779B1U >> 23;
-}
-
-static void
-enter(struct peal_channels *channels, uint16_t index)
-{
-	const struct peal_channel *channel = &channels->channels[index];
-	uint32_t place = place_of(channel->slot, channel->number);
-
-	while (channels->places[place] != 0) {
-		place = (place + 1U) % PLACES_COUNT;
-	}
-	channels->places[place] = (uint16_t)(index + 1U);
-}
-
-/* After a channel went: rare, and simpler than a search that passes over gaps. */
-static void
-enter_all(struct peal_channels *channels)
-{
-	memset(channels->places, 0, sizeof(channels->places));
-	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		if (channels->channels[i].state != PEAL_CHANNEL_FREE) {
-			enter(channels, i);
-		}
-	}
-}
-
-static struct peal_channel *
-find(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number)
-{
-	uint32_t place = place_of(slot, number);
-
-	for (uint32_t i = 0; i < PLACES_COUNT && channels->places[place] != 0; i++) {
-		struct peal_channel *channel = &channels->channels[channels->places[place] - 1U];
-
-		if (channel->number == number && channel->slot == slot && channel->mid == mid) {
-			return channel;
-		}
-		place = (place + 1U) % PLACES_COUNT;
-	}
-	return NULL;
-}
-
-static uint64_t *
-floor_of(struct peal_channels *channels, uint16_t slot, uint64_t mid)
-{
-	if (channels->floor_mids[slot] != mid) {
-		channels->floor_mids[slot] = mid;
-		channels->floors[slot] = 0;
-	}
-	return &channels->floors[slot];
-}
-
 /* Takes a channel out of the world. Its life cannot come back. */
 static void
 forget(struct peal_channels *channels, struct peal_channel *channel)
 {
-	struct calling calling = {channels, index_of(channels, channel)};
+	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_sendqueue_lender lender = {release_loan, &calling};
-	uint64_t *floor = floor_of(channels, channel->slot, channel->mid);
+	uint64_t epoch = channel->rx.epoch;
 
-	if (channel->rx.epoch > *floor && !PEAL_BUG(OLD_LIVES_RETURN)) {
-		*floor = channel->rx.epoch;
-	}
 	if (channel->tx.epoch != 0) {
 		peal_channel_tx_close(&channel->tx, &lender);
 	}
+	peal_channelsender_on_end(&channels->sender, channel);
+	peal_deadlines_set(&channels->watches_at, calling.index, UINT64_MAX);
 	peal_channel_rx_close(&channel->rx, &channels->pool);
-	channel->state = PEAL_CHANNEL_FREE;
-	enter_all(channels);
-	peal_deadlines_set(&channels->deadlines, calling.index, UINT64_MAX);
-}
-
-/* A free place, or that of the channel that was closed first; NULL when all are in use. */
-static struct peal_channel *
-find_place(struct peal_channels *channels)
-{
-	struct peal_channel *oldest = NULL;
-
-	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		struct peal_channel *channel = &channels->channels[i];
-
-		/* One that still stands in the list of senders is taken out by the next turn. */
-		if (channel->is_ready) {
-			continue;
-		}
-		if (channel->state == PEAL_CHANNEL_FREE) {
-			return channel;
-		}
-		if (channel->state == PEAL_CHANNEL_CLOSED &&
-			(oldest == NULL || channel->closed_order < oldest->closed_order)) {
-			oldest = channel;
-		}
-	}
-	if (oldest != NULL) {
-		forget(channels, oldest);
-	}
-	return oldest;
+	peal_channeltable_forget(&channels->table, channel, epoch);
 }
 
 static struct peal_channel *
 add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number)
 {
 	const struct peal_channels_config *config = &channels->config;
-	struct peal_channel *channel = find_place(channels);
+	struct peal_channel *channel = peal_channeltable_spare(&channels->table);
 
 	if (channel == NULL) {
 		return NULL;
 	}
+	if (channel->state != PEAL_CHANNEL_FREE) {
+		forget(channels, channel);
+	}
 	const struct peal_channel_tx_config tx = {
 		.queue_bytes = config->queue_bytes +
-			       (uint64_t)index_of(channels, channel) * config->queue_capacity,
+			       (uint64_t)peal_channeltable_index(&channels->table, channel) *
+				       config->queue_capacity,
 		.queue_capacity = config->queue_capacity,
 		.data_size_max = PEAL_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE,
 		.is_coalescing = config->is_coalescing,
 		.rto_ns_min = config->rto_ns_min,
 		.rto_ns_max = config->rto_ns_max};
 
-	memset(channel, 0, offsetof(struct peal_channel, tx));
-	memset(&channel->rx, 0, sizeof(channel->rx));
-	channel->state = PEAL_CHANNEL_OPEN;
-	channel->slot = slot;
-	channel->mid = mid;
-	channel->number = number;
-	channel->room = PEAL_CHANNEL_WINDOW;
-	enter(channels, index_of(channels, channel));
+	peal_channeltable_enter(&channels->table, channel, slot, mid, number);
 	peal_channel_tx_open(&channel->tx, &tx, channels->next_epoch++, PEAL_CHANNEL_CREDIT_FIRST);
 	peal_counter_add(config->counters, PEAL_COUNTER_CHANNELS_OPENED, 1);
 	return channel;
@@ -248,7 +111,8 @@ end(struct peal_channels *channels, struct peal_channel *channel, enum peal_chan
 	}
 	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNELS_ENDED, 1);
 	forget(channels, channel);
-	user->ended(user->state, index_of(channels, channel), reason, lost_count);
+	user->ended(user->state, peal_channeltable_index(&channels->table, channel), reason,
+		lost_count);
 }
 
 /* Both directions are through: nothing is lost, and the name is given back. */
@@ -261,9 +125,9 @@ close_when_through(struct peal_channels *channels, struct peal_channel *channel)
 		!channel->rx.is_finished || !peal_channel_tx_is_idle(&channel->tx)) {
 		return;
 	}
-	channel->state = PEAL_CHANNEL_CLOSED;
-	channel->closed_order = ++channels->closed_count;
-	user->ended(user->state, index_of(channels, channel), PEAL_CHANNEL_REASON_NONE, 0);
+	peal_channeltable_close(&channels->table, channel);
+	user->ended(user->state, peal_channeltable_index(&channels->table, channel),
+		PEAL_CHANNEL_REASON_NONE, 0);
 }
 
 static void
@@ -283,22 +147,34 @@ send_reset(struct peal_channels *channels, uint16_t slot, uint16_t number, uint6
 }
 
 static bool
-owns(const struct peal_channels *channels, uint16_t index)
+is_open(const struct peal_channels *channels, uint16_t index)
 {
 	return index < PEAL_CHANNELS_MAX &&
-	       (channels->channels[index].state == PEAL_CHANNEL_OPEN ||
-		       channels->channels[index].state == PEAL_CHANNEL_CLOSING);
+	       channels->table.channels[index].state == PEAL_CHANNEL_OPEN;
+}
+
+static bool
+owns(const struct peal_channels *channels, uint16_t index)
+{
+	return is_open(channels, index) ||
+	       (index < PEAL_CHANNELS_MAX &&
+		       channels->table.channels[index].state == PEAL_CHANNEL_CLOSING);
+}
+
+/* Ends it at both ends. */
+static void
+reset(struct peal_channels *channels, struct peal_channel *channel, enum peal_channel_reason reason)
+{
+	send_reset(channels, channel->slot, channel->number, channel->tx.epoch, channel->rx.epoch,
+		reason);
+	end(channels, channel, reason);
 }
 
 void
 peal_channels_reset(struct peal_channels *channels, uint16_t index)
 {
-	struct peal_channel *channel = &channels->channels[index];
-
 	PEAL_ASSERT(owns(channels, index));
-	send_reset(channels, channel->slot, channel->number, channel->tx.epoch, channel->rx.epoch,
-		PEAL_CHANNEL_REASON_CLOSED);
-	end(channels, channel, PEAL_CHANNEL_REASON_CLOSED);
+	reset(channels, &channels->table.channels[index], PEAL_CHANNEL_REASON_CLOSED);
 }
 
 void
@@ -309,7 +185,7 @@ peal_channels_switch(struct peal_channels *channels, const struct peal_peers *pe
 	channels->peers = peers;
 	channels->self_mid = peers->self_mid;
 	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		struct peal_channel *channel = &channels->channels[i];
+		struct peal_channel *channel = &channels->table.channels[i];
 
 		if (channel->state != PEAL_CHANNEL_FREE && !PEAL_BUG(REMOVED_PEER_KEPT) &&
 			(!is_same_self ||
@@ -317,9 +193,19 @@ peal_channels_switch(struct peal_channels *channels, const struct peal_peers *pe
 			end(channels, channel, PEAL_CHANNEL_REASON_REMOVED);
 		}
 	}
+	peal_channelsender_switch(&channels->sender, peers);
 }
 
 /* --- what the user asks for --- */
+
+/* EVICT: the time runs from the next turn, unless it runs. */
+static void
+watch(struct peal_channels *channels, uint16_t index)
+{
+	if (!channels->table.channels[index].is_watched) {
+		peal_deadlines_set(&channels->watches_at, index, 0);
+	}
+}
 
 enum peal_channel_result
 peal_channels_open(
@@ -333,7 +219,7 @@ peal_channels_open(
 		!peal_peers_is_member(channels->peers, slot, mid)) {
 		return PEAL_CHANNEL_NOT_IN_VIEW;
 	}
-	channel = find(channels, slot, mid, number);
+	channel = peal_channeltable_find(&channels->table, slot, mid, number);
 	if (channel != NULL && channel->state != PEAL_CHANNEL_CLOSED) {
 		return PEAL_CHANNEL_IN_USE;
 	}
@@ -344,54 +230,100 @@ peal_channels_open(
 	if (channel == NULL) {
 		return PEAL_CHANNEL_TOO_MANY;
 	}
-	*channel_out = index_of(channels, channel);
+	*channel_out = peal_channeltable_index(&channels->table, channel);
 	return PEAL_CHANNEL_OK;
 }
 
-static enum peal_channel_result
-accept(struct peal_channels *channels, uint16_t index, bool is_room)
+void
+peal_channels_set_policy(struct peal_channels *channels, uint16_t index,
+	enum peal_channel_policy policy, uint64_t evict_after_ns)
 {
-	if (!is_room) {
+	struct peal_channel *channel = &channels->table.channels[index];
+
+	PEAL_ASSERT(owns(channels, index));
+	PEAL_ASSERT(policy != PEAL_CHANNEL_EVICT || evict_after_ns >= 1);
+	PEAL_ASSERT(policy != PEAL_CHANNEL_DROP_BEHIND || channels->config.user.dropped != NULL);
+	channel->policy = policy;
+	channel->evict_after_ns = evict_after_ns;
+	channel->is_watched = false;
+	peal_deadlines_set(
+		&channels->watches_at, index, policy == PEAL_CHANNEL_EVICT ? 0 : UINT64_MAX);
+}
+
+/* Makes room for an entry of `size` by what its channel may do about it. True: there may be some.
+ */
+static bool
+make_room(struct peal_channels *channels, uint16_t index, uint64_t size)
+{
+	struct peal_channel *channel = &channels->table.channels[index];
+	struct calling calling = {channels, index};
+	const struct peal_sendqueue_lender lender = {release_loan, &calling};
+	uint64_t quarter = channels->config.queue_capacity / 4U;
+	uint64_t count;
+
+	if (channel->policy != PEAL_CHANNEL_DROP_BEHIND) {
+		return false;
+	}
+	size += UINT64_C(4) * PEAL_SENDQUEUE_ENTRY_SIZE; /* heads, rounding */
+	count = peal_channel_tx_drop(&channel->tx, size > quarter ? size : quarter, &lender);
+	if (count > 0) {
+		peal_counter_add(
+			channels->config.counters, PEAL_COUNTER_CHANNEL_MESSAGES_DROPPED, count);
+		channels->config.user.dropped(channels->config.user.state, index, count);
+	}
+	return count > 0;
+}
+
+static bool
+put(struct peal_sendqueue *queue, enum peal_sendqueue_kind kind, const uint8_t *bytes,
+	uint32_t size, uint64_t token)
+{
+	return kind == PEAL_SENDQUEUE_COPY ? peal_sendqueue_copy(queue, bytes, size)
+					   : peal_sendqueue_lend(queue, bytes, size, token);
+}
+
+static inline enum peal_channel_result
+accept(struct peal_channels *channels, uint16_t index, enum peal_sendqueue_kind kind,
+	const uint8_t *bytes, uint32_t size, uint64_t token)
+{
+	bool is_copy = kind == PEAL_SENDQUEUE_COPY;
+	struct peal_channel *channel;
+
+	if (!is_open(channels, index)) {
+		return PEAL_CHANNEL_NOT_OPEN;
+	}
+	channel = &channels->table.channels[index];
+	if (size > (is_copy ? peal_sendqueue_copy_size_max(channels->config.queue_capacity)
+			    : PEAL_MESSAGE_SIZE_MAX)) {
+		return PEAL_CHANNEL_TOO_BIG;
+	}
+	if (!put(&channel->tx.queue, kind, bytes, size, token) &&
+		!(make_room(channels, index, is_copy ? size : 0) &&
+			put(&channel->tx.queue, kind, bytes, size, token))) {
 		return PEAL_CHANNEL_FULL;
 	}
 	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_MESSAGES_SENT, 1);
-	make_ready(channels, &channels->channels[index]);
-	return PEAL_CHANNEL_OK;
-}
-
-static enum peal_channel_result
-judge_send(const struct peal_channels *channels, uint16_t index, uint32_t size)
-{
-	if (index >= PEAL_CHANNELS_MAX || channels->channels[index].state != PEAL_CHANNEL_OPEN) {
-		return PEAL_CHANNEL_NOT_OPEN;
+	if (__builtin_expect(channel->policy == PEAL_CHANNEL_EVICT, 0)) {
+		watch(channels, index);
 	}
-	return size > PEAL_MESSAGE_SIZE_MAX ? PEAL_CHANNEL_TOO_BIG : PEAL_CHANNEL_OK;
+	if (!channel->is_listed) {
+		peal_channelsender_call(&channels->sender, channel);
+	}
+	return PEAL_CHANNEL_OK;
 }
 
 enum peal_channel_result
 peal_channels_send(
 	struct peal_channels *channels, uint16_t index, const uint8_t *bytes, uint32_t size)
 {
-	enum peal_channel_result result = judge_send(channels, index, size);
-
-	if (result != PEAL_CHANNEL_OK) {
-		return result;
-	}
-	return accept(channels, index,
-		peal_sendqueue_copy(&channels->channels[index].tx.queue, bytes, size));
+	return accept(channels, index, PEAL_SENDQUEUE_COPY, bytes, size, 0);
 }
 
 enum peal_channel_result
 peal_channels_lend(struct peal_channels *channels, uint16_t index, const uint8_t *bytes,
 	uint32_t size, uint64_t token)
 {
-	enum peal_channel_result result = judge_send(channels, index, size);
-
-	if (result != PEAL_CHANNEL_OK) {
-		return result;
-	}
-	return accept(channels, index,
-		peal_sendqueue_lend(&channels->channels[index].tx.queue, bytes, size, token));
+	return accept(channels, index, PEAL_SENDQUEUE_LOAN, bytes, size, token);
 }
 
 enum peal_channel_result
@@ -399,20 +331,20 @@ peal_channels_close(struct peal_channels *channels, uint16_t index)
 {
 	struct peal_channel *channel;
 
-	if (index >= PEAL_CHANNELS_MAX || channels->channels[index].state != PEAL_CHANNEL_OPEN) {
+	if (!is_open(channels, index)) {
 		return PEAL_CHANNEL_NOT_OPEN;
 	}
-	channel = &channels->channels[index];
+	channel = &channels->table.channels[index];
 	channel->state = PEAL_CHANNEL_CLOSING;
 	channel->is_close_owed = !peal_sendqueue_end(&channel->tx.queue);
-	make_ready(channels, channel);
+	peal_channelsender_call(&channels->sender, channel);
 	return PEAL_CHANNEL_OK;
 }
 
 void
 peal_channels_grant(struct peal_channels *channels, uint16_t index, uint32_t room, uint64_t now_ns)
 {
-	struct peal_channel *channel = &channels->channels[index];
+	struct peal_channel *channel = &channels->table.channels[index];
 	uint32_t before = channel->rx.credit;
 
 	PEAL_ASSERT(owns(channels, index));
@@ -423,7 +355,7 @@ peal_channels_grant(struct peal_channels *channels, uint16_t index, uint32_t roo
 	peal_channel_rx_grant(&channel->rx, room);
 	if (channel->rx.credit != before) {
 		peal_channel_rx_owe(&channel->rx, now_ns);
-		make_ready(channels, channel);
+		peal_channelsender_call(&channels->sender, channel);
 	}
 }
 
@@ -433,44 +365,36 @@ static void
 on_ack(struct peal_channels *channels, struct peal_channel *channel,
 	const struct peal_channel_msg *message, uint64_t now_ns)
 {
-	struct calling calling = {channels, index_of(channels, channel)};
+	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_sendqueue_lender lender = {release_loan, &calling};
+	uint64_t lost = channel->tx.lost;
 
 	if (peal_channel_tx_on_ack(&channel->tx, message, &lender, now_ns) ==
 		PEAL_CHANNEL_ACK_LIE) {
 		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_ACK, 1);
 		return;
 	}
+	peal_channelsender_on_ack(
+		&channels->sender, channel, message->delay_ns, channels->late_ns, lost, now_ns);
 	if (channel->is_close_owed) {
 		channel->is_close_owed = !peal_sendqueue_end(&channel->tx.queue);
 	}
 }
 
-static enum peal_counter
-counter_of(enum peal_channel_rx_outcome outcome)
-{
-	switch (outcome) {
-	case PEAL_CHANNEL_RX_HELD:
-		return PEAL_COUNTER_CHANNEL_HELD;
-	case PEAL_CHANNEL_RX_DUPLICATE:
-		return PEAL_COUNTER_CHANNEL_DUPLICATES;
-	case PEAL_CHANNEL_RX_BEYOND:
-		return PEAL_COUNTER_CHANNEL_REFUSED_BEYOND;
-	case PEAL_CHANNEL_RX_NO_BUFFER:
-		return PEAL_COUNTER_CHANNEL_NO_BUFFER;
-	case PEAL_CHANNEL_RX_DELIVERED:
-	case PEAL_CHANNEL_RX_PROTOCOL:
-	default:
-		return PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL;
-	}
-}
+static const enum peal_counter counters_of[] = {
+	[PEAL_CHANNEL_RX_HELD] = PEAL_COUNTER_CHANNEL_HELD,
+	[PEAL_CHANNEL_RX_DUPLICATE] = PEAL_COUNTER_CHANNEL_DUPLICATES,
+	[PEAL_CHANNEL_RX_BEYOND] = PEAL_COUNTER_CHANNEL_REFUSED_BEYOND,
+	[PEAL_CHANNEL_RX_NO_BUFFER] = PEAL_COUNTER_CHANNEL_NO_BUFFER,
+	[PEAL_CHANNEL_RX_PROTOCOL] = PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL,
+};
 
 /* Data of the life that the channel is in. False: it ended over it. */
 static bool
 on_data(struct peal_channels *channels, struct peal_channel *channel,
 	const struct peal_channel_msg *message, const struct peal_opened *opened, uint64_t now_ns)
 {
-	struct calling calling = {channels, index_of(channels, channel)};
+	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_channel_user *user = &channels->config.user;
 	const struct peal_channel_sink sink = {deliver, &calling};
 	enum peal_channel_rx_outcome outcome = peal_channel_rx_on_data(&channel->rx,
@@ -478,12 +402,10 @@ on_data(struct peal_channels *channels, struct peal_channel *channel,
 		opened->body_size - PEAL_CHANNEL_HEADER_SIZE, &sink, now_ns);
 
 	if (outcome != PEAL_CHANNEL_RX_DELIVERED) {
-		peal_counter_add(channels->config.counters, counter_of(outcome), 1);
+		peal_counter_add(channels->config.counters, counters_of[outcome], 1);
 	}
 	if (outcome == PEAL_CHANNEL_RX_PROTOCOL) {
-		send_reset(channels, channel->slot, channel->number, channel->tx.epoch,
-			channel->rx.epoch, PEAL_CHANNEL_REASON_PROTOCOL);
-		end(channels, channel, PEAL_CHANNEL_REASON_PROTOCOL);
+		reset(channels, channel, PEAL_CHANNEL_REASON_PROTOCOL);
 		return false;
 	}
 	peal_channel_rx_grant(&channel->rx, channel->room);
@@ -517,7 +439,8 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 	enum peal_channel_reason reason = PEAL_CHANNEL_REASON_NONE;
 	enum peal_counter counter = PEAL_COUNTER_CHANNEL_REFUSED_STALE;
 
-	if (message->epoch <= *floor_of(channels, opened->slot, opened->mid) ||
+	if (message->epoch <=
+			peal_channeltable_floor(&channels->table, opened->slot, opened->mid) ||
 		(channel != NULL && message->epoch < channel->rx.epoch)) {
 		reason = PEAL_CHANNEL_REASON_STALE;
 	} else if (channel != NULL && channel->rx.epoch == 0) {
@@ -535,7 +458,8 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 		channel = add(channels, opened->slot, opened->mid, message->channel);
 		if (channel != NULL) {
 			peal_channel_rx_open(&channel->rx, message->epoch, channel->room);
-			user->opened(user->state, index_of(channels, channel), opened->mid,
+			user->opened(user->state,
+				peal_channeltable_index(&channels->table, channel), opened->mid,
 				message->channel);
 			return channel;
 		}
@@ -572,7 +496,8 @@ peal_channels_on_frame(
 		peal_counter_add(counters, PEAL_COUNTER_REFUSED_BODY, 1);
 		return;
 	}
-	channel = find(channels, opened->slot, opened->mid, message.channel);
+	channel = peal_channeltable_find(
+		&channels->table, opened->slot, opened->mid, message.channel);
 	if ((message.flags & PEAL_CHANNEL_FLAG_RESET) != 0) {
 		if (channel != NULL) {
 			on_reset(channels, channel, &message);
@@ -587,11 +512,16 @@ peal_channels_on_frame(
 		}
 	}
 	if ((message.flags & PEAL_CHANNEL_FLAG_ACK) != 0) {
-		if (is_life(channel, channel == NULL ? 0 : channel->tx.epoch, message.ack_epoch) ||
-			(channel != NULL && PEAL_BUG(ACK_OF_ANY_LIFE))) {
+		if (channel != NULL && (is_life(channel, channel->tx.epoch, message.ack_epoch) ||
+					       PEAL_BUG(ACK_OF_ANY_LIFE))) {
 			on_ack(channels, channel, &message, now_ns);
 		} else {
 			peal_counter_add(counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
+			if (message.flags == PEAL_CHANNEL_FLAG_ACK) {
+				/* It may wait for more of a stream that is over here. */
+				send_reset(channels, opened->slot, message.channel,
+					message.ack_epoch, 0, PEAL_CHANNEL_REASON_STALE);
+			}
 		}
 	}
 	if (channel == NULL) {
@@ -605,58 +535,49 @@ peal_channels_on_frame(
 		peal_channel_rx_owe(&channel->rx, now_ns);
 	}
 	close_when_through(channels, channel);
-	settle(channels, channel);
+	peal_channelsender_settle(&channels->sender, channel);
 }
 
-/* --- what leaves --- */
-
-/* One frame of a channel that wants to send. False: the port has no packet. */
-static bool
-send_frame(struct peal_channels *channels, struct peal_channel *channel, uint64_t now_ns)
+void
+peal_channels_begin_turn(struct peal_channels *channels, bool was_behind, uint64_t now_ns)
 {
-	struct peal_counters *counters = channels->config.counters;
-	struct peal_channel_msg message = {.channel = channel->number};
-	struct peal_packet packet;
-	uint8_t *body = peal_egress_begin(channels->config.egress, &packet);
-	uint32_t next_seq = channel->tx.next_seq;
-	uint32_t size = 0;
+	channels->late_ns = was_behind ? now_ns - channels->turn_at_ns : 0;
+	channels->turn_at_ns = now_ns;
+}
 
-	if (body == NULL) {
-		return false;
+/* A watch is over: what it waited for is gone, or the channel is. */
+static void
+on_watch(struct peal_channels *channels, uint16_t index, uint64_t now_ns)
+{
+	struct peal_channel *channel = &channels->table.channels[index];
+	const struct peal_sendqueue *queue = &channel->tx.queue;
+
+	if (channel->is_watched && queue->tail < channel->watch_position) {
+		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNELS_EVICTED, 1);
+		reset(channels, channel, PEAL_CHANNEL_REASON_SLOW);
+		return;
 	}
-	if (channel->tx.epoch != 0 && peal_channel_tx_is_ready(&channel->tx)) {
-		size = peal_channel_tx_make(
-			&channel->tx, &message, body + PEAL_CHANNEL_HEADER_SIZE, now_ns);
-		if (message.seq != next_seq) {
-			peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_REPEATED, 1);
-		}
-	}
-	if (channel->rx.epoch != 0) {
-		peal_channel_rx_answer(&channel->rx, &message, now_ns);
-	}
-	peal_channel_msg_encode(&message, body);
-	peal_egress_end(channels->config.egress, &packet, channel->slot, PEAL_MESSAGE_CHANNEL,
-		(uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
-	peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_SENT, 1);
-	return true;
+	channel->is_watched = queue->tail != queue->head;
+	channel->watch_position = queue->head;
+	peal_deadlines_set(&channels->watches_at, index,
+		channel->is_watched ? now_ns + channel->evict_after_ns : UINT64_MAX);
 }
 
 static void
-run_timers(struct peal_channels *channels, uint64_t now_ns)
+run_watches(struct peal_channels *channels, uint64_t now_ns)
 {
 	uint64_t due[PEAL_RESIDENTS_WORDS] = {0};
 
-	if (__builtin_expect(peal_deadlines_earliest_ns(&channels->deadlines) > now_ns, 1)) {
+	if (__builtin_expect(peal_deadlines_earliest_ns(&channels->watches_at) > now_ns, 1)) {
 		return;
 	}
-	peal_deadlines_collect(&channels->deadlines, now_ns, due);
+	peal_deadlines_collect(&channels->watches_at, now_ns, due);
 	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
 		while (due[word] != 0) {
 			uint32_t index = word * 64U + (uint32_t)__builtin_ctzll(due[word]);
 
 			due[word] &= due[word] - 1U;
-			peal_channel_tx_on_timer(&channels->channels[index].tx, now_ns);
-			settle(channels, &channels->channels[index]);
+			on_watch(channels, (uint16_t)index, now_ns);
 		}
 	}
 }
@@ -664,36 +585,15 @@ run_timers(struct peal_channels *channels, uint64_t now_ns)
 uint32_t
 peal_channels_run(struct peal_channels *channels, uint64_t now_ns)
 {
-	uint32_t sent_count = 0;
-	uint16_t last;
-
-	run_timers(channels, now_ns);
-	last = channels->ready_last;
-	while (channels->ready_first != PEAL_CHANNEL_NONE) {
-		uint16_t index = channels->ready_first;
-		struct peal_channel *channel = &channels->channels[index];
-		bool has_packets = true;
-
-		channels->ready_first = channel->next;
-		channel->is_ready = false;
-		for (uint32_t i = 0; i < PEAL_CHANNEL_BURST && has_packets &&
-				     channel->state != PEAL_CHANNEL_FREE && wants_to_send(channel);
-			i++) {
-			has_packets = send_frame(channels, channel, now_ns);
-			sent_count += has_packets;
-		}
-		settle(channels, channel);
-		if (index == last || !has_packets) {
-			break;
-		}
-	}
-	return sent_count;
+	run_watches(channels, now_ns);
+	return peal_channelsender_run(&channels->sender, now_ns);
 }
 
 uint64_t
 peal_channels_deadline_at_ns(const struct peal_channels *channels)
 {
-	return channels->ready_first != PEAL_CHANNEL_NONE
-		       ? 0
-		       : peal_deadlines_earliest_ns(&channels->deadlines);
+	uint64_t watch_at_ns = peal_deadlines_earliest_ns(&channels->watches_at);
+	uint64_t frame_at_ns = peal_channelsender_deadline_at_ns(&channels->sender);
+
+	return watch_at_ns < frame_at_ns ? watch_at_ns : frame_at_ns;
 }

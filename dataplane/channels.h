@@ -18,6 +18,10 @@
  * forgotten raises the floor of its peer, so that nothing late can bring it back: such a frame is
  * answered by a RESET.
  *
+ * How much is on its way to a peer is bounded by a window that all channels to it share
+ * (channelsender.h, congestion.h). Answers, PROBEs and the repeat of a last frame do not wait for
+ * it.
+ *
  * Fair: who has something to send takes turns, PEAL_CHANNEL_BURST frames each. Nothing waits for
  * company: frames leave at the end of the turn with what is there. An acknowledgement rides on
  * data, or goes alone at the end of the turn.
@@ -29,30 +33,20 @@
 
 #include "base/counters.h"
 #include "base/deadlines.h"
-#include "dataplane/channel_rx.h"
-#include "dataplane/channel_tx.h"
+#include "dataplane/channelsender.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
 #include "dataplane/peers.h"
 
-#define PEAL_CHANNEL_NONE UINT16_MAX
-
-enum peal_channel_state {
-	PEAL_CHANNEL_FREE = 0,
-	PEAL_CHANNEL_OPEN,
-	PEAL_CHANNEL_CLOSING,
-	PEAL_CHANNEL_CLOSED,
-};
-
 /* What came of a call. */
 enum peal_channel_result {
 	PEAL_CHANNEL_OK = 0,
-	PEAL_CHANNEL_FULL,        /* no room in the queue; on release, try again */
+	PEAL_CHANNEL_FULL,        /* no room in the queue; when something arrived, try again */
 	PEAL_CHANNEL_NOT_OPEN,    /* closing, closed, or never opened */
 	PEAL_CHANNEL_NOT_IN_VIEW, /* the peer is no member */
 	PEAL_CHANNEL_TOO_MANY,    /* PEAL_CHANNELS_MAX are open */
 	PEAL_CHANNEL_IN_USE,      /* the number is open to this peer already */
-	PEAL_CHANNEL_TOO_BIG,     /* above PEAL_MESSAGE_SIZE_MAX */
+	PEAL_CHANNEL_TOO_BIG,     /* never fits: lend it, or above PEAL_MESSAGE_SIZE_MAX */
 };
 
 /* Who uses channels. Called from within a turn; may call send, lend, close and grant, but not open.
@@ -70,25 +64,13 @@ struct peal_channel_user {
 	 * whether they arrived; 0 after an orderly end. */
 	void (*ended)(void *state, uint16_t channel, enum peal_channel_reason reason,
 		uint64_t lost_count);
-	/* Lent bytes are free again: they arrived, or the channel ended. */
+	/* Lent bytes are free again: they arrived, the channel ended, or they were given up. */
 	void (*release)(void *state, uint16_t channel, uint64_t token);
+	/* The oldest `count` messages that were not sent yet were given up to make room: the peer
+	 * will never have them, and has or will have those before and after. Only with
+	 * PEAL_CHANNEL_DROP_BEHIND, and may be NULL without; must not call back. */
+	void (*dropped)(void *state, uint16_t channel, uint64_t count);
 	void *state;
-};
-
-struct peal_channel {
-	enum peal_channel_state state;
-	uint16_t number;
-	uint16_t slot;
-	uint64_t mid;
-	bool is_ready;      /* stands in the list of those that have something to send */
-	bool is_close_owed; /* the end found no room in the queue yet */
-	bool is_finish_told;
-	uint16_t next;         /* in that list */
-	uint16_t reset_reason; /* owed to the peer; 0 = none */
-	uint32_t room;
-	uint64_t closed_order;
-	struct peal_channel_tx tx;
-	struct peal_channel_rx rx;
 };
 
 struct peal_channels_config {
@@ -103,6 +85,7 @@ struct peal_channels_config {
 	uint64_t rto_ns_max;
 	uint64_t first_epoch; /* of the streams of this node; >= 1 */
 	bool is_coalescing;
+	uint64_t target_ns; /* of windows (congestion.h); 0 = PEAL_CONGESTION_TARGET_NS */
 };
 
 struct peal_channels {
@@ -110,14 +93,12 @@ struct peal_channels {
 	const struct peal_peers *peers;
 	uint64_t self_mid;
 	uint64_t next_epoch;
-	uint64_t closed_count;
-	uint16_t ready_first, ready_last;
 	struct peal_framepool pool;
-	struct peal_deadlines deadlines;
-	uint16_t places[2U * PEAL_CHANNELS_MAX]; /* open addressing: channel + 1, 0 = empty */
-	uint64_t floors[PEAL_SLOTS_MAX];         /* highest epoch of the peer that was forgotten */
-	uint64_t floor_mids[PEAL_SLOTS_MAX];
-	struct peal_channel channels[PEAL_CHANNELS_MAX];
+	struct peal_deadlines watches_at; /* of channels that may be evicted */
+	uint64_t turn_at_ns;
+	uint64_t late_ns; /* by how much this core reads late what arrived */
+	struct peal_channelsender sender;
+	struct peal_channeltable table;
 };
 
 /* Everything that the configuration names outlives the machine. */
@@ -130,11 +111,28 @@ void peal_channels_switch(struct peal_channels *channels, const struct peal_peer
 enum peal_channel_result peal_channels_open(
 	struct peal_channels *channels, uint64_t mid, uint16_t number, uint16_t *channel_out);
 
-/* Accepts a message: copied, or lent until `release`. Cost: the copy, and some ten cycles. */
+/*
+ * Accepts a message: copied, or lent until `release`. Cost: the copy, and some ten cycles.
+ *
+ * A copy must fit the whole queue (peal_sendqueue_copy_size_max of its capacity); a loan takes 24
+ * bytes of it, whatever its size.
+ */
 enum peal_channel_result peal_channels_send(
 	struct peal_channels *channels, uint16_t index, const uint8_t *bytes, uint32_t size);
 enum peal_channel_result peal_channels_lend(struct peal_channels *channels, uint16_t index,
 	const uint8_t *bytes, uint32_t size, uint64_t token);
+
+/*
+ * What is to happen when the peer is slow; BLOCK until it is said otherwise. The channel must be
+ * open or closing.
+ *
+ * DROP_BEHIND gives up a quarter of the queue at a time, and only what was not sent: while all that
+ * the queue holds is on its way, send returns FULL. EVICT ends the channel at both ends (SLOW) when
+ * a message was not acknowledged within `evict_after_ns`, at least 1, and before twice that; a peer
+ * that cannot be reached is slow, too.
+ */
+void peal_channels_set_policy(struct peal_channels *channels, uint16_t index,
+	enum peal_channel_policy policy, uint64_t evict_after_ns);
 
 /* Nothing is sent any more; what was accepted still is. */
 enum peal_channel_result peal_channels_close(struct peal_channels *channels, uint16_t index);
@@ -149,6 +147,12 @@ void peal_channels_grant(
 /* An opened frame of family 4 from a member. */
 void peal_channels_on_frame(
 	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns);
+
+/*
+ * A turn of the core begins. `was_behind`: the last one left packets unread, so what is read now
+ * may have lain here since; that is no delay of the fabric.
+ */
+void peal_channels_begin_turn(struct peal_channels *channels, bool was_behind, uint64_t now_ns);
 
 /* Once a turn, after the frames: timers, and what has to leave. Returns frames sent. */
 uint32_t peal_channels_run(struct peal_channels *channels, uint64_t now_ns);

@@ -57,6 +57,7 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 	PEAL_ASSERT(memcmp(config->address.mac, config->port.mac, PEAL_LINK_MAC_SIZE) == 0);
 	core->config = *config;
 	core->peers = &no_peers;
+	core->was_behind = false;
 	peal_counters_init(&core->counters);
 	peal_uplink_init(&core->uplink, config->plane, config->shard, &core->counters);
 	peal_ingress_init(&core->ingress, &ingress);
@@ -328,9 +329,14 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 {
 	peal_echo_begin_turn(&core->echo, now_ns);
 
+	if (core->config.channels != NULL) {
+		peal_channels_begin_turn(core->config.channels, core->was_behind, now_ns);
+	}
+
 	uint32_t work_count = take_commands(core, now_ns);
 	uint32_t received_count = take_burst(core, now_ns);
 
+	core->was_behind = received_count == PEAL_BURST_MAX;
 	work_count += received_count;
 	work_count += peal_heartbeat_run(&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
 	work_count += peal_alertbatch_run(&core->alertbatch, now_ns);

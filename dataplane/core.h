@@ -82,6 +82,7 @@ void peal_core_fini(struct peal_core *core);
 struct peal_core {
 	struct peal_core_config config;
 	const struct peal_peers *peers;
+	bool was_behind; /* the last turn took a full burst: packets may have been left */
 	struct peal_counters counters;
 	struct peal_ingress ingress;
 	struct peal_egress egress;

@@ -54,6 +54,7 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 	egress->cluster_name = config->cluster_name;
 	egress->address = config->address;
 	egress->counters = config->counters;
+	egress->bulk_max = PEAL_TX_BULK_MAX;
 	peal_prng_init_full(&egress->prng, config->seed);
 }
 
@@ -129,13 +130,35 @@ peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out)
 	return true;
 }
 
+/* Hands packets to the port. Returns how many it took. */
+static uint32_t
+transmit(struct peal_egress *egress, struct peal_packet *packets, uint32_t count)
+{
+	const struct peal_port *port = &egress->port;
+	uint64_t bytes = 0;
+	uint32_t sent;
+
+	for (uint32_t i = 0; i < count; i++) {
+		bytes += packets[i].size;
+	}
+	sent = port->ops->transmit(port->state, port->queue, packets, count);
+	PEAL_DASSERT(sent <= count);
+	peal_counter_add(egress->counters, PEAL_COUNTER_TX_FRAMES, count);
+	peal_counter_add(egress->counters, PEAL_COUNTER_TX_BYTES, bytes);
+	if (sent < count) {
+		peal_counter_add(egress->counters, PEAL_COUNTER_TX_DROPPED, count - sent);
+	}
+	return sent;
+}
+
 void
 peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet)
 {
 	PEAL_DASSERT(packet->size >= PEAL_LINK_HEADER_SIZE);
 
 	if (__builtin_expect(egress->queue_count == PEAL_TX_QUEUE_MAX, 0)) {
-		peal_egress_flush(egress);
+		transmit(egress, egress->queue, egress->queue_count);
+		egress->queue_count = 0;
 	}
 	egress->queue[egress->queue_count++] = *packet;
 }
@@ -143,25 +166,25 @@ peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet)
 void
 peal_egress_flush(struct peal_egress *egress)
 {
-	const struct peal_port *port = &egress->port;
-	uint32_t count = egress->queue_count;
-	uint64_t bytes = 0;
+	uint32_t bulk_count = egress->bulk_count;
+	uint32_t sent;
 
-	if (count == 0) {
+	if (egress->queue_count > 0) {
+		(void)transmit(egress, egress->queue, egress->queue_count);
+		egress->queue_count = 0;
+	}
+	if (bulk_count == 0) {
 		return;
 	}
-	for (uint32_t i = 0; i < count; i++) {
-		bytes += egress->queue[i].size;
-	}
-	egress->queue_count = 0;
-
-	uint32_t sent = port->ops->transmit(port->state, port->queue, egress->queue, count);
-
-	PEAL_DASSERT(sent <= count);
-	peal_counter_add(egress->counters, PEAL_COUNTER_TX_FRAMES, count);
-	peal_counter_add(egress->counters, PEAL_COUNTER_TX_BYTES, bytes);
-	if (sent < count) {
-		peal_counter_add(egress->counters, PEAL_COUNTER_TX_DROPPED, count - sent);
+	egress->bulk_count = 0;
+	sent = transmit(egress, egress->bulk, bulk_count);
+	if (__builtin_expect(sent < bulk_count, 0)) {
+		egress->bulk_max = sent / 2U > 0 ? sent / 2U : 1U;
+	} else if (egress->bulk_max < PEAL_TX_BULK_MAX) {
+		egress->bulk_max += PEAL_TX_BULK_STEP;
+		if (egress->bulk_max > PEAL_TX_BULK_MAX) {
+			egress->bulk_max = PEAL_TX_BULK_MAX;
+		}
 	}
 }
 
@@ -173,6 +196,10 @@ peal_egress_fini(struct peal_egress *egress)
 	if (egress->queue_count > 0) {
 		port->ops->release(port->state, port->queue, egress->queue, egress->queue_count);
 		egress->queue_count = 0;
+	}
+	if (egress->bulk_count > 0) {
+		port->ops->release(port->state, port->queue, egress->bulk, egress->bulk_count);
+		egress->bulk_count = 0;
 	}
 	if (egress->stash_count > 0) {
 		port->ops->release(port->state, port->queue, egress->stash, egress->stash_count);
@@ -228,7 +255,7 @@ write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t k
 uint8_t *
 peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
 {
-	if (!peal_egress_allocate(egress, packet_out)) {
+	if (egress->bulk_count >= egress->bulk_max || !peal_egress_allocate(egress, packet_out)) {
 		return NULL;
 	}
 	return packet_out->data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE;
@@ -249,7 +276,8 @@ peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, ui
 	write_lengths(whole.data, FRAME_SIZE(size));
 	finish_frame(egress, peer, kind, size, whole.data + PEAL_UDP_OFFSET);
 	whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
-	peal_egress_queue(egress, &whole);
+	PEAL_DASSERT(egress->bulk_count < PEAL_TX_BULK_MAX);
+	egress->bulk[egress->bulk_count++] = whole;
 }
 
 bool

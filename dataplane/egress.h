@@ -9,6 +9,12 @@
  * the stream of a new slot goes on above all streams that were ever forgotten. UDP checksum 0: the
  * tag is stronger. Don't-fragment is set.
  *
+ * Two classes: what keeps the group together, and bulk, which are the frames written in two steps.
+ * Bulk leaves behind all else of a turn, has PEAL_TX_BULK_MAX places of the queue and no more, and
+ * when the port had no room for all of it, half of what it took is the bound of the next turn, so
+ * that the port's own queue has room for the others. Who finds no place tries again next turn:
+ * nothing of it is dropped here.
+ *
  * Packets come from a small stash filled by one call to the port, or are received packets turned
  * round. When the queue is full it is flushed early. What the port cannot take is dropped and
  * counted: whatever Peal sends here is repeated by its sender. Plain struct, fields private, one
@@ -51,8 +57,11 @@ struct peal_egress {
 	struct peal_address address;
 	struct peal_prng prng; /* nonces of family 0 */
 	uint32_t queue_count;
+	uint32_t bulk_count;
+	uint32_t bulk_max; /* of this turn, [1, PEAL_TX_BULK_MAX] */
 	uint32_t stash_count;
 	struct peal_packet queue[PEAL_TX_QUEUE_MAX];
+	struct peal_packet bulk[PEAL_TX_BULK_MAX];
 	struct peal_packet stash[PEAL_TX_STASH_MAX];
 	struct peal_egress_peer peers[PEAL_SLOTS_MAX];
 };
@@ -83,10 +92,11 @@ bool peal_egress_send_slot(struct peal_egress *egress, uint16_t slot, uint8_t ki
 	const uint8_t *body, uint16_t size);
 
 /*
- * The same in two steps, for a body that is written where it is sealed.
+ * The same in two steps, for bulk: the body is written where it is sealed.
  *
- * begin lends a packet and says where its body is, NULL when the port has none (counted). end,
- * which must follow, seals what was written and queues it.
+ * begin lends a packet and says where its body is; NULL when bulk has no place left in this turn,
+ * or the port has no packet (counted). end, which must follow, seals what was written and queues
+ * it.
  */
 uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);
 void peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
@@ -111,7 +121,7 @@ bool peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet
 /* Queues a whole packet, lent by allocate or received. */
 void peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet);
 
-/* Gives everything queued to the port. */
+/* Gives everything queued to the port, bulk last; the turn of bulk ends. */
 void peal_egress_flush(struct peal_egress *egress);
 
 /* Gives the stash back to the port and drops what is queued; the last call before a port goes away.

@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* In front of every entry: size u32, kind u32. Entries begin at multiples of eight. */
-#define ENTRY_SIZE 8U
+#define ENTRY_SIZE PEAL_SENDQUEUE_ENTRY_SIZE
 #define LOAN_SIZE  16U /* place u64, token u64 */
 
 void
@@ -126,6 +125,45 @@ peal_sendqueue_read(const struct peal_sendqueue *queue, uint64_t position,
 		return;
 	}
 	get(queue, position + ENTRY_SIZE + offset, out, size);
+}
+
+/* Bytes of [from + by, head) go to `from`. All places are multiples of eight. */
+static void
+move_down(struct peal_sendqueue *queue, uint64_t from, uint64_t by)
+{
+	uint64_t mask = queue->capacity - 1U;
+
+	for (uint64_t at = from; at + by < queue->head; at += 8U) {
+		memcpy(queue->bytes + (at & mask), queue->bytes + ((at + by) & mask), 8);
+	}
+	queue->head -= by;
+}
+
+uint64_t
+peal_sendqueue_drop(struct peal_sendqueue *queue, uint64_t from, uint64_t room,
+	const struct peal_sendqueue_lender *lender)
+{
+	uint64_t free = queue->capacity - (queue->head - queue->tail);
+	uint64_t until = from;
+	uint64_t count = 0;
+
+	PEAL_ASSERT(from >= queue->tail);
+	PEAL_ASSERT(from <= queue->head);
+	while (until < queue->head && free + (until - from) < room) {
+		struct peal_sendqueue_entry entry = peal_sendqueue_at(queue, until);
+
+		if (entry.kind == PEAL_SENDQUEUE_END) {
+			break;
+		}
+		until = entry.next;
+		count++;
+		if (entry.kind == PEAL_SENDQUEUE_LOAN) {
+			lender->release(lender->state, entry.token);
+		}
+	}
+	move_down(queue, from, until - from);
+	queue->released_count += count;
+	return count;
 }
 
 void

@@ -27,6 +27,13 @@ struct peal_report_sample {
 	uint64_t detection_to_view_ns; /* from there to the last survivor's install */
 };
 
+/* A figure of a story of its own; of several runs the worst is kept, so larger must be worse. */
+#define PEAL_REPORT_FIGURES_MAX 16U
+struct peal_report_figure {
+	const char *name; /* static */
+	uint64_t value;
+};
+
 struct peal_report {
 	char scenario[32];
 	char preset[16];
@@ -53,6 +60,8 @@ struct peal_report {
 	uint64_t counters[PEAL_COUNTERS_COUNT]; /* of all nodes that ever ran, cores and control */
 	uint32_t samples_count;
 	struct peal_report_sample samples[PEAL_REPORT_SAMPLES_MAX];
+	uint32_t figures_count;
+	struct peal_report_figure figures[PEAL_REPORT_FIGURES_MAX];
 	uint32_t violations_count;
 	char violations[PEAL_REPORT_VIOLATIONS_MAX][PEAL_REPORT_VIOLATION_SIZE_MAX];
 };
@@ -68,6 +77,11 @@ void peal_report_add_counters(struct peal_report *report, const struct peal_coun
 
 /* Adds a sample; one beyond the limit is dropped. */
 void peal_report_add_sample(struct peal_report *report, const struct peal_report_sample *sample);
+
+/* Notes a figure, or makes it worse. `name` is static; asserts that there is room. */
+void peal_report_note(struct peal_report *report, const char *name, uint64_t value);
+/* The figure of this name; 0 = never noted. */
+uint64_t peal_report_figure(const struct peal_report *report, const char *name);
 
 /* Folds the figures of `part`, a run of the same scenario and seed, into `report`. */
 void peal_report_merge(struct peal_report *report, const struct peal_report *part);

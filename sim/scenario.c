@@ -65,6 +65,17 @@ static const struct peal_scenario scenarios[] = {
 		"Members talk over channels in bad weather and random faults: all arrives, in "
 		"order.",
 		0, 3, "dpdk", false, peal_story_talk},
+	{"bottleneck",
+		"Two senders share a link of 1 Gbit/s: equal shares, a short queue, no loss.", 3, 3,
+		"dpdk", false, peal_story_bottleneck},
+	{"tail", "The last frame of a channel is lost again and again: soon repaired.", 3, 2,
+		"dpdk", false, peal_story_tail},
+	{"slow", "One of five receivers takes nothing, under each policy: the others go on.", 6, 3,
+		"dpdk", false, peal_story_slow},
+	{"crowd",
+		"Every link is full of channels and a member crashes: detected as if they were "
+		"idle.",
+		5, 3, "dpdk", false, peal_story_crowd},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

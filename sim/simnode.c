@@ -399,9 +399,9 @@ find_turn_deadline(const struct peal_simnode *simnode)
 	if (simnode->config.talks != NULL) {
 		const struct peal_simtalk *talk = &simnode->config.talks[simnode->index];
 
-		if (!talk->is_quiet && talk->next_at_ns < deadline_at_ns) {
-			return talk->next_at_ns;
-		}
+		uint64_t talk_at_ns = peal_simtalk_deadline_at_ns(talk);
+
+		return talk_at_ns < deadline_at_ns ? talk_at_ns : deadline_at_ns;
 	}
 	return deadline_at_ns;
 }

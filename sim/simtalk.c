@@ -6,7 +6,7 @@
 
 #define PAUSE_NS_MAX     UINT64_C(2000000)
 #define MESSAGE_SIZE_MAX 6000U
-#define HEAD_SIZE        16U /* life u32, size u32, index u64 */
+#define HEAD_SIZE        24U /* life u32, size u32, index u64, virtual time u64 */
 
 /* Byte `at` of message `index` of a life. */
 static uint8_t
@@ -26,7 +26,9 @@ accepts(void *state, uint64_t mid, uint16_t number)
 {
 	(void)state;
 	(void)mid;
-	return number < PEAL_SIMTALK_NUMBERS;
+	return number < PEAL_SIMTALK_NUMBERS ||
+	       (number >= PEAL_SIMTALK_POURS_FIRST &&
+		       number < PEAL_SIMTALK_POURS_FIRST + PEAL_SIMTALK_POURS_MAX);
 }
 
 static void
@@ -37,6 +39,9 @@ opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
 	(void)mid;
 	(void)number;
 	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	if (talk->is_stalled) {
+		peal_channels_grant(&talk->channels, channel, 0, 0);
+	}
 }
 
 /* The first part of a message says which one it is. */
@@ -47,14 +52,23 @@ begin_message(struct peal_simtalk *talk, struct peal_simtalk_end *end,
 	uint32_t life = 0;
 	uint32_t size = 0;
 	uint64_t index = 0;
+	uint64_t at_ns = 0;
 
 	memcpy(&life, delivery->bytes, 4);
 	memcpy(&size, delivery->bytes + 4, 4);
 	memcpy(&index, delivery->bytes + 8, 8);
+	memcpy(&at_ns, delivery->bytes + 16, 8);
 	if (end->its_life == 0 && life > 0 && life <= talk->ledger->lives_count) {
 		end->its_life = life;
 	}
-	if (life != end->its_life || index != end->its_index || size != delivery->message_size ||
+	if (life == end->its_life && index > end->its_index &&
+		talk->ledger->lives[life].dropped_count > 0) {
+		end->its_skipped += index - end->its_index;
+		end->its_index = index;
+	}
+	if (life != end->its_life || index != end->its_index ||
+		end->its_skipped > talk->ledger->lives[life].dropped_count ||
+		size != delivery->message_size ||
 		index >= talk->ledger->lives[life].accepted_count) {
 		peal_report_violate(talk->ledger->report, now_of(talk),
 			"n%u: message %" PRIu64 " of life %u was delivered where %" PRIu64
@@ -63,6 +77,7 @@ begin_message(struct peal_simtalk *talk, struct peal_simtalk_end *end,
 	}
 	end->part_size = 0;
 	end->message_size = size;
+	peal_histogram_record(&talk->latency, now_of(talk) - at_ns);
 }
 
 static void
@@ -92,7 +107,7 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 		}
 	}
 	/* Now and then nothing more is taken for a while. */
-	if (peal_prng_ratio(&talk->prng, 1, 50)) {
+	if (!talk->is_quiet && peal_prng_ratio(&talk->prng, 1, 50)) {
 		end->is_slow = true;
 	}
 	end->part_size += delivery->size;
@@ -121,13 +136,21 @@ ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t l
 	struct peal_simtalk_end *end = &talk->ends[channel];
 	struct peal_simtalk_life *life = &talk->ledger->lives[end->own_life];
 
+	for (uint32_t i = 0; i < talk->pours_count; i++) {
+		if (talk->pours[i].mid != 0 && talk->pours[i].channel == channel) {
+			talk->pours[i].mid = 0;
+			talk->pours[i].reason = reason;
+			talk->pours[i].over_at_ns = now_of(talk);
+		}
+	}
 	if (reason == PEAL_CHANNEL_REASON_PROTOCOL) {
 		peal_report_violate(talk->ledger->report, now_of(talk),
 			"n%u: a channel ended over what cannot be, and nobody lies", talk->index);
 	}
 	if (end->own_life != 0) {
 		life->is_over = true;
-		if (life->delivered_count + lost_count < life->accepted_count) {
+		if (life->delivered_count + life->dropped_count + lost_count <
+			life->accepted_count) {
 			peal_report_violate(talk->ledger->report, now_of(talk),
 				"n%u: life %u ended (%s) with %" PRIu64 " of %" PRIu64
 				" messages delivered and %" PRIu64 " in doubt",
@@ -137,6 +160,14 @@ ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t l
 		}
 	}
 	*end = (struct peal_simtalk_end){0};
+}
+
+static void
+dropped(void *state, uint16_t channel, uint64_t count)
+{
+	struct peal_simtalk *talk = state;
+
+	talk->ledger->lives[talk->ends[channel].own_life].dropped_count += count;
 }
 
 static void
@@ -159,6 +190,7 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 			.finished = finished,
 			.ended = ended,
 			.release = release,
+			.dropped = dropped,
 			.state = talk},
 		.queue_bytes = talk->queues[0],
 		.queue_capacity = PEAL_SIMTALK_QUEUE_SIZE,
@@ -173,6 +205,9 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 		(uint16_t)peal_prng_below(&talk->prng, PEAL_SIMTALK_FRAMES_COUNT + 1U);
 	memset(talk->ends, 0, sizeof(talk->ends));
 	talk->next_at_ns = now_ns;
+	talk->pours_count = 0;
+	talk->is_stalled = false;
+	peal_histogram_reset(&talk->latency);
 	peal_channels_init(&talk->channels, &config);
 }
 
@@ -183,6 +218,17 @@ peal_simtalk_end(struct peal_simtalk *talk)
 		talk->ledger->lives[talk->ends[i].own_life].is_over = true;
 		talk->ends[i] = (struct peal_simtalk_end){0};
 	}
+}
+
+static void
+choose_policy(struct peal_simtalk *talk, uint16_t channel)
+{
+	uint64_t chance = peal_prng_below(&talk->prng, 8);
+	enum peal_channel_policy policy = chance < 5   ? PEAL_CHANNEL_BLOCK
+					  : chance < 7 ? PEAL_CHANNEL_DROP_BEHIND
+						       : PEAL_CHANNEL_EVICT;
+
+	peal_channels_set_policy(&talk->channels, channel, policy, PEAL_SIMTALK_EVICT_NS);
 }
 
 /* Opens a channel to some member, or finds that it is open. */
@@ -199,7 +245,7 @@ choose_channel(struct peal_simtalk *talk)
 	}
 	slot = peers->neighbours[peal_prng_below(&talk->prng, peers->neighbours_count)];
 	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		const struct peal_channel *one = &talk->channels.channels[i];
+		const struct peal_channel *one = &talk->channels.table.channels[i];
 
 		if (talk->ends[i].is_open && one->mid == peers->peers[slot].mid &&
 			one->number == number) {
@@ -211,24 +257,22 @@ choose_channel(struct peal_simtalk *talk)
 		return PEAL_CHANNEL_NONE;
 	}
 	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	choose_policy(talk, channel);
 	return channel;
 }
 
-static void
-say(struct peal_simtalk *talk, uint16_t channel)
+/* Says something of `size`. False: it was not accepted. */
+static bool
+say_sized(struct peal_simtalk *talk, uint16_t channel, uint32_t size)
 {
 	struct peal_simtalk_end *end = &talk->ends[channel];
 	struct peal_simtalk_ledger *ledger = talk->ledger;
 	struct peal_simtalk_life *life;
 	uint8_t message[MESSAGE_SIZE_MAX];
-	uint32_t size =
-		HEAD_SIZE +
-		(uint32_t)peal_prng_below(&talk->prng,
-			peal_prng_ratio(&talk->prng, 1, 8) ? MESSAGE_SIZE_MAX - HEAD_SIZE : 200U);
 
 	if (end->own_life == 0) {
 		if (ledger->lives_count == PEAL_SIMTALK_LIVES_MAX - 1U) {
-			return;
+			return false;
 		}
 		end->own_life = ++ledger->lives_count;
 	}
@@ -236,13 +280,109 @@ say(struct peal_simtalk *talk, uint16_t channel)
 	memcpy(message, &end->own_life, 4);
 	memcpy(message + 4, &size, 4);
 	memcpy(message + 8, &life->accepted_count, 8);
+	memcpy(message + 16, talk->ledger->now_ns, 8);
 	for (uint32_t at = HEAD_SIZE; at < size; at++) {
 		message[at] = pattern(end->own_life, life->accepted_count, at);
 	}
+	/* Counted before: what is dropped to make room is told from within. */
+	life->accepted_count++;
+	ledger->messages_count++;
 	if (peal_channels_send(&talk->channels, channel, message, size) == PEAL_CHANNEL_OK) {
-		life->accepted_count++;
-		ledger->messages_count++;
+		return true;
 	}
+	life->accepted_count--;
+	ledger->messages_count--;
+	return false;
+}
+
+static void
+say(struct peal_simtalk *talk, uint16_t channel)
+{
+	uint32_t more_max =
+		peal_prng_ratio(&talk->prng, 1, 8) ? MESSAGE_SIZE_MAX - HEAD_SIZE : 200U;
+
+	(void)say_sized(
+		talk, channel, HEAD_SIZE + (uint32_t)peal_prng_below(&talk->prng, more_max));
+}
+
+uint32_t
+peal_simtalk_pour(struct peal_simtalk *talk, uint64_t mid, uint32_t size, uint64_t gap_ns,
+	enum peal_channel_policy policy)
+{
+	struct peal_simtalk_pour *pour = &talk->pours[talk->pours_count];
+
+	PEAL_ASSERT(talk->pours_count < PEAL_SIMTALK_POURS_MAX);
+	PEAL_ASSERT(size >= HEAD_SIZE && size <= MESSAGE_SIZE_MAX);
+	*pour = (struct peal_simtalk_pour){.mid = mid,
+		.size = size,
+		.gap_ns = gap_ns,
+		.policy = policy,
+		.number = (uint16_t)(PEAL_SIMTALK_POURS_FIRST + talk->pours_count),
+		.channel = PEAL_CHANNEL_NONE};
+	return talk->pours_count++;
+}
+
+uint64_t
+peal_simtalk_poured(const struct peal_simtalk *talk, uint32_t pour)
+{
+	return talk->ledger->lives[talk->pours[pour].life].delivered_count;
+}
+
+void
+peal_simtalk_stall(struct peal_simtalk *talk, bool is_stalled, uint64_t now_ns)
+{
+	talk->is_stalled = is_stalled;
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		if (talk->ends[i].is_open) {
+			peal_channels_grant(
+				&talk->channels, i, is_stalled ? 0 : PEAL_CHANNEL_WINDOW, now_ns);
+		}
+	}
+}
+
+uint64_t
+peal_simtalk_deadline_at_ns(const struct peal_simtalk *talk)
+{
+	uint64_t deadline_at_ns = talk->is_quiet ? UINT64_MAX : talk->next_at_ns;
+
+	for (uint32_t i = 0; i < talk->pours_count; i++) {
+		const struct peal_simtalk_pour *pour = &talk->pours[i];
+
+		if (pour->mid != 0 && pour->next_at_ns < deadline_at_ns) {
+			deadline_at_ns = pour->next_at_ns;
+		}
+	}
+	return deadline_at_ns;
+}
+
+/* What a pour has to say now. Without a gap it goes on when an answer comes. */
+static void
+run_pour(struct peal_simtalk *talk, struct peal_simtalk_pour *pour, uint64_t now_ns)
+{
+	if (pour->channel == PEAL_CHANNEL_NONE) {
+		if (peal_channels_open(&talk->channels, pour->mid, pour->number, &pour->channel) !=
+			PEAL_CHANNEL_OK) {
+			pour->next_at_ns = now_ns + PAUSE_NS_MAX;
+			return;
+		}
+		talk->ends[pour->channel] = (struct peal_simtalk_end){.is_open = true};
+		peal_channels_set_policy(
+			&talk->channels, pour->channel, pour->policy, PEAL_SIMTALK_EVICT_NS);
+		pour->next_at_ns = now_ns;
+	}
+	if (pour->gap_ns == 0) {
+		pour->next_at_ns = UINT64_MAX;
+		while (say_sized(talk, pour->channel, pour->size)) {
+			pour->accepted_count++;
+		}
+	}
+	for (; pour->next_at_ns <= now_ns; pour->next_at_ns += pour->gap_ns) {
+		bool is_accepted = say_sized(talk, pour->channel, pour->size);
+
+		pour->accepted_count += is_accepted;
+		pour->refused_count += !is_accepted;
+	}
+	pour->life = talk->ends[pour->channel].own_life;
 }
 
 /* Who was slow takes nothing for a while, and then everything again. */
@@ -268,7 +408,15 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 	uint16_t channel;
 	uint64_t what;
 
-	grant(talk, now_ns);
+	if (!talk->is_stalled) {
+		grant(talk, now_ns);
+	}
+	for (uint32_t i = 0; i < talk->pours_count; i++) {
+		if (talk->pours[i].mid != 0 &&
+			(talk->pours[i].gap_ns == 0 || talk->pours[i].next_at_ns <= now_ns)) {
+			run_pour(talk, &talk->pours[i], now_ns);
+		}
+	}
 
 	if (talk->is_quiet || now_ns < talk->next_at_ns) {
 		return;
@@ -296,7 +444,8 @@ peal_simtalk_is_done(const struct peal_simtalk_ledger *ledger)
 {
 	for (uint32_t i = 1; i <= ledger->lives_count; i++) {
 		if (!ledger->lives[i].is_over &&
-			ledger->lives[i].delivered_count < ledger->lives[i].accepted_count) {
+			ledger->lives[i].delivered_count + ledger->lives[i].dropped_count <
+				ledger->lives[i].accepted_count) {
 			return false;
 		}
 	}
@@ -309,7 +458,8 @@ peal_simtalk_check_all(struct peal_simtalk_ledger *ledger)
 	for (uint32_t i = 1; i <= ledger->lives_count; i++) {
 		const struct peal_simtalk_life *life = &ledger->lives[i];
 
-		if (!life->is_over && life->delivered_count < life->accepted_count) {
+		if (!life->is_over &&
+			life->delivered_count + life->dropped_count < life->accepted_count) {
 			peal_report_violate(ledger->report, *ledger->now_ns,
 				"life %u: %" PRIu64 " of %" PRIu64 " messages have arrived", i,
 				life->delivered_count, life->accepted_count);
@@ -328,7 +478,7 @@ peal_simtalk_check_rest(struct peal_simtalk *talk)
 			talk->index, channels->pool.count - channels->pool.free_count);
 	}
 	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
-		const struct peal_channel *channel = &channels->channels[i];
+		const struct peal_channel *channel = &channels->table.channels[i];
 
 		if (channel->state != PEAL_CHANNEL_FREE && talk->ends[i].own_life != 0 &&
 			!peal_channel_tx_is_idle(&channel->tx)) {

@@ -6,13 +6,14 @@
  * Each node now and then opens a channel to a member, says something on one, closes one, or resets
  * one. A stream from its opening to its end is a *life* with a number in a common ledger; each
  * message says of which life it is, and which in it. Checked: a message is delivered only if it was
- * accepted, once, in order and whole (U1, R1); when a sender is told that a life ended, all but the
- * messages that it is told to be in doubt were delivered; and when all is well again, everything
- * accepted has arrived.
+ * accepted, once, in order and whole (U1, R1), and is left out only if its sender was told; when a
+ * sender is told that a life ended, all but the messages that it is told to be in doubt were
+ * delivered; and when all is well again, everything accepted has arrived.
  */
 #ifndef PEAL_SIM_SIMTALK_H
 #define PEAL_SIM_SIMTALK_H
 
+#include "base/histogram.h"
 #include "dataplane/channels.h"
 #include "sim/report.h"
 
@@ -27,6 +28,7 @@
 struct peal_simtalk_life {
 	uint64_t accepted_count;
 	uint64_t delivered_count; /* whole */
+	uint64_t dropped_count;   /* given up before they were sent, and its sender was told */
 	bool is_over;             /* its sender was told so, or is no more */
 };
 
@@ -46,14 +48,41 @@ struct peal_simtalk_end {
 	uint32_t own_life;  /* 0 = nothing was said yet */
 	uint32_t its_life;  /* 0 = nothing was heard yet */
 	uint64_t its_index; /* of the next message */
+	uint64_t its_skipped;
 	uint32_t part_size; /* of the message that is coming in */
 	uint32_t message_size;
+};
+
+/* Numbers of channels from here on are accepted too: for pours. */
+#define PEAL_SIMTALK_EVICT_NS    UINT64_C(5000000)
+#define PEAL_SIMTALK_POURS_FIRST 100U
+#define PEAL_SIMTALK_POURS_MAX   PEAL_CHANNELS_MAX
+
+/* Messages of one size without end, to one member, on a channel of their own. */
+struct peal_simtalk_pour {
+	uint64_t mid; /* 0 = none, or over */
+	uint32_t size;
+	uint64_t gap_ns; /* between two; 0 = as many as the channel accepts */
+	enum peal_channel_policy policy;
+	uint64_t next_at_ns; /* of the node's clock */
+	uint16_t number;
+	uint16_t channel; /* PEAL_CHANNEL_NONE until it is open */
+	uint64_t accepted_count;
+	uint64_t refused_count; /* the channel was full */
+	uint64_t dropped_count;
+	enum peal_channel_reason reason; /* when it is over */
+	uint64_t over_at_ns;             /* virtual */
+	uint32_t life;
 };
 
 struct peal_simtalk {
 	struct peal_simtalk_ledger *ledger;
 	uint16_t index;
-	bool is_quiet; /* says nothing any more */
+	bool is_quiet;   /* says nothing any more, but for pours */
+	bool is_stalled; /* takes nothing at all */
+	uint32_t pours_count;
+	struct peal_simtalk_pour pours[PEAL_SIMTALK_POURS_MAX];
+	struct peal_histogram latency; /* of messages that came, from where they were accepted */
 	struct peal_prng prng;
 	uint64_t next_at_ns; /* of the node's clock */
 	struct peal_simtalk_end ends[PEAL_CHANNELS_MAX];
@@ -71,6 +100,16 @@ void peal_simtalk_end(struct peal_simtalk *talk);
 
 /* Says what is due. Before the turn of the core. */
 void peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns);
+
+/* Pours messages of `size` bytes, [32, 6000], to a member from now on. Returns its place. */
+uint32_t peal_simtalk_pour(struct peal_simtalk *talk, uint64_t mid, uint32_t size, uint64_t gap_ns,
+	enum peal_channel_policy policy);
+/* Messages of a pour that were delivered. */
+uint64_t peal_simtalk_poured(const struct peal_simtalk *talk, uint32_t pour);
+/* Takes nothing from now on, of any channel; or everything again. */
+void peal_simtalk_stall(struct peal_simtalk *talk, bool is_stalled, uint64_t now_ns);
+/* When it wants a turn; UINT64_MAX = it does not. */
+uint64_t peal_simtalk_deadline_at_ns(const struct peal_simtalk *talk);
 
 /* Everything said between processes that still run has arrived. Notes a violation for each life of
  * which that is not true. */

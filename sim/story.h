@@ -74,6 +74,11 @@ void peal_story_join(const struct peal_scenario_options *options, struct peal_re
 void peal_story_churn(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_talk.c: channels. */
 void peal_story_talk(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_channels.c: what channels promise, in figures. */
+void peal_story_bottleneck(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_tail(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_slow(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_crowd(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);

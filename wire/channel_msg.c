@@ -8,6 +8,7 @@ static const char *const reason_names[PEAL_CHANNEL_REASONS_COUNT] = {
 	[PEAL_CHANNEL_REASON_FULL] = "full",
 	[PEAL_CHANNEL_REASON_STALE] = "stale",
 	[PEAL_CHANNEL_REASON_PROTOCOL] = "protocol",
+	[PEAL_CHANNEL_REASON_SLOW] = "slow",
 	[PEAL_CHANNEL_REASON_REMOVED] = "removed",
 };
 

@@ -45,7 +45,8 @@ enum peal_channel_reason {
 	PEAL_CHANNEL_REASON_FULL = 3,     /* the other end has no room for another channel */
 	PEAL_CHANNEL_REASON_STALE = 4,    /* the stream is one that the other end has forgotten */
 	PEAL_CHANNEL_REASON_PROTOCOL = 5, /* what came cannot be */
-	PEAL_CHANNEL_REASON_REMOVED = 6,  /* the peer is no member any more; never on the wire */
+	PEAL_CHANNEL_REASON_SLOW = 6,     /* what was sent was not taken for too long */
+	PEAL_CHANNEL_REASON_REMOVED = 7,  /* the peer is no member any more; never on the wire */
 	PEAL_CHANNEL_REASONS_COUNT
 };
 

@@ -67,6 +67,15 @@ release(void *state, uint16_t channel, uint64_t token)
 	speaker->released_count++;
 }
 
+static void
+dropped(void *state, uint16_t channel, uint64_t count)
+{
+	struct peal_speaker *speaker = state;
+
+	(void)channel;
+	speaker->dropped_count += count;
+}
+
 struct peal_speaker *
 peal_speakers_create(struct peal_fakecores *cores)
 {
@@ -84,6 +93,7 @@ peal_speakers_create(struct peal_fakecores *cores)
 				.finished = finished,
 				.ended = ended,
 				.release = release,
+				.dropped = dropped,
 				.state = speaker},
 			.queue_bytes = speaker->queues[0],
 			.queue_capacity = PEAL_SPEAKER_QUEUE_SIZE,

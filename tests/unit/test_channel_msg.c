@@ -71,7 +71,7 @@ is_good(const struct peal_channel_msg *message, uint32_t data_size)
 	if (message->flags == RESET) {
 		return data_size == 0 && (message->epoch != 0 || message->ack_epoch != 0) &&
 		       message->reason >= PEAL_CHANNEL_REASON_CLOSED &&
-		       message->reason <= PEAL_CHANNEL_REASON_PROTOCOL;
+		       message->reason <= PEAL_CHANNEL_REASON_SLOW;
 	}
 	if (message->flags == ACK) { /* the sender may have no stream yet */
 		return data_size == 0 && message->ack_epoch != 0 && message->reason == 0;
@@ -112,9 +112,9 @@ test_channel_msg__takes_what_fits_together_and_nothing_else(void **state)
 			is_good(&message, data_size));
 		good_count += is_good(&message, data_size);
 	}
-	/* DATA 2 x 4 sizes, with ACK 4 x 4; parts 2, 4; FIN 2, 4; PROBE 2, 4; ACK 6; RESET 8 x 5.
+	/* DATA 2 x 4 sizes, with ACK 4 x 4; parts 2, 4; FIN 2, 4; PROBE 2, 4; ACK 6; RESET 8 x 6.
 	 */
-	assert_int_equal(good_count, 8 + 16 + 6 + 6 + 6 + 6 + 40);
+	assert_int_equal(good_count, 8 + 16 + 6 + 6 + 6 + 6 + 48);
 }
 
 static void
@@ -137,6 +137,7 @@ test_channel_msg__names_every_reason(void **state)
 {
 	(void)state;
 	assert_string_equal(peal_channel_reason_name(PEAL_CHANNEL_REASON_NONE), "none");
+	assert_string_equal(peal_channel_reason_name(PEAL_CHANNEL_REASON_SLOW), "slow");
 	assert_string_equal(peal_channel_reason_name(PEAL_CHANNEL_REASON_REMOVED), "removed");
 	for (uint32_t i = 0; i < PEAL_CHANNEL_REASONS_COUNT; i++) {
 		assert_non_null(peal_channel_reason_name((uint8_t)i));

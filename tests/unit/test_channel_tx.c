@@ -539,11 +539,82 @@ test_channel_tx__gives_all_loans_back_when_it_closes(void **state)
 
 #define TX_TEST(name) cmocka_unit_test_setup(name, begin)
 
+static void
+test_channel_tx__gives_up_what_was_not_begun(void **state)
+{
+	(void)state;
+	accept(1, 'a');
+	make(0, DATA, 3);
+	accept(40, 'b');
+	make(1, FRAGMENT, 32);
+	accept(1, 'c');
+	accept(1, 'd');
+	/* The first is on its way, and of the second a part. */
+	assert_int_equal(peal_channel_tx_drop(&tx, sizeof(ring), &lender), 2);
+	assert_int_equal(peal_channel_tx_drop(&tx, sizeof(ring), &lender), 0);
+	accept(1, 'e');
+	make(2, FRAGMENT, 24);
+	check_part(40, 24, 'b');
+	make(3, DATA, 3);
+	assert_int_equal(made_data[2], 'e');
+	take_answer(4, 0);
+	assert_true(peal_channel_tx_is_idle(&tx));
+	assert_int_equal(tx.queue.accepted_count, 5);
+	assert_int_equal(tx.queue.released_count, 5);
+}
+
+static void
+test_channel_tx__counts_what_is_on_its_way(void **state)
+{
+	(void)state;
+	measure();
+	send_letters(1, 4);
+	assert_int_equal(peal_channel_tx_flights_count(&tx), 4);
+	now_ns += 100 * US;
+	take_answer(1, 0x2); /* the third of four has arrived */
+	assert_int_equal(tx.arrived_count, 1);
+	assert_int_equal(tx.sample_ns, 100 * US);
+	assert_int_equal(peal_channel_tx_flights_count(&tx), 3);
+	now_ns += 125 * US;
+	peal_channel_tx_on_timer(&tx, now_ns); /* the first two count as lost */
+	assert_int_equal(peal_channel_tx_flights_count(&tx), 1);
+	assert_false(peal_channel_tx_is_urgent(&tx));
+	take_answer(5, 0);
+	assert_int_equal(tx.arrived_count, 3);
+	assert_int_equal(peal_channel_tx_flights_count(&tx), 0);
+}
+
+static void
+test_channel_tx__who_waits_for_a_window_has_timers(void **state)
+{
+	(void)state;
+	measure();
+	send_letters(1, 2);
+	accept(1, 'x');
+	assert_true(peal_channel_tx_deadline_at_ns(&tx) == UINT64_MAX);
+	tx.is_waiting = true;
+	assert_int_equal(peal_channel_tx_deadline_at_ns(&tx), now_ns + 200 * US);
+	now_ns += 200 * US;
+	peal_channel_tx_on_timer(&tx, now_ns);
+	assert_true(peal_channel_tx_is_urgent(&tx));
+	make(2, DATA, 3);
+	assert_false(peal_channel_tx_is_urgent(&tx));
+	now_ns = peal_channel_tx_deadline_at_ns(&tx);
+	peal_channel_tx_on_timer(&tx, now_ns);
+	assert_int_equal(tx.backoff, 1);
+	assert_int_equal(peal_channel_tx_flights_count(&tx), 0);
+	/* Now it is the window's turn. */
+	assert_true(peal_channel_tx_deadline_at_ns(&tx) == UINT64_MAX);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TX_TEST(test_channel_tx__fills_frames_with_small_messages),
+		TX_TEST(test_channel_tx__gives_up_what_was_not_begun),
+		TX_TEST(test_channel_tx__counts_what_is_on_its_way),
+		TX_TEST(test_channel_tx__who_waits_for_a_window_has_timers),
 		TX_TEST(test_channel_tx__or_sends_each_alone),
 		TX_TEST(test_channel_tx__cuts_large_messages_into_parts),
 		TX_TEST(test_channel_tx__the_end_travels_alone),

@@ -256,6 +256,7 @@ test_channels__lies_change_nothing_or_end_the_life(void **state)
 		.ack_epoch = 1000, .channel = NUMBER, .flags = PEAL_CHANNEL_FLAG_ACK};
 
 	(void)state;
+	cores->nodes[2]->is_running = false; /* it would deny what is said in its name */
 	inject(&message, "\1\0x", 3);
 	assert_int_equal(a->messages_count, 1);
 	/* Acknowledges what was never sent; grants more than a window. */
@@ -284,12 +285,40 @@ test_channels__lies_change_nothing_or_end_the_life(void **state)
 	assert_int_equal(a->messages_count, 1);
 }
 
+/* C ends a channel, its word is lost, and A holds a frame that came early. */
+static void
+test_channels__who_waits_for_a_stream_that_is_over_is_told(void **state)
+{
+	const struct peal_channel_msg message = {.epoch = 77,
+		.seq = peal_channel_first_seq(77) + 1U,
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+
+	(void)state;
+	cores->nodes[2]->is_running = false;
+	inject(&message, "\1\0x", 3);
+	turn_all(10);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_HELD), 1);
+	peal_fakeswitch_clear(cores->wire, 2); /* the first answer is lost */
+	cores->nodes[2]->is_running = true;
+	turn_all(100);
+	assert_int_equal(a->ended_count, 0);
+	cores->now_ns = peal_channels_deadline_at_ns(&a->channels);
+	peal_fakecores_turn_all(cores);
+	turn_all(2);
+	assert_int_equal(counter(2, PEAL_COUNTER_CHANNEL_REFUSED_STALE), 1);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_STALE);
+	assert_int_equal(a->channels.pool.free_count, PEAL_SPEAKER_FRAMES_MAX);
+}
+
 static void
 test_channels__too_many_are_refused(void **state)
 {
 	struct peal_channel_msg message = {.epoch = 1, .flags = PEAL_CHANNEL_FLAG_DATA};
 
 	(void)state;
+	cores->nodes[2]->is_running = false; /* it would deny what is said in its name */
 	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX + 10U; i++) {
 		message.epoch = i + 1U;
 		message.seq = peal_channel_first_seq(message.epoch);
@@ -349,8 +378,163 @@ test_channels__say_when_they_are_full(void **state)
 	assert_int_equal(peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)),
 		PEAL_CHANNEL_OK);
 	assert_int_equal(
-		peal_channels_send(&a->channels, channel, kilobyte, PEAL_MESSAGE_SIZE_MAX + 1U),
+		peal_channels_lend(&a->channels, channel, kilobyte, PEAL_MESSAGE_SIZE_MAX + 1U, 1),
 		PEAL_CHANNEL_TOO_BIG);
+	/* A copy that the queue cannot hold even when it is empty will never go: not FULL, but
+	 * TOO_BIG. As a loan it goes. */
+	static const uint8_t large[PEAL_SPEAKER_QUEUE_SIZE];
+
+	assert_int_equal(peal_channels_send(&a->channels, channel, large, sizeof(large) - 7U),
+		PEAL_CHANNEL_TOO_BIG);
+	assert_int_equal(peal_channels_send(&a->channels, channel, large, sizeof(large) - 8U),
+		PEAL_CHANNEL_FULL);
+	turn_all(8);
+	assert_int_equal(peal_channels_lend(&a->channels, channel, large, sizeof(large), 0),
+		PEAL_CHANNEL_OK);
+	turn_all(8);
+	assert_int_equal(peal_channels_send(&a->channels, channel, large, sizeof(large) - 8U),
+		PEAL_CHANNEL_OK);
+}
+
+/* B takes nothing; A says `count` messages of one kilobyte, the first letter of each its place. */
+static uint16_t
+say_to_a_slow_one(enum peal_channel_policy policy, uint32_t count)
+{
+	uint8_t kilobyte[1000] = {0};
+	uint16_t channel = open_to_b();
+
+	peal_channels_set_policy(&a->channels, channel, policy, 1000000);
+	say(a, channel, "!");
+	turn_all(2);
+	for (uint32_t i = 0; i < 2U * PEAL_CHANNEL_WINDOW; i++) { /* uses up what was granted */
+		peal_channels_grant(&b->channels, b->last_channel, 0, cores->now_ns);
+		if (peal_channels_send(&a->channels, channel, kilobyte, 1000) == PEAL_CHANNEL_OK) {
+			turn_all(2);
+		}
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		kilobyte[0] = (uint8_t)i;
+		(void)peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte));
+	}
+	return channel;
+}
+
+static void
+test_channels__drop_behind_keeps_the_newest(void **state)
+{
+	uint16_t channel = say_to_a_slow_one(PEAL_CHANNEL_DROP_BEHIND, 100);
+	const struct peal_sendqueue *queue = &a->channels.table.channels[channel].tx.queue;
+	uint32_t messages_count = b->messages_count;
+
+	(void)state;
+	/* All were accepted, and the queue holds the newest of them. */
+	assert_true(a->dropped_count > 84);
+	assert_int_equal(a->dropped_count, counter(0, PEAL_COUNTER_CHANNEL_MESSAGES_DROPPED));
+	assert_int_equal(queue->accepted_count, 1 + 2 * PEAL_CHANNEL_WINDOW + 100);
+	peal_channels_grant(&b->channels, b->last_channel, PEAL_CHANNEL_WINDOW, cores->now_ns);
+	b->text_size = 0;
+	turn_all(20);
+	assert_int_equal(queue->released_count, queue->accepted_count);
+	assert_int_equal(b->messages_count + a->dropped_count, queue->accepted_count);
+	assert_true(b->messages_count > messages_count);
+	assert_int_equal(b->text_size % 1000U, 0);
+	for (uint32_t i = 0; i < b->text_size / 1000U; i++) {
+		assert_int_equal(b->text[(size_t)1000U * i], 100U - b->text_size / 1000U + i);
+	}
+	assert_int_equal(a->ended_count, 0);
+}
+
+static void
+test_channels__block_gives_nothing_up(void **state)
+{
+	uint16_t channel = say_to_a_slow_one(PEAL_CHANNEL_BLOCK, 100);
+	const struct peal_sendqueue *queue = &a->channels.table.channels[channel].tx.queue;
+
+	(void)state;
+	turn_all(1000);
+	assert_int_equal(a->dropped_count, 0);
+	assert_int_equal(a->ended_count, 0);
+	assert_true(queue->accepted_count < 1 + 2 * PEAL_CHANNEL_WINDOW);
+	assert_int_equal(
+		peal_channels_send(&a->channels, channel, a->text, 1000), PEAL_CHANNEL_FULL);
+}
+
+static void
+test_channels__evict_ends_who_waits_for_too_long(void **state)
+{
+	uint16_t channel = say_to_a_slow_one(PEAL_CHANNEL_EVICT, 0);
+	const struct peal_sendqueue *queue = &a->channels.table.channels[channel].tx.queue;
+	uint64_t left_count = queue->accepted_count - queue->released_count;
+	uint64_t from_ns = cores->now_ns;
+
+	(void)state;
+	assert_true(left_count > 0);
+	assert_int_equal(a->ended_count, 0);
+	while (a->ended_count == 0 && cores->now_ns < from_ns + 4000000U) {
+		turn_all(1);
+	}
+	assert_in_range(cores->now_ns - from_ns, 0, 2000000);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_SLOW);
+	assert_int_equal(a->last_lost_count, left_count);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNELS_EVICTED), 1);
+	turn_all(2);
+	assert_int_equal(b->ended_count, 1);
+	assert_int_equal(b->last_reason, PEAL_CHANNEL_REASON_SLOW);
+}
+
+static void
+test_channels__evict_spares_who_goes_on(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	peal_channels_set_policy(&a->channels, channel, PEAL_CHANNEL_EVICT, 200000);
+	for (uint32_t i = 0; i < 500; i++) { /* 10 ms, and never nothing to send */
+		say(a, channel, "on and on ");
+		turn_all(1);
+		say(a, channel, "on and on ");
+		turn_all(1);
+	}
+	turn_all(100); /* and then nothing, for longer than the bound */
+	assert_int_equal(a->ended_count, 0);
+	assert_int_equal(b->messages_count, 1000);
+	assert_true(peal_channels_deadline_at_ns(&a->channels) == UINT64_MAX);
+}
+
+/* All channels of A are full all the time, and its port takes less than they want. */
+static void
+test_channels__bulk_costs_no_probe(void **state)
+{
+	struct peal_fakeport *port = &cores->wire->ports[0];
+	static const uint8_t bytes[1000];
+	uint16_t channels[PEAL_CHANNELS_MAX];
+	uint64_t until_ns = cores->now_ns + 2000000000U;
+
+	(void)state;
+	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		assert_int_equal(
+			peal_channels_open(&a->channels, 2U + i % 2U, (uint16_t)i, &channels[i]),
+			PEAL_CHANNEL_OK);
+	}
+	port->ring_max = 64;
+	for (uint32_t turn = 0; cores->now_ns < until_ns; turn++) {
+		uint32_t drained = port->ring_count < 4 ? port->ring_count : 4;
+
+		for (uint32_t i = turn % 8U; i < PEAL_CHANNELS_MAX; i += 8U) {
+			(void)peal_channels_send(&a->channels, channels[i], bytes, sizeof(bytes));
+		}
+		port->ring_count -= drained;
+		cores->now_ns += 100000;
+		peal_fakecores_turn_all(cores);
+		b->text_size = speakers[2].text_size = 0;
+	}
+	assert_true(b->messages_count + speakers[2].messages_count > 20000);
+	assert_true(counter(0, PEAL_COUNTER_TX_DROPPED) > 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_true(counter(i, PEAL_COUNTER_PROBES_SENT) >= 76);
+		assert_int_equal(counter(i, PEAL_COUNTER_PROBES_FAILED), 0);
+	}
+	assert_int_equal(counter(0, PEAL_COUNTER_ACKS_SENT), counter(0, PEAL_COUNTER_PROBES_HEARD));
 }
 
 #define CHANNELS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
@@ -367,9 +551,15 @@ main(void)
 		CHANNELS_TEST(test_channels__reset_ends_both),
 		CHANNELS_TEST(test_channels__a_life_that_is_over_stays_over),
 		CHANNELS_TEST(test_channels__lies_change_nothing_or_end_the_life),
+		CHANNELS_TEST(test_channels__who_waits_for_a_stream_that_is_over_is_told),
 		CHANNELS_TEST(test_channels__too_many_are_refused),
 		CHANNELS_TEST(test_channels__a_large_message_is_lent),
 		CHANNELS_TEST(test_channels__say_when_they_are_full),
+		CHANNELS_TEST(test_channels__bulk_costs_no_probe),
+		CHANNELS_TEST(test_channels__drop_behind_keeps_the_newest),
+		CHANNELS_TEST(test_channels__block_gives_nothing_up),
+		CHANNELS_TEST(test_channels__evict_ends_who_waits_for_too_long),
+		CHANNELS_TEST(test_channels__evict_spares_who_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

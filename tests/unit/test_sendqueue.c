@@ -184,6 +184,70 @@ test_sendqueue__wraps_anywhere(void **state)
 	assert_int_equal(queue.released_count, 4000);
 }
 
+static void
+test_sendqueue__the_largest_copy_fills_it(void **state)
+{
+	const uint8_t bytes[CAPACITY] = {0};
+
+	(void)state;
+	assert_int_equal(peal_sendqueue_copy_size_max(CAPACITY), CAPACITY - HEAD);
+	assert_false(peal_sendqueue_copy(&queue, bytes, CAPACITY - HEAD + 1U));
+	assert_true(peal_sendqueue_copy(&queue, bytes, CAPACITY - HEAD));
+	/* Of a huge queue it is the largest message that there is. */
+	assert_int_equal(peal_sendqueue_copy_size_max(UINT32_C(1) << 31), PEAL_MESSAGE_SIZE_MAX);
+}
+
+/* Any number of messages before and behind those that go, anywhere in the ring. */
+static void
+test_sendqueue__gives_up_from_the_middle(void **state)
+{
+	(void)state;
+	for (uint32_t round = 0; round < 64; round++) {
+		uint32_t kept = round % 3U;
+		uint64_t position = queue.tail;
+		uint64_t from;
+		uint8_t letter = 0;
+
+		for (uint8_t i = 0; i < 4; i++) { /* four of sixteen fill it */
+			assert_true(peal_sendqueue_copy(&queue, &i, 1));
+		}
+		for (uint32_t i = 0; i < kept; i++) {
+			position = peal_sendqueue_at(&queue, position).next;
+		}
+		from = position;
+		assert_int_equal(peal_sendqueue_drop(&queue, from, 16, &lender), 1);
+		assert_int_equal(peal_sendqueue_drop(&queue, from, 16, &lender), 0);
+		assert_int_equal(queue.head - queue.tail, 48);
+		for (uint8_t i = 0; i < 3; i++) {
+			struct peal_sendqueue_entry entry = peal_sendqueue_at(&queue, queue.tail);
+
+			peal_sendqueue_read(&queue, queue.tail, &entry, 0, &letter, 1);
+			assert_int_equal(letter, i < kept ? i : i + 1);
+			peal_sendqueue_release(&queue, entry.next, &lender);
+		}
+		/* The beginning of the next round lies elsewhere. */
+		assert_true(peal_sendqueue_end(&queue));
+		peal_sendqueue_release(&queue, queue.head, &lender);
+	}
+	assert_int_equal(queue.released_count, queue.accepted_count);
+}
+
+static void
+test_sendqueue__gives_up_loans_and_never_the_end(void **state)
+{
+	(void)state;
+	assert_true(peal_sendqueue_lend(&queue, NULL, 0, 1));
+	assert_true(peal_sendqueue_lend(&queue, NULL, 0, 2));
+	assert_true(peal_sendqueue_end(&queue));
+	assert_int_equal(peal_sendqueue_drop(&queue, 24, CAPACITY, &lender), 1);
+	assert_int_equal(released_count, 1);
+	assert_int_equal(released[0], 2);
+	assert_int_equal(peal_sendqueue_at(&queue, 24).kind, PEAL_SENDQUEUE_END);
+	peal_sendqueue_release(&queue, queue.head, &lender);
+	assert_int_equal(released_count, 2);
+	assert_int_equal(released[1], 1);
+}
+
 int
 main(void)
 {
@@ -194,6 +258,9 @@ main(void)
 			test_sendqueue__a_loan_takes_the_room_of_its_place_only, begin),
 		cmocka_unit_test_setup(test_sendqueue__gives_loans_back_once_and_in_order, begin),
 		cmocka_unit_test_setup(test_sendqueue__wraps_anywhere, begin),
+		cmocka_unit_test_setup(test_sendqueue__the_largest_copy_fills_it, begin),
+		cmocka_unit_test_setup(test_sendqueue__gives_up_from_the_middle, begin),
+		cmocka_unit_test_setup(test_sendqueue__gives_up_loans_and_never_the_end, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,6 +130,10 @@ peal_figures_show(struct peal_figures *figures, FILE *file)
 	fprintf(file, "\n  %-19s %u, healthy ones %u\n", "members removed", total->removed_count,
 		total->healthy_removed_count);
 	fprintf(file, "  %-19s %.3f ms at most\n", "agreed after", to_ms(total->converge_ns));
+	for (uint32_t i = 0; i < total->figures_count; i++) {
+		fprintf(file, "  %-19s %" PRIu64 "\n", total->figures[i].name,
+			total->figures[i].value);
+	}
 	if (figures->samples_count > 0) {
 		show_spread("kill to detection", figures->kill_to_detection_ns,
 			figures->samples_count, file);
@@ -158,6 +162,7 @@ lists_to_json(const struct peal_figures *figures)
 	json_t *sizes = json_array();
 	json_t *seeds = json_array();
 	json_t *counters = json_object();
+	json_t *worst = json_object(); /* of all runs */
 
 	for (uint32_t size = 0; size <= PEAL_MEMBERS_MAX; size++) {
 		if (figures->total.sizes_seen[size]) {
@@ -172,6 +177,11 @@ lists_to_json(const struct peal_figures *figures)
 		(void)json_object_set_new(counters, peal_counter_name((enum peal_counter)id),
 			json_integer((json_int_t)figures->total.counters[id]));
 	}
+	for (uint32_t i = 0; i < figures->total.figures_count; i++) {
+		(void)json_object_set_new(worst, figures->total.figures[i].name,
+			json_integer((json_int_t)figures->total.figures[i].value));
+	}
+	(void)json_object_set_new(root, "figures", worst);
 	(void)json_object_set_new(root, "counters", counters);
 	(void)json_object_set_new(root, "sizes_seen", sizes);
 	(void)json_object_set_new(root, "failed_seeds", seeds);
