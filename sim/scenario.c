@@ -65,6 +65,10 @@ static const struct peal_scenario scenarios[] = {
 		"Members talk over channels in bad weather and random faults: all arrives, in "
 		"order.",
 		0, 3, "dpdk", false, peal_story_talk},
+	{"cast",
+		"Members broadcast in bad weather and random faults: all deliver the same, in "
+		"order.",
+		0, 3, "dpdk", false, peal_story_cast},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };
