@@ -13,8 +13,8 @@
  *     FLUSHING   < epoch          of view  everybody is done -> RUNNING; a further view: again
  *     RUNNING    = epoch          of view  a further view -> FLUSHING; no member any more -> OUT
  *
- * Views of up to PEAL_DIRECT_MAX members; in a larger one the machine is OUT. What was accepted and is
- * not known to have reached all when this node leaves the group is reported.
+ * Views of up to PEAL_DIRECT_MAX members; in a larger one the machine is OUT. What was accepted and
+ * is not known to have reached all when this node leaves the group is reported.
  *
  * Pure; plain struct, fields private; one core.
  */
@@ -22,18 +22,18 @@
 #define PEAL_DATAPLANE_CAST_H
 
 #include "base/counters.h"
+#include "dataplane/cast_cut.h"
 #include "dataplane/cast_digest.h"
 #include "dataplane/cast_flush.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
 #include "dataplane/peers.h"
-#include "dataplane/sendqueue.h"
 
 enum peal_cast_result {
 	PEAL_CAST_OK = 0,
-	PEAL_CAST_FULL,        /* no room in the queue; try again later */
-	PEAL_CAST_NOT_MEMBER,  /* no view was shown, or it is too large */
-	PEAL_CAST_TOO_BIG,     /* above PEAL_MESSAGE_SIZE_MAX */
+	PEAL_CAST_FULL,       /* no room in the queue; try again later */
+	PEAL_CAST_NOT_MEMBER, /* no view was shown, or it is too large */
+	PEAL_CAST_TOO_BIG,    /* above PEAL_MESSAGE_SIZE_MAX */
 };
 
 /* Who uses broadcast. Called from within a turn; may cast. */
@@ -72,8 +72,8 @@ struct peal_cast {
 	const struct peal_peers *peers;
 	uint32_t cluster;
 	uint64_t self_mid;
-	uint64_t base;        /* epoch of the streams; 0 = none */
-	uint64_t epoch;       /* of the view; 0 = OUT */
+	uint64_t base;  /* epoch of the streams; 0 = none */
+	uint64_t epoch; /* of the view; 0 = OUT */
 	uint32_t view_tag;
 	uint64_t first_epoch; /* of the first view that this member had */
 	uint64_t done_epoch;  /* the latest view for which it said that it was done */
@@ -82,15 +82,10 @@ struct peal_cast {
 	uint32_t views_count;
 	struct peal_cast_view views[PEAL_CAST_VIEWS_MAX];
 	struct peal_cast_flush flush;
-	/* The queue, and how far it was cut into frames. */
-	struct peal_sendqueue queue;
-	uint32_t cut_offset; /* bytes of the oldest message that are in frames */
-	uint16_t ends[PEAL_CAST_WINDOW_MAX]; /* messages that end in a frame of this node, by place */
-	uint64_t settled;                    /* own frames before this were counted as stable */
-	uint64_t doubtful_count;             /* messages in frames that are not stable */
-	uint16_t own;                        /* stream of this node; PEAL_RANK_NONE = none */
+	struct peal_cast_cut cut; /* own messages */
+	uint16_t own;             /* stream of this node; PEAL_RANK_NONE = none */
 	uint32_t streams_count;
-	uint64_t active; /* streams that may have a timer */
+	uint64_t active;                /* streams that may have a timer */
 	uint64_t rows[PEAL_DIRECT_MAX]; /* of which streams a member is sent a row in this turn */
 	struct peal_cast_stream streams[PEAL_DIRECT_MAX];
 	struct peal_cast_digest digests[PEAL_DIRECT_MAX];

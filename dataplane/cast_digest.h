@@ -87,8 +87,8 @@ void peal_cast_digest_stop(struct peal_cast_digest *digest);
 static inline uint64_t
 peal_cast_digest_deadline_at_ns(const struct peal_cast_digest *digest)
 {
-	uint64_t at_ns = digest->ack_at_ns < digest->tell_at_ns ? digest->ack_at_ns
-								: digest->tell_at_ns;
+	uint64_t at_ns =
+		digest->ack_at_ns < digest->tell_at_ns ? digest->ack_at_ns : digest->tell_at_ns;
 
 	return at_ns < digest->pull_at_ns ? at_ns : digest->pull_at_ns;
 }

@@ -13,7 +13,7 @@ peal_cast_flush_begin(struct peal_cast_flush *flush, uint16_t members_count, uin
 	*flush = (struct peal_cast_flush){.others = UINT64_MAX >> (64U - members_count)};
 	flush->others &= ~(UINT64_C(1) << self_rank);
 	flush->owed = flush->others;
-	flush->at_ns = now_ns;
+	flush->at_ns = now_ns + PEAL_CAST_REPEAT_NS;
 	for (uint32_t i = 0; i < streams_count; i++) {
 		flush->goals[i] = streams[i].have;
 	}

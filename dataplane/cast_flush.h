@@ -16,12 +16,13 @@
 #include "dataplane/cast_stream.h"
 
 struct peal_cast_flush {
-	uint64_t others;                   /* members of the new view but this one */
+	uint64_t others; /* members of the new view but this one */
 	uint64_t heard;
 	uint64_t done;
 	uint64_t newcomers; /* of these, who has no streams */
-	uint64_t owed;                     /* who is to be sent the own vector */
-	uint64_t newest;                   /* for who has no streams: the latest epoch that others flush */
+	uint64_t asks;      /* of these, who is asked for its own */
+	uint64_t owed;      /* who is to be sent the own vector */
+	uint64_t newest;    /* for who has no streams: the latest epoch that others flush */
 	uint64_t goals[PEAL_DIRECT_MAX];   /* by stream */
 	uint64_t holders[PEAL_DIRECT_MAX]; /* who has all of it */
 	uint64_t at_ns;                    /* when to ask again */

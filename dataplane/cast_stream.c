@@ -106,8 +106,8 @@ static bool
 deliver_fragment(struct peal_cast_stream *stream, const uint8_t *data, uint32_t size,
 	const struct peal_channel_sink *sink)
 {
-	struct peal_delivery delivery = {.bytes = data + PEAL_CAST_FRAGMENT_SIZE,
-		.size = size - PEAL_CAST_FRAGMENT_SIZE};
+	struct peal_delivery delivery = {
+		.bytes = data + PEAL_CAST_FRAGMENT_SIZE, .size = size - PEAL_CAST_FRAGMENT_SIZE};
 
 	memcpy(&delivery.message_size, data, 4);
 	memcpy(&delivery.offset, data + 4, 4);
@@ -152,8 +152,7 @@ peal_cast_stream_deliver(struct peal_cast_stream *stream, const struct peal_chan
 	const uint8_t *body = peal_cast_stream_find(stream, stream->have, &size);
 	bool is_good;
 
-	if (body == NULL && PEAL_BUG(CAST_PULL_BREAKS_ORDER) &&
-		stream->head - stream->have > 1U) {
+	if (body == NULL && PEAL_BUG(CAST_PULL_BREAKS_ORDER) && stream->head - stream->have > 1U) {
 		body = peal_cast_stream_find(stream, ++stream->have, &size);
 	}
 	if (body == NULL) {

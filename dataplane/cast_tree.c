@@ -8,7 +8,8 @@ peal_cast_tree_fan_out(uint32_t members_count)
 {
 	uint32_t fan_out = 2;
 
-	while (fan_out < PEAL_CAST_FAN_OUT_MAX && fan_out * fan_out + fan_out + 1U < members_count) {
+	while (fan_out < PEAL_CAST_FAN_OUT_MAX &&
+		fan_out * fan_out + fan_out + 1U < members_count) {
 		fan_out++;
 	}
 	return fan_out;

@@ -3,8 +3,8 @@
  * The two trees of an origin: arithmetic over positions, equal on all nodes; nothing is sent.
  *
  * The members of a view stand in positions [0, N) with the origin at 0 (design note 9). In tree 0
- * the children of p are d p + 1 .. d p + d; tree 1 is the same over the positions backwards, so that
- * who is an inner node in one is a leaf in the other, but for the root. paper: SplitStream for
+ * the children of p are d p + 1 .. d p + d; tree 1 is the same over the positions backwards, so
+ * that who is an inner node in one is a leaf in the other, but for the root. paper: SplitStream for
  * disjoint interiors.
  *
  * Pure; positions in, positions out; O(fan-out).

@@ -51,7 +51,7 @@ struct peal_core_config {
 	uint64_t seed[4];                 /* 256 random bits */
 	uint8_t shard;
 	struct peal_channels
-		*channels; /* NULL = none; outlives the core, initialised by its owner */
+		*channels;      /* NULL = none; outlives the core, initialised by its owner */
 	struct peal_cast *cast; /* the same */
 };
 

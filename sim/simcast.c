@@ -169,8 +169,7 @@ static void
 check_told(const struct peal_simcast *simcast, uint32_t life)
 {
 	const struct peal_simcast_ledger *ledger = simcast->ledger;
-	uint64_t sure_count =
-		ledger->lives[life].accepted_count - ledger->lives[life].lost_count;
+	uint64_t sure_count = ledger->lives[life].accepted_count - ledger->lives[life].lost_count;
 
 	for (uint32_t i = 0; i < ledger->casts_count; i++) {
 		const struct peal_simcast *other = &ledger->casts[i];
@@ -179,8 +178,9 @@ check_told(const struct peal_simcast *simcast, uint32_t life)
 			other->epoch == simcast->epoch && other->heard[life].is_known &&
 			other->heard[life].next_index < sure_count) {
 			peal_report_violate(ledger->report, now_of(simcast),
-				"n%u has %" PRIu64 " messages of life %u, whose end reported %" PRIu64
-				" of %" PRIu64 " in doubt",
+				"n%u has %" PRIu64
+				" messages of life %u, whose end reported %" PRIu64 " of %" PRIu64
+				" in doubt",
 				i, other->heard[life].next_index, life,
 				ledger->lives[life].lost_count, ledger->lives[life].accepted_count);
 		}

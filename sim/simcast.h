@@ -5,10 +5,10 @@
  * A process from its start to its end is a *life* with a number in a common ledger; each message
  * says of which life it is, and which in it. Checked at each delivery: the message was accepted,
  * is whole and unaltered, and is the next of its life, so none comes twice, out of order or after a
- * hole (B1, B2); a member that comes later begins anywhere. At each view: all who come from the same
- * view into the same next one delivered the same set in it (B5). When all is well again: everything
- * that the living had accepted was delivered by all the living, or reported (B6), and nothing is
- * kept (R1).
+ * hole (B1, B2); a member that comes later begins anywhere. At each view: all who come from the
+ * same view into the same next one delivered the same set in it (B5). When all is well again:
+ * everything that the living had accepted was delivered by all the living, or reported (B6), and
+ * nothing is kept (R1).
  */
 #ifndef PEAL_SIM_SIMCAST_H
 #define PEAL_SIM_SIMCAST_H
@@ -59,7 +59,7 @@ struct peal_simcast_ledger {
 	uint64_t messages_count;
 	uint64_t passages_total; /* seen */
 	uint32_t lives_count;
-	uint32_t passages_count; /* kept */
+	uint32_t passages_count;                                /* kept */
 	struct peal_simcast_life lives[PEAL_SIMCAST_LIVES_MAX]; /* [0] is nobody's */
 	struct peal_simcast_passage passages[PEAL_SIMCAST_VIEWS_MAX];
 };

@@ -414,8 +414,8 @@ find_turn_deadline(const struct peal_simnode *simnode)
 		}
 	}
 	if (simnode->config.casts != NULL) {
-		uint64_t at_ns = peal_simcast_deadline_at_ns(
-			&simnode->config.casts[simnode->index]);
+		uint64_t at_ns =
+			peal_simcast_deadline_at_ns(&simnode->config.casts[simnode->index]);
 
 		deadline_at_ns = at_ns < deadline_at_ns ? at_ns : deadline_at_ns;
 	}

@@ -18,8 +18,8 @@
 
 #include "control/node.h"
 #include "dataplane/core.h"
-#include "sim/simport.h"
 #include "sim/simcast.h"
+#include "sim/simport.h"
 #include "sim/simtalk.h"
 
 struct peal_simnode;

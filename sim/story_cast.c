@@ -40,7 +40,8 @@ finish_cast(struct peal_simworld *world)
 	peal_simworld_run_for(world, 100U * MILLISECOND_NS);
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		if (world->nodes[i]->is_up) {
-			(void)peal_story_expect(world, peal_simcast_say(&world->casts[i], FINAL_SIZE),
+			(void)peal_story_expect(world,
+				peal_simcast_say(&world->casts[i], FINAL_SIZE),
 				"a member may not cast, although all is well");
 		}
 	}

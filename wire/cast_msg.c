@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-_Static_assert(PEAL_CAST_LIST_SIZE + PEAL_DIRECT_MAX * PEAL_CAST_FLUSH_ROW_SIZE <=
-		       PEAL_BODY_SIZE_MAX,
+_Static_assert(
+	PEAL_CAST_LIST_SIZE + PEAL_DIRECT_MAX * PEAL_CAST_FLUSH_ROW_SIZE <= PEAL_BODY_SIZE_MAX,
 	"a vector of a direct view is one frame");
 
 static bool
@@ -87,7 +87,7 @@ peal_cast_msg_decode(const uint8_t *body, uint32_t size, struct peal_cast_msg *m
 	}
 	size -= PEAL_CAST_HEADER_SIZE;
 	return (message_out->flags & PEAL_CAST_FLAG_FRAGMENT) != 0 ? is_fragment(data, size)
-								    : are_records(data, size);
+								   : are_records(data, size);
 }
 
 static void

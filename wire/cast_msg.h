@@ -81,8 +81,7 @@ struct peal_cast_flush_msg {
 };
 
 /* Writes the 24 bytes. */
-void peal_cast_msg_encode(
-	const struct peal_cast_msg *message, uint8_t body[PEAL_CAST_HEADER_SIZE]);
+void peal_cast_msg_encode(const struct peal_cast_msg *message, uint8_t body[PEAL_CAST_HEADER_SIZE]);
 /* @param body  [size], the whole body; the data is checked too: records that fill it exactly, or a
  *              part inside its message
  * @return false: refused; `message_out` is then unspecified (here and below) */
