@@ -248,8 +248,8 @@
 
 /* Frames of all origins together that a member keeps until all have them, and of one at most. The
  * share of an origin follows from the number of members alone, so all compute the same. */
-#define PEAL_CAST_FRAMES_MAX 2048U
-#define PEAL_CAST_WINDOW_MAX 256U
+#define PEAL_CAST_FRAMES_MAX 8192U
+#define PEAL_CAST_WINDOW_MAX 512U
 
 /* Frames of broadcasts of its own that a core sends in one turn, and that it repeats for a pull. */
 #define PEAL_CAST_BURST 32U
@@ -257,10 +257,10 @@
 /* A gap is pulled after this time, for frames overtake each other; the end of a stream is told
  * after that; what arrived is acknowledged after that. Each is repeated with doubled pauses, up to
  * the last. */
-#define PEAL_CAST_REORDER_NS    (UINT64_C(20) * 1000U)
+#define PEAL_CAST_REORDER_NS    (UINT64_C(40) * 1000U)
 #define PEAL_CAST_TELL_NS       (UINT64_C(50) * 1000U)
-#define PEAL_CAST_ACK_NS        (UINT64_C(100) * 1000U)
-#define PEAL_CAST_REPEAT_NS     (UINT64_C(200) * 1000U)
+#define PEAL_CAST_ACK_NS        (UINT64_C(50) * 1000U)
+#define PEAL_CAST_REPEAT_NS     (UINT64_C(100) * 1000U)
 #define PEAL_CAST_REPEAT_NS_MAX (UINT64_C(10) * 1000000U)
 
 /* Views that were installed while the streams of one before are still flushed. Of more, the oldest

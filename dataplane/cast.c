@@ -156,7 +156,7 @@ peal_cast_settle(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
 	if (stream->have == stream->head) {
 		digest->pull_at_ns = NEVER;
 	} else if (digest->pull_at_ns == NEVER) {
-		digest->pull_tries = 0;
+		peal_cast_digest_begin_pull(digest, stream->have, stream->head, now_ns);
 		digest->pull_at_ns = now_ns + PEAL_CAST_REORDER_NS;
 	}
 	cast->active |= UINT64_C(1) << index;

@@ -44,6 +44,18 @@ peal_cast_digest_stop(struct peal_cast_digest *digest)
 	digest->ack_at_ns = digest->tell_at_ns = digest->pull_at_ns = NEVER;
 }
 
+void
+peal_cast_digest_begin_pull(
+	struct peal_cast_digest *digest, uint64_t have, uint64_t end, uint64_t now_ns)
+{
+	digest->pull_at_ns = now_ns;
+	digest->pull_again_at_ns = NEVER;
+	digest->pull_end = end;
+	digest->pull_asked = have;
+	digest->pull_have = have;
+	digest->pull_tries = 0;
+}
+
 uint64_t
 peal_cast_digest_pause_ns(uint8_t tries)
 {

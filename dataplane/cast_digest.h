@@ -33,6 +33,10 @@ struct peal_cast_digest {
 	uint64_t ack_at_ns;
 	uint64_t tell_at_ns;
 	uint64_t pull_at_ns;
+	uint64_t pull_again_at_ns; /* what was asked for is asked for again */
+	uint64_t pull_end;         /* gaps before it are older than frames overtake each other */
+	uint64_t pull_asked;       /* gaps before it were asked for */
+	uint64_t pull_have;        /* `have` when they were */
 	uint8_t ack_tries;
 	uint8_t tell_tries;
 	uint8_t pull_tries;
@@ -80,6 +84,10 @@ void peal_cast_digest_settle(
 /* Runs what is due but pulls. Returns to whom a row is to be sent. */
 uint64_t peal_cast_digest_run(
 	struct peal_cast_digest *digest, const struct peal_cast_stream *stream, uint64_t now_ns);
+
+/* A gap at `have`: all before `end` may be asked for, at once. */
+void peal_cast_digest_begin_pull(
+	struct peal_cast_digest *digest, uint64_t have, uint64_t end, uint64_t now_ns);
 
 /* No timer any more. */
 void peal_cast_digest_stop(struct peal_cast_digest *digest);

@@ -100,30 +100,69 @@ choose_source(const struct peal_cast *cast, uint32_t index)
 	return (uint32_t)__builtin_ctzll(from);
 }
 
+/* Asks one member for what is missing of [from, end): a frame for each 64. */
+static uint32_t
+ask_for(struct peal_cast *cast, uint32_t index, uint64_t from, uint64_t end)
+{
+	const struct peal_cast_stream *stream = &cast->streams[index];
+	uint16_t slot = cast->slots[choose_source(cast, index)];
+	uint32_t sent_count = 0;
+
+	while (from < end && slot != PEAL_PEERS_NONE) {
+		struct peal_cast_pull_msg message = {.epoch = cast->base,
+			.from = from,
+			.missing = peal_cast_stream_missing(stream, from, end),
+			.origin = stream->origin};
+		uint8_t body[PEAL_CAST_PULL_SIZE];
+
+		from += 64U;
+		if (message.missing == 0) {
+			continue;
+		}
+		message.from += (uint32_t)__builtin_ctzll(message.missing);
+		message.missing >>= __builtin_ctzll(message.missing);
+		peal_cast_pull_msg_encode(&message, body);
+		if (peal_egress_send_slot(cast->config.egress, slot, PEAL_MESSAGE_CAST_PULL, body,
+			    sizeof(body))) {
+			peal_cast_count(cast, PEAL_COUNTER_CAST_PULLS_SENT);
+			sent_count++;
+		}
+	}
+	return sent_count;
+}
+
+/* Asks for gaps that are old enough and new ones, and after a pause for all of them again. */
 static uint32_t
 send_pull(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
 {
 	struct peal_cast_stream *stream = &cast->streams[index];
 	struct peal_cast_digest *digest = &cast->digests[index];
 	uint64_t end = peal_cast_is_running(cast) ? stream->head : cast->flush.goals[index];
-	struct peal_cast_pull_msg message = {.epoch = cast->base,
-		.from = stream->have,
-		.missing = peal_cast_stream_missing(stream, end),
-		.origin = stream->origin};
-	uint8_t body[PEAL_CAST_PULL_SIZE];
-	uint32_t rank = choose_source(cast, index);
+	uint64_t from;
+	uint32_t sent_count;
 
 	PEAL_DASSERT(stream->have < end);
-	digest->pull_at_ns = now_ns + peal_cast_digest_pause_ns(digest->pull_tries / 2U);
-	digest->pull_tries = peal_cast_digest_next_try(digest->pull_tries);
-	peal_cast_pull_msg_encode(&message, body);
-	if (cast->slots[rank] == PEAL_PEERS_NONE ||
-		!peal_egress_send_slot(cast->config.egress, cast->slots[rank],
-			PEAL_MESSAGE_CAST_PULL, body, sizeof(body))) {
-		return 0;
+	if (digest->pull_again_at_ns <= now_ns) {
+		/* Who has brought something is asked again, or else the next. */
+		digest->pull_tries = stream->have > digest->pull_have
+					     ? 0
+					     : peal_cast_digest_next_try(digest->pull_tries);
+		digest->pull_asked = digest->pull_have = stream->have;
+		digest->pull_again_at_ns = NEVER;
 	}
-	peal_cast_count(cast, PEAL_COUNTER_CAST_PULLS_SENT);
-	return 1;
+	from = digest->pull_asked > stream->have ? digest->pull_asked : stream->have;
+	sent_count = ask_for(cast, index, from, digest->pull_end);
+	if (digest->pull_again_at_ns == NEVER) {
+		digest->pull_again_at_ns =
+			now_ns + peal_cast_digest_pause_ns(digest->pull_tries / 2U);
+	}
+	digest->pull_asked = from > digest->pull_end ? from : digest->pull_end;
+	digest->pull_at_ns = digest->pull_again_at_ns;
+	digest->pull_end = end;
+	if (digest->pull_asked < end && now_ns + PEAL_CAST_REORDER_NS < digest->pull_at_ns) {
+		digest->pull_at_ns = now_ns + PEAL_CAST_REORDER_NS;
+	}
+	return sent_count;
 }
 
 /* Rows that are due for one member, as many frames as they take. */

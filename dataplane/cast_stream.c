@@ -169,14 +169,13 @@ peal_cast_stream_deliver(struct peal_cast_stream *stream, const struct peal_chan
 }
 
 uint64_t
-peal_cast_stream_missing(const struct peal_cast_stream *stream, uint64_t end)
+peal_cast_stream_missing(const struct peal_cast_stream *stream, uint64_t from, uint64_t end)
 {
 	uint64_t missing = 0;
 
-	for (uint32_t i = 0; i < 64U && stream->have + i < end; i++) {
+	for (uint32_t i = 0; i < 64U && from + i < end; i++) {
 		/* What lies outside the ring here comes with a header that moves the ring. */
-		if (stream->have + i - stream->stable >= stream->window ||
-			!is_here(stream, stream->have + i)) {
+		if (from + i - stream->stable >= stream->window || !is_here(stream, from + i)) {
 			missing |= UINT64_C(1) << i;
 		}
 	}

@@ -65,8 +65,9 @@ enum peal_cast_delivered {
 enum peal_cast_delivered peal_cast_stream_deliver(
 	struct peal_cast_stream *stream, const struct peal_channel_sink *sink);
 
-/* Which of [have, have + 64) and before `end` are not here: bit 0 is `have`. */
-uint64_t peal_cast_stream_missing(const struct peal_cast_stream *stream, uint64_t end);
+/* Which of [from, from + 64) and before `end` are not here; from >= have. */
+uint64_t peal_cast_stream_missing(
+	const struct peal_cast_stream *stream, uint64_t from, uint64_t end);
 
 /* Everybody has all before `stable`, which is at most `have`. Less than before changes nothing. */
 void peal_cast_stream_settle(struct peal_cast_stream *stream, uint64_t stable);

@@ -56,8 +56,8 @@ peal_cast_progress(struct peal_cast *cast, uint64_t now_ns)
 			}
 			is_whole = false;
 			if (cast->digests[i].pull_at_ns == NEVER) {
-				cast->digests[i].pull_at_ns = now_ns;
-				cast->digests[i].pull_tries = 0;
+				peal_cast_digest_begin_pull(&cast->digests[i],
+					cast->streams[i].have, flush->goals[i], now_ns);
 				cast->active |= UINT64_C(1) << i;
 			}
 		}

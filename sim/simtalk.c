@@ -214,21 +214,17 @@ choose_channel(struct peal_simtalk *talk)
 	return channel;
 }
 
-static void
-say(struct peal_simtalk *talk, uint16_t channel)
+static bool
+say(struct peal_simtalk *talk, uint16_t channel, uint32_t size)
 {
 	struct peal_simtalk_end *end = &talk->ends[channel];
 	struct peal_simtalk_ledger *ledger = talk->ledger;
 	struct peal_simtalk_life *life;
 	uint8_t message[MESSAGE_SIZE_MAX];
-	uint32_t size =
-		HEAD_SIZE +
-		(uint32_t)peal_prng_below(&talk->prng,
-			peal_prng_ratio(&talk->prng, 1, 8) ? MESSAGE_SIZE_MAX - HEAD_SIZE : 200U);
 
 	if (end->own_life == 0) {
 		if (ledger->lives_count == PEAL_SIMTALK_LIVES_MAX - 1U) {
-			return;
+			return false;
 		}
 		end->own_life = ++ledger->lives_count;
 	}
@@ -239,10 +235,40 @@ say(struct peal_simtalk *talk, uint16_t channel)
 	for (uint32_t at = HEAD_SIZE; at < size; at++) {
 		message[at] = pattern(end->own_life, life->accepted_count, at);
 	}
-	if (peal_channels_send(&talk->channels, channel, message, size) == PEAL_CHANNEL_OK) {
-		life->accepted_count++;
-		ledger->messages_count++;
+	if (peal_channels_send(&talk->channels, channel, message, size) != PEAL_CHANNEL_OK) {
+		return false;
 	}
+	life->accepted_count++;
+	ledger->messages_count++;
+	return true;
+}
+
+static uint32_t
+draw_size(struct peal_simtalk *talk)
+{
+	uint32_t size_max =
+		peal_prng_ratio(&talk->prng, 1, 8) ? MESSAGE_SIZE_MAX - HEAD_SIZE : 200U;
+
+	return HEAD_SIZE + (uint32_t)peal_prng_below(&talk->prng, size_max);
+}
+
+bool
+peal_simtalk_say_to(struct peal_simtalk *talk, uint64_t mid, uint32_t size)
+{
+	uint16_t channel = 0;
+
+	while (channel < PEAL_CHANNELS_MAX &&
+		!(talk->ends[channel].is_open && talk->channels.channels[channel].mid == mid &&
+			talk->channels.channels[channel].number == 0)) {
+		channel++;
+	}
+	if (channel == PEAL_CHANNELS_MAX) {
+		if (peal_channels_open(&talk->channels, mid, 0, &channel) != PEAL_CHANNEL_OK) {
+			return false;
+		}
+		talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	}
+	return say(talk, channel, size);
 }
 
 /* Who was slow takes nothing for a while, and then everything again. */
@@ -286,7 +312,7 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 		(void)peal_channels_close(&talk->channels, channel);
 	} else {
 		for (uint64_t count = 1U + peal_prng_below(&talk->prng, 8); count > 0; count--) {
-			say(talk, channel);
+			(void)say(talk, channel, draw_size(talk));
 		}
 	}
 }

@@ -72,6 +72,10 @@ void peal_simtalk_end(struct peal_simtalk *talk);
 /* Says what is due. Before the turn of the core. */
 void peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns);
 
+/* Says something to a member on the first number, whose channel is opened when there is none.
+ * False: not accepted. */
+bool peal_simtalk_say_to(struct peal_simtalk *talk, uint64_t mid, uint32_t size);
+
 /* Everything said between processes that still run has arrived. Notes a violation for each life of
  * which that is not true. */
 void peal_simtalk_check_all(struct peal_simtalk_ledger *ledger);

@@ -76,6 +76,8 @@ void peal_story_churn(const struct peal_scenario_options *options, struct peal_r
 void peal_story_talk(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_cast.c: broadcasts. */
 void peal_story_cast(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_fanout(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_relay(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);
