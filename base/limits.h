@@ -259,7 +259,7 @@
  * the last. */
 #define PEAL_CAST_REORDER_NS    (UINT64_C(40) * 1000U)
 #define PEAL_CAST_TELL_NS       (UINT64_C(50) * 1000U)
-#define PEAL_CAST_ACK_NS        (UINT64_C(50) * 1000U)
+#define PEAL_CAST_ACK_NS        (UINT64_C(100) * 1000U)
 #define PEAL_CAST_REPEAT_NS     (UINT64_C(100) * 1000U)
 #define PEAL_CAST_REPEAT_NS_MAX (UINT64_C(10) * 1000000U)
 

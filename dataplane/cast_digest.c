@@ -7,6 +7,9 @@
 
 #define NEVER UINT64_MAX
 
+/* Most children hear it from tree 0; the other parent speaks up when that takes long. */
+#define TELLS_IN_ONE_TREE 3U
+
 static uint16_t
 rank_at(const struct peal_cast_order *order, uint16_t origin, uint32_t position)
 {
@@ -79,6 +82,13 @@ peal_cast_digest_on_frame(struct peal_cast_digest *digest, uint64_t now_ns)
 	}
 }
 
+/* At common instants, so that rows of many streams to one member share a frame. */
+static uint64_t
+next_ack_ns(uint64_t now_ns)
+{
+	return (now_ns / PEAL_CAST_ACK_NS + 1U) * PEAL_CAST_ACK_NS;
+}
+
 static bool
 is_behind(const struct peal_cast_said *said, const struct peal_cast_stream *stream)
 {
@@ -117,7 +127,7 @@ peal_cast_digest_on_row(struct peal_cast_digest *digest, struct peal_cast_stream
 	if (rank == digest->parents[0] || rank == digest->parents[1]) {
 		/* A parent tells until it hears the same. */
 		digest->owed |= bit;
-		digest->ack_at_ns = earlier(digest->ack_at_ns, now_ns + PEAL_CAST_ACK_NS);
+		digest->ack_at_ns = earlier(digest->ack_at_ns, next_ack_ns(now_ns));
 	}
 	if (((digest->children[0] | digest->children[1]) & bit) != 0 && is_behind(said, stream)) {
 		digest->tell_at_ns = earlier(digest->tell_at_ns, now_ns + PEAL_CAST_TELL_NS);
@@ -154,7 +164,7 @@ peal_cast_digest_settle(
 		digest->ack_at_ns = now_ns;
 	} else if (digest->low != digest->acked ||
 		   (stream->stable < stream->head && digest->ack_at_ns == NEVER)) {
-		digest->ack_at_ns = earlier(digest->ack_at_ns, now_ns + PEAL_CAST_ACK_NS);
+		digest->ack_at_ns = earlier(digest->ack_at_ns, next_ack_ns(now_ns));
 	}
 }
 
@@ -201,7 +211,7 @@ run_tell(struct peal_cast_digest *digest, const struct peal_cast_stream *stream,
 		digest->tell_at_ns = now_ns + peal_cast_digest_pause_ns(digest->tell_tries);
 		digest->tell_tries = peal_cast_digest_next_try(digest->tell_tries);
 	}
-	return digest->tell_tries > 1 ? behind[0] | behind[1] : behind[0];
+	return digest->tell_tries > TELLS_IN_ONE_TREE ? behind[0] | behind[1] : behind[0];
 }
 
 uint64_t

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define PAUSE_NS_MAX     UINT64_C(2000000)
+#define PAUSE_NS_MAX     UINT64_C(5000000)
 #define MESSAGE_SIZE_MAX 6000U
 #define HEAD_SIZE        16U /* life u32, size u32, index u64 */
 
