@@ -167,11 +167,6 @@ static void
 on_old_data(struct peal_cast *cast, uint32_t index, const struct peal_cast_msg *message,
 	const struct peal_opened *opened, uint64_t now_ns)
 {
-	if (PEAL_BUG(CAST_OLD_VIEW_DELIVERED)) {
-		(void)peal_cast_stream_put(
-			&cast->streams[index], message, opened->body, opened->body_size);
-		peal_cast_deliver_until(cast, index, UINT64_MAX);
-	}
 	if (!peal_cast_flush_is_agreed(&cast->flush) || message->seq >= cast->flush.goals[index]) {
 		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_EPOCH);
 		return;

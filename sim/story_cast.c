@@ -128,6 +128,18 @@ count_deliveries(const struct peal_simworld *world)
 	return count;
 }
 
+static uint64_t
+count_pulls(const struct peal_simworld *world)
+{
+	uint64_t count = 0;
+
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		count += peal_counter_get(
+			&world->nodes[i]->core.counters, PEAL_COUNTER_CAST_PULLS_SENT);
+	}
+	return count;
+}
+
 /* What the source got to all in a span, as fast as it may. */
 static uint64_t
 flood_for_a_span(struct peal_simworld *world, uint32_t loss_ppm)
@@ -185,6 +197,9 @@ peal_story_fanout(const struct peal_scenario_options *options, struct peal_repor
 	struct peal_simworld world;
 
 	casting.has_cast = casting.has_talk = true;
+	if (casting.profile == NULL) {
+		casting.profile = "fast"; /* no frame overtakes another */
+	}
 	peal_story_open(&world, &casting, 0, report);
 	world.cast_ledger->manner = PEAL_SIMCAST_FLOOD;
 	world.cast_ledger->message_size = MESSAGE_SIZE;
@@ -198,6 +213,8 @@ peal_story_fanout(const struct peal_scenario_options *options, struct peal_repor
 		peal_simworld_run_for(&world, 4U * world.timing.probe_interval_ns);
 		say_to_each(&world);
 		fan_out->clean_deliveries += flood_for_a_span(&world, 0);
+		(void)peal_story_expect(&world, count_pulls(&world) == 0,
+			"something was asked for again, although nothing was lost");
 		fan_out->cast_messages +=
 			peal_counter_get(counters, PEAL_COUNTER_CAST_MESSAGES_SENT);
 		fan_out->cast_frames +=
