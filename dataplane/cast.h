@@ -85,8 +85,9 @@ struct peal_cast {
 	struct peal_cast_cut cut; /* own messages */
 	uint16_t own;             /* stream of this node; PEAL_RANK_NONE = none */
 	uint32_t streams_count;
-	uint64_t active;                /* streams that may have a timer */
-	uint64_t rows[PEAL_DIRECT_MAX]; /* of which streams a member is sent a row in this turn */
+	uint64_t active;                  /* streams that may have a timer */
+	uint64_t rows[PEAL_DIRECT_MAX];   /* of which streams a member is sent a row in this turn */
+	uint64_t asking[PEAL_DIRECT_MAX]; /* and which of them it is to answer */
 	struct peal_cast_stream streams[PEAL_DIRECT_MAX];
 	struct peal_cast_digest digests[PEAL_DIRECT_MAX];
 };

@@ -124,8 +124,7 @@ peal_cast_digest_on_row(struct peal_cast_digest *digest, struct peal_cast_stream
 	said->low = larger(said->low, row->low);
 	said->have = larger(said->have, row->have);
 	said->head = larger(said->head, row->head);
-	if (rank == digest->parents[0] || rank == digest->parents[1]) {
-		/* A parent tells until it hears the same. */
+	if (row->is_asking) {
 		digest->owed |= bit;
 		digest->ack_at_ns = earlier(digest->ack_at_ns, next_ack_ns(now_ns));
 	}
@@ -215,16 +214,18 @@ run_tell(struct peal_cast_digest *digest, const struct peal_cast_stream *stream,
 }
 
 uint64_t
-peal_cast_digest_run(
-	struct peal_cast_digest *digest, const struct peal_cast_stream *stream, uint64_t now_ns)
+peal_cast_digest_run(struct peal_cast_digest *digest, const struct peal_cast_stream *stream,
+	uint64_t now_ns, uint64_t *asking_out)
 {
 	uint64_t to = 0;
 
+	*asking_out = 0;
 	if (digest->ack_at_ns <= now_ns) {
 		to |= run_ack(digest, stream, now_ns);
 	}
 	if (digest->tell_at_ns <= now_ns) {
-		to |= run_tell(digest, stream, now_ns);
+		/* A child answers what it is told, and nobody answers an answer. */
+		*asking_out = run_tell(digest, stream, now_ns);
 	}
-	return to;
+	return to | *asking_out;
 }

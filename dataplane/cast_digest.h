@@ -81,9 +81,10 @@ bool peal_cast_digest_on_row(struct peal_cast_digest *digest, struct peal_cast_s
 void peal_cast_digest_settle(
 	struct peal_cast_digest *digest, struct peal_cast_stream *stream, uint64_t now_ns);
 
-/* Runs what is due but pulls. Returns to whom a row is to be sent. */
-uint64_t peal_cast_digest_run(
-	struct peal_cast_digest *digest, const struct peal_cast_stream *stream, uint64_t now_ns);
+/* Runs what is due but pulls. Returns to whom a row is to be sent; of these, `asking_out` are to
+ * answer. */
+uint64_t peal_cast_digest_run(struct peal_cast_digest *digest,
+	const struct peal_cast_stream *stream, uint64_t now_ns, uint64_t *asking_out);
 
 /* A gap at `have`: all before `end` may be asked for, at once. */
 void peal_cast_digest_begin_pull(

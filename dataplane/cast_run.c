@@ -183,6 +183,7 @@ send_rows(struct peal_cast *cast, uint32_t rank)
 
 			message.rows[message.rows_count++] =
 				(struct peal_cast_row){.origin = stream->origin,
+					.is_asking = (cast->asking[rank] >> index & 1U) != 0,
 					.stable = stream->stable,
 					.low = cast->digests[index].low,
 					.have = stream->have,
@@ -196,6 +197,7 @@ send_rows(struct peal_cast *cast, uint32_t rank)
 			sent_count++;
 		}
 	}
+	cast->asking[rank] = 0;
 	return sent_count;
 }
 
@@ -209,11 +211,15 @@ run_streams(struct peal_cast *cast, uint64_t now_ns)
 	for (uint64_t rest = cast->active; rest != 0; rest &= rest - 1U) {
 		uint32_t index = (uint32_t)__builtin_ctzll(rest);
 		struct peal_cast_digest *digest = &cast->digests[index];
-		uint64_t to = peal_cast_digest_run(digest, &cast->streams[index], now_ns);
+		uint64_t asking;
+		uint64_t to = peal_cast_digest_run(digest, &cast->streams[index], now_ns, &asking);
 
 		to_any |= to;
 		for (; to != 0; to &= to - 1U) {
-			cast->rows[__builtin_ctzll(to)] |= UINT64_C(1) << index;
+			uint32_t rank = (uint32_t)__builtin_ctzll(to);
+
+			cast->rows[rank] |= UINT64_C(1) << index;
+			cast->asking[rank] |= (asking >> rank & 1U) << index;
 		}
 		if (digest->pull_at_ns <= now_ns) {
 			sent_count += send_pull(cast, index, now_ns);

@@ -94,7 +94,8 @@ static void
 encode_row(const struct peal_cast_row *row, uint8_t *out)
 {
 	const uint16_t counts[4] = {(uint16_t)(row->low - row->stable),
-		(uint16_t)(row->have - row->stable), (uint16_t)(row->head - row->stable), 0};
+		(uint16_t)(row->have - row->stable), (uint16_t)(row->head - row->stable),
+		row->is_asking ? PEAL_CAST_FLAG_ASKING : 0};
 
 	PEAL_DASSERT(row->stable <= row->low && row->low <= row->have && row->have <= row->head);
 	PEAL_DASSERT(row->head - row->stable <= PEAL_CAST_WINDOW_MAX);
@@ -114,8 +115,9 @@ decode_row(const uint8_t *bytes, struct peal_cast_row *row_out)
 	row_out->low = row_out->stable + counts[0];
 	row_out->have = row_out->stable + counts[1];
 	row_out->head = row_out->stable + counts[2];
+	row_out->is_asking = counts[3] != 0;
 	return counts[0] <= counts[1] && counts[1] <= counts[2] &&
-	       counts[2] <= PEAL_CAST_WINDOW_MAX && counts[3] == 0 &&
+	       counts[2] <= PEAL_CAST_WINDOW_MAX && counts[3] <= PEAL_CAST_FLAG_ASKING &&
 	       row_out->stable < UINT64_MAX - 2U * PEAL_CAST_WINDOW_MAX;
 }
 

@@ -4,7 +4,7 @@
  *
  *     CAST        epoch u64 | seq u64 | origin u32 | unstable u16 | flags u8 | 0 u8 | data
  *     CAST_STATE  epoch u64 | count u16 | 6 x 0 | rows: origin u32 | stable u64 |
- *                 low u16 | have u16 | head u16 | 0 u16
+ *                 low u16 | have u16 | head u16 | flags u16
  *     CAST_PULL   epoch u64 | from u64 | missing u64 | origin u32 | 0 u32
  *     CAST_FLUSH  epoch u64 | count u16 | flags u8 | 5 x 0 | rows: origin u32 | have u64
  *
@@ -36,6 +36,7 @@
 #define PEAL_CAST_FLUSH_ROW_SIZE 12U
 
 #define PEAL_CAST_FLAG_FRAGMENT 0x01U /* CAST: a part of a large message */
+#define PEAL_CAST_FLAG_ASKING   0x01U /* a row: the receiver should answer */
 #define PEAL_CAST_FLAG_DONE     0x01U /* CAST_FLUSH: has all that was agreed on */
 #define PEAL_CAST_FLAG_ASK      0x02U /* CAST_FLUSH: waits for the receiver's */
 
@@ -49,6 +50,7 @@ struct peal_cast_msg {
 
 struct peal_cast_row {
 	uint32_t origin;
+	bool is_asking; /* wants a row of the receiver */
 	uint64_t stable;
 	uint64_t low;
 	uint64_t have;

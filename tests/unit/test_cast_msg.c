@@ -138,8 +138,8 @@ full_state(uint32_t rows_count)
 	for (uint32_t i = 0; i < rows_count; i++) {
 		uint64_t stable = (UINT64_C(1) << 40) + i;
 
-		message.rows[i] = (struct peal_cast_row){
-			i + 1U, stable, stable + 1U, stable + 2U, stable + PEAL_CAST_WINDOW_MAX};
+		message.rows[i] = (struct peal_cast_row){i + 1U, i % 2U != 0, stable, stable + 1U,
+			stable + 2U, stable + PEAL_CAST_WINDOW_MAX};
 	}
 	return message;
 }
@@ -158,6 +158,7 @@ test_cast_msg__rows_come_back_unchanged(void **state)
 	assert_int_equal(decoded.rows_count, PEAL_CAST_ROWS_MAX);
 	for (uint32_t i = 0; i < PEAL_CAST_ROWS_MAX; i++) {
 		assert_int_equal(decoded.rows[i].origin, message.rows[i].origin);
+		assert_int_equal(decoded.rows[i].is_asking, i % 2U != 0);
 		assert_true(decoded.rows[i].stable == message.rows[i].stable);
 		assert_true(decoded.rows[i].low == message.rows[i].low);
 		assert_true(decoded.rows[i].have == message.rows[i].have);
@@ -175,7 +176,10 @@ test_cast_msg__rows_of_another_form_are_refused(void **state)
 	(void)state;
 	peal_refuse_other_sizes(bytes, decode_state, size);
 	peal_refuse_padding(bytes, decode_state, size, 10, 6);
-	peal_refuse_padding(bytes, decode_state, size, PEAL_CAST_LIST_SIZE + 18U, 2);
+	peal_refuse_padding(bytes, decode_state, size, PEAL_CAST_LIST_SIZE + 19U, 1);
+	counts[6] = 2;
+	assert_false(decode_state(size));
+	counts[6] = 0;
 	counts[0] = 3; /* low above have */
 	assert_false(decode_state(size));
 	counts[0] = 1;
