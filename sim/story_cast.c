@@ -50,7 +50,7 @@ finish_cast(struct peal_simworld *world)
 	/* A group that has just agreed may still flush. */
 	peal_simworld_run_for(world, 100U * MILLISECOND_NS);
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
-		if (world->nodes[i]->is_up) {
+		if (peal_simnode_is_member(world->nodes[i])) {
 			(void)peal_story_expect(world,
 				peal_simcast_say(&world->casts[i], FINAL_SIZE),
 				"a member may not cast, although all is well");
