@@ -170,20 +170,22 @@ peal_cast_digest_settle(
 static uint64_t
 run_ack(struct peal_cast_digest *digest, const struct peal_cast_stream *stream, uint64_t now_ns)
 {
+	bool is_origin = digest->parents[0] == PEAL_RANK_NONE;
+	bool is_resting = stream->stable == stream->head;
 	uint64_t to = digest->owed;
 
-	if (digest->parents[0] != PEAL_RANK_NONE) {
+	if (!is_origin && !(is_resting && digest->acked == digest->low)) {
 		/* Repeats go over both trees in turn. */
 		to |= UINT64_C(1) << digest->parents[digest->ack_tries % PEAL_CAST_TREES];
 	}
 	digest->owed = 0;
 	digest->acked = digest->low;
 	digest->ack_at_ns = NEVER;
-	if (digest->parents[0] != PEAL_RANK_NONE && stream->stable < stream->head) {
+	if (is_origin || is_resting) {
+		digest->ack_tries = 0;
+	} else {
 		digest->ack_at_ns = now_ns + peal_cast_digest_pause_ns(digest->ack_tries);
 		digest->ack_tries = peal_cast_digest_next_try(digest->ack_tries);
-	} else {
-		digest->ack_tries = 0;
 	}
 	return to;
 }
