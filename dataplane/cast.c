@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/cast.h"
+
 #include "dataplane/cast_private.h"
 
 #include <string.h>

@@ -71,6 +71,8 @@ check_size(uint32_t members_count)
 	}
 	for (uint32_t position = 0; position < members_count; position++) {
 		assert_true(position == 0 || inner_in[position] != 3U);
+		/* One parent in each tree, and children in one of them. */
+		assert_true(position == 0 || links[position] <= PEAL_CAST_FAN_OUT_MAX + 2U);
 		shape.links_max =
 			links[position] > shape.links_max ? links[position] : shape.links_max;
 		links_count += links[position];
