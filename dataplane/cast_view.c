@@ -49,8 +49,7 @@ peal_cast_progress(struct peal_cast *cast, uint64_t now_ns)
 	if (cast->base != 0 && !flush->is_done && peal_cast_flush_is_agreed(flush)) {
 		for (uint32_t i = 0; i < cast->streams_count; i++) {
 			/* Some of it may have come out of order, before the view. */
-			peal_cast_deliver_until(cast, i,
-				PEAL_BUG(CAST_PAST_THE_GOAL) ? UINT64_MAX : flush->goals[i]);
+			peal_cast_deliver_until(cast, i, flush->goals[i]);
 			if (cast->streams[i].have >= flush->goals[i]) {
 				cast->digests[i].pull_at_ns = NEVER;
 				continue;
@@ -142,6 +141,9 @@ begin_flush(struct peal_cast *cast, uint64_t now_ns)
 	cast->active = 0;
 	peal_cast_flush_begin(&cast->flush, peers->members_count, peers->self_rank, cast->streams,
 		cast->streams_count, now_ns);
+	if (PEAL_BUG(CAST_VIEW_TOO_EARLY)) {
+		show_views(cast, cast->epoch);
+	}
 	peal_cast_progress(cast, now_ns);
 }
 
