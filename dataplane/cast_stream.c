@@ -22,7 +22,8 @@ peal_cast_stream_init(
 {
 	PEAL_ASSERT(window >= 1 && window <= PEAL_CAST_WINDOW_MAX);
 	PEAL_ASSERT((window & (window - 1U)) == 0);
-	*stream = (struct peal_cast_stream){.origin = origin, .window = window, .frames = frames};
+	*stream = (struct peal_cast_stream){.origin = origin, .window = window};
+	stream->frames = frames;
 }
 
 static uint32_t

@@ -132,7 +132,7 @@ open_talk(struct peal_simworld *world)
 	PEAL_ASSERT(world->ledger != NULL);
 	world->ledger->report = world->report;
 	world->ledger->now_ns = &world->time.now_ns;
-	for (uint16_t i = 0; i < count; i++) {
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->talks[i].ledger = world->ledger;
 		world->talks[i].index = i;
 	}
@@ -156,7 +156,7 @@ open_cast(struct peal_simworld *world)
 	world->cast_ledger->now_ns = &world->time.now_ns;
 	world->cast_ledger->casts = world->casts;
 	world->cast_ledger->casts_count = count;
-	for (uint16_t i = 0; i < count; i++) {
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->casts[i].ledger = world->cast_ledger;
 		world->casts[i].index = i;
 	}

@@ -9,6 +9,13 @@ _Static_assert(
 	PEAL_CAST_LIST_SIZE + PEAL_DIRECT_MAX * PEAL_CAST_FLUSH_ROW_SIZE <= PEAL_BODY_SIZE_MAX,
 	"a vector of a direct view is one frame");
 
+/* Where row `i` of a list begins. */
+static uint64_t
+row_offset(uint64_t i, uint64_t row_size)
+{
+	return PEAL_CAST_LIST_SIZE + i * row_size;
+}
+
 static bool
 is_zero(const uint8_t *bytes, uint32_t size)
 {
@@ -118,7 +125,7 @@ decode_row(const uint8_t *bytes, struct peal_cast_row *row_out)
 	row_out->is_asking = counts[3] != 0;
 	return counts[0] <= counts[1] && counts[1] <= counts[2] &&
 	       counts[2] <= PEAL_CAST_WINDOW_MAX && counts[3] <= PEAL_CAST_FLAG_ASKING &&
-	       row_out->stable < UINT64_MAX - 2U * PEAL_CAST_WINDOW_MAX;
+	       row_out->stable < UINT64_MAX - 2U * (uint64_t)PEAL_CAST_WINDOW_MAX;
 }
 
 uint16_t
@@ -132,9 +139,9 @@ peal_cast_state_msg_encode(
 	memcpy(body, &message->epoch, 8);
 	memcpy(body + 8, &count, 2);
 	for (uint32_t i = 0; i < count; i++) {
-		encode_row(&message->rows[i], body + PEAL_CAST_LIST_SIZE + i * PEAL_CAST_ROW_SIZE);
+		encode_row(&message->rows[i], body + row_offset(i, PEAL_CAST_ROW_SIZE));
 	}
-	return (uint16_t)(PEAL_CAST_LIST_SIZE + count * PEAL_CAST_ROW_SIZE);
+	return (uint16_t)(row_offset(count, PEAL_CAST_ROW_SIZE));
 }
 
 bool
@@ -149,14 +156,12 @@ peal_cast_state_msg_decode(
 	memcpy(&message_out->epoch, body, 8);
 	memcpy(&count, body + 8, 2);
 	if (message_out->epoch == 0 || count == 0 || count > PEAL_CAST_ROWS_MAX ||
-		!is_zero(body + 10, 6) ||
-		size != PEAL_CAST_LIST_SIZE + count * PEAL_CAST_ROW_SIZE) {
+		!is_zero(body + 10, 6) || size != row_offset(count, PEAL_CAST_ROW_SIZE)) {
 		return false;
 	}
 	message_out->rows_count = count;
 	for (uint32_t i = 0; i < count; i++) {
-		if (!decode_row(body + PEAL_CAST_LIST_SIZE + i * PEAL_CAST_ROW_SIZE,
-			    &message_out->rows[i])) {
+		if (!decode_row(body + row_offset(i, PEAL_CAST_ROW_SIZE), &message_out->rows[i])) {
 			return false;
 		}
 	}
@@ -202,12 +207,12 @@ peal_cast_flush_msg_encode(
 	memcpy(body + 8, &count, 2);
 	body[10] = message->flags;
 	for (uint32_t i = 0; i < count; i++) {
-		uint8_t *row = body + PEAL_CAST_LIST_SIZE + i * PEAL_CAST_FLUSH_ROW_SIZE;
+		uint8_t *row = body + row_offset(i, PEAL_CAST_FLUSH_ROW_SIZE);
 
 		memcpy(row, &message->rows[i].origin, 4);
 		memcpy(row + 4, &message->rows[i].have, 8);
 	}
-	return (uint16_t)(PEAL_CAST_LIST_SIZE + count * PEAL_CAST_FLUSH_ROW_SIZE);
+	return (uint16_t)(row_offset(count, PEAL_CAST_FLUSH_ROW_SIZE));
 }
 
 bool
@@ -225,12 +230,11 @@ peal_cast_flush_msg_decode(
 	message_out->rows_count = count;
 	if (count > PEAL_DIRECT_MAX || (message_out->epoch == 0 && count > 0) ||
 		(message_out->flags & ~(PEAL_CAST_FLAG_DONE | PEAL_CAST_FLAG_ASK)) != 0 ||
-		!is_zero(body + 11, 5) ||
-		size != PEAL_CAST_LIST_SIZE + count * PEAL_CAST_FLUSH_ROW_SIZE) {
+		!is_zero(body + 11, 5) || size != row_offset(count, PEAL_CAST_FLUSH_ROW_SIZE)) {
 		return false;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *row = body + PEAL_CAST_LIST_SIZE + i * PEAL_CAST_FLUSH_ROW_SIZE;
+		const uint8_t *row = body + row_offset(i, PEAL_CAST_FLUSH_ROW_SIZE);
 
 		memcpy(&message_out->rows[i].origin, row, 4);
 		memcpy(&message_out->rows[i].have, row + 4, 8);

@@ -152,7 +152,7 @@ test_cast_view__large_message_that_a_view_cuts_is_whole_in_the_next(void **state
 	assert_true(criers[2].text_size < sizeof(large));
 	cores->nodes[0]->is_running = false;
 	cry_install(NEXT, ALL_1);
-	cry_run(100U * 1000U * US);
+	cry_run(100000U * US);
 	for (uint32_t i = 1; i < CRY_COUNT; i++) {
 		assert_int_equal(criers[i].messages_count, 1);
 		assert_true(criers[i].text_size > sizeof(large));
