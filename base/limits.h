@@ -251,6 +251,11 @@
 #define PEAL_CAST_FRAMES_MAX 8192U
 #define PEAL_CAST_WINDOW_MAX 512U
 
+/* Latest values that a member may have for all, and the largest: what is newer takes the place of
+ * what did not leave yet. */
+#define PEAL_CAST_VALUES_MAX     16U
+#define PEAL_CAST_VALUE_SIZE_MAX 1024U
+
 /* Frames of broadcasts of its own that a core sends in one turn, and that it repeats for a pull. */
 #define PEAL_CAST_BURST 32U
 

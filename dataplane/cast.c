@@ -130,6 +130,21 @@ peal_cast_lend(struct peal_cast *cast, const uint8_t *bytes, uint32_t size, uint
 	return accept(cast, peal_sendqueue_lend(&cast->cut.queue, bytes, size, token));
 }
 
+enum peal_cast_result
+peal_cast_set(struct peal_cast *cast, uint32_t number, const uint8_t *bytes, uint32_t size)
+{
+	if (cast->base == 0) {
+		return PEAL_CAST_NOT_MEMBER;
+	}
+	if (size > PEAL_CAST_VALUE_SIZE_MAX) {
+		return PEAL_CAST_TOO_BIG;
+	}
+	if (peal_cast_cut_set(&cast->cut, number, bytes, size)) {
+		peal_cast_count(cast, PEAL_COUNTER_CAST_VALUES_OVERWRITTEN);
+	}
+	return PEAL_CAST_OK;
+}
+
 /* --- what the others say --- */
 
 /* The one check of which streams are meant, for all kinds. Who speaks of those of my view knows

@@ -104,6 +104,12 @@ enum peal_cast_result peal_cast_send(struct peal_cast *cast, const uint8_t *byte
 enum peal_cast_result peal_cast_lend(
 	struct peal_cast *cast, const uint8_t *bytes, uint32_t size, uint64_t token);
 
+/* The latest value of `number`, below PEAL_CAST_VALUES_MAX: delivered to all like a message of this
+ * node, unless the next one overwrites it before it leaves; and again in each view. At most
+ * PEAL_CAST_VALUE_SIZE_MAX bytes, or TOO_BIG; never FULL. */
+enum peal_cast_result peal_cast_set(
+	struct peal_cast *cast, uint32_t number, const uint8_t *bytes, uint32_t size);
+
 /* An opened frame of family 5 from a member, of this epoch. */
 void peal_cast_on_frame(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns);
 

@@ -9,7 +9,9 @@
 
 #define PAUSE_NS_MAX     UINT64_C(5000000)
 #define MESSAGE_SIZE_MAX 6000U
-#define HEAD_SIZE        16U /* life u32, size u32, index u64 */
+#define HEAD_SIZE        16U        /* life u32, size u32, index u64 */
+#define VALUE_MARK       UINT32_MAX /* in place of the size, for latest values */
+#define VALUE_NUMBER     3U
 
 /* Byte `at` of message `index` of a life. */
 static uint8_t
@@ -22,6 +24,39 @@ static uint64_t
 now_of(const struct peal_simcast *simcast)
 {
 	return *simcast->ledger->now_ns;
+}
+
+/* A latest value: none that was heard is followed by an older one. */
+static void
+take_value(struct peal_simcast *simcast, const uint8_t *bytes)
+{
+	struct peal_simcast_ledger *ledger = simcast->ledger;
+	uint32_t life = 0;
+	uint64_t version = 0;
+
+	memcpy(&life, bytes, 4);
+	memcpy(&version, bytes + 8, 8);
+	if (life == 0 || life > ledger->lives_count || version > ledger->lives[life].version ||
+		version < simcast->heard[life].version) {
+		peal_report_violate(ledger->report, now_of(simcast),
+			"n%u: value %" PRIu64 " of life %u was delivered behind value %" PRIu64,
+			simcast->index, version, life,
+			life < PEAL_SIMCAST_LIVES_MAX ? simcast->heard[life].version : 0);
+		return;
+	}
+	simcast->heard[life].version = version;
+	simcast->set += peal_hash_mix((uint64_t)life << 40 ^ version ^ UINT64_C(1) << 63);
+}
+
+static bool
+is_value(const struct peal_delivery *delivery)
+{
+	uint32_t size = 0;
+
+	if (delivery->message_size == HEAD_SIZE) {
+		memcpy(&size, delivery->bytes + 4, 4);
+	}
+	return size == VALUE_MARK;
 }
 
 /* The first part of a message says which one it is. 0: it cannot be. */
@@ -92,6 +127,10 @@ deliver(void *state, uint32_t origin, const struct peal_delivery *delivery)
 
 	note_gap(simcast);
 	simcast->bytes += delivery->size;
+	if (delivery->offset == 0 && is_value(delivery)) {
+		take_value(simcast, delivery->bytes);
+		return;
+	}
 	if (delivery->offset == 0) {
 		if (delivery->size < HEAD_SIZE) {
 			peal_report_violate(simcast->ledger->report, now_of(simcast),
@@ -204,7 +243,7 @@ ended(void *state, uint64_t lost_count)
 	struct peal_simcast_life *life = &simcast->ledger->lives[simcast->life];
 
 	life->lost_count = lost_count;
-	if (simcast->life != 0 && lost_count > life->accepted_count) {
+	if (simcast->life != 0 && lost_count > life->accepted_count + life->version) {
 		peal_report_violate(simcast->ledger->report, now_of(simcast),
 			"n%u: %" PRIu64 " of %" PRIu64 " messages of life %u are reported in doubt",
 			simcast->index, lost_count, life->accepted_count, simcast->life);
@@ -272,6 +311,22 @@ peal_simcast_say(struct peal_simcast *simcast, uint32_t size)
 	return true;
 }
 
+static void
+set_value(struct peal_simcast *simcast)
+{
+	const uint32_t mark = VALUE_MARK;
+	uint64_t version = simcast->ledger->lives[simcast->life].version + 1U;
+	uint8_t value[HEAD_SIZE];
+
+	memcpy(value, &simcast->life, 4);
+	memcpy(value + 4, &mark, 4);
+	memcpy(value + 8, &version, 8);
+	if (simcast->life != 0 &&
+		peal_cast_set(&simcast->cast, VALUE_NUMBER, value, sizeof(value)) == PEAL_CAST_OK) {
+		simcast->ledger->lives[simcast->life].version = version;
+	}
+}
+
 static uint32_t
 draw_size(struct peal_simcast *simcast)
 {
@@ -295,6 +350,9 @@ peal_simcast_turn(struct peal_simcast *simcast, uint64_t now_ns)
 		for (count = 1U + peal_prng_below(&simcast->prng, 8); count > 0; count--) {
 			(void)peal_simcast_say(simcast, draw_size(simcast));
 		}
+		if (peal_prng_ratio(&simcast->prng, 1, 4)) {
+			set_value(simcast);
+		}
 		return;
 	}
 	simcast->next_at_ns = now_ns + ledger->interval_ns;
@@ -316,13 +374,14 @@ peal_simcast_deadline_at_ns(const struct peal_simcast *simcast)
 	return simcast->next_at_ns;
 }
 
-/* How many messages of a living life this process has not delivered. */
+/* How many messages and values of a living life this process has not delivered. */
 static uint64_t
 count_missing(const struct peal_simcast *simcast, const struct peal_simcast *origin)
 {
 	const struct peal_simcast_heard *heard = &simcast->heard[origin->life];
 
-	return simcast->ledger->lives[origin->life].accepted_count - heard->next_index;
+	return simcast->ledger->lives[origin->life].accepted_count - heard->next_index +
+	       simcast->ledger->lives[origin->life].version - heard->version;
 }
 
 bool

@@ -31,6 +31,7 @@ enum peal_simcast_manner {
 
 struct peal_simcast_life {
 	uint64_t accepted_count;
+	uint64_t version;    /* of its latest value */
 	uint64_t lost_count; /* of these, the newest that were reported to be in doubt */
 	uint16_t node;
 	bool is_over;
@@ -68,6 +69,7 @@ struct peal_simcast_ledger {
 struct peal_simcast_heard {
 	bool is_known;
 	uint64_t next_index;
+	uint64_t version; /* of the latest value */
 };
 
 struct peal_simcast {

@@ -3,6 +3,8 @@
 
 #include "tests/lib/cryscene.h"
 
+#include <stdio.h>
+
 static void
 inject(uint32_t from, uint32_t to, uint8_t kind, const void *body, uint16_t size)
 {
@@ -183,12 +185,39 @@ test_cast__takes_nothing_too_big_and_nothing_before_a_view(void **state)
 	(void)state;
 	assert_int_equal(peal_cast_send(&outside[0].cast, &byte, 1), PEAL_CAST_NOT_MEMBER);
 	assert_int_equal(peal_cast_lend(&outside[0].cast, &byte, 1, 0), PEAL_CAST_NOT_MEMBER);
+	assert_int_equal(peal_cast_set(&outside[0].cast, 0, &byte, 1), PEAL_CAST_NOT_MEMBER);
 	assert_true(peal_cast_deadline_at_ns(&outside[0].cast) == UINT64_MAX);
 	assert_int_equal(peal_cast_run(&outside[0].cast, 1), 0);
 	assert_int_equal(peal_cast_lend(&criers[0].cast, &byte, PEAL_MESSAGE_SIZE_MAX + 1U, 0),
 		PEAL_CAST_TOO_BIG);
 	peal_criers_destroy(outside);
 	peal_fakecores_destroy(others);
+}
+
+static void
+test_cast__of_latest_values_only_the_last_waits(void **state)
+{
+	(void)state;
+	losing.from = 1U << 6; /* the ring fills up, for node 6 is not heard */
+	losing.to = CRY_ALL;
+	losing.count = UINT32_MAX;
+	for (uint32_t i = 0; i < 2000U; i++) {
+		char text[9];
+
+		(void)snprintf(text, sizeof(text), "%08u", i);
+		assert_int_equal(
+			peal_cast_set(&criers[0].cast, 1, (const uint8_t *)text, 8), PEAL_CAST_OK);
+		cry_run(10U * US);
+	}
+	assert_true(cry_counter(0, PEAL_COUNTER_CAST_VALUES_OVERWRITTEN) > 1000U);
+	losing.count = 0;
+	cry_run(50000U * US);
+	for (uint32_t i = 0; i < CRY_COUNT; i++) {
+		assert_memory_equal(criers[i].text + criers[i].text_size - 8U, "00001999", 8);
+		assert_true(peal_cast_is_idle(&criers[i].cast));
+	}
+	assert_int_equal(peal_cast_set(&criers[0].cast, 1, NULL, PEAL_CAST_VALUE_SIZE_MAX + 1U),
+		PEAL_CAST_TOO_BIG);
 }
 
 static void
@@ -206,6 +235,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_cast__of_latest_values_only_the_last_waits, cry_begin, cry_finish),
 		cmocka_unit_test_setup_teardown(
 			test_cast__reaches_all_once_and_in_order, cry_begin, cry_finish),
 		cmocka_unit_test_setup_teardown(

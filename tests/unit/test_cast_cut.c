@@ -141,6 +141,50 @@ test_cast_cut__doubt_ends_with_stability(void **state)
 	assert_true(peal_cast_cut_abandon(&cut, &lender) == 0);
 }
 
+static void
+test_cast_cut__latest_values_overwrite_and_are_never_queued(void **state)
+{
+	const uint8_t expected[] = {1, 0, 'b', 2, 0, 'x', 'y', 1, 0, 'q'};
+
+	(void)state;
+	assert_false(peal_cast_cut_set(&cut, 2, (const uint8_t *)"a", 1));
+	assert_true(peal_sendqueue_copy(&cut.queue, (const uint8_t *)"q", 1));
+	assert_true(peal_cast_cut_set(&cut, 2, (const uint8_t *)"b", 1));
+	assert_false(peal_cast_cut_set(&cut, 5, (const uint8_t *)"xy", 2));
+	assert_int_equal(cut_next(0), PEAL_CAST_HEADER_SIZE + sizeof(expected));
+	assert_memory_equal(body + PEAL_CAST_HEADER_SIZE, expected, sizeof(expected));
+	assert_true(peal_cast_cut_is_empty(&cut));
+	assert_true(cut.doubtful_count == 3);
+	/* What left is not overwritten. In the next view both are said again. */
+	assert_false(peal_cast_cut_set(&cut, 2, (const uint8_t *)"c", 1));
+	peal_cast_cut_restart(&cut);
+	assert_int_equal(cut_next(0), PEAL_CAST_HEADER_SIZE + 3U + 4U);
+	assert_true(peal_cast_cut_set(&cut, 2, NULL, 0) == false);
+	assert_true(peal_cast_cut_abandon(&cut, &lender) == 3);
+	peal_cast_cut_restart(&cut);
+	assert_true(peal_cast_cut_is_empty(&cut));
+}
+
+static void
+test_cast_cut__values_wait_for_the_end_of_a_large_message(void **state)
+{
+	static const uint8_t large[3000];
+	static const uint8_t value[PEAL_CAST_VALUE_SIZE_MAX];
+
+	(void)state;
+	assert_true(peal_sendqueue_copy(&cut.queue, large, sizeof(large)));
+	(void)cut_next(0);
+	assert_false(peal_cast_cut_set(&cut, 0, value, sizeof(value)));
+	assert_false(peal_cast_cut_set(&cut, 15, value, sizeof(value)));
+	(void)cut_next(1);
+	assert_int_equal(flags, PEAL_CAST_FLAG_FRAGMENT);
+	(void)cut_next(2);
+	assert_int_equal(flags, PEAL_CAST_FLAG_FRAGMENT);
+	assert_int_equal(cut_next(3), PEAL_CAST_HEADER_SIZE + 2U + PEAL_CAST_VALUE_SIZE_MAX);
+	assert_int_equal(cut_next(4), PEAL_CAST_HEADER_SIZE + 2U + PEAL_CAST_VALUE_SIZE_MAX);
+	assert_true(peal_cast_cut_is_empty(&cut));
+}
+
 int
 main(void)
 {
@@ -150,6 +194,10 @@ main(void)
 		cmocka_unit_test_setup(test_cast_cut__parts_stand_alone, begin),
 		cmocka_unit_test_setup(test_cast_cut__a_view_begins_a_large_message_again, begin),
 		cmocka_unit_test_setup(test_cast_cut__doubt_ends_with_stability, begin),
+		cmocka_unit_test_setup(
+			test_cast_cut__latest_values_overwrite_and_are_never_queued, begin),
+		cmocka_unit_test_setup(
+			test_cast_cut__values_wait_for_the_end_of_a_large_message, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
