@@ -265,6 +265,35 @@
 /* Buffers of a core for frames that came too early: sixteen full windows. */
 #define PEAL_FRAMEPOOL_MAX 1024U
 
+/* Copies of a broadcast that one member sends on, per tree: two hops reach 273 members. */
+#define PEAL_CAST_FAN_OUT_MAX 16U
+
+/* Frames of all origins together that a member keeps until all have them, and of one at most. The
+ * share of an origin follows from the number of members alone, so all compute the same. */
+#define PEAL_CAST_FRAMES_MAX 8192U
+#define PEAL_CAST_WINDOW_MAX 512U
+
+/* Latest values that a member may have for all, and the largest: what is newer takes the place of
+ * what did not leave yet. */
+#define PEAL_CAST_VALUES_MAX     16U
+#define PEAL_CAST_VALUE_SIZE_MAX 1024U
+
+/* Frames of broadcasts of its own that a core sends in one turn, and that it repeats for a pull. */
+#define PEAL_CAST_BURST 32U
+
+/* A gap is pulled after this time, for frames overtake each other; the end of a stream is told
+ * after that; what arrived is acknowledged after that. Each is repeated with doubled pauses, up to
+ * the last. */
+#define PEAL_CAST_REORDER_NS    (UINT64_C(40) * 1000U)
+#define PEAL_CAST_TELL_NS       (UINT64_C(50) * 1000U)
+#define PEAL_CAST_ACK_NS        (UINT64_C(100) * 1000U)
+#define PEAL_CAST_REPEAT_NS     (UINT64_C(100) * 1000U)
+#define PEAL_CAST_REPEAT_NS_MAX (UINT64_C(10) * 1000000U)
+
+/* Views that were installed while the streams of one before are still flushed. Of more, the oldest
+ * are not shown: nothing was cast in them. */
+#define PEAL_CAST_VIEWS_MAX 16U
+
 /* How long to wait for the first answer of a peer, of which nothing is known. */
 #define PEAL_RTT_UNKNOWN_NS (UINT64_C(1) * 1000000U)
 

@@ -29,6 +29,9 @@ switch_machines(struct peal_core *core, uint64_t now_ns)
 	if (core->config.channels != NULL) {
 		peal_channels_switch(core->config.channels, peers);
 	}
+	if (core->config.cast != NULL) {
+		peal_cast_switch(core->config.cast, peers, now_ns);
+	}
 }
 
 void
@@ -119,6 +122,14 @@ take_message(struct peal_core *core, const struct peal_opened *opened, uint64_t 
 			peal_channels_on_frame(core->config.channels, opened, now_ns);
 		} else {
 			peal_counter_add(&core->counters, PEAL_COUNTER_CHANNEL_REFUSED_UNKNOWN, 1);
+		}
+		return;
+	}
+	if (peal_message_family(opened->kind) == PEAL_FAMILY_CAST) {
+		if (core->config.cast != NULL) {
+			peal_cast_on_frame(core->config.cast, opened, now_ns);
+		} else {
+			peal_counter_add(&core->counters, PEAL_COUNTER_CAST_REFUSED_UNKNOWN, 1);
 		}
 		return;
 	}
@@ -346,6 +357,9 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	if (core->config.channels != NULL) {
 		work_count += peal_channels_run(core->config.channels, now_ns);
 	}
+	if (core->config.cast != NULL) {
+		work_count += peal_cast_run(core->config.cast, now_ns);
+	}
 	if (__builtin_expect(peal_uplink_is_owing(&core->uplink), 0)) {
 		peal_uplink_flush(&core->uplink, now_ns);
 	}
@@ -371,6 +385,10 @@ find_urgent(const struct peal_core *core)
 	if (core->config.channels != NULL) {
 		deadline_at_ns = earlier(
 			deadline_at_ns, peal_channels_deadline_at_ns(core->config.channels));
+	}
+	if (core->config.cast != NULL) {
+		deadline_at_ns =
+			earlier(deadline_at_ns, peal_cast_deadline_at_ns(core->config.cast));
 	}
 	return earlier(deadline_at_ns, peal_uplink_deadline_at_ns(&core->uplink));
 }

@@ -20,6 +20,7 @@
 #include "base/counters.h"
 #include "base/timing.h"
 #include "dataplane/alertbatch.h"
+#include "dataplane/cast.h"
 #include "dataplane/channels.h"
 #include "dataplane/downlink.h"
 #include "dataplane/echo.h"
@@ -50,7 +51,8 @@ struct peal_core_config {
 	uint64_t seed[4];                 /* 256 random bits */
 	uint8_t shard;
 	struct peal_channels
-		*channels; /* NULL = none; outlives the core, initialised by its owner */
+		*channels;      /* NULL = none; outlives the core, initialised by its owner */
+	struct peal_cast *cast; /* the same */
 };
 
 struct peal_core;

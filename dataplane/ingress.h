@@ -48,8 +48,8 @@ enum peal_arrival {
 	PEAL_ARRIVAL_ICMP = 2,     /* IPv4 header checked, ICMP not */
 	PEAL_ARRIVAL_JOIN = 3,     /* family 0, opened */
 	PEAL_ARRIVAL_LIVENESS = 4, /* family 1, opened */
-	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 and 3, opened, to be handled now */
-	PEAL_ARRIVAL_HELD = 6,     /* families 2 and 3 of the next epoch, opened */
+	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 to 5, opened, to be handled now */
+	PEAL_ARRIVAL_HELD = 6,     /* families 2, 3 and 5 of the next epoch, opened */
 	PEAL_ARRIVAL_STRANGER = 7, /* dropped and counted; control should hear who it says it is */
 };
 

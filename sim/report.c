@@ -100,6 +100,12 @@ peal_report_merge(struct peal_report *report, const struct peal_report *part)
 	report->healthy_removed_count += part->healthy_removed_count;
 	report->starved_count += part->starved_count;
 	report->messages_count += part->messages_count;
+	report->fan_out.cast_messages += part->fan_out.cast_messages;
+	report->fan_out.cast_frames += part->fan_out.cast_frames;
+	report->fan_out.unicast_messages += part->fan_out.unicast_messages;
+	report->fan_out.unicast_frames += part->fan_out.unicast_frames;
+	report->fan_out.clean_deliveries += part->fan_out.clean_deliveries;
+	report->fan_out.lossy_deliveries += part->fan_out.lossy_deliveries;
 	if (part->converge_ns > report->converge_ns) {
 		report->converge_ns = part->converge_ns;
 	}

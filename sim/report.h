@@ -25,6 +25,17 @@
 struct peal_report_sample {
 	uint64_t kill_to_detection_ns; /* to the H-th accepted report at the first survivor */
 	uint64_t detection_to_view_ns; /* from there to the last survivor's install */
+	uint64_t gap_ns; /* broadcasts: longest time without a delivery at any survivor */
+};
+
+/* A broadcast to all against a message to each; sums over runs. */
+struct peal_report_fan_out {
+	uint64_t cast_messages;    /* of one member, without loss */
+	uint64_t cast_frames;      /* with data, that it sent for them */
+	uint64_t unicast_messages; /* to each of the others */
+	uint64_t unicast_frames;
+	uint64_t clean_deliveries; /* at all members in one span, without loss */
+	uint64_t lossy_deliveries; /* in the same span, with 1 % loss */
 };
 
 /* A figure of a story of its own; of several runs the worst is kept, so larger must be worse. */
@@ -52,7 +63,8 @@ struct peal_report {
 	uint32_t removed_count;                 /* members taken out that had not asked for it */
 	uint32_t healthy_removed_count;         /* of these, the ones that nothing was wrong with */
 	uint32_t starved_count;                 /* runs whose random faults left no quorum alive */
-	uint64_t messages_count;                /* accepted by channels */
+	uint64_t messages_count;                /* accepted by channels and for broadcast */
+	struct peal_report_fan_out fan_out;
 	uint64_t agreed_ns;   /* large groups: from the event of the story to the last install */
 	uint32_t steps_count; /* large groups: views that the event took */
 	uint64_t bytes;       /* large groups: UDP payload that the story counts */

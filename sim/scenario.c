@@ -76,6 +76,14 @@ static const struct peal_scenario scenarios[] = {
 		"Every link is full of channels and a member crashes: detected as if they were "
 		"idle.",
 		5, 3, "dpdk", false, peal_story_crowd},
+	{"cast",
+		"Members broadcast in bad weather and random faults: all deliver the same, in "
+		"order.",
+		0, 3, "dpdk", false, peal_story_cast},
+	{"fanout", "One member broadcasts, without loss and with 1 %, against a message to each.",
+		16, 4, "dpdk", false, peal_story_fanout},
+	{"relay", "A member that passes broadcasts on crashes in the middle of a stream.", 16, 8,
+		"dpdk-fast", false, peal_story_relay},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

@@ -325,6 +325,13 @@ peal_simnode_start(struct peal_simnode *simnode)
 			peal_prng_next(&simnode->prng), clock_of(simnode));
 		core.channels = &talk->channels;
 	}
+	if (simnode->config.casts != NULL) {
+		struct peal_simcast *simcast = &simnode->config.casts[simnode->index];
+
+		peal_simcast_start(simcast, &simnode->core.egress, &simnode->core.counters,
+			peal_prng_next(&simnode->prng), clock_of(simnode));
+		core.cast = &simcast->cast;
+	}
 	peal_simnet_set_up(simnode->config.net, simnode->index, true);
 	peal_core_init(&simnode->core, &core, clock_of(simnode));
 	peal_node_init(&simnode->node, &node, &simnode->plane, clock_of(simnode));
@@ -340,6 +347,9 @@ peal_simnode_crash(struct peal_simnode *simnode)
 	}
 	if (simnode->config.talks != NULL) {
 		peal_simtalk_end(&simnode->config.talks[simnode->index]);
+	}
+	if (simnode->config.casts != NULL) {
+		peal_simcast_end(&simnode->config.casts[simnode->index]);
 	}
 	/* Its frames go back to the pool: those belong to the network, not to the process. */
 	peal_core_fini(&simnode->core);
@@ -401,7 +411,13 @@ find_turn_deadline(const struct peal_simnode *simnode)
 
 		uint64_t talk_at_ns = peal_simtalk_deadline_at_ns(talk);
 
-		return talk_at_ns < deadline_at_ns ? talk_at_ns : deadline_at_ns;
+		deadline_at_ns = talk_at_ns < deadline_at_ns ? talk_at_ns : deadline_at_ns;
+	}
+	if (simnode->config.casts != NULL) {
+		uint64_t at_ns =
+			peal_simcast_deadline_at_ns(&simnode->config.casts[simnode->index]);
+
+		deadline_at_ns = at_ns < deadline_at_ns ? at_ns : deadline_at_ns;
 	}
 	return deadline_at_ns;
 }
@@ -423,6 +439,9 @@ peal_simnode_on_turn(struct peal_simnode *simnode, uint64_t at_ns)
 
 	if (simnode->config.talks != NULL) {
 		peal_simtalk_turn(&simnode->config.talks[simnode->index], clock_of(simnode));
+	}
+	if (simnode->config.casts != NULL) {
+		peal_simcast_turn(&simnode->config.casts[simnode->index], clock_of(simnode));
 	}
 	work = peal_core_turn(&simnode->core, clock_of(simnode));
 

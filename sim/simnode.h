@@ -18,6 +18,7 @@
 
 #include "control/node.h"
 #include "dataplane/core.h"
+#include "sim/simcast.h"
 #include "sim/simport.h"
 #include "sim/simtalk.h"
 
@@ -57,6 +58,7 @@ struct peal_simnode_config {
 	struct peal_groups groups;  /* one store for all: equal views are one */
 	struct peal_bodies bodies;
 	struct peal_simtalk *talks; /* [nodes_count], or NULL: nobody talks */
+	struct peal_simcast *casts; /* [nodes_count], or NULL: nobody broadcasts */
 };
 
 struct peal_simnode {

@@ -355,6 +355,25 @@ peal_simtalk_deadline_at_ns(const struct peal_simtalk *talk)
 	return deadline_at_ns;
 }
 
+bool
+peal_simtalk_say_to(struct peal_simtalk *talk, uint64_t mid, uint32_t size)
+{
+	uint16_t channel = 0;
+
+	while (channel < PEAL_CHANNELS_MAX &&
+		!(talk->ends[channel].is_open && talk->channels.channels[channel].mid == mid &&
+			talk->channels.channels[channel].number == 0)) {
+		channel++;
+	}
+	if (channel == PEAL_CHANNELS_MAX) {
+		if (peal_channels_open(&talk->channels, mid, 0, &channel) != PEAL_CHANNEL_OK) {
+			return false;
+		}
+		talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	}
+	return say_sized(talk, channel, size);
+}
+
 /* What a pour has to say now. Without a gap it goes on when an answer comes. */
 static void
 run_pour(struct peal_simtalk *talk, struct peal_simtalk_pour *pour, uint64_t now_ns)

@@ -110,6 +110,9 @@ uint64_t peal_simtalk_poured(const struct peal_simtalk *talk, uint32_t pour);
 void peal_simtalk_stall(struct peal_simtalk *talk, bool is_stalled, uint64_t now_ns);
 /* When it wants a turn; UINT64_MAX = it does not. */
 uint64_t peal_simtalk_deadline_at_ns(const struct peal_simtalk *talk);
+/* Says something to a member on the first number, whose channel is opened when there is none.
+ * False: not accepted. */
+bool peal_simtalk_say_to(struct peal_simtalk *talk, uint64_t mid, uint32_t size);
 
 /* Everything said between processes that still run has arrived. Notes a violation for each life of
  * which that is not true. */

@@ -132,9 +132,33 @@ open_talk(struct peal_simworld *world)
 	PEAL_ASSERT(world->ledger != NULL);
 	world->ledger->report = world->report;
 	world->ledger->now_ns = &world->time.now_ns;
-	for (uint16_t i = 0; i < count; i++) {
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->talks[i].ledger = world->ledger;
 		world->talks[i].index = i;
+	}
+}
+
+static void
+open_cast(struct peal_simworld *world)
+{
+	uint32_t count = world->config.nodes_count;
+
+	world->casts = NULL;
+	world->cast_ledger = NULL;
+	if (!world->config.has_cast) {
+		return;
+	}
+	world->casts = calloc(count, sizeof(world->casts[0]));
+	world->cast_ledger = calloc(1, sizeof(*world->cast_ledger));
+	PEAL_ASSERT(world->casts != NULL);
+	PEAL_ASSERT(world->cast_ledger != NULL);
+	world->cast_ledger->report = world->report;
+	world->cast_ledger->now_ns = &world->time.now_ns;
+	world->cast_ledger->casts = world->casts;
+	world->cast_ledger->casts_count = count;
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		world->casts[i].ledger = world->cast_ledger;
+		world->casts[i].index = i;
 	}
 }
 
@@ -196,6 +220,8 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	node.bodies = world->bodies;
 	open_talk(world);
 	node.talks = world->talks;
+	open_cast(world);
+	node.casts = world->casts;
 	peal_check_views_init(&world->views, config->nodes_count, report);
 	peal_check_votes_init(&world->votes, config->nodes_count, report);
 	peal_check_nonces_init(&world->nonces, report);
@@ -233,6 +259,8 @@ peal_simworld_fini(struct peal_simworld *world)
 	free(world->seen);
 	free(world->talks);
 	free(world->ledger);
+	free(world->casts);
+	free(world->cast_ledger);
 	peal_check_healthy_fini(&world->healthy);
 	peal_check_nonces_fini(&world->nonces);
 	peal_check_votes_fini(&world->votes);

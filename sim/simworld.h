@@ -45,6 +45,7 @@ struct peal_simworld_config {
 	 * ones they do not read: what nodes do is checked, what they say is not. */
 	const struct peal_simcrypto *crypto;
 	bool has_talk; /* applications talk over channels (sim/simtalk.h) */
+	bool has_cast; /* and broadcast (sim/simcast.h) */
 	uint64_t seed;
 	FILE *trace;                /* NULL = silent */
 	struct peal_script *record; /* NULL, or gets every action */
@@ -74,6 +75,8 @@ struct peal_simworld {
 	struct peal_bodies bodies;
 	struct peal_simtalk *talks;         /* [nodes_count], or NULL */
 	struct peal_simtalk_ledger *ledger; /* of them */
+	struct peal_simcast *casts;         /* [nodes_count], or NULL */
+	struct peal_simcast_ledger *cast_ledger;
 	struct peal_check_views views;
 	struct peal_check_votes votes;
 	struct peal_check_nonces nonces;

@@ -79,6 +79,10 @@ void peal_story_bottleneck(const struct peal_scenario_options *options, struct p
 void peal_story_tail(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_slow(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_crowd(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_cast.c: broadcasts. */
+void peal_story_cast(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_fanout(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_relay(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);

@@ -26,6 +26,7 @@ peal_figures_fini(struct peal_figures *figures)
 {
 	free(figures->kill_to_detection_ns);
 	free(figures->detection_to_view_ns);
+	free(figures->gap_ns);
 }
 
 static uint64_t *
@@ -48,9 +49,11 @@ add_sample(struct peal_figures *figures, const struct peal_report_sample *sample
 			resize(figures->kill_to_detection_ns, figures->samples_capacity);
 		figures->detection_to_view_ns =
 			resize(figures->detection_to_view_ns, figures->samples_capacity);
+		figures->gap_ns = resize(figures->gap_ns, figures->samples_capacity);
 	}
 	figures->kill_to_detection_ns[figures->samples_count] = sample->kill_to_detection_ns;
 	figures->detection_to_view_ns[figures->samples_count] = sample->detection_to_view_ns;
+	figures->gap_ns[figures->samples_count] = sample->gap_ns;
 	figures->samples_count++;
 }
 
@@ -189,6 +192,17 @@ lists_to_json(const struct peal_figures *figures)
 }
 
 static json_t *
+fan_out_to_json(const struct peal_report_fan_out *fan_out)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "cast_messages",
+		(json_int_t)fan_out->cast_messages, "cast_frames", (json_int_t)fan_out->cast_frames,
+		"unicast_messages", (json_int_t)fan_out->unicast_messages, "unicast_frames",
+		(json_int_t)fan_out->unicast_frames, "clean_deliveries",
+		(json_int_t)fan_out->clean_deliveries, "lossy_deliveries",
+		(json_int_t)fan_out->lossy_deliveries);
+}
+
+static json_t *
 to_json(struct peal_figures *figures)
 {
 	const struct peal_report *total = &figures->total;
@@ -214,6 +228,7 @@ to_json(struct peal_figures *figures)
 	(void)json_object_set_new(root, "steps", json_integer(total->steps_count));
 	(void)json_object_set_new(
 		root, "messages", json_integer((json_int_t)total->messages_count));
+	(void)json_object_set_new(root, "fan_out", fan_out_to_json(&total->fan_out));
 	(void)json_object_set_new(root, "starved_runs", json_integer(total->starved_count));
 	(void)json_object_set_new(root, "bytes", json_integer((json_int_t)total->bytes));
 	(void)json_object_set_new(
@@ -225,6 +240,8 @@ to_json(struct peal_figures *figures)
 			spread_to_json(figures->kill_to_detection_ns, figures->samples_count));
 		(void)json_object_set_new(root, "detection_to_view_ns",
 			spread_to_json(figures->detection_to_view_ns, figures->samples_count));
+		(void)json_object_set_new(
+			root, "gap_ns", spread_to_json(figures->gap_ns, figures->samples_count));
 	}
 	return root;
 }
