@@ -161,8 +161,11 @@
  */
 #define PEAL_TX_QUEUE_MAX 256U
 
-/* Shards of a node; the header has six bits. One in use today. */
+/* Shards (cores) of a node; the header has six bits. */
 #define PEAL_SHARDS_MAX 64U
+
+/* Packets on their way from the core of a node that received them to the one that they are for. */
+#define PEAL_RESTEER_PACKETS_MAX 256U
 
 /* Nodes that live side by side in one process, for benches and tests; a daemon has one. */
 #define PEAL_RESIDENTS_MAX   256U

@@ -16,6 +16,7 @@ void
 peal_channels_init(struct peal_channels *channels, const struct peal_channels_config *config)
 {
 	PEAL_ASSERT(config->first_epoch >= 1);
+	PEAL_ASSERT(config->shard == 0 || config->shard < config->shards_count);
 	memset(channels, 0, sizeof(*channels));
 	channels->config = *config;
 	channels->next_epoch = config->first_epoch;
@@ -154,6 +155,13 @@ floor_of(struct peal_channels *channels, uint16_t slot, uint64_t mid)
 	return &channels->floors[slot];
 }
 
+static struct peal_shard_pair
+find_shards(const struct peal_channels *channels, uint16_t slot, uint16_t number)
+{
+	return peal_peers_find_shards(
+		channels->peers, slot, number, channels->config.shards_count);
+}
+
 /* Takes a channel out of the world. Its life cannot come back. */
 static void
 forget(struct peal_channels *channels, struct peal_channel *channel)
@@ -225,6 +233,7 @@ add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number
 	channel->slot = slot;
 	channel->mid = mid;
 	channel->number = number;
+	channel->shard = find_shards(channels, slot, number).peer;
 	channel->room = PEAL_CHANNEL_WINDOW;
 	enter(channels, index_of(channels, channel));
 	peal_channel_tx_open(&channel->tx, &tx, channels->next_epoch++, PEAL_CHANNEL_CREDIT_FIRST);
@@ -275,11 +284,15 @@ send_reset(struct peal_channels *channels, uint16_t slot, uint16_t number, uint6
 		.channel = number,
 		.flags = PEAL_CHANNEL_FLAG_RESET,
 		.reason = (uint8_t)reason};
-	uint8_t body[PEAL_CHANNEL_HEADER_SIZE];
+	struct peal_packet packet;
+	uint8_t *body = peal_egress_begin(channels->config.egress, &packet);
 
-	peal_channel_msg_encode(&message, body);
-	(void)peal_egress_send_slot(
-		channels->config.egress, slot, PEAL_MESSAGE_CHANNEL, body, sizeof(body));
+	if (body != NULL) {
+		peal_channel_msg_encode(&message, body);
+		peal_egress_end(channels->config.egress, &packet, slot,
+			find_shards(channels, slot, number).peer, PEAL_MESSAGE_CHANNEL,
+			PEAL_CHANNEL_HEADER_SIZE);
+	}
 }
 
 static bool
@@ -332,6 +345,9 @@ peal_channels_open(
 	if (slot == PEAL_PEERS_NONE || mid == channels->self_mid ||
 		!peal_peers_is_member(channels->peers, slot, mid)) {
 		return PEAL_CHANNEL_NOT_IN_VIEW;
+	}
+	if (find_shards(channels, slot, number).own != channels->config.shard) {
+		return PEAL_CHANNEL_ELSEWHERE;
 	}
 	channel = find(channels, slot, mid, number);
 	if (channel != NULL && channel->state != PEAL_CHANNEL_CLOSED) {
@@ -573,6 +589,11 @@ peal_channels_on_frame(
 		return;
 	}
 	channel = find(channels, opened->slot, opened->mid, message.channel);
+	if (channel == NULL && find_shards(channels, opened->slot, message.channel).own !=
+				       channels->config.shard) {
+		peal_counter_add(counters, PEAL_COUNTER_SHARD_REFUSED, 1);
+		return;
+	}
 	if ((message.flags & PEAL_CHANNEL_FLAG_RESET) != 0) {
 		if (channel != NULL) {
 			on_reset(channels, channel, &message);
@@ -635,8 +656,8 @@ send_frame(struct peal_channels *channels, struct peal_channel *channel, uint64_
 		peal_channel_rx_answer(&channel->rx, &message, now_ns);
 	}
 	peal_channel_msg_encode(&message, body);
-	peal_egress_end(channels->config.egress, &packet, channel->slot, PEAL_MESSAGE_CHANNEL,
-		(uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
+	peal_egress_end(channels->config.egress, &packet, channel->slot, channel->shard,
+		PEAL_MESSAGE_CHANNEL, (uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
 	peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_SENT, 1);
 	return true;
 }

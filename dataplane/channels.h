@@ -53,6 +53,7 @@ enum peal_channel_result {
 	PEAL_CHANNEL_TOO_MANY,    /* PEAL_CHANNELS_MAX are open */
 	PEAL_CHANNEL_IN_USE,      /* the number is open to this peer already */
 	PEAL_CHANNEL_TOO_BIG,     /* above PEAL_MESSAGE_SIZE_MAX */
+	PEAL_CHANNEL_ELSEWHERE,   /* the channel lives on another shard of this node */
 };
 
 /* Who uses channels. Called from within a turn; may call send, lend, close and grant, but not open.
@@ -79,6 +80,7 @@ struct peal_channel {
 	enum peal_channel_state state;
 	uint16_t number;
 	uint16_t slot;
+	uint8_t shard; /* of the peer */
 	uint64_t mid;
 	bool is_ready;      /* stands in the list of those that have something to send */
 	bool is_close_owed; /* the end found no room in the queue yet */
@@ -103,6 +105,8 @@ struct peal_channels_config {
 	uint64_t rto_ns_max;
 	uint64_t first_epoch; /* of the streams of this node; >= 1 */
 	bool is_coalescing;
+	uint8_t shard;        /* of the core, and of how many: only the channels that live on it */
+	uint8_t shards_count; /* 0 counts as 1 */
 };
 
 struct peal_channels {

@@ -36,7 +36,8 @@ write_link(const struct peal_egress *egress, const struct peal_address *receiver
 	link[PEAL_IPV4_PROTOCOL_OFFSET] = PEAL_IPV4_PROTOCOL_UDP;
 	peal_link_store32(link + PEAL_IPV4_SRC_OFFSET, egress->address.ipv4);
 	peal_link_store32(link + PEAL_IPV4_DST_OFFSET, receiver->ipv4);
-	peal_link_store16(link + PEAL_UDP_SRC_OFFSET, egress->address.port);
+	peal_link_store16(
+		link + PEAL_UDP_SRC_OFFSET, (uint16_t)(egress->address.port + egress->shard));
 	peal_link_store16(link + PEAL_UDP_DST_OFFSET, receiver->port);
 	write_lengths(link, payload_size);
 }
@@ -53,6 +54,7 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 	egress->pre_key = config->pre_key;
 	egress->cluster_name = config->cluster_name;
 	egress->address = config->address;
+	egress->shard = config->shard;
 	egress->counters = config->counters;
 	peal_prng_init_full(&egress->prng, config->seed);
 }
@@ -195,8 +197,8 @@ seal_body(struct peal_egress *egress, const struct peal_aead_key *key, uint8_t *
 
 /* Writes header and tag of the next frame of a stream around the body that is there. */
 static inline void
-finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t kind, uint16_t size,
-	uint8_t *payload)
+finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard, uint8_t kind,
+	uint16_t size, uint8_t *payload)
 {
 	/* 2^52 frames to one receiver: at 100 million a second more than a year. */
 	PEAL_ASSERT(peer->counter < PEAL_FRAME_COUNTER_MAX);
@@ -209,7 +211,7 @@ finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t 
 		.src = egress->self_mid,
 		.dst = peer->dst,
 		.epoch = egress->epoch,
-		.counter = ++peer->counter,
+		.counter = peal_frame_counter(egress->shard, shard, ++peer->counter),
 	};
 
 	peal_frame_encode(&header, payload);
@@ -222,7 +224,7 @@ write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t k
 	const uint8_t *body, uint16_t size, uint8_t *payload)
 {
 	memcpy(payload + PEAL_HEADER_SIZE, body, size);
-	finish_frame(egress, peer, kind, size, payload);
+	finish_frame(egress, peer, 0, kind, size, payload);
 }
 
 uint8_t *
@@ -234,9 +236,18 @@ peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
 	return packet_out->data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE;
 }
 
+/* Each shard of a node has a UDP port. */
+static inline void
+address_shard(uint8_t link[PEAL_UDP_OFFSET], uint8_t shard)
+{
+	uint16_t port = peal_link_load16(link + PEAL_UDP_DST_OFFSET);
+
+	peal_link_store16(link + PEAL_UDP_DST_OFFSET, (uint16_t)(port + shard));
+}
+
 void
 peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t kind, uint16_t size)
+	uint8_t shard, uint8_t kind, uint16_t size)
 {
 	struct peal_egress_peer *peer = &egress->peers[slot];
 	struct peal_packet whole = *packet;
@@ -246,8 +257,11 @@ peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, ui
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 
 	memcpy(whole.data, peer->link, PEAL_UDP_OFFSET);
+	if (shard != 0) {
+		address_shard(whole.data, shard);
+	}
 	write_lengths(whole.data, FRAME_SIZE(size));
-	finish_frame(egress, peer, kind, size, whole.data + PEAL_UDP_OFFSET);
+	finish_frame(egress, peer, shard, kind, size, whole.data + PEAL_UDP_OFFSET);
 	whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
 	peal_egress_queue(egress, &whole);
 }

@@ -9,6 +9,10 @@
  * the stream of a new slot goes on above all streams that were ever forgotten. UDP checksum 0: the
  * tag is stronger. Don't-fragment is set.
  *
+ * A peer has one template and one counter, whichever of its shards a frame is for: the header names
+ * both shards, so the frames to each of them are a stream of its own with gaps in its counters. A
+ * receiver's window bears as much disorder as if there were no shards.
+ *
  * Packets come from a small stash filled by one call to the port, or are received packets turned
  * round. When the queue is full it is flushed early. What the port cannot take is dropped and
  * counted: whatever Peal sends here is repeated by its sender. Plain struct, fields private, one
@@ -49,6 +53,7 @@ struct peal_egress {
 	uint64_t floor;       /* no stream that has lost its slot went above */
 	uint64_t transaction; /* of family 0 */
 	struct peal_address address;
+	uint8_t shard;
 	struct peal_prng prng; /* nonces of family 0 */
 	uint32_t queue_count;
 	uint32_t stash_count;
@@ -65,6 +70,7 @@ struct peal_egress_config {
 	struct peal_address address; /* own, with MAC */
 	uint64_t seed[4]; /* 256 random bits: two nodes must never draw the same nonces */
 	struct peal_counters *counters;
+	uint8_t shard; /* of this core */
 };
 
 /* Nobody is known yet: only family 0 can be sent. */
@@ -74,7 +80,8 @@ void peal_egress_init(struct peal_egress *egress, const struct peal_egress_confi
 void peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers);
 
 /*
- * Sends one frame of family 1 and up to the peer at `slot`, which must not be empty.
+ * Sends one frame of family 1 and up to the home shard of the peer at `slot`, which must not be
+ * empty.
  *
  * @param body  [size], copied; size in [0, PEAL_BODY_SIZE_MAX]
  * @return false when the port has no packet: dropped, counted
@@ -86,11 +93,11 @@ bool peal_egress_send_slot(struct peal_egress *egress, uint16_t slot, uint8_t ki
  * The same in two steps, for a body that is written where it is sealed.
  *
  * begin lends a packet and says where its body is, NULL when the port has none (counted). end,
- * which must follow, seals what was written and queues it.
+ * which must follow, seals what was written and queues it, for `shard` of the peer.
  */
 uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);
 void peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t kind, uint16_t size);
+	uint8_t shard, uint8_t kind, uint16_t size);
 
 /* The same for a frame of family 0 to `address`, whose MAC is known. */
 bool peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,

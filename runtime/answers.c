@@ -127,8 +127,7 @@ static void
 add_reach(struct rte_tel_data *entry, const struct peal_node *node, uint16_t rank, uint16_t slot,
 	uint64_t now_ns)
 {
-	uint64_t heard_at_ns =
-		atomic_load_explicit(&node->plane->heard_at_ns[slot], memory_order_relaxed);
+	uint64_t heard_at_ns = peal_plane_heard_at_ns(node->plane, slot);
 	uint64_t echoed_at_ns =
 		atomic_load_explicit(&node->plane->echoed_at_ns[slot], memory_order_relaxed);
 
