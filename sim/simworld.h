@@ -45,6 +45,7 @@ struct peal_simworld_config {
 	 * ones they do not read: what nodes do is checked, what they say is not. */
 	const struct peal_simcrypto *crypto;
 	bool has_talk; /* applications talk over channels (sim/simtalk.h) */
+	uint8_t shards_max; /* processes have 1 to so many cores; 0 counts as 1 */
 	uint64_t seed;
 	FILE *trace;                /* NULL = silent */
 	struct peal_script *record; /* NULL, or gets every action */
@@ -72,7 +73,8 @@ struct peal_simworld {
 	size_t store_size;
 	struct peal_groups groups;
 	struct peal_bodies bodies;
-	struct peal_simtalk *talks;         /* [nodes_count], or NULL */
+	struct peal_simtalk *talks; /* [nodes_count][PEAL_SIMNODE_SHARDS_MAX], or NULL */
+	uint32_t talks_count;
 	struct peal_simtalk_ledger *ledger; /* of them */
 	struct peal_check_views views;
 	struct peal_check_votes votes;

@@ -13,6 +13,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		.detector = options->detector,
 		.metadata_size_max = options->metadata_size_max,
 		.has_talk = options->has_talk,
+		.shards_max = options->shards_max,
 		.seed = peal_hash_mix(options->seed + 1U) + part,
 		.trace = options->trace,
 		.sizes = options->sizes,
