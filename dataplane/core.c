@@ -441,6 +441,9 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 		work_count += peal_votetree_run(&core->votetree, now_ns);
 		work_count += peal_streamer_run(&core->streamer, now_ns);
 	}
+	if (core->config.work != NULL) {
+		core->config.work(core->config.work_state, now_ns);
+	}
 	if (core->config.channels != NULL) {
 		work_count += peal_channels_run(core->config.channels, now_ns);
 	}

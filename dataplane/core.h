@@ -57,6 +57,9 @@ struct peal_core_config {
 	uint8_t shard;                   /* [0, shards_count) */
 	uint8_t shards_count;            /* of the node; 0 counts as 1 */
 	struct peal_resteer_rings rings; /* to and from the other shards, if there are any */
+	/* NULL, or called once a turn before channels run: an application that lives on the core. */
+	void (*work)(void *state, uint64_t now_ns);
+	void *work_state;
 	struct peal_channels
 		*channels; /* NULL = none; outlives the core, initialised by its owner */
 };
