@@ -167,6 +167,9 @@
 /* Packets on their way from the core of a node that received them to the one that they are for. */
 #define PEAL_RESTEER_PACKETS_MAX 256U
 
+/* Members that a core asks for an answer after each view, to see by which queue it comes. */
+#define PEAL_STEERING_PROBES_MAX 4U
+
 /* Nodes that live side by side in one process, for benches and tests; a daemon has one. */
 #define PEAL_RESIDENTS_MAX   256U
 #define PEAL_RESIDENTS_WORDS (PEAL_RESIDENTS_MAX / 64U) /* of a set of them */

@@ -191,6 +191,26 @@ release_held(struct peal_core *core, uint64_t now_ns)
 	}
 }
 
+/*
+ * Has some members answer to this shard: by which queue that comes shows whether the card puts
+ * packets where they belong (counters STEERED_RIGHT, STEERED_WRONG). Answers that are lost tell
+ * nothing; the next view asks again.
+ */
+static void
+probe_steering(struct peal_core *core)
+{
+	const struct peal_peers *peers = core->peers;
+	uint8_t body[PEAL_LIVENESS_BODY_SIZE] = {0};
+	uint32_t count = peers->neighbours_count < PEAL_STEERING_PROBES_MAX
+				 ? peers->neighbours_count
+				 : PEAL_STEERING_PROBES_MAX;
+
+	for (uint32_t i = 0; i < count; i++) {
+		(void)peal_egress_send_slot(&core->egress, peers->neighbours[i], PEAL_MESSAGE_ECHO,
+			body, sizeof(body));
+	}
+}
+
 static void
 switch_view(struct peal_core *core, const struct peal_record *record, uint64_t now_ns)
 {
@@ -212,6 +232,7 @@ switch_view(struct peal_core *core, const struct peal_record *record, uint64_t n
 	switch_machines(core, now_ns);
 	if (!is_home(core)) {
 		forget_heard(core, before);
+		probe_steering(core);
 		return;
 	}
 	/* What is held still waits for the next view when this table is of the last one. */
@@ -289,7 +310,8 @@ note_heard(struct peal_core *core, uint16_t slot, uint64_t now_ns)
  * hears of a peer is enough to tell control how the peer stands.
  */
 static bool
-take_packet_away(struct peal_core *core, const struct peal_packet *packet, uint64_t now_ns)
+take_packet_away(struct peal_core *core, const struct peal_packet *packet, bool was_moved,
+	uint64_t now_ns)
 {
 	struct peal_opened opened;
 	enum peal_arrival arrival = peal_ingress_take(&core->ingress, packet, now_ns, &opened);
@@ -304,6 +326,9 @@ take_packet_away(struct peal_core *core, const struct peal_packet *packet, uint6
 	}
 	if (arrival == PEAL_ARRIVAL_MESSAGE && opened.kind == PEAL_MESSAGE_CHANNEL) {
 		take_message(core, &opened, now_ns);
+	} else if (arrival == PEAL_ARRIVAL_LIVENESS && opened.kind == PEAL_MESSAGE_ECHO_REPLY) {
+		peal_counter_add(&core->counters,
+			was_moved ? PEAL_COUNTER_STEERED_WRONG : PEAL_COUNTER_STEERED_RIGHT, 1);
 	} else if (arrival == PEAL_ARRIVAL_MESSAGE || arrival == PEAL_ARRIVAL_HELD ||
 		   arrival == PEAL_ARRIVAL_LIVENESS) {
 		peal_counter_add(&core->counters, PEAL_COUNTER_SHARD_REFUSED, 1);
@@ -374,8 +399,8 @@ fetch_ahead(const struct peal_core *core, const struct peal_packet *packets, uin
 }
 
 static void
-take_packets(
-	struct peal_core *core, struct peal_packet *packets, uint32_t count, uint64_t now_ns)
+take_packets(struct peal_core *core, struct peal_packet *packets, uint32_t count, bool was_moved,
+	uint64_t now_ns)
 {
 	const struct peal_port *port = &core->config.port;
 	uint32_t kept_count = 0;
@@ -385,7 +410,8 @@ take_packets(
 		fetch_ahead(core, &packets[i], count - i);
 		bool is_taken = __builtin_expect(is_home(core), 1)
 					? take_packet(core, &packets[i], now_ns)
-					: take_packet_away(core, &packets[i], now_ns);
+					: take_packet_away(
+							  core, &packets[i], was_moved, now_ns);
 
 		if (!is_taken) {
 			packets[kept_count++] = packets[i];
@@ -410,7 +436,7 @@ take_burst(struct peal_core *core, uint64_t now_ns)
 		for (uint32_t i = 0; i < count; i++) {
 			bytes += packets[i].size;
 		}
-		take_packets(core, packets, count, now_ns);
+		take_packets(core, packets, count, false, now_ns);
 		peal_counter_add(&core->counters, PEAL_COUNTER_RX_FRAMES, count);
 		peal_counter_add(&core->counters, PEAL_COUNTER_RX_BYTES, bytes);
 	}
@@ -418,7 +444,7 @@ take_burst(struct peal_core *core, uint64_t now_ns)
 		peal_resteer_flush(&core->resteer);
 		moved_count = peal_resteer_receive(&core->resteer, packets, PEAL_BURST_MAX);
 		if (moved_count > 0) {
-			take_packets(core, packets, moved_count, now_ns);
+			take_packets(core, packets, moved_count, true, now_ns);
 		}
 	}
 	return count > moved_count ? count : moved_count;

@@ -60,6 +60,9 @@ struct peal_egress {
 	struct peal_packet queue[PEAL_TX_QUEUE_MAX];
 	struct peal_packet stash[PEAL_TX_STASH_MAX];
 	struct peal_egress_peer peers[PEAL_SLOTS_MAX];
+	/* Source ports with which the cards of peers find the queue of each shard; of peers with
+	 * several shards only (dataplane/toeplitz.h). */
+	uint16_t source_ports[PEAL_SLOTS_MAX][PEAL_SHARDS_MAX];
 };
 
 struct peal_egress_config {
@@ -104,13 +107,14 @@ bool peal_egress_send_address(struct peal_egress *egress, const struct peal_addr
 	uint8_t kind, const uint8_t *body, uint16_t size);
 
 /*
- * Turns a received packet round: it becomes a liveness frame to the peer at `slot` and is queued.
+ * Turns a received packet round: it becomes a liveness frame to `shard` of the peer at `slot` and is
+ * queued.
  *
  * @param packet  at least a liveness frame long; the egress owns it afterwards
  * @param body    not inside the packet
  */
 void peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE]);
+	uint8_t shard, uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE]);
 
 /* Lends an empty packet for a frame built elsewhere. False: the port has none; counted. */
 bool peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out);

@@ -276,7 +276,7 @@ peal_heartbeat_on_probe(struct peal_heartbeat *heartbeat, const struct peal_open
 	};
 
 	peal_liveness_msg_encode(&answer, body);
-	peal_egress_answer(heartbeat->egress, packet, opened->slot, PEAL_MESSAGE_ACK, body);
+	peal_egress_answer(heartbeat->egress, packet, opened->slot, 0, PEAL_MESSAGE_ACK, body);
 	peal_counter_add(heartbeat->counters, PEAL_COUNTER_ACKS_SENT, 1);
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "runtime/describe.h"
 #include "wire/alert_msg.h"
 
+#include <rte_lcore.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -321,6 +322,43 @@ peal_answer_stats(struct peal_answer *answer)
 	}
 }
 
+/* What was asked of the device; a switch inside the process sorts as it was told. */
+static const char *
+find_rung(const struct peal_runtime_node *node)
+{
+	return node->device == NULL ? "switch" : peal_steering_name(node->device->rung);
+}
+
+/* What packets have shown since the start. */
+static const char *
+find_proof(const struct peal_runtime_shard *shard)
+{
+	const struct peal_counters *counters = peal_core_counters(shard->core);
+	uint64_t right = peal_counter_get(counters, PEAL_COUNTER_STEERED_RIGHT);
+	uint64_t wrong = peal_counter_get(counters, PEAL_COUNTER_STEERED_WRONG);
+
+	if (right == 0 && wrong == 0) {
+		return "untested";
+	}
+	return wrong == 0 ? "right" : right == 0 ? "wrong" : "mixed";
+}
+
+/* NUMA nodes: of the processor that polls, of the device, and of its packets. */
+static void
+add_nodes(struct rte_tel_data *entry, const struct peal_runtime_node *node,
+	const struct peal_lcore *lcore)
+{
+	const struct peal_port_dpdk *device = node->device;
+
+	add_number(entry, "numa_lcore", rte_lcore_to_socket_id(lcore->lcore_id));
+	if (device != NULL && device->numa_node >= 0) {
+		add_number(entry, "numa_device", (uint64_t)device->numa_node);
+	}
+	if (device != NULL && device->pool->socket_id >= 0) {
+		add_number(entry, "numa_packets", (uint64_t)device->pool->socket_id);
+	}
+}
+
 /* One core: where it runs, where its time goes, and what reaches it. */
 static void
 add_core(struct peal_answer *answer, uint32_t index)
@@ -339,6 +377,8 @@ add_core(struct peal_answer *answer, uint32_t index)
 		PEAL_COUNTER_RESTEERED_AWAY,
 		PEAL_COUNTER_RESTEERED_HERE,
 		PEAL_COUNTER_RESTEER_DROPPED,
+		PEAL_COUNTER_STEERED_RIGHT,
+		PEAL_COUNTER_STEERED_WRONG,
 	};
 	const struct peal_runtime_shard *shard = &answer->node->shards[index];
 	const struct peal_lcore *lcore = shard->lcore;
@@ -366,6 +406,9 @@ add_core(struct peal_answer *answer, uint32_t index)
 	}
 	add_number(entry, "shard", index);
 	add_number(entry, "queue", shard->core->config.port.queue);
+	add_text(entry, "rung", find_rung(answer->node));
+	add_text(entry, "steering", find_proof(shard));
+	add_nodes(entry, answer->node, lcore);
 	for (size_t i = 0; i < sizeof(of_core) / sizeof(of_core[0]); i++) {
 		add_number(entry, peal_counter_name(of_core[i]),
 			peal_counter_get(peal_core_counters(shard->core), of_core[i]));

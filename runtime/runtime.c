@@ -244,6 +244,7 @@ open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_s
 		.device = config->device,
 		.packets_count = packets_count,
 		.queues_count = (uint16_t)resident->shards_count,
+		.base_port = config->address.port,
 	};
 
 	if (runtime->ring != NULL) {

@@ -248,6 +248,7 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 			config->device, rte_strerror(-result));
 	}
 	port->is_started = true;
+	port->rung = peal_steering_set_up(port->port_id, port->queues_count, config->base_port);
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #define PEAL_DPDK_PORT_DPDK_H
 
 #include "dataplane/dpdk/sentence.h"
+#include "dataplane/dpdk/steering.h"
 #include "dataplane/port.h"
 
 #include <rte_mempool.h>
@@ -22,12 +23,14 @@ struct peal_port_dpdk_config {
 	const char *device;     /* its name in DPDK: "net_af_packet0", "0000:01:00.0" */
 	uint32_t packets_count; /* buffers of the pool */
 	uint16_t queues_count;  /* each way, one for each core; 0 counts as 1 */
+	uint16_t base_port;     /* UDP port of queue 0 */
 };
 
 /* Fields are private, but for reading. */
 struct peal_port_dpdk {
 	uint16_t port_id;
 	uint16_t queues_count;
+	enum peal_steering_rung rung; /* what the device promised to do */
 	int numa_node;         /* of the device; -1 = no particular one */
 	uint32_t if_index;     /* kernel interface below the device, 0 = none */
 	bool has_rx_interrupt; /* RX interrupts were accepted when the device was configured */
