@@ -180,8 +180,7 @@ hear_shards(struct peal_node *node)
 
 	for (const struct peal_plane *plane = node->plane->next; plane != NULL;
 		plane = plane->next) {
-		uint32_t count =
-			plane->up.pop(plane->up.state, records, PEAL_INSTALL_TABLES);
+		uint32_t count = plane->up.pop(plane->up.state, records, PEAL_INSTALL_TABLES);
 
 		for (uint32_t i = 0; i < count; i++) {
 			PEAL_ASSERT(records[i].kind == PEAL_RECORD_VIEW_DONE);

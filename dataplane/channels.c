@@ -158,8 +158,7 @@ floor_of(struct peal_channels *channels, uint16_t slot, uint64_t mid)
 static struct peal_shard_pair
 find_shards(const struct peal_channels *channels, uint16_t slot, uint16_t number)
 {
-	return peal_peers_find_shards(
-		channels->peers, slot, number, channels->config.shards_count);
+	return peal_peers_find_shards(channels->peers, slot, number, channels->config.shards_count);
 }
 
 /* Takes a channel out of the world. Its life cannot come back. */

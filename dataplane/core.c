@@ -45,13 +45,12 @@ static void
 forget_heard(struct peal_core *core, const struct peal_peers *before)
 {
 	const struct peal_peers *now = core->peers;
-	bool is_same_self =
-		before->cluster == now->cluster && before->self_mid == now->self_mid;
+	bool is_same_self = before->cluster == now->cluster && before->self_mid == now->self_mid;
 
 	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
 		if (!is_same_self || before->peers[slot].mid != now->peers[slot].mid) {
-			atomic_store_explicit(&core->config.plane->heard_at_ns[slot], 0,
-				memory_order_relaxed);
+			atomic_store_explicit(
+				&core->config.plane->heard_at_ns[slot], 0, memory_order_relaxed);
 		}
 	}
 }
@@ -206,8 +205,8 @@ probe_steering(struct peal_core *core)
 				 : PEAL_STEERING_PROBES_MAX;
 
 	for (uint32_t i = 0; i < count; i++) {
-		(void)peal_egress_send_slot(&core->egress, peers->neighbours[i], PEAL_MESSAGE_ECHO,
-			body, sizeof(body));
+		(void)peal_egress_send_slot(
+			&core->egress, peers->neighbours[i], PEAL_MESSAGE_ECHO, body, sizeof(body));
 	}
 }
 
@@ -301,8 +300,7 @@ take_liveness(struct peal_core *core, const struct peal_opened *opened,
 static void
 note_heard(struct peal_core *core, uint16_t slot, uint64_t now_ns)
 {
-	atomic_store_explicit(
-		&core->config.plane->heard_at_ns[slot], now_ns, memory_order_relaxed);
+	atomic_store_explicit(&core->config.plane->heard_at_ns[slot], now_ns, memory_order_relaxed);
 }
 
 /*
@@ -310,8 +308,8 @@ note_heard(struct peal_core *core, uint16_t slot, uint64_t now_ns)
  * hears of a peer is enough to tell control how the peer stands.
  */
 static bool
-take_packet_away(struct peal_core *core, const struct peal_packet *packet, bool was_moved,
-	uint64_t now_ns)
+take_packet_away(
+	struct peal_core *core, const struct peal_packet *packet, bool was_moved, uint64_t now_ns)
 {
 	struct peal_opened opened;
 	enum peal_arrival arrival = peal_ingress_take(&core->ingress, packet, now_ns, &opened);
@@ -410,8 +408,7 @@ take_packets(struct peal_core *core, struct peal_packet *packets, uint32_t count
 		fetch_ahead(core, &packets[i], count - i);
 		bool is_taken = __builtin_expect(is_home(core), 1)
 					? take_packet(core, &packets[i], now_ns)
-					: take_packet_away(
-							  core, &packets[i], was_moved, now_ns);
+					: take_packet_away(core, &packets[i], was_moved, now_ns);
 
 		if (!is_taken) {
 			packets[kept_count++] = packets[i];

@@ -9,8 +9,8 @@
  * give control what it is owed; flush TX once. The clock is read once by the caller. No syscall,
  * allocation, log or lock.
  *
- * Shard 0 is the home of its node and does all of this. The other shards have their own queue of the
- * port, UDP port, plane and counters, and do channels only: of their machines ingress, egress,
+ * Shard 0 is the home of its node and does all of this. The other shards have their own queue of
+ * the port, UDP port, plane and counters, and do channels only: of their machines ingress, egress,
  * resteer and channels run, the others rest.
  *
  * A liveness frame is answered in the packet it came in. Everything else is released in one call.
@@ -54,10 +54,11 @@ struct peal_core_config {
 	uint32_t cluster_name;            /* fold of the cluster name */
 	struct peal_address address;      /* of the node, that is its shard 0; mac = the port's */
 	uint64_t seed[4];                 /* 256 random bits */
-	uint8_t shard;                   /* [0, shards_count) */
-	uint8_t shards_count;            /* of the node; 0 counts as 1 */
-	struct peal_resteer_rings rings; /* to and from the other shards, if there are any */
-	/* NULL, or called once a turn before channels run: an application that lives on the core. */
+	uint8_t shard;                    /* [0, shards_count) */
+	uint8_t shards_count;             /* of the node; 0 counts as 1 */
+	struct peal_resteer_rings rings;  /* to and from the other shards, if there are any */
+	/* NULL, or called once a turn before channels run: an application that lives on the core.
+	 */
 	void (*work)(void *state, uint64_t now_ns);
 	void *work_state;
 	struct peal_channels

@@ -261,8 +261,7 @@ copy_link(const struct peal_egress *egress, uint16_t slot, uint8_t shard,
 		uint16_t port = peal_link_load16(link + PEAL_UDP_DST_OFFSET);
 
 		peal_link_store16(link + PEAL_UDP_DST_OFFSET, (uint16_t)(port + shard));
-		peal_link_store16(
-			link + PEAL_UDP_SRC_OFFSET, egress->source_ports[slot][shard]);
+		peal_link_store16(link + PEAL_UDP_SRC_OFFSET, egress->source_ports[slot][shard]);
 	}
 }
 
@@ -333,8 +332,8 @@ peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet,
 
 	copy_link(egress, slot, shard, answer.data);
 	memcpy(answer.data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE, body, PEAL_LIVENESS_BODY_SIZE);
-	finish_frame(egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE,
-		answer.data + PEAL_UDP_OFFSET);
+	finish_frame(
+		egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE, answer.data + PEAL_UDP_OFFSET);
 	answer.size = LIVENESS_PACKET_SIZE;
 	peal_egress_queue(egress, &answer);
 }

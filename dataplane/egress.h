@@ -107,8 +107,8 @@ bool peal_egress_send_address(struct peal_egress *egress, const struct peal_addr
 	uint8_t kind, const uint8_t *body, uint16_t size);
 
 /*
- * Turns a received packet round: it becomes a liveness frame to `shard` of the peer at `slot` and is
- * queued.
+ * Turns a received packet round: it becomes a liveness frame to `shard` of the peer at `slot` and
+ * is queued.
  *
  * @param packet  at least a liveness frame long; the egress owns it afterwards
  * @param body    not inside the packet

@@ -56,7 +56,8 @@ enum peal_arrival {
 	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 and 3, opened, to be handled now */
 	PEAL_ARRIVAL_HELD = 6,     /* families 2 and 3 of the next epoch, opened */
 	PEAL_ARRIVAL_STRANGER = 7, /* dropped and counted; control should hear who it says it is */
-	PEAL_ARRIVAL_ELSEWHERE = 8, /* for another shard of this node, by its UDP port; not checked */
+	PEAL_ARRIVAL_ELSEWHERE =
+		8, /* for another shard of this node, by its UDP port; not checked */
 };
 
 /* How an authenticated sender stands to this node's view. */

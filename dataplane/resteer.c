@@ -42,8 +42,7 @@ hand_over(struct peal_resteer *resteer, uint8_t shard, struct peal_packet *packe
 	PEAL_DASSERT(done <= count);
 	peal_counter_add(resteer->counters, PEAL_COUNTER_RESTEERED_AWAY, done);
 	if (done < count) {
-		peal_counter_add(
-			resteer->counters, PEAL_COUNTER_RESTEER_DROPPED, count - done);
+		peal_counter_add(resteer->counters, PEAL_COUNTER_RESTEER_DROPPED, count - done);
 		port->ops->release(port->state, port->queue, packets + done, count - done);
 	}
 }

@@ -44,7 +44,8 @@ struct peal_resteer {
 	struct peal_packet moved[PEAL_BURST_MAX];
 };
 
-/* `shards_count` 0 and 1: there are no others, nothing may be moved, and `rings` is not looked at. */
+/* `shards_count` 0 and 1: there are no others, nothing may be moved, and `rings` is not looked at.
+ */
 void peal_resteer_init(struct peal_resteer *resteer, const struct peal_resteer_rings *rings,
 	const struct peal_port *port, uint8_t shard, uint8_t shards_count,
 	struct peal_counters *counters);

@@ -5,8 +5,9 @@
  * Cards that cannot be told to look at the UDP port hash addresses and ports (Toeplitz, the RSS of
  * Microsoft). Every node of Peal gives its card the same key and lets its table of queues go round,
  * if the card allows. So a sender can compute where a frame will land, and takes a source port with
- * which that is the queue of the shard. Cards disagree about the order of the bytes of the hash: the
- * port is one that is right in both. To a card that was not set up so, it is a port like any other.
+ * which that is the queue of the shard. Cards disagree about the order of the bytes of the hash:
+ * the port is one that is right in both. To a card that was not set up so, it is a port like any
+ * other.
  *
  * Pure functions; any thread.
  */
@@ -18,7 +19,8 @@
 #define PEAL_TOEPLITZ_KEY_SIZE 40U
 /* Source and destination address, source and destination port, big-endian. */
 #define PEAL_TOEPLITZ_TUPLE_SIZE 12U
-/* Queue of table entry i is i modulo the queues: entries that all sizes of tables have in common. */
+/* Queue of table entry i is i modulo the queues: entries that all sizes of tables have in common.
+ */
 #define PEAL_TOEPLITZ_ENTRIES_MIN 64U
 #define PEAL_TOEPLITZ_ENTRIES_MAX 512U
 
@@ -36,9 +38,9 @@ struct peal_toeplitz_flow {
 };
 
 /*
- * A source port for frames of `flow` to shard `shard` of `shards_count`, [2, PEAL_SHARDS_MAX]: a table
- * of any size with a power of two of entries, from 64 to 512, leads to the right queue, in either
- * byte order. The search begins at `first`, so that not all flows have the same one.
+ * A source port for frames of `flow` to shard `shard` of `shards_count`, [2, PEAL_SHARDS_MAX]: a
+ * table of any size with a power of two of entries, from 64 to 512, leads to the right queue, in
+ * either byte order. The search begins at `first`, so that not all flows have the same one.
  * @return a port from 49152 on, or 0 when there is none
  * Cost: one hash, and some two cycles for each port that is tried; shards_count^2 on average, more
  * when that is not a power of two.

@@ -85,7 +85,8 @@ struct peal_config {
 	 * busy.
 	 */
 	int lcore;
-	/* Data cores, [1, PEAL_EAL_LCORES_MAX]; core i runs on CPU lcore + i, or on the i-th last. */
+	/* Data cores, [1, PEAL_EAL_LCORES_MAX]; core i runs on CPU lcore + i, or on the i-th last.
+	 */
 	uint8_t cores_count;
 	bool rejoin;
 	uint8_t rings; /* [PEAL_CONFIG_RINGS_MIN, PEAL_RINGS_MAX] */

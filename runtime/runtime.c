@@ -92,9 +92,8 @@ peal_runtime_config_of(const struct peal_config *config)
 		if (config->lcore >= 0) {
 			out.eal.cpus[i] = config->lcore + (int)i;
 		} else {
-			out.eal.cpus[i] = config->idle == PEAL_IDLE_DEDICATED
-						  ? peal_eal_last_but(i)
-						  : -1;
+			out.eal.cpus[i] =
+				config->idle == PEAL_IDLE_DEDICATED ? peal_eal_last_but(i) : -1;
 		}
 	}
 	return out;

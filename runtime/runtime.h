@@ -68,8 +68,8 @@ struct peal_runtime *peal_runtime_open(
 	const struct peal_runtime_config *config, struct peal_sentence *error);
 
 /*
- * Adds a node: its home core to lcore `lcore_index`, [0, lcores_count), its other cores to those that
- * follow, and round again. On the switch when there is one, else on the device of its
+ * Adds a node: its home core to lcore `lcore_index`, [0, lcores_count), its other cores to those
+ * that follow, and round again. On the switch when there is one, else on the device of its
  * configuration. Its name is unique in the process.
  * @return its index, from 0 in the order of adding, or UINT32_MAX with a sentence
  */

@@ -38,9 +38,8 @@ open_way(struct peal_shardrings_way *way, int numa_node, struct peal_bell bell,
 
 	(void)snprintf(name, sizeof(name), "peal_sh%u", serial++);
 	way->bell = bell;
-	way->ring = rte_ring_create_elem(name, sizeof(struct peal_packet),
-		PEAL_RESTEER_PACKETS_MAX, numa_node,
-		RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
+	way->ring = rte_ring_create_elem(name, sizeof(struct peal_packet), PEAL_RESTEER_PACKETS_MAX,
+		numa_node, RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ);
 	if (way->ring == NULL) {
 		return peal_sentence_set(error,
 			"the rings between the cores did not fit the memory of DPDK (%s); raise "

@@ -26,7 +26,7 @@ struct peal_shardrings_way {
 
 /* Fields are private. */
 struct peal_shardrings {
-	uint32_t count; /* shards */
+	uint32_t count;                                                            /* shards */
 	struct peal_shardrings_way ways[PEAL_SHARDRINGS_MAX][PEAL_SHARDRINGS_MAX]; /* from, to */
 	struct peal_resteer_ring to[PEAL_SHARDRINGS_MAX][PEAL_SHARDRINGS_MAX];     /* of, to */
 	struct peal_resteer_ring from[PEAL_SHARDRINGS_MAX][PEAL_SHARDRINGS_MAX];   /* of, from */

@@ -41,10 +41,10 @@ find_stream(const struct peal_check_nonces *check, const struct peal_check_strea
 	for (;; place = (place + 1U) & (check->streams_capacity - 1U)) {
 		struct peal_check_stream *stream = &check->streams[place];
 
-		if (stream->src == 0 || (stream->src == wanted->src && stream->dst == wanted->dst &&
-						stream->cluster == wanted->cluster &&
-						stream->port == wanted->port &&
-						stream->shards == wanted->shards)) {
+		if (stream->src == 0 ||
+			(stream->src == wanted->src && stream->dst == wanted->dst &&
+				stream->cluster == wanted->cluster &&
+				stream->port == wanted->port && stream->shards == wanted->shards)) {
 			return stream;
 		}
 	}

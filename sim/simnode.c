@@ -77,8 +77,8 @@ prompt_core(struct peal_simnode *simnode, uint8_t shard)
 	}
 	*turn_at_ns = simnode->config.time->now_ns +
 		      draw_delay(simnode, TURN_DELAY_NS_MIN, TURN_DELAY_NS_MAX);
-	peal_simtime_add(simnode->config.time, *turn_at_ns, PEAL_SIMEVENT_TURN, simnode->index,
-		shard);
+	peal_simtime_add(
+		simnode->config.time, *turn_at_ns, PEAL_SIMEVENT_TURN, simnode->index, shard);
 }
 
 static void
@@ -350,8 +350,7 @@ draw_shards(struct peal_simnode *simnode, struct peal_prng *prng)
 		simnode->shards_count = (uint8_t)(1U + peal_prng_below(prng, shards_max));
 	}
 	simnode->port.queues_count = simnode->shards_count;
-	simnode->port.base_port =
-		peal_prng_ratio(prng, 1, 2) ? simnode->address.port : (uint16_t)0;
+	simnode->port.base_port = peal_prng_ratio(prng, 1, 2) ? simnode->address.port : (uint16_t)0;
 }
 
 /* The rings between all pairs of cores. */

@@ -31,8 +31,8 @@ choose_queue(const struct peal_simport *port, const struct peal_simframe *frame)
 	uint32_t queue;
 
 	if (port->base_port == 0) {
-		uint32_t size = frame->size < PEAL_UDP_LENGTH_OFFSET ? frame->size
-								     : PEAL_UDP_LENGTH_OFFSET;
+		uint32_t size =
+			frame->size < PEAL_UDP_LENGTH_OFFSET ? frame->size : PEAL_UDP_LENGTH_OFFSET;
 
 		return (uint16_t)(peal_hash64(frame->bytes, size, 0) % port->queues_count);
 	}

@@ -3,12 +3,12 @@
  * Applications of the simulated nodes that talk to each other over channels, and what must be true
  * of it.
  *
- * Each core of a node now and then opens a channel to a member, says something on one, closes one, or resets
- * one. A stream from its opening to its end is a *life* with a number in a common ledger; each
- * message says of which life it is, and which in it. Checked: a message is delivered only if it was
- * accepted, once, in order and whole (U1, R1); when a sender is told that a life ended, all but the
- * messages that it is told to be in doubt were delivered; and when all is well again, everything
- * accepted has arrived.
+ * Each core of a node now and then opens a channel to a member, says something on one, closes one,
+ * or resets one. A stream from its opening to its end is a *life* with a number in a common ledger;
+ * each message says of which life it is, and which in it. Checked: a message is delivered only if
+ * it was accepted, once, in order and whole (U1, R1); when a sender is told that a life ended, all
+ * but the messages that it is told to be in doubt were delivered; and when all is well again,
+ * everything accepted has arrived.
  */
 #ifndef PEAL_SIM_SIMTALK_H
 #define PEAL_SIM_SIMTALK_H
@@ -64,8 +64,8 @@ struct peal_simtalk {
 	uint8_t frames[PEAL_SIMTALK_FRAMES_COUNT * PEAL_BODY_SIZE_MAX];
 };
 
-/* A process begins. `talk` is zeroed but for ledger, index, shard and shards_count; egress and counters are those of its
- * core. */
+/* A process begins. `talk` is zeroed but for ledger, index, shard and shards_count; egress and
+ * counters are those of its core. */
 void peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 	struct peal_counters *counters, uint64_t seed, uint64_t now_ns);
 /* It ends: nothing more is promised about what it said. */

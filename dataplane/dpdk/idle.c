@@ -24,8 +24,7 @@ peal_idle_init(struct peal_idle *idle, enum peal_idle_role role, struct peal_doo
 }
 
 void
-peal_idle_add_port(
-	struct peal_idle *idle, const struct peal_port_dpdk *port, uint16_t queue)
+peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port, uint16_t queue)
 {
 	struct peal_wakesource source;
 

@@ -134,8 +134,8 @@ configure(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info)
 			info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
 	}
 	wish.intr_conf.rxq = 1;
-	result = rte_eth_dev_configure(
-		port->port_id, port->queues_count, port->queues_count, &wish);
+	result =
+		rte_eth_dev_configure(port->port_id, port->queues_count, port->queues_count, &wish);
 	port->has_rx_interrupt = result == 0;
 	if (result != 0) {
 		wish.intr_conf.rxq = 0;
@@ -160,8 +160,8 @@ set_up_queues(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info, 
 		port->port_id, &port->rx_descriptors_count, &port->tx_descriptors_count);
 	tx.offloads = 0;
 	for (uint16_t queue = 0; result == 0 && queue < port->queues_count; queue++) {
-		result = rte_eth_rx_queue_setup(port->port_id, queue, port->rx_descriptors_count,
-			socket, NULL, port->pool);
+		result = rte_eth_rx_queue_setup(
+			port->port_id, queue, port->rx_descriptors_count, socket, NULL, port->pool);
 		if (result == 0) {
 			result = rte_eth_tx_queue_setup(
 				port->port_id, queue, port->tx_descriptors_count, socket, &tx);

@@ -3,8 +3,9 @@
  * dataplane/port.h over the queues of an ethdev device: a NIC, or one of DPDK's virtual devices.
  *
  * Whatever the device may or may not be able to do is asked, never assumed; nothing but sending and
- * receiving whole frames is needed. With several queues the device is asked to spread what comes over
- * them; where it does so badly, cores move packets to each other. Opened and closed on the main thread while no lcore uses it.
+ * receiving whole frames is needed. With several queues the device is asked to spread what comes
+ * over them; where it does so badly, cores move packets to each other. Opened and closed on the
+ * main thread while no lcore uses it.
  */
 #ifndef PEAL_DPDK_PORT_DPDK_H
 #define PEAL_DPDK_PORT_DPDK_H
@@ -31,8 +32,8 @@ struct peal_port_dpdk {
 	uint16_t port_id;
 	uint16_t queues_count;
 	enum peal_steering_rung rung; /* what the device promised to do */
-	int numa_node;         /* of the device; -1 = no particular one */
-	uint32_t if_index;     /* kernel interface below the device, 0 = none */
+	int numa_node;                /* of the device; -1 = no particular one */
+	uint32_t if_index;            /* kernel interface below the device, 0 = none */
 	bool has_rx_interrupt; /* RX interrupts were accepted when the device was configured */
 	bool is_started;
 	uint8_t mac[6];

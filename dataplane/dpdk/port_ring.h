@@ -55,10 +55,10 @@ struct peal_port peal_port_ring_port(
 	struct peal_port_ring *ring, uint32_t index, struct peal_bell bell);
 
 /*
- * Gives port `index` several receive queues, [1, PEAL_PORT_RING_QUEUES_MAX], for a node with as many
- * cores. Frames are sorted by their UDP port, `base_port` for queue 0 and so on, as a card does that
- * was told to; with base_port 0 by a hash of the headers, as other cards do. What is neither goes to
- * queue 0. Before any frame is sent; false with a sentence when there is no memory.
+ * Gives port `index` several receive queues, [1, PEAL_PORT_RING_QUEUES_MAX], for a node with as
+ * many cores. Frames are sorted by their UDP port, `base_port` for queue 0 and so on, as a card
+ * does that was told to; with base_port 0 by a hash of the headers, as other cards do. What is
+ * neither goes to queue 0. Before any frame is sent; false with a sentence when there is no memory.
  */
 bool peal_port_ring_set_queues(struct peal_port_ring *ring, uint32_t index, uint32_t queues_count,
 	uint16_t base_port, struct peal_sentence *error);

@@ -57,8 +57,7 @@ add_rules(uint16_t port_id, uint16_t queues_count, uint16_t base_port)
 static bool
 set_hash(uint16_t port_id, uint16_t queues_count)
 {
-	struct rte_eth_rss_reta_entry64
-		table[PEAL_TOEPLITZ_ENTRIES_MAX / RTE_ETH_RETA_GROUP_SIZE];
+	struct rte_eth_rss_reta_entry64 table[PEAL_TOEPLITZ_ENTRIES_MAX / RTE_ETH_RETA_GROUP_SIZE];
 	uint8_t key[PEAL_TOEPLITZ_KEY_SIZE];
 	struct rte_eth_rss_conf wish = {.rss_key = key, .rss_key_len = sizeof(key)};
 	struct rte_eth_dev_info info;

@@ -11,10 +11,10 @@
  *
  * - move: neither. Cores move packets to each other (dataplane/resteer.h).
  *
- * What a device accepts is not always what it does: whether it works is shown by packets. After each
- * view every core but the home one has some members answer to its port, and counts which answers
- * came by its own queue (counters STEERED_RIGHT and STEERED_WRONG). Nothing depends on the rung: a
- * packet in a wrong queue is moved whatever was asked for. Main thread, at set-up.
+ * What a device accepts is not always what it does: whether it works is shown by packets. After
+ * each view every core but the home one has some members answer to its port, and counts which
+ * answers came by its own queue (counters STEERED_RIGHT and STEERED_WRONG). Nothing depends on the
+ * rung: a packet in a wrong queue is moved whatever was asked for. Main thread, at set-up.
  */
 #ifndef PEAL_DPDK_STEERING_H
 #define PEAL_DPDK_STEERING_H

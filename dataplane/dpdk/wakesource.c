@@ -76,7 +76,8 @@ open_interrupt(struct peal_wakesource *source, const struct peal_port_dpdk *port
 {
 	int epoll_fd;
 
-	if (!port->has_rx_interrupt || rte_eth_dev_rx_intr_enable(port->port_id, source->queue) != 0) {
+	if (!port->has_rx_interrupt ||
+		rte_eth_dev_rx_intr_enable(port->port_id, source->queue) != 0) {
 		return false;
 	}
 	(void)rte_eth_dev_rx_intr_disable(port->port_id, source->queue);

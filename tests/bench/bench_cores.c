@@ -2,11 +2,11 @@
 /*
  * What a second data core brings: two nodes with two cores each against two nodes with one.
  *
- * The nodes live on a switch inside the process (dataplane/dpdk/port_ring.h). A thread has a shard of
- * one node and the shard of the other that shares its channels; it generates messages for itself as
- * tests/bench/bench_channel.c does: 32 are accepted, both cores take a turn, the second delivers and
- * answers. Nothing passes between two threads but what the switch and its pool of packets make them
- * share. One thread and two run in turns, and medians are compared.
+ * The nodes live on a switch inside the process (dataplane/dpdk/port_ring.h). A thread has a shard
+ * of one node and the shard of the other that shares its channels; it generates messages for itself
+ * as tests/bench/bench_channel.c does: 32 are accepted, both cores take a turn, the second delivers
+ * and answers. Nothing passes between two threads but what the switch and its pool of packets make
+ * them share. One thread and two run in turns, and medians are compared.
  *
  *     bench_cores [--aead NAME] [--size N] [--rounds N] [--repeats N] [--cpus A,B]
  *
@@ -349,9 +349,9 @@ run_rounds(void *argument)
 	for (uint32_t i = 0; i < pair->rounds_count; i++) {
 		pair->now_ns += 10000;
 		for (uint32_t j = 0; j < MESSAGES_COUNT; j++) {
-			pair->sent_count += peal_channels_send(&pair->ends[0].channels,
-						    pair->channel, message,
-						    pair->size) == PEAL_CHANNEL_OK;
+			pair->sent_count +=
+				peal_channels_send(&pair->ends[0].channels, pair->channel, message,
+					pair->size) == PEAL_CHANNEL_OK;
 		}
 		peal_core_turn(&pair->ends[0].core, pair->now_ns);
 		peal_core_turn(&pair->ends[1].core, pair->now_ns);
@@ -498,9 +498,9 @@ print_results(double line_ns, double one, double two, double one_cycles, double 
 		     "\"cycles_up_percent\":%.1f,\"verdict\":\"%s\"}\n",
 		options.size, line_ns, one, two, two / one, one_cycles, two_cycles,
 		100.0 * (two_cycles / one_cycles - 1.0),
-		!is_measurable      ? "not measurable"
+		!is_measurable     ? "not measurable"
 		: two / one >= 1.7 ? "reached"
-				    : "missed");
+				   : "missed");
 }
 
 int

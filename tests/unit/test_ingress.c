@@ -215,8 +215,7 @@ test_ingress__refuses_epochs_that_are_of_no_use(void **state)
 static void
 install_shards(struct peal_fakecores *cores)
 {
-	struct peal_peers *peers =
-		peal_fakecores_make_view(cores, ME, PEAL_FAKECORE_EPOCH, 7, 0);
+	struct peal_peers *peers = peal_fakecores_make_view(cores, ME, PEAL_FAKECORE_EPOCH, 7, 0);
 
 	peers->peers[PEER].shards_count = 3;
 	peal_fakecores_push_view(cores, ME, peers);
@@ -273,19 +272,19 @@ test_ingress__says_whose_the_packets_of_other_shards_are(void **state)
 
 	ingress->shards_count = 3;
 	for (uint16_t i = 1; i < 3; i++) {
-		peal_link_store16(frame.bytes + PEAL_UDP_DST_OFFSET,
-			(uint16_t)(PEAL_FAKECORE_PORT + i));
+		peal_link_store16(
+			frame.bytes + PEAL_UDP_DST_OFFSET, (uint16_t)(PEAL_FAKECORE_PORT + i));
 		assert_int_equal(peal_ingress_take(ingress, &packet, cores->now_ns, &opened),
 			PEAL_ARRIVAL_ELSEWHERE);
 		assert_int_equal(opened.shard, i);
 		assert_int_equal(opened.slot, PEAL_PEERS_NONE);
 	}
 	peal_link_store16(frame.bytes + PEAL_UDP_DST_OFFSET, PEAL_FAKECORE_PORT + 3U);
-	assert_int_equal(peal_ingress_take(ingress, &packet, cores->now_ns, &opened),
-		PEAL_ARRIVAL_REFUSED);
+	assert_int_equal(
+		peal_ingress_take(ingress, &packet, cores->now_ns, &opened), PEAL_ARRIVAL_REFUSED);
 	peal_link_store16(frame.bytes + PEAL_UDP_DST_OFFSET, PEAL_FAKECORE_PORT - 1U);
-	assert_int_equal(peal_ingress_take(ingress, &packet, cores->now_ns, &opened),
-		PEAL_ARRIVAL_REFUSED);
+	assert_int_equal(
+		peal_ingress_take(ingress, &packet, cores->now_ns, &opened), PEAL_ARRIVAL_REFUSED);
 	assert_true(peal_fakecores_counter(cores, ME, PEAL_COUNTER_RX_NOT_MINE) == 2);
 	peal_fakecores_destroy(cores);
 }

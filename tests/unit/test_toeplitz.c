@@ -42,8 +42,8 @@ test_toeplitz__says_what_was_published(void **state)
 
 		write_tuple(tuple, published[i].src, published[i].dst, published[i].port_src,
 			published[i].port_dst);
-		assert_int_equal(peal_toeplitz_hash(peal_toeplitz_key, tuple, 8),
-			published[i].of_addresses);
+		assert_int_equal(
+			peal_toeplitz_hash(peal_toeplitz_key, tuple, 8), published[i].of_addresses);
 		assert_int_equal(peal_toeplitz_hash(peal_toeplitz_key, tuple, sizeof(tuple)),
 			published[i].of_all);
 	}
@@ -59,8 +59,7 @@ test_toeplitz__a_found_port_leads_to_the_queue_of_the_shard(void **state)
 	(void)state;
 	peal_prng_init(&prng, 3);
 	for (uint32_t i = 0; i < 400; i++) {
-		const struct peal_toeplitz_flow flow = {
-			.ipv4_src = (uint32_t)peal_prng_next(&prng),
+		const struct peal_toeplitz_flow flow = {.ipv4_src = (uint32_t)peal_prng_next(&prng),
 			.ipv4_dst = (uint32_t)peal_prng_next(&prng),
 			.port_dst = (uint16_t)peal_prng_next(&prng)};
 		uint8_t shards_count = (uint8_t)(2U + i % 7U);
@@ -79,8 +78,7 @@ test_toeplitz__a_found_port_leads_to_the_queue_of_the_shard(void **state)
 		hash = peal_toeplitz_hash(peal_toeplitz_key, tuple, sizeof(tuple));
 		for (uint32_t entries = 64; entries <= 512; entries *= 2U) {
 			assert_int_equal(hash % entries % shards_count, shard);
-			assert_int_equal(
-				__builtin_bswap32(hash) % entries % shards_count, shard);
+			assert_int_equal(__builtin_bswap32(hash) % entries % shards_count, shard);
 		}
 	}
 	/* Three of seven counts are no powers of two, and for seven there are few ports. */
