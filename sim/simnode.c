@@ -68,8 +68,9 @@ draw_delay(struct peal_simnode *simnode, uint64_t min_ns, uint64_t max_ns)
 }
 
 static void
-prompt_core(struct peal_simnode *simnode, uint8_t shard)
+prompt_core(void *state, uint8_t shard)
 {
+	struct peal_simnode *simnode = state;
 	uint64_t *turn_at_ns = &simnode->turn_at_ns[shard];
 
 	if (!simnode->is_up || simnode->is_paused || *turn_at_ns != NEVER) {
@@ -148,42 +149,6 @@ pop(void *state, struct peal_record *records, uint32_t capacity)
 		records[count++] = ring->records[ring->head++ % PEAL_PLANE_RECORDS_MAX];
 	}
 	return count;
-}
-
-static uint32_t
-push_moved(void *state, const struct peal_packet *packets, uint32_t count)
-{
-	struct peal_simmoved *moved = state;
-	uint32_t done = 0;
-
-	while (done < count && moved->tail - moved->head < PEAL_SIMNODE_MOVED_MAX) {
-		moved->packets[moved->tail++ % PEAL_SIMNODE_MOVED_MAX] = packets[done++];
-	}
-	prompt_core(moved->owner, moved->to);
-	return done;
-}
-
-static uint32_t
-pop_moved(void *state, struct peal_packet *packets, uint32_t capacity)
-{
-	struct peal_simmoved *moved = state;
-	uint32_t count = 0;
-
-	while (count < capacity && moved->head != moved->tail) {
-		packets[count++] = moved->packets[moved->head++ % PEAL_SIMNODE_MOVED_MAX];
-	}
-	return count;
-}
-
-static bool
-has_moved(const struct peal_simnode *simnode, uint8_t shard)
-{
-	for (uint8_t from = 0; simnode->shards_count > 1 && from < simnode->shards_count; from++) {
-		if (simnode->moved[from][shard].head != simnode->moved[from][shard].tail) {
-			return true;
-		}
-	}
-	return false;
 }
 
 static void
@@ -290,7 +255,7 @@ fill_core_config(struct peal_simnode *simnode, struct peal_core_config *core)
 		.address = simnode->address,
 		.shard = 0,
 		.shards_count = simnode->shards_count,
-		.rings = {.to = simnode->rings_to[0], .from = simnode->rings_from[0]},
+		.rings = peal_simmoved_rings(&simnode->moved, 0),
 	};
 	if (simnode->config.crypto != NULL) {
 		core->aead = simnode->config.crypto->aead;
@@ -353,22 +318,6 @@ draw_shards(struct peal_simnode *simnode, struct peal_prng *prng)
 	simnode->port.base_port = peal_prng_ratio(prng, 1, 2) ? simnode->address.port : (uint16_t)0;
 }
 
-/* The rings between all pairs of cores. */
-static void
-init_moved(struct peal_simnode *simnode)
-{
-	for (uint8_t from = 0; from < simnode->shards_count; from++) {
-		for (uint8_t to = 0; to < simnode->shards_count; to++) {
-			struct peal_simmoved *moved = &simnode->moved[from][to];
-			const struct peal_resteer_ring ring = {push_moved, pop_moved, moved};
-
-			*moved = (struct peal_simmoved){.owner = simnode, .to = to};
-			simnode->rings_to[from][to] = ring;
-			simnode->rings_from[to][from] = ring;
-		}
-	}
-}
-
 /* Starts a core besides the home one: `core` is the home's configuration. */
 static void
 start_shard(struct peal_simnode *simnode, uint8_t shard, struct peal_core_config core,
@@ -388,8 +337,7 @@ start_shard(struct peal_simnode *simnode, uint8_t shard, struct peal_core_config
 	core.port = peal_simport_open(&simnode->port, shard);
 	core.plane = &other->plane;
 	core.shard = shard;
-	core.rings = (struct peal_resteer_rings){
-		.to = simnode->rings_to[shard], .from = simnode->rings_from[shard]};
+	core.rings = peal_simmoved_rings(&simnode->moved, shard);
 	for (uint32_t i = 0; i < 4U; i++) {
 		core.seed[i] = peal_prng_next(prng);
 	}
@@ -437,7 +385,7 @@ peal_simnode_start(struct peal_simnode *simnode)
 	simnode->secret = peal_prng_next(&simnode->prng);
 	peal_prng_init(&shards_prng, peal_hash_mix(seed ^ SHARDS_SALT));
 	draw_shards(simnode, &shards_prng);
-	init_moved(simnode);
+	peal_simmoved_init(&simnode->moved, simnode->shards_count, prompt_core, simnode);
 	init_ring(&simnode->down, simnode, 0, false);
 	init_ring(&simnode->up, simnode, 0, true);
 	memset(&simnode->plane, 0, sizeof(simnode->plane));
@@ -577,7 +525,7 @@ peal_simnode_on_turn(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns
 
 	deadline_at_ns = to_virtual(simnode, find_turn_deadline(simnode, shard));
 	if (peal_simport_has_frames(&simnode->port, shard) || down->head != down->tail ||
-		has_moved(simnode, shard)) {
+		peal_simmoved_has(&simnode->moved, shard)) {
 		prompt_core(simnode, shard);
 	}
 	simnode->turns_spun = deadline_at_ns <= at_ns && work == 0 ? simnode->turns_spun + 1U : 0;

@@ -19,6 +19,7 @@
 
 #include "control/node.h"
 #include "dataplane/core.h"
+#include "sim/simmoved.h"
 #include "sim/simport.h"
 #include "sim/simtalk.h"
 
@@ -26,8 +27,6 @@ struct peal_simnode;
 
 /* Most cores of one process. */
 #define PEAL_SIMNODE_SHARDS_MAX PEAL_SIMPORT_QUEUES_MAX
-/* Packets on their way between two cores: few, so that it is full now and then. */
-#define PEAL_SIMNODE_MOVED_MAX 16U
 
 /* One direction of the plane. Only the owner's process touches it. */
 struct peal_simring {
@@ -37,15 +36,6 @@ struct peal_simring {
 	uint32_t head; /* records taken */
 	uint32_t tail; /* records put */
 	struct peal_record records[PEAL_PLANE_RECORDS_MAX];
-};
-
-/* Packets that one core of a process moves to another. */
-struct peal_simmoved {
-	struct peal_simnode *owner;
-	uint8_t to;
-	uint32_t head; /* packets taken */
-	uint32_t tail; /* packets put */
-	struct peal_packet packets[PEAL_SIMNODE_MOVED_MAX];
 };
 
 /* A core of a process besides the home one. */
@@ -115,9 +105,7 @@ struct peal_simnode {
 	struct peal_node node;
 	/* What follows is touched when there is more than one core. */
 	struct peal_simshard others[PEAL_SIMNODE_SHARDS_MAX - 1U];
-	struct peal_simmoved moved[PEAL_SIMNODE_SHARDS_MAX][PEAL_SIMNODE_SHARDS_MAX]; /* from, to */
-	struct peal_resteer_ring rings_to[PEAL_SIMNODE_SHARDS_MAX][PEAL_SIMNODE_SHARDS_MAX];
-	struct peal_resteer_ring rings_from[PEAL_SIMNODE_SHARDS_MAX][PEAL_SIMNODE_SHARDS_MAX];
+	struct peal_simmoved moved;
 };
 
 /* The core of a shard of the process. */

@@ -179,8 +179,8 @@ test_core_shard__takes_what_the_home_core_received_for_it(void **state)
 	assert_true(counter(world->away, PEAL_COUNTER_STEERED_WRONG) == 1);
 	/* It is heard at home, too. */
 	assert_true(world->plane.heard_at_ns[PEER] == world->cores->now_ns);
-	assert_true(peal_plane_heard_at_ns(world->home->config.plane, PEER) ==
-		    world->cores->now_ns);
+	assert_true(
+		peal_plane_heard_at_ns(world->home->config.plane, PEER) == world->cores->now_ns);
 
 	inject(world, PEAL_MESSAGE_ECHO_REPLY);
 	peal_core_turn(world->away, world->cores->now_ns);

@@ -190,9 +190,8 @@ answer_view(struct second_shard *second)
 	struct peal_record record;
 
 	while (second->plane.down.pop(second->plane.down.state, &record, 1) == 1) {
-		const struct peal_record done = {.kind = PEAL_RECORD_VIEW_DONE,
-			.shard = 1,
-			.generation = record.generation};
+		const struct peal_record done = {
+			.kind = PEAL_RECORD_VIEW_DONE, .shard = 1, .generation = record.generation};
 
 		assert_int_equal(record.kind, PEAL_RECORD_VIEW);
 		assert_ptr_not_equal(record.peers, NULL);
