@@ -167,8 +167,14 @@
 #define PEAL_TX_BULK_MAX     (PEAL_TX_QUEUE_MAX - PEAL_TX_RESERVED_MAX)
 #define PEAL_TX_BULK_STEP    2U
 
-/* Shards of a node; the header has six bits. One in use today. */
+/* Shards (cores) of a node; the header has six bits. */
 #define PEAL_SHARDS_MAX 64U
+
+/* Packets on their way from the core of a node that received them to the one that they are for. */
+#define PEAL_RESTEER_PACKETS_MAX 256U
+
+/* Members that a core asks for an answer after each view, to see by which queue it comes. */
+#define PEAL_STEERING_PROBES_MAX 4U
 
 /* Nodes that live side by side in one process, for benches and tests; a daemon has one. */
 #define PEAL_RESIDENTS_MAX   256U

@@ -60,6 +60,10 @@ peal_node_init(struct peal_node *node, const struct peal_node_config *config,
 
 	node->config = *config;
 	node->plane = plane;
+	for (const struct peal_plane *one = plane; one != NULL; one = one->next) {
+		PEAL_ASSERT(node->shards_count < PEAL_SHARDS_MAX);
+		node->shards_count++;
+	}
 	node->now_ns = now_ns;
 	peal_prng_init_full(&node->prng, config->seed);
 	peal_eventlog_init(&node->events);
@@ -86,6 +90,7 @@ peal_node_fini(struct peal_node *node)
 	peal_streampool_clear(&node->streampool);
 	peal_install_fini(&node->install);
 	node->plane = NULL;
+	node->shards_count = 0;
 }
 
 static void
@@ -96,10 +101,22 @@ return_up_buffer(struct peal_node *node, uint16_t buffer)
 	PEAL_ASSERT(node->plane->down.push(node->plane->down.state, &record, 1) == 1);
 }
 
+/* A table is read no longer when every shard has switched to a later one. */
 static void
 on_view_done(struct peal_node *node, const struct peal_record *record)
 {
-	peal_install_on_view_done(&node->install, record->generation);
+	uint32_t done_by_all = UINT32_MAX;
+
+	PEAL_ASSERT(record->shard < node->shards_count);
+	PEAL_ASSERT(record->generation >= node->views_done[record->shard]);
+	node->views_done[record->shard] = record->generation;
+	for (uint32_t i = 0; i < node->shards_count; i++) {
+		done_by_all = node->views_done[i] < done_by_all ? node->views_done[i] : done_by_all;
+	}
+	if (done_by_all == node->install.acknowledged) {
+		return; /* some shard is not so far yet */
+	}
+	peal_install_on_view_done(&node->install, done_by_all);
 	if (node->install.is_pending) {
 		peal_emit_view(node);
 	}
@@ -154,6 +171,26 @@ on_record(struct peal_node *node, const struct peal_record *record)
 	}
 }
 
+/* What the cores of the other shards say: that they have switched. Returns the records handled. */
+static uint32_t
+hear_shards(struct peal_node *node)
+{
+	struct peal_record records[PEAL_INSTALL_TABLES];
+	uint32_t handled_count = 0;
+
+	for (const struct peal_plane *plane = node->plane->next; plane != NULL;
+		plane = plane->next) {
+		uint32_t count = plane->up.pop(plane->up.state, records, PEAL_INSTALL_TABLES);
+
+		for (uint32_t i = 0; i < count; i++) {
+			PEAL_ASSERT(records[i].kind == PEAL_RECORD_VIEW_DONE);
+			on_view_done(node, &records[i]);
+		}
+		handled_count += count;
+	}
+	return handled_count;
+}
+
 uint32_t
 peal_node_step(struct peal_node *node, uint64_t now_ns)
 {
@@ -176,6 +213,7 @@ peal_node_step(struct peal_node *node, uint64_t now_ns)
 		}
 		handled_count += count;
 	} while (count == POP_COUNT && handled_count < STEP_RECORDS_MAX);
+	handled_count += hear_shards(node);
 	node->hint_mid = 0;
 	peal_on_tick(node);
 	return handled_count;

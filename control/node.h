@@ -92,7 +92,9 @@ struct peal_catchup {
 
 struct peal_node {
 	struct peal_node_config config;
-	struct peal_plane *plane;
+	struct peal_plane *plane; /* of the home shard; the others follow it */
+	uint8_t shards_count;
+	uint32_t views_done[PEAL_SHARDS_MAX]; /* newest generation that each shard switched to */
 	enum peal_node_state state;
 	struct peal_prng prng;
 	struct peal_counters counters; /* of the control half */
@@ -184,10 +186,10 @@ struct peal_node {
 };
 
 /*
- * Prepares a node that will join. `plane` outlives it.
- * `node` is zeroed memory, much of which a node never needs: init does not touch more than it must
- * (a simulation has ten thousand of them), so large tables are kept by high-water marks and never
- * cleared.
+ * Prepares a node that will join. `plane` is that of its home shard, and the first of as many as
+ * the node has shards, PEAL_SHARDS_MAX at most; they outlive it. `node` is zeroed memory, much of
+ * which a node never needs: init does not touch more than it must (a simulation has ten thousand of
+ * them), so large tables are kept by high-water marks and never cleared.
  */
 void peal_node_init(struct peal_node *node, const struct peal_node_config *config,
 	struct peal_plane *plane, uint64_t now_ns);

@@ -16,6 +16,7 @@ void
 peal_channels_init(struct peal_channels *channels, const struct peal_channels_config *config)
 {
 	PEAL_ASSERT(config->first_epoch >= 1);
+	PEAL_ASSERT(config->shard == 0 || config->shard < config->shards_count);
 	memset(channels, 0, sizeof(*channels));
 	channels->config = *config;
 	channels->next_epoch = config->first_epoch;
@@ -48,6 +49,12 @@ deliver(void *state, const struct peal_delivery *delivery)
 			PEAL_COUNTER_CHANNEL_MESSAGES_DELIVERED, 1);
 	}
 	user->deliver(user->state, calling->index, delivery);
+}
+
+static struct peal_shard_pair
+find_shards(const struct peal_channels *channels, uint16_t slot, uint16_t number)
+{
+	return peal_peers_find_shards(channels->peers, slot, number, channels->config.shards_count);
 }
 
 /* Takes a channel out of the world. Its life cannot come back. */
@@ -90,6 +97,7 @@ add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number
 		.rto_ns_max = config->rto_ns_max};
 
 	peal_channeltable_enter(&channels->table, channel, slot, mid, number);
+	channel->shard = find_shards(channels, slot, number).peer;
 	peal_channel_tx_open(&channel->tx, &tx, channels->next_epoch++, PEAL_CHANNEL_CREDIT_FIRST);
 	peal_counter_add(config->counters, PEAL_COUNTER_CHANNELS_OPENED, 1);
 	return channel;
@@ -139,11 +147,15 @@ send_reset(struct peal_channels *channels, uint16_t slot, uint16_t number, uint6
 		.channel = number,
 		.flags = PEAL_CHANNEL_FLAG_RESET,
 		.reason = (uint8_t)reason};
-	uint8_t body[PEAL_CHANNEL_HEADER_SIZE];
+	struct peal_packet packet;
+	uint8_t *body = peal_egress_begin(channels->config.egress, &packet);
 
-	peal_channel_msg_encode(&message, body);
-	(void)peal_egress_send_slot(
-		channels->config.egress, slot, PEAL_MESSAGE_CHANNEL, body, sizeof(body));
+	if (body != NULL) {
+		peal_channel_msg_encode(&message, body);
+		peal_egress_end(channels->config.egress, &packet, slot,
+			find_shards(channels, slot, number).peer, PEAL_MESSAGE_CHANNEL,
+			PEAL_CHANNEL_HEADER_SIZE);
+	}
 }
 
 static bool
@@ -218,6 +230,9 @@ peal_channels_open(
 	if (slot == PEAL_PEERS_NONE || mid == channels->self_mid ||
 		!peal_peers_is_member(channels->peers, slot, mid)) {
 		return PEAL_CHANNEL_NOT_IN_VIEW;
+	}
+	if (find_shards(channels, slot, number).own != channels->config.shard) {
+		return PEAL_CHANNEL_ELSEWHERE;
 	}
 	channel = peal_channeltable_find(&channels->table, slot, mid, number);
 	if (channel != NULL && channel->state != PEAL_CHANNEL_CLOSED) {
@@ -498,6 +513,11 @@ peal_channels_on_frame(
 	}
 	channel = peal_channeltable_find(
 		&channels->table, opened->slot, opened->mid, message.channel);
+	if (channel == NULL && find_shards(channels, opened->slot, message.channel).own !=
+				       channels->config.shard) {
+		peal_counter_add(counters, PEAL_COUNTER_SHARD_REFUSED, 1);
+		return;
+	}
 	if ((message.flags & PEAL_CHANNEL_FLAG_RESET) != 0) {
 		if (channel != NULL) {
 			on_reset(channels, channel, &message);

@@ -47,6 +47,7 @@ enum peal_channel_result {
 	PEAL_CHANNEL_TOO_MANY,    /* PEAL_CHANNELS_MAX are open */
 	PEAL_CHANNEL_IN_USE,      /* the number is open to this peer already */
 	PEAL_CHANNEL_TOO_BIG,     /* never fits: lend it, or above PEAL_MESSAGE_SIZE_MAX */
+	PEAL_CHANNEL_ELSEWHERE,   /* the channel lives on another shard of this node */
 };
 
 /* Who uses channels. Called from within a turn; may call send, lend, close and grant, but not open.
@@ -86,6 +87,8 @@ struct peal_channels_config {
 	uint64_t first_epoch; /* of the streams of this node; >= 1 */
 	bool is_coalescing;
 	uint64_t target_ns; /* of windows (congestion.h); 0 = PEAL_CONGESTION_TARGET_NS */
+	uint8_t shard;        /* of the core, and of how many: only the channels that live on it */
+	uint8_t shards_count; /* 0 counts as 1 */
 };
 
 struct peal_channels {

@@ -36,6 +36,7 @@ struct peal_channel {
 	enum peal_channel_state state;
 	uint16_t number;
 	uint16_t slot;
+	uint8_t shard; /* of the peer */
 	uint64_t mid;
 	bool is_listed;     /* stands in a list of those that have something to send */
 	bool is_close_owed; /* the end found no room in the queue yet */

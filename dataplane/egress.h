@@ -15,6 +15,10 @@
  * that the port's own queue has room for the others. Who finds no place tries again next turn:
  * nothing of it is dropped here.
  *
+ * A peer has one template and one counter, whichever of its shards a frame is for: the header names
+ * both shards, so the frames to each of them are a stream of its own with gaps in its counters. A
+ * receiver's window bears as much disorder as if there were no shards.
+ *
  * Packets come from a small stash filled by one call to the port, or are received packets turned
  * round. When the queue is full it is flushed early. What the port cannot take is dropped and
  * counted: whatever Peal sends here is repeated by its sender. Plain struct, fields private, one
@@ -55,6 +59,7 @@ struct peal_egress {
 	uint64_t floor;       /* no stream that has lost its slot went above */
 	uint64_t transaction; /* of family 0 */
 	struct peal_address address;
+	uint8_t shard;
 	struct peal_prng prng; /* nonces of family 0 */
 	uint32_t queue_count;
 	uint32_t bulk_count;
@@ -64,6 +69,9 @@ struct peal_egress {
 	struct peal_packet bulk[PEAL_TX_BULK_MAX];
 	struct peal_packet stash[PEAL_TX_STASH_MAX];
 	struct peal_egress_peer peers[PEAL_SLOTS_MAX];
+	/* Source ports with which the cards of peers find the queue of each shard; of peers with
+	 * several shards only (dataplane/toeplitz.h). */
+	uint16_t source_ports[PEAL_SLOTS_MAX][PEAL_SHARDS_MAX];
 };
 
 struct peal_egress_config {
@@ -74,6 +82,7 @@ struct peal_egress_config {
 	struct peal_address address; /* own, with MAC */
 	uint64_t seed[4]; /* 256 random bits: two nodes must never draw the same nonces */
 	struct peal_counters *counters;
+	uint8_t shard; /* of this core */
 };
 
 /* Nobody is known yet: only family 0 can be sent. */
@@ -83,7 +92,8 @@ void peal_egress_init(struct peal_egress *egress, const struct peal_egress_confi
 void peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers);
 
 /*
- * Sends one frame of family 1 and up to the peer at `slot`, which must not be empty.
+ * Sends one frame of family 1 and up to the home shard of the peer at `slot`, which must not be
+ * empty.
  *
  * @param body  [size], copied; size in [0, PEAL_BODY_SIZE_MAX]
  * @return false when the port has no packet: dropped, counted
@@ -96,24 +106,25 @@ bool peal_egress_send_slot(struct peal_egress *egress, uint16_t slot, uint8_t ki
  *
  * begin lends a packet and says where its body is; NULL when bulk has no place left in this turn,
  * or the port has no packet (counted). end, which must follow, seals what was written and queues
- * it.
+ * it, for `shard` of the peer.
  */
 uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);
 void peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t kind, uint16_t size);
+	uint8_t shard, uint8_t kind, uint16_t size);
 
 /* The same for a frame of family 0 to `address`, whose MAC is known. */
 bool peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,
 	uint8_t kind, const uint8_t *body, uint16_t size);
 
 /*
- * Turns a received packet round: it becomes a liveness frame to the peer at `slot` and is queued.
+ * Turns a received packet round: it becomes a liveness frame to `shard` of the peer at `slot` and
+ * is queued.
  *
  * @param packet  at least a liveness frame long; the egress owns it afterwards
  * @param body    not inside the packet
  */
 void peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE]);
+	uint8_t shard, uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE]);
 
 /* Lends an empty packet for a frame built elsewhere. False: the port has none; counted. */
 bool peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where the planes meet: two rings of 64-byte records, two sets of buffers, one clock word.
+ * Where the planes meet: two rings of 64-byte records, two sets of buffers, one clock word; one for
+ * each core of a node. The core of a shard but the home one is only sent VIEW, and only answers it.
  *
  * Down: control to core. Up: core to control. Each ring has one producer and one consumer. Message
  * bodies cross in buffers with one owner at a time: the sender of a FRAME or SEND record gives the
@@ -66,7 +67,7 @@ struct peal_stream;
 
 struct peal_record {
 	uint8_t kind;       /* enum peal_record_kind */
-	uint8_t shard;      /* which core of the node; 0 today */
+	uint8_t shard;      /* which core of the node */
 	uint8_t message;    /* FRAME, SEND: enum peal_message */
 	uint8_t target;     /* SEND: enum peal_target */
 	uint16_t buffer;    /* FRAME, SEND and their DONE: buffer index */
@@ -123,6 +124,24 @@ struct peal_plane {
 	 */
 	_Atomic uint64_t echoed_at_ns[PEAL_SLOTS_MAX];
 	_Atomic uint64_t heard_at_ns[PEAL_SLOTS_MAX];
+	/* Of the next shard of the node; NULL = this is the last. A shard's own core and control
+	 * use the rings; the home core reads `heard_at_ns` of all. */
+	struct peal_plane *next;
 };
+
+/* When a frame of the peer at `slot` came last to any shard; `home` is the plane of shard 0. */
+static inline uint64_t
+peal_plane_heard_at_ns(const struct peal_plane *home, uint16_t slot)
+{
+	uint64_t latest_ns = 0;
+
+	for (const struct peal_plane *plane = home; plane != NULL; plane = plane->next) {
+		uint64_t at_ns =
+			atomic_load_explicit(&plane->heard_at_ns[slot], memory_order_relaxed);
+
+		latest_ns = at_ns > latest_ns ? at_ns : latest_ns;
+	}
+	return latest_ns;
+}
 
 #endif

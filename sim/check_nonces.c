@@ -33,16 +33,18 @@ static struct peal_check_stream *
 find_stream(const struct peal_check_nonces *check, const struct peal_check_stream *wanted)
 {
 	uint64_t hash = peal_hash_mix(((uint64_t)wanted->src << 32 | wanted->dst) ^
-				      ((uint64_t)wanted->cluster << 16 | wanted->port));
+				      ((uint64_t)wanted->cluster << 16 | wanted->port) ^
+				      (uint64_t)wanted->shards << 48);
 	size_t place = (size_t)hash & (check->streams_capacity - 1U);
 
 	/* At most half of the places are used, so the walk ends. */
 	for (;; place = (place + 1U) & (check->streams_capacity - 1U)) {
 		struct peal_check_stream *stream = &check->streams[place];
 
-		if (stream->src == 0 || (stream->src == wanted->src && stream->dst == wanted->dst &&
-						stream->cluster == wanted->cluster &&
-						stream->port == wanted->port)) {
+		if (stream->src == 0 ||
+			(stream->src == wanted->src && stream->dst == wanted->dst &&
+				stream->cluster == wanted->cluster &&
+				stream->port == wanted->port && stream->shards == wanted->shards)) {
 			return stream;
 		}
 	}
@@ -93,6 +95,7 @@ peal_check_nonces_on_frame(struct peal_check_nonces *check, uint16_t index, cons
 		.src = header.src,
 		.dst = header.dst,
 		.port = index,
+		.shards = (uint16_t)(header.counter >> PEAL_FRAME_COUNTER_BITS),
 		.counter = header.counter};
 
 	stream = find_stream(check, &wanted);

@@ -3,9 +3,10 @@
  * Checks that no sealing nonce is used twice, by reading what every port sends.
  *
  * A frame of family 1 and up is sealed under the key of its sender's incarnation (cluster and
- * member number), with a nonce of receiver and counter. So the counters of one sender for one
- * receiver must grow from frame to frame, whatever happened to slots and tables in between. It is
- * also what the receiver's replay window takes for granted. Family 0 has random nonces.
+ * member number), with a nonce of receiver and counter. So the counters of one shard of a sender
+ * for one shard of a receiver must grow from frame to frame, whatever happened to slots and tables
+ * in between. It is also what the receiver's replay window takes for granted. Family 0 has random
+ * nonces.
  *
  * One entry for each stream that ever was; heap, released by fini.
  */
@@ -21,6 +22,7 @@ struct peal_check_stream {
 	uint32_t src;     /* member numbers; 0 = unused */
 	uint32_t dst;
 	uint16_t port;    /* of the sender */
+	uint16_t shards;  /* of sender and receiver, as the header has them */
 	uint64_t counter; /* of its last frame */
 };
 

@@ -196,7 +196,9 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 		.queue_capacity = PEAL_SIMTALK_QUEUE_SIZE,
 		.frame_bytes = talk->frames,
 		.rto_ns_min = 50000,
-		.rto_ns_max = 50000000};
+		.rto_ns_max = 50000000,
+		.shard = talk->shard,
+		.shards_count = talk->shards_count};
 
 	peal_prng_init(&talk->prng, seed);
 	config.first_epoch = 1U + (peal_prng_next(&talk->prng) >> 1);

@@ -3,11 +3,11 @@
  * Applications of the simulated nodes that talk to each other over channels, and what must be true
  * of it.
  *
- * Each node now and then opens a channel to a member, says something on one, closes one, or resets
- * one. A stream from its opening to its end is a *life* with a number in a common ledger; each
- * message says of which life it is, and which in it. Checked: a message is delivered only if it was
- * accepted, once, in order and whole (U1, R1), and is left out only if its sender was told; when a
- * sender is told that a life ended, all but the messages that it is told to be in doubt were
+ * Each core of a node now and then opens a channel to a member, says something on one, closes one,
+ * or resets one. A stream from its opening to its end is a *life* with a number in a common ledger;
+ * each message says of which life it is, and which in it. Checked: a message is delivered only if
+ * it was accepted, once, in order and whole (U1, R1), and is left out only if its sender was told;
+ * when a sender is told that a life ended, all but the messages that it is told to be in doubt were
  * delivered; and when all is well again, everything accepted has arrived.
  */
 #ifndef PEAL_SIM_SIMTALK_H
@@ -78,6 +78,8 @@ struct peal_simtalk_pour {
 struct peal_simtalk {
 	struct peal_simtalk_ledger *ledger;
 	uint16_t index;
+	uint8_t shard; /* of the core below it */
+	uint8_t shards_count;
 	bool is_quiet;   /* says nothing any more, but for pours */
 	bool is_stalled; /* takes nothing at all */
 	uint32_t pours_count;
@@ -91,8 +93,8 @@ struct peal_simtalk {
 	uint8_t frames[PEAL_SIMTALK_FRAMES_COUNT * PEAL_BODY_SIZE_MAX];
 };
 
-/* A process begins. `talk` is zeroed but for ledger and index; egress and counters are those of its
- * core. */
+/* A process begins. `talk` is zeroed but for ledger, index, shard and shards_count; egress and
+ * counters are those of its core. */
 void peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 	struct peal_counters *counters, uint64_t seed, uint64_t now_ns);
 /* It ends: nothing more is promised about what it said. */

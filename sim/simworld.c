@@ -119,9 +119,10 @@ open_stores(struct peal_simworld *world)
 static void
 open_talk(struct peal_simworld *world)
 {
-	uint32_t count = world->config.nodes_count;
+	uint32_t count = world->config.nodes_count * PEAL_SIMNODE_SHARDS_MAX;
 
 	world->talks = NULL;
+	world->talks_count = 0;
 	world->ledger = NULL;
 	if (!world->config.has_talk) {
 		return;
@@ -132,9 +133,11 @@ open_talk(struct peal_simworld *world)
 	PEAL_ASSERT(world->ledger != NULL);
 	world->ledger->report = world->report;
 	world->ledger->now_ns = &world->time.now_ns;
-	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+	world->talks_count = count;
+	for (uint32_t i = 0; i < count; i++) {
 		world->talks[i].ledger = world->ledger;
-		world->talks[i].index = i;
+		world->talks[i].index = (uint16_t)(i / PEAL_SIMNODE_SHARDS_MAX);
+		world->talks[i].shard = (uint8_t)(i % PEAL_SIMNODE_SHARDS_MAX);
 	}
 }
 
@@ -222,6 +225,7 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	node.talks = world->talks;
 	open_cast(world);
 	node.casts = world->casts;
+	node.shards_max = config->shards_max;
 	peal_check_views_init(&world->views, config->nodes_count, report);
 	peal_check_votes_init(&world->votes, config->nodes_count, report);
 	peal_check_nonces_init(&world->nonces, report);
@@ -241,7 +245,10 @@ peal_simworld_end_node(struct peal_simworld *world, struct peal_simnode *simnode
 {
 	if (simnode->is_up) {
 		peal_report_add_counters(world->report, &simnode->node.counters);
-		peal_report_add_counters(world->report, peal_core_counters(&simnode->core));
+		for (uint8_t shard = 0; shard < simnode->shards_count; shard++) {
+			peal_report_add_counters(world->report,
+				peal_core_counters(peal_simnode_core(simnode, shard)));
+		}
 	}
 	peal_simnode_crash(simnode);
 }
@@ -429,7 +436,7 @@ dispatch(struct peal_simworld *world, const struct peal_simevent *event)
 		}
 		break;
 	case PEAL_SIMEVENT_TURN:
-		is_taken = peal_simnode_on_turn(simnode, event->at_ns);
+		is_taken = peal_simnode_on_turn(simnode, (uint8_t)event->value, event->at_ns);
 		break;
 	case PEAL_SIMEVENT_STEP:
 		is_taken = peal_simnode_on_step(simnode, event->at_ns);

@@ -46,6 +46,7 @@ struct peal_simworld_config {
 	const struct peal_simcrypto *crypto;
 	bool has_talk; /* applications talk over channels (sim/simtalk.h) */
 	bool has_cast; /* and broadcast (sim/simcast.h) */
+	uint8_t shards_max; /* processes have 1 to so many cores; 0 counts as 1 */
 	uint64_t seed;
 	FILE *trace;                /* NULL = silent */
 	struct peal_script *record; /* NULL, or gets every action */
@@ -73,7 +74,8 @@ struct peal_simworld {
 	size_t store_size;
 	struct peal_groups groups;
 	struct peal_bodies bodies;
-	struct peal_simtalk *talks;         /* [nodes_count], or NULL */
+	struct peal_simtalk *talks; /* [nodes_count][PEAL_SIMNODE_SHARDS_MAX], or NULL */
+	uint32_t talks_count;
 	struct peal_simtalk_ledger *ledger; /* of them */
 	struct peal_simcast *casts;         /* [nodes_count], or NULL */
 	struct peal_simcast_ledger *cast_ledger;

@@ -14,6 +14,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		.metadata_size_max = options->metadata_size_max,
 		.has_talk = options->has_talk,
 		.has_cast = options->has_cast,
+		.shards_max = options->shards_max,
 		.seed = peal_hash_mix(options->seed + 1U) + part,
 		.trace = options->trace,
 		.sizes = options->sizes,

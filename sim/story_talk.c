@@ -13,7 +13,7 @@ finish_talk(struct peal_simworld *world)
 {
 	uint64_t until_ns = world->time.now_ns + 2U * SECOND_NS;
 
-	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+	for (uint32_t i = 0; i < world->talks_count; i++) {
 		world->talks[i].is_quiet = true;
 	}
 	while (!peal_simtalk_is_done(world->ledger) && world->time.now_ns < until_ns &&
@@ -22,8 +22,11 @@ finish_talk(struct peal_simworld *world)
 	}
 	peal_simtalk_check_all(world->ledger);
 	peal_simworld_run_for(world, 200U * MILLISECOND_NS);
-	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
-		if (world->nodes[i]->is_up) {
+	for (uint32_t i = 0; i < world->talks_count; i++) {
+		const struct peal_simtalk *talk = &world->talks[i];
+		const struct peal_simnode *simnode = world->nodes[talk->index];
+
+		if (simnode->is_up && talk->shard < simnode->shards_count) {
 			peal_simtalk_check_rest(&world->talks[i]);
 		}
 	}
@@ -78,6 +81,8 @@ peal_story_talk(const struct peal_scenario_options *options, struct peal_report 
 	struct peal_scenario_options talking = *options;
 
 	talking.has_talk = true;
+	/* Every other seed: processes with one core, and with more, in one group. */
+	talking.shards_max = options->seed % 2U == 0 ? PEAL_SIMNODE_SHARDS_MAX : 1U;
 	talk_in_bad_weather(&talking, report);
 	talk_in_the_storm(&talking, report);
 }

@@ -103,9 +103,9 @@ uint8_t *begin_really(struct peal_egress *egress, struct peal_packet *packet_out
 uint8_t *begin_timed(struct peal_egress *egress, struct peal_packet *packet_out) __asm__(
 	"__wrap_peal_egress_begin");
 void end_really(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t kind, uint16_t size) __asm__("__real_peal_egress_end");
+	uint8_t shard, uint8_t kind, uint16_t size) __asm__("__real_peal_egress_end");
 void end_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t kind, uint16_t size) __asm__("__wrap_peal_egress_end");
+	uint8_t shard, uint8_t kind, uint16_t size) __asm__("__wrap_peal_egress_end");
 
 uint32_t
 run_timed(struct peal_channels *channels, uint64_t now_ns)
@@ -138,11 +138,11 @@ begin_timed(struct peal_egress *egress, struct peal_packet *packet_out)
 }
 
 void
-end_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot, uint8_t kind,
-	uint16_t size)
+end_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size)
 {
 	enter_stage(STAGE_FRAME);
-	end_really(egress, packet, slot, kind, size);
+	end_really(egress, packet, slot, shard, kind, size);
 	leave_stage();
 }
 

@@ -2,6 +2,7 @@
 #include "dataplane/egress.h"
 
 #include "dataplane/link.h"
+#include "dataplane/toeplitz.h"
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
 #include "tests/lib/fakecore.h"
@@ -15,6 +16,44 @@ egress_of(struct peal_fakecores *cores)
 }
 
 static const uint8_t text[40] = "forty bytes that are no liveness body.";
+
+static void
+test_egress__finds_each_shard_of_a_peer(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, NULL);
+	struct peal_peers *peers = peal_fakecores_make_view(cores, 0, PEAL_FAKECORE_EPOCH, 7, 0);
+	struct peal_fakeport *port = &cores->wire->ports[0];
+
+	(void)state;
+	peers->peers[1].mid = 77; /* another member: source ports are chosen once for each */
+	peers->peers[1].shards_count = 3;
+	peal_fakecores_push_view(cores, 0, peers);
+	peal_fakecores_turn(cores, 0);
+	for (uint8_t shard = 0; shard < 3; shard++) {
+		const struct peal_toeplitz_flow flow = {.ipv4_src = 0x0A000001U,
+			.ipv4_dst = 0x0A000002U,
+			.port_dst = (uint16_t)(PEAL_FAKECORE_PORT + shard)};
+		struct peal_packet packet;
+		struct peal_header header;
+		uint8_t *body = peal_egress_begin(egress_of(cores), &packet);
+
+		memcpy(body, text, 40);
+		peal_egress_end(egress_of(cores), &packet, 1, shard, PEAL_MESSAGE_CHANNEL, 40);
+		peal_egress_flush(egress_of(cores));
+		assert_int_equal(peal_link_load16(port->last + PEAL_UDP_DST_OFFSET),
+			PEAL_FAKECORE_PORT + shard);
+		assert_int_equal(peal_link_load16(port->last + PEAL_UDP_SRC_OFFSET),
+			peal_toeplitz_find_port(&flow, shard, 3, PEAL_FAKECORE_PORT));
+		assert_int_equal(peal_link_fold_ipv4(port->last + PEAL_IPV4_OFFSET), 0xFFFF);
+		assert_int_equal(peal_frame_decode(port->last + PEAL_UDP_OFFSET,
+					 port->last_size - PEAL_UDP_OFFSET, &header),
+			PEAL_REFUSAL_NONE);
+		/* One counter for all shards of a peer. */
+		assert_true(header.counter ==
+			    peal_frame_counter(0, shard, egress_of(cores)->peers[1].counter));
+	}
+	peal_fakecores_destroy(cores);
+}
 
 static void
 test_egress__writes_the_whole_packet(void **state)
@@ -272,7 +311,7 @@ send_bulk(struct peal_fakecores *cores)
 		return false;
 	}
 	memcpy(body, text, 40);
-	peal_egress_end(egress_of(cores), &packet, 1, PEAL_MESSAGE_CHANNEL, 40);
+	peal_egress_end(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL, 40);
 	return true;
 }
 
@@ -352,7 +391,7 @@ test_egress__turns_a_packet_round(void **state)
 	memset(noise, 0x99, sizeof(noise));
 	peal_fakeswitch_inject(cores->wire, 0, noise, sizeof(noise));
 	assert_int_equal(port->ops->receive(port->state, 0, &packet, 1), 1);
-	peal_egress_answer(egress_of(cores), &packet, 1, PEAL_MESSAGE_ACK, text);
+	peal_egress_answer(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_ACK, text);
 	peal_egress_flush(egress_of(cores));
 	assert_int_equal(cores->wire->ports[0].last_size, 106);
 	assert_int_equal(cores->wire->ports[0].allocations_count, 0);
@@ -384,6 +423,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_egress__writes_the_whole_packet),
+		cmocka_unit_test(test_egress__finds_each_shard_of_a_peer),
 		cmocka_unit_test(test_egress__writes_any_size),
 		cmocka_unit_test(test_egress__counts_each_stream_and_never_back),
 		cmocka_unit_test(

@@ -166,7 +166,16 @@ start_core(struct peal_pairmember *member, const struct peal_pairmember_config *
 	const struct peal_channels_config channels = {
 		.egress = &member->core.egress,
 		.counters = &member->core.counters,
-		.user = {accepts, opened, deliver, finished, ended, give_back, member},
+		.user =
+			{
+				.accepts = accepts,
+				.opened = opened,
+				.deliver = deliver,
+				.finished = finished,
+				.ended = ended,
+				.release = give_back,
+				.state = member,
+			},
 		.queue_bytes = member->queues,
 		.queue_capacity = PEAL_PAIRMEMBER_QUEUE_SIZE,
 		.frame_bytes = member->frames,

@@ -371,7 +371,7 @@ prepare_side(struct exchange *exchange, uint32_t index, const struct peal_bencha
 		return true;
 	}
 	like.if_index = rte_eth_dev_info_get(port->port_id, &info) == 0 ? info.if_index : 0;
-	peal_idle_add_port(&side->idle, &like);
+	peal_idle_add_port(&side->idle, &like, 0);
 	return true;
 }
 

@@ -180,9 +180,9 @@ open_ports(struct peal_talk *talk, struct peal_port ports_out[PEAL_BENCHARGS_SID
 
 			ports_out[i] = peal_port_ring_port(the_ring, i, bell);
 		} else if (peal_port_dpdk_open(&seat->device, &config, error)) {
-			ports_out[i] = peal_port_dpdk_port(&seat->device);
+			ports_out[i] = peal_port_dpdk_port(&seat->device, 0);
 			port_ids[i - stage->first_side] = seat->device.port_id;
-			peal_idle_add_port(&seat->idle, &seat->device);
+			peal_idle_add_port(&seat->idle, &seat->device, 0);
 		} else {
 			return false;
 		}

@@ -144,6 +144,50 @@ percent(const json_t *core, const char *name, uint64_t total_ns)
 			     : 100.0 * (double)peal_show_number(core, name) / (double)total_ns;
 }
 
+/* A number that may be missing. */
+static const char *
+show_or_dash(const json_t *core, const char *name, char out[24])
+{
+	(void)snprintf(out, 24, "-");
+	if (json_object_get(core, name) != NULL) {
+		(void)snprintf(out, 24, "%" PRIu64, peal_show_number(core, name));
+	}
+	return out;
+}
+
+/* Who polls what, and whether packets come where they belong. */
+static void
+show_steering(const json_t *cores)
+{
+	const json_t *core;
+	size_t i;
+
+	(void)printf("\n%5s %5s %5s %-6s %-8s %12s %12s %12s %8s %10s %s\n", "shard", "lcore",
+		"queue", "rung", "steering", "received", "moved away", "moved here", "dropped",
+		"busy turn", "NUMA lcore/device/packets");
+	json_array_foreach(cores, i, core)
+	{
+		uint64_t turns_count = peal_show_number(core, "turns_busy");
+		char device[24], packets[24];
+
+		(void)printf("%5" PRIu64 " %5" PRIu64 " %5" PRIu64 " %-6s %-8s %12" PRIu64
+			     " %12" PRIu64 " %12" PRIu64 " %8" PRIu64 " %7.2f us %" PRIu64
+			     "/%s/%s\n",
+			peal_show_number(core, "shard"), peal_show_number(core, "lcore"),
+			peal_show_number(core, "queue"), peal_show_text(core, "rung"),
+			peal_show_text(core, "steering"), peal_show_number(core, "rx_frames"),
+			peal_show_number(core, "resteered_away"),
+			peal_show_number(core, "resteered_here"),
+			peal_show_number(core, "resteer_dropped"),
+			turns_count == 0 ? 0.0
+					 : (double)peal_show_number(core, "busy_ns") /
+						   (double)turns_count / 1000.0,
+			peal_show_number(core, "numa_lcore"),
+			show_or_dash(core, "numa_device", device),
+			show_or_dash(core, "numa_packets", packets));
+	}
+}
+
 void
 peal_show_cores(const json_t *cores)
 {
@@ -173,6 +217,7 @@ peal_show_cores(const json_t *cores)
 			percent(core, "idle_wait_ns", total_ns),
 			(double)peal_show_number(core, "longest_turn_ns") / 1000.0);
 	}
+	show_steering(cores);
 }
 
 void
