@@ -5,6 +5,7 @@
 #include "dataplane/dpdk/mbufpool.h"
 #include "dataplane/dpdk/port_ring.h"
 #include "dataplane/dpdk/tsc.h"
+#include "dataplane/traffic.h"
 #include "membership/bodystore.h"
 #include "membership/groupstore.h"
 #include "runtime/admin.h"
@@ -31,25 +32,7 @@
 #define BODIES_LARGE_COUNT PEAL_BODIES_MAX
 #define BODIES_SMALL_COUNT (2U * PEAL_BODIES_MAX)
 
-/* Messages that were accepted and are not acknowledged, of one channel, and of broadcast. */
-#define CHANNEL_QUEUE_SIZE (UINT32_C(1) << 18)
-#define CAST_QUEUE_SIZE    (UINT32_C(1) << 20)
-/* Time-outs of channels: the lower end follows round trips of tens of microseconds. */
-#define CHANNEL_RTO_NS_MIN (UINT64_C(50) * 1000U)
-#define CHANNEL_RTO_NS_MAX (UINT64_C(100) * 1000000U)
-
 _Static_assert(PEAL_RUNTIME_NODES_MAX <= PEAL_LCORE_CORES_MAX, "one lcore can run all nodes");
-
-/* What messages of one core need; most of it is never touched where there are few. */
-struct messages {
-	struct peal_channels channels;
-	struct peal_cast cast;
-	struct peal_load load;
-	_Alignas(64) uint8_t channel_queues[PEAL_CHANNELS_MAX][CHANNEL_QUEUE_SIZE];
-	_Alignas(64) uint8_t cast_queue[CAST_QUEUE_SIZE];
-	uint8_t channel_frames[PEAL_FRAMEPOOL_MAX][PEAL_BODY_SIZE_MAX];
-	uint8_t cast_frames[PEAL_CAST_FRAMES_MAX][PEAL_BODY_SIZE_MAX];
-};
 
 struct resident {
 	struct peal_runtime_node node;
@@ -61,7 +44,7 @@ struct resident {
 	struct peal_port_dpdk device;
 	void *groups; /* memory of the stores, sizes below */
 	void *bodies;
-	struct messages *messages;
+	struct peal_traffic *traffic;
 	size_t groups_size;
 	size_t bodies_size;
 	bool is_initialised; /* the node was, and has to be ended */
@@ -259,44 +242,6 @@ open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_p
 	return true;
 }
 
-/* Channels and broadcast of a core, used by what makes and hears load. */
-static void
-init_messages(struct resident *resident, struct peal_core_config *config)
-{
-	struct messages *messages = resident->messages;
-	struct peal_core *core = resident->node.core;
-	const struct peal_load_config load = {
-		.channels = &messages->channels, .cast = &messages->cast, .uplink = &core->uplink};
-	const struct peal_channels_config channels = {
-		.egress = &core->egress,
-		.counters = &core->counters,
-		.user = peal_load_channel_user(&messages->load),
-		.queue_bytes = messages->channel_queues[0],
-		.queue_capacity = CHANNEL_QUEUE_SIZE,
-		.frame_bytes = messages->channel_frames[0],
-		.frames_count = PEAL_FRAMEPOOL_MAX,
-		.rto_ns_min = CHANNEL_RTO_NS_MIN,
-		.rto_ns_max = CHANNEL_RTO_NS_MAX,
-		.first_epoch = peal_tsc_now_ns(),
-		.is_coalescing = true,
-	};
-	const struct peal_cast_config cast = {
-		.egress = &core->egress,
-		.counters = &core->counters,
-		.user = peal_load_cast_user(&messages->load),
-		.queue_bytes = messages->cast_queue,
-		.queue_capacity = CAST_QUEUE_SIZE,
-		.frame_bytes = messages->cast_frames[0],
-	};
-
-	peal_load_init(&messages->load, &load);
-	peal_channels_init(&messages->channels, &channels);
-	peal_cast_init(&messages->cast, &cast);
-	config->channels = &messages->channels;
-	config->cast = &messages->cast;
-	config->load = &messages->load;
-}
-
 static bool
 init_core(struct resident *resident, const struct peal_port *port, struct peal_sentence *error)
 {
@@ -317,7 +262,8 @@ init_core(struct resident *resident, const struct peal_port *port, struct peal_s
 	peal_keyring_derive_pre(&resident->keyring, resident->config.cluster, raw);
 	resident->control_aead.expand(resident->control_aead.state, raw, &config.pre_key);
 	peal_keyring_wipe(raw, sizeof(raw));
-	init_messages(resident, &config);
+	peal_traffic_init(
+		resident->traffic, resident->node.core, &config, peal_tsc_now_ns());
 	peal_core_init(resident->node.core, &config, peal_tsc_now_ns());
 	peal_aead_wipe(&config.pre_key);
 	return true;
@@ -369,14 +315,14 @@ take_node_memory(struct resident *resident, int numa_node, struct peal_sentence 
 		"round-trip histogram", sizeof(struct peal_ping_run), numa_node, error);
 	resident->node.load = peal_memory_reserve(
 		"account of load", sizeof(struct peal_load_run), numa_node, error);
-	resident->messages =
-		peal_memory_reserve("messages", sizeof(struct messages), numa_node, error);
+	resident->traffic = peal_memory_reserve(
+		"messages", sizeof(struct peal_traffic), numa_node, error);
 	resident->node.node =
 		peal_memory_reserve("control node", sizeof(struct peal_node), numa_node, error);
 	resident->groups = peal_memory_reserve("views", resident->groups_size, numa_node, error);
 	resident->bodies = peal_memory_reserve("bodies", resident->bodies_size, numa_node, error);
 	return resident->node.core != NULL && resident->node.ping != NULL &&
-	       resident->node.load != NULL && resident->messages != NULL &&
+	       resident->node.load != NULL && resident->traffic != NULL &&
 	       resident->node.node != NULL && resident->groups != NULL && resident->bodies != NULL;
 }
 
@@ -418,7 +364,7 @@ close_resident(struct resident *resident)
 	peal_memory_release(resident->node.node, sizeof(struct peal_node));
 	peal_memory_release(resident->groups, resident->groups_size);
 	peal_memory_release(resident->bodies, resident->bodies_size);
-	peal_memory_release(resident->messages, sizeof(struct messages));
+	peal_memory_release(resident->traffic, sizeof(struct peal_traffic));
 	peal_memory_release(resident->node.load, sizeof(struct peal_load_run));
 	peal_memory_give(resident->node.ping);
 	peal_memory_give(resident);
