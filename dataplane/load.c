@@ -61,8 +61,8 @@ account_of(struct peal_load *load, uint64_t mid, bool is_cast)
 }
 
 static void
-take_header(struct peal_load *load, struct peal_load_heard *heard,
-	const struct peal_delivery *delivery)
+take_header(
+	struct peal_load *load, struct peal_load_heard *heard, const struct peal_delivery *delivery)
 {
 	struct header header;
 	uint64_t pause_ns = load->now_ns - heard->last_at_ns;
@@ -378,10 +378,9 @@ peal_load_run_due(struct peal_load *load, uint64_t now_ns)
 	} else if (now_ns - load->last_at_ns >= PEAL_LOAD_SETTLE_NS + run->interval_ns) {
 		end_run(load, run->accepted_count, true);
 	} else {
-		load->next_at_ns =
-			load->is_refused
-				? now_ns + RETRY_NS
-				: load->start_at_ns + run->accepted_count * run->interval_ns;
+		load->next_at_ns = load->is_refused ? now_ns + RETRY_NS
+						    : load->start_at_ns + run->accepted_count *
+										  run->interval_ns;
 	}
 	return sent_count;
 }

@@ -8,9 +8,9 @@
  * kept for it, and for every broadcast. For each sender it counts messages, those missing,
  * those that are wrong (other bytes, or out of order), and the longest pause between two.
  *
- * A message: run u64 | index u64 | sent_at_ns u64 | size u64 | pattern. `sent_at_ns` is the sender's
- * clock; what is computed from it means something only where sender and listener have one clock,
- * for instance on one machine.
+ * A message: run u64 | index u64 | sent_at_ns u64 | size u64 | pattern. `sent_at_ns` is the
+ * sender's clock; what is computed from it means something only where sender and listener have one
+ * clock, for instance on one machine.
  *
  * Timers:
  *   next     the instant at which the next message is meant to leave. While there is no room, each
@@ -27,12 +27,12 @@
 #include "dataplane/channels.h"
 #include "dataplane/uplink.h"
 
-#define PEAL_LOAD_SIZE_MIN  32U
-#define PEAL_LOAD_SIZE_MAX  65536U
+#define PEAL_LOAD_SIZE_MIN 32U
+#define PEAL_LOAD_SIZE_MAX 65536U
 /* Channel numbers: of a run by the member with the lower number, and of one by the other. */
 #define PEAL_LOAD_CHANNEL_LOWER  UINT16_MAX
 #define PEAL_LOAD_CHANNEL_HIGHER (UINT16_MAX - 1U)
-#define PEAL_LOAD_SETTLE_NS (UINT64_C(10) * 1000000000U)
+#define PEAL_LOAD_SETTLE_NS      (UINT64_C(10) * 1000000000U)
 /* Senders that one listener keeps account of; the one heard longest ago makes room. */
 #define PEAL_LOAD_SENDERS_MAX 64U
 
@@ -65,7 +65,7 @@ struct peal_load_run {
 	uint64_t interval_ns; /* 0 = as fast as they are accepted */
 	/* Set by the core. */
 	uint64_t accepted_count;
-	uint64_t refused_count; /* how often there was no room */
+	uint64_t refused_count;  /* how often there was no room */
 	uint64_t doubtful_count; /* accepted, and not known to have arrived */
 	uint64_t duration_ns;    /* from the first message until all was settled */
 	bool is_cut_short;
@@ -96,7 +96,7 @@ struct peal_load {
 	bool is_refused; /* the last message found no room */
 	struct peal_histogram delays_ns;
 	struct peal_load_heard heard[PEAL_LOAD_SENDERS_MAX];
-	uint32_t newest;                       /* place in `heard` of who was heard last */
+	uint32_t newest;                      /* place in `heard` of who was heard last */
 	uint64_t listened[PEAL_CHANNELS_MAX]; /* by channel: who sends; 0 = it is not of others */
 	uint8_t message[PEAL_LOAD_SIZE_MAX];
 };

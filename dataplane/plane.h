@@ -86,8 +86,8 @@ struct peal_record {
 	/* FRAME, BEHIND, AHEAD: of the sender; ALERT, REPORT, TALLY, SEND to TREE: of the view in
 	 * which ranks or places are meant */
 	uint64_t epoch;
-	/* FRAME, BEHIND, AHEAD: the sender; STRANGER: who says so; SEND, PING, LOAD: the receiver; 0 in
-	 * family 0 */
+	/* FRAME, BEHIND, AHEAD: the sender; STRANGER: who says so; SEND, PING, LOAD: the receiver;
+	 * 0 in family 0 */
 	uint64_t mid;
 	union {
 		struct peal_address address; /* FRAME: link source of the frame; SEND to ADDRESS */

@@ -262,8 +262,7 @@ init_core(struct resident *resident, const struct peal_port *port, struct peal_s
 	peal_keyring_derive_pre(&resident->keyring, resident->config.cluster, raw);
 	resident->control_aead.expand(resident->control_aead.state, raw, &config.pre_key);
 	peal_keyring_wipe(raw, sizeof(raw));
-	peal_traffic_init(
-		resident->traffic, resident->node.core, &config, peal_tsc_now_ns());
+	peal_traffic_init(resident->traffic, resident->node.core, &config, peal_tsc_now_ns());
 	peal_core_init(resident->node.core, &config, peal_tsc_now_ns());
 	peal_aead_wipe(&config.pre_key);
 	return true;
@@ -315,8 +314,8 @@ take_node_memory(struct resident *resident, int numa_node, struct peal_sentence 
 		"round-trip histogram", sizeof(struct peal_ping_run), numa_node, error);
 	resident->node.load = peal_memory_reserve(
 		"account of load", sizeof(struct peal_load_run), numa_node, error);
-	resident->traffic = peal_memory_reserve(
-		"messages", sizeof(struct peal_traffic), numa_node, error);
+	resident->traffic =
+		peal_memory_reserve("messages", sizeof(struct peal_traffic), numa_node, error);
 	resident->node.node =
 		peal_memory_reserve("control node", sizeof(struct peal_node), numa_node, error);
 	resident->groups = peal_memory_reserve("views", resident->groups_size, numa_node, error);

@@ -36,7 +36,7 @@ struct options {
 	char name_text[PEAL_TELEMETRY_NODE_SIZE_MAX]; /* where the name of a configuration stands */
 	bool is_json;
 	const char *argument; /* of the command, or NULL */
-	uint64_t count; /* 0 = what the command takes for usual */
+	uint64_t count;       /* 0 = what the command takes for usual */
 	uint64_t interval_us; /* UINT64_MAX = the same */
 	uint64_t size;
 };
@@ -57,9 +57,12 @@ static const char help_text[] =
 	"                       round trips to a member number or address, measured on the core;\n"
 	"                       1000 of them, 1000 us apart; --interval 0: each after the last\n"
 	"  load all|MEMBER [--size BYTES] [--count N] [--interval US]\n"
-	"                       send checked messages to all or to one, and wait until they arrived;\n"
-	"                       10000 of 1000 bytes, 100 us apart; --interval 0: as fast as it goes\n"
-	"  heard                what this node heard of the load of others, and whether all was right\n"
+	"                       send checked messages to all or to one, and wait until they "
+	"arrived;\n"
+	"                       10000 of 1000 bytes, 100 us apart; --interval 0: as fast as it "
+	"goes\n"
+	"  heard                what this node heard of the load of others, and whether all was "
+	"right\n"
 	"  leave                leave the group and end the daemon\n"
 	"  version              of pealctl and of the daemon\n"
 	"\n"
@@ -301,8 +304,7 @@ ping_member(struct peal_telemetry *telemetry, const struct options *options, con
 
 /* To all when `member` is NULL. */
 static int
-load_member(
-	struct peal_telemetry *telemetry, const struct options *options, const json_t *member)
+load_member(struct peal_telemetry *telemetry, const struct options *options, const json_t *member)
 {
 	char parameters[100];
 	json_t *answer;
@@ -392,9 +394,8 @@ on_ping(struct peal_telemetry *telemetry, const struct options *options)
 static int
 on_load(struct peal_telemetry *telemetry, const struct options *options)
 {
-	return strcmp(options->argument, "all") == 0
-		       ? load_member(telemetry, options, NULL)
-		       : with_member(telemetry, options, load_member);
+	return strcmp(options->argument, "all") == 0 ? load_member(telemetry, options, NULL)
+						     : with_member(telemetry, options, load_member);
 }
 
 static uint64_t
@@ -594,7 +595,9 @@ find_command(int words_count, char **words, struct options *options)
 			continue;
 		}
 		if (words_count < wanted) {
-			(void)misuse("a member number or address (for load: or all) is missing after ", words[0]);
+			(void)misuse(
+				"a member number or address (for load: or all) is missing after ",
+				words[0]);
 			return NULL;
 		}
 		if (words_count > wanted) {
