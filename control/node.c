@@ -160,12 +160,17 @@ on_record(struct peal_node *node, const struct peal_record *record)
 		node->ping_done = record->ping;
 		node->ping = NULL;
 		break;
+	case PEAL_RECORD_LOAD_DONE:
+		node->load_done = record->load;
+		node->load = NULL;
+		break;
 	case PEAL_RECORD_VIEW:
 	case PEAL_RECORD_SEND:
 	case PEAL_RECORD_FRAME_DONE:
 	case PEAL_RECORD_REPORT:
 	case PEAL_RECORD_PING:
 	case PEAL_RECORD_STREAM:
+	case PEAL_RECORD_LOAD:
 	default:
 		PEAL_ASSERT(!"a record that only control sends");
 	}
@@ -284,6 +289,29 @@ peal_node_take_ping(struct peal_node *node)
 	struct peal_ping_run *run = node->ping_done;
 
 	node->ping_done = NULL;
+	return run;
+}
+
+bool
+peal_node_load(struct peal_node *node, uint64_t mid, struct peal_load_run *run)
+{
+	const struct peal_record record = {.kind = PEAL_RECORD_LOAD, .mid = mid, .load = run};
+
+	if (!peal_node_is_active(node) || node->load != NULL || mid == node->self.mid ||
+		(mid != 0 && peal_install_find(&node->install, mid) == PEAL_RANK_NONE) ||
+		node->plane->down.push(node->plane->down.state, &record, 1) != 1) {
+		return false;
+	}
+	node->load = run;
+	return true;
+}
+
+struct peal_load_run *
+peal_node_take_load(struct peal_node *node)
+{
+	struct peal_load_run *run = node->load_done;
+
+	node->load_done = NULL;
 	return run;
 }
 

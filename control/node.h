@@ -180,6 +180,8 @@ struct peal_node {
 	struct peal_ping_run *ping;      /* running, or waiting for a slot of its member */
 	uint64_t ping_mid;               /* waiting: the member; 0 = running */
 	struct peal_ping_run *ping_done; /* ended, not taken */
+	struct peal_load_run *load;      /* with the core */
+	struct peal_load_run *load_done; /* ended, not taken */
 	uint16_t down_free_count;
 	uint16_t down_free[PEAL_PLANE_BUFFERS_MAX];
 	uint64_t now_ns; /* of the last step */
@@ -218,6 +220,15 @@ void peal_node_leave(struct peal_node *node, uint64_t now_ns);
 bool peal_node_ping(struct peal_node *node, uint64_t mid, struct peal_ping_run *run);
 /* The run that has ended since the last call, or NULL. */
 struct peal_ping_run *peal_node_take_ping(struct peal_node *node);
+
+/*
+ * Starts a run of load; to the member `mid`, or 0. `run` stays with the core until LOAD_DONE.
+ * @return false when this node is no member, a run is going on, or `mid` is not 0 and no other
+ * member, or one to whom there is no direct way
+ */
+bool peal_node_load(struct peal_node *node, uint64_t mid, struct peal_load_run *run);
+/* The run that has ended since the last call, or NULL. */
+struct peal_load_run *peal_node_take_load(struct peal_node *node);
 
 /* Lower-case name of a state. Static. */
 const char *peal_node_state_name(enum peal_node_state state);

@@ -119,6 +119,15 @@ uint32_t peal_cast_run(struct peal_cast *cast, uint64_t now_ns);
 /* When it wants to run next; 0 = at once; UINT64_MAX = never. */
 uint64_t peal_cast_deadline_at_ns(const struct peal_cast *cast);
 
+/* Messages accepted here of which it is not known that all members have them. */
+static inline uint64_t
+peal_cast_doubtful_count(const struct peal_cast *cast)
+{
+	const struct peal_sendqueue *queue = &cast->cut.queue;
+
+	return queue->accepted_count - queue->released_count + cast->cut.doubtful_count;
+}
+
 /* True when nothing is queued, kept or missing. */
 bool peal_cast_is_idle(const struct peal_cast *cast);
 

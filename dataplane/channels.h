@@ -86,7 +86,7 @@ struct peal_channels_config {
 	uint64_t rto_ns_max;
 	uint64_t first_epoch; /* of the streams of this node; >= 1 */
 	bool is_coalescing;
-	uint64_t target_ns; /* of windows (congestion.h); 0 = PEAL_CONGESTION_TARGET_NS */
+	uint64_t target_ns;   /* of windows (congestion.h); 0 = PEAL_CONGESTION_TARGET_NS */
 	uint8_t shard;        /* of the core, and of how many: only the channels that live on it */
 	uint8_t shards_count; /* 0 counts as 1 */
 };

@@ -224,8 +224,7 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 	}
 	peal_channel_msg_encode(&message, body);
 	peal_egress_end(sender->egress, &packet, channel->slot, channel->shard,
-		PEAL_MESSAGE_CHANNEL,
-		(uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
+		PEAL_MESSAGE_CHANNEL, (uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
 	peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_SENT, 1);
 	return true;
 }

@@ -32,6 +32,9 @@ switch_machines(struct peal_core *core, uint64_t now_ns)
 	if (core->config.cast != NULL) {
 		peal_cast_switch(core->config.cast, peers, now_ns);
 	}
+	if (core->config.load != NULL) {
+		peal_load_switch(core->config.load, peers);
+	}
 	if (!is_home(core)) {
 		return;
 	}
@@ -273,6 +276,9 @@ take_commands(struct peal_core *core, uint64_t now_ns)
 			peal_alertbatch_on_report(&core->alertbatch, record, now_ns);
 		} else if (record->kind == PEAL_RECORD_STREAM) {
 			peal_streamer_start(&core->streamer, record->stream, now_ns);
+		} else if (record->kind == PEAL_RECORD_LOAD) {
+			PEAL_ASSERT(core->config.load != NULL);
+			peal_load_start(core->config.load, record->load, record->mid, now_ns);
 		} else {
 			PEAL_ASSERT(record->kind == PEAL_RECORD_PING);
 			peal_echo_start(&core->echo, record->ping, core->peers, record->slot,
@@ -463,6 +469,9 @@ uint32_t
 peal_core_turn(struct peal_core *core, uint64_t now_ns)
 {
 	peal_echo_begin_turn(&core->echo, now_ns);
+	if (core->config.load != NULL) {
+		peal_load_begin_turn(core->config.load, now_ns);
+	}
 
 	if (core->config.channels != NULL) {
 		peal_channels_begin_turn(core->config.channels, core->was_behind, now_ns);
@@ -483,6 +492,9 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	}
 	if (core->config.work != NULL) {
 		core->config.work(core->config.work_state, now_ns);
+	}
+	if (core->config.load != NULL) {
+		work_count += peal_load_run(core->config.load, now_ns);
 	}
 	if (core->config.channels != NULL) {
 		work_count += peal_channels_run(core->config.channels, now_ns);
@@ -519,6 +531,10 @@ find_urgent(const struct peal_core *core)
 	if (core->config.cast != NULL) {
 		deadline_at_ns =
 			earlier(deadline_at_ns, peal_cast_deadline_at_ns(core->config.cast));
+	}
+	if (core->config.load != NULL) {
+		deadline_at_ns =
+			earlier(deadline_at_ns, peal_load_deadline_at_ns(core->config.load));
 	}
 	return earlier(deadline_at_ns, peal_uplink_deadline_at_ns(&core->uplink));
 }

@@ -34,6 +34,7 @@
 #include "dataplane/heartbeat.h"
 #include "dataplane/hold.h"
 #include "dataplane/ingress.h"
+#include "dataplane/load.h"
 #include "dataplane/neighbour.h"
 #include "dataplane/peers.h"
 #include "dataplane/plane.h"
@@ -65,6 +66,7 @@ struct peal_core_config {
 	struct peal_channels
 		*channels;      /* NULL = none; outlives the core, initialised by its owner */
 	struct peal_cast *cast; /* the same */
+	struct peal_load *load; /* the same; their user, when there is no other */
 };
 
 struct peal_core;

@@ -32,6 +32,7 @@ enum peal_record_kind {
 	PEAL_RECORD_REPORT = 4,     /* reinforcement: report DOWN(ECHO) about `rank` */
 	PEAL_RECORD_PING = 5,       /* start an echo run to a member */
 	PEAL_RECORD_STREAM = 6,     /* send a large body in pieces: `stream` */
+	PEAL_RECORD_LOAD = 7,       /* make load, or tell what was heard of it: `load` */
 	/* up */
 	PEAL_RECORD_VIEW_DONE = 16, /* switched; older generations are no longer read */
 	PEAL_RECORD_FRAME = 17,     /* a checked and opened frame for control */
@@ -44,6 +45,7 @@ enum peal_record_kind {
 	PEAL_RECORD_TALLY = 23,       /* votes gathered under one key: an up buffer, by rank */
 	PEAL_RECORD_STRANGER = 24,    /* a number of the view without a slot speaks: `mid` */
 	PEAL_RECORD_STREAM_DONE = 25, /* a stream ended; its bytes are no longer read */
+	PEAL_RECORD_LOAD_DONE = 26,   /* a run of load ended */
 };
 
 /* AHEAD: the peer says that this node is not in its view. */
@@ -60,6 +62,9 @@ enum peal_target {
 
 /* An echo run: owned by control, written by the core between PING and PING_DONE. */
 struct peal_ping_run;
+
+/* A run of load: owned by control, written by the core between LOAD and LOAD_DONE. */
+struct peal_load_run;
 
 /* A large body on its way out: owned by control, read by the core between STREAM and STREAM_DONE.
  */
@@ -82,14 +87,15 @@ struct peal_record {
 	/* FRAME, BEHIND, AHEAD: of the sender; ALERT, REPORT, TALLY, SEND to TREE: of the view in
 	 * which ranks or places are meant */
 	uint64_t epoch;
-	/* FRAME, BEHIND, AHEAD: the sender; STRANGER: who says so; SEND, PING: the receiver; 0 in
-	 * family 0 */
+	/* FRAME, BEHIND, AHEAD: the sender; STRANGER: who says so; SEND, PING, LOAD: the receiver;
+	 * 0 in family 0 */
 	uint64_t mid;
 	union {
 		struct peal_address address; /* FRAME: link source of the frame; SEND to ADDRESS */
 		const struct peal_peers *peers; /* VIEW */
 		struct peal_ping_run *ping;     /* PING, PING_DONE */
 		struct peal_stream *stream;     /* STREAM, STREAM_DONE */
+		struct peal_load_run *load;     /* LOAD, LOAD_DONE */
 	};
 	uint64_t reserved_tail;
 };

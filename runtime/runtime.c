@@ -5,6 +5,7 @@
 #include "dataplane/dpdk/mbufpool.h"
 #include "dataplane/dpdk/port_ring.h"
 #include "dataplane/dpdk/tsc.h"
+#include "dataplane/traffic.h"
 #include "membership/bodystore.h"
 #include "membership/groupstore.h"
 #include "runtime/admin.h"
@@ -54,6 +55,7 @@ struct resident {
 	struct peal_port_dpdk device;
 	void *groups; /* memory of the stores, sizes below */
 	void *bodies;
+	struct peal_traffic *traffic;
 	size_t groups_size;
 	size_t bodies_size;
 	bool is_initialised; /* the node was, and has to be ended */
@@ -301,6 +303,10 @@ init_core(struct resident *resident, uint32_t index, const struct peal_port *por
 	peal_keyring_derive_pre(&resident->keyring, resident->config.cluster, raw);
 	resident->control_aead.expand(resident->control_aead.state, raw, &config.pre_key);
 	peal_keyring_wipe(raw, sizeof(raw));
+	if (index == 0) {
+		peal_traffic_init(resident->traffic, shard->core, &config,
+			(uint8_t)resident->shards_count, peal_tsc_now_ns());
+	}
 	peal_core_init(shard->core, &config, peal_tsc_now_ns());
 	peal_aead_wipe(&config.pre_key);
 	return true;
@@ -356,11 +362,16 @@ take_node_memory(struct resident *resident, int numa_node, struct peal_sentence 
 	}
 	resident->node.ping = peal_memory_take(
 		"round-trip histogram", sizeof(struct peal_ping_run), numa_node, error);
+	resident->node.load = peal_memory_reserve(
+		"account of load", sizeof(struct peal_load_run), numa_node, error);
+	resident->traffic =
+		peal_memory_reserve("messages", sizeof(struct peal_traffic), numa_node, error);
 	resident->node.node =
 		peal_memory_reserve("control node", sizeof(struct peal_node), numa_node, error);
 	resident->groups = peal_memory_reserve("views", resident->groups_size, numa_node, error);
 	resident->bodies = peal_memory_reserve("bodies", resident->bodies_size, numa_node, error);
-	return resident->node.ping != NULL && resident->node.node != NULL &&
+	return resident->node.ping != NULL && resident->node.load != NULL &&
+	       resident->traffic != NULL && resident->node.node != NULL &&
 	       resident->groups != NULL && resident->bodies != NULL;
 }
 
@@ -449,6 +460,8 @@ close_resident(struct resident *resident)
 	peal_memory_release(resident->node.node, sizeof(struct peal_node));
 	peal_memory_release(resident->groups, resident->groups_size);
 	peal_memory_release(resident->bodies, resident->bodies_size);
+	peal_memory_release(resident->traffic, sizeof(struct peal_traffic));
+	peal_memory_release(resident->node.load, sizeof(struct peal_load_run));
 	peal_memory_give(resident->node.ping);
 	peal_memory_give(resident);
 }

@@ -58,6 +58,8 @@ struct peal_runtime_node {
 	struct peal_control_entry *entry;    /* lock */
 	struct peal_ping_run *ping;          /* lock: for one run of round trips at a time */
 	bool is_pinging;                     /* lock: `ping` is with the core or in its answer */
+	struct peal_load_run *load;          /* lock: for one run of load at a time */
+	bool is_loading;                     /* lock: `load` is with the core or in its answer */
 };
 
 /* The runtime configuration of a daemon with the one node `config`, which outlives it. */

@@ -95,22 +95,25 @@ peal_check_nonces_on_frame(struct peal_check_nonces *check, uint16_t index, cons
 		.src = header.src,
 		.dst = header.dst,
 		.port = index,
-		.shards = (uint16_t)(header.counter >> PEAL_FRAME_COUNTER_BITS),
-		.counter = header.counter};
+		.shards = (uint16_t)(header.counter >> PEAL_FRAME_COUNTER_BITS)};
+	uint64_t counter = header.counter & ((UINT64_C(1) << PEAL_FRAME_COUNTER_BITS) - 1U);
 
 	stream = find_stream(check, &wanted);
 	if (stream->src == 0) {
 		*stream = wanted;
+		peal_replay_init(&stream->replay);
 		check->streams_count++;
 		if (2U * check->streams_count > check->streams_capacity) {
 			grow(check);
+			stream = find_stream(check, &wanted);
 		}
+	}
+	if (!peal_replay_check(&stream->replay, counter)) {
+		peal_report_violate(check->report, now_ns,
+			"n%u sealed frame %" PRIu64
+			" from member %u to %u again, or long after frame %" PRIu64,
+			index, counter, header.src, header.dst, stream->replay.highest);
 		return;
 	}
-	if (header.counter <= stream->counter) {
-		peal_report_violate(check->report, now_ns,
-			"n%u sealed frame %" PRIu64 " from member %u to %u after frame %" PRIu64,
-			index, header.counter, header.src, header.dst, stream->counter);
-	}
-	stream->counter = header.counter;
+	peal_replay_commit(&stream->replay, counter);
 }

@@ -363,7 +363,8 @@ peal_simtalk_say_to(struct peal_simtalk *talk, uint64_t mid, uint32_t size)
 	uint16_t channel = 0;
 
 	while (channel < PEAL_CHANNELS_MAX &&
-		!(talk->ends[channel].is_open && talk->channels.table.channels[channel].mid == mid &&
+		!(talk->ends[channel].is_open &&
+			talk->channels.table.channels[channel].mid == mid &&
 			talk->channels.table.channels[channel].number == 0)) {
 		channel++;
 	}

@@ -44,8 +44,8 @@ struct peal_simworld_config {
 	/* How frames are sealed; NULL: they are not, and the checkers read what is said. Sealed
 	 * ones they do not read: what nodes do is checked, what they say is not. */
 	const struct peal_simcrypto *crypto;
-	bool has_talk; /* applications talk over channels (sim/simtalk.h) */
-	bool has_cast; /* and broadcast (sim/simcast.h) */
+	bool has_talk;      /* applications talk over channels (sim/simtalk.h) */
+	bool has_cast;      /* and broadcast (sim/simcast.h) */
 	uint8_t shards_max; /* processes have 1 to so many cores; 0 counts as 1 */
 	uint64_t seed;
 	FILE *trace;                /* NULL = silent */
