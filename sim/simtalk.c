@@ -5,7 +5,10 @@
 #include <string.h>
 
 #define PAUSE_NS_MAX     UINT64_C(2000000)
+#define SLOW_NS_MAX      UINT64_C(10000000)
 #define MESSAGE_SIZE_MAX 6000U
+#define NUMBERS_MANY     300U
+#define WRAP_NEAR        48U
 #define HEAD_SIZE        16U /* life u32, size u32, index u64 */
 
 /* Byte `at` of message `index` of a life. */
@@ -24,9 +27,33 @@ now_of(const struct peal_simtalk *talk)
 static bool
 accepts(void *state, uint64_t mid, uint16_t number)
 {
-	(void)state;
+	const struct peal_simtalk *talk = state;
+
 	(void)mid;
-	return number < PEAL_SIMTALK_NUMBERS;
+	return !(talk->is_picky && number == PEAL_SIMTALK_NUMBERS - 1U);
+}
+
+/* The next epoch, from this one, whose stream begins so near the wrap of its places that it passes
+ * it soon. Steps of Fibonacci numbers move the first place, which is a golden section of the
+ * circle, by less and less. */
+static uint64_t
+find_epoch_near_wrap(uint64_t epoch, uint64_t distance)
+{
+	const uint64_t factor = UINT64_C(0x9E3779B97F4A7C15);
+	uint64_t gap = 0 - (distance << 32) - epoch * factor;
+	uint64_t before = 1;
+
+	for (uint64_t step = 1; step < UINT64_C(1) << 40;) {
+		uint64_t sum = before + step;
+
+		while (gap >= step * factor) {
+			gap -= step * factor;
+			epoch += step;
+		}
+		before = step;
+		step = sum;
+	}
+	return epoch;
 }
 
 static void
@@ -36,7 +63,7 @@ opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
 
 	(void)mid;
 	(void)number;
-	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true, .is_slow = true};
 }
 
 /* The first part of a message says which one it is. */
@@ -94,6 +121,7 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 	/* Now and then nothing more is taken for a while. */
 	if (peal_prng_ratio(&talk->prng, 1, 50)) {
 		end->is_slow = true;
+		end->slow_until_ns = now_of(talk) + peal_prng_below(&talk->prng, SLOW_NS_MAX);
 	}
 	end->part_size += delivery->size;
 	if (end->part_size == end->message_size) {
@@ -173,6 +201,12 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 		(uint16_t)peal_prng_below(&talk->prng, PEAL_SIMTALK_FRAMES_COUNT + 1U);
 	memset(talk->ends, 0, sizeof(talk->ends));
 	talk->next_at_ns = now_ns;
+	talk->is_near_wrap = peal_prng_ratio(&talk->prng, 1, 2);
+	talk->is_picky = peal_prng_ratio(&talk->prng, 1, 8);
+	talk->numbers_count = peal_prng_ratio(&talk->prng, 1, 32) ? NUMBERS_MANY : PEAL_SIMTALK_NUMBERS;
+	talk->room = peal_prng_ratio(&talk->prng, 1, 2)
+			     ? PEAL_CHANNEL_WINDOW
+			     : 1U + (uint32_t)peal_prng_below(&talk->prng, 4);
 	peal_channels_init(&talk->channels, &config);
 }
 
@@ -190,7 +224,7 @@ static uint16_t
 choose_channel(struct peal_simtalk *talk)
 {
 	const struct peal_peers *peers = talk->channels.peers;
-	uint16_t number = (uint16_t)peal_prng_below(&talk->prng, PEAL_SIMTALK_NUMBERS);
+	uint16_t number = (uint16_t)peal_prng_below(&talk->prng, talk->numbers_count);
 	uint16_t channel = PEAL_CHANNEL_NONE;
 	uint16_t slot;
 
@@ -210,7 +244,7 @@ choose_channel(struct peal_simtalk *talk)
 				      &channel) != PEAL_CHANNEL_OK) {
 		return PEAL_CHANNEL_NONE;
 	}
-	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true, .is_slow = true};
 	return channel;
 }
 
@@ -253,10 +287,9 @@ grant(struct peal_simtalk *talk, uint64_t now_ns)
 		struct peal_simtalk_end *end = &talk->ends[i];
 
 		if (end->is_slow) {
-			bool is_over = talk->is_quiet || peal_prng_ratio(&talk->prng, 1, 4);
+			bool is_over = talk->is_quiet || now_of(talk) >= end->slow_until_ns;
 
-			peal_channels_grant(
-				&talk->channels, i, is_over ? PEAL_CHANNEL_WINDOW : 0, now_ns);
+			peal_channels_grant(&talk->channels, i, is_over ? talk->room : 0, now_ns);
 			end->is_slow = !is_over;
 		}
 	}
@@ -269,6 +302,11 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 	uint64_t what;
 
 	grant(talk, now_ns);
+	if (talk->is_near_wrap &&
+		peal_channel_first_seq(talk->channels.next_epoch) < UINT32_MAX - WRAP_NEAR) {
+		talk->channels.next_epoch = find_epoch_near_wrap(talk->channels.next_epoch,
+			1U + peal_prng_below(&talk->prng, WRAP_NEAR));
+	}
 
 	if (talk->is_quiet || now_ns < talk->next_at_ns) {
 		return;

@@ -21,7 +21,7 @@
 
 #define PEAL_SIMTALK_QUEUE_SIZE   8192U
 #define PEAL_SIMTALK_FRAMES_COUNT 128U
-/* Numbers of channels in use, to each peer. */
+/* Numbers of channels in use to each peer, by most. */
 #define PEAL_SIMTALK_NUMBERS 3U
 
 struct peal_simtalk_life {
@@ -42,7 +42,8 @@ struct peal_simtalk_ledger {
 /* One end of a channel, as the application sees it. */
 struct peal_simtalk_end {
 	bool is_open;       /* messages may be sent */
-	bool is_slow;       /* takes nothing for a while */
+	bool is_slow;       /* takes nothing until */
+	uint64_t slow_until_ns; /* virtual */
 	uint32_t own_life;  /* 0 = nothing was said yet */
 	uint32_t its_life;  /* 0 = nothing was heard yet */
 	uint64_t its_index; /* of the next message */
@@ -53,7 +54,11 @@ struct peal_simtalk_end {
 struct peal_simtalk {
 	struct peal_simtalk_ledger *ledger;
 	uint16_t index;
-	bool is_quiet; /* says nothing any more */
+	bool is_quiet;     /* says nothing any more */
+	bool is_near_wrap; /* places of most of its streams wrap soon */
+	bool is_picky;     /* does not listen on the last number */
+	uint16_t numbers_count;
+	uint32_t room; /* frames that it takes beyond those that were delivered */
 	struct peal_prng prng;
 	uint64_t next_at_ns; /* of the node's clock */
 	struct peal_simtalk_end ends[PEAL_CHANNELS_MAX];
