@@ -211,6 +211,7 @@ add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number
 		return NULL;
 	}
 	const struct peal_channel_tx_config tx = {
+		.counters = config->counters,
 		.queue_bytes = config->queue_bytes +
 			       (uint64_t)index_of(channels, channel) * config->queue_capacity,
 		.queue_capacity = config->queue_capacity,
@@ -505,6 +506,10 @@ on_reset(struct peal_channels *channels, struct peal_channel *channel,
 		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
 		return;
 	}
+	peal_counter_add(channels->config.counters,
+		(enum peal_counter)(PEAL_COUNTER_CHANNEL_RESETS_CLOSED + message->reason -
+				    PEAL_CHANNEL_REASON_CLOSED),
+		1);
 	end(channels, channel, (enum peal_channel_reason)message->reason);
 }
 
