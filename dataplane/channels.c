@@ -84,13 +84,15 @@ wants_to_send(const struct peal_channel *channel)
 static void
 settle(struct peal_channels *channels, struct peal_channel *channel)
 {
-	uint16_t index = index_of(channels, channel);
+	uint64_t tx_at_ns = peal_channel_tx_deadline_at_ns(&channel->tx);
+	uint64_t rx_at_ns =
+		peal_channel_rx_deadline_at_ns(&channel->rx, channels->config.rto_ns_max);
 
 	if (channel->state != PEAL_CHANNEL_FREE && wants_to_send(channel)) {
 		make_ready(channels, channel);
 	}
-	peal_deadlines_set(
-		&channels->deadlines, index, peal_channel_tx_deadline_at_ns(&channel->tx));
+	peal_deadlines_set(&channels->deadlines, index_of(channels, channel),
+		tx_at_ns < rx_at_ns ? tx_at_ns : rx_at_ns);
 }
 
 /* --- places --- */
@@ -210,8 +212,7 @@ add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number
 	if (channel == NULL) {
 		return NULL;
 	}
-	const struct peal_channel_tx_config tx = {
-		.counters = config->counters,
+	const struct peal_channel_tx_config tx = {.counters = config->counters,
 		.queue_bytes = config->queue_bytes +
 			       (uint64_t)index_of(channels, channel) * config->queue_capacity,
 		.queue_capacity = config->queue_capacity,
@@ -525,6 +526,13 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 	if (message->epoch <= *floor_of(channels, opened->slot, opened->mid) ||
 		(channel != NULL && message->epoch < channel->rx.epoch)) {
 		reason = PEAL_CHANNEL_REASON_STALE;
+	} else if (channel != NULL && channel->rx.epoch != 0 && message->ack_epoch != 0 &&
+		   !PEAL_BUG(ENDS_PAIRED_ANEW)) {
+		/* The peer hears this life and has left the stream that is heard here. Were another
+		 * life begun for it, the peer would have to begin one for that, and so on. */
+		end(channels, channel, PEAL_CHANNEL_REASON_STALE);
+		*floor_of(channels, opened->slot, opened->mid) = message->epoch;
+		reason = PEAL_CHANNEL_REASON_STALE;
 	} else if (channel != NULL && channel->rx.epoch == 0) {
 		/* This end opened it, and here the peer's own stream begins. */
 		peal_channel_rx_open(&channel->rx, message->epoch, channel->room);
@@ -565,6 +573,35 @@ is_life(const struct peal_channel *channel, uint64_t own, uint64_t said)
 	return channel != NULL && own == said;
 }
 
+/* A stream of the peer is paired with one of this node for good. This one is paired with one that
+ * is no more: what it says was meant for a former life. */
+static void
+on_old_pair(struct peal_channels *channels, struct peal_channel *channel,
+	const struct peal_channel_msg *message, const struct peal_opened *opened)
+{
+	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
+	send_reset(channels, opened->slot, message->channel, 0, message->epoch,
+		PEAL_CHANNEL_REASON_STALE);
+	if (channel != NULL && channel->rx.epoch == message->epoch) {
+		end(channels, channel, PEAL_CHANNEL_REASON_STALE);
+	}
+}
+
+/* An acknowledgement of a stream that is no more. Who answers one and hears nothing else waits for
+ * the rest of it, and would wait for ever if the RESET was lost. */
+static void
+on_old_ack(struct peal_channels *channels, const struct peal_channel_msg *message,
+	const struct peal_opened *opened)
+{
+	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
+	if (message->flags == PEAL_CHANNEL_FLAG_ACK &&
+		message->ack_epoch >= channels->config.first_epoch &&
+		message->ack_epoch < channels->next_epoch && !PEAL_BUG(RESET_SENT_ONCE)) {
+		send_reset(channels, opened->slot, message->channel, message->ack_epoch, 0,
+			PEAL_CHANNEL_REASON_STALE);
+	}
+}
+
 void
 peal_channels_on_frame(
 	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns)
@@ -585,6 +622,12 @@ peal_channels_on_frame(
 		return;
 	}
 	if ((message.flags & (PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_PROBE)) != 0 &&
+		message.ack_epoch != 0 && !PEAL_BUG(PAIRED_WITH_ANY_LIFE) &&
+		!is_life(channel, channel == NULL ? 0 : channel->tx.epoch, message.ack_epoch)) {
+		on_old_pair(channels, channel, &message, opened);
+		return;
+	}
+	if ((message.flags & (PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_PROBE)) != 0 &&
 		!is_life(channel, channel == NULL ? 0 : channel->rx.epoch, message.epoch)) {
 		channel = on_new_life(channels, channel, &message, opened);
 		if (channel == NULL) {
@@ -596,7 +639,7 @@ peal_channels_on_frame(
 			(channel != NULL && PEAL_BUG(ACK_OF_ANY_LIFE))) {
 			on_ack(channels, channel, &message, now_ns);
 		} else {
-			peal_counter_add(counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
+			on_old_ack(channels, &message, opened);
 		}
 	}
 	if (channel == NULL) {
@@ -661,6 +704,8 @@ run_timers(struct peal_channels *channels, uint64_t now_ns)
 
 			due[word] &= due[word] - 1U;
 			peal_channel_tx_on_timer(&channels->channels[index].tx, now_ns);
+			peal_channel_rx_on_timer(
+				&channels->channels[index].rx, channels->config.rto_ns_max, now_ns);
 			settle(channels, &channels->channels[index]);
 		}
 	}

@@ -16,7 +16,9 @@
  * Which life of a channel a frame belongs to is checked in one place, for data, acknowledgements,
  * probes and resets alike. Epochs of one sender only grow, over all its channels. A life that was
  * forgotten raises the floor of its peer, so that nothing late can bring it back: such a frame is
- * answered by a RESET.
+ * answered by a RESET. So is data whose sender hears a former life of this end, and an
+ * acknowledgement of one; two ends that turn out to hear different lives of each other both end.
+ * Who waits for the rest of something and hears nothing asks again, so that a RESET may be lost.
  *
  * Fair: who has something to send takes turns, PEAL_CHANNEL_BURST frames each. Nothing waits for
  * company: frames leave at the end of the turn with what is there. An acknowledgement rides on

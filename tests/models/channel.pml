@@ -10,9 +10,9 @@
  * its own here, which allows more. A stream takes its frames in order: windows, credit and time are
  * not in the model (tests/prop/prop_channel.c has them).
  *
- * Two rules here are asked of channels.c by this model (docs/design/0005-models.md): a stream is
- * paired with one of the other end for good (is_pair), and an end that hears a stream which the other
- * end has left ends itself instead of beginning anew (is_renewed).
+ * Two rules are there because of this model (docs/design/0005-models.md): a stream is paired with one
+ * of the other end for good (is_pair), and an end that hears a stream which the other end has left
+ * ends itself instead of beginning anew (is_renewed).
  *
  * A RESET only does to its reader what that may do of its own accord at any time, so it is read
  * only with HEAR_RESETS.
