@@ -72,8 +72,8 @@ recall(struct peal_simfoul *foul, uint16_t from, uint16_t to, struct peal_simfra
 		foul->replayed_count++;
 		if (memcmp(frame->bytes + MEMBERS_PLACE, header + 12, 8) == 0) {
 			uint8_t *payload = frame->bytes + PEAL_UDP_OFFSET;
-			uint32_t body_size =
-				frame->size - PEAL_UDP_OFFSET - PEAL_HEADER_SIZE - PEAL_TRAILER_SIZE;
+			uint32_t body_size = frame->size - PEAL_UDP_OFFSET - PEAL_HEADER_SIZE -
+					     PEAL_TRAILER_SIZE;
 			uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
 
 			memcpy(frame->bytes + EPOCH_PLACE, header + 20, 12);
@@ -111,7 +111,8 @@ bend(void *state, uint16_t from, uint16_t to, struct peal_simframe *frame)
 	if (happens(foul, foul->spoil_ppm)) {
 		uint32_t at = (uint32_t)peal_prng_below(&foul->prng, frame->size - PEAL_UDP_OFFSET);
 
-		frame->bytes[PEAL_UDP_OFFSET + at] ^= (uint8_t)(1U + peal_prng_below(&foul->prng, 255));
+		frame->bytes[PEAL_UDP_OFFSET + at] ^=
+			(uint8_t)(1U + peal_prng_below(&foul->prng, 255));
 		foul->spoiled_count++;
 	}
 	return true;

@@ -25,7 +25,7 @@ struct peal_simfoul {
 	bool is_on;
 	uint64_t pair_seed;
 	uint32_t loss_ppm_max; /* of an ordered pair */
-	uint32_t burst_ppm;    /* that a frame begins a burst in which its port is heard by nobody */
+	uint32_t burst_ppm; /* that a frame begins a burst in which its port is heard by nobody */
 	uint64_t burst_ns_max;
 	uint32_t spoil_ppm;
 	uint32_t replay_ppm; /* that in the place of a lost frame an old one comes */

@@ -203,7 +203,8 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 	talk->next_at_ns = now_ns;
 	talk->is_near_wrap = peal_prng_ratio(&talk->prng, 1, 2);
 	talk->is_picky = peal_prng_ratio(&talk->prng, 1, 8);
-	talk->numbers_count = peal_prng_ratio(&talk->prng, 1, 32) ? NUMBERS_MANY : PEAL_SIMTALK_NUMBERS;
+	talk->numbers_count =
+		peal_prng_ratio(&talk->prng, 1, 32) ? NUMBERS_MANY : PEAL_SIMTALK_NUMBERS;
 	talk->room = peal_prng_ratio(&talk->prng, 1, 2)
 			     ? PEAL_CHANNEL_WINDOW
 			     : 1U + (uint32_t)peal_prng_below(&talk->prng, 4);
@@ -304,8 +305,8 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 	grant(talk, now_ns);
 	if (talk->is_near_wrap &&
 		peal_channel_first_seq(talk->channels.next_epoch) < UINT32_MAX - WRAP_NEAR) {
-		talk->channels.next_epoch = find_epoch_near_wrap(talk->channels.next_epoch,
-			1U + peal_prng_below(&talk->prng, WRAP_NEAR));
+		talk->channels.next_epoch = find_epoch_near_wrap(
+			talk->channels.next_epoch, 1U + peal_prng_below(&talk->prng, WRAP_NEAR));
 	}
 
 	if (talk->is_quiet || now_ns < talk->next_at_ns) {

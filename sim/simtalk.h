@@ -41,13 +41,13 @@ struct peal_simtalk_ledger {
 
 /* One end of a channel, as the application sees it. */
 struct peal_simtalk_end {
-	bool is_open;       /* messages may be sent */
-	bool is_slow;       /* takes nothing until */
+	bool is_open;           /* messages may be sent */
+	bool is_slow;           /* takes nothing until */
 	uint64_t slow_until_ns; /* virtual */
-	uint32_t own_life;  /* 0 = nothing was said yet */
-	uint32_t its_life;  /* 0 = nothing was heard yet */
-	uint64_t its_index; /* of the next message */
-	uint32_t part_size; /* of the message that is coming in */
+	uint32_t own_life;      /* 0 = nothing was said yet */
+	uint32_t its_life;      /* 0 = nothing was heard yet */
+	uint64_t its_index;     /* of the next message */
+	uint32_t part_size;     /* of the message that is coming in */
 	uint32_t message_size;
 };
 

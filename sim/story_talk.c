@@ -4,8 +4,8 @@
 #include "sim/simfoul.h"
 #include "sim/story.h"
 
-#define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
-#define SECOND_NS      PEAL_STORY_SECOND_NS
+#define MILLISECOND_NS    PEAL_STORY_MILLISECOND_NS
+#define SECOND_NS         PEAL_STORY_SECOND_NS
 #define LOSS_PPM_MAX      300000U
 #define DUPLICATE_PPM_MAX 500000U
 
