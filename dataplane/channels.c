@@ -503,7 +503,7 @@ on_reset(struct peal_channels *channels, struct peal_channel *channel,
 	bool is_mine = message->ack_epoch != 0 && message->ack_epoch == channel->tx.epoch;
 	bool is_its = message->epoch != 0 && message->epoch == channel->rx.epoch;
 
-	if (!is_mine && !is_its) {
+	if (!is_mine && !is_its && !PEAL_BUG(RESET_OF_ANY_LIFE)) {
 		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
 		return;
 	}

@@ -14,7 +14,6 @@
 #define KIND_PLACE      (PEAL_UDP_OFFSET + 3U)
 #define MEMBERS_PLACE   (PEAL_UDP_OFFSET + 12U) /* src and dst */
 #define EPOCH_PLACE     (PEAL_UDP_OFFSET + 20U) /* epoch and counter */
-#define REMEMBER_TRIES  8U
 #define ONE_IN_REMEMBER 4U
 
 static bool
@@ -41,50 +40,42 @@ loss_of(const struct peal_simfoul *foul, uint16_t from, uint16_t to)
 	return (draw & 1U) != 0 ? 0 : (uint32_t)((draw >> 1) % (foul->loss_ppm_max + 1U));
 }
 
-static void
-remember(struct peal_simfoul *foul, uint16_t from, uint16_t to, const struct peal_simframe *frame)
+/* One of the places for a link, by chance: the oldest ones stay longest. */
+static struct peal_simfoul_frame *
+draw_place(struct peal_simfoul *foul, uint16_t from, uint16_t to)
 {
-	uint64_t place = foul->remembered_count++ % PEAL_SIMFOUL_FRAMES_MAX;
+	uint64_t link = (uint64_t)from * foul->net->ports_count + to;
 
-	foul->frames[place].from = from;
-	foul->frames[place].to = to;
-	foul->frames[place].size = frame->size;
-	memcpy(foul->frames[place].bytes, frame->bytes, frame->size);
+	return &foul->frames[link * PEAL_SIMFOUL_FRAMES_MAX +
+			     peal_prng_below(&foul->prng, PEAL_SIMFOUL_FRAMES_MAX)];
 }
 
-/* Puts an old frame of the same link in the place of `frame`. False: none was found. */
+/* Puts an old frame of the same link in the place of `frame`. False: there is none. */
 static bool
 recall(struct peal_simfoul *foul, uint16_t from, uint16_t to, struct peal_simframe *frame)
 {
-	uint64_t count = foul->remembered_count < PEAL_SIMFOUL_FRAMES_MAX ? foul->remembered_count
-									  : PEAL_SIMFOUL_FRAMES_MAX;
+	const struct peal_simfoul_frame *old = draw_place(foul, from, to);
+	uint8_t *payload = frame->bytes + PEAL_UDP_OFFSET;
+	uint8_t header[PEAL_HEADER_SIZE];
+	uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
+	uint32_t body_size;
 
-	for (uint32_t i = 0; i < REMEMBER_TRIES && count > 0; i++) {
-		uint64_t place = peal_prng_below(&foul->prng, count);
-		uint8_t header[PEAL_HEADER_SIZE];
-
-		if (foul->frames[place].from != from || foul->frames[place].to != to) {
-			continue;
-		}
-		memcpy(header, frame->bytes + PEAL_UDP_OFFSET, sizeof(header));
-		frame->size = foul->frames[place].size;
-		memcpy(frame->bytes, foul->frames[place].bytes, frame->size);
-		foul->replayed_count++;
-		if (memcmp(frame->bytes + MEMBERS_PLACE, header + 12, 8) == 0) {
-			uint8_t *payload = frame->bytes + PEAL_UDP_OFFSET;
-			uint32_t body_size = frame->size - PEAL_UDP_OFFSET - PEAL_HEADER_SIZE -
-					     PEAL_TRAILER_SIZE;
-			uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
-
-			memcpy(frame->bytes + EPOCH_PLACE, header + 20, 12);
-			peal_frame_nonce(payload, nonce);
-			peal_aead_none.seal(NULL, NULL, nonce, payload, PEAL_HEADER_SIZE,
-				payload + PEAL_HEADER_SIZE, body_size,
-				payload + PEAL_HEADER_SIZE + body_size);
-		}
-		return true;
+	if (old->size == 0) {
+		return false;
 	}
-	return false;
+	memcpy(header, payload, sizeof(header));
+	frame->size = old->size;
+	memcpy(frame->bytes, old->bytes, old->size);
+	foul->replayed_count++;
+	if (memcmp(frame->bytes + MEMBERS_PLACE, header + 12, 8) != 0) {
+		return true; /* one of them is another process by now */
+	}
+	body_size = frame->size - PEAL_UDP_OFFSET - PEAL_HEADER_SIZE - PEAL_TRAILER_SIZE;
+	memcpy(frame->bytes + EPOCH_PLACE, header + 20, 12);
+	peal_frame_nonce(payload, nonce);
+	peal_aead_none.seal(NULL, NULL, nonce, payload, PEAL_HEADER_SIZE,
+		payload + PEAL_HEADER_SIZE, body_size, payload + PEAL_HEADER_SIZE + body_size);
+	return true;
 }
 
 /* The hook: what becomes of a frame. */
@@ -99,7 +90,10 @@ bend(void *state, uint16_t from, uint16_t to, struct peal_simframe *frame)
 		return true;
 	}
 	if (foul->replay_ppm > 0 && peal_prng_ratio(&foul->prng, 1, ONE_IN_REMEMBER)) {
-		remember(foul, from, to, frame);
+		struct peal_simfoul_frame *place = draw_place(foul, from, to);
+
+		place->size = frame->size;
+		memcpy(place->bytes, frame->bytes, frame->size);
 	}
 	if (happens(foul, foul->burst_ppm)) {
 		foul->mute_until_ns[from] =
@@ -142,6 +136,9 @@ peal_simfoul_create(struct peal_simnet *net, uint64_t seed)
 	peal_prng_init(&foul->prng, seed);
 	foul->mute_until_ns = calloc(net->ports_count, sizeof(foul->mute_until_ns[0]));
 	foul->refuse_until_ns = calloc(net->ports_count, sizeof(foul->refuse_until_ns[0]));
+	foul->frames = calloc((size_t)net->ports_count * net->ports_count * PEAL_SIMFOUL_FRAMES_MAX,
+		sizeof(foul->frames[0]));
+	PEAL_ASSERT(foul->frames != NULL);
 	PEAL_ASSERT(foul->mute_until_ns != NULL);
 	PEAL_ASSERT(foul->refuse_until_ns != NULL);
 	foul->pair_seed = peal_prng_next(&foul->prng);
@@ -163,6 +160,7 @@ peal_simfoul_destroy(struct peal_simfoul *foul)
 {
 	foul->net->bend = NULL;
 	foul->net->refuse = NULL;
+	free(foul->frames);
 	free(foul->mute_until_ns);
 	free(foul->refuse_until_ns);
 	free(foul);

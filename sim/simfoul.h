@@ -16,8 +16,13 @@
 
 #include "sim/simnet.h"
 
-/* Frames remembered, of all ports together; a power of two. */
-#define PEAL_SIMFOUL_FRAMES_MAX 1024U
+/* Frames remembered of each ordered pair of ports. */
+#define PEAL_SIMFOUL_FRAMES_MAX 8U
+
+struct peal_simfoul_frame {
+	uint32_t size; /* 0 = none yet */
+	uint8_t bytes[PEAL_SIMNET_FRAME_SIZE_MAX];
+};
 
 struct peal_simfoul {
 	struct peal_simnet *net;
@@ -35,13 +40,7 @@ struct peal_simfoul {
 	uint64_t *refuse_until_ns; /* [ports_count] */
 	uint64_t replayed_count;
 	uint64_t spoiled_count;
-	uint64_t remembered_count;
-	struct {
-		uint16_t from;
-		uint16_t to;
-		uint32_t size;
-		uint8_t bytes[PEAL_SIMNET_FRAME_SIZE_MAX];
-	} frames[PEAL_SIMFOUL_FRAMES_MAX];
+	struct peal_simfoul_frame *frames; /* [ports_count][ports_count][FRAMES_MAX] */
 };
 
 /* Takes the hooks of `net`, which outlives it. Nothing happens before it is switched on. */

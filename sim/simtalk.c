@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sim/simtalk.h"
 
+#include "base/hash.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -9,7 +11,9 @@
 #define MESSAGE_SIZE_MAX 6000U
 #define NUMBERS_MANY     300U
 #define WRAP_NEAR        48U
-#define HEAD_SIZE        16U /* life u32, size u32, index u64 */
+#define HEAD_SIZE        20U /* life u32, size u32, index u64, heard u32 */
+/* Ends of one channel in calm: what is left over from before is soon through. */
+#define CALM_ENDS_MAX 4U
 
 /* Byte `at` of message `index` of a life. */
 static uint8_t
@@ -61,9 +65,8 @@ opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
 {
 	struct peal_simtalk *talk = state;
 
-	(void)mid;
-	(void)number;
-	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true, .is_slow = true};
+	talk->ends[channel] = (struct peal_simtalk_end){
+		.is_open = true, .is_slow = true, .mid = mid, .number = number};
 }
 
 /* The first part of a message says which one it is. */
@@ -74,12 +77,15 @@ begin_message(struct peal_simtalk *talk, struct peal_simtalk_end *end,
 	uint32_t life = 0;
 	uint32_t size = 0;
 	uint64_t index = 0;
+	uint32_t heard = 0;
 
 	memcpy(&life, delivery->bytes, 4);
 	memcpy(&size, delivery->bytes + 4, 4);
 	memcpy(&index, delivery->bytes + 8, 8);
+	memcpy(&heard, delivery->bytes + 16, 4);
 	if (end->its_life == 0 && life > 0 && life <= talk->ledger->lives_count) {
 		end->its_life = life;
+		talk->ledger->lives[end->own_life].hears = life;
 	}
 	if (life != end->its_life || index != end->its_index || size != delivery->message_size ||
 		index >= talk->ledger->lives[life].accepted_count) {
@@ -87,6 +93,12 @@ begin_message(struct peal_simtalk *talk, struct peal_simtalk_end *end,
 			"n%u: message %" PRIu64 " of life %u was delivered where %" PRIu64
 			" of life %u is next",
 			talk->index, index, life, end->its_index, end->its_life);
+	}
+	if (heard != 0 && heard != end->own_life) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: message %" PRIu64
+			" of life %u, which heard life %u, is heard in life %u",
+			talk->index, index, life, heard, end->own_life);
 	}
 	end->part_size = 0;
 	end->message_size = size;
@@ -142,6 +154,46 @@ finished(void *state, uint16_t channel)
 	}
 }
 
+/* A peer that ends a life has ended its own. */
+static void
+check_given_up(struct peal_simtalk *talk, const struct peal_simtalk_end *end,
+	enum peal_channel_reason reason)
+{
+	const struct peal_simtalk_life *lives = talk->ledger->lives;
+	bool is_told = reason != PEAL_CHANNEL_REASON_NONE && reason != PEAL_CHANNEL_REASON_REMOVED;
+
+	if (is_told && !talk->is_resetting && end->own_life != 0 && end->its_life != 0 &&
+		!lives[end->its_life].is_over && lives[end->its_life].hears == end->own_life) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: life %u was ended (%s), and its peer goes on in life %u", talk->index,
+			end->own_life, peal_channel_reason_name((uint8_t)reason), end->its_life);
+	}
+}
+
+/* Nobody ends channels now. Those that end nevertheless may not do so again and again. */
+static void
+check_calm(struct peal_simtalk *talk, const struct peal_simtalk_end *end,
+	enum peal_channel_reason reason)
+{
+	uint64_t key = peal_hash_mix(end->mid << 16 | end->number);
+	uint32_t place = (uint32_t)(key % PEAL_SIMTALK_CALM_MAX);
+
+	if (!talk->is_calm ||
+		(reason != PEAL_CHANNEL_REASON_CLOSED && reason != PEAL_CHANNEL_REASON_STALE)) {
+		return;
+	}
+	if (talk->calm_ends[place].key != key) {
+		talk->calm_ends[place].key = key;
+		talk->calm_ends[place].count = 0;
+	}
+	if (++talk->calm_ends[place].count == CALM_ENDS_MAX) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: channel %u with member %" PRIu64
+			" ends again and again, and nobody ends it",
+			talk->index, end->number, end->mid);
+	}
+}
+
 static void
 ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t lost_count)
 {
@@ -153,6 +205,8 @@ ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t l
 		peal_report_violate(talk->ledger->report, now_of(talk),
 			"n%u: a channel ended over what cannot be, and nobody lies", talk->index);
 	}
+	check_given_up(talk, end, reason);
+	check_calm(talk, end, reason);
 	if (end->own_life != 0) {
 		life->is_over = true;
 		if (life->delivered_count + lost_count < life->accepted_count) {
@@ -202,9 +256,12 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 	memset(talk->ends, 0, sizeof(talk->ends));
 	talk->next_at_ns = now_ns;
 	talk->is_near_wrap = peal_prng_ratio(&talk->prng, 1, 2);
+	talk->is_restless = peal_prng_ratio(&talk->prng, 1, 3);
+	talk->is_calm = false;
 	talk->is_picky = peal_prng_ratio(&talk->prng, 1, 8);
 	talk->numbers_count =
 		peal_prng_ratio(&talk->prng, 1, 32) ? NUMBERS_MANY : PEAL_SIMTALK_NUMBERS;
+	talk->numbers_count = talk->is_restless ? 1U : talk->numbers_count;
 	talk->room = peal_prng_ratio(&talk->prng, 1, 2)
 			     ? PEAL_CHANNEL_WINDOW
 			     : 1U + (uint32_t)peal_prng_below(&talk->prng, 4);
@@ -245,7 +302,8 @@ choose_channel(struct peal_simtalk *talk)
 				      &channel) != PEAL_CHANNEL_OK) {
 		return PEAL_CHANNEL_NONE;
 	}
-	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true, .is_slow = true};
+	talk->ends[channel] = (struct peal_simtalk_end){
+		.is_open = true, .is_slow = true, .mid = peers->peers[slot].mid, .number = number};
 	return channel;
 }
 
@@ -266,11 +324,13 @@ say(struct peal_simtalk *talk, uint16_t channel)
 			return;
 		}
 		end->own_life = ++ledger->lives_count;
+		ledger->lives[end->own_life].hears = end->its_life;
 	}
 	life = &ledger->lives[end->own_life];
 	memcpy(message, &end->own_life, 4);
 	memcpy(message + 4, &size, 4);
 	memcpy(message + 8, &life->accepted_count, 8);
+	memcpy(message + 16, &end->its_life, 4);
 	for (uint32_t at = HEAD_SIZE; at < size; at++) {
 		message[at] = pattern(end->own_life, life->accepted_count, at);
 	}
@@ -317,9 +377,11 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 	if (channel == PEAL_CHANNEL_NONE) {
 		return;
 	}
-	what = peal_prng_below(&talk->prng, 100);
+	what = talk->is_calm ? 100 : peal_prng_below(&talk->prng, talk->is_restless ? 20 : 100);
 	if (what < 2) {
+		talk->is_resetting = true;
 		peal_channels_reset(&talk->channels, channel);
+		talk->is_resetting = false;
 	} else if (what < 6) {
 		talk->ends[channel].is_open = false;
 		(void)peal_channels_close(&talk->channels, channel);

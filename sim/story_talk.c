@@ -75,6 +75,10 @@ talk_on_foul_links(const struct peal_scenario_options *options, struct peal_repo
 		peal_simworld_run_for(&world, 100U * MILLISECOND_NS);
 		peal_simfoul_switch(foul, false);
 		peal_simworld_set_weather(&world, &fair);
+		for (uint16_t i = 0; i < world.config.nodes_count; i++) {
+			world.talks[i].is_calm = true;
+		}
+		peal_simworld_run_for(&world, 50U * MILLISECOND_NS);
 		finish_talk(&world);
 		peal_simfoul_destroy(foul);
 	}
