@@ -514,7 +514,21 @@ on_reset(struct peal_channels *channels, struct peal_channel *channel,
 	end(channels, channel, (enum peal_channel_reason)message->reason);
 }
 
-/* A life that nobody here knows: the peer opens a channel, or began anew. */
+/* The peer hears this life and speaks with another stream than is heard here, which therefore it
+ * has left, or this end has left that. Were another life begun for it, the peer would have to begin
+ * one for that, and so on. Both begin from nothing. */
+static void
+end_different_lives(
+	struct peal_channels *channels, struct peal_channel *channel, uint64_t its_epoch)
+{
+	uint64_t *floor = floor_of(channels, channel->slot, channel->mid);
+
+	end(channels, channel, PEAL_CHANNEL_REASON_STALE);
+	*floor = its_epoch > *floor ? its_epoch : *floor;
+}
+
+/* A life that nobody here knows: the peer opens a channel, or began anew. What its sender hears of
+ * this end was looked at. */
 static struct peal_channel *
 on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 	const struct peal_channel_msg *message, const struct peal_opened *opened)
@@ -523,15 +537,14 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 	enum peal_channel_reason reason = PEAL_CHANNEL_REASON_NONE;
 	enum peal_counter counter = PEAL_COUNTER_CHANNEL_REFUSED_STALE;
 
-	if (message->epoch <= *floor_of(channels, opened->slot, opened->mid) ||
-		(channel != NULL && message->epoch < channel->rx.epoch)) {
+	bool is_stale = message->epoch <= *floor_of(channels, opened->slot, opened->mid) ||
+			(channel != NULL && message->epoch < channel->rx.epoch);
+
+	if (channel != NULL && message->ack_epoch != 0 && (is_stale || channel->rx.epoch != 0) &&
+		!PEAL_BUG(ENDS_PAIRED_ANEW)) {
+		end_different_lives(channels, channel, message->epoch);
 		reason = PEAL_CHANNEL_REASON_STALE;
-	} else if (channel != NULL && channel->rx.epoch != 0 && message->ack_epoch != 0 &&
-		   !PEAL_BUG(ENDS_PAIRED_ANEW)) {
-		/* The peer hears this life and has left the stream that is heard here. Were another
-		 * life begun for it, the peer would have to begin one for that, and so on. */
-		end(channels, channel, PEAL_CHANNEL_REASON_STALE);
-		*floor_of(channels, opened->slot, opened->mid) = message->epoch;
+	} else if (is_stale) {
 		reason = PEAL_CHANNEL_REASON_STALE;
 	} else if (channel != NULL && channel->rx.epoch == 0) {
 		/* This end opened it, and here the peer's own stream begins. */

@@ -130,6 +130,14 @@ hidden byte is_answer, is_reset, is_final;
 	(end[who].its != 0 && (epoch) > end[who].its && (other) == end[who].own)
 #endif
 
+/* The other end hears this life and speaks with a stream that this end has left: it will leave this
+ * life as well. */
+#ifdef MUTANT_TAINTED_KEPT
+#define is_tainted(who, other)	false
+#else
+#define is_tainted(who, other)	((other) == end[who].own)
+#endif
+
 #define epochs_of(who)	((who) == 0 -> EPOCHS : EPOCHS_OTHER)
 #define sent_count(who)	(end[who].said + end[who].is_said_all)
 
@@ -206,6 +214,10 @@ inline on_data(who, epoch, place, is_end, other) {
 		if
 		:: epoch <= end[who].floor || (end[who].state != FREE && epoch < end[who].its) ->
 			is_reset = true;
+			if
+			:: end[who].state != FREE && is_tainted(who, other) -> finish(who);
+			:: else
+			fi
 		:: epoch > end[who].floor && end[who].state != FREE && end[who].its == 0 ->
 			end[who].its = epoch;
 			is_answer = true;
@@ -305,7 +317,24 @@ inline exchange(who) {
 	od
 }
 
-/* From here on nothing is lost, and who may speak speaks. */
+/* Who has no channel opens one. */
+inline speak(who) {
+	if
+	:: end[who].state == CLOSED -> finish(who);
+	:: else
+	fi
+	if
+	:: end[who].state == FREE -> add(who);
+	:: else
+	fi
+	if
+	:: end[who].state == OPEN -> say(who);
+	:: else
+	fi
+	exchange(who);
+}
+
+/* From here on nothing is lost, and who may speak speaks, twice in a turn. */
 inline heal() {
 	is_final = true;
 #if RESTARTS > 0
@@ -318,13 +347,10 @@ inline heal() {
 	do
 	:: j < ROUNDS ->
 		ends_count = 0;
-		for (i : 0 .. 1) {
-			if
-			:: end[i].state == OPEN -> say(i);
-			:: else
-			fi
-			exchange(i);
-		}
+		speak(0);
+		speak(0);
+		speak(1);
+		speak(1);
 		j++;
 	:: else -> break;
 	od

@@ -158,6 +158,7 @@ GATE = (
     channel_mutant("ANY_PAIR", "pair"),
     channel_mutant("NO_RENEWAL", "settle", "ONLY_IN_THE_END"),
     channel_mutant("ANY_PAIR", "settle", "MUTANT_NO_RENEWAL ONLY_IN_THE_END"),
+    channel_mutant("TAINTED_KEPT", "settle", "ONLY_IN_THE_END"),
     channel_mutant("OLD_PROCESS_HEARD", "life", "EPOCHS=1 RESTARTS=1"),
     channel_mutant("REMOVED_KEPT", "life", "EPOCHS=1 RESTARTS=1"),
 )

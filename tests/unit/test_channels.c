@@ -309,6 +309,31 @@ test_channels__ends_of_different_lives_part(void **state)
 	assert_int_equal(a->messages_count, 1);
 }
 
+/* The same by way of a stream that this end has left. */
+static void
+test_channels__an_end_that_is_heard_with_an_old_stream_parts(void **state)
+{
+	struct peal_channel_msg message = {.epoch = 50,
+		.seq = peal_channel_first_seq(50),
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+	uint16_t channel;
+
+	(void)state;
+	inject(&message, "\1\0x", 3);
+	peal_channels_reset(&a->channels, a->last_channel);
+	assert_int_equal(peal_channels_open(&a->channels, 3, NUMBER, &channel), PEAL_CHANNEL_OK);
+	inject(&message, "\1\0x", 3); /* it may not know yet */
+	assert_int_equal(a->ended_count, 1);
+	message.flags |= PEAL_CHANNEL_FLAG_ACK;
+	message.ack_epoch = 1001;
+	message.ack = message.credit = peal_channel_first_seq(1001);
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(a->ended_count, 2);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_STALE);
+	assert_int_equal(a->messages_count, 1);
+}
+
 /* A reset that is lost: who holds early frames asks again for what is missing, and is told. */
 static void
 test_channels__who_waits_for_the_dead_is_told(void **state)
@@ -467,6 +492,7 @@ main(void)
 		CHANNELS_TEST(test_channels__a_life_that_is_over_stays_over),
 		CHANNELS_TEST(test_channels__hear_only_who_hears_this_life),
 		CHANNELS_TEST(test_channels__ends_of_different_lives_part),
+		CHANNELS_TEST(test_channels__an_end_that_is_heard_with_an_old_stream_parts),
 		CHANNELS_TEST(test_channels__who_waits_for_the_dead_is_told),
 		CHANNELS_TEST(test_channels__lies_change_nothing_or_end_the_life),
 		CHANNELS_TEST(test_channels__too_many_are_refused),
