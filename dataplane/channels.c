@@ -170,7 +170,10 @@ forget(struct peal_channels *channels, struct peal_channel *channel)
 	if (channel->tx.epoch != 0) {
 		peal_channel_tx_close(&channel->tx, &lender);
 	}
+	uint16_t free_count = channels->pool.free_count;
+
 	peal_channel_rx_close(&channel->rx, &channels->pool);
+	channels->held_counts[channel->slot] -= (uint16_t)(channels->pool.free_count - free_count);
 	channel->state = PEAL_CHANNEL_FREE;
 	enter_all(channels);
 	peal_deadlines_set(&channels->deadlines, calling.index, UINT64_MAX);
@@ -475,9 +478,18 @@ on_data(struct peal_channels *channels, struct peal_channel *channel,
 	struct calling calling = {channels, index_of(channels, channel)};
 	const struct peal_channel_user *user = &channels->config.user;
 	const struct peal_channel_sink sink = {deliver, &calling};
-	enum peal_channel_rx_outcome outcome = peal_channel_rx_on_data(&channel->rx,
-		&channels->pool, message, opened->body + PEAL_CHANNEL_HEADER_SIZE,
+	struct peal_framepool *pool = &channels->pool;
+	uint16_t free_count = pool->free_count;
+	enum peal_channel_rx_outcome outcome;
+
+	/* A peer has at most as many buffers as it leaves to others: whoever sends early frames for
+	 * ever takes a half, two of them a third each. */
+	pool->is_closed = channels->held_counts[channel->slot] >= free_count;
+	outcome = peal_channel_rx_on_data(&channel->rx, pool, message,
+		opened->body + PEAL_CHANNEL_HEADER_SIZE,
 		opened->body_size - PEAL_CHANNEL_HEADER_SIZE, &sink, now_ns);
+	pool->is_closed = false;
+	channels->held_counts[opened->slot] += (uint16_t)(free_count - pool->free_count);
 
 	if (outcome != PEAL_CHANNEL_RX_DELIVERED) {
 		peal_counter_add(channels->config.counters, counter_of(outcome), 1);

@@ -119,6 +119,7 @@ struct peal_channels {
 	uint16_t places[2U * PEAL_CHANNELS_MAX]; /* open addressing: channel + 1, 0 = empty */
 	uint64_t floors[PEAL_SLOTS_MAX];         /* highest epoch of the peer that was forgotten */
 	uint64_t floor_mids[PEAL_SLOTS_MAX];
+	uint16_t held_counts[PEAL_SLOTS_MAX]; /* buffers of the pool that frames of a peer are in */
 	struct peal_channel channels[PEAL_CHANNELS_MAX];
 };
 

@@ -160,7 +160,8 @@ check_given_up(struct peal_simtalk *talk, const struct peal_simtalk_end *end,
 	enum peal_channel_reason reason)
 {
 	const struct peal_simtalk_life *lives = talk->ledger->lives;
-	bool is_told = reason != PEAL_CHANNEL_REASON_NONE && reason != PEAL_CHANNEL_REASON_REMOVED;
+	/* Nobody listened, or there was no room: that may be another by the time it is heard. */
+	bool is_told = reason == PEAL_CHANNEL_REASON_CLOSED || reason == PEAL_CHANNEL_REASON_STALE;
 
 	if (is_told && !talk->is_resetting && end->own_life != 0 && end->its_life != 0 &&
 		!lives[end->its_life].is_over && lives[end->its_life].hears == end->own_life) {
