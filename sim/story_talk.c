@@ -9,9 +9,8 @@
 #define LOSS_PPM_MAX      300000U
 #define DUPLICATE_PPM_MAX 500000U
 
-/* Nobody says anything new, and what was said must arrive. */
-static void
-finish_talk(struct peal_simworld *world)
+void
+peal_story_finish_talk(struct peal_simworld *world)
 {
 	uint64_t until_ns = world->time.now_ns + 2U * SECOND_NS;
 
@@ -51,7 +50,7 @@ talk_in_bad_weather(const struct peal_scenario_options *options, struct peal_rep
 		peal_simworld_set_weather(&world, &weather);
 		peal_simworld_run_for(&world, 100U * MILLISECOND_NS);
 		peal_simworld_set_weather(&world, &fair);
-		finish_talk(&world);
+		peal_story_finish_talk(&world);
 	}
 	peal_simworld_fini(&world);
 }
@@ -79,7 +78,7 @@ talk_on_foul_links(const struct peal_scenario_options *options, struct peal_repo
 			world.talks[i].is_calm = true;
 		}
 		peal_simworld_run_for(&world, 50U * MILLISECOND_NS);
-		finish_talk(&world);
+		peal_story_finish_talk(&world);
 		peal_simfoul_destroy(foul);
 	}
 	peal_simworld_fini(&world);
@@ -101,7 +100,7 @@ talk_in_the_storm(const struct peal_scenario_options *options, struct peal_repor
 		peal_simfoul_switch(foul, false);
 		peal_faults_heal(&faults);
 		if (peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world))) {
-			finish_talk(&world);
+			peal_story_finish_talk(&world);
 		}
 		peal_simfoul_destroy(foul);
 	}
