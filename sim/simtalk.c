@@ -393,6 +393,19 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 	}
 }
 
+void
+peal_simtalk_slam(struct peal_simtalk *talk)
+{
+	talk->is_quiet = true;
+	talk->is_resetting = true;
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		if (talk->ends[i].is_open) {
+			peal_channels_reset(&talk->channels, i);
+		}
+	}
+	talk->is_resetting = false;
+}
+
 bool
 peal_simtalk_is_done(const struct peal_simtalk_ledger *ledger)
 {

@@ -92,6 +92,9 @@ void peal_simtalk_end(struct peal_simtalk *talk);
 /* Says what is due. Before the turn of the core. */
 void peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns);
 
+/* Resets every channel and says nothing more. */
+void peal_simtalk_slam(struct peal_simtalk *talk);
+
 /* Everything said between processes that still run has arrived. Notes a violation for each life of
  * which that is not true. */
 void peal_simtalk_check_all(struct peal_simtalk_ledger *ledger);

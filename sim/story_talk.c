@@ -49,6 +49,14 @@ talk_in_bad_weather(const struct peal_scenario_options *options, struct peal_rep
 
 		peal_simworld_set_weather(&world, &weather);
 		peal_simworld_run_for(&world, 100U * MILLISECOND_NS);
+		/* Some end all they have while it still storms: who misses it may not wait for
+		 * ever. */
+		for (uint16_t i = 0; i < world.config.nodes_count; i++) {
+			if (peal_prng_ratio(&prng, 1, 3)) {
+				peal_simtalk_slam(&world.talks[i]);
+			}
+		}
+		peal_simworld_run_for(&world, MILLISECOND_NS);
 		peal_simworld_set_weather(&world, &fair);
 		peal_story_finish_talk(&world);
 	}
