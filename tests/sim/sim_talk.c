@@ -5,7 +5,7 @@
  */
 #include "tests/sim/simrun.h"
 
-static uint64_t seeds_count = 60;
+static uint64_t seeds_count = 40;
 
 static void
 test_talk__arrives_once_in_order_or_is_reported(void **state)
