@@ -156,7 +156,7 @@ GATE = (
     channel_mutant("NARROW_EPOCH", "life", "EPOCHS=3"),
     channel_mutant("FLOOR_FORGOTTEN", "life", "ONLY_SAFETY"),
     channel_mutant("ANY_PAIR", "pair"),
-    channel_mutant("NO_RENEWAL", "settle", "ONLY_IN_THE_END"),
+    channel_mutant("NO_RENEWAL", "settle", "MUTANT_TAINTED_KEPT ONLY_IN_THE_END"),
     channel_mutant("ANY_PAIR", "settle", "MUTANT_NO_RENEWAL ONLY_IN_THE_END"),
     channel_mutant("TAINTED_KEPT", "settle", "ONLY_IN_THE_END"),
     channel_mutant("OLD_PROCESS_HEARD", "life", "EPOCHS=1 RESTARTS=1"),
