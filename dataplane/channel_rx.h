@@ -53,7 +53,7 @@ struct peal_channel_rx {
 	uint32_t message_offset; /* bytes of it that were delivered; 0 = none under way */
 	bool is_finished;        /* the end was delivered */
 	bool is_answer_owed;
-	uint64_t newest_at_ns; /* arrival of the newest frame, while an answer is owed */
+	uint64_t newest_at_ns; /* arrival of the newest frame, or when it was asked for again */
 	struct {
 		uint16_t buffer;
 		uint16_t size;
@@ -91,6 +91,27 @@ peal_channel_rx_owe(struct peal_channel_rx *rx, uint64_t now_ns)
 {
 	rx->is_answer_owed = true;
 	rx->newest_at_ns = now_ns;
+}
+
+/*
+ * When it should say again what it waits for, because nothing came for `patience_ns` although a
+ * frame or a part of a message is missing: a sender that has given the stream up says so then.
+ * UINT64_MAX = it waits for nothing.
+ */
+static inline uint64_t
+peal_channel_rx_deadline_at_ns(const struct peal_channel_rx *rx, uint64_t patience_ns)
+{
+	return (rx->held == 0 && rx->message_offset == 0) || rx->is_answer_owed
+		       ? UINT64_MAX
+		       : rx->newest_at_ns + patience_ns;
+}
+
+static inline void
+peal_channel_rx_on_timer(struct peal_channel_rx *rx, uint64_t patience_ns, uint64_t now_ns)
+{
+	if (now_ns >= peal_channel_rx_deadline_at_ns(rx, patience_ns)) {
+		peal_channel_rx_owe(rx, now_ns);
+	}
 }
 
 #endif

@@ -38,6 +38,14 @@ peal_channel_tx_close(struct peal_channel_tx *tx, const struct peal_sendqueue_le
 	tx->overtaken_at_ns = UINT64_MAX;
 }
 
+static void
+note(const struct peal_channel_tx *tx, enum peal_counter counter)
+{
+	if (tx->config.counters != NULL) {
+		peal_counter_add(tx->config.counters, counter, 1);
+	}
+}
+
 static uint32_t
 count_flights(const struct peal_channel_tx *tx)
 {
@@ -279,6 +287,7 @@ find_overtaken(struct peal_channel_tx *tx, uint64_t now_ns)
 		}
 		if (flight->sent_at_ns + patience_ns <= now_ns) {
 			tx->lost |= UINT64_C(1) << i;
+			note(tx, PEAL_COUNTER_CHANNEL_OVERTAKEN);
 		} else if (flight->sent_at_ns + patience_ns < tx->overtaken_at_ns) {
 			tx->overtaken_at_ns = flight->sent_at_ns + patience_ns;
 		}
@@ -429,6 +438,7 @@ on_silence(struct peal_channel_tx *tx)
 	}
 	if (count == 0) {
 		tx->is_probe_due = true;
+		note(tx, PEAL_COUNTER_CHANNEL_BLOCKED);
 		tx->backoff += tx->backoff < BACKOFF_MAX;
 		return;
 	}
@@ -436,9 +446,11 @@ on_silence(struct peal_channel_tx *tx)
 	PEAL_DASSERT(missing != 0);
 	if (!tx->is_tail_asked && tx->backoff == 0) {
 		tx->is_tail_asked = tx->is_tail_due = true;
+		note(tx, PEAL_COUNTER_CHANNEL_TAIL_PROBES);
 		tx->lost |= UINT64_C(1) << (63U - (uint32_t)__builtin_clzll(missing));
 		return;
 	}
+	note(tx, PEAL_COUNTER_CHANNEL_TIMEOUTS);
 	tx->backoff += tx->backoff < BACKOFF_MAX;
 	tx->lost = missing;
 }

@@ -28,6 +28,7 @@
 #ifndef PEAL_DATAPLANE_CHANNEL_TX_H
 #define PEAL_DATAPLANE_CHANNEL_TX_H
 
+#include "base/counters.h"
 #include "dataplane/rtt.h"
 #include "dataplane/sendqueue.h"
 #include "wire/channel_msg.h"
@@ -43,6 +44,8 @@ struct peal_channel_flight {
 };
 
 struct peal_channel_tx_config {
+	struct peal_counters
+		*counters;    /* of what was lost and how that was noticed; NULL = nobody's */
 	uint8_t *queue_bytes; /* [queue_capacity], 8-aligned, outlives the machine */
 	uint32_t queue_capacity;
 	uint32_t data_size_max; /* bytes of a frame behind the channel header; fixed for a stream */

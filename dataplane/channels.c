@@ -64,6 +64,7 @@ forget(struct peal_channels *channels, struct peal_channel *channel)
 	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_sendqueue_lender lender = {release_loan, &calling};
 	uint64_t epoch = channel->rx.epoch;
+	uint16_t free_count = channels->pool.free_count;
 
 	if (channel->tx.epoch != 0) {
 		peal_channel_tx_close(&channel->tx, &lender);
@@ -71,6 +72,7 @@ forget(struct peal_channels *channels, struct peal_channel *channel)
 	peal_channelsender_on_end(&channels->sender, channel);
 	peal_deadlines_set(&channels->watches_at, calling.index, UINT64_MAX);
 	peal_channel_rx_close(&channel->rx, &channels->pool);
+	channels->held_counts[channel->slot] -= (uint16_t)(channels->pool.free_count - free_count);
 	peal_channeltable_forget(&channels->table, channel, epoch);
 }
 
@@ -86,7 +88,7 @@ add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number
 	if (channel->state != PEAL_CHANNEL_FREE) {
 		forget(channels, channel);
 	}
-	const struct peal_channel_tx_config tx = {
+	const struct peal_channel_tx_config tx = {.counters = config->counters,
 		.queue_bytes = config->queue_bytes +
 			       (uint64_t)peal_channeltable_index(&channels->table, channel) *
 				       config->queue_capacity,
@@ -412,9 +414,18 @@ on_data(struct peal_channels *channels, struct peal_channel *channel,
 	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_channel_user *user = &channels->config.user;
 	const struct peal_channel_sink sink = {deliver, &calling};
-	enum peal_channel_rx_outcome outcome = peal_channel_rx_on_data(&channel->rx,
-		&channels->pool, message, opened->body + PEAL_CHANNEL_HEADER_SIZE,
+	struct peal_framepool *pool = &channels->pool;
+	uint16_t free_count = pool->free_count;
+	enum peal_channel_rx_outcome outcome;
+
+	/* A peer has at most as many buffers as it leaves to others: whoever sends early frames for
+	 * ever takes a half, two of them a third each. */
+	pool->is_closed = channels->held_counts[channel->slot] >= free_count;
+	outcome = peal_channel_rx_on_data(&channel->rx, pool, message,
+		opened->body + PEAL_CHANNEL_HEADER_SIZE,
 		opened->body_size - PEAL_CHANNEL_HEADER_SIZE, &sink, now_ns);
+	pool->is_closed = false;
+	channels->held_counts[opened->slot] += (uint16_t)(free_count - pool->free_count);
 
 	if (outcome != PEAL_CHANNEL_RX_DELIVERED) {
 		peal_counter_add(channels->config.counters, counters_of[outcome], 1);
@@ -438,14 +449,30 @@ on_reset(struct peal_channels *channels, struct peal_channel *channel,
 	bool is_mine = message->ack_epoch != 0 && message->ack_epoch == channel->tx.epoch;
 	bool is_its = message->epoch != 0 && message->epoch == channel->rx.epoch;
 
-	if (!is_mine && !is_its) {
+	if (!is_mine && !is_its && !PEAL_BUG(RESET_OF_ANY_LIFE)) {
 		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
 		return;
 	}
+	peal_counter_add(channels->config.counters,
+		(enum peal_counter)(PEAL_COUNTER_CHANNEL_RESETS_CLOSED + message->reason -
+				    PEAL_CHANNEL_REASON_CLOSED),
+		1);
 	end(channels, channel, (enum peal_channel_reason)message->reason);
 }
 
-/* A life that nobody here knows: the peer opens a channel, or began anew. */
+/* The peer hears this life and speaks with another stream than is heard here, which therefore it
+ * has left, or this end has left that. Were another life begun for it, the peer would have to begin
+ * one for that, and so on. Both begin from nothing. */
+static void
+end_different_lives(
+	struct peal_channels *channels, struct peal_channel *channel, uint64_t its_epoch)
+{
+	peal_channeltable_raise_floor(&channels->table, channel, its_epoch);
+	end(channels, channel, PEAL_CHANNEL_REASON_STALE);
+}
+
+/* A life that nobody here knows: the peer opens a channel, or began anew. What its sender hears of
+ * this end was looked at. */
 static struct peal_channel *
 on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 	const struct peal_channel_msg *message, const struct peal_opened *opened)
@@ -454,9 +481,17 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 	enum peal_channel_reason reason = PEAL_CHANNEL_REASON_NONE;
 	enum peal_counter counter = PEAL_COUNTER_CHANNEL_REFUSED_STALE;
 
-	if (message->epoch <=
-			peal_channeltable_floor(&channels->table, opened->slot, opened->mid) ||
-		(channel != NULL && message->epoch < channel->rx.epoch)) {
+	bool is_stale =
+		message->epoch <=
+			peal_channeltable_floor(&channels->table, opened->slot, opened->mid,
+				find_shards(channels, opened->slot, message->channel).peer) ||
+		(channel != NULL && message->epoch < channel->rx.epoch);
+
+	if (channel != NULL && message->ack_epoch != 0 && (is_stale || channel->rx.epoch != 0) &&
+		!PEAL_BUG(ENDS_PAIRED_ANEW)) {
+		end_different_lives(channels, channel, message->epoch);
+		reason = PEAL_CHANNEL_REASON_STALE;
+	} else if (is_stale) {
 		reason = PEAL_CHANNEL_REASON_STALE;
 	} else if (channel != NULL && channel->rx.epoch == 0) {
 		/* This end opened it, and here the peer's own stream begins. */
@@ -499,6 +534,35 @@ is_life(const struct peal_channel *channel, uint64_t own, uint64_t said)
 	return channel != NULL && own == said;
 }
 
+/* A stream of the peer is paired with one of this node for good. This one is paired with one that
+ * is no more: what it says was meant for a former life. */
+static void
+on_old_pair(struct peal_channels *channels, struct peal_channel *channel,
+	const struct peal_channel_msg *message, const struct peal_opened *opened)
+{
+	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
+	send_reset(channels, opened->slot, message->channel, 0, message->epoch,
+		PEAL_CHANNEL_REASON_STALE);
+	if (channel != NULL && channel->rx.epoch == message->epoch) {
+		end(channels, channel, PEAL_CHANNEL_REASON_STALE);
+	}
+}
+
+/* An acknowledgement of a stream that is no more. Who answers one and hears nothing else waits for
+ * the rest of it, and would wait for ever if the RESET was lost. */
+static void
+on_old_ack(struct peal_channels *channels, const struct peal_channel_msg *message,
+	const struct peal_opened *opened)
+{
+	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
+	if (message->flags == PEAL_CHANNEL_FLAG_ACK &&
+		message->ack_epoch >= channels->config.first_epoch &&
+		message->ack_epoch < channels->next_epoch && !PEAL_BUG(RESET_SENT_ONCE)) {
+		send_reset(channels, opened->slot, message->channel, message->ack_epoch, 0,
+			PEAL_CHANNEL_REASON_STALE);
+	}
+}
+
 void
 peal_channels_on_frame(
 	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns)
@@ -525,6 +589,12 @@ peal_channels_on_frame(
 		return;
 	}
 	if ((message.flags & (PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_PROBE)) != 0 &&
+		message.ack_epoch != 0 && !PEAL_BUG(PAIRED_WITH_ANY_LIFE) &&
+		!is_life(channel, channel == NULL ? 0 : channel->tx.epoch, message.ack_epoch)) {
+		on_old_pair(channels, channel, &message, opened);
+		return;
+	}
+	if ((message.flags & (PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_PROBE)) != 0 &&
 		!is_life(channel, channel == NULL ? 0 : channel->rx.epoch, message.epoch)) {
 		channel = on_new_life(channels, channel, &message, opened);
 		if (channel == NULL) {
@@ -536,12 +606,7 @@ peal_channels_on_frame(
 					       PEAL_BUG(ACK_OF_ANY_LIFE))) {
 			on_ack(channels, channel, &message, now_ns);
 		} else {
-			peal_counter_add(counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
-			if (message.flags == PEAL_CHANNEL_FLAG_ACK) {
-				/* It may wait for more of a stream that is over here. */
-				send_reset(channels, opened->slot, message.channel,
-					message.ack_epoch, 0, PEAL_CHANNEL_REASON_STALE);
-			}
+			on_old_ack(channels, &message, opened);
 		}
 	}
 	if (channel == NULL) {

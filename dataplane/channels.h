@@ -16,7 +16,9 @@
  * Which life of a channel a frame belongs to is checked in one place, for data, acknowledgements,
  * probes and resets alike. Epochs of one sender only grow, over all its channels. A life that was
  * forgotten raises the floor of its peer, so that nothing late can bring it back: such a frame is
- * answered by a RESET.
+ * answered by a RESET. So is data whose sender hears a former life of this end, and an
+ * acknowledgement of one; two ends that turn out to hear different lives of each other both end.
+ * Who waits for the rest of something and hears nothing asks again, so that a RESET may be lost.
  *
  * How much is on its way to a peer is bounded by a window that all channels to it share
  * (channelsender.h, congestion.h). Answers, PROBEs and the repeat of a last frame do not wait for
@@ -102,6 +104,7 @@ struct peal_channels {
 	uint64_t late_ns; /* by how much this core reads late what arrived */
 	struct peal_channelsender sender;
 	struct peal_channeltable table;
+	uint16_t held_counts[PEAL_SLOTS_MAX]; /* buffers of the pool that frames of a peer are in */
 };
 
 /* Everything that the configuration names outlives the machine. */

@@ -79,32 +79,19 @@ peal_channelsender_call(struct peal_channelsender *sender, struct peal_channel *
 	peal_channeltable_push(sender->table, &sender->ready, channel);
 }
 
-/*
- * When to answer again although nothing comes: frames are held here, so one is missing, and a
- * sender that still has the stream would have repeated it long ago. If it has not, it says so.
- */
-static uint64_t
-find_gap_at_ns(const struct peal_channel *channel)
-{
-	return channel->rx.newest_at_ns + 2U * channel->tx.config.rto_ns_max;
-}
-
 void
 peal_channelsender_settle(struct peal_channelsender *sender, struct peal_channel *channel)
 {
 	uint64_t at_ns = peal_channel_tx_deadline_at_ns(&channel->tx);
+	uint64_t rx_at_ns =
+		peal_channel_rx_deadline_at_ns(&channel->rx, channel->tx.config.rto_ns_max);
 
 	if (channel->state != PEAL_CHANNEL_FREE &&
 		(channel->rx.is_answer_owed || has_frames(channel))) {
 		peal_channelsender_call(sender, channel);
 	}
-	if (__builtin_expect(channel->rx.held != 0, 0)) {
-		uint64_t gap_at_ns = find_gap_at_ns(channel);
-
-		at_ns = gap_at_ns < at_ns ? gap_at_ns : at_ns;
-	}
-	peal_deadlines_set(
-		&sender->frames_at, peal_channeltable_index(sender->table, channel), at_ns);
+	peal_deadlines_set(&sender->frames_at, peal_channeltable_index(sender->table, channel),
+		rx_at_ns < at_ns ? rx_at_ns : at_ns);
 }
 
 /* The next frame of the channel may leave: there is room, or it must not wait. */
@@ -237,9 +224,7 @@ on_timer(struct peal_channelsender *sender, struct peal_channel *channel, uint64
 	uint64_t lost = channel->tx.lost;
 
 	peal_channel_tx_on_timer(&channel->tx, now_ns);
-	if (channel->rx.held != 0 && now_ns >= find_gap_at_ns(channel)) {
-		peal_channel_rx_owe(&channel->rx, now_ns);
-	}
+	peal_channel_rx_on_timer(&channel->rx, channel->tx.config.rto_ns_max, now_ns);
 	if (channel->tx.lost != 0 && channel->tx.backoff != backoff) {
 		count_events(sender, true, peal_congestion_on_timeout(congestion, now_ns));
 	} else if (channel->tx.lost != lost && !channel->tx.is_tail_due) {

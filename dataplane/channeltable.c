@@ -97,13 +97,23 @@ peal_channeltable_close(struct peal_channeltable *table, struct peal_channel *ch
 }
 
 uint64_t
-peal_channeltable_floor(struct peal_channeltable *table, uint16_t slot, uint64_t mid)
+peal_channeltable_floor(struct peal_channeltable *table, uint16_t slot, uint64_t mid, uint8_t shard)
 {
+	PEAL_ASSERT(shard < PEAL_SHARDS_MAX);
 	if (table->floor_mids[slot] != mid) {
 		table->floor_mids[slot] = mid;
-		table->floors[slot] = 0;
+		memset(table->floors[slot], 0, sizeof(table->floors[slot]));
 	}
-	return table->floors[slot];
+	return table->floors[slot][shard];
+}
+
+void
+peal_channeltable_raise_floor(
+	struct peal_channeltable *table, const struct peal_channel *channel, uint64_t epoch)
+{
+	if (epoch > peal_channeltable_floor(table, channel->slot, channel->mid, channel->shard)) {
+		table->floors[channel->slot][channel->shard] = epoch;
+	}
 }
 
 void
@@ -111,9 +121,8 @@ peal_channeltable_forget(
 	struct peal_channeltable *table, struct peal_channel *channel, uint64_t epoch)
 {
 	PEAL_ASSERT(channel->state != PEAL_CHANNEL_FREE);
-	if (epoch > peal_channeltable_floor(table, channel->slot, channel->mid) &&
-		!PEAL_BUG(OLD_LIVES_RETURN)) {
-		table->floors[channel->slot] = epoch;
+	if (!PEAL_BUG(OLD_LIVES_RETURN)) {
+		peal_channeltable_raise_floor(table, channel, epoch);
 	}
 	channel->state = PEAL_CHANNEL_FREE;
 	/* All are entered anew: rare, and simpler than a search that passes over gaps. */

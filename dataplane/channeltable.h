@@ -62,8 +62,9 @@ struct peal_channellist {
 struct peal_channeltable {
 	uint64_t closed_count;
 	uint16_t places[2U * PEAL_CHANNELS_MAX]; /* open addressing: channel + 1, 0 = empty */
-	uint64_t floors[PEAL_SLOTS_MAX];         /* highest epoch of the peer that was forgotten */
 	uint64_t floor_mids[PEAL_SLOTS_MAX];
+	/* Highest epoch that was forgotten, of each core of the peer: each counts by itself. */
+	uint64_t floors[PEAL_SLOTS_MAX][PEAL_SHARDS_MAX];
 	struct peal_channel channels[PEAL_CHANNELS_MAX];
 };
 
@@ -100,8 +101,13 @@ void peal_channeltable_close(struct peal_channeltable *table, struct peal_channe
 void peal_channeltable_forget(
 	struct peal_channeltable *table, struct peal_channel *channel, uint64_t epoch);
 
-/* The highest epoch of this peer that was forgotten; 0 = none of this member number. */
-uint64_t peal_channeltable_floor(struct peal_channeltable *table, uint16_t slot, uint64_t mid);
+/* The highest epoch of this core of a peer that was forgotten; 0 = none of this member number. */
+uint64_t peal_channeltable_floor(
+	struct peal_channeltable *table, uint16_t slot, uint64_t mid, uint8_t shard);
+
+/* Nothing up to `epoch` of the peer and core of this channel is taken any more. */
+void peal_channeltable_raise_floor(
+	struct peal_channeltable *table, const struct peal_channel *channel, uint64_t epoch);
 
 /* An empty list. */
 static inline void

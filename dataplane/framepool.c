@@ -11,6 +11,7 @@ peal_framepool_init(struct peal_framepool *pool, uint8_t *bytes, uint32_t size, 
 	pool->size = size;
 	pool->count = count;
 	pool->free_count = 0;
+	pool->is_closed = false;
 	while (count > 0) {
 		pool->free[pool->free_count++] = --count;
 	}
@@ -19,7 +20,8 @@ peal_framepool_init(struct peal_framepool *pool, uint8_t *bytes, uint32_t size, 
 uint16_t
 peal_framepool_take(struct peal_framepool *pool)
 {
-	return pool->free_count == 0 ? PEAL_FRAMEPOOL_NONE : pool->free[--pool->free_count];
+	return pool->free_count == 0 || pool->is_closed ? PEAL_FRAMEPOOL_NONE
+							: pool->free[--pool->free_count];
 }
 
 void

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PEAL_FRAMEPOOL_NONE UINT16_MAX
@@ -19,6 +20,7 @@ struct peal_framepool {
 	uint32_t size;
 	uint16_t count;
 	uint16_t free_count;
+	bool is_closed; /* public: nothing is lent now, whatever is free */
 	uint16_t free[PEAL_FRAMEPOOL_MAX];
 };
 

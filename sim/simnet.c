@@ -324,6 +324,11 @@ peal_simnet_send(struct peal_simnet *net, uint16_t port, struct peal_simframe *f
 			peal_simnet_release(net, frame);
 			return;
 		}
+		if (net->bend != NULL && !net->bend(net->bend_state, port, to, frame)) {
+			net->lost_count++;
+			peal_simnet_release(net, frame);
+			return;
+		}
 		send_link(net, port, to, frame);
 		return;
 	}

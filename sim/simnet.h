@@ -104,6 +104,12 @@ struct peal_simnet {
 	 * networks by what is said. */
 	bool (*lose)(void *state, uint16_t from, uint16_t to, const uint8_t *bytes);
 	void *lose_state;
+	/* Changes a frame on its way to one port; false: it is lost. NULL = nobody. Asked before
+	 * the link is (sim/simfoul.h). */
+	bool (*bend)(void *state, uint16_t from, uint16_t to, struct peal_simframe *frame);
+	/* True: the port has no packets to lend now; NULL = never. */
+	bool (*refuse)(void *state, uint16_t port);
+	void *bend_state; /* of both */
 	uint32_t frames_count;
 	uint32_t first_free; /* index + 1; 0 = none */
 	struct peal_simframe *chunks[PEAL_SIMNET_FRAMES_MAX / 256U];

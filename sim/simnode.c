@@ -82,8 +82,8 @@ prompt_core(void *state, uint8_t shard)
 		simnode->config.time, *turn_at_ns, PEAL_SIMEVENT_TURN, simnode->index, shard);
 }
 
-static void
-prompt_cores(struct peal_simnode *simnode)
+void
+peal_simnode_prompt(struct peal_simnode *simnode)
 {
 	for (uint8_t shard = 0; shard < simnode->shards_count; shard++) {
 		prompt_core(simnode, shard);
@@ -424,7 +424,7 @@ peal_simnode_start(struct peal_simnode *simnode)
 		start_shard(simnode, shard, core, &shards_prng);
 	}
 	peal_node_init(&simnode->node, &node, &simnode->plane, clock_of(simnode));
-	prompt_cores(simnode);
+	peal_simnode_prompt(simnode);
 	prompt_control(simnode);
 }
 
@@ -461,7 +461,7 @@ peal_simnode_set_paused(struct peal_simnode *simnode, bool is_paused)
 	}
 	simnode->is_paused = is_paused;
 	forget_events(simnode);
-	prompt_cores(simnode);
+	peal_simnode_prompt(simnode);
 	prompt_control(simnode);
 }
 

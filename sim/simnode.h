@@ -143,6 +143,9 @@ void peal_simnode_set_stuck(struct peal_simnode *simnode, bool is_stuck);
 /* Asks the node to leave gracefully. */
 void peal_simnode_leave(struct peal_simnode *simnode);
 
+/* Its cores take a turn soon: what is above them has something to say. */
+void peal_simnode_prompt(struct peal_simnode *simnode);
+
 /* A frame was queued at its port. */
 void peal_simnode_on_frame(struct peal_simnode *simnode);
 /* Events due. Return true when the turn or the step was really taken. */

@@ -131,6 +131,9 @@ allocate(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 	struct peal_simport *port = state;
 
 	PEAL_ASSERT(queue < PEAL_SIMPORT_QUEUES_MAX);
+	if (port->net->refuse != NULL && port->net->refuse(port->net->bend_state, port->index)) {
+		return 0;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct peal_simframe *frame = peal_simnet_allocate(port->net);
 

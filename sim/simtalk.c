@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sim/simtalk.h"
 
+#include "base/hash.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #define PAUSE_NS_MAX     UINT64_C(2000000)
+#define SLOW_NS_MAX      UINT64_C(10000000)
 #define MESSAGE_SIZE_MAX 6000U
-#define HEAD_SIZE        24U /* life u32, size u32, index u64, virtual time u64 */
+#define NUMBERS_MANY     300U
+#define WRAP_NEAR        48U
+#define HEAD_SIZE        28U /* life u32, size u32, index u64, virtual time u64, heard u32 */
+/* Ends of one channel in calm: what is left over from before is soon through. */
+#define CALM_ENDS_MAX 4U
 
 /* Byte `at` of message `index` of a life. */
 static uint8_t
@@ -24,11 +31,34 @@ now_of(const struct peal_simtalk *talk)
 static bool
 accepts(void *state, uint64_t mid, uint16_t number)
 {
-	(void)state;
+	const struct peal_simtalk *talk = state;
+
 	(void)mid;
-	return number < PEAL_SIMTALK_NUMBERS ||
-	       (number >= PEAL_SIMTALK_POURS_FIRST &&
-		       number < PEAL_SIMTALK_POURS_FIRST + PEAL_SIMTALK_POURS_MAX);
+	return number >= PEAL_SIMTALK_POURS_FIRST ||
+	       !(talk->is_picky && number == PEAL_SIMTALK_NUMBERS - 1U);
+}
+
+/* The next epoch, from this one, whose stream begins so near the wrap of its places that it passes
+ * it soon. Steps of Fibonacci numbers move the first place, which is a golden section of the
+ * circle, by less and less. */
+static uint64_t
+find_epoch_near_wrap(uint64_t epoch, uint64_t distance)
+{
+	const uint64_t factor = UINT64_C(0x9E3779B97F4A7C15);
+	uint64_t gap = 0 - (distance << 32) - epoch * factor;
+	uint64_t before = 1;
+
+	for (uint64_t step = 1; step < UINT64_C(1) << 40;) {
+		uint64_t sum = before + step;
+
+		while (gap >= step * factor) {
+			gap -= step * factor;
+			epoch += step;
+		}
+		before = step;
+		step = sum;
+	}
+	return epoch;
 }
 
 static void
@@ -36,9 +66,10 @@ opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
 {
 	struct peal_simtalk *talk = state;
 
-	(void)mid;
-	(void)number;
-	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true,
+		.is_slow = number < PEAL_SIMTALK_POURS_FIRST,
+		.mid = mid,
+		.number = number};
 	if (talk->is_stalled) {
 		peal_channels_grant(&talk->channels, channel, 0, 0);
 	}
@@ -53,13 +84,16 @@ begin_message(struct peal_simtalk *talk, struct peal_simtalk_end *end,
 	uint32_t size = 0;
 	uint64_t index = 0;
 	uint64_t at_ns = 0;
+	uint32_t heard = 0;
 
 	memcpy(&life, delivery->bytes, 4);
 	memcpy(&size, delivery->bytes + 4, 4);
 	memcpy(&index, delivery->bytes + 8, 8);
 	memcpy(&at_ns, delivery->bytes + 16, 8);
+	memcpy(&heard, delivery->bytes + 24, 4);
 	if (end->its_life == 0 && life > 0 && life <= talk->ledger->lives_count) {
 		end->its_life = life;
+		talk->ledger->lives[end->own_life].hears = life;
 	}
 	if (life == end->its_life && index > end->its_index &&
 		talk->ledger->lives[life].dropped_count > 0) {
@@ -74,6 +108,12 @@ begin_message(struct peal_simtalk *talk, struct peal_simtalk_end *end,
 			"n%u: message %" PRIu64 " of life %u was delivered where %" PRIu64
 			" of life %u is next",
 			talk->index, index, life, end->its_index, end->its_life);
+	}
+	if (heard != 0 && heard != end->own_life) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: message %" PRIu64
+			" of life %u, which heard life %u, is heard in life %u",
+			talk->index, index, life, heard, end->own_life);
 	}
 	end->part_size = 0;
 	end->message_size = size;
@@ -109,6 +149,7 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 	/* Now and then nothing more is taken for a while. */
 	if (!talk->is_quiet && peal_prng_ratio(&talk->prng, 1, 50)) {
 		end->is_slow = true;
+		end->slow_until_ns = now_of(talk) + peal_prng_below(&talk->prng, SLOW_NS_MAX);
 	}
 	end->part_size += delivery->size;
 	if (end->part_size == end->message_size) {
@@ -126,6 +167,47 @@ finished(void *state, uint16_t channel)
 	if (talk->ends[channel].is_open) {
 		talk->ends[channel].is_open = false;
 		(void)peal_channels_close(&talk->channels, channel);
+	}
+}
+
+/* A peer that ends a life has ended its own. */
+static void
+check_given_up(struct peal_simtalk *talk, const struct peal_simtalk_end *end,
+	enum peal_channel_reason reason)
+{
+	const struct peal_simtalk_life *lives = talk->ledger->lives;
+	/* Nobody listened, or there was no room: that may be another by the time it is heard. */
+	bool is_told = reason == PEAL_CHANNEL_REASON_CLOSED || reason == PEAL_CHANNEL_REASON_STALE;
+
+	if (is_told && !talk->is_resetting && end->own_life != 0 && end->its_life != 0 &&
+		!lives[end->its_life].is_over && lives[end->its_life].hears == end->own_life) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: life %u was ended (%s), and its peer goes on in life %u", talk->index,
+			end->own_life, peal_channel_reason_name((uint8_t)reason), end->its_life);
+	}
+}
+
+/* Nobody ends channels now. Those that end nevertheless may not do so again and again. */
+static void
+check_calm(struct peal_simtalk *talk, const struct peal_simtalk_end *end,
+	enum peal_channel_reason reason)
+{
+	uint64_t key = peal_hash_mix(end->mid << 16 | end->number);
+	uint32_t place = (uint32_t)(key % PEAL_SIMTALK_CALM_MAX);
+
+	if (!talk->is_calm ||
+		(reason != PEAL_CHANNEL_REASON_CLOSED && reason != PEAL_CHANNEL_REASON_STALE)) {
+		return;
+	}
+	if (talk->calm_ends[place].key != key) {
+		talk->calm_ends[place].key = key;
+		talk->calm_ends[place].count = 0;
+	}
+	if (++talk->calm_ends[place].count == CALM_ENDS_MAX) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: channel %u with member %" PRIu64
+			" ends again and again, and nobody ends it",
+			talk->index, end->number, end->mid);
 	}
 }
 
@@ -147,6 +229,8 @@ ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t l
 		peal_report_violate(talk->ledger->report, now_of(talk),
 			"n%u: a channel ended over what cannot be, and nobody lies", talk->index);
 	}
+	check_given_up(talk, end, reason);
+	check_calm(talk, end, reason);
 	if (end->own_life != 0) {
 		life->is_over = true;
 		if (life->delivered_count + life->dropped_count + lost_count <
@@ -210,6 +294,16 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 	talk->pours_count = 0;
 	talk->is_stalled = false;
 	peal_histogram_reset(&talk->latency);
+	talk->is_near_wrap = peal_prng_ratio(&talk->prng, 1, 2);
+	talk->is_restless = peal_prng_ratio(&talk->prng, 1, 3);
+	talk->is_calm = false;
+	talk->is_picky = peal_prng_ratio(&talk->prng, 1, 8);
+	talk->numbers_count =
+		peal_prng_ratio(&talk->prng, 1, 32) ? NUMBERS_MANY : PEAL_SIMTALK_NUMBERS;
+	talk->numbers_count = talk->is_restless ? 1U : talk->numbers_count;
+	talk->room = peal_prng_ratio(&talk->prng, 1, 2)
+			     ? PEAL_CHANNEL_WINDOW
+			     : 1U + (uint32_t)peal_prng_below(&talk->prng, 4);
 	peal_channels_init(&talk->channels, &config);
 }
 
@@ -226,9 +320,10 @@ static void
 choose_policy(struct peal_simtalk *talk, uint16_t channel)
 {
 	uint64_t chance = peal_prng_below(&talk->prng, 8);
-	enum peal_channel_policy policy = chance < 5   ? PEAL_CHANNEL_BLOCK
-					  : chance < 7 ? PEAL_CHANNEL_DROP_BEHIND
-						       : PEAL_CHANNEL_EVICT;
+	/* In calm nobody ends channels, so nobody is evicted. */
+	enum peal_channel_policy policy = chance < 5 || talk->is_calm ? PEAL_CHANNEL_BLOCK
+					  : chance < 7                ? PEAL_CHANNEL_DROP_BEHIND
+								      : PEAL_CHANNEL_EVICT;
 
 	peal_channels_set_policy(&talk->channels, channel, policy, PEAL_SIMTALK_EVICT_NS);
 }
@@ -238,7 +333,7 @@ static uint16_t
 choose_channel(struct peal_simtalk *talk)
 {
 	const struct peal_peers *peers = talk->channels.peers;
-	uint16_t number = (uint16_t)peal_prng_below(&talk->prng, PEAL_SIMTALK_NUMBERS);
+	uint16_t number = (uint16_t)peal_prng_below(&talk->prng, talk->numbers_count);
 	uint16_t channel = PEAL_CHANNEL_NONE;
 	uint16_t slot;
 
@@ -258,7 +353,8 @@ choose_channel(struct peal_simtalk *talk)
 				      &channel) != PEAL_CHANNEL_OK) {
 		return PEAL_CHANNEL_NONE;
 	}
-	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true};
+	talk->ends[channel] = (struct peal_simtalk_end){
+		.is_open = true, .is_slow = true, .mid = peers->peers[slot].mid, .number = number};
 	choose_policy(talk, channel);
 	return channel;
 }
@@ -277,12 +373,14 @@ say_sized(struct peal_simtalk *talk, uint16_t channel, uint32_t size)
 			return false;
 		}
 		end->own_life = ++ledger->lives_count;
+		ledger->lives[end->own_life].hears = end->its_life;
 	}
 	life = &ledger->lives[end->own_life];
 	memcpy(message, &end->own_life, 4);
 	memcpy(message + 4, &size, 4);
 	memcpy(message + 8, &life->accepted_count, 8);
 	memcpy(message + 16, talk->ledger->now_ns, 8);
+	memcpy(message + 24, &end->its_life, 4);
 	for (uint32_t at = HEAD_SIZE; at < size; at++) {
 		message[at] = pattern(end->own_life, life->accepted_count, at);
 	}
@@ -415,10 +513,9 @@ grant(struct peal_simtalk *talk, uint64_t now_ns)
 		struct peal_simtalk_end *end = &talk->ends[i];
 
 		if (end->is_slow) {
-			bool is_over = talk->is_quiet || peal_prng_ratio(&talk->prng, 1, 4);
+			bool is_over = talk->is_quiet || now_of(talk) >= end->slow_until_ns;
 
-			peal_channels_grant(
-				&talk->channels, i, is_over ? PEAL_CHANNEL_WINDOW : 0, now_ns);
+			peal_channels_grant(&talk->channels, i, is_over ? talk->room : 0, now_ns);
 			end->is_slow = !is_over;
 		}
 	}
@@ -439,6 +536,11 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 			run_pour(talk, &talk->pours[i], now_ns);
 		}
 	}
+	if (talk->is_near_wrap &&
+		peal_channel_first_seq(talk->channels.next_epoch) < UINT32_MAX - WRAP_NEAR) {
+		talk->channels.next_epoch = find_epoch_near_wrap(
+			talk->channels.next_epoch, 1U + peal_prng_below(&talk->prng, WRAP_NEAR));
+	}
 
 	if (talk->is_quiet || now_ns < talk->next_at_ns) {
 		return;
@@ -448,9 +550,11 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 	if (channel == PEAL_CHANNEL_NONE) {
 		return;
 	}
-	what = peal_prng_below(&talk->prng, 100);
+	what = talk->is_calm ? 100 : peal_prng_below(&talk->prng, talk->is_restless ? 20 : 100);
 	if (what < 2) {
+		talk->is_resetting = true;
 		peal_channels_reset(&talk->channels, channel);
+		talk->is_resetting = false;
 	} else if (what < 6) {
 		talk->ends[channel].is_open = false;
 		(void)peal_channels_close(&talk->channels, channel);
@@ -459,6 +563,19 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 			say(talk, channel);
 		}
 	}
+}
+
+void
+peal_simtalk_slam(struct peal_simtalk *talk)
+{
+	talk->is_quiet = true;
+	talk->is_resetting = true;
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		if (talk->ends[i].is_open) {
+			peal_channels_reset(&talk->channels, i);
+		}
+	}
+	talk->is_resetting = false;
 }
 
 bool

@@ -6,9 +6,11 @@
  * Each core of a node now and then opens a channel to a member, says something on one, closes one,
  * or resets one. A stream from its opening to its end is a *life* with a number in a common ledger;
  * each message says of which life it is, and which in it. Checked: a message is delivered only if
- * it was accepted, once, in order and whole (U1, R1), and is left out only if its sender was told;
- * when a sender is told that a life ended, all but the messages that it is told to be in doubt were
- * delivered; and when all is well again, everything accepted has arrived.
+ * it was accepted, once, in order and whole (U1, R1), and is left out only if its sender was told,
+ * and in no other life than the one that its sender heard; when a sender is told that a life ended,
+ * all but the messages that it is told to be in doubt were delivered, and it was not ended by a
+ * peer that goes on with it; when nobody ends channels any more, they soon stop ending; and when
+ * all is well again, everything accepted has arrived.
  */
 #ifndef PEAL_SIM_SIMTALK_H
 #define PEAL_SIM_SIMTALK_H
@@ -22,7 +24,7 @@
 
 #define PEAL_SIMTALK_QUEUE_SIZE   8192U
 #define PEAL_SIMTALK_FRAMES_COUNT 128U
-/* Numbers of channels in use, to each peer. */
+/* Numbers of channels in use to each peer, by most. */
 #define PEAL_SIMTALK_NUMBERS 3U
 
 struct peal_simtalk_life {
@@ -30,6 +32,7 @@ struct peal_simtalk_life {
 	uint64_t delivered_count; /* whole */
 	uint64_t dropped_count;   /* given up before they were sent, and its sender was told */
 	bool is_over;             /* its sender was told so, or is no more */
+	uint32_t hears;           /* the life that its sender hears; 0 = none yet */
 };
 
 /* What all talkers of a run share. */
@@ -41,10 +44,16 @@ struct peal_simtalk_ledger {
 	struct peal_simtalk_life lives[PEAL_SIMTALK_LIVES_MAX]; /* [0] is nobody's */
 };
 
+/* Channels of which a talker counts how often they end in calm. */
+#define PEAL_SIMTALK_CALM_MAX 256U
+
 /* One end of a channel, as the application sees it. */
 struct peal_simtalk_end {
-	bool is_open;       /* messages may be sent */
-	bool is_slow;       /* takes nothing for a while */
+	bool is_open;           /* messages may be sent */
+	bool is_slow;           /* takes nothing until */
+	uint64_t slow_until_ns; /* virtual */
+	uint64_t mid;
+	uint16_t number;
 	uint32_t own_life;  /* 0 = nothing was said yet */
 	uint32_t its_life;  /* 0 = nothing was heard yet */
 	uint64_t its_index; /* of the next message */
@@ -55,7 +64,7 @@ struct peal_simtalk_end {
 
 /* Numbers of channels from here on are accepted too: for pours. */
 #define PEAL_SIMTALK_EVICT_NS    UINT64_C(5000000)
-#define PEAL_SIMTALK_POURS_FIRST 100U
+#define PEAL_SIMTALK_POURS_FIRST 1000U
 #define PEAL_SIMTALK_POURS_MAX   PEAL_CHANNELS_MAX
 
 /* Messages of one size without end, to one member, on a channel of their own. */
@@ -85,9 +94,20 @@ struct peal_simtalk {
 	uint32_t pours_count;
 	struct peal_simtalk_pour pours[PEAL_SIMTALK_POURS_MAX];
 	struct peal_histogram latency; /* of messages that came, from where they were accepted */
+	bool is_near_wrap;             /* places of most of its streams wrap soon */
+	bool is_picky;                 /* does not listen on the last number */
+	bool is_restless;              /* ends channels often */
+	bool is_calm;                  /* ends none */
+	bool is_resetting;             /* of its own accord, now */
+	uint16_t numbers_count;
+	uint32_t room; /* frames that it takes beyond those that were delivered */
 	struct peal_prng prng;
 	uint64_t next_at_ns; /* of the node's clock */
 	struct peal_simtalk_end ends[PEAL_CHANNELS_MAX];
+	struct {
+		uint64_t key;
+		uint32_t count;
+	} calm_ends[PEAL_SIMTALK_CALM_MAX]; /* by hash of peer and number */
 	struct peal_channels channels;
 	_Alignas(8) uint8_t queues[PEAL_CHANNELS_MAX][PEAL_SIMTALK_QUEUE_SIZE];
 	uint8_t frames[PEAL_SIMTALK_FRAMES_COUNT * PEAL_BODY_SIZE_MAX];
@@ -115,6 +135,8 @@ uint64_t peal_simtalk_deadline_at_ns(const struct peal_simtalk *talk);
 /* Says something to a member on the first number, whose channel is opened when there is none.
  * False: not accepted. */
 bool peal_simtalk_say_to(struct peal_simtalk *talk, uint64_t mid, uint32_t size);
+/* Resets every channel and says nothing more. */
+void peal_simtalk_slam(struct peal_simtalk *talk);
 
 /* Everything said between processes that still run has arrived. Notes a violation for each life of
  * which that is not true. */

@@ -92,6 +92,13 @@ struct peal_simworld {
 	bool may_starve; /* faults are random: no quorum left alive is nobody's mistake */
 };
 
+/* The talker on the home core of a node. The world has talkers. */
+static inline struct peal_simtalk *
+peal_simworld_talk(const struct peal_simworld *world, uint32_t index)
+{
+	return &world->talks[index * PEAL_SIMNODE_SHARDS_MAX];
+}
+
 /* Prepares all nodes, down, on a clean network of 5 to 50 us a link. `report` outlives the world.
  */
 void peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_config *config,

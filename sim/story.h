@@ -73,6 +73,8 @@ void peal_story_join(const struct peal_scenario_options *options, struct peal_re
 /* story_churn.c: members that restart all the time. */
 void peal_story_churn(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_talk.c: channels. */
+/* Nobody says anything new, and what was said must arrive, or have been reported, soon. */
+void peal_story_finish_talk(struct peal_simworld *world);
 void peal_story_talk(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_channels.c: what channels promise, in figures. */
 void peal_story_bottleneck(const struct peal_scenario_options *options, struct peal_report *report);

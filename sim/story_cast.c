@@ -174,7 +174,7 @@ say_to_each(struct peal_simworld *world)
 			bool is_self = rank == world->nodes[SOURCE]->node.self_rank;
 
 			(void)peal_story_expect(world,
-				is_self || peal_simtalk_say_to(&world->talks[SOURCE],
+				is_self || peal_simtalk_say_to(peal_simworld_talk(world, SOURCE),
 						   view->members[rank].mid, MESSAGE_SIZE),
 				"a channel had no room");
 		}
@@ -205,7 +205,7 @@ peal_story_fanout(const struct peal_scenario_options *options, struct peal_repor
 	world.cast_ledger->message_size = MESSAGE_SIZE;
 	world.cast_ledger->interval_ns = FLOOD_INTERVAL_NS;
 	for (uint16_t i = 0; i < world.config.nodes_count; i++) {
-		world.talks[i].is_quiet = true;
+		peal_simworld_talk(&world, i)->is_quiet = true;
 	}
 	if (peal_simworld_form(&world)) {
 		const struct peal_counters *counters = &world.nodes[SOURCE]->core.counters;

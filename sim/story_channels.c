@@ -36,7 +36,7 @@ open_quiet(struct peal_simworld *world, const struct peal_scenario_options *opti
 	quiet.profile = options->profile != NULL ? options->profile : "fast";
 	peal_story_open(world, &quiet, part, report);
 	for (uint16_t i = 0; i < options->nodes_count; i++) {
-		world->talks[i].is_quiet = true;
+		peal_simworld_talk(world, i)->is_quiet = true;
 	}
 	is_formed = peal_simworld_form(world);
 	peal_simworld_run_for(world, 4U * world->timing.probe_interval_ns);
@@ -55,10 +55,10 @@ static void
 pour(struct peal_simworld *world, uint16_t from, uint16_t to, uint64_t gap_ns, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		(void)peal_simtalk_pour(&world->talks[from], mid_of(world, to), POUR_SIZE, gap_ns,
-			PEAL_CHANNEL_BLOCK);
+		(void)peal_simtalk_pour(peal_simworld_talk(world, from), mid_of(world, to),
+			POUR_SIZE, gap_ns, PEAL_CHANNEL_BLOCK);
 	}
-	peal_simnode_on_frame(world->nodes[from]);
+	peal_simnode_prompt(world->nodes[from]);
 }
 
 static uint64_t
@@ -66,8 +66,8 @@ count_poured(const struct peal_simworld *world, uint16_t index)
 {
 	uint64_t count = 0;
 
-	for (uint32_t i = 0; i < world->talks[index].pours_count; i++) {
-		count += peal_simtalk_poured(&world->talks[index], i);
+	for (uint32_t i = 0; i < peal_simworld_talk(world, index)->pours_count; i++) {
+		count += peal_simtalk_poured(peal_simworld_talk(world, index), i);
 	}
 	return count;
 }
@@ -166,7 +166,7 @@ peal_story_tail(const struct peal_scenario_options *options, struct peal_report 
 	struct trap trap = {.world = &world};
 
 	if (open_quiet(&world, options, 0, report)) {
-		struct peal_simtalk *talk = &world.talks[0];
+		struct peal_simtalk *talk = peal_simworld_talk(&world, 0);
 		uint64_t late_ns_max = 0;
 
 		pour(&world, 0, 1, TAIL_GAP_NS, 1);
@@ -215,16 +215,17 @@ measure_others(const struct peal_scenario_options *options, uint64_t part, bool 
 
 	if (open_quiet(&world, options, part, report)) {
 		if (is_slow) {
-			peal_simtalk_stall(&world.talks[slow], true, 0);
+			peal_simtalk_stall(peal_simworld_talk(&world, slow), true, 0);
 		}
 		for (uint16_t i = 1; i < options->nodes_count; i++) {
-			(void)peal_simtalk_pour(
-				&world.talks[0], mid_of(&world, i), POUR_SIZE, PACE_NS, policy);
+			(void)peal_simtalk_pour(peal_simworld_talk(&world, 0), mid_of(&world, i),
+				POUR_SIZE, PACE_NS, policy);
 		}
-		peal_simnode_on_frame(world.nodes[0]);
+		peal_simnode_prompt(world.nodes[0]);
 		peal_simworld_run_for(&world, SPAN_NS);
 		for (uint16_t i = 1; i < slow; i++) {
-			const struct peal_histogram *latency = &world.talks[i].latency;
+			const struct peal_histogram *latency =
+				&peal_simworld_talk(&world, i)->latency;
 			uint64_t value_ns = peal_histogram_percentile(latency, 99.0);
 
 			(void)peal_story_expect(&world,
@@ -232,7 +233,8 @@ measure_others(const struct peal_scenario_options *options, uint64_t part, bool 
 				"a receiver got too little to measure");
 			p99_ns = value_ns > p99_ns ? value_ns : p99_ns;
 		}
-		const struct peal_simtalk_pour *to_slow = &world.talks[0].pours[slow - 1U];
+		const struct peal_simtalk_pour *to_slow =
+			&peal_simworld_talk(&world, 0)->pours[slow - 1U];
 		const struct peal_simtalk_life *life = &world.ledger->lives[to_slow->life];
 
 		if (is_slow && policy == PEAL_CHANNEL_DROP_BEHIND) {

@@ -98,13 +98,13 @@ test_channeltable__a_floor_only_grows(void **state)
 	struct peal_channel *channel = enter(2, 22, 1);
 
 	(void)state;
-	assert_int_equal(peal_channeltable_floor(&table, 2, 22), 0);
+	assert_int_equal(peal_channeltable_floor(&table, 2, 22, 0), 0);
 	peal_channeltable_forget(&table, channel, 50);
-	assert_int_equal(peal_channeltable_floor(&table, 2, 22), 50);
+	assert_int_equal(peal_channeltable_floor(&table, 2, 22, 0), 50);
 	peal_channeltable_forget(&table, enter(2, 22, 2), 49);
-	assert_int_equal(peal_channeltable_floor(&table, 2, 22), 50);
+	assert_int_equal(peal_channeltable_floor(&table, 2, 22, 0), 50);
 	/* Another member in this slot begins from the ground. */
-	assert_int_equal(peal_channeltable_floor(&table, 2, 23), 0);
+	assert_int_equal(peal_channeltable_floor(&table, 2, 23, 0), 0);
 }
 
 static void
