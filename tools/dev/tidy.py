@@ -54,7 +54,7 @@ MAY_INCLUDE = {
     "runtime": PURE
     + ("wire/crypto", "dataplane/dpdk", "shm", "client", "runtime", "include/peal"),
     "tools": ("base", "wire", "runtime", "include/peal"),
-    # It measures a core and its channels without a daemon around them: docs/design/0010.
+    # It measures a core and its channels without a daemon around them: docs/design/0012.
     "tools/peal-bench": (
         "base",
         "wire",
