@@ -9,44 +9,21 @@ set -u
 export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/integ/tap.sh
+source "$here/tap.sh"
 bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench}
 
-skip() {
-    echo "1..0 # SKIP $1"
-    exit 77
-}
 ((EUID == 0)) || skip "needs root to make network namespaces"
 [[ -x $bench ]] || skip "$bench is not built"
-for tool in ip python3 setsid pgrep; do
-    command -v "$tool" >/dev/null || skip "the program $tool is missing"
-done
+need ip python3 setsid pgrep
 unshare -n true 2>/dev/null || skip "network namespaces cannot be made here"
 
-scratch=$(mktemp -d)
-export RUNTIME_DIRECTORY=$scratch/run
-mkdir "$RUNTIME_DIRECTORY"
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT TERM
+open_scratch
 
 # A schedule that a busy machine keeps up with: a stall of a third of a second loses nothing.
 calm=(--count 200 --interval 1000000)
 idles=(shared)
 (($(nproc) >= 2)) && idles+=(spin)
-
-number=0
-failures=0
-check() { # DESCRIPTION CMD...
-    local what=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$scratch/said" 2>&1; then
-        echo "ok $number - $what"
-    else
-        echo "not ok $number - $what"
-        sed 's/^/# /' "$scratch/said"
-        failures=$((failures + 1))
-    fi
-}
 
 cat >"$scratch/judge.py" <<'PYTHON'
 # judge.py FILE COMMAND LINK IDLE SEALED: the figures are there and fit together.
@@ -244,27 +221,15 @@ CONFINED
         refuses_as "$scratch/confined" 1 af_packet root -- rtt --link af_packet
 fi
 
-# Ends with 130 soon after Ctrl-C, in any phase.
-is_interruptible() { # SECONDS ARGUMENTS...
-    local after=$1 pid status
-    shift
-    setsid "$bench" "$@" --idle shared >/dev/null 2>&1 &
-    pid=$!
-    sleep "$after"
-    kill -INT "$pid"
-    wait "$pid"
-    status=$?
-    ((status == 130)) || { echo "status $status"; return 1; }
-}
 # A background job of a script ignores SIGINT until it says otherwise; the program does.
 long=(--count 1000000 --interval 1000000)
-check "Ctrl-C ends raw" is_interruptible 2 raw --link ring "${long[@]}"
-check "Ctrl-C ends rtt" is_interruptible 4 rtt --link af_packet "${long[@]}"
-check "Ctrl-C ends ratio" is_interruptible 2 ratio --link ring "${long[@]}"
-check "Ctrl-C ends raw between two processes" is_interruptible 3 raw --link vhost "${long[@]}"
-check "Ctrl-C ends message while it starts" is_interruptible 0.3 message --link memif "${long[@]}"
-check "Ctrl-C ends message" is_interruptible 3 message --link memif "${long[@]}"
-check "Ctrl-C ends throughput" is_interruptible 3 throughput --link vhost --rounds 100
+check "Ctrl-C ends raw" is_interrupted 2 "$bench" raw --idle shared --link ring "${long[@]}"
+check "Ctrl-C ends rtt" is_interrupted 4 "$bench" rtt --idle shared --link af_packet "${long[@]}"
+check "Ctrl-C ends ratio" is_interrupted 2 "$bench" ratio --idle shared --link ring "${long[@]}"
+check "Ctrl-C ends raw between two processes" is_interrupted 3 "$bench" raw --idle shared --link vhost "${long[@]}"
+check "Ctrl-C ends message while it starts" is_interrupted 0.3 "$bench" message --idle shared --link memif "${long[@]}"
+check "Ctrl-C ends message" is_interrupted 3 "$bench" message --idle shared --link memif "${long[@]}"
+check "Ctrl-C ends throughput" is_interrupted 3 "$bench" throughput --idle shared --link vhost --rounds 100
 
 # What DPDK leaves of a process that is killed outright; nobody else is to blame for it.
 forget_killed() { # PID
@@ -310,5 +275,4 @@ check "nothing stays in the runtime directory" test -z "$(find "$RUNTIME_DIRECTO
 check "no socket stays" test -z "$(find /tmp -maxdepth 1 -name 'peal-bench-*' -newer "$scratch/judge.py")"
 check "no interface stays" test -z "$(ip -br link | grep pealbench)"
 
-echo "1..$number"
-((failures == 0))
+finish_tap

@@ -10,37 +10,14 @@ set -u
 export LC_ALL=C
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/integ/tap.sh
+source "$here/tap.sh"
 bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench}
 
-skip() {
-    echo "1..0 # SKIP $1"
-    exit 77
-}
 [[ -x $bench ]] || skip "$bench is not built"
-for tool in python3 setsid; do
-    command -v "$tool" >/dev/null || skip "the program $tool is missing"
-done
+need python3 setsid
 
-scratch=$(mktemp -d)
-export RUNTIME_DIRECTORY=$scratch/run
-mkdir "$RUNTIME_DIRECTORY"
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT TERM
-
-number=0
-failures=0
-check() { # DESCRIPTION CMD...
-    local what=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$scratch/said" 2>&1; then
-        echo "ok $number - $what"
-    else
-        echo "not ok $number - $what"
-        sed 's/^/# /' "$scratch/said"
-        failures=$((failures + 1))
-    fi
-}
+open_scratch
 
 cat >"$scratch/judge.py" <<'PYTHON'
 # judge.py FILE PRESET KILLS REST_S: the figures are there and fit together.
@@ -135,23 +112,10 @@ check "a file that cannot be written" \
     refuses 1 "$scratch/none/x" -- scale --nodes 2 --preset cloud --seconds 0 --kill none --quiet \
     --json "$scratch/none/x"
 
-# Ends with 130 soon after Ctrl-C, in any phase.
-is_interruptible() { # SECONDS ARGUMENTS...
-    local after=$1 pid status
-    shift
-    setsid "$bench" scale --nodes 12 --kill 1 "$@" >/dev/null 2>&1 &
-    pid=$!
-    sleep "$after"
-    kill -INT "$pid"
-    wait "$pid"
-    status=$?
-    ((status == 130)) || { echo "status $status"; return 1; }
-}
 # A background job of a script ignores SIGINT until it says otherwise; the program does.
-check "Ctrl-C ends a run" is_interruptible 3 --preset paper --seconds 60
-check "Ctrl-C ends both runs" is_interruptible 2 --seconds 60
+check "Ctrl-C ends a run" is_interrupted 3 "$bench" scale --nodes 12 --kill 1 --preset paper --seconds 60
+check "Ctrl-C ends both runs" is_interrupted 2 "$bench" scale --nodes 12 --kill 1 --seconds 60
 
 check "nothing stays in the runtime directory" test -z "$(find "$RUNTIME_DIRECTORY" -mindepth 1)"
 
-echo "1..$number"
-((failures == 0))
+finish_tap

@@ -577,3 +577,41 @@ peal_council_counted(const struct peal_council *council, uint16_t rank, enum pea
 {
 	return peal_counter_get(&council->counters[rank], counter);
 }
+
+void
+peal_council_propose_all(struct peal_council *council, const struct peal_proposal *value)
+{
+	for (uint16_t rank = 0; rank < council->view.members_count; rank++) {
+		if (!peal_bitset_has(&council->absent, rank)) {
+			PEAL_ASSERT(peal_council_propose(council, rank, value, true));
+		}
+	}
+}
+
+void
+peal_council_tell_some(
+	struct peal_council *council, uint16_t rank, uint8_t kind, struct peal_bitset ranks)
+{
+	for (uint32_t i = 0; i < council->keys_count; i++) {
+		struct peal_council_votes votes = council->keys[i];
+
+		votes.ranks = peal_bitset_intersection(&votes.ranks, &ranks);
+		if (votes.key.kind == kind && !peal_bitset_is_empty(&votes.ranks)) {
+			peal_council_tell(council, rank, &votes.key, &votes.ranks);
+		}
+	}
+}
+
+void
+peal_council_spread_decision(
+	struct peal_council *council, uint16_t from, const struct peal_proposal *value)
+{
+	struct peal_ballot_msg message =
+		peal_council_name(PEAL_MESSAGE_DECIDE, council->nodes[from].decided_ballot, value);
+
+	for (uint16_t rank = 0; rank < council->view.members_count; rank++) {
+		if (!peal_bitset_has(&council->absent, rank) && rank != from) {
+			peal_council_hear(council, rank, from, &message);
+		}
+	}
+}

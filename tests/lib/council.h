@@ -88,14 +88,22 @@ uint16_t peal_council_member_of_slot(const struct peal_council *council, uint32_
 /* Steps of the member at `rank`; what it says is put on the table, a letter for each receiver. */
 bool peal_council_propose(
 	struct peal_council *council, uint16_t rank, const struct peal_proposal *value, bool fast);
+/* All that are not absent propose the same; asserts that each may. */
+void peal_council_propose_all(struct peal_council *council, const struct peal_proposal *value);
 void peal_council_hear(struct peal_council *council, uint16_t rank, uint16_t from,
 	const struct peal_ballot_msg *message);
+/* DECIDE of the member at `from`, by digest, reaches all that are not absent. */
+void peal_council_spread_decision(
+	struct peal_council *council, uint16_t from, const struct peal_proposal *value);
 void peal_council_tick(struct peal_council *council, uint16_t rank);
 /* The members of `ranks` said what `key` means. */
 void peal_council_tell(struct peal_council *council, uint16_t rank, const struct peal_vote_key *key,
 	const struct peal_bitset *ranks);
 /* Everything that was gathered under all keys. */
 void peal_council_tell_all(struct peal_council *council, uint16_t rank);
+/* The same of what `kind` of vote says, as far as members of `ranks` said it. */
+void peal_council_tell_some(
+	struct peal_council *council, uint16_t rank, uint8_t kind, struct peal_bitset ranks);
 /* The body of `value` comes. */
 void peal_council_bring(
 	struct peal_council *council, uint16_t rank, const struct peal_proposal *value);

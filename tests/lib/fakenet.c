@@ -756,3 +756,24 @@ peal_fakenet_sequencer(const struct peal_fakenet *net, uint32_t index, uint32_t 
 
 	return index_of(net, &node->view.members[rank].address);
 }
+
+/* Until all agree; returns whether that came in time. */
+bool
+peal_fakenet_run_until_agreed(
+	struct peal_fakenet *net, uint32_t members_count, uint64_t patience_ns)
+{
+	uint64_t until_ns = net->now_ns + patience_ns;
+
+	while (net->now_ns < until_ns && !peal_fakenet_agrees(net, members_count)) {
+		peal_fakenet_run(net, net->now_ns + 1000000U);
+	}
+	return peal_fakenet_agrees(net, members_count);
+}
+
+void
+peal_fakenet_wake(struct peal_fakenet *net, uint32_t from)
+{
+	for (uint32_t i = from; i < net->nodes_count; i++) {
+		net->nodes[i]->is_alive = true;
+	}
+}

@@ -108,6 +108,11 @@ void peal_fakenet_inject(struct peal_fakenet *net, uint32_t to, const struct pea
 	const uint8_t *body);
 /* True when all alive nodes are members of one view of `members_count`. */
 bool peal_fakenet_agrees(const struct peal_fakenet *net, uint32_t members_count);
+/* Virtual time passes until then, `patience_ns` at most. False: it never came. */
+bool peal_fakenet_run_until_agreed(
+	struct peal_fakenet *net, uint32_t members_count, uint64_t patience_ns);
+/* Nodes from `from` on, which were put to sleep (is_alive = false), begin. */
+void peal_fakenet_wake(struct peal_fakenet *net, uint32_t from);
 /* How many events of a kind node `index` has logged. */
 uint32_t peal_fakenet_events(
 	const struct peal_fakenet *net, uint32_t index, enum peal_event_kind kind);

@@ -205,45 +205,6 @@ test_consensus__leave_counts_for_exactly_its_cut(void **state)
 
 /* Large groups. */
 
-/* Everybody of a set but the absent proposes the same. */
-static void
-propose_all(struct peal_council *council, const struct peal_proposal *value)
-{
-	for (uint16_t rank = 0; rank < council->view.members_count; rank++) {
-		if (!peal_bitset_has(&council->absent, rank)) {
-			assert_true(peal_council_propose(council, rank, value, true));
-		}
-	}
-}
-
-/* What was gathered, said by the members of `ranks` alone, to the member at `rank`. */
-static void
-tell_some(struct peal_council *council, uint16_t rank, uint8_t kind, struct peal_bitset ranks)
-{
-	for (uint32_t i = 0; i < council->keys_count; i++) {
-		struct peal_council_votes votes = council->keys[i];
-
-		votes.ranks = peal_bitset_intersection(&votes.ranks, &ranks);
-		if (votes.key.kind == kind && !peal_bitset_is_empty(&votes.ranks)) {
-			peal_council_tell(council, rank, &votes.key, &votes.ranks);
-		}
-	}
-}
-
-/* DECIDE of the member at `from`, to all. Those without the value ask for it. */
-static void
-spread_decision(struct peal_council *council, uint16_t from, const struct peal_proposal *value)
-{
-	struct peal_ballot_msg message =
-		peal_council_name(PEAL_MESSAGE_DECIDE, council->nodes[from].decided_ballot, value);
-
-	for (uint16_t rank = 0; rank < council->view.members_count; rank++) {
-		if (!peal_bitset_has(&council->absent, rank) && rank != from) {
-			peal_council_hear(council, rank, from, &message);
-		}
-	}
-}
-
 static void
 test_consensus__large_group_decides_by_what_was_gathered(void **state)
 {
@@ -259,7 +220,7 @@ test_consensus__large_group_decides_by_what_was_gathered(void **state)
 		uint16_t root = (uint16_t)(count - 1U);
 		const struct peal_council_votes *votes;
 
-		propose_all(council, &value);
+		peal_council_propose_all(council, &value);
 		/* Nobody speaks to anybody; the trees do. */
 		assert_int_equal(council->letters_count, 0);
 		votes = peal_council_votes_for(
@@ -267,15 +228,15 @@ test_consensus__large_group_decides_by_what_was_gathered(void **state)
 		assert_non_null(votes);
 		assert_int_equal(peal_bitset_count(&votes->ranks), count);
 		assert_int_equal(council->keys_count, 1);
-		tell_some(council, root, PEAL_VOTE_FAST, first);
+		peal_council_tell_some(council, root, PEAL_VOTE_FAST, first);
 		assert_null(peal_consensus_decided(&council->nodes[root]));
-		tell_some(council, root, PEAL_VOTE_FAST, first);
+		peal_council_tell_some(council, root, PEAL_VOTE_FAST, first);
 		assert_null(peal_consensus_decided(&council->nodes[root]));
-		tell_some(council, root, PEAL_VOTE_FAST, most);
+		peal_council_tell_some(council, root, PEAL_VOTE_FAST, most);
 		assert_int_equal(peal_council_decided_by(council, &value), 1);
 		assert_int_equal(
 			peal_council_counted(council, root, PEAL_COUNTER_DECISIONS_FAST), 1);
-		spread_decision(council, root, &value);
+		peal_council_spread_decision(council, root, &value);
 		assert_int_equal(peal_council_decided_by(council, &value), count);
 		assert_int_equal(council->wants_count, 0);
 		peal_council_destroy(council);
@@ -301,7 +262,7 @@ test_consensus__member_without_the_value_asks_for_it(void **state)
 	peal_council_bring(council, 0, &value);
 	assert_int_equal(peal_council_decided_by(council, &value), 1);
 	/* Another one only hears that it is decided. */
-	spread_decision(council, 0, &value);
+	peal_council_spread_decision(council, 0, &value);
 	assert_int_equal(peal_council_decided_by(council, &value), 1);
 	for (uint16_t rank = 1; rank < 100; rank++) {
 		assert_int_equal(peal_council_wanted(council, rank, &value), 1);

@@ -315,45 +315,6 @@ test_consensus_round__last_resort_does_not_vote(void **state)
 
 /* Large groups. */
 
-/* Everybody of a set but the absent proposes the same. */
-static void
-propose_all(struct peal_council *council, const struct peal_proposal *value)
-{
-	for (uint16_t rank = 0; rank < council->view.members_count; rank++) {
-		if (!peal_bitset_has(&council->absent, rank)) {
-			assert_true(peal_council_propose(council, rank, value, true));
-		}
-	}
-}
-
-/* What was gathered, said by the members of `ranks` alone, to the member at `rank`. */
-static void
-tell_some(struct peal_council *council, uint16_t rank, uint8_t kind, struct peal_bitset ranks)
-{
-	for (uint32_t i = 0; i < council->keys_count; i++) {
-		struct peal_council_votes votes = council->keys[i];
-
-		votes.ranks = peal_bitset_intersection(&votes.ranks, &ranks);
-		if (votes.key.kind == kind && !peal_bitset_is_empty(&votes.ranks)) {
-			peal_council_tell(council, rank, &votes.key, &votes.ranks);
-		}
-	}
-}
-
-/* DECIDE of the member at `from`, to all. Those without the value ask for it. */
-static void
-spread_decision(struct peal_council *council, uint16_t from, const struct peal_proposal *value)
-{
-	struct peal_ballot_msg message =
-		peal_council_name(PEAL_MESSAGE_DECIDE, council->nodes[from].decided_ballot, value);
-
-	for (uint16_t rank = 0; rank < council->view.members_count; rank++) {
-		if (!peal_bitset_has(&council->absent, rank) && rank != from) {
-			peal_council_hear(council, rank, from, &message);
-		}
-	}
-}
-
 /* More members died than the fast round can spare: the first coordinator asks at once. */
 static void
 test_consensus_round__large_group_goes_on_without_those_who_died(void **state)
@@ -371,7 +332,7 @@ test_consensus_round__large_group_goes_on_without_those_who_died(void **state)
 		value.removals = peal_council_run((count * 2U) / 3U, count);
 		council->absent = value.removals;
 		alive = peal_council_run(0, (count * 2U) / 3U);
-		propose_all(council, &value);
+		peal_council_propose_all(council, &value);
 		for (first = 0; council->nodes[first].fallback.slot != 0; first++) {
 			assert_true(first < count);
 		}
@@ -381,16 +342,16 @@ test_consensus_round__large_group_goes_on_without_those_who_died(void **state)
 		/* Its own promise is among those that go up the trees. */
 		assert_int_equal(council->keys_count, 2);
 		peal_council_settle(council);
-		tell_some(council, first, PEAL_VOTE_PROMISE, alive);
+		peal_council_tell_some(council, first, PEAL_VOTE_PROMISE, alive);
 		assert_int_equal(
 			council->nodes[first].coordinator.state, PEAL_COORDINATOR_PROPOSED);
 		peal_council_settle(council);
 		assert_int_equal(peal_council_count(council, PEAL_MESSAGE_NACK), 0);
-		tell_some(council, 0, PEAL_VOTE_ACCEPT, alive);
+		peal_council_tell_some(council, 0, PEAL_VOTE_ACCEPT, alive);
 		assert_int_equal(peal_council_decided_by(council, &value), 1);
 		assert_int_equal(
 			peal_council_counted(council, 0, PEAL_COUNTER_DECISIONS_CLASSIC), 1);
-		spread_decision(council, 0, &value);
+		peal_council_spread_decision(council, 0, &value);
 		assert_int_equal(
 			peal_council_decided_by(council, &value), peal_bitset_count(&alive));
 		peal_council_destroy(council);

@@ -37,17 +37,6 @@ blow(void *state, uint32_t from, uint32_t to, uint8_t message)
 	       peal_prng_below(&weather->prng, 100) < weather->lost_percent;
 }
 
-static bool
-run_until_agreed(struct peal_fakenet *net, uint32_t members_count, uint64_t patience_ns)
-{
-	uint64_t until_ns = net->now_ns + patience_ns;
-
-	while (net->now_ns < until_ns && !peal_fakenet_agrees(net, members_count)) {
-		peal_fakenet_run(net, net->now_ns + 1 * MS);
-	}
-	return peal_fakenet_agrees(net, members_count);
-}
-
 /* `nodes_count` members of `all_count` nodes; the others sleep. */
 static struct peal_fakenet *
 form(uint32_t nodes_count, uint32_t all_count, struct weather *weather)
@@ -61,17 +50,9 @@ form(uint32_t nodes_count, uint32_t all_count, struct weather *weather)
 	for (uint32_t i = nodes_count; i < all_count; i++) {
 		net->nodes[i]->is_alive = false;
 	}
-	assert_true(run_until_agreed(net, nodes_count, 20000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, nodes_count, 20000 * MS));
 	peal_fakenet_run(net, net->now_ns + 200 * MS);
 	return net;
-}
-
-static void
-wake(struct peal_fakenet *net, uint32_t from)
-{
-	for (uint32_t i = from; i < net->nodes_count; i++) {
-		net->nodes[i]->is_alive = true;
-	}
 }
 
 static void
@@ -82,8 +63,8 @@ test_on_body__a_large_batch_in_a_small_group(void **state)
 	uint64_t epoch = net->nodes[0]->node.view.epoch;
 
 	(void)state;
-	wake(net, 6);
-	assert_true(run_until_agreed(net, 46, 200 * MS));
+	peal_fakenet_wake(net, 6);
+	assert_true(peal_fakenet_run_until_agreed(net, 46, 200 * MS));
 	assert_int_equal(net->nodes[0]->node.view.epoch, epoch + 1U);
 	assert_true(weather.seen[PEAL_MESSAGE_BODY] >= 10);
 	assert_int_equal(weather.seen[PEAL_MESSAGE_BODY_PULL], 0);
@@ -100,8 +81,8 @@ test_on_body__chunks_may_come_before_the_announcement(void **state)
 
 	(void)state;
 	weather.is_unannounced = true; /* until the votes name it */
-	wake(net, 6);
-	assert_true(run_until_agreed(net, 46, 2000 * MS));
+	peal_fakenet_wake(net, 6);
+	assert_true(peal_fakenet_run_until_agreed(net, 46, 2000 * MS));
 	assert_int_equal(net->nodes[0]->node.view.epoch, epoch + 1U);
 	assert_true(weather.seen[PEAL_MESSAGE_JOIN_BATCH] > 0);
 	assert_int_equal(weather.seen[PEAL_MESSAGE_BODY_PULL], 0);
@@ -118,8 +99,8 @@ test_on_body__lost_chunks_are_asked_for(void **state)
 
 	(void)state;
 	weather.lost_percent = 70;
-	wake(net, 66);
-	assert_true(run_until_agreed(net, 94, 2000 * MS));
+	peal_fakenet_wake(net, 66);
+	assert_true(peal_fakenet_run_until_agreed(net, 94, 2000 * MS));
 	assert_int_equal(net->nodes[0]->node.view.epoch, epoch + 1U);
 	assert_true(weather.seen[PEAL_MESSAGE_BODY_PULL] > 10);
 	peal_fakenet_destroy(net);
@@ -134,8 +115,8 @@ test_on_body__bodies_spread_by_asking_alone(void **state)
 
 	(void)state;
 	weather.lost_percent = 82;
-	wake(net, 66);
-	assert_true(run_until_agreed(net, 94, 10000 * MS));
+	peal_fakenet_wake(net, 66);
+	assert_true(peal_fakenet_run_until_agreed(net, 94, 10000 * MS));
 	peal_fakenet_destroy(net);
 }
 
@@ -198,8 +179,8 @@ test_on_body__of_two_batches_the_larger_one_wins(void **state)
 	peal_fakenet_run(net, net->now_ns + 50 * MS);
 	assert_int_equal(net->nodes[0]->node.view.epoch, epoch + 1U);
 	assert_int_equal(net->nodes[0]->node.view.members_count, 8);
-	wake(net, 5);
-	assert_true(run_until_agreed(net, 10, 5000 * MS));
+	peal_fakenet_wake(net, 5);
+	assert_true(peal_fakenet_run_until_agreed(net, 10, 5000 * MS));
 	peal_fakenet_destroy(net);
 }
 
@@ -211,11 +192,11 @@ test_on_body__two_batches_in_two_halves_end_in_one(void **state)
 	struct peal_fakenet *net = form(6, 12, &weather);
 
 	(void)state;
-	wake(net, 6);
+	peal_fakenet_wake(net, 6);
 	for (uint32_t to = 0; to < 6; to++) {
 		announce(net, to == 0 ? 1 : 0, to, to < 3 ? 6 : 9, to < 3 ? 8 : 11);
 	}
-	assert_true(run_until_agreed(net, 12, 5000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 12, 5000 * MS));
 	peal_fakenet_destroy(net);
 }
 

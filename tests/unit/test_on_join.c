@@ -59,18 +59,6 @@ make(uint32_t nodes_count, uint8_t seeds_count, uint8_t expect, struct weather *
 	return net;
 }
 
-/* Until all agree; returns whether that came in time. */
-static bool
-run_until_agreed(struct peal_fakenet *net, uint32_t members_count, uint64_t patience_ns)
-{
-	uint64_t until_ns = net->now_ns + patience_ns;
-
-	while (net->now_ns < until_ns && !peal_fakenet_agrees(net, members_count)) {
-		peal_fakenet_run(net, net->now_ns + 1 * MS);
-	}
-	return peal_fakenet_agrees(net, members_count);
-}
-
 /* Sixty-four nodes ask one that is alone: one cut, and a large group. */
 static void
 test_on_join__sixty_four_join_one_in_one_cut(void **state)
@@ -79,7 +67,7 @@ test_on_join__sixty_four_join_one_in_one_cut(void **state)
 	struct peal_fakenet *net = make(65, 1, 1, &weather);
 
 	(void)state;
-	assert_true(run_until_agreed(net, 65, 200 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 65, 200 * MS));
 	assert_int_equal(net->nodes[0]->node.view.epoch, 2);
 	assert_true(net->nodes[0]->node.is_large);
 	assert_int_equal(weather.seen[PEAL_MESSAGE_JOIN_PROBE], 64);
@@ -101,7 +89,7 @@ test_on_join__loss_costs_time_only(void **state)
 
 	(void)state;
 	net->has_heartbeat = true;
-	assert_true(run_until_agreed(net, 70, 60000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 70, 60000 * MS));
 	peal_fakenet_destroy(net);
 }
 
@@ -114,7 +102,7 @@ test_on_join__missing_parts_of_the_view_are_pulled(void **state)
 
 	(void)state;
 	net->has_heartbeat = true;
-	assert_true(run_until_agreed(net, 80, 5000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 80, 5000 * MS));
 	assert_true(weather.seen[PEAL_MESSAGE_INSTALL_PULL] > 20);
 	peal_fakenet_destroy(net);
 }
@@ -135,7 +123,7 @@ test_on_join__ghosts_are_left_out(void **state)
 	}
 	assert_true(peal_fakenet_count(net, PEAL_COUNTER_JOINERS_MUTE) >= 10);
 	weather.first_mute = UINT32_MAX;
-	assert_true(run_until_agreed(net, 30, 2000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 30, 2000 * MS));
 	assert_int_equal(net->nodes[0]->node.view.epoch, 3);
 	peal_fakenet_destroy(net);
 }
@@ -153,7 +141,7 @@ test_on_join__a_sequencer_that_dies_is_replaced(void **state)
 	for (uint32_t i = 5; i < 40; i++) {
 		net->nodes[i]->is_alive = false;
 	}
-	assert_true(run_until_agreed(net, 5, 5000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 5, 5000 * MS));
 	weather.batch_from = UINT32_MAX;
 	for (uint32_t i = 5; i < 40; i++) {
 		net->nodes[i]->is_alive = true;
@@ -163,7 +151,7 @@ test_on_join__a_sequencer_that_dies_is_replaced(void **state)
 	}
 	dead = weather.batch_from;
 	peal_fakenet_kill(net, dead);
-	assert_true(run_until_agreed(net, 39, 10000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 39, 10000 * MS));
 	assert_false(net->nodes[dead]->is_alive);
 	peal_fakenet_destroy(net);
 }
@@ -179,13 +167,13 @@ test_on_join__an_alternate_does_it_when_the_sequencer_is_deaf(void **state)
 	for (uint32_t i = 5; i < 40; i++) {
 		net->nodes[i]->is_alive = false;
 	}
-	assert_true(run_until_agreed(net, 5, 5000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 5, 5000 * MS));
 	weather.message = PEAL_MESSAGE_JOIN_FORWARD;
 	weather.lost_percent = 80;
 	for (uint32_t i = 5; i < 40; i++) {
 		net->nodes[i]->is_alive = true;
 	}
-	assert_true(run_until_agreed(net, 40, 5000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 40, 5000 * MS));
 	peal_fakenet_destroy(net);
 }
 
@@ -196,7 +184,7 @@ make_eighty(struct weather *weather)
 	struct peal_fakenet *net = make(81, 1, 1, weather);
 
 	net->nodes[80]->is_alive = false;
-	assert_true(run_until_agreed(net, 80, 200 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 80, 200 * MS));
 	peal_fakenet_run(net, net->now_ns + 100 * MS);
 	memset(weather->seen, 0, sizeof(weather->seen));
 	memset(weather->installs, 0, sizeof(weather->installs));
@@ -214,7 +202,7 @@ test_on_join__a_large_view_comes_once(void **state)
 	uint32_t senders_count = 0;
 
 	(void)state;
-	assert_true(run_until_agreed(net, 81, 200 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 81, 200 * MS));
 	parts_count = peal_body_chunks_count(net->nodes[80]->node.snapshot->size);
 	assert_int_equal(parts_count, 4);
 	assert_int_equal(weather.seen[PEAL_MESSAGE_INSTALL], parts_count + 1U);
@@ -238,7 +226,8 @@ test_on_join__a_silent_sender_is_replaced_by_the_introducer(void **state)
 		(void)state;
 		weather.installs_max = sent_count;
 		/* The join itself takes 30 ms; the first request is in vain as well. */
-		assert_true(run_until_agreed(net, 81, 30 * MS + 4U * net->timing.flood_ns));
+		assert_true(peal_fakenet_run_until_agreed(
+			net, 81, 30 * MS + 4U * net->timing.flood_ns));
 		assert_true(weather.seen[PEAL_MESSAGE_INSTALL_PULL] >= 1);
 		assert_true(weather.installs[0] >= 2);
 		assert_true(weather.installs[0] <= 5);
@@ -260,7 +249,7 @@ test_on_join__a_joiner_that_got_nothing_asks_again(void **state)
 	}
 	weather.lost_percent = 0;
 	/* Half of T_fwd more than it was told to wait. */
-	assert_true(run_until_agreed(net, 81, 3U * net->timing.join_forward_ns / 2U));
+	assert_true(peal_fakenet_run_until_agreed(net, 81, 3U * net->timing.join_forward_ns / 2U));
 	peal_fakenet_destroy(net);
 }
 
@@ -291,7 +280,7 @@ test_on_join__metadata_comes_with_the_member(void **state)
 	}
 	give_metadata(net, 0, bytes, sizeof(bytes));
 	net->has_heartbeat = true;
-	assert_true(run_until_agreed(net, 40, 5000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 40, 5000 * MS));
 	for (uint32_t rank = 0; rank < 40; rank++) {
 		const struct peal_member *member = &net->nodes[rank]->node.view.members[39U - rank];
 
@@ -320,7 +309,7 @@ test_on_join__spoiled_metadata_stays_out(void **state)
 	}
 	assert_true(peal_fakenet_count(net, PEAL_COUNTER_METADATA_SPOILED) >= 5);
 	bytes[2999] = 0;
-	assert_true(run_until_agreed(net, 20, 2000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 20, 2000 * MS));
 	peal_fakenet_destroy(net);
 }
 
@@ -378,7 +367,7 @@ test_on_join__a_view_full_of_metadata_lets_others_wait(void **state)
 	peal_fakenet_kill(net, members[0]);
 	assert_true(run_until_joining(net, 1, 3000 * MS));
 	peal_fakenet_kill(net, members[1]);
-	assert_true(run_until_agreed(net, room, 5000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, room, 5000 * MS));
 	peal_fakenet_destroy(net);
 }
 

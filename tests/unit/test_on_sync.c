@@ -28,17 +28,6 @@ is_unheard(void *state, uint32_t from, uint32_t to, uint8_t message)
 	       (deafness->is_chain_only && message == PEAL_MESSAGE_SNAPSHOT);
 }
 
-static bool
-run_until_agreed(struct peal_fakenet *net, uint32_t members_count, uint64_t patience_ns)
-{
-	uint64_t until_ns = net->now_ns + patience_ns;
-
-	while (net->now_ns < until_ns && !peal_fakenet_agrees(net, members_count)) {
-		peal_fakenet_run(net, net->now_ns + 1 * MS);
-	}
-	return peal_fakenet_agrees(net, members_count);
-}
-
 /* `nodes_count` members; further ones, up to `all_count`, are there but not started. */
 static struct peal_fakenet *
 form(uint32_t nodes_count, uint32_t all_count, struct deafness *deafness)
@@ -52,17 +41,9 @@ form(uint32_t nodes_count, uint32_t all_count, struct deafness *deafness)
 	for (uint32_t i = nodes_count; i < all_count; i++) {
 		net->nodes[i]->is_alive = false;
 	}
-	assert_true(run_until_agreed(net, nodes_count, 20000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, nodes_count, 20000 * MS));
 	peal_fakenet_run(net, net->now_ns + 100 * MS);
 	return net;
-}
-
-static void
-wake(struct peal_fakenet *net, uint32_t from)
-{
-	for (uint32_t i = from; i < net->nodes_count; i++) {
-		net->nodes[i]->is_alive = true;
-	}
 }
 
 /* The cut that it missed is too large for a message: it hears of it and asks for the body. */
@@ -76,12 +57,12 @@ test_on_sync__a_large_cut_is_asked_for_by_digest(void **state)
 	(void)state;
 	deafness.index = 4;
 	deafness.is_chain_only = true;
-	wake(net, 6);
+	peal_fakenet_wake(net, 6);
 	peal_fakenet_run(net, net->now_ns + 300 * MS);
 	assert_int_equal(net->nodes[0]->node.view.members_count, 46);
 	assert_int_equal(slow->view.members_count, 6);
 	deafness.index = UINT32_MAX;
-	assert_true(run_until_agreed(net, 46, 200 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 46, 200 * MS));
 	assert_true(deafness.seen[PEAL_MESSAGE_BODY_PULL] > 0);
 	peal_fakenet_destroy(net);
 }
@@ -108,14 +89,14 @@ test_on_sync__who_is_too_far_behind_gets_the_view_itself(void **state)
 		}
 	}
 	deafness.index = UINT32_MAX;
-	assert_true(run_until_agreed(net, 9, 200 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 9, 200 * MS));
 	assert_true(deafness.seen[PEAL_MESSAGE_SNAPSHOT] > 0);
 	assert_int_equal(slow->self.mid, mid);
 	assert_int_equal(peal_fakenet_events(net, 4, PEAL_EVENT_CRASHED), 3);
 	assert_int_equal(peal_fakenet_events(net, 4, PEAL_EVENT_KICKED), 0);
 	/* It is a full member again. */
 	peal_fakenet_kill(net, 8);
-	assert_true(run_until_agreed(net, 8, 500 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 8, 500 * MS));
 	peal_fakenet_destroy(net);
 }
 
@@ -143,7 +124,7 @@ test_on_sync__who_is_not_in_the_view_comes_back_as_another(void **state)
 		}
 	}
 	deafness.index = UINT32_MAX;
-	assert_true(run_until_agreed(net, 9, 3000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 9, 3000 * MS));
 	assert_true(slow->self.mid > mid);
 	assert_int_equal(peal_fakenet_events(net, 4, PEAL_EVENT_KICKED), 1);
 	peal_fakenet_destroy(net);
@@ -159,14 +140,14 @@ test_on_sync__a_large_group_brings_its_members_forward(void **state)
 
 	(void)state;
 	deafness.index = 10;
-	wake(net, 70);
+	peal_fakenet_wake(net, 70);
 	peal_fakenet_run(net, net->now_ns + 500 * MS);
 	assert_int_equal(net->nodes[0]->node.view.members_count, 90);
 	assert_int_equal(net->nodes[10]->node.view.members_count, 70);
 	peal_fakenet_kill(net, 80);
 	peal_fakenet_run(net, net->now_ns + 300 * MS);
 	deafness.index = UINT32_MAX;
-	assert_true(run_until_agreed(net, 89, 1000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 89, 1000 * MS));
 	assert_int_equal(net->nodes[10]->node.self.mid, mid);
 
 	deafness.index = 10;
@@ -180,7 +161,7 @@ test_on_sync__a_large_group_brings_its_members_forward(void **state)
 		}
 	}
 	deafness.index = UINT32_MAX;
-	assert_true(run_until_agreed(net, 87, 1000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, 87, 1000 * MS));
 	assert_int_equal(net->nodes[10]->node.self.mid, mid);
 	assert_true(deafness.seen[PEAL_MESSAGE_SNAPSHOT] > 0);
 	peal_fakenet_destroy(net);

@@ -21,24 +21,13 @@ count_promises(void *state, uint32_t from, uint32_t to, uint8_t message)
 	return false;
 }
 
-static bool
-run_until_agreed(struct peal_fakenet *net, uint32_t members_count, uint64_t patience_ns)
-{
-	uint64_t until_ns = net->now_ns + patience_ns;
-
-	while (net->now_ns < until_ns && !peal_fakenet_agrees(net, members_count)) {
-		peal_fakenet_run(net, net->now_ns + 1 * MS);
-	}
-	return peal_fakenet_agrees(net, members_count);
-}
-
 static struct peal_fakenet *
 form(void)
 {
 	struct peal_fakenet *net = peal_fakenet_create(NODES_COUNT, 3, 1, "dpdk");
 
 	net->has_heartbeat = true;
-	assert_true(run_until_agreed(net, NODES_COUNT, 30000 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, NODES_COUNT, 30000 * MS));
 	peal_fakenet_run(net, net->now_ns + 100 * MS);
 	return net;
 }
@@ -51,7 +40,7 @@ test_on_vote__a_crash_in_a_large_group_takes_one_cut(void **state)
 
 	(void)state;
 	peal_fakenet_kill(net, 30);
-	assert_true(run_until_agreed(net, NODES_COUNT - 1U, 500 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, NODES_COUNT - 1U, 500 * MS));
 	assert_int_equal(net->nodes[0]->node.view.epoch, epoch + 1U);
 	assert_int_equal(peal_fakenet_count(net, PEAL_COUNTER_BALLOTS_STARTED), 0);
 	peal_fakenet_destroy(net);
@@ -68,7 +57,7 @@ test_on_vote__a_leave_from_a_large_group_takes_one_cut(void **state)
 	peal_fakenet_run(net, net->now_ns + 300 * MS);
 	assert_int_equal(net->nodes[20]->node.state, PEAL_NODE_LEFT);
 	net->nodes[20]->is_alive = false;
-	assert_true(run_until_agreed(net, NODES_COUNT - 1U, 500 * MS));
+	assert_true(peal_fakenet_run_until_agreed(net, NODES_COUNT - 1U, 500 * MS));
 	assert_int_equal(net->nodes[0]->node.view.epoch, epoch + 1U);
 	peal_fakenet_destroy(net);
 }
