@@ -409,33 +409,6 @@ test_channels__lies_change_nothing_or_end_the_life(void **state)
 	assert_int_equal(a->messages_count, 1);
 }
 
-/* C ends a channel, its word is lost, and A holds a frame that came early. */
-static void
-test_channels__who_waits_for_a_stream_that_is_over_is_told(void **state)
-{
-	const struct peal_channel_msg message = {.epoch = 77,
-		.seq = peal_channel_first_seq(77) + 1U,
-		.channel = NUMBER,
-		.flags = PEAL_CHANNEL_FLAG_DATA};
-
-	(void)state;
-	cores->nodes[2]->is_running = false;
-	inject(&message, "\1\0x", 3);
-	turn_all(10);
-	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_HELD), 1);
-	peal_fakeswitch_clear(cores->wire, 2); /* the first answer is lost */
-	cores->nodes[2]->is_running = true;
-	turn_all(100);
-	assert_int_equal(a->ended_count, 0);
-	cores->now_ns = peal_channels_deadline_at_ns(&a->channels);
-	peal_fakecores_turn_all(cores);
-	turn_all(2);
-	assert_int_equal(counter(2, PEAL_COUNTER_CHANNEL_REFUSED_STALE), 1);
-	assert_int_equal(a->ended_count, 1);
-	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_STALE);
-	assert_int_equal(a->channels.pool.free_count, PEAL_SPEAKER_FRAMES_MAX);
-}
-
 static void
 test_channels__too_many_are_refused(void **state)
 {
@@ -679,7 +652,6 @@ main(void)
 		CHANNELS_TEST(test_channels__an_end_that_is_heard_with_an_old_stream_parts),
 		CHANNELS_TEST(test_channels__who_waits_for_the_dead_is_told),
 		CHANNELS_TEST(test_channels__lies_change_nothing_or_end_the_life),
-		CHANNELS_TEST(test_channels__who_waits_for_a_stream_that_is_over_is_told),
 		CHANNELS_TEST(test_channels__too_many_are_refused),
 		CHANNELS_TEST(test_channels__a_large_message_is_lent),
 		CHANNELS_TEST(test_channels__say_when_they_are_full),
