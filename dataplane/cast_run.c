@@ -43,10 +43,13 @@ peal_cast_pass_on(struct peal_cast *cast, uint32_t index, uint64_t seq, enum pea
 static bool
 may_send(const struct peal_cast *cast)
 {
-	const struct peal_cast_stream *own = &cast->streams[cast->own];
+	const struct peal_cast_stream *own;
 
-	return peal_cast_is_running(cast) && !peal_cast_cut_is_empty(&cast->cut) &&
-	       own->head - own->stable < own->window;
+	if (!peal_cast_is_running(cast) || peal_cast_cut_is_empty(&cast->cut)) {
+		return false;
+	}
+	own = &cast->streams[cast->own];
+	return own->head - own->stable < own->window;
 }
 
 static uint32_t
