@@ -161,8 +161,20 @@
  */
 #define PEAL_TX_QUEUE_MAX 256U
 
-/* Shards of a node; the header has six bits. One in use today. */
+/* Of these, places that bulk never takes: replies to two bursts, and a message to everybody; and by
+ * how many frames a turn bulk may grow again after the port had no room for all of it. */
+#define PEAL_TX_RESERVED_MAX (PEAL_DIRECT_MAX + 2U * PEAL_BURST_MAX)
+#define PEAL_TX_BULK_MAX     (PEAL_TX_QUEUE_MAX - PEAL_TX_RESERVED_MAX)
+#define PEAL_TX_BULK_STEP    2U
+
+/* Shards (cores) of a node; the header has six bits. */
 #define PEAL_SHARDS_MAX 64U
+
+/* Packets on their way from the core of a node that received them to the one that they are for. */
+#define PEAL_RESTEER_PACKETS_MAX 256U
+
+/* Members that a core asks for an answer after each view, to see by which queue it comes. */
+#define PEAL_STEERING_PROBES_MAX 4U
 
 /* Nodes that live side by side in one process, for benches and tests; a daemon has one. */
 #define PEAL_RESIDENTS_MAX   256U
@@ -225,6 +237,71 @@
 
 /* An echo whose reply is not here by then is lost. */
 #define PEAL_ECHO_TIMEOUT_NS (UINT64_C(1) * 1000000000U)
+
+/* Frames of one stream on their way at once: one word of bits at each end. At 1 400 bytes and a
+ * round trip of 20 us that is 36 Gbit/s for one channel. */
+#define PEAL_CHANNEL_WINDOW 64U
+
+/* Channels of one core, both ways; whoever opens more is told that there is no room. */
+#define PEAL_CHANNELS_MAX 256U
+
+/* Frames that may leave before the first answer of the peer, and frames of one channel in a row. */
+#define PEAL_CHANNEL_CREDIT_FIRST 16U
+#define PEAL_CHANNEL_BURST        32U
+
+/* Window of frames to one peer (dataplane/congestion.h): at first, at most, and at least one frame
+ * in so many round trips. 512 frames of 1 232 bytes and 50 us are 100 Gbit/s. */
+#define PEAL_CONGESTION_WINDOW_FIRST 16U
+#define PEAL_CONGESTION_WINDOW_MAX   512U
+#define PEAL_CONGESTION_WINDOW_PARTS 64U
+
+/* Frames to a peer that is further away than the target, whatever the delay is. */
+#define PEAL_CONGESTION_WINDOW_FAR 4U
+
+/* However slow the answers of a peer are, a frame leaves to it this often. */
+#define PEAL_CONGESTION_PAUSE_NS_MAX (UINT64_C(10) * 1000000U)
+
+/* Delay of the fabric that a window aims at, and delay of hosts. */
+#define PEAL_CONGESTION_TARGET_NS      (UINT64_C(50) * 1000U)
+#define PEAL_CONGESTION_HOST_TARGET_NS (UINT64_C(100) * 1000U)
+
+/* Largest message of a channel: parts are counted in 32 bits, and nobody should wait longer. */
+#define PEAL_MESSAGE_SIZE_MAX (UINT32_C(1) << 30)
+
+/* Buffers of a core for frames that came too early: sixteen full windows. */
+#define PEAL_FRAMEPOOL_MAX 1024U
+
+/* Copies of a broadcast that one member sends on, per tree: two hops reach 273 members. */
+#define PEAL_CAST_FAN_OUT_MAX 16U
+
+/* Frames of all origins together that a member keeps until all have them, and of one at most. The
+ * share of an origin follows from the number of members alone, so all compute the same. */
+#define PEAL_CAST_FRAMES_MAX 8192U
+#define PEAL_CAST_WINDOW_MAX 512U
+
+/* Latest values that a member may have for all, and the largest: what is newer takes the place of
+ * what did not leave yet. */
+#define PEAL_CAST_VALUES_MAX     16U
+#define PEAL_CAST_VALUE_SIZE_MAX 1024U
+
+/* Frames of broadcasts of its own that a core sends in one turn, and that it repeats for a pull. */
+#define PEAL_CAST_BURST 32U
+
+/* A gap is pulled after this time, for frames overtake each other; the end of a stream is told
+ * after that; what arrived is acknowledged after that. Each is repeated with doubled pauses, up to
+ * the last. */
+#define PEAL_CAST_REORDER_NS    (UINT64_C(40) * 1000U)
+#define PEAL_CAST_TELL_NS       (UINT64_C(50) * 1000U)
+#define PEAL_CAST_ACK_NS        (UINT64_C(100) * 1000U)
+#define PEAL_CAST_REPEAT_NS     (UINT64_C(100) * 1000U)
+#define PEAL_CAST_REPEAT_NS_MAX (UINT64_C(10) * 1000000U)
+
+/* Views that were installed while the streams of one before are still flushed. Of more, the oldest
+ * are not shown: nothing was cast in them. */
+#define PEAL_CAST_VIEWS_MAX 16U
+
+/* How long to wait for the first answer of a peer, of which nothing is known. */
+#define PEAL_RTT_UNKNOWN_NS (UINT64_C(1) * 1000000U)
 
 /* Effects that one step of the control half may cause, and the bytes of their messages. */
 #define PEAL_OUTBOX_EFFECTS_MAX 128U

@@ -238,7 +238,9 @@ peal_emit_view(struct peal_node *node)
 	record.generation = peers->generation;
 	/* The ring holds more records than control can have outstanding: buffers, tables, streams,
 	 * a few more. */
-	PEAL_ASSERT(push(node, &record));
+	for (const struct peal_plane *plane = node->plane; plane != NULL; plane = plane->next) {
+		PEAL_ASSERT(plane->down.push(plane->down.state, &record, 1) == 1);
+	}
 	peal_on_installed(node);
 }
 

@@ -270,6 +270,7 @@ fill_chosen(struct peal_install *install, const struct peal_install_args *args,
 		place->needed_epoch = view->epoch;
 		table->peers[slot] = (struct peal_peer){.mid = member->mid,
 			.rank = (uint16_t)rank,
+			.shards_count = member->shards_count,
 			.grace_until_ns = is_new ? args->grace_until_ns : 0,
 			.address = member->address,
 			.key = &install->keys[slot]};

@@ -60,6 +60,10 @@ peal_node_init(struct peal_node *node, const struct peal_node_config *config,
 
 	node->config = *config;
 	node->plane = plane;
+	for (const struct peal_plane *one = plane; one != NULL; one = one->next) {
+		PEAL_ASSERT(node->shards_count < PEAL_SHARDS_MAX);
+		node->shards_count++;
+	}
 	node->now_ns = now_ns;
 	peal_prng_init_full(&node->prng, config->seed);
 	peal_eventlog_init(&node->events);
@@ -86,6 +90,7 @@ peal_node_fini(struct peal_node *node)
 	peal_streampool_clear(&node->streampool);
 	peal_install_fini(&node->install);
 	node->plane = NULL;
+	node->shards_count = 0;
 }
 
 static void
@@ -96,10 +101,22 @@ return_up_buffer(struct peal_node *node, uint16_t buffer)
 	PEAL_ASSERT(node->plane->down.push(node->plane->down.state, &record, 1) == 1);
 }
 
+/* A table is read no longer when every shard has switched to a later one. */
 static void
 on_view_done(struct peal_node *node, const struct peal_record *record)
 {
-	peal_install_on_view_done(&node->install, record->generation);
+	uint32_t done_by_all = UINT32_MAX;
+
+	PEAL_ASSERT(record->shard < node->shards_count);
+	PEAL_ASSERT(record->generation >= node->views_done[record->shard]);
+	node->views_done[record->shard] = record->generation;
+	for (uint32_t i = 0; i < node->shards_count; i++) {
+		done_by_all = node->views_done[i] < done_by_all ? node->views_done[i] : done_by_all;
+	}
+	if (done_by_all == node->install.acknowledged) {
+		return; /* some shard is not so far yet */
+	}
+	peal_install_on_view_done(&node->install, done_by_all);
 	if (node->install.is_pending) {
 		peal_emit_view(node);
 	}
@@ -143,15 +160,40 @@ on_record(struct peal_node *node, const struct peal_record *record)
 		node->ping_done = record->ping;
 		node->ping = NULL;
 		break;
+	case PEAL_RECORD_LOAD_DONE:
+		node->load_done = record->load;
+		node->load = NULL;
+		break;
 	case PEAL_RECORD_VIEW:
 	case PEAL_RECORD_SEND:
 	case PEAL_RECORD_FRAME_DONE:
 	case PEAL_RECORD_REPORT:
 	case PEAL_RECORD_PING:
 	case PEAL_RECORD_STREAM:
+	case PEAL_RECORD_LOAD:
 	default:
 		PEAL_ASSERT(!"a record that only control sends");
 	}
+}
+
+/* What the cores of the other shards say: that they have switched. Returns the records handled. */
+static uint32_t
+hear_shards(struct peal_node *node)
+{
+	struct peal_record records[PEAL_INSTALL_TABLES];
+	uint32_t handled_count = 0;
+
+	for (const struct peal_plane *plane = node->plane->next; plane != NULL;
+		plane = plane->next) {
+		uint32_t count = plane->up.pop(plane->up.state, records, PEAL_INSTALL_TABLES);
+
+		for (uint32_t i = 0; i < count; i++) {
+			PEAL_ASSERT(records[i].kind == PEAL_RECORD_VIEW_DONE);
+			on_view_done(node, &records[i]);
+		}
+		handled_count += count;
+	}
+	return handled_count;
 }
 
 uint32_t
@@ -176,6 +218,7 @@ peal_node_step(struct peal_node *node, uint64_t now_ns)
 		}
 		handled_count += count;
 	} while (count == POP_COUNT && handled_count < STEP_RECORDS_MAX);
+	handled_count += hear_shards(node);
 	node->hint_mid = 0;
 	peal_on_tick(node);
 	return handled_count;
@@ -246,6 +289,29 @@ peal_node_take_ping(struct peal_node *node)
 	struct peal_ping_run *run = node->ping_done;
 
 	node->ping_done = NULL;
+	return run;
+}
+
+bool
+peal_node_load(struct peal_node *node, uint64_t mid, struct peal_load_run *run)
+{
+	const struct peal_record record = {.kind = PEAL_RECORD_LOAD, .mid = mid, .load = run};
+
+	if (!peal_node_is_active(node) || node->load != NULL || mid == node->self.mid ||
+		(mid != 0 && peal_install_find(&node->install, mid) == PEAL_RANK_NONE) ||
+		node->plane->down.push(node->plane->down.state, &record, 1) != 1) {
+		return false;
+	}
+	node->load = run;
+	return true;
+}
+
+struct peal_load_run *
+peal_node_take_load(struct peal_node *node)
+{
+	struct peal_load_run *run = node->load_done;
+
+	node->load_done = NULL;
 	return run;
 }
 

@@ -92,7 +92,9 @@ struct peal_catchup {
 
 struct peal_node {
 	struct peal_node_config config;
-	struct peal_plane *plane;
+	struct peal_plane *plane; /* of the home shard; the others follow it */
+	uint8_t shards_count;
+	uint32_t views_done[PEAL_SHARDS_MAX]; /* newest generation that each shard switched to */
 	enum peal_node_state state;
 	struct peal_prng prng;
 	struct peal_counters counters; /* of the control half */
@@ -179,16 +181,18 @@ struct peal_node {
 	struct peal_ping_run *ping;      /* running, or waiting for a slot of its member */
 	uint64_t ping_mid;               /* waiting: the member; 0 = running */
 	struct peal_ping_run *ping_done; /* ended, not taken */
+	struct peal_load_run *load;      /* with the core */
+	struct peal_load_run *load_done; /* ended, not taken */
 	uint16_t down_free_count;
 	uint16_t down_free[PEAL_PLANE_BUFFERS_MAX];
 	uint64_t now_ns; /* of the last step */
 };
 
 /*
- * Prepares a node that will join. `plane` outlives it.
- * `node` is zeroed memory, much of which a node never needs: init does not touch more than it must
- * (a simulation has ten thousand of them), so large tables are kept by high-water marks and never
- * cleared.
+ * Prepares a node that will join. `plane` is that of its home shard, and the first of as many as
+ * the node has shards, PEAL_SHARDS_MAX at most; they outlive it. `node` is zeroed memory, much of
+ * which a node never needs: init does not touch more than it must (a simulation has ten thousand of
+ * them), so large tables are kept by high-water marks and never cleared.
  */
 void peal_node_init(struct peal_node *node, const struct peal_node_config *config,
 	struct peal_plane *plane, uint64_t now_ns);
@@ -217,6 +221,15 @@ void peal_node_leave(struct peal_node *node, uint64_t now_ns);
 bool peal_node_ping(struct peal_node *node, uint64_t mid, struct peal_ping_run *run);
 /* The run that has ended since the last call, or NULL. */
 struct peal_ping_run *peal_node_take_ping(struct peal_node *node);
+
+/*
+ * Starts a run of load; to the member `mid`, or 0. `run` stays with the core until LOAD_DONE.
+ * @return false when this node is no member, a run is going on, or `mid` is not 0 and no other
+ * member, or one to whom there is no direct way
+ */
+bool peal_node_load(struct peal_node *node, uint64_t mid, struct peal_load_run *run);
+/* The run that has ended since the last call, or NULL. */
+struct peal_load_run *peal_node_take_load(struct peal_node *node);
 
 /* Lower-case name of a state. Static. */
 const char *peal_node_state_name(enum peal_node_state state);

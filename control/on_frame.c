@@ -194,6 +194,11 @@ on_member_message(struct peal_node *node, const struct peal_record *record, uint
 	case PEAL_MESSAGE_ECHO:
 	case PEAL_MESSAGE_ECHO_REPLY:
 	case PEAL_MESSAGE_ALERT:
+	case PEAL_MESSAGE_CHANNEL:
+	case PEAL_MESSAGE_CAST:
+	case PEAL_MESSAGE_CAST_STATE:
+	case PEAL_MESSAGE_CAST_PULL:
+	case PEAL_MESSAGE_CAST_FLUSH:
 	default:
 		peal_on_refused(node);
 	}

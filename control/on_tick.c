@@ -428,8 +428,7 @@ call_mute(struct peal_node *node)
 		uint16_t slot =
 			peal_install_find(&node->install, node->view.members[subjects[i]].mid);
 
-		if (slot != PEAL_RANK_NONE && atomic_load_explicit(&node->plane->heard_at_ns[slot],
-						      memory_order_relaxed) == 0) {
+		if (slot != PEAL_RANK_NONE && peal_plane_heard_at_ns(node->plane, slot) == 0) {
 			call(node, &node->view.members[subjects[i]].address);
 		}
 	}

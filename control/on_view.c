@@ -63,7 +63,7 @@ peal_on_start(struct peal_node *node)
 	node->state = PEAL_NODE_JOINING;
 	node->self = (struct peal_member){.address = config->address,
 		.uuid = PEAL_BUG(OLD_IDENTITY_KEPT) ? node->self.uuid : (struct peal_uuid){0},
-		.shards_count = 1,
+		.shards_count = node->shards_count,
 		.metadata_size = config->metadata_size,
 		.metadata = config->metadata};
 	while (peal_uuid_is_none(node->self.uuid)) {
@@ -202,9 +202,7 @@ heard_at_ns(void *state, uint16_t rank)
 	const struct peal_node *node = state;
 	uint16_t slot = peal_install_find(&node->install, node->view.members[rank].mid);
 
-	return slot == PEAL_RANK_NONE ? 0
-				      : atomic_load_explicit(&node->plane->heard_at_ns[slot],
-						memory_order_relaxed);
+	return slot == PEAL_RANK_NONE ? 0 : peal_plane_heard_at_ns(node->plane, slot);
 }
 
 /*

@@ -13,6 +13,12 @@
 /* The table before the first VIEW record: no node, no peers. */
 static const struct peal_peers no_peers;
 
+static inline bool
+is_home(const struct peal_core *core)
+{
+	return core->config.shard == 0;
+}
+
 static void
 switch_machines(struct peal_core *core, uint64_t now_ns)
 {
@@ -20,12 +26,39 @@ switch_machines(struct peal_core *core, uint64_t now_ns)
 
 	peal_ingress_switch(&core->ingress, peers);
 	peal_egress_switch(&core->egress, peers);
+	if (core->config.channels != NULL) {
+		peal_channels_switch(core->config.channels, peers);
+	}
+	if (core->config.cast != NULL) {
+		peal_cast_switch(core->config.cast, peers, now_ns);
+	}
+	if (core->config.load != NULL) {
+		peal_load_switch(core->config.load, peers);
+	}
+	if (!is_home(core)) {
+		return;
+	}
 	peal_alertbatch_switch(&core->alertbatch, peers);
 	peal_heartbeat_switch(&core->heartbeat, peers, now_ns);
 	peal_echo_switch(&core->echo, peers);
 	peal_flood_switch(&core->flood, peers);
 	peal_votetree_switch(&core->votetree, peers);
 	peal_streamer_switch(&core->streamer, peers);
+}
+
+/* What was heard from a peer that is gone says nothing about who has its slot now. */
+static void
+forget_heard(struct peal_core *core, const struct peal_peers *before)
+{
+	const struct peal_peers *now = core->peers;
+	bool is_same_self = before->cluster == now->cluster && before->self_mid == now->self_mid;
+
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		if (!is_same_self || before->peers[slot].mid != now->peers[slot].mid) {
+			atomic_store_explicit(
+				&core->config.plane->heard_at_ns[slot], 0, memory_order_relaxed);
+		}
+	}
 }
 
 void
@@ -35,14 +68,17 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		.pre_key = &core->config.pre_key,
 		.cluster_name = config->cluster_name,
 		.address = config->address,
-		.counters = &core->counters};
+		.counters = &core->counters,
+		.shard = config->shard,
+		.shards_count = config->shards_count};
 	const struct peal_egress_config egress = {.port = config->port,
 		.aead = config->aead,
 		.pre_key = &core->config.pre_key,
 		.cluster_name = config->cluster_name,
 		.address = config->address,
 		.seed = {config->seed[0], config->seed[1], config->seed[2], config->seed[3]},
-		.counters = &core->counters};
+		.counters = &core->counters,
+		.shard = config->shard};
 	const struct peal_heartbeat_config heartbeat = {.timing = config->timing,
 		.plane = config->plane,
 		.egress = &core->egress,
@@ -50,12 +86,16 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		.counters = &core->counters,
 		.seed = peal_hash_mix(config->seed[0] ^ config->seed[1])};
 
-	PEAL_ASSERT(config->shard < PEAL_SHARDS_MAX);
+	PEAL_ASSERT(config->shard == 0 || config->shard < config->shards_count);
+	PEAL_ASSERT(config->shards_count <= PEAL_SHARDS_MAX);
 	PEAL_ASSERT(memcmp(config->address.mac, config->port.mac, PEAL_LINK_MAC_SIZE) == 0);
 	core->config = *config;
 	core->peers = &no_peers;
+	core->was_behind = false;
 	peal_counters_init(&core->counters);
 	peal_uplink_init(&core->uplink, config->plane, config->shard, &core->counters);
+	peal_resteer_init(&core->resteer, &core->config.rings, &core->config.port, config->shard,
+		config->shards_count, &core->counters);
 	peal_ingress_init(&core->ingress, &ingress);
 	peal_egress_init(&core->egress, &egress);
 	peal_alertbatch_init(
@@ -83,6 +123,7 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 void
 peal_core_fini(struct peal_core *core)
 {
+	peal_resteer_fini(&core->resteer);
 	peal_egress_fini(&core->egress);
 }
 
@@ -110,6 +151,22 @@ take_flooded(struct peal_core *core, const struct peal_opened *opened, uint64_t 
 static void
 take_message(struct peal_core *core, const struct peal_opened *opened, uint64_t now_ns)
 {
+	if (opened->kind == PEAL_MESSAGE_CHANNEL) {
+		if (core->config.channels != NULL) {
+			peal_channels_on_frame(core->config.channels, opened, now_ns);
+		} else {
+			peal_counter_add(&core->counters, PEAL_COUNTER_CHANNEL_REFUSED_UNKNOWN, 1);
+		}
+		return;
+	}
+	if (peal_message_family(opened->kind) == PEAL_FAMILY_CAST) {
+		if (core->config.cast != NULL) {
+			peal_cast_on_frame(core->config.cast, opened, now_ns);
+		} else {
+			peal_counter_add(&core->counters, PEAL_COUNTER_CAST_REFUSED_UNKNOWN, 1);
+		}
+		return;
+	}
 	if (opened->kind == PEAL_MESSAGE_ALERT) {
 		peal_alertbatch_on_alert(&core->alertbatch, opened, now_ns);
 		return;
@@ -148,6 +205,26 @@ release_held(struct peal_core *core, uint64_t now_ns)
 	}
 }
 
+/*
+ * Has some members answer to this shard: by which queue that comes shows whether the card puts
+ * packets where they belong (counters STEERED_RIGHT, STEERED_WRONG). Answers that are lost tell
+ * nothing; the next view asks again.
+ */
+static void
+probe_steering(struct peal_core *core)
+{
+	const struct peal_peers *peers = core->peers;
+	uint8_t body[PEAL_LIVENESS_BODY_SIZE] = {0};
+	uint32_t count = peers->neighbours_count < PEAL_STEERING_PROBES_MAX
+				 ? peers->neighbours_count
+				 : PEAL_STEERING_PROBES_MAX;
+
+	for (uint32_t i = 0; i < count; i++) {
+		(void)peal_egress_send_slot(
+			&core->egress, peers->neighbours[i], PEAL_MESSAGE_ECHO, body, sizeof(body));
+	}
+}
+
 static void
 switch_view(struct peal_core *core, const struct peal_record *record, uint64_t now_ns)
 {
@@ -162,9 +239,16 @@ switch_view(struct peal_core *core, const struct peal_record *record, uint64_t n
 	}
 	bool is_same_view = peal_peers_is_same_view(core->peers, peers);
 
+	const struct peal_peers *before = core->peers;
+
 	core->peers = peers;
 	peal_uplink_switch(&core->uplink, peers);
 	switch_machines(core, now_ns);
+	if (!is_home(core)) {
+		forget_heard(core, before);
+		probe_steering(core);
+		return;
+	}
 	/* What is held still waits for the next view when this table is of the last one. */
 	if (!is_same_view) {
 		release_held(core, now_ns);
@@ -181,6 +265,7 @@ take_commands(struct peal_core *core, uint64_t now_ns)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct peal_record *record = &records[i];
 
+		PEAL_ASSERT(is_home(core) || record->kind == PEAL_RECORD_VIEW);
 		if (record->kind == PEAL_RECORD_SEND) {
 			peal_downlink_send(&core->downlink, core->peers, record, now_ns);
 		} else if (record->kind == PEAL_RECORD_FRAME_DONE) {
@@ -191,6 +276,9 @@ take_commands(struct peal_core *core, uint64_t now_ns)
 			peal_alertbatch_on_report(&core->alertbatch, record, now_ns);
 		} else if (record->kind == PEAL_RECORD_STREAM) {
 			peal_streamer_start(&core->streamer, record->stream, now_ns);
+		} else if (record->kind == PEAL_RECORD_LOAD) {
+			PEAL_ASSERT(core->config.load != NULL);
+			peal_load_start(core->config.load, record->load, record->mid, now_ns);
 		} else {
 			PEAL_ASSERT(record->kind == PEAL_RECORD_PING);
 			peal_echo_start(&core->echo, record->ping, core->peers, record->slot,
@@ -227,7 +315,47 @@ take_liveness(struct peal_core *core, const struct peal_opened *opened,
 	return false;
 }
 
-/* One received packet. Returns true when it belongs to the egress now. */
+static void
+note_heard(struct peal_core *core, uint16_t slot, uint64_t now_ns)
+{
+	atomic_store_explicit(&core->config.plane->heard_at_ns[slot], now_ns, memory_order_relaxed);
+}
+
+/*
+ * One packet at a shard that is not at home. Returns true when it was moved. What the home shard
+ * hears of a peer is enough to tell control how the peer stands.
+ */
+static bool
+take_packet_away(
+	struct peal_core *core, const struct peal_packet *packet, bool was_moved, uint64_t now_ns)
+{
+	struct peal_opened opened;
+	enum peal_arrival arrival = peal_ingress_take(&core->ingress, packet, now_ns, &opened);
+
+	if (arrival == PEAL_ARRIVAL_ELSEWHERE) {
+		peal_resteer_move(&core->resteer, packet, opened.shard);
+		return true;
+	}
+	if (arrival == PEAL_ARRIVAL_ARP || arrival == PEAL_ARRIVAL_ICMP) {
+		peal_resteer_move(&core->resteer, packet, 0);
+		return true;
+	}
+	if (arrival == PEAL_ARRIVAL_MESSAGE && opened.kind == PEAL_MESSAGE_CHANNEL) {
+		take_message(core, &opened, now_ns);
+	} else if (arrival == PEAL_ARRIVAL_LIVENESS && opened.kind == PEAL_MESSAGE_ECHO_REPLY) {
+		peal_counter_add(&core->counters,
+			was_moved ? PEAL_COUNTER_STEERED_WRONG : PEAL_COUNTER_STEERED_RIGHT, 1);
+	} else if (arrival == PEAL_ARRIVAL_MESSAGE || arrival == PEAL_ARRIVAL_HELD ||
+		   arrival == PEAL_ARRIVAL_LIVENESS) {
+		peal_counter_add(&core->counters, PEAL_COUNTER_SHARD_REFUSED, 1);
+	}
+	if (opened.slot != PEAL_PEERS_NONE) {
+		note_heard(core, opened.slot, now_ns);
+	}
+	return false;
+}
+
+/* One received packet. Returns true when it belongs to the egress, or to another shard, now. */
 static inline bool
 take_packet(struct peal_core *core, const struct peal_packet *packet, uint64_t now_ns)
 {
@@ -253,11 +381,13 @@ take_packet(struct peal_core *core, const struct peal_packet *packet, uint64_t n
 		is_taken = peal_neighbour_on_icmp(&core->neighbour, packet, now_ns);
 	} else if (arrival == PEAL_ARRIVAL_STRANGER) {
 		peal_uplink_stranger(&core->uplink, opened.mid);
+	} else if (arrival == PEAL_ARRIVAL_ELSEWHERE) {
+		peal_resteer_move(&core->resteer, packet, opened.shard);
+		is_taken = true;
 	}
 
 	if (opened.slot != PEAL_PEERS_NONE) {
-		atomic_store_explicit(&core->config.plane->heard_at_ns[opened.slot], now_ns,
-			memory_order_relaxed);
+		note_heard(core, opened.slot, now_ns);
 		if (__builtin_expect(opened.standing != PEAL_STANDING_EQUAL, 0)) {
 			peal_uplink_tell(&core->uplink, &opened, is_not_member, now_ns);
 		}
@@ -284,48 +414,94 @@ fetch_ahead(const struct peal_core *core, const struct peal_packet *packets, uin
 	}
 }
 
+static void
+take_packets(struct peal_core *core, struct peal_packet *packets, uint32_t count, bool was_moved,
+	uint64_t now_ns)
+{
+	const struct peal_port *port = &core->config.port;
+	uint32_t kept_count = 0;
+
+	PEAL_DASSERT(count <= PEAL_BURST_MAX);
+	for (uint32_t i = 0; i < count; i++) {
+		fetch_ahead(core, &packets[i], count - i);
+		bool is_taken = __builtin_expect(is_home(core), 1)
+					? take_packet(core, &packets[i], now_ns)
+					: take_packet_away(core, &packets[i], was_moved, now_ns);
+
+		if (!is_taken) {
+			packets[kept_count++] = packets[i];
+		}
+	}
+	if (kept_count > 0) {
+		port->ops->release(port->state, port->queue, packets, kept_count);
+	}
+}
+
+/* One burst of the port, and one of what other shards received for this one. Returns the larger. */
 static uint32_t
 take_burst(struct peal_core *core, uint64_t now_ns)
 {
 	const struct peal_port *port = &core->config.port;
 	struct peal_packet packets[PEAL_BURST_MAX];
 	uint32_t count = port->ops->receive(port->state, port->queue, packets, PEAL_BURST_MAX);
-	uint32_t kept_count = 0;
+	uint32_t moved_count = 0;
 	uint64_t bytes = 0;
 
-	if (count == 0) {
-		return 0;
+	if (count > 0) {
+		for (uint32_t i = 0; i < count; i++) {
+			bytes += packets[i].size;
+		}
+		take_packets(core, packets, count, false, now_ns);
+		peal_counter_add(&core->counters, PEAL_COUNTER_RX_FRAMES, count);
+		peal_counter_add(&core->counters, PEAL_COUNTER_RX_BYTES, bytes);
 	}
-	PEAL_DASSERT(count <= PEAL_BURST_MAX);
-	for (uint32_t i = 0; i < count; i++) {
-		fetch_ahead(core, &packets[i], count - i);
-		bytes += packets[i].size;
-		if (!take_packet(core, &packets[i], now_ns)) {
-			packets[kept_count++] = packets[i];
+	if (core->config.shards_count > 1) {
+		peal_resteer_flush(&core->resteer);
+		moved_count = peal_resteer_receive(&core->resteer, packets, PEAL_BURST_MAX);
+		if (moved_count > 0) {
+			take_packets(core, packets, moved_count, true, now_ns);
 		}
 	}
-	peal_counter_add(&core->counters, PEAL_COUNTER_RX_FRAMES, count);
-	peal_counter_add(&core->counters, PEAL_COUNTER_RX_BYTES, bytes);
-	if (kept_count > 0) {
-		port->ops->release(port->state, port->queue, packets, kept_count);
-	}
-	return count;
+	return count > moved_count ? count : moved_count;
 }
 
 uint32_t
 peal_core_turn(struct peal_core *core, uint64_t now_ns)
 {
 	peal_echo_begin_turn(&core->echo, now_ns);
+	if (core->config.load != NULL) {
+		peal_load_begin_turn(core->config.load, now_ns);
+	}
+
+	if (core->config.channels != NULL) {
+		peal_channels_begin_turn(core->config.channels, core->was_behind, now_ns);
+	}
 
 	uint32_t work_count = take_commands(core, now_ns);
 	uint32_t received_count = take_burst(core, now_ns);
 
+	core->was_behind = received_count == PEAL_BURST_MAX;
 	work_count += received_count;
-	work_count += peal_heartbeat_run(&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
-	work_count += peal_alertbatch_run(&core->alertbatch, now_ns);
-	work_count += peal_echo_run(&core->echo, now_ns);
-	work_count += peal_votetree_run(&core->votetree, now_ns);
-	work_count += peal_streamer_run(&core->streamer, now_ns);
+	if (__builtin_expect(is_home(core), 1)) {
+		work_count += peal_heartbeat_run(
+			&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
+		work_count += peal_alertbatch_run(&core->alertbatch, now_ns);
+		work_count += peal_echo_run(&core->echo, now_ns);
+		work_count += peal_votetree_run(&core->votetree, now_ns);
+		work_count += peal_streamer_run(&core->streamer, now_ns);
+	}
+	if (core->config.work != NULL) {
+		core->config.work(core->config.work_state, now_ns);
+	}
+	if (core->config.load != NULL) {
+		work_count += peal_load_run(core->config.load, now_ns);
+	}
+	if (core->config.channels != NULL) {
+		work_count += peal_channels_run(core->config.channels, now_ns);
+	}
+	if (core->config.cast != NULL) {
+		work_count += peal_cast_run(core->config.cast, now_ns);
+	}
 	if (__builtin_expect(peal_uplink_is_owing(&core->uplink), 0)) {
 		peal_uplink_flush(&core->uplink, now_ns);
 	}
@@ -348,6 +524,18 @@ find_urgent(const struct peal_core *core)
 	deadline_at_ns = earlier(deadline_at_ns, peal_echo_deadline_at_ns(&core->echo));
 	deadline_at_ns = earlier(deadline_at_ns, peal_votetree_deadline_at_ns(&core->votetree));
 	deadline_at_ns = earlier(deadline_at_ns, peal_streamer_deadline_at_ns(&core->streamer));
+	if (core->config.channels != NULL) {
+		deadline_at_ns = earlier(
+			deadline_at_ns, peal_channels_deadline_at_ns(core->config.channels));
+	}
+	if (core->config.cast != NULL) {
+		deadline_at_ns =
+			earlier(deadline_at_ns, peal_cast_deadline_at_ns(core->config.cast));
+	}
+	if (core->config.load != NULL) {
+		deadline_at_ns =
+			earlier(deadline_at_ns, peal_load_deadline_at_ns(core->config.load));
+	}
 	return earlier(deadline_at_ns, peal_uplink_deadline_at_ns(&core->uplink));
 }
 

@@ -3,10 +3,15 @@
  * One core of a node (one shard) as a pure machine: turns over a port and a plane.
  *
  * A turn, always in this order: record what the last turn measured; take at most PEAL_COMMANDS_MAX
- * commands, a VIEW among them switches where it stands; receive one burst; step the machines frame
+ * commands, a VIEW among them switches where it stands; receive one burst, and what other shards of
+ * the node received for this one (dataplane/resteer.h); step the machines frame
  * by frame (ingress, in large views the flood, then the one machine of the kind); run what is due;
  * give control what it is owed; flush TX once. The clock is read once by the caller. No syscall,
  * allocation, log or lock.
+ *
+ * Shard 0 is the home of its node and does all of this. The other shards have their own queue of
+ * the port, UDP port, plane and counters, and do channels only: of their machines ingress, egress,
+ * resteer and channels run, the others rest.
  *
  * A liveness frame is answered in the packet it came in. Everything else is released in one call.
  *
@@ -20,6 +25,8 @@
 #include "base/counters.h"
 #include "base/timing.h"
 #include "dataplane/alertbatch.h"
+#include "dataplane/cast.h"
+#include "dataplane/channels.h"
 #include "dataplane/downlink.h"
 #include "dataplane/echo.h"
 #include "dataplane/egress.h"
@@ -27,10 +34,12 @@
 #include "dataplane/heartbeat.h"
 #include "dataplane/hold.h"
 #include "dataplane/ingress.h"
+#include "dataplane/load.h"
 #include "dataplane/neighbour.h"
 #include "dataplane/peers.h"
 #include "dataplane/plane.h"
 #include "dataplane/port.h"
+#include "dataplane/resteer.h"
 #include "dataplane/streamer.h"
 #include "dataplane/uplink.h"
 #include "dataplane/votetree.h"
@@ -45,9 +54,19 @@ struct peal_core_config {
 	struct peal_aead aead;            /* with the state of this core's thread */
 	struct peal_aead_key pre_key;     /* of family 0 */
 	uint32_t cluster_name;            /* fold of the cluster name */
-	struct peal_address address;      /* own; mac = the port's */
+	struct peal_address address;      /* of the node, that is its shard 0; mac = the port's */
 	uint64_t seed[4];                 /* 256 random bits */
-	uint8_t shard;
+	uint8_t shard;                    /* [0, shards_count) */
+	uint8_t shards_count;             /* of the node; 0 counts as 1 */
+	struct peal_resteer_rings rings;  /* to and from the other shards, if there are any */
+	/* NULL, or called once a turn before channels run: an application that lives on the core.
+	 */
+	void (*work)(void *state, uint64_t now_ns);
+	void *work_state;
+	struct peal_channels
+		*channels;      /* NULL = none; outlives the core, initialised by its owner */
+	struct peal_cast *cast; /* the same */
+	struct peal_load *load; /* the same; their user, when there is no other */
 };
 
 struct peal_core;
@@ -73,12 +92,14 @@ uint64_t peal_core_wake_at_ns(const struct peal_core *core);
 /* Counters of this core; written only by it. */
 struct peal_counters *peal_core_counters(struct peal_core *core);
 
-/* Gives every packet that the core keeps back to the port. Only before the port goes away. */
+/* Gives every packet that the core keeps back to the port. Only before the port goes away, and when
+ * no core of the node turns any more. */
 void peal_core_fini(struct peal_core *core);
 
 struct peal_core {
 	struct peal_core_config config;
 	const struct peal_peers *peers;
+	bool was_behind; /* the last turn took a full burst: packets may have been left */
 	struct peal_counters counters;
 	struct peal_ingress ingress;
 	struct peal_egress egress;
@@ -92,6 +113,7 @@ struct peal_core {
 	struct peal_votetree votetree;
 	struct peal_streamer streamer;
 	struct peal_hold hold;
+	struct peal_resteer resteer;
 };
 
 #endif

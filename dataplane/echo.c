@@ -77,7 +77,8 @@ peal_echo_on_echo(
 
 	PEAL_DASSERT(opened->body_size == PEAL_LIVENESS_BODY_SIZE);
 	memcpy(body, opened->body, sizeof(body));
-	peal_egress_answer(echo->egress, packet, opened->slot, PEAL_MESSAGE_ECHO_REPLY, body);
+	peal_egress_answer(
+		echo->egress, packet, opened->slot, opened->shard, PEAL_MESSAGE_ECHO_REPLY, body);
 	peal_counter_add(echo->counters, PEAL_COUNTER_ECHOES_ANSWERED, 1);
 }
 

@@ -2,6 +2,7 @@
 #include "dataplane/egress.h"
 
 #include "dataplane/link.h"
+#include "dataplane/toeplitz.h"
 #include "wire/frame.h"
 #include "wire/messages.h"
 
@@ -36,7 +37,8 @@ write_link(const struct peal_egress *egress, const struct peal_address *receiver
 	link[PEAL_IPV4_PROTOCOL_OFFSET] = PEAL_IPV4_PROTOCOL_UDP;
 	peal_link_store32(link + PEAL_IPV4_SRC_OFFSET, egress->address.ipv4);
 	peal_link_store32(link + PEAL_IPV4_DST_OFFSET, receiver->ipv4);
-	peal_link_store16(link + PEAL_UDP_SRC_OFFSET, egress->address.port);
+	peal_link_store16(
+		link + PEAL_UDP_SRC_OFFSET, (uint16_t)(egress->address.port + egress->shard));
 	peal_link_store16(link + PEAL_UDP_DST_OFFSET, receiver->port);
 	write_lengths(link, payload_size);
 }
@@ -47,13 +49,15 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 	PEAL_ASSERT(config->port.packet_size_max >= PEAL_PACKET_SIZE_MAX);
 	PEAL_ASSERT(!peal_mac_is_none(config->address.mac));
 
-	memset(egress, 0, sizeof(*egress));
+	memset(egress, 0, offsetof(struct peal_egress, source_ports));
 	egress->port = config->port;
 	egress->aead = config->aead;
 	egress->pre_key = config->pre_key;
 	egress->cluster_name = config->cluster_name;
 	egress->address = config->address;
+	egress->shard = config->shard;
 	egress->counters = config->counters;
+	egress->bulk_max = PEAL_TX_BULK_MAX;
 	peal_prng_init_full(&egress->prng, config->seed);
 }
 
@@ -71,6 +75,24 @@ raise_floor(struct peal_egress *egress, const struct peal_peers *peers)
 			peer->counter > egress->floor) {
 			egress->floor = peer->counter;
 		}
+	}
+}
+
+/* Chooses the source ports of frames to a peer with several shards; once in its life. */
+static void
+choose_ports(struct peal_egress *egress, uint16_t slot, const struct peal_peer *peer)
+{
+	const struct peal_toeplitz_flow flow = {
+		.ipv4_src = egress->address.ipv4, .ipv4_dst = peer->address.ipv4};
+	uint16_t own = (uint16_t)(egress->address.port + egress->shard);
+
+	for (uint8_t shard = 0; peer->shards_count > 1 && shard < peer->shards_count; shard++) {
+		struct peal_toeplitz_flow to = flow;
+		uint16_t port;
+
+		to.port_dst = (uint16_t)(peer->address.port + shard);
+		port = peal_toeplitz_find_port(&to, shard, peer->shards_count, own);
+		egress->source_ports[slot][shard] = port != 0 ? port : own;
 	}
 }
 
@@ -97,11 +119,16 @@ peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers)
 
 		if (!is_same_self || peer->dst != (uint32_t)now->mid) {
 			peer->counter = egress->floor;
+			choose_ports(egress, (uint16_t)slot, now);
 		}
 		peer->dst = (uint32_t)now->mid;
 		if (now->mid != 0) {
 			write_link(egress, &now->address, FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE),
 				peer->link);
+			if (now->shards_count > 1) {
+				peal_link_store16(peer->link + PEAL_UDP_SRC_OFFSET,
+					egress->source_ports[slot][0]);
+			}
 		}
 	}
 }
@@ -129,13 +156,35 @@ peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out)
 	return true;
 }
 
+/* Hands packets to the port. Returns how many it took. */
+static uint32_t
+transmit(struct peal_egress *egress, struct peal_packet *packets, uint32_t count)
+{
+	const struct peal_port *port = &egress->port;
+	uint64_t bytes = 0;
+	uint32_t sent;
+
+	for (uint32_t i = 0; i < count; i++) {
+		bytes += packets[i].size;
+	}
+	sent = port->ops->transmit(port->state, port->queue, packets, count);
+	PEAL_DASSERT(sent <= count);
+	peal_counter_add(egress->counters, PEAL_COUNTER_TX_FRAMES, count);
+	peal_counter_add(egress->counters, PEAL_COUNTER_TX_BYTES, bytes);
+	if (sent < count) {
+		peal_counter_add(egress->counters, PEAL_COUNTER_TX_DROPPED, count - sent);
+	}
+	return sent;
+}
+
 void
 peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet)
 {
 	PEAL_DASSERT(packet->size >= PEAL_LINK_HEADER_SIZE);
 
 	if (__builtin_expect(egress->queue_count == PEAL_TX_QUEUE_MAX, 0)) {
-		peal_egress_flush(egress);
+		transmit(egress, egress->queue, egress->queue_count);
+		egress->queue_count = 0;
 	}
 	egress->queue[egress->queue_count++] = *packet;
 }
@@ -143,25 +192,25 @@ peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet)
 void
 peal_egress_flush(struct peal_egress *egress)
 {
-	const struct peal_port *port = &egress->port;
-	uint32_t count = egress->queue_count;
-	uint64_t bytes = 0;
+	uint32_t bulk_count = egress->bulk_count;
+	uint32_t sent;
 
-	if (count == 0) {
+	if (egress->queue_count > 0) {
+		(void)transmit(egress, egress->queue, egress->queue_count);
+		egress->queue_count = 0;
+	}
+	if (bulk_count == 0) {
 		return;
 	}
-	for (uint32_t i = 0; i < count; i++) {
-		bytes += egress->queue[i].size;
-	}
-	egress->queue_count = 0;
-
-	uint32_t sent = port->ops->transmit(port->state, port->queue, egress->queue, count);
-
-	PEAL_DASSERT(sent <= count);
-	peal_counter_add(egress->counters, PEAL_COUNTER_TX_FRAMES, count);
-	peal_counter_add(egress->counters, PEAL_COUNTER_TX_BYTES, bytes);
-	if (sent < count) {
-		peal_counter_add(egress->counters, PEAL_COUNTER_TX_DROPPED, count - sent);
+	egress->bulk_count = 0;
+	sent = transmit(egress, egress->bulk, bulk_count);
+	if (__builtin_expect(sent < bulk_count, 0)) {
+		egress->bulk_max = sent / 2U > 0 ? sent / 2U : 1U;
+	} else if (egress->bulk_max < PEAL_TX_BULK_MAX) {
+		egress->bulk_max += PEAL_TX_BULK_STEP;
+		if (egress->bulk_max > PEAL_TX_BULK_MAX) {
+			egress->bulk_max = PEAL_TX_BULK_MAX;
+		}
 	}
 }
 
@@ -173,6 +222,10 @@ peal_egress_fini(struct peal_egress *egress)
 	if (egress->queue_count > 0) {
 		port->ops->release(port->state, port->queue, egress->queue, egress->queue_count);
 		egress->queue_count = 0;
+	}
+	if (egress->bulk_count > 0) {
+		port->ops->release(port->state, port->queue, egress->bulk, egress->bulk_count);
+		egress->bulk_count = 0;
 	}
 	if (egress->stash_count > 0) {
 		port->ops->release(port->state, port->queue, egress->stash, egress->stash_count);
@@ -193,10 +246,10 @@ seal_body(struct peal_egress *egress, const struct peal_aead_key *key, uint8_t *
 		egress->aead.state, key, nonce, payload, PEAL_HEADER_SIZE, body, size, body + size);
 }
 
-/* Writes header, body and tag of the next frame of a stream. */
+/* Writes header and tag of the next frame of a stream around the body that is there. */
 static inline void
-write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t kind,
-	const uint8_t *body, uint16_t size, uint8_t *payload)
+finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard, uint8_t kind,
+	uint16_t size, uint8_t *payload)
 {
 	/* 2^52 frames to one receiver: at 100 million a second more than a year. */
 	PEAL_ASSERT(peer->counter < PEAL_FRAME_COUNTER_MAX);
@@ -209,12 +262,63 @@ write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t k
 		.src = egress->self_mid,
 		.dst = peer->dst,
 		.epoch = egress->epoch,
-		.counter = ++peer->counter,
+		.counter = peal_frame_counter(egress->shard, shard, ++peer->counter),
 	};
 
 	peal_frame_encode(&header, payload);
-	memcpy(payload + PEAL_HEADER_SIZE, body, size);
 	seal_body(egress, egress->self_key, payload, size);
+}
+
+/* The same with the body. */
+static inline void
+write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t kind,
+	const uint8_t *body, uint16_t size, uint8_t *payload)
+{
+	memcpy(payload + PEAL_HEADER_SIZE, body, size);
+	finish_frame(egress, peer, 0, kind, size, payload);
+}
+
+/* The headers in front of a frame to one shard of a peer: each has a UDP port. */
+static inline void
+copy_link(const struct peal_egress *egress, uint16_t slot, uint8_t shard,
+	uint8_t link[PEAL_UDP_OFFSET])
+{
+	memcpy(link, egress->peers[slot].link, PEAL_UDP_OFFSET);
+	if (__builtin_expect(shard != 0, 0)) {
+		uint16_t port = peal_link_load16(link + PEAL_UDP_DST_OFFSET);
+
+		peal_link_store16(link + PEAL_UDP_DST_OFFSET, (uint16_t)(port + shard));
+		peal_link_store16(link + PEAL_UDP_SRC_OFFSET, egress->source_ports[slot][shard]);
+	}
+}
+
+uint8_t *
+peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
+{
+	if (egress->bulk_count >= egress->bulk_max || !peal_egress_allocate(egress, packet_out)) {
+		return NULL;
+	}
+	return packet_out->data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE;
+}
+
+void
+peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size)
+{
+	struct peal_egress_peer *peer = &egress->peers[slot];
+	struct peal_packet whole = *packet;
+
+	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
+	PEAL_DASSERT(peer->dst != 0);
+	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
+
+	PEAL_DASSERT(shard < PEAL_SHARDS_MAX);
+	copy_link(egress, slot, shard, whole.data);
+	write_lengths(whole.data, FRAME_SIZE(size));
+	finish_frame(egress, peer, shard, kind, size, whole.data + PEAL_UDP_OFFSET);
+	whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+	PEAL_DASSERT(egress->bulk_count < PEAL_TX_BULK_MAX);
+	egress->bulk[egress->bulk_count++] = whole;
 }
 
 bool
@@ -244,7 +348,7 @@ peal_egress_send_slot(
 
 void
 peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE])
+	uint8_t shard, uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE])
 {
 	struct peal_egress_peer *peer = &egress->peers[slot];
 	struct peal_packet answer = *packet;
@@ -254,9 +358,10 @@ peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet,
 	PEAL_DASSERT(packet->size >= LIVENESS_PACKET_SIZE);
 	PEAL_DASSERT(peal_message_family(kind) == PEAL_FAMILY_LIVENESS);
 
-	memcpy(answer.data, peer->link, PEAL_UDP_OFFSET);
-	write_frame(
-		egress, peer, kind, body, PEAL_LIVENESS_BODY_SIZE, answer.data + PEAL_UDP_OFFSET);
+	copy_link(egress, slot, shard, answer.data);
+	memcpy(answer.data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE, body, PEAL_LIVENESS_BODY_SIZE);
+	finish_frame(
+		egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE, answer.data + PEAL_UDP_OFFSET);
 	answer.size = LIVENESS_PACKET_SIZE;
 	peal_egress_queue(egress, &answer);
 }

@@ -9,6 +9,16 @@
  * the stream of a new slot goes on above all streams that were ever forgotten. UDP checksum 0: the
  * tag is stronger. Don't-fragment is set.
  *
+ * Two classes: what keeps the group together, and bulk, which are the frames written in two steps.
+ * Bulk leaves behind all else of a turn, has PEAL_TX_BULK_MAX places of the queue and no more, and
+ * when the port had no room for all of it, half of what it took is the bound of the next turn, so
+ * that the port's own queue has room for the others. Who finds no place tries again next turn:
+ * nothing of it is dropped here.
+ *
+ * A peer has one template and one counter, whichever of its shards a frame is for: the header names
+ * both shards, so the frames to each of them are a stream of its own with gaps in its counters. A
+ * receiver's window bears as much disorder as if there were no shards.
+ *
  * Packets come from a small stash filled by one call to the port, or are received packets turned
  * round. When the queue is full it is flushed early. What the port cannot take is dropped and
  * counted: whatever Peal sends here is repeated by its sender. Plain struct, fields private, one
@@ -49,12 +59,19 @@ struct peal_egress {
 	uint64_t floor;       /* no stream that has lost its slot went above */
 	uint64_t transaction; /* of family 0 */
 	struct peal_address address;
+	uint8_t shard;
 	struct peal_prng prng; /* nonces of family 0 */
 	uint32_t queue_count;
+	uint32_t bulk_count;
+	uint32_t bulk_max; /* of this turn, [1, PEAL_TX_BULK_MAX] */
 	uint32_t stash_count;
 	struct peal_packet queue[PEAL_TX_QUEUE_MAX];
+	struct peal_packet bulk[PEAL_TX_BULK_MAX];
 	struct peal_packet stash[PEAL_TX_STASH_MAX];
 	struct peal_egress_peer peers[PEAL_SLOTS_MAX];
+	/* Source ports with which the cards of peers find the queue of each shard; of peers with
+	 * several shards only (dataplane/toeplitz.h). */
+	uint16_t source_ports[PEAL_SLOTS_MAX][PEAL_SHARDS_MAX];
 };
 
 struct peal_egress_config {
@@ -65,6 +82,7 @@ struct peal_egress_config {
 	struct peal_address address; /* own, with MAC */
 	uint64_t seed[4]; /* 256 random bits: two nodes must never draw the same nonces */
 	struct peal_counters *counters;
+	uint8_t shard; /* of this core */
 };
 
 /* Nobody is known yet: only family 0 can be sent. */
@@ -74,7 +92,8 @@ void peal_egress_init(struct peal_egress *egress, const struct peal_egress_confi
 void peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers);
 
 /*
- * Sends one frame of family 1 and up to the peer at `slot`, which must not be empty.
+ * Sends one frame of family 1 and up to the home shard of the peer at `slot`, which must not be
+ * empty.
  *
  * @param body  [size], copied; size in [0, PEAL_BODY_SIZE_MAX]
  * @return false when the port has no packet: dropped, counted
@@ -82,18 +101,30 @@ void peal_egress_switch(struct peal_egress *egress, const struct peal_peers *pee
 bool peal_egress_send_slot(struct peal_egress *egress, uint16_t slot, uint8_t kind,
 	const uint8_t *body, uint16_t size);
 
+/*
+ * The same in two steps, for bulk: the body is written where it is sealed.
+ *
+ * begin lends a packet and says where its body is; NULL when bulk has no place left in this turn,
+ * or the port has no packet (counted). end, which must follow, seals what was written and queues
+ * it, for `shard` of the peer.
+ */
+uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);
+void peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size);
+
 /* The same for a frame of family 0 to `address`, whose MAC is known. */
 bool peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,
 	uint8_t kind, const uint8_t *body, uint16_t size);
 
 /*
- * Turns a received packet round: it becomes a liveness frame to the peer at `slot` and is queued.
+ * Turns a received packet round: it becomes a liveness frame to `shard` of the peer at `slot` and
+ * is queued.
  *
  * @param packet  at least a liveness frame long; the egress owns it afterwards
  * @param body    not inside the packet
  */
 void peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE]);
+	uint8_t shard, uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE]);
 
 /* Lends an empty packet for a frame built elsewhere. False: the port has none; counted. */
 bool peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out);
@@ -101,7 +132,7 @@ bool peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet
 /* Queues a whole packet, lent by allocate or received. */
 void peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet);
 
-/* Gives everything queued to the port. */
+/* Gives everything queued to the port, bulk last; the turn of bulk ends. */
 void peal_egress_flush(struct peal_egress *egress);
 
 /* Gives the stash back to the port and drops what is queued; the last call before a port goes away.

@@ -276,7 +276,7 @@ peal_heartbeat_on_probe(struct peal_heartbeat *heartbeat, const struct peal_open
 	};
 
 	peal_liveness_msg_encode(&answer, body);
-	peal_egress_answer(heartbeat->egress, packet, opened->slot, PEAL_MESSAGE_ACK, body);
+	peal_egress_answer(heartbeat->egress, packet, opened->slot, 0, PEAL_MESSAGE_ACK, body);
 	peal_counter_add(heartbeat->counters, PEAL_COUNTER_ACKS_SENT, 1);
 	return true;
 }
@@ -325,8 +325,7 @@ send_probe(struct peal_heartbeat *heartbeat, uint16_t slot, struct peal_heartbea
 static void
 count_one_way(struct peal_heartbeat *heartbeat, uint16_t slot, uint64_t now_ns)
 {
-	uint64_t heard_at_ns =
-		atomic_load_explicit(&heartbeat->plane->heard_at_ns[slot], memory_order_relaxed);
+	uint64_t heard_at_ns = peal_plane_heard_at_ns(heartbeat->plane, slot);
 
 	if (heard_at_ns + heartbeat->timing->probe_interval_ns >= now_ns) {
 		peal_counter_add(heartbeat->counters, PEAL_COUNTER_PROBES_ONE_WAY, 1);

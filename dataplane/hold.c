@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/hold.h"
 
+#include "wire/messages.h"
+
 #include "dataplane/flood.h"
 
 #include <string.h>
@@ -49,6 +51,12 @@ peal_hold_add(struct peal_hold *hold, const struct peal_opened *opened)
 	PEAL_ASSERT(opened->body_size <= PEAL_BODY_SIZE_MAX);
 
 	if (is_held(hold, opened)) {
+		return;
+	}
+	if (peal_message_family(opened->kind) == PEAL_FAMILY_CAST &&
+		(opened->kind != PEAL_MESSAGE_CAST_FLUSH ||
+			hold->count >= PEAL_HELD_FRAMES_MAX / 2U)) {
+		peal_counter_add(hold->counters, PEAL_COUNTER_CAST_EARLY, 1);
 		return;
 	}
 	if (hold->count == PEAL_HELD_FRAMES_MAX) {

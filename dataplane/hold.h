@@ -5,8 +5,9 @@
  * No pause between views is needed: who is ahead speaks at once, who is behind listens a little
  * later. At most PEAL_HELD_FRAMES_MAX; past it the oldest is dropped and counted, for its sender
  * repeats. Of a flooded message, which comes from several peers, the first copy is kept; the
- * sender's own address is all that differs. Plain struct, fields private, one core. paper: RAPID 5,
- * messages of a later configuration are queued.
+ * sender's own address is all that differs. Broadcasts never push others out: their frames are
+ * pulled in the view that they are of, and vectors take the half at most. Plain struct, fields
+ * private, one core. paper: RAPID 5, messages of a later configuration are queued.
  */
 #ifndef PEAL_DATAPLANE_HOLD_H
 #define PEAL_DATAPLANE_HOLD_H
@@ -30,7 +31,8 @@ struct peal_hold {
 void peal_hold_init(struct peal_hold *hold, struct peal_counters *counters);
 
 /* Keeps a copy of an opened frame, unless it is a flooded one of which there is one. Counts
- * HELD_FRAMES, and HELD_DROPPED for the one that had to go. O(PEAL_HELD_FRAMES_MAX). */
+ * HELD_FRAMES, HELD_DROPPED for the one that had to go, and CAST_EARLY for a broadcast that is not
+ * kept. O(PEAL_HELD_FRAMES_MAX). */
 void peal_hold_add(struct peal_hold *hold, const struct peal_opened *opened);
 
 /*

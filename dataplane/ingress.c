@@ -20,11 +20,17 @@ peal_ingress_init(struct peal_ingress *ingress, const struct peal_ingress_config
 	PEAL_ASSERT(config->address.ipv4 != 0);
 	PEAL_ASSERT(config->address.port != 0);
 	PEAL_ASSERT(!peal_mac_is_none(config->address.mac));
+	PEAL_ASSERT(config->shard == 0 || config->shard < config->shards_count);
+	PEAL_ASSERT(config->shards_count <= PEAL_SHARDS_MAX);
 
-	memset(ingress, 0, sizeof(*ingress));
+	/* Windows begin when they are used first. */
+	memset(ingress, 0, offsetof(struct peal_ingress, windows));
 	memcpy(&ingress->link_dst, config->address.mac, PEAL_LINK_MAC_SIZE);
 	ingress->ipv4_dst = __builtin_bswap32(config->address.ipv4);
-	ingress->udp_dst = __builtin_bswap16(config->address.port);
+	ingress->port = config->address.port;
+	ingress->shard = config->shard;
+	ingress->shards_count = config->shards_count == 0 ? 1U : config->shards_count;
+	ingress->udp_dst = __builtin_bswap16((uint16_t)(config->address.port + config->shard));
 	ingress->aead = config->aead;
 	ingress->key_id = config->aead.key_id;
 	ingress->pre_key = config->pre_key;
@@ -53,10 +59,12 @@ peal_ingress_switch(struct peal_ingress *ingress, const struct peal_peers *peers
 		}
 		if (!is_same_self || peer->mid != now->mid) {
 			peal_replay_init(&peer->replay);
+			ingress->windows_used[slot] = 0;
 		}
 		peer->mid = now->mid;
 		peer->key = now->key;
 		peer->rank = now->rank;
+		peer->shards_count = now->shards_count;
 	}
 }
 
@@ -88,12 +96,26 @@ is_for_me(const struct peal_ingress *ingress, const uint8_t *data)
 	return (link_dst & MAC_MASK) == ingress->link_dst && ipv4_dst == ingress->ipv4_dst;
 }
 
+/* A whole UDP packet to this station and address, but not to the port of this shard. */
+static enum peal_arrival
+find_owner(struct peal_ingress *ingress, uint16_t port, struct peal_opened *opened_out)
+{
+	uint32_t shard = (uint32_t)port - ingress->port;
+
+	if (port < ingress->port || shard >= ingress->shards_count) {
+		return drop(ingress, PEAL_COUNTER_RX_NOT_MINE);
+	}
+	opened_out->shard = (uint8_t)shard;
+	return PEAL_ARRIVAL_ELSEWHERE;
+}
+
 /*
- * Names what keeps a packet from being a frame for this node. Slow and in order, for the few
+ * Names what keeps a packet from being a frame for this core. Slow and in order, for the few
  * packets that the fast look did not pass.
  */
 static enum peal_arrival
-classify(struct peal_ingress *ingress, const struct peal_packet *packet)
+classify(struct peal_ingress *ingress, const struct peal_packet *packet,
+	struct peal_opened *opened_out)
 {
 	const uint8_t *data = packet->data;
 	uint32_t size = packet->size;
@@ -140,7 +162,7 @@ classify(struct peal_ingress *ingress, const struct peal_packet *packet)
 
 	memcpy(&udp_dst, data + PEAL_UDP_DST_OFFSET, sizeof(udp_dst));
 	if (udp_dst != ingress->udp_dst) {
-		return drop(ingress, PEAL_COUNTER_RX_NOT_MINE);
+		return find_owner(ingress, __builtin_bswap16(udp_dst), opened_out);
 	}
 	if (peal_link_load16(data + PEAL_UDP_LENGTH_OFFSET) != length - PEAL_IPV4_HEADER_SIZE) {
 		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
@@ -209,9 +231,9 @@ take_join(struct peal_ingress *ingress, const struct peal_header *header, uint8_
 	if (header->key_id != ingress->key_id) {
 		return refuse(ingress, PEAL_REFUSAL_KEY);
 	}
-	/* Nobody is the receiver of a family 0 frame by number, so it cannot be for a group either.
-	 */
-	if ((header->flags & PEAL_FRAME_FLAG_GROUP) != 0) {
+	/* Nobody is the receiver of a family 0 frame by number, so it cannot be for a group either;
+	 * and nobody but the home shard lets others in. */
+	if ((header->flags & PEAL_FRAME_FLAG_GROUP) != 0 || ingress->shard != 0) {
 		return refuse(ingress, PEAL_REFUSAL_DESTINATION);
 	}
 	/* Anybody can send these. What opening them may cost is limited before they are opened. */
@@ -258,7 +280,7 @@ is_timeless(uint8_t kind)
 {
 	return kind == PEAL_MESSAGE_DECIDE || kind == PEAL_MESSAGE_SYNC ||
 	       kind == PEAL_MESSAGE_SNAPSHOT || kind == PEAL_MESSAGE_BODY ||
-	       kind == PEAL_MESSAGE_BODY_PULL;
+	       kind == PEAL_MESSAGE_BODY_PULL || peal_message_family(kind) == PEAL_FAMILY_CHANNEL;
 }
 
 /* What the tag cannot tell: whether a frame this far away in time is of any use. */
@@ -315,6 +337,37 @@ take_stranger(struct peal_ingress *ingress, const struct peal_header *header, ui
 	return PEAL_ARRIVAL_STRANGER;
 }
 
+/* The window of another shard of a peer than its home; empty when it was never heard. */
+static struct peal_replay *
+use_window(struct peal_ingress *ingress, uint32_t slot, uint8_t from)
+{
+	struct peal_replay *window = &ingress->windows[slot][from];
+	uint64_t bit = UINT64_C(1) << from;
+
+	if ((ingress->windows_used[slot] & bit) == 0) {
+		ingress->windows_used[slot] |= bit;
+		peal_replay_init(window);
+	}
+	return window;
+}
+
+/*
+ * The window of the stream that a header names. NULL: it is not one to this shard, or the peer has
+ * no such shard.
+ */
+static inline struct peal_replay *
+find_window(struct peal_ingress *ingress, struct peal_ingress_peer *peer, uint64_t counter)
+{
+	uint8_t from = (uint8_t)(counter >> 58);
+	uint8_t to = (uint8_t)(counter >> PEAL_FRAME_COUNTER_BITS & 63U);
+
+	if (to != ingress->shard || (from != 0 && from >= peer->shards_count)) {
+		return NULL;
+	}
+	return from == 0 ? &peer->replay
+			 : use_window(ingress, (uint32_t)(peer - ingress->peers), from);
+}
+
 /* Checks and opens a frame of a member: families 1 and up. */
 static inline enum peal_arrival
 take_member(struct peal_ingress *ingress, const struct peal_header *header, uint8_t *payload,
@@ -339,17 +392,18 @@ take_member(struct peal_ingress *ingress, const struct peal_header *header, uint
 	if (!is_epoch_usable(ingress, header->kind, distance)) {
 		return refuse(ingress, PEAL_REFUSAL_EPOCH);
 	}
-	/* The twelve shard bits are 0 here: one shard. Others make a counter that no window holds.
-	 */
-	if (header->counter > PEAL_FRAME_COUNTER_MAX ||
-		!peal_replay_check(&peer->replay, header->counter)) {
+	struct peal_replay *window = find_window(ingress, peer, header->counter);
+	uint64_t counter = header->counter & PEAL_FRAME_COUNTER_MAX;
+
+	if (window == NULL || !peal_replay_check(window, counter)) {
 		return refuse(ingress, PEAL_REFUSAL_REPLAY);
 	}
 	if (!open_body(ingress, peer->key, payload, header->body_size)) {
 		return refuse(ingress, PEAL_REFUSAL_TAG);
 	}
-	peal_replay_commit(&peer->replay, header->counter);
+	peal_replay_commit(window, counter);
 
+	opened_out->shard = (uint8_t)(header->counter >> 58);
 	opened_out->slot = (uint16_t)(peer - ingress->peers);
 	opened_out->rank = peer->rank;
 	opened_out->mid = peer->mid;
@@ -371,7 +425,7 @@ peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet
 	opened_out->slot = PEAL_PEERS_NONE;
 	opened_out->standing = PEAL_STANDING_EQUAL;
 	if (!is_frame_packet(ingress, packet)) {
-		return classify(ingress, packet);
+		return classify(ingress, packet, opened_out);
 	}
 
 	uint8_t *payload = packet->data + PEAL_UDP_OFFSET;

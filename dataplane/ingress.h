@@ -9,7 +9,8 @@
  * answered here.
  *
  * The epoch rule, families 1 and up, `distance` = sender's epoch minus mine. "timeless" are DECIDE
- * and what brings a member forward: SYNC, SNAPSHOT, BODY, BODY_PULL.
+ * and what brings a member forward: SYNC, SNAPSHOT, BODY, BODY_PULL; and channels, which are bound
+ * to two member numbers and to epochs of their own.
  *
  *     sender             liveness    timeless  other messages
  *     departed           PROBE only  refused   refused
@@ -25,7 +26,12 @@
  * refused (source) like any other; so that control can give it a slot, some of them are told, at
  * most PEAL_STRANGERS_PER_SECOND_MAX: who is not authenticated must not be able to do more.
  *
- * Family 0 has no window: its cookies, and requests that may come twice, protect it.
+ * Family 0 has no window: its cookies, and requests that may come twice, protect it. It is for the
+ * home shard alone.
+ *
+ * A stream has one owner, the shard that the header names, and so has its window: there is one for
+ * each shard of a peer, and none is shared between cores. What comes to the UDP port of another
+ * shard of this node is not looked at further; the core moves it (dataplane/resteer.h).
  * Plain struct, fields private, one core. No allocation; the packet is opened in place.
  */
 #ifndef PEAL_DATAPLANE_INGRESS_H
@@ -47,9 +53,11 @@ enum peal_arrival {
 	PEAL_ARRIVAL_ICMP = 2,     /* IPv4 header checked, ICMP not */
 	PEAL_ARRIVAL_JOIN = 3,     /* family 0, opened */
 	PEAL_ARRIVAL_LIVENESS = 4, /* family 1, opened */
-	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 and 3, opened, to be handled now */
-	PEAL_ARRIVAL_HELD = 6,     /* families 2 and 3 of the next epoch, opened */
+	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 to 5, opened, to be handled now */
+	PEAL_ARRIVAL_HELD = 6,     /* families 2, 3 and 5 of the next epoch, opened */
 	PEAL_ARRIVAL_STRANGER = 7, /* dropped and counted; control should hear who it says it is */
+	PEAL_ARRIVAL_ELSEWHERE =
+		8, /* for another shard of this node, by its UDP port; not checked */
 };
 
 /* How an authenticated sender stands to this node's view. */
@@ -66,6 +74,7 @@ struct peal_opened {
 	uint16_t slot; /* of the sender; PEAL_PEERS_NONE in family 0 and when not authenticated */
 	uint16_t rank; /* of the sender, PEAL_RANK_NONE when departed */
 	uint16_t body_size;
+	uint8_t shard;  /* of the sender; of ELSEWHERE, whose it is */
 	uint64_t mid;   /* of the sender, as it says if it is a stranger; 0 in family 0 */
 	uint64_t epoch; /* of the sender; 0 in family 0 */
 	const uint8_t *body;
@@ -76,8 +85,9 @@ struct peal_opened {
 struct peal_ingress_peer {
 	alignas(64) uint64_t mid; /* 0 = empty slot */
 	const struct peal_aead_key *key;
-	struct peal_replay replay;
+	struct peal_replay replay; /* of its home shard */
 	uint16_t rank;
+	uint8_t shards_count;
 };
 
 _Static_assert(sizeof(struct peal_ingress_peer) == 64, "one cache line");
@@ -87,6 +97,9 @@ struct peal_ingress {
 	uint64_t link_dst; /* own MAC in the low 48 bits */
 	uint32_t ipv4_dst;
 	uint16_t udp_dst;
+	uint16_t port; /* UDP, of shard 0 */
+	uint8_t shard;
+	uint8_t shards_count; /* of this node, at least 1 */
 	uint8_t key_id;
 	bool is_member;
 	uint32_t cluster;
@@ -101,6 +114,10 @@ struct peal_ingress {
 	struct peal_pace joins; /* of family 0 */
 	struct peal_pace strangers;
 	struct peal_ingress_peer peers[PEAL_SLOTS_MAX];
+	/* Other shards of a peer that were heard; bit 0 is not used. Only their windows mean
+	 * anything, so that nobody pays for shards that are not there. */
+	uint64_t windows_used[PEAL_SLOTS_MAX];
+	struct peal_replay windows[PEAL_SLOTS_MAX][PEAL_SHARDS_MAX];
 };
 
 struct peal_ingress_config {
@@ -109,6 +126,8 @@ struct peal_ingress_config {
 	uint32_t cluster_name;
 	struct peal_address address; /* own, with MAC */
 	struct peal_counters *counters;
+	uint8_t shard;        /* [0, shards_count) */
+	uint8_t shards_count; /* 0 counts as 1 */
 };
 
 /* Nobody is known yet: only family 0 passes. */

@@ -2,6 +2,7 @@
 #include "dataplane/peers.h"
 
 #include "base/assert.h"
+#include "dataplane/shard.h"
 
 #include <string.h>
 
@@ -28,4 +29,25 @@ peal_peers_index(struct peal_peers *peers)
 		}
 		peers->index[place] = (uint16_t)(slot + 1U);
 	}
+}
+
+struct peal_shard_pair
+peal_peers_find_shards(
+	const struct peal_peers *peers, uint16_t slot, uint16_t number, uint8_t shards_count)
+{
+	const struct peal_view *view = peers->view;
+	const struct peal_peer *peer = &peers->peers[slot];
+	struct peal_shard_pair pair = {0};
+	uint64_t hash;
+
+	if (shards_count <= 1 && peer->shards_count <= 1) {
+		return pair;
+	}
+	PEAL_ASSERT(peer->rank < view->members_count);
+	PEAL_ASSERT(peers->self_rank < view->members_count);
+	hash = peal_shard_hash_channel(
+		view->members[peers->self_rank].uuid, view->members[peer->rank].uuid, number);
+	pair.own = peal_shard_choose(hash, shards_count);
+	pair.peer = peal_shard_choose(hash, peer->shards_count);
+	return pair;
 }

@@ -28,6 +28,7 @@ struct peal_peer {
 	uint64_t mid;            /* 0 = empty slot */
 	uint16_t rank;           /* in the view, or PEAL_RANK_NONE when departed */
 	bool is_subject;         /* this node observes it */
+	uint8_t shards_count;    /* 0 counts as 1 */
 	uint64_t grace_until_ns; /* may be silent until then if it never spoke (it is new, or I) */
 	struct peal_address address;
 	const struct peal_aead_key *key; /* opens what it sends */
@@ -119,6 +120,19 @@ peal_peers_is_member(const struct peal_peers *peers, uint16_t slot, uint64_t mid
 {
 	return peal_peers_has(peers, slot, mid) && peers->peers[slot].rank != PEAL_RANK_NONE;
 }
+
+/* The two shards of a channel. */
+struct peal_shard_pair {
+	uint8_t own;
+	uint8_t peer;
+};
+
+/*
+ * Where the channel `number` between this node, which has `shards_count` shards, and the member at
+ * `slot` lives (dataplane/shard.h). The member is in the view.
+ */
+struct peal_shard_pair peal_peers_find_shards(
+	const struct peal_peers *peers, uint16_t slot, uint16_t number, uint8_t shards_count);
 
 /*
  * True when `now` is a table of the view that `before`, or NULL, is of: only slots of guests

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where the planes meet: two rings of 64-byte records, two sets of buffers, one clock word.
+ * Where the planes meet: two rings of 64-byte records, two sets of buffers, one clock word; one for
+ * each core of a node. The core of a shard but the home one is only sent VIEW, and only answers it.
  *
  * Down: control to core. Up: core to control. Each ring has one producer and one consumer. Message
  * bodies cross in buffers with one owner at a time: the sender of a FRAME or SEND record gives the
@@ -31,6 +32,7 @@ enum peal_record_kind {
 	PEAL_RECORD_REPORT = 4,     /* reinforcement: report DOWN(ECHO) about `rank` */
 	PEAL_RECORD_PING = 5,       /* start an echo run to a member */
 	PEAL_RECORD_STREAM = 6,     /* send a large body in pieces: `stream` */
+	PEAL_RECORD_LOAD = 7,       /* make load, or tell what was heard of it: `load` */
 	/* up */
 	PEAL_RECORD_VIEW_DONE = 16, /* switched; older generations are no longer read */
 	PEAL_RECORD_FRAME = 17,     /* a checked and opened frame for control */
@@ -43,6 +45,7 @@ enum peal_record_kind {
 	PEAL_RECORD_TALLY = 23,       /* votes gathered under one key: an up buffer, by rank */
 	PEAL_RECORD_STRANGER = 24,    /* a number of the view without a slot speaks: `mid` */
 	PEAL_RECORD_STREAM_DONE = 25, /* a stream ended; its bytes are no longer read */
+	PEAL_RECORD_LOAD_DONE = 26,   /* a run of load ended */
 };
 
 /* AHEAD: the peer says that this node is not in its view. */
@@ -60,13 +63,16 @@ enum peal_target {
 /* An echo run: owned by control, written by the core between PING and PING_DONE. */
 struct peal_ping_run;
 
+/* A run of load: owned by control, written by the core between LOAD and LOAD_DONE. */
+struct peal_load_run;
+
 /* A large body on its way out: owned by control, read by the core between STREAM and STREAM_DONE.
  */
 struct peal_stream;
 
 struct peal_record {
 	uint8_t kind;       /* enum peal_record_kind */
-	uint8_t shard;      /* which core of the node; 0 today */
+	uint8_t shard;      /* which core of the node */
 	uint8_t message;    /* FRAME, SEND: enum peal_message */
 	uint8_t target;     /* SEND: enum peal_target */
 	uint16_t buffer;    /* FRAME, SEND and their DONE: buffer index */
@@ -81,14 +87,15 @@ struct peal_record {
 	/* FRAME, BEHIND, AHEAD: of the sender; ALERT, REPORT, TALLY, SEND to TREE: of the view in
 	 * which ranks or places are meant */
 	uint64_t epoch;
-	/* FRAME, BEHIND, AHEAD: the sender; STRANGER: who says so; SEND, PING: the receiver; 0 in
-	 * family 0 */
+	/* FRAME, BEHIND, AHEAD: the sender; STRANGER: who says so; SEND, PING, LOAD: the receiver;
+	 * 0 in family 0 */
 	uint64_t mid;
 	union {
 		struct peal_address address; /* FRAME: link source of the frame; SEND to ADDRESS */
 		const struct peal_peers *peers; /* VIEW */
 		struct peal_ping_run *ping;     /* PING, PING_DONE */
 		struct peal_stream *stream;     /* STREAM, STREAM_DONE */
+		struct peal_load_run *load;     /* LOAD, LOAD_DONE */
 	};
 	uint64_t reserved_tail;
 };
@@ -123,6 +130,24 @@ struct peal_plane {
 	 */
 	_Atomic uint64_t echoed_at_ns[PEAL_SLOTS_MAX];
 	_Atomic uint64_t heard_at_ns[PEAL_SLOTS_MAX];
+	/* Of the next shard of the node; NULL = this is the last. A shard's own core and control
+	 * use the rings; the home core reads `heard_at_ns` of all. */
+	struct peal_plane *next;
 };
+
+/* When a frame of the peer at `slot` came last to any shard; `home` is the plane of shard 0. */
+static inline uint64_t
+peal_plane_heard_at_ns(const struct peal_plane *home, uint16_t slot)
+{
+	uint64_t latest_ns = 0;
+
+	for (const struct peal_plane *plane = home; plane != NULL; plane = plane->next) {
+		uint64_t at_ns =
+			atomic_load_explicit(&plane->heard_at_ns[slot], memory_order_relaxed);
+
+		latest_ns = at_ns > latest_ns ? at_ns : latest_ns;
+	}
+	return latest_ns;
+}
 
 #endif

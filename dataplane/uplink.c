@@ -195,6 +195,13 @@ peal_uplink_owe_ping(struct peal_uplink *uplink, struct peal_ping_run *run)
 }
 
 void
+peal_uplink_owe_load(struct peal_uplink *uplink, struct peal_load_run *run)
+{
+	PEAL_ASSERT(uplink->load_owed == NULL);
+	uplink->load_owed = run;
+}
+
+void
 peal_uplink_owe_stream(struct peal_uplink *uplink, struct peal_stream *stream)
 {
 	PEAL_ASSERT(uplink->streams_owed_count < PEAL_STREAMS_MAX);
@@ -229,6 +236,19 @@ pay_orders(struct peal_uplink *uplink)
 			return;
 		}
 		uplink->ping_owed = NULL;
+	}
+	if (uplink->load_owed != NULL) {
+		struct peal_record record = {
+			.kind = PEAL_RECORD_LOAD_DONE,
+			.slot = PEAL_SLOT_NONE,
+			.generation = uplink->generation,
+			.load = uplink->load_owed,
+		};
+
+		if (!push(uplink, &record)) {
+			return;
+		}
+		uplink->load_owed = NULL;
 	}
 	while (uplink->streams_owed_count > 0) {
 		struct peal_record record = {

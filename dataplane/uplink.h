@@ -27,6 +27,7 @@ struct peal_uplink {
 	uint64_t retry_at_ns; /* while something is owed: when to try again; 0 = with the next turn
 			       */
 	struct peal_ping_run *ping_owed;
+	struct peal_load_run *load_owed;
 	uint16_t streams_owed_count;
 	struct peal_stream *streams_owed[PEAL_STREAMS_MAX];
 	uint16_t free_count;
@@ -73,9 +74,10 @@ void peal_uplink_stranger(struct peal_uplink *uplink, uint64_t mid);
 /* An up buffer came back. Asserts that it was away. */
 void peal_uplink_on_frame_done(struct peal_uplink *uplink, uint16_t buffer);
 
-/* Owes control a down buffer, the end of an echo run, the end of a stream. */
+/* Owes control a down buffer, the end of an echo run, of a stream, of a run of load. */
 void peal_uplink_owe_buffer(struct peal_uplink *uplink, uint16_t buffer);
 void peal_uplink_owe_ping(struct peal_uplink *uplink, struct peal_ping_run *run);
+void peal_uplink_owe_load(struct peal_uplink *uplink, struct peal_load_run *run);
 void peal_uplink_owe_stream(struct peal_uplink *uplink, struct peal_stream *stream);
 
 /* True when something waits for room. */
@@ -83,7 +85,7 @@ static inline bool
 peal_uplink_is_owing(const struct peal_uplink *uplink)
 {
 	return uplink->owed_count > 0 || uplink->is_view_owed || uplink->ping_owed != NULL ||
-	       uplink->streams_owed_count > 0;
+	       uplink->load_owed != NULL || uplink->streams_owed_count > 0;
 }
 
 /* Pays what fits. Once a turn, at its end. What is left is tried again by a later turn. */

@@ -36,6 +36,11 @@ static const struct command commands[] = {
 		true, 3, peal_answer_ping},
 	{"/peal/pinged", "How the run of round trips ended. Parameters: NODE", true, 0,
 		peal_answer_pinged},
+	{"/peal/load", "Starts a run of messages. Parameters: NODE,MEMBER,SIZE,COUNT,INTERVAL_US",
+		true, 4, peal_answer_load},
+	{"/peal/hear", "Asks what was heard of messages. Parameters: NODE", true, 0,
+		peal_answer_hear},
+	{"/peal/loaded", "How that ended. Parameters: NODE", true, 0, peal_answer_loaded},
 };
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -11,6 +11,9 @@
  *     /peal/leave,NODE                     starts a graceful leave
  *     /peal/ping,NODE,MEMBER,COUNT,US      starts a run of round trips to a member number
  *     /peal/pinged,NODE                    how that run ended, or that it goes on
+ *     /peal/load,NODE,MEMBER,SIZE,COUNT,US starts a run of messages to a member, or to all (0)
+ *     /peal/hear,NODE                      asks what this node heard of such runs of others
+ *     /peal/loaded,NODE                    how either ended, or that it goes on
  *
  * An answer is a dictionary. It fits what the socket carries (16 KiB, 256 entries, one level
  * inside), so lists come in pages: `next` is where the following page begins. A refusal is

@@ -9,6 +9,7 @@
 #include "runtime/describe.h"
 #include "wire/alert_msg.h"
 
+#include <rte_lcore.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -127,8 +128,7 @@ static void
 add_reach(struct rte_tel_data *entry, const struct peal_node *node, uint16_t rank, uint16_t slot,
 	uint64_t now_ns)
 {
-	uint64_t heard_at_ns =
-		atomic_load_explicit(&node->plane->heard_at_ns[slot], memory_order_relaxed);
+	uint64_t heard_at_ns = peal_plane_heard_at_ns(node->plane, slot);
 	uint64_t echoed_at_ns =
 		atomic_load_explicit(&node->plane->echoed_at_ns[slot], memory_order_relaxed);
 
@@ -294,18 +294,25 @@ void
 peal_answer_stats(struct peal_answer *answer)
 {
 	const struct peal_runtime_node *node = answer->node;
-	const struct peal_counters *core = peal_core_counters(node->core);
 	struct peal_port_dpdk_stats stats;
+	uint64_t chained_count = 0;
 
 	for (uint32_t i = 0; i < PEAL_COUNTERS_COUNT; i++) {
 		enum peal_counter id = (enum peal_counter)i;
 
-		add_number(answer->data, peal_counter_name(id),
-			peal_counter_get(core, id) + peal_counter_get(&node->lcore->counters, id) +
-				peal_counter_get(&node->node->counters, id));
+		uint64_t value = peal_counter_get(&node->node->counters, id);
+
+		for (uint32_t j = 0; j < node->shards_count; j++) {
+			value += peal_counter_get(peal_core_counters(node->shards[j].core), id) +
+				 peal_counter_get(&node->shards[j].lcore->counters, id);
+		}
+		add_number(answer->data, peal_counter_name(id), value);
 	}
 	if (node->device != NULL) {
-		add_number(answer->data, "device_rx_chained", node->device->chained_count);
+		for (uint32_t i = 0; i < node->shards_count; i++) {
+			chained_count += node->device->chained_counts[i];
+		}
+		add_number(answer->data, "device_rx_chained", chained_count);
 	}
 	if (node->device != NULL && peal_port_dpdk_stats(node->device, &stats)) {
 		add_number(answer->data, "device_rx_missed", stats.missed);
@@ -315,10 +322,48 @@ peal_answer_stats(struct peal_answer *answer)
 	}
 }
 
-void
-peal_answer_cores(struct peal_answer *answer)
+/* What was asked of the device; a switch inside the process sorts as it was told. */
+static const char *
+find_rung(const struct peal_runtime_node *node)
 {
-	static const enum peal_counter shown[] = {
+	return node->device == NULL ? "switch" : peal_steering_name(node->device->rung);
+}
+
+/* What packets have shown since the start. */
+static const char *
+find_proof(const struct peal_runtime_shard *shard)
+{
+	const struct peal_counters *counters = peal_core_counters(shard->core);
+	uint64_t right = peal_counter_get(counters, PEAL_COUNTER_STEERED_RIGHT);
+	uint64_t wrong = peal_counter_get(counters, PEAL_COUNTER_STEERED_WRONG);
+
+	if (right == 0 && wrong == 0) {
+		return "untested";
+	}
+	return wrong == 0 ? "right" : right == 0 ? "wrong" : "mixed";
+}
+
+/* NUMA nodes: of the processor that polls, of the device, and of its packets. */
+static void
+add_nodes(struct rte_tel_data *entry, const struct peal_runtime_node *node,
+	const struct peal_lcore *lcore)
+{
+	const struct peal_port_dpdk *device = node->device;
+
+	add_number(entry, "numa_lcore", rte_lcore_to_socket_id(lcore->lcore_id));
+	if (device != NULL && device->numa_node >= 0) {
+		add_number(entry, "numa_device", (uint64_t)device->numa_node);
+	}
+	if (device != NULL && device->pool->socket_id >= 0) {
+		add_number(entry, "numa_packets", (uint64_t)device->pool->socket_id);
+	}
+}
+
+/* One core: where it runs, where its time goes, and what reaches it. */
+static void
+add_core(struct peal_answer *answer, uint32_t index)
+{
+	static const enum peal_counter of_lcore[] = {
 		PEAL_COUNTER_TURNS,
 		PEAL_COUNTER_TURNS_BUSY,
 		PEAL_COUNTER_BUSY_NS,
@@ -327,19 +372,27 @@ peal_answer_cores(struct peal_answer *answer)
 		PEAL_COUNTER_IDLE_WAIT_NS,
 		PEAL_COUNTER_LONGEST_TURN_NS,
 	};
-	const struct peal_lcore *lcore = answer->node->lcore;
+	static const enum peal_counter of_core[] = {
+		PEAL_COUNTER_RX_FRAMES,
+		PEAL_COUNTER_RESTEERED_AWAY,
+		PEAL_COUNTER_RESTEERED_HERE,
+		PEAL_COUNTER_RESTEER_DROPPED,
+		PEAL_COUNTER_STEERED_RIGHT,
+		PEAL_COUNTER_STEERED_WRONG,
+	};
+	const struct peal_runtime_shard *shard = &answer->node->shards[index];
+	const struct peal_lcore *lcore = shard->lcore;
 	const struct peal_idle *idle = &lcore->idle;
 	struct rte_tel_data *entry = rte_tel_data_alloc();
 	enum peal_wakesource_kind wake = PEAL_WAKESOURCE_NONE;
 
 	if (entry == NULL) {
-		peal_answer_refuse(answer, "there is no memory for the answer");
 		return;
 	}
 	(void)rte_tel_data_start_dict(entry);
 	add_number(entry, "lcore", lcore->lcore_id);
-	if (answer->node->cpu >= 0) {
-		add_number(entry, "cpu", (uint64_t)answer->node->cpu);
+	if (shard->cpu >= 0) {
+		add_number(entry, "cpu", (uint64_t)shard->cpu);
 	}
 	add_text(entry, "idle", idle->role == PEAL_IDLE_SHARED ? "shared" : "dedicated");
 	if (idle->sources_count > 0) {
@@ -347,11 +400,28 @@ peal_answer_cores(struct peal_answer *answer)
 	}
 	add_text(entry, "wake", peal_wakesource_name(wake));
 	add_number(entry, "cores", lcore->cores_count);
-	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
-		add_number(entry, peal_counter_name(shown[i]),
-			peal_counter_get(&lcore->counters, shown[i]));
+	for (size_t i = 0; i < sizeof(of_lcore) / sizeof(of_lcore[0]); i++) {
+		add_number(entry, peal_counter_name(of_lcore[i]),
+			peal_counter_get(&lcore->counters, of_lcore[i]));
 	}
-	add_entry(answer->data, 0, entry);
+	add_number(entry, "shard", index);
+	add_number(entry, "queue", shard->core->config.port.queue);
+	add_text(entry, "rung", find_rung(answer->node));
+	add_text(entry, "steering", find_proof(shard));
+	add_nodes(entry, answer->node, lcore);
+	for (size_t i = 0; i < sizeof(of_core) / sizeof(of_core[0]); i++) {
+		add_number(entry, peal_counter_name(of_core[i]),
+			peal_counter_get(peal_core_counters(shard->core), of_core[i]));
+	}
+	add_entry(answer->data, index, entry);
+}
+
+void
+peal_answer_cores(struct peal_answer *answer)
+{
+	for (uint32_t i = 0; i < answer->node->shards_count; i++) {
+		add_core(answer, i);
+	}
 }
 
 void

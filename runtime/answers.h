@@ -18,7 +18,7 @@
 struct peal_answer {
 	struct peal_runtime *runtime;
 	struct peal_runtime_node *node; /* whom the command names, or NULL */
-	uint64_t numbers[3];            /* what follows the name */
+	uint64_t numbers[4];            /* what follows the name */
 	struct rte_tel_data *data;      /* a dictionary, still empty */
 };
 
@@ -35,5 +35,8 @@ void peal_answer_cores(struct peal_answer *answer);
 void peal_answer_leave(struct peal_answer *answer);
 void peal_answer_ping(struct peal_answer *answer);
 void peal_answer_pinged(struct peal_answer *answer);
+void peal_answer_load(struct peal_answer *answer);
+void peal_answer_hear(struct peal_answer *answer);
+void peal_answer_loaded(struct peal_answer *answer);
 
 #endif

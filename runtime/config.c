@@ -21,6 +21,7 @@ peal_config_default(struct peal_config *config)
 		.memory_mb = PEAL_CONFIG_MEMORY_MB_DEFAULT,
 		.huge = PEAL_CONFIG_HUGE_AUTO,
 		.lcore = -1,
+		.cores_count = 1,
 		.rejoin = true,
 		.rings = PEAL_RINGS_DEFAULT,
 		.members_max = PEAL_CONFIG_MEMBERS_MAX_DEFAULT,
@@ -235,6 +236,12 @@ take_machine(struct peal_config *config, const struct peal_config_file *file,
 			return peal_config_file_refuse(file, "lcore", error);
 		}
 		config->lcore = (int)*file->lcore;
+	}
+	if (file->cores != NULL) {
+		if (*file->cores < 1 || *file->cores > PEAL_CONFIG_CORES_MAX) {
+			return peal_config_file_refuse(file, "cores", error);
+		}
+		config->cores_count = (uint8_t)*file->cores;
 	}
 	return true;
 }

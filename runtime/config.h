@@ -17,6 +17,7 @@
  *     metadata: "rack 7"              # up to 4096 bytes that the others see
  *     idle: shared                    # shared: sleeps when idle; dedicated: one CPU polls for ever
  *     lcore: 3                        # CPU of the data core; default: see peal_config.lcore
+ *     cores: 1                        # data cores, 1 to 16: one is for the group, all for channels
  *     memory_mb: 64                   # given to DPDK
  *     huge: auto                      # huge pages: auto, yes or no
  *     rejoin: true                    # join again after the group removed this node
@@ -44,6 +45,8 @@
 #define PEAL_CONFIG_MEMORY_MB_MIN        8U
 #define PEAL_CONFIG_MEMORY_MB_MAX        65536U
 #define PEAL_CONFIG_MEMORY_MB_DEFAULT    64U
+/* Data cores of a node. */
+#define PEAL_CONFIG_CORES_MAX 16U
 /* UDP port of shard 0; the last shard's must exist too. */
 #define PEAL_CONFIG_PORT_MAX (65535U - PEAL_SHARDS_MAX + 1U)
 /* Fewer rings than this cannot tell a broken observer from a broken subject. */
@@ -82,6 +85,9 @@ struct peal_config {
 	 * busy.
 	 */
 	int lcore;
+	/* Data cores, [1, PEAL_EAL_LCORES_MAX]; core i runs on CPU lcore + i, or on the i-th last.
+	 */
+	uint8_t cores_count;
 	bool rejoin;
 	uint8_t rings; /* [PEAL_CONFIG_RINGS_MIN, PEAL_RINGS_MAX] */
 	/* [PEAL_CONFIG_MEMBERS_MAX_MIN, PEAL_CONFIG_MEMBERS_MAX_MAX] */

@@ -34,6 +34,7 @@ struct peal_config_file {
 	uint32_t *expect;
 	uint32_t *memory_mb;
 	uint32_t *lcore;
+	uint32_t *cores;
 	uint32_t *rings;
 	uint32_t *members_max;
 	int *rejoin; /* 0 or 1 */

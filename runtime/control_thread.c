@@ -40,7 +40,8 @@ step_one(struct peal_control_thread *control, uint32_t place, uint64_t now_ns)
 {
 	struct peal_control_entry *entry = &control->entries[place];
 	uint64_t deadline_at_ns, alive_at_ns = next_sign_of_life_ns(now_ns);
-	struct peal_ping_run *run;
+	struct peal_ping_run *ping;
+	struct peal_load_run *load;
 	uint32_t handled;
 
 	if (atomic_load_explicit(&entry->is_halted, memory_order_relaxed)) {
@@ -56,8 +57,10 @@ step_one(struct peal_control_thread *control, uint32_t place, uint64_t now_ns)
 	deadline_at_ns = peal_node_deadline_at_ns(entry->node);
 	peal_deadlines_set(&control->deadlines, place,
 		deadline_at_ns < alive_at_ns ? deadline_at_ns : alive_at_ns);
-	run = peal_node_take_ping(entry->node);
-	entry->ping_done = run != NULL ? run : entry->ping_done;
+	ping = peal_node_take_ping(entry->node);
+	entry->ping_done = ping != NULL ? ping : entry->ping_done;
+	load = peal_node_take_load(entry->node);
+	entry->load_done = load != NULL ? load : entry->load_done;
 	return handled;
 }
 

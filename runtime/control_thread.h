@@ -42,6 +42,7 @@ struct peal_control_entry {
 	enum peal_node_state told_state;
 	struct peal_ping_run
 		*ping_done; /* the run that ended last; taken by whoever asked for it */
+	struct peal_load_run *load_done; /* the same */
 };
 
 /* Fields are private, but, under the lock, entries. */

@@ -58,6 +58,20 @@ peal_eal_last_cpu(void)
 	return last;
 }
 
+int
+peal_eal_last_but(uint32_t index)
+{
+	int found = peal_eal_last_cpu();
+
+	for (int cpu = found - 1; cpu >= 0 && index > 0; cpu--) {
+		if (peal_eal_has_cpu(cpu)) {
+			found = cpu;
+			index--;
+		}
+	}
+	return found;
+}
+
 bool
 peal_eal_is_huge(void)
 {
@@ -158,6 +172,14 @@ is_pci_address(const char *device)
 	       device[used] == '\0';
 }
 
+/* Queues of a socket are made when the device is. */
+static bool
+needs_pairs(const struct peal_eal_config *config)
+{
+	return config->queues_count > 1 && strncmp(config->device, "net_af_packet", 13) == 0 &&
+	       strstr(config->device_args, "qpairs=") == NULL;
+}
+
 static void
 add_device(const struct peal_eal_config *config)
 {
@@ -170,7 +192,10 @@ add_device(const struct peal_eal_config *config)
 	/* Without real devices physical addresses are of no use, and need privileges. */
 	add_argument("--no-pci");
 	add_argument("--iova-mode=va");
-	if (config->device != NULL) {
+	if (config->device != NULL && needs_pairs(config)) {
+		add_argument("--vdev=%s%s%s,qpairs=%u", config->device, comma, config->device_args,
+			config->queues_count);
+	} else if (config->device != NULL) {
 		add_argument("--vdev=%s%s%s", config->device, comma, config->device_args);
 	}
 }

@@ -26,6 +26,7 @@ struct peal_eal_config {
 	const char *prefix;      /* names the runtime directory; one running process each */
 	const char *device;      /* virtual device, PCI address, or NULL for none */
 	const char *device_args; /* of the device, may be empty */
+	uint32_t queues_count;   /* each way; a driver that must be told is told; 0 counts as 1 */
 	uint32_t memory_mb;
 	enum peal_config_huge huge;
 	uint32_t lcores_count;         /* [1, PEAL_EAL_LCORES_MAX] */
@@ -46,6 +47,8 @@ void peal_eal_clear_disk(void);
 
 /* The highest CPU that this process may use. */
 int peal_eal_last_cpu(void);
+/* The highest but `index`; the lowest when there are not so many. */
+int peal_eal_last_but(uint32_t index);
 /* True when this process may use the CPU. */
 bool peal_eal_has_cpu(int cpu);
 

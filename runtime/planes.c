@@ -96,12 +96,25 @@ peal_planes_close(struct peal_planes *planes)
 	planes->plane.up_buffers = NULL;
 }
 
+void
+peal_planes_chain(struct peal_planes *before, struct peal_planes *next)
+{
+	before->next = next;
+	before->plane.next = &next->plane;
+}
+
 bool
 peal_planes_up_is_empty(const struct peal_planes *planes)
 {
-	const struct rte_ring *ring = planes->up.ring;
+	for (; planes != NULL; planes = planes->next) {
+		const struct rte_ring *ring = planes->up.ring;
 
-	/* rte_ring_empty says the same by plain loads, which promise nothing between threads. */
-	return __atomic_load_n(&ring->prod.tail, __ATOMIC_RELAXED) ==
-	       __atomic_load_n(&ring->cons.tail, __ATOMIC_RELAXED);
+		/* rte_ring_empty says the same by plain loads, which promise nothing between
+		 * threads. */
+		if (__atomic_load_n(&ring->prod.tail, __ATOMIC_RELAXED) !=
+			__atomic_load_n(&ring->cons.tail, __ATOMIC_RELAXED)) {
+			return false;
+		}
+	}
+	return true;
 }

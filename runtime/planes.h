@@ -27,6 +27,7 @@ struct peal_planes {
 	struct peal_plane plane;
 	struct peal_planes_way down;
 	struct peal_planes_way up;
+	struct peal_planes *next; /* of the next shard of the node, or NULL */
 };
 
 /* Memory on `numa_node`. The doorbells of the bells outlive the planes. False with a sentence. */
@@ -35,7 +36,11 @@ bool peal_planes_open(struct peal_planes *planes, int numa_node, struct peal_bel
 /* Safe on a zeroed struct. */
 void peal_planes_close(struct peal_planes *planes);
 
-/* True when control has nothing to take: its last look before it sleeps. */
+/* Lets the planes of the next shard of a node follow those of the one before. */
+void peal_planes_chain(struct peal_planes *before, struct peal_planes *next);
+
+/* True when control has nothing to take, of this or a shard that follows: its last look before it
+ * sleeps. */
 bool peal_planes_up_is_empty(const struct peal_planes *planes);
 
 #endif

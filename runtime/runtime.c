@@ -5,12 +5,14 @@
 #include "dataplane/dpdk/mbufpool.h"
 #include "dataplane/dpdk/port_ring.h"
 #include "dataplane/dpdk/tsc.h"
+#include "dataplane/traffic.h"
 #include "membership/bodystore.h"
 #include "membership/groupstore.h"
 #include "runtime/admin.h"
 #include "runtime/eal_files.h"
 #include "runtime/memory.h"
 #include "runtime/portlock.h"
+#include "runtime/shardrings.h"
 #include "wire/crypto/aead_open.h"
 #include "wire/crypto/keyring.h"
 #include "wire/frame.h"
@@ -33,21 +35,30 @@
 
 _Static_assert(PEAL_RUNTIME_NODES_MAX <= PEAL_LCORE_CORES_MAX, "one lcore can run all nodes");
 
+/* What each core of a node has of its own. */
+struct shard {
+	struct peal_core *core;
+	struct peal_planes planes;
+	struct peal_aead aead;
+	uint32_t lcore_index;
+	uint32_t lcore_place;
+};
+
 struct resident {
 	struct peal_runtime_node node;
 	struct peal_config config;
-	struct peal_planes planes;
+	uint32_t shards_count;
+	struct shard shards[PEAL_CONFIG_CORES_MAX];
+	struct peal_shardrings rings;
 	struct peal_keyring keyring;
-	struct peal_aead core_aead;
 	struct peal_aead control_aead;
 	struct peal_port_dpdk device;
 	void *groups; /* memory of the stores, sizes below */
 	void *bodies;
+	struct peal_traffic *traffic;
 	size_t groups_size;
 	size_t bodies_size;
 	bool is_initialised; /* the node was, and has to be ended */
-	uint32_t lcore_index;
-	uint32_t lcore_place;
 	uint32_t control_place;
 };
 
@@ -73,14 +84,19 @@ peal_runtime_config_of(const struct peal_config *config)
 				.device_args = config->device_args,
 				.memory_mb = config->memory_mb,
 				.huge = config->huge,
-				.lcores_count = 1,
-				.cpus = {config->lcore},
+				.lcores_count = config->cores_count,
+				.queues_count = config->cores_count,
 			},
 		.idle = config->idle,
 	};
 
-	if (config->lcore < 0 && config->idle == PEAL_IDLE_DEDICATED) {
-		out.eal.cpus[0] = peal_eal_last_cpu();
+	for (uint32_t i = 0; i < config->cores_count; i++) {
+		if (config->lcore >= 0) {
+			out.eal.cpus[i] = config->lcore + (int)i;
+		} else {
+			out.eal.cpus[i] =
+				config->idle == PEAL_IDLE_DEDICATED ? peal_eal_last_but(i) : -1;
+		}
 	}
 	return out;
 }
@@ -189,8 +205,12 @@ open_crypto(struct resident *resident, struct peal_sentence *error)
 		    sizeof(text))) {
 		return peal_sentence_set(error, "key: %s", text);
 	}
-	if (!peal_aead_open(name, &resident->core_aead) ||
-		!peal_aead_open(name, &resident->control_aead)) {
+	bool is_open = peal_aead_open(name, &resident->control_aead);
+
+	for (uint32_t i = 0; i < resident->shards_count; i++) {
+		is_open = is_open && peal_aead_open(name, &resident->shards[i].aead);
+	}
+	if (!is_open) {
 		return peal_sentence_set(error,
 			"key: this machine has no AES-128-GCM that works; reinstall libssl3 and "
 			"libipsec-mb1");
@@ -209,48 +229,71 @@ add_kept_log(struct peal_sentence *error)
 			      : peal_sentence_set(error, "%.380s (DPDK: %s)", alone.text, log);
 }
 
+static struct peal_lcore *
+lcore_of(struct peal_runtime *runtime, const struct shard *shard)
+{
+	return &runtime->lcores[shard->lcore_index];
+}
+
+/* Makes the port of the node, with a queue for each of its cores. */
 static bool
-open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_port *port_out,
-	struct peal_sentence *error)
+open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_sentence *error)
 {
 	const struct peal_config *config = &resident->config;
-	struct peal_lcore *lcore = &runtime->lcores[resident->lcore_index];
+	const uint32_t packets_count = resident->shards_count * (DEVICE_PACKETS_COUNT + 1U) - 1U;
 	struct peal_port_dpdk_config device = {
 		.device = config->device,
-		.packets_count = DEVICE_PACKETS_COUNT,
+		.packets_count = packets_count,
+		.queues_count = (uint16_t)resident->shards_count,
+		.base_port = config->address.port,
 	};
-	struct peal_bell bell = {.doorbell = NULL};
 
 	if (runtime->ring != NULL) {
-		if (runtime->config.idle == PEAL_IDLE_SHARED) {
-			bell = peal_lcore_next_bell(lcore);
-		}
-		*port_out = peal_port_ring_port(runtime->ring, runtime->residents_count, bell);
-		return true;
+		return peal_port_ring_set_queues(runtime->ring, runtime->residents_count,
+			resident->shards_count,
+			runtime->config.is_switch_hashing ? 0 : config->address.port, error);
 	}
 	if (!peal_port_dpdk_open(&resident->device, &device, error)) {
 		return add_kept_log(error);
 	}
 	peal_memory_note("packet buffers (DPDK)",
-		(uint64_t)peal_mbufpool_size_mb(DEVICE_PACKETS_COUNT) << 20,
-		resident->device.numa_node);
+		(uint64_t)peal_mbufpool_size_mb(packets_count) << 20, resident->device.numa_node);
 	resident->node.device = &resident->device;
-	peal_idle_add_port(&lcore->idle, &resident->device);
-	*port_out = peal_port_dpdk_port(&resident->device);
 	return true;
 }
 
-static bool
-init_core(struct resident *resident, const struct peal_port *port, struct peal_sentence *error)
+/* The port as the core of one shard sees it. */
+static struct peal_port
+take_queue(struct peal_runtime *runtime, struct resident *resident, uint32_t index)
 {
+	struct peal_lcore *lcore = lcore_of(runtime, &resident->shards[index]);
+	struct peal_bell bell = {.doorbell = NULL};
+
+	if (runtime->ring == NULL) {
+		peal_idle_add_port(&lcore->idle, &resident->device, (uint16_t)index);
+		return peal_port_dpdk_port(&resident->device, (uint16_t)index);
+	}
+	if (runtime->config.idle == PEAL_IDLE_SHARED) {
+		bell = peal_lcore_next_bell(lcore);
+	}
+	return peal_port_ring_queue(runtime->ring, runtime->residents_count, index, bell);
+}
+
+static bool
+init_core(struct resident *resident, uint32_t index, const struct peal_port *port,
+	struct peal_sentence *error)
+{
+	struct shard *shard = &resident->shards[index];
 	struct peal_core_config config = {
 		.port = *port,
-		.plane = &resident->planes.plane,
+		.plane = &shard->planes.plane,
 		.timing = &resident->config.timing,
-		.aead = resident->core_aead,
+		.aead = shard->aead,
 		.cluster_name = peal_frame_fold_name(resident->config.cluster),
 		.address = resident->config.address,
-		.shard = 0,
+		.shard = (uint8_t)index,
+		.shards_count = (uint8_t)resident->shards_count,
+		.rings = peal_shardrings_of(&resident->rings, index),
 	};
 	uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE];
 
@@ -260,7 +303,11 @@ init_core(struct resident *resident, const struct peal_port *port, struct peal_s
 	peal_keyring_derive_pre(&resident->keyring, resident->config.cluster, raw);
 	resident->control_aead.expand(resident->control_aead.state, raw, &config.pre_key);
 	peal_keyring_wipe(raw, sizeof(raw));
-	peal_core_init(resident->node.core, &config, peal_tsc_now_ns());
+	if (index == 0) {
+		peal_traffic_init(resident->traffic, shard->core, &config,
+			(uint8_t)resident->shards_count, peal_tsc_now_ns());
+	}
+	peal_core_init(shard->core, &config, peal_tsc_now_ns());
 	peal_aead_wipe(&config.pre_key);
 	return true;
 }
@@ -292,7 +339,8 @@ init_node(struct resident *resident, struct peal_sentence *error)
 	if (!draw_seed(out.seed, error)) {
 		return false;
 	}
-	peal_node_init(resident->node.node, &out, &resident->planes.plane, peal_tsc_now_ns());
+	peal_node_init(
+		resident->node.node, &out, &resident->shards[0].planes.plane, peal_tsc_now_ns());
 	resident->is_initialised = true;
 	return true;
 }
@@ -305,36 +353,88 @@ take_node_memory(struct resident *resident, int numa_node, struct peal_sentence 
 	resident->groups_size =
 		peal_groupstore_footprint(resident->config.members_max, GROUPS_COUNT);
 	resident->bodies_size = peal_bodystore_footprint(BODIES_LARGE_COUNT, BODIES_SMALL_COUNT);
-	resident->node.core =
-		peal_memory_take("data core", sizeof(struct peal_core), numa_node, error);
+	for (uint32_t i = 0; i < resident->shards_count; i++) {
+		resident->shards[i].core =
+			peal_memory_take("data core", sizeof(struct peal_core), numa_node, error);
+		if (resident->shards[i].core == NULL) {
+			return false;
+		}
+	}
 	resident->node.ping = peal_memory_take(
 		"round-trip histogram", sizeof(struct peal_ping_run), numa_node, error);
+	resident->node.load = peal_memory_reserve(
+		"account of load", sizeof(struct peal_load_run), numa_node, error);
+	resident->traffic =
+		peal_memory_reserve("messages", sizeof(struct peal_traffic), numa_node, error);
 	resident->node.node =
 		peal_memory_reserve("control node", sizeof(struct peal_node), numa_node, error);
 	resident->groups = peal_memory_reserve("views", resident->groups_size, numa_node, error);
 	resident->bodies = peal_memory_reserve("bodies", resident->bodies_size, numa_node, error);
-	return resident->node.core != NULL && resident->node.ping != NULL &&
-	       resident->node.node != NULL && resident->groups != NULL && resident->bodies != NULL;
+	return resident->node.ping != NULL && resident->node.load != NULL &&
+	       resident->traffic != NULL && resident->node.node != NULL &&
+	       resident->groups != NULL && resident->bodies != NULL;
+}
+
+/* Lays the planes and the rings of all cores; each is rung at where its lcore sleeps. */
+static bool
+open_planes(struct peal_runtime *runtime, struct resident *resident, int numa_node,
+	struct peal_sentence *error)
+{
+	struct peal_bell bells[PEAL_CONFIG_CORES_MAX];
+
+	for (uint32_t i = 0; i < resident->shards_count; i++) {
+		struct shard *shard = &resident->shards[i];
+
+		bells[i] = peal_lcore_next_bell(lcore_of(runtime, shard));
+		/* Cores of one node on one lcore stand there one after the other. */
+		bells[i].place += i / runtime->config.eal.lcores_count;
+		if (!peal_planes_open(&shard->planes, numa_node, bells[i],
+			    peal_control_thread_next_bell(&runtime->control), error)) {
+			return false;
+		}
+		if (i > 0) {
+			peal_planes_chain(&resident->shards[i - 1U].planes, &shard->planes);
+		}
+	}
+	return peal_shardrings_open(
+		&resident->rings, resident->shards_count, numa_node, bells, error);
 }
 
 static bool
-open_resident(struct peal_runtime *runtime, struct resident *resident, struct peal_sentence *error)
+open_resident(struct peal_runtime *runtime, struct resident *resident, uint32_t lcore_index,
+	struct peal_sentence *error)
 {
-	struct peal_lcore *lcore = &runtime->lcores[resident->lcore_index];
-	struct peal_port port;
 	int numa_node;
 
-	if (!open_crypto(resident, error) || !open_port(runtime, resident, &port, error)) {
+	resident->shards_count = resident->config.cores_count;
+	for (uint32_t i = 0; i < resident->shards_count; i++) {
+		resident->shards[i].lcore_index =
+			(lcore_index + i) % runtime->config.eal.lcores_count;
+	}
+	if (!open_crypto(resident, error) || !open_port(runtime, resident, error)) {
 		return false;
 	}
 	numa_node = resident->node.device == NULL ? -1 : resident->device.numa_node;
-	memcpy(resident->config.address.mac, port.mac, sizeof(port.mac));
 	if (!take_node_memory(resident, numa_node, error) ||
-		!peal_planes_open(&resident->planes, numa_node, peal_lcore_next_bell(lcore),
-			peal_control_thread_next_bell(&runtime->control), error)) {
+		!open_planes(runtime, resident, numa_node, error)) {
 		return false;
 	}
-	return init_core(resident, &port, error) && init_node(resident, error);
+	for (uint32_t i = 0; i < resident->shards_count; i++) {
+		struct shard *shard = &resident->shards[i];
+		struct peal_port port = take_queue(runtime, resident, i);
+
+		memcpy(resident->config.address.mac, port.mac, sizeof(port.mac));
+		if (!init_core(resident, i, &port, error)) {
+			return false;
+		}
+		shard->lcore_place = peal_lcore_add(lcore_of(runtime, shard), shard->core);
+		resident->node.shards[i] = (struct peal_runtime_shard){.core = shard->core,
+			.lcore = lcore_of(runtime, shard),
+			.cpu = runtime->config.eal.cpus[shard->lcore_index]};
+	}
+	resident->node.shards_count = resident->shards_count;
+	resident->node.core = resident->shards[0].core;
+	return init_node(resident, error);
 }
 
 static void
@@ -343,18 +443,25 @@ close_resident(struct resident *resident)
 	if (resident->is_initialised) {
 		peal_node_fini(resident->node.node);
 	}
-	peal_planes_close(&resident->planes);
+	peal_shardrings_close(&resident->rings);
 	peal_port_dpdk_close(&resident->device);
-	if (resident->node.core != NULL) {
-		peal_aead_wipe(&resident->node.core->config.pre_key);
+	for (uint32_t i = 0; i < resident->shards_count; i++) {
+		struct shard *shard = &resident->shards[i];
+
+		peal_planes_close(&shard->planes);
+		if (shard->core != NULL) {
+			peal_aead_wipe(&shard->core->config.pre_key);
+		}
+		peal_aead_close(&shard->aead);
+		peal_memory_give(shard->core);
 	}
-	peal_aead_close(&resident->core_aead);
 	peal_aead_close(&resident->control_aead);
 	peal_keyring_close(&resident->keyring);
-	peal_memory_give(resident->node.core);
 	peal_memory_release(resident->node.node, sizeof(struct peal_node));
 	peal_memory_release(resident->groups, resident->groups_size);
 	peal_memory_release(resident->bodies, resident->bodies_size);
+	peal_memory_release(resident->traffic, sizeof(struct peal_traffic));
+	peal_memory_release(resident->node.load, sizeof(struct peal_load_run));
 	peal_memory_give(resident->node.ping);
 	peal_memory_give(resident);
 }
@@ -369,23 +476,21 @@ peal_runtime_add(struct peal_runtime *runtime, const struct peal_config *config,
 	PEAL_ASSERT(!runtime->is_started);
 	PEAL_ASSERT(index < PEAL_RUNTIME_NODES_MAX);
 	PEAL_ASSERT(lcore_index < runtime->config.eal.lcores_count);
+	PEAL_ASSERT(config->cores_count >= 1 && config->cores_count <= PEAL_CONFIG_CORES_MAX);
 	PEAL_ASSERT(runtime->ring == NULL || index < runtime->config.switch_ports_count);
 	resident = peal_memory_take("node", sizeof(*resident), -1, error);
 	if (resident == NULL) {
 		return UINT32_MAX;
 	}
 	resident->config = *config;
-	resident->lcore_index = lcore_index;
-	if (!open_resident(runtime, resident, error)) {
+	if (!open_resident(runtime, resident, lcore_index, error)) {
 		close_resident(resident);
 		return UINT32_MAX;
 	}
 	resident->node.config = &resident->config;
 	resident->node.lcore = &runtime->lcores[lcore_index];
-	resident->node.cpu = runtime->config.eal.cpus[lcore_index];
-	resident->lcore_place = peal_lcore_add(&runtime->lcores[lcore_index], resident->node.core);
-	resident->control_place =
-		peal_control_thread_add(&runtime->control, resident->node.node, &resident->planes);
+	resident->control_place = peal_control_thread_add(
+		&runtime->control, resident->node.node, &resident->shards[0].planes);
 	resident->node.entry = &runtime->control.entries[resident->control_place];
 	runtime->residents[runtime->residents_count++] = resident;
 	return index;
@@ -490,7 +595,11 @@ peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
 
 	PEAL_ASSERT(index < runtime->residents_count);
 	resident = runtime->residents[index];
-	peal_lcore_halt(&runtime->lcores[resident->lcore_index], resident->lcore_place);
+	for (uint32_t i = 0; i < resident->shards_count; i++) {
+		struct shard *shard = &resident->shards[i];
+
+		peal_lcore_halt(lcore_of(runtime, shard), shard->lcore_place);
+	}
 	if (runtime->ring != NULL) {
 		peal_port_ring_unplug(runtime->ring, index);
 	}

@@ -30,6 +30,8 @@ struct peal_runtime_config {
 	struct peal_eal_config eal;  /* is_exclusive is set by open, for dedicated lcores */
 	enum peal_idle_role idle;    /* of all lcores */
 	uint32_t switch_ports_count; /* > 0: nodes live on a switch with this many ports */
+	bool is_switch_hashing; /* it sorts frames for nodes with several cores by a hash, not by
+				   their UDP port */
 	peal_lcore_hook_fn on_enter; /* on each lcore, see dataplane/dpdk/lcore.h; may be NULL */
 	peal_lcore_hook_fn on_leave;
 	void *hook_argument;
@@ -37,17 +39,27 @@ struct peal_runtime_config {
 
 struct peal_runtime; /* opaque */
 
+/* One of the cores of a node; counters only. */
+struct peal_runtime_shard {
+	struct peal_core *core;
+	const struct peal_lcore *lcore;
+	int cpu; /* of the lcore, -1 = not bound to one */
+};
+
 /* What may be read of a node, under the lock where it says so. */
 struct peal_runtime_node {
+	uint32_t shards_count;
+	struct peal_runtime_shard shards[PEAL_CONFIG_CORES_MAX]; /* the first is the home shard */
 	const struct peal_config *config;
 	struct peal_node *node;              /* lock */
-	struct peal_core *core;              /* counters only */
-	const struct peal_lcore *lcore;      /* counters and wake sources */
-	int cpu;                             /* of the lcore, -1 = not bound to one */
+	struct peal_core *core;              /* of the home shard: counters only */
+	const struct peal_lcore *lcore;      /* of it: counters and wake sources */
 	const struct peal_port_dpdk *device; /* NULL on a switch */
 	struct peal_control_entry *entry;    /* lock */
 	struct peal_ping_run *ping;          /* lock: for one run of round trips at a time */
 	bool is_pinging;                     /* lock: `ping` is with the core or in its answer */
+	struct peal_load_run *load;          /* lock: for one run of load at a time */
+	bool is_loading;                     /* lock: `load` is with the core or in its answer */
 };
 
 /* The runtime configuration of a daemon with the one node `config`, which outlives it. */
@@ -58,8 +70,9 @@ struct peal_runtime *peal_runtime_open(
 	const struct peal_runtime_config *config, struct peal_sentence *error);
 
 /*
- * Adds a node to lcore `lcore_index`, [0, lcores_count): on the switch when there is one, else on
- * the device of its configuration. Its name is unique in the process.
+ * Adds a node: its home core to lcore `lcore_index`, [0, lcores_count), its other cores to those
+ * that follow, and round again. On the switch when there is one, else on the device of its
+ * configuration. Its name is unique in the process.
  * @return its index, from 0 in the order of adding, or UINT32_MAX with a sentence
  */
 uint32_t peal_runtime_add(struct peal_runtime *runtime, const struct peal_config *config,

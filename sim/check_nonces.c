@@ -33,16 +33,18 @@ static struct peal_check_stream *
 find_stream(const struct peal_check_nonces *check, const struct peal_check_stream *wanted)
 {
 	uint64_t hash = peal_hash_mix(((uint64_t)wanted->src << 32 | wanted->dst) ^
-				      ((uint64_t)wanted->cluster << 16 | wanted->port));
+				      ((uint64_t)wanted->cluster << 16 | wanted->port) ^
+				      (uint64_t)wanted->shards << 48);
 	size_t place = (size_t)hash & (check->streams_capacity - 1U);
 
 	/* At most half of the places are used, so the walk ends. */
 	for (;; place = (place + 1U) & (check->streams_capacity - 1U)) {
 		struct peal_check_stream *stream = &check->streams[place];
 
-		if (stream->src == 0 || (stream->src == wanted->src && stream->dst == wanted->dst &&
-						stream->cluster == wanted->cluster &&
-						stream->port == wanted->port)) {
+		if (stream->src == 0 ||
+			(stream->src == wanted->src && stream->dst == wanted->dst &&
+				stream->cluster == wanted->cluster &&
+				stream->port == wanted->port && stream->shards == wanted->shards)) {
 			return stream;
 		}
 	}
@@ -93,21 +95,25 @@ peal_check_nonces_on_frame(struct peal_check_nonces *check, uint16_t index, cons
 		.src = header.src,
 		.dst = header.dst,
 		.port = index,
-		.counter = header.counter};
+		.shards = (uint16_t)(header.counter >> PEAL_FRAME_COUNTER_BITS)};
+	uint64_t counter = header.counter & ((UINT64_C(1) << PEAL_FRAME_COUNTER_BITS) - 1U);
 
 	stream = find_stream(check, &wanted);
 	if (stream->src == 0) {
 		*stream = wanted;
+		peal_replay_init(&stream->replay);
 		check->streams_count++;
 		if (2U * check->streams_count > check->streams_capacity) {
 			grow(check);
+			stream = find_stream(check, &wanted);
 		}
+	}
+	if (!peal_replay_check(&stream->replay, counter)) {
+		peal_report_violate(check->report, now_ns,
+			"n%u sealed frame %" PRIu64
+			" from member %u to %u again, or long after frame %" PRIu64,
+			index, counter, header.src, header.dst, stream->replay.highest);
 		return;
 	}
-	if (header.counter <= stream->counter) {
-		peal_report_violate(check->report, now_ns,
-			"n%u sealed frame %" PRIu64 " from member %u to %u after frame %" PRIu64,
-			index, header.counter, header.src, header.dst, stream->counter);
-	}
-	stream->counter = header.counter;
+	peal_replay_commit(&stream->replay, counter);
 }

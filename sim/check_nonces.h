@@ -3,9 +3,10 @@
  * Checks that no sealing nonce is used twice, by reading what every port sends.
  *
  * A frame of family 1 and up is sealed under the key of its sender's incarnation (cluster and
- * member number), with a nonce of receiver and counter. So the counters of one sender for one
- * receiver must grow from frame to frame, whatever happened to slots and tables in between. It is
- * also what the receiver's replay window takes for granted. Family 0 has random nonces.
+ * member number), with a nonce of receiver and counter. So no counter of one shard of a sender for
+ * one shard of a receiver may come twice, whatever happened to slots and tables in between. Bulk
+ * leaves behind what was sealed after it, so counters may be out of order, but never by more than
+ * the receiver's replay window bears. Family 0 has random nonces.
  *
  * One entry for each stream that ever was; heap, released by fini.
  */
@@ -13,6 +14,7 @@
 #define PEAL_SIM_CHECK_NONCES_H
 
 #include "sim/report.h"
+#include "wire/replay.h"
 
 #include <stddef.h>
 
@@ -20,8 +22,9 @@ struct peal_check_stream {
 	uint32_t cluster; /* fold */
 	uint32_t src;     /* member numbers; 0 = unused */
 	uint32_t dst;
-	uint16_t port;    /* of the sender */
-	uint64_t counter; /* of its last frame */
+	uint16_t port;             /* of the sender */
+	uint16_t shards;           /* of sender and receiver, as the header has them */
+	struct peal_replay replay; /* of what left */
 };
 
 struct peal_check_nonces {

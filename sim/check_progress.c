@@ -19,6 +19,11 @@ is_quiet(const struct peal_simnode *simnode)
 {
 	const struct peal_node *node = &simnode->node;
 
+	for (uint8_t shard = 1; shard < simnode->shards_count; shard++) {
+		if (simnode->others[shard - 1U].core.peers->epoch != node->view.epoch) {
+			return false;
+		}
+	}
 	return simnode->core.peers->epoch == node->view.epoch &&
 	       peal_bitset_is_empty(&node->cut.stable) &&
 	       peal_bitset_is_empty(&node->cut.suspects) &&

@@ -53,6 +53,38 @@ peal_report_add_sample(struct peal_report *report, const struct peal_report_samp
 	}
 }
 
+static struct peal_report_figure *
+find_figure(const struct peal_report *report, const char *name)
+{
+	for (uint32_t i = 0; i < report->figures_count; i++) {
+		if (strcmp(report->figures[i].name, name) == 0) {
+			return (struct peal_report_figure *)(uintptr_t)&report->figures[i];
+		}
+	}
+	return NULL;
+}
+
+void
+peal_report_note(struct peal_report *report, const char *name, uint64_t value)
+{
+	struct peal_report_figure *figure = find_figure(report, name);
+
+	if (figure == NULL) {
+		PEAL_ASSERT(report->figures_count < PEAL_REPORT_FIGURES_MAX);
+		figure = &report->figures[report->figures_count++];
+		*figure = (struct peal_report_figure){.name = name};
+	}
+	figure->value = value > figure->value ? value : figure->value;
+}
+
+uint64_t
+peal_report_figure(const struct peal_report *report, const char *name)
+{
+	const struct peal_report_figure *figure = find_figure(report, name);
+
+	return figure == NULL ? 0 : figure->value;
+}
+
 void
 peal_report_merge(struct peal_report *report, const struct peal_report *part)
 {
@@ -67,6 +99,13 @@ peal_report_merge(struct peal_report *report, const struct peal_report *part)
 	report->removed_count += part->removed_count;
 	report->healthy_removed_count += part->healthy_removed_count;
 	report->starved_count += part->starved_count;
+	report->messages_count += part->messages_count;
+	report->fan_out.cast_messages += part->fan_out.cast_messages;
+	report->fan_out.cast_frames += part->fan_out.cast_frames;
+	report->fan_out.unicast_messages += part->fan_out.unicast_messages;
+	report->fan_out.unicast_frames += part->fan_out.unicast_frames;
+	report->fan_out.clean_deliveries += part->fan_out.clean_deliveries;
+	report->fan_out.lossy_deliveries += part->fan_out.lossy_deliveries;
 	if (part->converge_ns > report->converge_ns) {
 		report->converge_ns = part->converge_ns;
 	}
@@ -78,6 +117,9 @@ peal_report_merge(struct peal_report *report, const struct peal_report *part)
 	report->bytes += part->bytes;
 	for (uint32_t i = 0; i < part->samples_count; i++) {
 		peal_report_add_sample(report, &part->samples[i]);
+	}
+	for (uint32_t i = 0; i < part->figures_count; i++) {
+		peal_report_note(report, part->figures[i].name, part->figures[i].value);
 	}
 	for (uint32_t i = 0; i < part->violations_count; i++) {
 		if (i < PEAL_REPORT_VIOLATIONS_MAX &&

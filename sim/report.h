@@ -25,6 +25,24 @@
 struct peal_report_sample {
 	uint64_t kill_to_detection_ns; /* to the H-th accepted report at the first survivor */
 	uint64_t detection_to_view_ns; /* from there to the last survivor's install */
+	uint64_t gap_ns; /* broadcasts: longest time without a delivery at any survivor */
+};
+
+/* A broadcast to all against a message to each; sums over runs. */
+struct peal_report_fan_out {
+	uint64_t cast_messages;    /* of one member, without loss */
+	uint64_t cast_frames;      /* with data, that it sent for them */
+	uint64_t unicast_messages; /* to each of the others */
+	uint64_t unicast_frames;
+	uint64_t clean_deliveries; /* at all members in one span, without loss */
+	uint64_t lossy_deliveries; /* in the same span, with 1 % loss */
+};
+
+/* A figure of a story of its own; of several runs the worst is kept, so larger must be worse. */
+#define PEAL_REPORT_FIGURES_MAX 16U
+struct peal_report_figure {
+	const char *name; /* static */
+	uint64_t value;
 };
 
 struct peal_report {
@@ -45,6 +63,8 @@ struct peal_report {
 	uint32_t removed_count;                 /* members taken out that had not asked for it */
 	uint32_t healthy_removed_count;         /* of these, the ones that nothing was wrong with */
 	uint32_t starved_count;                 /* runs whose random faults left no quorum alive */
+	uint64_t messages_count;                /* accepted by channels and for broadcast */
+	struct peal_report_fan_out fan_out;
 	uint64_t agreed_ns;   /* large groups: from the event of the story to the last install */
 	uint32_t steps_count; /* large groups: views that the event took */
 	uint64_t bytes;       /* large groups: UDP payload that the story counts */
@@ -52,6 +72,8 @@ struct peal_report {
 	uint64_t counters[PEAL_COUNTERS_COUNT]; /* of all nodes that ever ran, cores and control */
 	uint32_t samples_count;
 	struct peal_report_sample samples[PEAL_REPORT_SAMPLES_MAX];
+	uint32_t figures_count;
+	struct peal_report_figure figures[PEAL_REPORT_FIGURES_MAX];
 	uint32_t violations_count;
 	char violations[PEAL_REPORT_VIOLATIONS_MAX][PEAL_REPORT_VIOLATION_SIZE_MAX];
 };
@@ -67,6 +89,11 @@ void peal_report_add_counters(struct peal_report *report, const struct peal_coun
 
 /* Adds a sample; one beyond the limit is dropped. */
 void peal_report_add_sample(struct peal_report *report, const struct peal_report_sample *sample);
+
+/* Notes a figure, or makes it worse. `name` is static; asserts that there is room. */
+void peal_report_note(struct peal_report *report, const char *name, uint64_t value);
+/* The figure of this name; 0 = never noted. */
+uint64_t peal_report_figure(const struct peal_report *report, const char *name);
 
 /* Folds the figures of `part`, a run of the same scenario and seed, into `report`. */
 void peal_report_merge(struct peal_report *report, const struct peal_report *part);

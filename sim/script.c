@@ -109,6 +109,9 @@ peal_script_write(const struct peal_script *script, FILE *file)
 	if (script->has_one_seed) {
 		fprintf(file, " seeds 1");
 	}
+	if (script->has_talk) {
+		fprintf(file, " talk 1");
+	}
 	fputc('\n', file);
 	for (uint32_t i = 0; i < script->count; i++) {
 		const struct peal_action *action = &script->actions[i];
@@ -170,6 +173,10 @@ parse_head_pair(struct peal_script *script, const char *name, const char *value)
 	if (strcmp(name, "seeds") == 0) {
 		script->has_one_seed = strcmp(value, "1") == 0;
 		return script->has_one_seed;
+	}
+	if (strcmp(name, "talk") == 0) {
+		script->has_talk = strcmp(value, "1") == 0;
+		return script->has_talk;
 	}
 	if (strcmp(name, "seed") == 0) {
 		return parse_number(value, UINT64_MAX, &script->seed);

@@ -77,6 +77,7 @@ peal_shrink_play(const struct peal_script *script, FILE *trace, struct peal_repo
 		.detector = script->detector,
 		.metadata_size_max = script->metadata_size_max,
 		.has_one_seed = script->has_one_seed,
+		.has_talk = script->has_talk,
 		.profile = script->profile[0] != '\0' ? script->profile : NULL,
 		.trace = trace};
 	struct peal_simworld world;
@@ -96,6 +97,9 @@ peal_shrink_play(const struct peal_script *script, FILE *trace, struct peal_repo
 			peal_simworld_run_until(&world, at_ns);
 		}
 		act(&world, &script->actions[i]);
+	}
+	if (script->has_talk && !world.is_over) {
+		peal_story_finish_talk(&world);
 	}
 	peal_simworld_fini(&world);
 	return report->violations_count == 0;

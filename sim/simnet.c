@@ -216,10 +216,31 @@ happens(struct peal_simnet *net, uint32_t ppm)
 	return ppm > 0 && (ppm >= PPM || peal_prng_below(&net->prng, PPM) < ppm);
 }
 
+/* A frame that comes to the queue of a port at `*at_ns` leaves it later. False: it is full. */
+static bool
+pass_rate(struct peal_simnet_rate *rate, uint32_t size, uint64_t *at_ns)
+{
+	uint64_t begin_ns = rate->free_at_ns > *at_ns ? rate->free_at_ns : *at_ns;
+	uint64_t waited_ns = begin_ns - *at_ns;
+
+	if (waited_ns > rate->queue_ns_max) {
+		rate->lost_count++;
+		return false;
+	}
+	rate->frames_count++;
+	rate->bytes += size;
+	rate->waited_ns += waited_ns;
+	rate->waited_ns_max = waited_ns > rate->waited_ns_max ? waited_ns : rate->waited_ns_max;
+	rate->free_at_ns = begin_ns + size * rate->ps_per_byte / 1000U;
+	*at_ns = rate->free_at_ns;
+	return true;
+}
+
 static void
 schedule(struct peal_simnet *net, uint16_t to, const struct peal_simlink *link,
-	const struct peal_simframe *frame)
+	struct peal_simframe *frame)
 {
+	uint64_t arrive_at_ns;
 	uint64_t delay_ns =
 		link->delay_ns_min +
 		peal_prng_below(&net->prng, link->delay_ns_max - link->delay_ns_min + 1U);
@@ -227,8 +248,14 @@ schedule(struct peal_simnet *net, uint16_t to, const struct peal_simlink *link,
 	if (happens(net, link->spike_ppm)) {
 		delay_ns += peal_prng_below(&net->prng, link->spike_ns_max + 1U);
 	}
-	peal_simtime_add(
-		net->time, net->time->now_ns + delay_ns, PEAL_SIMEVENT_FRAME, to, frame->index);
+	arrive_at_ns = net->time->now_ns + delay_ns;
+	if (net->ports[to].rate.ps_per_byte > 0 &&
+		!pass_rate(&net->ports[to].rate, frame->size, &arrive_at_ns)) {
+		net->lost_count++;
+		peal_simnet_release(net, frame);
+		return;
+	}
+	peal_simtime_add(net->time, arrive_at_ns, PEAL_SIMEVENT_FRAME, to, frame->index);
 }
 
 static struct peal_simframe *
@@ -293,6 +320,11 @@ peal_simnet_send(struct peal_simnet *net, uint16_t port, struct peal_simframe *f
 	}
 	if (to < net->ports_count && to != port) {
 		if (net->lose != NULL && net->lose(net->lose_state, port, to, frame->bytes)) {
+			net->lost_count++;
+			peal_simnet_release(net, frame);
+			return;
+		}
+		if (net->bend != NULL && !net->bend(net->bend_state, port, to, frame)) {
 			net->lost_count++;
 			peal_simnet_release(net, frame);
 			return;

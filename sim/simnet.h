@@ -4,10 +4,11 @@
  *
  * One ordered pair of ports is a link. A frame passes, in this order: the sender's egress, the
  * link's cut, the link's loss, the receiver's ingress; it may then be doubled, and each copy has a
- * delay of its own, so frames overtake each other. A frame to a broadcast address goes down every
- * link of the sender; in a large network the switch passes an ARP request only to the port that has
- * the address, as switches do that suppress ARP. A port that is down, or whose receive queue is
- * full, loses what arrives. All links are alike but for those that somebody changed.
+ * delay of its own, so frames overtake each other. A port may have a rate, behind which frames
+ * queue. A frame to a broadcast address goes down every link of the sender; in a large network the
+ * switch passes an ARP request only to the port that has the address, as switches do that suppress
+ * ARP. A port that is down, or whose receive queue is full, loses what arrives. All links are alike
+ * but for those that somebody changed.
  *
  * Frames live in chunks that are never given back before fini; a free list lends them, so a run
  * does not allocate per packet. Chance comes from one generator in the order of sending.
@@ -57,8 +58,23 @@ struct peal_simnet_odd {
 	struct peal_simlink link;
 };
 
+/* The last link to a port, when it has a rate: frames queue in front of it, and too many are lost.
+ */
+struct peal_simnet_rate {
+	uint64_t ps_per_byte;  /* picoseconds; 0 = no rate: 10 Gbit/s are 800 */
+	uint64_t queue_ns_max; /* a frame that would wait longer is lost */
+	uint64_t free_at_ns;
+	/* What was seen. */
+	uint64_t frames_count;
+	uint64_t lost_count;
+	uint64_t bytes;
+	uint64_t waited_ns; /* of all */
+	uint64_t waited_ns_max;
+};
+
 struct peal_simnet_port {
 	bool is_up;
+	struct peal_simnet_rate rate;
 	uint32_t ingress_loss_ppm; /* 1 000 000 = hears nothing */
 	uint32_t egress_loss_ppm;  /* 1 000 000 = is heard by nobody */
 	uint32_t head;             /* frames taken */
@@ -88,6 +104,12 @@ struct peal_simnet {
 	 * networks by what is said. */
 	bool (*lose)(void *state, uint16_t from, uint16_t to, const uint8_t *bytes);
 	void *lose_state;
+	/* Changes a frame on its way to one port; false: it is lost. NULL = nobody. Asked before
+	 * the link is (sim/simfoul.h). */
+	bool (*bend)(void *state, uint16_t from, uint16_t to, struct peal_simframe *frame);
+	/* True: the port has no packets to lend now; NULL = never. */
+	bool (*refuse)(void *state, uint16_t port);
+	void *bend_state; /* of both */
 	uint32_t frames_count;
 	uint32_t first_free; /* index + 1; 0 = none */
 	struct peal_simframe *chunks[PEAL_SIMNET_FRAMES_MAX / 256U];

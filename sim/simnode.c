@@ -24,6 +24,23 @@
 /* In a larger world that would touch what is never used. */
 #define PATTERN_NODES_MAX 64U
 #define PAGE_SIZE         4096U
+/* The number of cores is drawn apart from everything else. */
+#define SHARDS_SALT UINT64_C(0x7368617264730000)
+
+static struct peal_simtalk *
+talk_of(const struct peal_simnode *simnode, uint8_t shard)
+{
+	return &simnode->config.talks[simnode->index * PEAL_SIMNODE_SHARDS_MAX + shard];
+}
+
+static void
+forget_events(struct peal_simnode *simnode)
+{
+	for (uint32_t shard = 0; shard < PEAL_SIMNODE_SHARDS_MAX; shard++) {
+		simnode->turn_at_ns[shard] = simnode->turn_timer_at_ns[shard] = NEVER;
+	}
+	simnode->step_at_ns = simnode->step_timer_at_ns = NEVER;
+}
 
 static uint64_t
 clock_of(const struct peal_simnode *simnode)
@@ -51,15 +68,26 @@ draw_delay(struct peal_simnode *simnode, uint64_t min_ns, uint64_t max_ns)
 }
 
 static void
-prompt_core(struct peal_simnode *simnode)
+prompt_core(void *state, uint8_t shard)
 {
-	if (!simnode->is_up || simnode->is_paused || simnode->turn_at_ns != NEVER) {
+	struct peal_simnode *simnode = state;
+	uint64_t *turn_at_ns = &simnode->turn_at_ns[shard];
+
+	if (!simnode->is_up || simnode->is_paused || *turn_at_ns != NEVER) {
 		return;
 	}
-	simnode->turn_at_ns = simnode->config.time->now_ns +
-			      draw_delay(simnode, TURN_DELAY_NS_MIN, TURN_DELAY_NS_MAX);
+	*turn_at_ns = simnode->config.time->now_ns +
+		      draw_delay(simnode, TURN_DELAY_NS_MIN, TURN_DELAY_NS_MAX);
 	peal_simtime_add(
-		simnode->config.time, simnode->turn_at_ns, PEAL_SIMEVENT_TURN, simnode->index, 0);
+		simnode->config.time, *turn_at_ns, PEAL_SIMEVENT_TURN, simnode->index, shard);
+}
+
+void
+peal_simnode_prompt(struct peal_simnode *simnode)
+{
+	for (uint8_t shard = 0; shard < simnode->shards_count; shard++) {
+		prompt_core(simnode, shard);
+	}
 }
 
 static void
@@ -81,14 +109,14 @@ prompt_control(struct peal_simnode *simnode)
  */
 static void
 arm(struct peal_simnode *simnode, uint64_t *waited_at_ns, uint64_t at_ns,
-	enum peal_simevent_kind kind)
+	enum peal_simevent_kind kind, uint8_t shard)
 {
 	if (at_ns == *waited_at_ns) {
 		return;
 	}
 	*waited_at_ns = at_ns;
 	if (at_ns != NEVER) {
-		peal_simtime_add(simnode->config.time, at_ns, kind, simnode->index, 0);
+		peal_simtime_add(simnode->config.time, at_ns, kind, simnode->index, shard);
 	}
 }
 
@@ -106,7 +134,7 @@ push(void *state, const struct peal_record *records, uint32_t count)
 	if (ring->is_up) {
 		prompt_control(ring->owner);
 	} else {
-		prompt_core(ring->owner);
+		prompt_core(ring->owner, ring->shard);
 	}
 	return count;
 }
@@ -124,9 +152,10 @@ pop(void *state, struct peal_record *records, uint32_t capacity)
 }
 
 static void
-init_ring(struct peal_simring *ring, struct peal_simnode *owner, bool is_up)
+init_ring(struct peal_simring *ring, struct peal_simnode *owner, uint8_t shard, bool is_up)
 {
 	ring->owner = owner;
+	ring->shard = shard;
 	ring->is_up = is_up;
 	ring->head = 0;
 	ring->tail = 0;
@@ -211,21 +240,22 @@ peal_simnode_init(
 	simnode->port = (struct peal_simport){.net = config->net, .index = index};
 	simnode->address = peal_simnode_address(index);
 	peal_simnet_get_mac(index, simnode->address.mac);
-	simnode->turn_at_ns = simnode->turn_timer_at_ns = NEVER;
-	simnode->step_at_ns = simnode->step_timer_at_ns = NEVER;
+	forget_events(simnode);
 }
 
 static void
 fill_core_config(struct peal_simnode *simnode, struct peal_core_config *core)
 {
 	*core = (struct peal_core_config){
-		.port = peal_simport_open(&simnode->port),
+		.port = peal_simport_open(&simnode->port, 0),
 		.plane = &simnode->plane,
 		.timing = simnode->config.timing,
 		.aead = peal_aead_none,
 		.cluster_name = peal_frame_fold_name(CLUSTER_NAME),
 		.address = simnode->address,
 		.shard = 0,
+		.shards_count = simnode->shards_count,
+		.rings = peal_simmoved_rings(&simnode->moved, 0),
 	};
 	if (simnode->config.crypto != NULL) {
 		core->aead = simnode->config.crypto->aead;
@@ -272,6 +302,57 @@ fill_node_config(struct peal_simnode *simnode, struct peal_node_config *node)
 	}
 }
 
+/* How many cores this incarnation has, and what its card does with frames for them. No other choice
+ * of the run depends on it. */
+static void
+draw_shards(struct peal_simnode *simnode, struct peal_prng *prng)
+{
+	uint8_t shards_max = simnode->config.shards_max;
+
+	simnode->shards_count = 1;
+	if (shards_max > 1) {
+		PEAL_ASSERT(shards_max <= PEAL_SIMNODE_SHARDS_MAX);
+		simnode->shards_count = (uint8_t)(1U + peal_prng_below(prng, shards_max));
+	}
+	simnode->port.queues_count = simnode->shards_count;
+	simnode->port.base_port = peal_prng_ratio(prng, 1, 2) ? simnode->address.port : (uint16_t)0;
+}
+
+/* Starts a core besides the home one: `core` is the home's configuration. */
+static void
+start_shard(struct peal_simnode *simnode, uint8_t shard, struct peal_core_config core,
+	struct peal_prng *prng)
+{
+	struct peal_simshard *other = &simnode->others[shard - 1U];
+	struct peal_plane *before =
+		shard == 1 ? &simnode->plane : &simnode->others[shard - 2U].plane;
+
+	memset((void *)other, MEMORY_PATTERN, sizeof(*other));
+	memset(&other->plane, 0, sizeof(other->plane));
+	init_ring(&other->down, simnode, shard, false);
+	init_ring(&other->up, simnode, shard, true);
+	other->plane.down = (struct peal_plane_ring){push, pop, &other->down};
+	other->plane.up = (struct peal_plane_ring){push, pop, &other->up};
+	before->next = &other->plane;
+	core.port = peal_simport_open(&simnode->port, shard);
+	core.plane = &other->plane;
+	core.shard = shard;
+	core.cast = NULL; /* the home core's */
+	core.rings = peal_simmoved_rings(&simnode->moved, shard);
+	for (uint32_t i = 0; i < 4U; i++) {
+		core.seed[i] = peal_prng_next(prng);
+	}
+	if (simnode->config.talks != NULL) {
+		struct peal_simtalk *talk = talk_of(simnode, shard);
+
+		talk->shards_count = simnode->shards_count;
+		peal_simtalk_start(talk, &other->core.egress, &other->core.counters,
+			peal_prng_next(prng), clock_of(simnode));
+		core.channels = &talk->channels;
+	}
+	peal_core_init(&other->core, &core, clock_of(simnode));
+}
+
 /* Zeroes memory of which most may never have been touched, and stays so. */
 static void
 wipe(void *memory, size_t size)
@@ -292,6 +373,7 @@ peal_simnode_start(struct peal_simnode *simnode)
 			((uint64_t)(simnode->incarnation + 1U) << 48);
 	struct peal_core_config core;
 	struct peal_node_config node;
+	struct peal_prng shards_prng;
 
 	PEAL_ASSERT(!simnode->is_up);
 
@@ -302,8 +384,11 @@ peal_simnode_start(struct peal_simnode *simnode)
 	peal_prng_init(&simnode->prng, peal_hash_mix(seed));
 	simnode->clock_offset_ns = UINT64_C(1000000000) + (peal_prng_next(&simnode->prng) >> 20);
 	simnode->secret = peal_prng_next(&simnode->prng);
-	init_ring(&simnode->down, simnode, false);
-	init_ring(&simnode->up, simnode, true);
+	peal_prng_init(&shards_prng, peal_hash_mix(seed ^ SHARDS_SALT));
+	draw_shards(simnode, &shards_prng);
+	peal_simmoved_init(&simnode->moved, simnode->shards_count, prompt_core, simnode);
+	init_ring(&simnode->down, simnode, 0, false);
+	init_ring(&simnode->up, simnode, 0, true);
 	memset(&simnode->plane, 0, sizeof(simnode->plane));
 	simnode->plane.down = (struct peal_plane_ring){push, pop, &simnode->down};
 	simnode->plane.up = (struct peal_plane_ring){push, pop, &simnode->up};
@@ -318,10 +403,28 @@ peal_simnode_start(struct peal_simnode *simnode)
 
 	fill_core_config(simnode, &core);
 	fill_node_config(simnode, &node);
+	if (simnode->config.talks != NULL) {
+		struct peal_simtalk *talk = talk_of(simnode, 0);
+
+		talk->shards_count = simnode->shards_count;
+		peal_simtalk_start(talk, &simnode->core.egress, &simnode->core.counters,
+			peal_prng_next(&simnode->prng), clock_of(simnode));
+		core.channels = &talk->channels;
+	}
+	if (simnode->config.casts != NULL) {
+		struct peal_simcast *simcast = &simnode->config.casts[simnode->index];
+
+		peal_simcast_start(simcast, &simnode->core.egress, &simnode->core.counters,
+			peal_prng_next(&simnode->prng), clock_of(simnode));
+		core.cast = &simcast->cast;
+	}
 	peal_simnet_set_up(simnode->config.net, simnode->index, true);
 	peal_core_init(&simnode->core, &core, clock_of(simnode));
+	for (uint8_t shard = 1; shard < simnode->shards_count; shard++) {
+		start_shard(simnode, shard, core, &shards_prng);
+	}
 	peal_node_init(&simnode->node, &node, &simnode->plane, clock_of(simnode));
-	prompt_core(simnode);
+	peal_simnode_prompt(simnode);
 	prompt_control(simnode);
 }
 
@@ -331,13 +434,21 @@ peal_simnode_crash(struct peal_simnode *simnode)
 	if (!simnode->is_up) {
 		return;
 	}
+	if (simnode->config.casts != NULL) {
+		peal_simcast_end(&simnode->config.casts[simnode->index]);
+	}
 	/* Its frames go back to the pool: those belong to the network, not to the process. */
-	peal_core_fini(&simnode->core);
+	for (uint8_t shard = 0; shard < simnode->shards_count; shard++) {
+		if (simnode->config.talks != NULL) {
+			peal_simtalk_end(talk_of(simnode, shard));
+		}
+		peal_core_fini(peal_simnode_core(simnode, shard));
+	}
+	peal_simport_close(&simnode->port);
 	peal_node_fini(&simnode->node); /* views and bodies belong to the store */
 	simnode->is_up = false;
 	simnode->is_paused = simnode->is_stuck = false;
-	simnode->turn_at_ns = simnode->turn_timer_at_ns = NEVER;
-	simnode->step_at_ns = simnode->step_timer_at_ns = NEVER;
+	forget_events(simnode);
 	peal_simnet_set_up(simnode->config.net, simnode->index, false);
 }
 
@@ -349,9 +460,8 @@ peal_simnode_set_paused(struct peal_simnode *simnode, bool is_paused)
 		return;
 	}
 	simnode->is_paused = is_paused;
-	simnode->turn_at_ns = simnode->turn_timer_at_ns = NEVER;
-	simnode->step_at_ns = simnode->step_timer_at_ns = NEVER;
-	prompt_core(simnode);
+	forget_events(simnode);
+	peal_simnode_prompt(simnode);
 	prompt_control(simnode);
 }
 
@@ -377,37 +487,73 @@ peal_simnode_leave(struct peal_simnode *simnode)
 void
 peal_simnode_on_frame(struct peal_simnode *simnode)
 {
-	prompt_core(simnode);
+	peal_simport_sort(&simnode->port);
+	for (uint8_t shard = 0; shard < simnode->shards_count; shard++) {
+		if (peal_simport_has_frames(&simnode->port, shard)) {
+			prompt_core(simnode, shard);
+		}
+	}
+}
+
+/* Of a core, and of the application above it. */
+static uint64_t
+find_turn_deadline(struct peal_simnode *simnode, uint8_t shard)
+{
+	uint64_t deadline_at_ns = peal_core_deadline_at_ns(peal_simnode_core(simnode, shard));
+
+	if (simnode->config.talks != NULL) {
+		const struct peal_simtalk *talk = talk_of(simnode, shard);
+
+		uint64_t talk_at_ns = peal_simtalk_deadline_at_ns(talk);
+
+		deadline_at_ns = talk_at_ns < deadline_at_ns ? talk_at_ns : deadline_at_ns;
+	}
+	if (simnode->config.casts != NULL && shard == 0) {
+		uint64_t at_ns =
+			peal_simcast_deadline_at_ns(&simnode->config.casts[simnode->index]);
+
+		deadline_at_ns = at_ns < deadline_at_ns ? at_ns : deadline_at_ns;
+	}
+	return deadline_at_ns;
 }
 
 bool
-peal_simnode_on_turn(struct peal_simnode *simnode, uint64_t at_ns)
+peal_simnode_on_turn(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns)
 {
+	uint64_t *turn_at_ns = &simnode->turn_at_ns[shard];
+	uint64_t *turn_timer_at_ns = &simnode->turn_timer_at_ns[shard];
+	const struct peal_simring *down =
+		shard == 0 ? &simnode->down : &simnode->others[shard - 1U].down;
 	uint64_t deadline_at_ns;
 	uint32_t work;
 
-	if (at_ns != simnode->turn_at_ns && at_ns != simnode->turn_timer_at_ns) {
+	if (at_ns != *turn_at_ns && at_ns != *turn_timer_at_ns) {
 		return false; /* waited for no longer */
 	}
 	PEAL_ASSERT(simnode->is_up);
 	PEAL_ASSERT(!simnode->is_paused);
-	simnode->turn_at_ns = at_ns == simnode->turn_at_ns ? NEVER : simnode->turn_at_ns;
-	simnode->turn_timer_at_ns =
-		at_ns == simnode->turn_timer_at_ns ? NEVER : simnode->turn_timer_at_ns;
+	*turn_at_ns = at_ns == *turn_at_ns ? NEVER : *turn_at_ns;
+	*turn_timer_at_ns = at_ns == *turn_timer_at_ns ? NEVER : *turn_timer_at_ns;
 
-	work = peal_core_turn(&simnode->core, clock_of(simnode));
+	if (simnode->config.talks != NULL) {
+		peal_simtalk_turn(talk_of(simnode, shard), clock_of(simnode));
+	}
+	if (simnode->config.casts != NULL && shard == 0) {
+		peal_simcast_turn(&simnode->config.casts[simnode->index], clock_of(simnode));
+	}
+	work = peal_core_turn(peal_simnode_core(simnode, shard), clock_of(simnode));
 
-	deadline_at_ns = to_virtual(simnode, peal_core_deadline_at_ns(&simnode->core));
-	if (peal_simnet_has_frames(simnode->config.net, simnode->index) ||
-		simnode->down.head != simnode->down.tail) {
-		prompt_core(simnode);
+	deadline_at_ns = to_virtual(simnode, find_turn_deadline(simnode, shard));
+	if (peal_simport_has_frames(&simnode->port, shard) || down->head != down->tail ||
+		peal_simmoved_has(&simnode->moved, shard)) {
+		prompt_core(simnode, shard);
 	}
 	simnode->turns_spun = deadline_at_ns <= at_ns && work == 0 ? simnode->turns_spun + 1U : 0;
 	if (deadline_at_ns <= at_ns) {
-		prompt_core(simnode);
+		prompt_core(simnode, shard);
 		deadline_at_ns = NEVER;
 	}
-	arm(simnode, &simnode->turn_timer_at_ns, deadline_at_ns, PEAL_SIMEVENT_TURN);
+	arm(simnode, turn_timer_at_ns, deadline_at_ns, PEAL_SIMEVENT_TURN, shard);
 	return true;
 }
 
@@ -434,6 +580,13 @@ peal_simnode_on_step(struct peal_simnode *simnode, uint64_t at_ns)
 	if (simnode->up.head != simnode->up.tail) {
 		prompt_control(simnode);
 	}
+	for (uint8_t shard = 1; shard < simnode->shards_count; shard++) {
+		const struct peal_simring *up = &simnode->others[shard - 1U].up;
+
+		if (up->head != up->tail) {
+			prompt_control(simnode);
+		}
+	}
 	simnode->steps_spun = deadline_at_ns <= at_ns && work == 0 ? simnode->steps_spun + 1U : 0;
 	/* A sleeping thread wakes late: the deadline, and then the time to be scheduled. */
 	if (deadline_at_ns != NEVER) {
@@ -446,7 +599,7 @@ peal_simnode_on_step(struct peal_simnode *simnode, uint64_t at_ns)
 					 : deadline_at_ns + draw_delay(simnode, STEP_DELAY_NS_MIN,
 								    STEP_DELAY_NS_MAX);
 	}
-	arm(simnode, &simnode->step_timer_at_ns, deadline_at_ns, PEAL_SIMEVENT_STEP);
+	arm(simnode, &simnode->step_timer_at_ns, deadline_at_ns, PEAL_SIMEVENT_STEP, 0);
 	return true;
 }
 

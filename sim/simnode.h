@@ -4,7 +4,8 @@
  * of two FIFO rings between them, and the wake-ups that threads and queues would cause.
  *
  * timers: turn - a core's turn 1 to 5 us after a frame arrived or control pushed a record, at the
- * core's own deadline, and again as long as its queues are not empty; step - a control step 5 to 50
+ * core's own deadline, and again as long as its queues are not empty; of a process with several
+ * cores each has turns of its own; step - a control step 5 to 50
  * us after the core pushed a record or the node's deadline passed.
  *
  * Each process has its own zero of time, so nothing works by comparing clocks of two nodes. A
@@ -18,17 +19,32 @@
 
 #include "control/node.h"
 #include "dataplane/core.h"
+#include "sim/simcast.h"
+#include "sim/simmoved.h"
 #include "sim/simport.h"
+#include "sim/simtalk.h"
 
 struct peal_simnode;
+
+/* Most cores of one process. */
+#define PEAL_SIMNODE_SHARDS_MAX PEAL_SIMPORT_QUEUES_MAX
 
 /* One direction of the plane. Only the owner's process touches it. */
 struct peal_simring {
 	struct peal_simnode *owner;
 	bool is_up;
+	uint8_t shard;
 	uint32_t head; /* records taken */
 	uint32_t tail; /* records put */
 	struct peal_record records[PEAL_PLANE_RECORDS_MAX];
+};
+
+/* A core of a process besides the home one. */
+struct peal_simshard {
+	struct peal_simring down;
+	struct peal_simring up;
+	struct peal_plane plane;
+	struct peal_core core;
 };
 
 /* How frames are sealed in a world that does not run the profile `none`. One thread's. */
@@ -55,6 +71,10 @@ struct peal_simnode_config {
 	uint32_t metadata_size_max; /* not 0: in its place sim/check_metadata.h's, up to this */
 	struct peal_groups groups;  /* one store for all: equal views are one */
 	struct peal_bodies bodies;
+	/* [nodes_count][PEAL_SIMNODE_SHARDS_MAX], or NULL: nobody talks */
+	struct peal_simtalk *talks;
+	struct peal_simcast *casts; /* [nodes_count], or NULL: nobody broadcasts */
+	uint8_t shards_max; /* each process has 1 to so many cores, by chance; 0 counts as 1 */
 };
 
 struct peal_simnode {
@@ -71,9 +91,10 @@ struct peal_simnode {
 	struct peal_simport port;
 	struct peal_simring down;
 	struct peal_simring up;
+	uint8_t shards_count; /* cores of this incarnation */
 	/* Instants of the events that are waited for; UINT64_MAX = none. */
-	uint64_t turn_at_ns;       /* something to do */
-	uint64_t turn_timer_at_ns; /* the core's deadline */
+	uint64_t turn_at_ns[PEAL_SIMNODE_SHARDS_MAX];       /* something to do */
+	uint64_t turn_timer_at_ns[PEAL_SIMNODE_SHARDS_MAX]; /* the core's deadline */
 	uint64_t step_at_ns;
 	uint64_t step_timer_at_ns;
 	uint32_t turns_spun; /* turns in a row that had a due deadline and did nothing */
@@ -84,7 +105,17 @@ struct peal_simnode {
 	uint8_t metadata[PEAL_METADATA_SIZE_MAX];
 	struct peal_core core; /* these two mean something only while the process is up */
 	struct peal_node node;
+	/* What follows is touched when there is more than one core. */
+	struct peal_simshard others[PEAL_SIMNODE_SHARDS_MAX - 1U];
+	struct peal_simmoved moved;
 };
+
+/* The core of a shard of the process. */
+static inline struct peal_core *
+peal_simnode_core(struct peal_simnode *simnode, uint8_t shard)
+{
+	return shard == 0 ? &simnode->core : &simnode->others[shard - 1U].core;
+}
 
 /* Memory for one node, of which only what is touched counts; and back. */
 struct peal_simnode *peal_simnode_allocate(void);
@@ -112,10 +143,13 @@ void peal_simnode_set_stuck(struct peal_simnode *simnode, bool is_stuck);
 /* Asks the node to leave gracefully. */
 void peal_simnode_leave(struct peal_simnode *simnode);
 
+/* Its cores take a turn soon: what is above them has something to say. */
+void peal_simnode_prompt(struct peal_simnode *simnode);
+
 /* A frame was queued at its port. */
 void peal_simnode_on_frame(struct peal_simnode *simnode);
 /* Events due. Return true when the turn or the step was really taken. */
-bool peal_simnode_on_turn(struct peal_simnode *simnode, uint64_t at_ns);
+bool peal_simnode_on_turn(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns);
 bool peal_simnode_on_step(struct peal_simnode *simnode, uint64_t at_ns);
 
 /* True when it is up and a member of a view, in its own opinion. */

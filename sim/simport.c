@@ -2,6 +2,8 @@
 #include "sim/simport.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
+#include "dataplane/link.h"
 
 #include <stddef.h>
 
@@ -22,15 +24,87 @@ take_back(const struct peal_packet *packet)
 	return frame;
 }
 
+/* The queue that the card puts a frame into. */
+static uint16_t
+choose_queue(const struct peal_simport *port, const struct peal_simframe *frame)
+{
+	uint32_t queue;
+
+	if (port->base_port == 0) {
+		uint32_t size =
+			frame->size < PEAL_UDP_LENGTH_OFFSET ? frame->size : PEAL_UDP_LENGTH_OFFSET;
+
+		return (uint16_t)(peal_hash64(frame->bytes, size, 0) % port->queues_count);
+	}
+	if (frame->size < PEAL_UDP_OFFSET ||
+		peal_link_load16(frame->bytes + PEAL_LINK_TYPE_OFFSET) != PEAL_LINK_TYPE_IPV4 ||
+		frame->bytes[PEAL_IPV4_PROTOCOL_OFFSET] != PEAL_IPV4_PROTOCOL_UDP) {
+		return 0;
+	}
+	queue = (uint32_t)peal_link_load16(frame->bytes + PEAL_UDP_DST_OFFSET) - port->base_port;
+	return queue < port->queues_count ? (uint16_t)queue : 0U;
+}
+
+void
+peal_simport_sort(struct peal_simport *simport)
+{
+	struct peal_simframe *frame;
+
+	while (simport->queues_count > 1 &&
+		(frame = peal_simnet_take(simport->net, simport->index)) != NULL) {
+		struct peal_simport_queue *queue = &simport->queues[choose_queue(simport, frame)];
+
+		if (queue->tail - queue->head == PEAL_SIMNET_QUEUE_MAX) {
+			peal_simnet_release(simport->net, frame);
+			continue;
+		}
+		queue->frames[queue->tail++ % PEAL_SIMNET_QUEUE_MAX] = frame;
+	}
+}
+
+bool
+peal_simport_has_frames(const struct peal_simport *simport, uint16_t queue)
+{
+	if (simport->queues_count <= 1) {
+		return peal_simnet_has_frames(simport->net, simport->index);
+	}
+	return simport->queues[queue].head != simport->queues[queue].tail;
+}
+
+static struct peal_simframe *
+take(struct peal_simport *port, uint16_t index)
+{
+	struct peal_simport_queue *queue = &port->queues[index];
+
+	if (port->queues_count <= 1) {
+		return peal_simnet_take(port->net, port->index);
+	}
+	return queue->head == queue->tail ? NULL
+					  : queue->frames[queue->head++ % PEAL_SIMNET_QUEUE_MAX];
+}
+
+void
+peal_simport_close(struct peal_simport *simport)
+{
+	for (uint16_t queue = 0; simport->queues_count > 1 && queue < simport->queues_count;
+		queue++) {
+		struct peal_simframe *frame;
+
+		while ((frame = take(simport, queue)) != NULL) {
+			peal_simnet_release(simport->net, frame);
+		}
+	}
+}
+
 static uint32_t
 receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capacity)
 {
 	struct peal_simport *port = state;
 	uint32_t count = 0;
 
-	PEAL_ASSERT(queue == 0);
+	PEAL_ASSERT(queue < PEAL_SIMPORT_QUEUES_MAX);
 	while (count < capacity) {
-		struct peal_simframe *frame = peal_simnet_take(port->net, port->index);
+		struct peal_simframe *frame = take(port, queue);
 
 		if (frame == NULL) {
 			break;
@@ -45,7 +119,7 @@ release(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count
 {
 	struct peal_simport *port = state;
 
-	PEAL_ASSERT(queue == 0);
+	PEAL_ASSERT(queue < PEAL_SIMPORT_QUEUES_MAX);
 	for (uint32_t i = 0; i < count; i++) {
 		peal_simnet_release(port->net, take_back(&packets[i]));
 	}
@@ -56,7 +130,10 @@ allocate(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 {
 	struct peal_simport *port = state;
 
-	PEAL_ASSERT(queue == 0);
+	PEAL_ASSERT(queue < PEAL_SIMPORT_QUEUES_MAX);
+	if (port->net->refuse != NULL && port->net->refuse(port->net->bend_state, port->index)) {
+		return 0;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct peal_simframe *frame = peal_simnet_allocate(port->net);
 
@@ -74,7 +151,7 @@ transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 {
 	struct peal_simport *port = state;
 
-	PEAL_ASSERT(queue == 0);
+	PEAL_ASSERT(queue < PEAL_SIMPORT_QUEUES_MAX);
 	for (uint32_t i = 0; i < count; i++) {
 		struct peal_simframe *frame = take_back(&packets[i]);
 
@@ -93,11 +170,11 @@ static const struct peal_port_ops simport_ops = {
 };
 
 struct peal_port
-peal_simport_open(struct peal_simport *simport)
+peal_simport_open(struct peal_simport *simport, uint16_t queue)
 {
 	struct peal_port port = {.ops = &simport_ops,
 		.state = simport,
-		.queue = 0,
+		.queue = queue,
 		.packet_size_max = PEAL_SIMNET_FRAME_SIZE_MAX};
 
 	peal_simnet_get_mac(simport->index, port.mac);

@@ -16,7 +16,7 @@
 /* What an event is about; simworld.c carries it out. */
 enum peal_simevent_kind {
 	PEAL_SIMEVENT_FRAME = 1, /* frame `value` reaches port `actor` */
-	PEAL_SIMEVENT_TURN = 2,  /* the core of node `actor` takes a turn */
+	PEAL_SIMEVENT_TURN = 2,  /* the core of shard `value` of node `actor` takes a turn */
 	PEAL_SIMEVENT_STEP = 3,  /* the control half of node `actor` takes a step */
 };
 

@@ -115,6 +115,56 @@ open_stores(struct peal_simworld *world)
 		peal_bodystore_init(memory + groups_size, LARGE_BODIES, bodies_count));
 }
 
+/* Places for the applications, of which only what is touched counts. */
+static void
+open_talk(struct peal_simworld *world)
+{
+	uint32_t count = world->config.nodes_count * PEAL_SIMNODE_SHARDS_MAX;
+
+	world->talks = NULL;
+	world->talks_count = 0;
+	world->ledger = NULL;
+	if (!world->config.has_talk) {
+		return;
+	}
+	world->talks = calloc(count, sizeof(world->talks[0]));
+	world->ledger = calloc(1, sizeof(*world->ledger));
+	PEAL_ASSERT(world->talks != NULL);
+	PEAL_ASSERT(world->ledger != NULL);
+	world->ledger->report = world->report;
+	world->ledger->now_ns = &world->time.now_ns;
+	world->talks_count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		world->talks[i].ledger = world->ledger;
+		world->talks[i].index = (uint16_t)(i / PEAL_SIMNODE_SHARDS_MAX);
+		world->talks[i].shard = (uint8_t)(i % PEAL_SIMNODE_SHARDS_MAX);
+	}
+}
+
+static void
+open_cast(struct peal_simworld *world)
+{
+	uint32_t count = world->config.nodes_count;
+
+	world->casts = NULL;
+	world->cast_ledger = NULL;
+	if (!world->config.has_cast) {
+		return;
+	}
+	world->casts = calloc(count, sizeof(world->casts[0]));
+	world->cast_ledger = calloc(1, sizeof(*world->cast_ledger));
+	PEAL_ASSERT(world->casts != NULL);
+	PEAL_ASSERT(world->cast_ledger != NULL);
+	world->cast_ledger->report = world->report;
+	world->cast_ledger->now_ns = &world->time.now_ns;
+	world->cast_ledger->casts = world->casts;
+	world->cast_ledger->casts_count = count;
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		world->casts[i].ledger = world->cast_ledger;
+		world->casts[i].index = i;
+	}
+}
+
 void
 peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_config *config,
 	struct peal_report *report)
@@ -171,6 +221,11 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	open_stores(world);
 	node.groups = world->groups;
 	node.bodies = world->bodies;
+	open_talk(world);
+	node.talks = world->talks;
+	open_cast(world);
+	node.casts = world->casts;
+	node.shards_max = config->shards_max;
 	peal_check_views_init(&world->views, config->nodes_count, report);
 	peal_check_votes_init(&world->votes, config->nodes_count, report);
 	peal_check_nonces_init(&world->nonces, report);
@@ -190,7 +245,10 @@ peal_simworld_end_node(struct peal_simworld *world, struct peal_simnode *simnode
 {
 	if (simnode->is_up) {
 		peal_report_add_counters(world->report, &simnode->node.counters);
-		peal_report_add_counters(world->report, peal_core_counters(&simnode->core));
+		for (uint8_t shard = 0; shard < simnode->shards_count; shard++) {
+			peal_report_add_counters(world->report,
+				peal_core_counters(peal_simnode_core(simnode, shard)));
+		}
 	}
 	peal_simnode_crash(simnode);
 }
@@ -206,6 +264,10 @@ peal_simworld_fini(struct peal_simworld *world)
 	PEAL_ASSERT(munmap(world->store_memory, world->store_size) == 0);
 	free(world->nodes);
 	free(world->seen);
+	free(world->talks);
+	free(world->ledger);
+	free(world->casts);
+	free(world->cast_ledger);
 	peal_check_healthy_fini(&world->healthy);
 	peal_check_nonces_fini(&world->nonces);
 	peal_check_votes_fini(&world->votes);
@@ -374,7 +436,7 @@ dispatch(struct peal_simworld *world, const struct peal_simevent *event)
 		}
 		break;
 	case PEAL_SIMEVENT_TURN:
-		is_taken = peal_simnode_on_turn(simnode, event->at_ns);
+		is_taken = peal_simnode_on_turn(simnode, (uint8_t)event->value, event->at_ns);
 		break;
 	case PEAL_SIMEVENT_STEP:
 		is_taken = peal_simnode_on_step(simnode, event->at_ns);

@@ -44,6 +44,9 @@ struct peal_simworld_config {
 	/* How frames are sealed; NULL: they are not, and the checkers read what is said. Sealed
 	 * ones they do not read: what nodes do is checked, what they say is not. */
 	const struct peal_simcrypto *crypto;
+	bool has_talk;      /* applications talk over channels (sim/simtalk.h) */
+	bool has_cast;      /* and broadcast (sim/simcast.h) */
+	uint8_t shards_max; /* processes have 1 to so many cores; 0 counts as 1 */
 	uint64_t seed;
 	FILE *trace;                /* NULL = silent */
 	struct peal_script *record; /* NULL, or gets every action */
@@ -71,6 +74,11 @@ struct peal_simworld {
 	size_t store_size;
 	struct peal_groups groups;
 	struct peal_bodies bodies;
+	struct peal_simtalk *talks; /* [nodes_count][PEAL_SIMNODE_SHARDS_MAX], or NULL */
+	uint32_t talks_count;
+	struct peal_simtalk_ledger *ledger; /* of them */
+	struct peal_simcast *casts;         /* [nodes_count], or NULL */
+	struct peal_simcast_ledger *cast_ledger;
 	struct peal_check_views views;
 	struct peal_check_votes votes;
 	struct peal_check_nonces nonces;
@@ -83,6 +91,13 @@ struct peal_simworld {
 	bool is_over;    /* a machine spins: nothing more is run */
 	bool may_starve; /* faults are random: no quorum left alive is nobody's mistake */
 };
+
+/* The talker on the home core of a node. The world has talkers. */
+static inline struct peal_simtalk *
+peal_simworld_talk(const struct peal_simworld *world, uint32_t index)
+{
+	return &world->talks[index * PEAL_SIMNODE_SHARDS_MAX];
+}
 
 /* Prepares all nodes, down, on a clean network of 5 to 50 us a link. `report` outlives the world.
  */

@@ -12,6 +12,9 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		.preset = options->preset,
 		.detector = options->detector,
 		.metadata_size_max = options->metadata_size_max,
+		.has_talk = options->has_talk,
+		.has_cast = options->has_cast,
+		.shards_max = options->shards_max,
 		.seed = peal_hash_mix(options->seed + 1U) + part,
 		.trace = options->trace,
 		.sizes = options->sizes,
@@ -24,6 +27,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		options->record->detector = options->detector;
 		options->record->metadata_size_max = options->metadata_size_max;
 		options->record->has_one_seed = options->has_one_seed;
+		options->record->has_talk = options->has_talk;
 	}
 	if (options->profile != NULL) {
 		const char *preset;

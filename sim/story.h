@@ -72,6 +72,19 @@ void peal_story_steady(const struct peal_scenario_options *options, struct peal_
 void peal_story_join(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_churn.c: members that restart all the time. */
 void peal_story_churn(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_talk.c: channels. */
+/* Nobody says anything new, and what was said must arrive, or have been reported, soon. */
+void peal_story_finish_talk(struct peal_simworld *world);
+void peal_story_talk(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_channels.c: what channels promise, in figures. */
+void peal_story_bottleneck(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_tail(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_slow(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_crowd(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_cast.c: broadcasts. */
+void peal_story_cast(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_fanout(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_relay(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);

@@ -31,6 +31,13 @@
 #define PEAL_FRAME_COUNTER_BITS 52U
 #define PEAL_FRAME_COUNTER_MAX  ((UINT64_C(1) << PEAL_FRAME_COUNTER_BITS) - 1U)
 
+/* The counter of frame `count` that shard `from` sends to shard `to`. */
+static inline uint64_t
+peal_frame_counter(uint8_t from, uint8_t to, uint64_t count)
+{
+	return (uint64_t)from << 58 | (uint64_t)to << PEAL_FRAME_COUNTER_BITS | count;
+}
+
 /* Why a frame was refused, in the order of the checks. One counter each. */
 enum peal_refusal {
 	PEAL_REFUSAL_NONE = 0,

@@ -18,6 +18,8 @@ enum peal_message {
 #define PEAL_FAMILY_LIVENESS 1U
 #define PEAL_FAMILY_FLOOD    2U
 #define PEAL_FAMILY_VOTE     3U
+#define PEAL_FAMILY_CHANNEL  4U
+#define PEAL_FAMILY_CAST     5U
 
 static inline uint8_t
 peal_message_family(uint8_t kind)

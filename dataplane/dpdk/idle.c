@@ -24,14 +24,14 @@ peal_idle_init(struct peal_idle *idle, enum peal_idle_role role, struct peal_doo
 }
 
 void
-peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port)
+peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port, uint16_t queue)
 {
 	struct peal_wakesource source;
 
 	if (idle->role == PEAL_IDLE_DEDICATED) {
 		return;
 	}
-	peal_wakesource_open(&source, port);
+	peal_wakesource_open(&source, port, queue);
 	if (source.kind == PEAL_WAKESOURCE_NONE || idle->sources_count == PEAL_IDLE_SOURCES_MAX) {
 		peal_wakesource_close(&source);
 		idle->is_blind = true;

@@ -74,8 +74,8 @@ struct peal_idle {
 void peal_idle_init(
 	struct peal_idle *idle, enum peal_idle_role role, struct peal_doorbell *doorbell);
 
-/* The lcore polls this port too. A port without a wake source makes all sleeps short. */
-void peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port);
+/* The lcore polls this queue of a port too. A port without a wake source makes all sleeps short. */
+void peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port, uint16_t queue);
 void peal_idle_close(struct peal_idle *idle);
 
 /* True when no port is polled: whatever comes, the doorbell is rung. */

@@ -35,7 +35,7 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 	for (uint16_t i = 0; i < count; i++) {
 		if (mbufs[i]->nb_segs != 1) {
 			rte_pktmbuf_free(mbufs[i]);
-			port->chained_count++;
+			port->chained_counts[queue]++;
 			continue;
 		}
 		packets[kept++] = (struct peal_packet){
@@ -128,12 +128,19 @@ configure(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info)
 	if ((info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0) {
 		wish.txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	}
+	if (port->queues_count > 1 && (info->flow_type_rss_offloads & RTE_ETH_RSS_UDP) != 0) {
+		wish.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		wish.rx_adv_conf.rss_conf.rss_hf =
+			info->flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+	}
 	wish.intr_conf.rxq = 1;
-	result = rte_eth_dev_configure(port->port_id, 1, 1, &wish);
+	result =
+		rte_eth_dev_configure(port->port_id, port->queues_count, port->queues_count, &wish);
 	port->has_rx_interrupt = result == 0;
 	if (result != 0) {
 		wish.intr_conf.rxq = 0;
-		result = rte_eth_dev_configure(port->port_id, 1, 1, &wish);
+		result = rte_eth_dev_configure(
+			port->port_id, port->queues_count, port->queues_count, &wish);
 	}
 	return result;
 }
@@ -151,14 +158,14 @@ set_up_queues(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info, 
 	port->tx_descriptors_count = DESCRIPTORS_COUNT;
 	result = rte_eth_dev_adjust_nb_rx_tx_desc(
 		port->port_id, &port->rx_descriptors_count, &port->tx_descriptors_count);
-	if (result == 0) {
+	tx.offloads = 0;
+	for (uint16_t queue = 0; result == 0 && queue < port->queues_count; queue++) {
 		result = rte_eth_rx_queue_setup(
-			port->port_id, 0, port->rx_descriptors_count, socket, NULL, port->pool);
-	}
-	if (result == 0) {
-		tx.offloads = 0;
-		result = rte_eth_tx_queue_setup(
-			port->port_id, 0, port->tx_descriptors_count, socket, &tx);
+			port->port_id, queue, port->rx_descriptors_count, socket, NULL, port->pool);
+		if (result == 0) {
+			result = rte_eth_tx_queue_setup(
+				port->port_id, queue, port->tx_descriptors_count, socket, &tx);
+		}
 	}
 	if (result != 0) {
 		return peal_sentence_set(error,
@@ -169,10 +176,21 @@ set_up_queues(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info, 
 }
 
 static bool
+read_mac(struct peal_port_dpdk *port)
+{
+	struct rte_ether_addr mac;
+
+	if (rte_eth_macaddr_get(port->port_id, &mac) != 0) {
+		return false;
+	}
+	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	return true;
+}
+
+static bool
 find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_info *info,
 	struct peal_sentence *error)
 {
-	struct rte_ether_addr mac;
 	uint16_t mtu = 0;
 
 	if (rte_eth_dev_get_port_by_name(device, &port->port_id) != 0) {
@@ -181,8 +199,7 @@ find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_
 			"device_args, and that the interface exists and this user may open it",
 			device);
 	}
-	if (rte_eth_dev_info_get(port->port_id, info) != 0 ||
-		rte_eth_macaddr_get(port->port_id, &mac) != 0) {
+	if (rte_eth_dev_info_get(port->port_id, info) != 0 || !read_mac(port)) {
 		return peal_sentence_set(
 			error, "device %s does not answer; is the interface still there?", device);
 	}
@@ -193,7 +210,6 @@ find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_
 	}
 	port->numa_node = rte_eth_dev_socket_id(port->port_id);
 	port->if_index = info->if_index;
-	memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
 	return true;
 }
 
@@ -205,9 +221,18 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 	char name[RTE_MEMPOOL_NAMESIZE];
 	int result;
 
-	*port = (struct peal_port_dpdk){0};
+	*port = (struct peal_port_dpdk){
+		.queues_count = config->queues_count == 0 ? (uint16_t)1 : config->queues_count};
 	if (!find_device(port, config->device, &info, error)) {
 		return false;
+	}
+	if (port->queues_count > PEAL_PORT_DPDK_QUEUES_MAX ||
+		port->queues_count > info.max_rx_queues ||
+		port->queues_count > info.max_tx_queues) {
+		return peal_sentence_set(error,
+			"device %s has %u receive and %u transmit queues, and each data core needs "
+			"one; lower cores",
+			config->device, info.max_rx_queues, info.max_tx_queues);
 	}
 	(void)snprintf(name, sizeof(name), "peal_port%u", port->port_id);
 	port->pool = peal_mbufpool_create(name, config->packets_count, port->numa_node, error);
@@ -217,9 +242,9 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 	result = configure(port, &info);
 	if (result != 0) {
 		return peal_sentence_set(error,
-			"device %s could not be configured with one queue (%s); look at "
+			"device %s could not be configured with %u queues (%s); look at cores and "
 			"device_args",
-			config->device, rte_strerror(-result));
+			config->device, port->queues_count, rte_strerror(-result));
 	}
 	if (!set_up_queues(port, &info, config->device, error)) {
 		return false;
@@ -232,7 +257,12 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 			config->device, rte_strerror(-result));
 	}
 	port->is_started = true;
-	return true;
+	port->rung = peal_steering_set_up(port->port_id, port->queues_count, config->base_port);
+	/* A device without an address of its own, such as virtio_user, draws one when it is
+	 * configured.
+	 */
+	return read_mac(port) ||
+	       peal_sentence_set(error, "device %s has no address", config->device);
 }
 
 void
@@ -248,12 +278,12 @@ peal_port_dpdk_close(struct peal_port_dpdk *port)
 }
 
 struct peal_port
-peal_port_dpdk_port(struct peal_port_dpdk *port)
+peal_port_dpdk_port(struct peal_port_dpdk *port, uint16_t queue)
 {
 	struct peal_port out = {
 		.ops = &operations,
 		.state = port,
-		.queue = 0,
+		.queue = queue,
 		.packet_size_max = PEAL_MBUFPOOL_FRAME_SIZE_MAX,
 	};
 

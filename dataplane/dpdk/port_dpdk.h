@@ -1,36 +1,46 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * dataplane/port.h over one queue of an ethdev device: a NIC, or one of DPDK's virtual devices.
+ * dataplane/port.h over the queues of an ethdev device: a NIC, or one of DPDK's virtual devices.
  *
  * Whatever the device may or may not be able to do is asked, never assumed; nothing but sending and
- * receiving whole frames is needed. Opened and closed on the main thread while no lcore uses it.
+ * receiving whole frames is needed. With several queues the device is asked to spread what comes
+ * over them; where it does so badly, cores move packets to each other. Opened and closed on the
+ * main thread while no lcore uses it.
  */
 #ifndef PEAL_DPDK_PORT_DPDK_H
 #define PEAL_DPDK_PORT_DPDK_H
 
 #include "dataplane/dpdk/sentence.h"
+#include "dataplane/dpdk/steering.h"
 #include "dataplane/port.h"
 
 #include <rte_mempool.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PEAL_PORT_DPDK_QUEUES_MAX 16U
+
 struct peal_port_dpdk_config {
 	const char *device;     /* its name in DPDK: "net_af_packet0", "0000:01:00.0" */
 	uint32_t packets_count; /* buffers of the pool */
+	uint16_t queues_count;  /* each way, one for each core; 0 counts as 1 */
+	uint16_t base_port;     /* UDP port of queue 0 */
 };
 
 /* Fields are private, but for reading. */
 struct peal_port_dpdk {
 	uint16_t port_id;
-	int numa_node;         /* of the device; -1 = no particular one */
-	uint32_t if_index;     /* kernel interface below the device, 0 = none */
+	uint16_t queues_count;
+	enum peal_steering_rung rung; /* what the device promised to do */
+	int numa_node;                /* of the device; -1 = no particular one */
+	uint32_t if_index;            /* kernel interface below the device, 0 = none */
 	bool has_rx_interrupt; /* RX interrupts were accepted when the device was configured */
 	bool is_started;
 	uint8_t mac[6];
 	uint16_t rx_descriptors_count;
 	uint16_t tx_descriptors_count;
-	uint64_t chained_count; /* received chains of buffers, dropped; written by the lcore */
+	/* Received chains of buffers, dropped; written by the lcore of the queue. */
+	uint64_t chained_counts[PEAL_PORT_DPDK_QUEUES_MAX];
 	struct rte_mempool *pool;
 };
 
@@ -42,15 +52,15 @@ struct peal_port_dpdk_stats {
 	uint64_t tx_errors;
 };
 
-/* Makes the pool, sets up one queue each way, starts the device. False with a sentence. */
+/* Makes the pool, sets up the queues, starts the device. False with a sentence. */
 bool peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_config *config,
 	struct peal_sentence *error);
 
 /* Stops and closes the device; safe after a failed open of a zeroed port. */
 void peal_port_dpdk_close(struct peal_port_dpdk *port);
 
-/* The port of a core. `port` outlives the core. */
-struct peal_port peal_port_dpdk_port(struct peal_port_dpdk *port);
+/* The port of the core that polls `queue`. `port` outlives the core. */
+struct peal_port peal_port_dpdk_port(struct peal_port_dpdk *port, uint16_t queue);
 
 /* False when the device keeps no statistics. Not for lcores. */
 bool peal_port_dpdk_stats(

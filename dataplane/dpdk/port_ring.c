@@ -2,8 +2,10 @@
 #include "dataplane/dpdk/port_ring.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "dataplane/dpdk/mbufpool.h"
+#include "dataplane/link.h"
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -31,13 +33,19 @@ struct frame {
 	uint32_t reserved;
 };
 
-struct switch_port {
-	alignas(64) struct rte_ring *frames;
+struct switch_queue {
+	struct rte_ring *frames;
 	struct peal_bell bell;
-	struct peal_port_ring *owner;
+};
+
+struct switch_port {
+	alignas(64) struct peal_port_ring *owner;
 	uint32_t index;
 	_Atomic bool is_unplugged;
-	struct rte_ring *peer; /* of the only other port; NULL = there are more */
+	uint8_t queues_count;
+	uint16_t base_port;    /* UDP port of queue 0; 0 = a hash sorts */
+	struct rte_ring *peer; /* of the only other port; NULL = there are more, or more queues */
+	struct switch_queue queues[PEAL_PORT_RING_QUEUES_MAX];
 };
 
 struct peal_port_ring {
@@ -98,9 +106,8 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 	struct frame frames[RUN_COUNT_MAX];
 	uint32_t wanted = capacity < RUN_COUNT_MAX ? capacity : RUN_COUNT_MAX;
 	uint32_t count = rte_ring_sc_dequeue_burst_elem(
-		port->frames, frames, sizeof(frames[0]), wanted, NULL);
+		port->queues[queue].frames, frames, sizeof(frames[0]), wanted, NULL);
 
-	(void)queue;
 	for (uint32_t i = 0; i < count; i++) {
 		/* It is opened, and perhaps turned round, in place. */
 		for (uint32_t at = 0; at < frames[i].size && at < FETCHED_SIZE_MAX;
@@ -154,20 +161,42 @@ give_back(struct rte_mempool *pool, const struct frame *frames, uint32_t count)
 	}
 }
 
-/* Hands a run of frames to one port; what does not fit is given back. */
+/* The queue of a port that a frame is for. */
 static uint32_t
-hand_over(struct switch_port *to, const struct frame *frames, uint32_t count)
+find_queue(const struct switch_port *to, const struct frame *frame)
 {
+	const uint8_t *data = frame->data;
+	uint32_t queue;
+
+	if (to->queues_count == 1 || frame->size < PEAL_UDP_OFFSET ||
+		peal_link_load16(data + PEAL_LINK_TYPE_OFFSET) != PEAL_LINK_TYPE_IPV4 ||
+		data[PEAL_IPV4_PROTOCOL_OFFSET] != PEAL_IPV4_PROTOCOL_UDP) {
+		return 0;
+	}
+	if (to->base_port == 0) {
+		/* Both addresses and both ports, as cards do, though not in their way. */
+		return (uint32_t)(peal_hash64(data + PEAL_IPV4_SRC_OFFSET, 12, 0) %
+				  to->queues_count);
+	}
+	queue = (uint32_t)peal_link_load16(data + PEAL_UDP_DST_OFFSET) - to->base_port;
+	return queue < to->queues_count ? queue : 0;
+}
+
+/* Hands a run of frames to one queue of a port; what does not fit is given back. */
+static uint32_t
+hand_over(struct switch_port *to, uint32_t queue_index, const struct frame *frames, uint32_t count)
+{
+	const struct switch_queue *queue = &to->queues[queue_index];
 	uint32_t done;
 
 	if (__builtin_expect(atomic_load_explicit(&to->is_unplugged, memory_order_relaxed), 0)) {
 		give_back(to->owner->pool, frames, count);
 		return count; /* lost, which no sender can know */
 	}
-	done = rte_ring_enqueue_burst_elem(to->frames, frames, sizeof(frames[0]), count, NULL);
+	done = rte_ring_enqueue_burst_elem(queue->frames, frames, sizeof(frames[0]), count, NULL);
 	give_back(to->owner->pool, frames + done, count - done);
-	if (to->bell.doorbell != NULL && done > 0) {
-		peal_bell_ring(&to->bell);
+	if (queue->bell.doorbell != NULL && done > 0) {
+		peal_bell_ring(&queue->bell);
 	}
 	return done;
 }
@@ -187,14 +216,15 @@ copy_to_all(struct switch_port *from, const struct frame *frame)
 		}
 		copy.data = buffer;
 		memcpy(copy.data, frame->data, frame->size);
-		done += hand_over(&ring->ports[i], &copy, 1);
+		done += hand_over(&ring->ports[i], find_queue(&ring->ports[i], &copy), &copy, 1);
 	}
 	give_back(ring->pool, frame, 1);
 	return done > 0 ? 1U : 0U;
 }
 
 static uint32_t
-flush_run(struct switch_port *from, uint32_t to, const struct frame *frames, uint32_t count)
+flush_run(struct switch_port *from, uint32_t to, uint32_t queue, const struct frame *frames,
+	uint32_t count)
 {
 	uint32_t done = 0;
 
@@ -208,7 +238,7 @@ flush_run(struct switch_port *from, uint32_t to, const struct frame *frames, uin
 		}
 		return done;
 	default:
-		return hand_over(&from->owner->ports[to], frames, count);
+		return hand_over(&from->owner->ports[to], queue, frames, count);
 	}
 }
 
@@ -217,22 +247,28 @@ transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 {
 	struct switch_port *port = state;
 	struct frame run[RUN_COUNT_MAX];
-	uint32_t run_count = 0, run_to = PORT_NONE, sent = 0;
+	uint32_t run_count = 0, run_to = PORT_NONE, run_queue = 0, sent = 0;
 
 	(void)queue;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t to = find_port(port, packets[i].data);
+		const struct frame frame = {.data = packets[i].data, .size = packets[i].size};
+		uint32_t to = find_port(port, packets[i].data), to_queue = 0;
 
 		PEAL_DASSERT(packets[i].data == packets[i].handle);
-		if (run_count > 0 && (to != run_to || run_count == RUN_COUNT_MAX)) {
-			sent += flush_run(port, run_to, run, run_count);
+		if (to < PORT_ALL) {
+			to_queue = find_queue(&port->owner->ports[to], &frame);
+		}
+		if (run_count > 0 &&
+			(to != run_to || to_queue != run_queue || run_count == RUN_COUNT_MAX)) {
+			sent += flush_run(port, run_to, run_queue, run, run_count);
 			run_count = 0;
 		}
 		run_to = to;
-		run[run_count++] = (struct frame){.data = packets[i].data, .size = packets[i].size};
+		run_queue = to_queue;
+		run[run_count++] = frame;
 	}
 	if (run_count > 0) {
-		sent += flush_run(port, run_to, run, run_count);
+		sent += flush_run(port, run_to, run_queue, run, run_count);
 	}
 	return sent;
 }
@@ -256,32 +292,79 @@ static const struct peal_port_ops operations = {
 };
 
 static bool
-make_rings(struct peal_port_ring *ring, struct peal_sentence *error)
+make_queue(struct switch_port *port, uint32_t index, uint32_t flags, struct peal_sentence *error)
 {
 	static uint32_t serial; /* names are unique in the process, switches come and go */
-	uint32_t flags = RING_F_SC_DEQ | RING_F_EXACT_SZ;
+	char name[RTE_RING_NAMESIZE];
+	struct rte_ring *frames;
 
-	flags |= ring->ports_count == 2 ? RING_F_SP_ENQ : 0U;
-	serial++;
+	(void)snprintf(name, sizeof(name), "peal_sw%u", serial++);
+	frames = rte_ring_create_elem(name, sizeof(struct frame), PEAL_PORT_RING_FRAMES_MAX,
+		SOCKET_ID_ANY, RING_F_SC_DEQ | RING_F_EXACT_SZ | flags);
+	port->queues[index].frames = frames;
+	return frames != NULL || peal_sentence_set(error,
+					 "the switch inside the process has no memory for %u ports "
+					 "(%s); raise memory_mb",
+					 port->owner->ports_count, rte_strerror(rte_errno));
+}
+
+static bool
+make_rings(struct peal_port_ring *ring, struct peal_sentence *error)
+{
+	uint32_t flags = ring->ports_count == 2 ? RING_F_SP_ENQ : 0U;
+
 	for (uint32_t i = 0; i < ring->ports_count; i++) {
-		char name[RTE_RING_NAMESIZE];
-
-		(void)snprintf(name, sizeof(name), "peal_sw%u_%u", serial, i);
 		ring->ports[i].owner = ring;
 		ring->ports[i].index = i;
-		ring->ports[i].frames = rte_ring_create_elem(name, sizeof(struct frame),
-			PEAL_PORT_RING_FRAMES_MAX, SOCKET_ID_ANY, flags);
-		if (ring->ports[i].frames == NULL) {
-			return peal_sentence_set(error,
-				"the switch inside the process has no memory for %u ports (%s); "
-				"raise memory_mb",
-				ring->ports_count, rte_strerror(rte_errno));
+		ring->ports[i].queues_count = 1;
+		if (!make_queue(&ring->ports[i], 0, flags, error)) {
+			return false;
 		}
 	}
 	if (ring->ports_count == 2) {
-		ring->ports[0].peer = ring->ports[1].frames;
-		ring->ports[1].peer = ring->ports[0].frames;
+		ring->ports[0].peer = ring->ports[1].queues[0].frames;
+		ring->ports[1].peer = ring->ports[0].queues[0].frames;
 	}
+	return true;
+}
+
+/* With several cores behind a port, a ring of the other has several producers. */
+static bool
+allow_many_producers(struct peal_port_ring *ring, struct peal_sentence *error)
+{
+	for (uint32_t i = 0; i < ring->ports_count; i++) {
+		struct switch_port *port = &ring->ports[i];
+
+		if (port->peer == NULL) {
+			continue;
+		}
+		port->peer = NULL;
+		rte_ring_free(port->queues[0].frames);
+		if (!make_queue(port, 0, 0, error)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+peal_port_ring_set_queues(struct peal_port_ring *ring, uint32_t index, uint32_t queues_count,
+	uint16_t base_port, struct peal_sentence *error)
+{
+	struct switch_port *port = &ring->ports[index];
+
+	PEAL_ASSERT(index < ring->ports_count);
+	PEAL_ASSERT(queues_count >= 1 && queues_count <= PEAL_PORT_RING_QUEUES_MAX);
+	if (queues_count > 1 && !allow_many_producers(ring, error)) {
+		return false;
+	}
+	for (uint32_t i = port->queues_count; i < queues_count; i++) {
+		if (!make_queue(port, i, 0, error)) {
+			return false;
+		}
+	}
+	port->queues_count = (uint8_t)queues_count;
+	port->base_port = base_port;
 	return true;
 }
 
@@ -351,7 +434,9 @@ peal_port_ring_destroy(struct peal_port_ring *ring)
 		return;
 	}
 	for (uint32_t i = 0; i < ring->ports_count; i++) {
-		rte_ring_free(ring->ports[i].frames);
+		for (uint32_t j = 0; j < PEAL_PORT_RING_QUEUES_MAX; j++) {
+			rte_ring_free(ring->ports[i].queues[j].frames);
+		}
 	}
 	rte_mempool_free(ring->pool);
 	rte_free(ring);
@@ -360,14 +445,22 @@ peal_port_ring_destroy(struct peal_port_ring *ring)
 struct peal_port
 peal_port_ring_port(struct peal_port_ring *ring, uint32_t index, struct peal_bell bell)
 {
+	return peal_port_ring_queue(ring, index, 0, bell);
+}
+
+struct peal_port
+peal_port_ring_queue(
+	struct peal_port_ring *ring, uint32_t index, uint32_t queue, struct peal_bell bell)
+{
 	struct peal_port out = {
 		.ops = &operations,
-		.queue = 0,
+		.queue = (uint16_t)queue,
 		.packet_size_max = PEAL_MBUFPOOL_FRAME_SIZE_MAX,
 	};
 
 	PEAL_ASSERT(index < ring->ports_count);
-	ring->ports[index].bell = bell;
+	PEAL_ASSERT(queue < ring->ports[index].queues_count);
+	ring->ports[index].queues[queue].bell = bell;
 	out.state = &ring->ports[index];
 	memcpy(out.mac, mac_prefix, sizeof(mac_prefix));
 	out.mac[4] = (uint8_t)(index >> 8);

@@ -30,6 +30,9 @@
 /* Frames that wait in one ring; a further one is dropped and counted by its sender. */
 #define PEAL_PORT_RING_FRAMES_MAX 1024U
 
+/* Receive queues of one port. */
+#define PEAL_PORT_RING_QUEUES_MAX 16U
+
 struct peal_port_ring; /* opaque */
 
 /*
@@ -50,6 +53,19 @@ void peal_port_ring_destroy(struct peal_port_ring *ring);
  */
 struct peal_port peal_port_ring_port(
 	struct peal_port_ring *ring, uint32_t index, struct peal_bell bell);
+
+/*
+ * Gives port `index` several receive queues, [1, PEAL_PORT_RING_QUEUES_MAX], for a node with as
+ * many cores. Frames are sorted by their UDP port, `base_port` for queue 0 and so on, as a card
+ * does that was told to; with base_port 0 by a hash of the headers, as other cards do. What is
+ * neither goes to queue 0. Before any frame is sent; false with a sentence when there is no memory.
+ */
+bool peal_port_ring_set_queues(struct peal_port_ring *ring, uint32_t index, uint32_t queues_count,
+	uint16_t base_port, struct peal_sentence *error);
+
+/* The port `index` for the core that polls `queue` of it; otherwise as peal_port_ring_port. */
+struct peal_port peal_port_ring_queue(
+	struct peal_port_ring *ring, uint32_t index, uint32_t queue, struct peal_bell bell);
 
 /* From now on nothing reaches the port, as if its cable were pulled. Any thread. */
 void peal_port_ring_unplug(struct peal_port_ring *ring, uint32_t index);

@@ -34,8 +34,9 @@ is_driver_socket(int fd, uint32_t if_index)
 	       address.sll_ifindex == (int)if_index && address.sll_protocol != 0;
 }
 
+/* The driver's socket with the lowest number above `after`, or -1. */
 static int
-find_driver_socket(uint32_t if_index)
+find_next_socket(uint32_t if_index, int after)
 {
 	DIR *folder = if_index == 0 ? NULL : opendir("/proc/self/fd");
 	const struct dirent *entry;
@@ -44,16 +45,29 @@ find_driver_socket(uint32_t if_index)
 	if (folder == NULL) {
 		return -1;
 	}
-	while (found < 0 && (entry = readdir(folder)) != NULL) {
+	while ((entry = readdir(folder)) != NULL) {
 		char *end;
 		long fd = strtol(entry->d_name, &end, 10);
 
-		if (end != entry->d_name && *end == '\0' && is_driver_socket((int)fd, if_index)) {
+		if (end != entry->d_name && *end == '\0' && fd > after &&
+			(found < 0 || fd < found) && is_driver_socket((int)fd, if_index)) {
 			found = (int)fd;
 		}
 	}
 	(void)closedir(folder);
 	return found;
+}
+
+/* Drivers open the sockets of their queues one after the other: the numbers are in their order. */
+static int
+find_driver_socket(uint32_t if_index, uint16_t queue)
+{
+	int fd = find_next_socket(if_index, -1);
+
+	for (uint16_t i = 0; i < queue && fd >= 0; i++) {
+		fd = find_next_socket(if_index, fd);
+	}
+	return fd;
 }
 
 /* The interrupt lives in an epoll instance of its own, which can be polled like any descriptor. */
@@ -62,15 +76,17 @@ open_interrupt(struct peal_wakesource *source, const struct peal_port_dpdk *port
 {
 	int epoll_fd;
 
-	if (!port->has_rx_interrupt || rte_eth_dev_rx_intr_enable(port->port_id, 0) != 0) {
+	if (!port->has_rx_interrupt ||
+		rte_eth_dev_rx_intr_enable(port->port_id, source->queue) != 0) {
 		return false;
 	}
-	(void)rte_eth_dev_rx_intr_disable(port->port_id, 0);
+	(void)rte_eth_dev_rx_intr_disable(port->port_id, source->queue);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0) {
 		return false;
 	}
-	if (rte_eth_dev_rx_intr_ctl_q(port->port_id, 0, epoll_fd, RTE_INTR_EVENT_ADD, NULL) != 0) {
+	if (rte_eth_dev_rx_intr_ctl_q(
+		    port->port_id, source->queue, epoll_fd, RTE_INTR_EVENT_ADD, NULL) != 0) {
 		(void)close(epoll_fd);
 		return false;
 	}
@@ -80,21 +96,22 @@ open_interrupt(struct peal_wakesource *source, const struct peal_port_dpdk *port
 }
 
 void
-peal_wakesource_open(struct peal_wakesource *source, const struct peal_port_dpdk *port)
+peal_wakesource_open(
+	struct peal_wakesource *source, const struct peal_port_dpdk *port, uint16_t queue)
 {
 	int fd;
 
-	*source = (struct peal_wakesource){.fd = -1, .port_id = port->port_id};
+	*source = (struct peal_wakesource){.fd = -1, .port_id = port->port_id, .queue = queue};
 	if (open_interrupt(source, port)) {
 		return;
 	}
-	fd = find_driver_socket(port->if_index);
+	fd = find_driver_socket(port->if_index, queue);
 	if (fd >= 0) {
 		source->kind = PEAL_WAKESOURCE_SOCKET;
 		source->fd = fd;
 		return;
 	}
-	fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port->port_id, 0);
+	fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port->port_id, queue);
 	if (fd >= 0) {
 		source->kind = PEAL_WAKESOURCE_QUEUE;
 		source->fd = fd;
@@ -106,7 +123,7 @@ peal_wakesource_close(struct peal_wakesource *source)
 {
 	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
 		(void)rte_eth_dev_rx_intr_ctl_q(
-			source->port_id, 0, source->fd, RTE_INTR_EVENT_DEL, NULL);
+			source->port_id, source->queue, source->fd, RTE_INTR_EVENT_DEL, NULL);
 		(void)close(source->fd);
 	}
 	*source = (struct peal_wakesource){.fd = -1};
@@ -116,7 +133,7 @@ void
 peal_wakesource_arm(const struct peal_wakesource *source)
 {
 	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
-		(void)rte_eth_dev_rx_intr_enable(source->port_id, 0);
+		(void)rte_eth_dev_rx_intr_enable(source->port_id, source->queue);
 	}
 }
 
@@ -128,7 +145,7 @@ peal_wakesource_disarm(const struct peal_wakesource *source, bool has_error)
 	socklen_t size = sizeof(error);
 
 	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
-		(void)rte_eth_dev_rx_intr_disable(source->port_id, 0);
+		(void)rte_eth_dev_rx_intr_disable(source->port_id, source->queue);
 		/* Takes the event out of the driver's descriptor. */
 		(void)rte_epoll_wait(source->fd, &event, 1, 0);
 	} else if (source->kind == PEAL_WAKESOURCE_SOCKET && has_error) {

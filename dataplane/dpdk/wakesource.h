@@ -30,10 +30,12 @@ struct peal_wakesource {
 	enum peal_wakesource_kind kind;
 	int fd;           /* to poll for input; -1 = none */
 	uint16_t port_id; /* interrupt only */
+	uint16_t queue;
 };
 
-/* Finds what an open port offers; kind NONE when it offers nothing. */
-void peal_wakesource_open(struct peal_wakesource *source, const struct peal_port_dpdk *port);
+/* Finds what a queue of an open port offers; kind NONE when it offers nothing. */
+void peal_wakesource_open(
+	struct peal_wakesource *source, const struct peal_port_dpdk *port, uint16_t queue);
 void peal_wakesource_close(struct peal_wakesource *source);
 
 /* Before the last look at the queue. Nothing to do but for interrupts. */

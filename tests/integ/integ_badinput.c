@@ -228,6 +228,10 @@ test_badinput__asks_for_a_value_in_range(void **state)
 	assert_refused("bad", "bad.yaml:12: metadata: expected a text of at most 4096 bytes");
 	write_config("bad", "peal1", 64, "rejoin: perhaps\n");
 	assert_refused("bad", "bad.yaml:11: rejoin: expected true or false");
+	write_config("bad", "peal1", 64, "cores: 17\n");
+	assert_refused("bad", "bad.yaml:11: cores: expected");
+	write_config("bad", "peal1", 64, "cores: 0\n");
+	assert_refused("bad", "bad.yaml:11: cores: expected");
 	write_config("bad", "peal1", 64, "lcore: 1000\n");
 	assert_refused("bad", "lcore: this process may not use CPU 1000");
 }

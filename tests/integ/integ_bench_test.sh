@@ -15,7 +15,7 @@ bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench
 
 ((EUID == 0)) || skip "needs root to make network namespaces"
 [[ -x $bench ]] || skip "$bench is not built"
-need ip python3 setsid
+need ip python3 setsid pgrep
 unshare -n true 2>/dev/null || skip "network namespaces cannot be made here"
 
 open_scratch
@@ -49,7 +49,11 @@ def judge_run(run):
 assert r["command"] == command and r["link"] == link and r["idle"] == idle
 assert r["sealed"] == (sealed == "yes"), r["sealed"]
 assert (r["aead"] is not None) == (sealed == "yes"), r["aead"]
-assert r["frame_bytes"] == 106 and r["clock"] == "tsc" and r["tsc_hz"] > 10**8
+if command == "message" or r.get("of") == "message":
+    assert r["message_bytes"] == 64
+else:
+    assert r["frame_bytes"] == 106
+assert r["clock"] == "tsc" and r["tsc_hz"] > 10**8
 assert r["interval_ns"] == 10**6 and len(r["cores"]) == 2
 assert all(r["host"][key] for key in ("cpu", "cpus", "kernel", "dpdk", "clocksource"))
 if command == "ratio":
@@ -67,6 +71,31 @@ else:
     xs = [x for x, _ in r["curve"]]
     assert xs[0] == 1 and xs == sorted(xs)
 PYTHON
+
+cat >"$scratch/judge_flow.py" <<'PYTHON'
+# judge_flow.py FILE LINK SIZE: a throughput that fits together.
+import json, sys
+
+path, link, size = sys.argv[1:]
+with open(path) as file:
+    r = json.load(file)
+assert r["command"] == "throughput" and r["link"] == link and r["message_bytes"] == int(size)
+assert r["sealed"] and r["aead"] and r["rounds"] == 1 and r["coalescing"]
+if not r["refused"]:
+    assert 0 < r["messages_per_s_min"] <= r["messages_per_s"] <= r["messages_per_s_max"]
+    assert r["frames_per_s"] > 0
+    assert abs(r["gigabytes_per_s"] - r["messages_per_s"] * int(size) / 1e9) < 1e-6
+PYTHON
+
+judge_flow() { python3 "$scratch/judge_flow.py" "$@"; }
+
+# A figure, or the one refusal that a machine which others use may cause.
+flows() { # FILE LINK SIZE
+    local file=$1 said
+    said=$("$bench" throughput --link "$2" --size "$3" --idle shared --rounds 1 --quiet --json "$file" 2>&1) ||
+        [[ $said == *"no figure"*"frames found no room"* || $said == *"no figure"*"hypervisor"* ]] ||
+        { echo "$said"; return 1; }
+}
 
 judge() { python3 "$scratch/judge.py" "$@"; }
 
@@ -106,6 +135,24 @@ for link in ring af_packet; do
     done
 done
 
+# Links between two processes, and messages: each link once, one of them spinning too.
+for link in memif vhost; do
+    check "raw over $link" "$bench" raw --link "$link" --idle shared "${calm[@]}" --json "$scratch/$link.raw"
+    check "raw over $link: figures" judge "$scratch/$link.raw" raw "$link" shared no
+done
+for pair in ring.shared af_packet.shared vhost.shared "memif.${idles[-1]}"; do
+    link=${pair%.*} idle=${pair#*.}
+    check "message over $link, $idle" \
+        "$bench" message --link "$link" --idle "$idle" "${calm[@]}" --json "$scratch/message"
+    check "message over $link, $idle: figures" judge "$scratch/message" message "$link" "$idle" yes
+done
+check "message of many frames" \
+    "$bench" message --link vhost --idle shared --size 60000 --count 20 --interval 10000000 --quiet
+for pair in ring.64 af_packet.64 memif.65536 vhost.1024; do
+    check "throughput over ${pair%.*}" flows "$scratch/flow" "${pair%.*}" "${pair#*.}"
+    check "throughput over ${pair%.*}: figures" judge_flow "$scratch/flow" "${pair%.*}" "${pair#*.}"
+done
+
 "$bench" rtt --link ring --idle shared "${calm[@]}" --none --quiet --json - --hdr "$scratch/table" \
     >"$scratch/none.json" 2>"$scratch/none.err"
 check "rtt not sealed, JSON on standard output" judge "$scratch/none.json" rtt ring shared no
@@ -121,6 +168,10 @@ check "rtt with a key of one's own: figures" judge "$scratch/key.json" rtt ring 
 check "ratio over ring" \
     "$bench" ratio --link ring --idle shared "${calm[@]}" --json "$scratch/ratio.json"
 check "ratio over ring: figures" judge "$scratch/ratio.json" ratio ring shared yes
+check "ratio of messages over memif" "$bench" ratio --of message --link memif --idle shared --count 20 \
+    --interval 1000000 --json "$scratch/ratio.json"
+check "ratio of messages over memif: figures" \
+    grep -q '"of": "message"' "$scratch/ratio.json"
 
 if command -v gnuplot >/dev/null; then
     check "a curve as SVG" \
@@ -135,10 +186,14 @@ else
 fi
 
 check "help names every command" helps "peal-bench ratio"
-for command in rtt raw ratio; do
+for command in rtt raw message ratio throughput; do
     check "help of $command has examples" helps "^examples:" "$command"
 done
 check "a link that is none" refuses 1 --link ring af_packet -- rtt --link ether
+check "rtt between two processes" refuses 1 --link memif message -- rtt --link memif
+check "a message of no size" refuses 1 --size 65536 -- message --link ring --size 7
+check "a key of messages" refuses 1 --key -- message --link ring --key "$scratch/key"
+check "rounds of echoes" refuses 1 --rounds -- raw --link ring --rounds 5
 check "no link" refuses 1 --link -- raw
 check "no command" refuses 1 rtt raw ratio -- --link ring
 check "an option that is none" refuses 1 --speed -- rtt --link ring --speed 9
@@ -166,13 +221,58 @@ CONFINED
         refuses_as "$scratch/confined" 1 af_packet root -- rtt --link af_packet
 fi
 
-long=(--idle shared --count 1000000 --interval 1000000)
 # A background job of a script ignores SIGINT until it says otherwise; the program does.
-check "Ctrl-C ends raw" is_interrupted 2 "$bench" raw --link ring "${long[@]}"
-check "Ctrl-C ends rtt" is_interrupted 4 "$bench" rtt --link af_packet "${long[@]}"
-check "Ctrl-C ends ratio" is_interrupted 2 "$bench" ratio --link ring "${long[@]}"
+long=(--count 1000000 --interval 1000000)
+check "Ctrl-C ends raw" is_interrupted 2 "$bench" raw --idle shared --link ring "${long[@]}"
+check "Ctrl-C ends rtt" is_interrupted 4 "$bench" rtt --idle shared --link af_packet "${long[@]}"
+check "Ctrl-C ends ratio" is_interrupted 2 "$bench" ratio --idle shared --link ring "${long[@]}"
+check "Ctrl-C ends raw between two processes" is_interrupted 3 "$bench" raw --idle shared --link vhost "${long[@]}"
+check "Ctrl-C ends message while it starts" is_interrupted 0.3 "$bench" message --idle shared --link memif "${long[@]}"
+check "Ctrl-C ends message" is_interrupted 3 "$bench" message --idle shared --link memif "${long[@]}"
+check "Ctrl-C ends throughput" is_interrupted 3 "$bench" throughput --idle shared --link vhost --rounds 100
+
+# What DPDK leaves of a process that is killed outright; nobody else is to blame for it.
+forget_killed() { # PID
+    rm -rf "$RUNTIME_DIRECTORY/dpdk/peal-bench-$1"
+    rmdir "$RUNTIME_DIRECTORY/dpdk" 2>/dev/null
+}
+
+# The process that answers is killed: the other one says so, and goes.
+survives_nobody() {
+    local pid second status
+    setsid "$bench" message --link vhost --idle shared "${long[@]}" >"$scratch/lonely" 2>&1 &
+    pid=$!
+    sleep 3
+    second=$(pgrep -P "$pid") || { echo "no second process"; kill -INT "$pid"; return 1; }
+    kill -KILL "$second"
+    wait "$pid"
+    status=$?
+    forget_killed "$second"
+    ((status == 1)) || { echo "status $status"; return 1; }
+    grep -q "answering process was ended by signal 9" "$scratch/lonely" || { cat "$scratch/lonely"; return 1; }
+}
+check "a killed second process is noticed" survives_nobody
+is_orphan_gone() {
+    local pid second
+    setsid "$bench" raw --link memif --idle shared "${long[@]}" >/dev/null 2>&1 &
+    pid=$!
+    sleep 3
+    second=$(pgrep -P "$pid") || { echo "no second process"; kill -INT "$pid"; return 1; }
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    forget_killed "$pid"
+    for _ in $(seq 50); do
+        kill -0 "$second" 2>/dev/null || return 0
+        sleep 0.2
+    done
+    echo "the second process lives on"
+    kill -KILL "$second"
+    return 1
+}
+check "a second process without its first one goes" is_orphan_gone
 
 check "nothing stays in the runtime directory" test -z "$(find "$RUNTIME_DIRECTORY" -mindepth 1)"
+check "no socket stays" test -z "$(find /tmp -maxdepth 1 -name 'peal-bench-*' -newer "$scratch/judge.py")"
 check "no interface stays" test -z "$(ip -br link | grep pealbench)"
 
 finish_tap

@@ -150,13 +150,16 @@ fill_mesh(struct peal_fakeview *fake)
 			}
 		}
 		fake->subject_starts[subject + 1U] = (subject + 1U) * observers_count;
+		fake->ring[subject] = (uint16_t)subject;
 	}
 	fake->topology = (struct peal_topology){.members_count = (uint16_t)count,
 		.observers_count = (uint8_t)observers_count,
 		.rings_count = 1,
 		.observers = fake->observers,
 		.subjects = fake->subjects,
-		.subject_starts = fake->subject_starts};
+		.subject_starts = fake->subject_starts,
+		.ring_ranks = fake->ring,
+		.ring_places = fake->ring};
 }
 
 /* The place of node `i` in the table of node `index`. */

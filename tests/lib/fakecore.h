@@ -36,6 +36,7 @@ struct peal_fakeview {
 	uint16_t observers[PEAL_FAKEPORT_PORTS_MAX * PEAL_FAKEPORT_PORTS_MAX];
 	uint16_t subjects[PEAL_FAKEPORT_PORTS_MAX * PEAL_FAKEPORT_PORTS_MAX];
 	uint32_t subject_starts[PEAL_FAKEPORT_PORTS_MAX + 1U];
+	uint16_t ring[PEAL_FAKEPORT_PORTS_MAX]; /* places are ranks */
 };
 
 struct peal_fakecore {

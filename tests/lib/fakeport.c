@@ -135,6 +135,13 @@ transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 	struct peal_fakeport *port = state;
 	uint32_t sent = count < port->transmit_max ? count : port->transmit_max;
 
+	if (port->ring_max > 0) {
+		uint32_t room = port->ring_max - port->ring_count;
+
+		sent = sent < room ? sent : room;
+		port->ring_count += sent;
+	}
+
 	(void)queue;
 	port->transmits_count++;
 	for (uint32_t i = 0; i < count; i++) {

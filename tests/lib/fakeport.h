@@ -29,8 +29,10 @@ struct peal_fakeport {
 	struct peal_port port;
 	uint32_t first, count; /* of what waits to be received */
 	uint16_t waiting[PEAL_FAKEPORT_FRAMES_MAX];
-	uint32_t allocate_max;      /* packets that allocate still gives; UINT32_MAX = no end */
-	uint32_t transmit_max;      /* packets that one transmit takes; UINT32_MAX = all */
+	uint32_t allocate_max; /* packets that allocate still gives; UINT32_MAX = no end */
+	uint32_t transmit_max; /* packets that one transmit takes; UINT32_MAX = all */
+	uint32_t ring_max;     /* packets of its queue, which `ring_count` are in */
+	uint32_t ring_count;   /* a test takes them out; as long as ring_max is 0 nothing counts */
 	uint32_t allocations_count; /* calls */
 	uint32_t transmits_count;   /* calls */
 	uint64_t sent_count;        /* packets */

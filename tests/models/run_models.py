@@ -46,6 +46,15 @@ PROPERTIES = {
         (r"dead>>i", "open"),
     ),
     "coldstart": ((r"^founders<=1", "one cluster"),),
+    "channel": (
+        (r"^ends_count==0", "settle"),
+        (r"acked<=", "ack"),
+        (r"state==0\)\|\|\(end\[.*its!=", "reset"),
+        (r"^\(end\[[01]\]\.state==0", "idle"),
+        (r"delivered==life", "end"),
+        (r"==0\)\|\|", "pair"),
+        (r"is_over|its==|\.delivered|\.accepted", "life"),
+    ),
 }
 
 
@@ -68,6 +77,11 @@ def install_mutant(name, what, defines=""):
     only = " ONLY_SAFETY" if what != "open" else ""
     variant = "mutant " + name.lower().replace("_", " ")
     return breaks("install", variant, f"MUTANT_{name}{only} {defines}", what)
+
+
+def channel_mutant(name, what, defines=""):
+    variant = "mutant " + name.lower().replace("_", " ")
+    return breaks("channel", variant, f"MUTANT_{name} {defines}", what)
 
 
 def coldstart_mutant(name, defines=""):
@@ -133,6 +147,20 @@ GATE = (
         "one cluster"),
     breaks("coldstart", "limit: grants come late", "DELAY=2", "one cluster"),
     breaks("coldstart", "limit: nobody calls", "LIMIT_NO_CALLS", "one cluster"),
+    holds("channel", "2 and 1 epochs", "EPOCHS=2"),
+    holds("channel", "1 epoch each, resets are heard", "EPOCHS=1 HEAR_RESETS"),
+    holds("channel", "1 epoch each, a restart", "EPOCHS=1 RESTARTS=1"),
+    channel_mutant("NO_EPOCH_ON_DATA", "life"),
+    channel_mutant("NO_EPOCH_ON_ACK", "ack"),
+    channel_mutant("NO_EPOCH_ON_RESET", "reset", "HEAR_RESETS"),
+    channel_mutant("NARROW_EPOCH", "life", "EPOCHS=3"),
+    channel_mutant("FLOOR_FORGOTTEN", "life", "ONLY_SAFETY"),
+    channel_mutant("ANY_PAIR", "pair"),
+    channel_mutant("NO_RENEWAL", "settle", "MUTANT_TAINTED_KEPT ONLY_IN_THE_END"),
+    channel_mutant("ANY_PAIR", "settle", "MUTANT_NO_RENEWAL ONLY_IN_THE_END"),
+    channel_mutant("TAINTED_KEPT", "settle", "ONLY_IN_THE_END"),
+    channel_mutant("OLD_PROCESS_HEARD", "life", "EPOCHS=1 RESTARTS=1"),
+    channel_mutant("REMOVED_KEPT", "life", "EPOCHS=1 RESTARTS=1"),
 )
 
 NIGHTLY = (
@@ -154,6 +182,11 @@ NIGHTLY = (
     holds("coldstart", "n=3, finer ticks, slower grants", "T_BOOT=8 DELAY=2 CALL_GAP=1"),
     holds("coldstart", "n=4", "NODES=4", "bits", 1),
     holds("coldstart", "n=5", "NODES=5", "bits", 1),
+    holds("channel", "2 and 1 epochs, resets are heard", "EPOCHS=2 HEAR_RESETS"),
+    holds("channel", "2 and 1 epochs, a restart", "EPOCHS=2 RESTARTS=1"),
+    holds("channel", "2 and 1 epochs, 2 messages", "EPOCHS=2 MESSAGES=2", "bits", 1),
+    holds("channel", "2 epochs each", "EPOCHS=2 EPOCHS_OTHER=2", "bits", 2),
+    holds("channel", "3 and 1 epochs", "EPOCHS=3", "bits", 1),
 )
 
 

@@ -168,7 +168,7 @@ intruder_open(uint16_t members_count, uint16_t idle_count)
 	scene->port = (uint16_t)(config.nodes_count - 1U);
 	scene->simport = (struct peal_simport){.net = &scene->world.net, .index = scene->port};
 	peal_simnet_set_up(&scene->world.net, scene->port, true);
-	egress.port = peal_simport_open(&scene->simport);
+	egress.port = peal_simport_open(&scene->simport, 0);
 	egress.aead = scene->crypto.aead;
 	egress.pre_key = &scene->crypto.pre_key;
 	egress.cluster_name = peal_frame_fold_name(peal_simnode_cluster_name());

@@ -294,7 +294,8 @@ test_check_nonces__finds_a_counter_that_comes_again(void **state)
 	send_counter(&check, 0, 1, 2, 5);
 	send_counter(&check, 0, 1, 2, 6);
 	send_counter(&check, 0, 1, 2, 9); /* gaps are fine */
-	send_counter(&check, 0, 1, 3, 1); /* and so are other receivers, */
+	send_counter(&check, 0, 1, 2, 8); /* and what leaves a little later than it was sealed, */
+	send_counter(&check, 0, 1, 3, 1); /* other receivers, */
 	send_counter(&check, 0, 4, 2, 1); /* other incarnations */
 	send_counter(&check, 1, 2, 1, 1); /* and other senders */
 	for (uint32_t dst = 10; dst < 5000U; dst++) {
@@ -303,8 +304,12 @@ test_check_nonces__finds_a_counter_that_comes_again(void **state)
 	assert_int_equal(report.violations_count, 0);
 	send_counter(&check, 0, 1, 2, 9);
 	assert_int_equal(report.violations_count, 1);
-	send_counter(&check, 0, 1, 4999, 1);
+	send_counter(&check, 0, 1, 2, 8);
 	assert_int_equal(report.violations_count, 2);
+	/* Far behind: no receiver would take it. */
+	send_counter(&check, 0, 1, 4999, 400);
+	send_counter(&check, 0, 1, 4999, 400U - PEAL_REPLAY_WINDOW_MAX);
+	assert_int_equal(report.violations_count, 3);
 	peal_check_nonces_fini(&check);
 }
 

@@ -2,6 +2,7 @@
 #include "dataplane/egress.h"
 
 #include "dataplane/link.h"
+#include "dataplane/toeplitz.h"
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
 #include "tests/lib/fakecore.h"
@@ -15,6 +16,44 @@ egress_of(struct peal_fakecores *cores)
 }
 
 static const uint8_t text[40] = "forty bytes that are no liveness body.";
+
+static void
+test_egress__finds_each_shard_of_a_peer(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, NULL);
+	struct peal_peers *peers = peal_fakecores_make_view(cores, 0, PEAL_FAKECORE_EPOCH, 7, 0);
+	struct peal_fakeport *port = &cores->wire->ports[0];
+
+	(void)state;
+	peers->peers[1].mid = 77; /* another member: source ports are chosen once for each */
+	peers->peers[1].shards_count = 3;
+	peal_fakecores_push_view(cores, 0, peers);
+	peal_fakecores_turn(cores, 0);
+	for (uint8_t shard = 0; shard < 3; shard++) {
+		const struct peal_toeplitz_flow flow = {.ipv4_src = 0x0A000001U,
+			.ipv4_dst = 0x0A000002U,
+			.port_dst = (uint16_t)(PEAL_FAKECORE_PORT + shard)};
+		struct peal_packet packet;
+		struct peal_header header;
+		uint8_t *body = peal_egress_begin(egress_of(cores), &packet);
+
+		memcpy(body, text, 40);
+		peal_egress_end(egress_of(cores), &packet, 1, shard, PEAL_MESSAGE_CHANNEL, 40);
+		peal_egress_flush(egress_of(cores));
+		assert_int_equal(peal_link_load16(port->last + PEAL_UDP_DST_OFFSET),
+			PEAL_FAKECORE_PORT + shard);
+		assert_int_equal(peal_link_load16(port->last + PEAL_UDP_SRC_OFFSET),
+			peal_toeplitz_find_port(&flow, shard, 3, PEAL_FAKECORE_PORT));
+		assert_int_equal(peal_link_fold_ipv4(port->last + PEAL_IPV4_OFFSET), 0xFFFF);
+		assert_int_equal(peal_frame_decode(port->last + PEAL_UDP_OFFSET,
+					 port->last_size - PEAL_UDP_OFFSET, &header),
+			PEAL_REFUSAL_NONE);
+		/* One counter for all shards of a peer. */
+		assert_true(header.counter ==
+			    peal_frame_counter(0, shard, egress_of(cores)->peers[1].counter));
+	}
+	peal_fakecores_destroy(cores);
+}
 
 static void
 test_egress__writes_the_whole_packet(void **state)
@@ -261,6 +300,84 @@ test_egress__takes_the_last_packets_and_then_says_no(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+/* Bulk for the peer at slot 1. False: there is no place. */
+static bool
+send_bulk(struct peal_fakecores *cores)
+{
+	struct peal_packet packet;
+	uint8_t *body = peal_egress_begin(egress_of(cores), &packet);
+
+	if (body == NULL) {
+		return false;
+	}
+	memcpy(body, text, 40);
+	peal_egress_end(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL, 40);
+	return true;
+}
+
+static void
+test_egress__bulk_leaves_last_and_has_its_places(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_fakeport *port = &cores->wire->ports[0];
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+
+	(void)state;
+	for (uint32_t i = 0; i < PEAL_TX_BULK_MAX; i++) {
+		assert_true(send_bulk(cores));
+	}
+	assert_false(send_bulk(cores));
+	/* The others have all of their places still. */
+	for (uint32_t i = 0; i < PEAL_TX_RESERVED_MAX; i++) {
+		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
+	}
+	assert_int_equal(port->sent_count, 0);
+	peal_egress_flush(egress_of(cores));
+	assert_int_equal(port->sent_count, PEAL_TX_QUEUE_MAX);
+	assert_int_equal(peal_fakecores_open_last(cores, 0, body).kind, PEAL_MESSAGE_CHANNEL);
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_DROPPED), 0);
+	assert_true(send_bulk(cores));
+	peal_egress_fini(egress_of(cores));
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_egress__bulk_makes_room_when_the_port_is_full(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_fakeport *port = &cores->wire->ports[0];
+	uint32_t count = 0;
+
+	(void)state;
+	port->ring_max = 20;
+	while (send_bulk(cores)) {
+		count++;
+	}
+	assert_int_equal(count, PEAL_TX_BULK_MAX);
+	peal_egress_flush(egress_of(cores));
+	assert_int_equal(port->sent_count, 20);
+	/* Half of it, then a little more each turn, and from the beginning when all is well. */
+	for (uint32_t bound = 10; bound < PEAL_TX_BULK_MAX; bound += PEAL_TX_BULK_STEP) {
+		port->ring_max = 1000;
+		port->ring_count = 0;
+		for (count = 0; send_bulk(cores); count++) {
+		}
+		assert_int_equal(count, bound);
+		peal_egress_flush(egress_of(cores));
+	}
+	/* Never none at all. */
+	port->ring_count = port->ring_max;
+	assert_true(send_bulk(cores));
+	peal_egress_flush(egress_of(cores));
+	port->ring_count = 0;
+	assert_true(send_bulk(cores));
+	assert_false(send_bulk(cores));
+	peal_egress_flush(egress_of(cores));
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
 static void
 test_egress__turns_a_packet_round(void **state)
 {
@@ -274,7 +391,7 @@ test_egress__turns_a_packet_round(void **state)
 	memset(noise, 0x99, sizeof(noise));
 	peal_fakeswitch_inject(cores->wire, 0, noise, sizeof(noise));
 	assert_int_equal(port->ops->receive(port->state, 0, &packet, 1), 1);
-	peal_egress_answer(egress_of(cores), &packet, 1, PEAL_MESSAGE_ACK, text);
+	peal_egress_answer(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_ACK, text);
 	peal_egress_flush(egress_of(cores));
 	assert_int_equal(cores->wire->ports[0].last_size, 106);
 	assert_int_equal(cores->wire->ports[0].allocations_count, 0);
@@ -306,6 +423,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_egress__writes_the_whole_packet),
+		cmocka_unit_test(test_egress__finds_each_shard_of_a_peer),
 		cmocka_unit_test(test_egress__writes_any_size),
 		cmocka_unit_test(test_egress__counts_each_stream_and_never_back),
 		cmocka_unit_test(
@@ -315,6 +433,8 @@ main(void)
 		cmocka_unit_test(test_egress__flushes_early_when_the_queue_is_full),
 		cmocka_unit_test(test_egress__counts_what_the_port_does_not_take),
 		cmocka_unit_test(test_egress__takes_the_last_packets_and_then_says_no),
+		cmocka_unit_test(test_egress__bulk_leaves_last_and_has_its_places),
+		cmocka_unit_test(test_egress__bulk_makes_room_when_the_port_is_full),
 		cmocka_unit_test(test_egress__turns_a_packet_round),
 		cmocka_unit_test(test_egress__gives_everything_back_at_the_end),
 	};

@@ -211,6 +211,84 @@ test_ingress__refuses_epochs_that_are_of_no_use(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+/* A view in which the peer has three shards. */
+static void
+install_shards(struct peal_fakecores *cores)
+{
+	struct peal_peers *peers = peal_fakecores_make_view(cores, ME, PEAL_FAKECORE_EPOCH, 7, 0);
+
+	peers->peers[PEER].shards_count = 3;
+	peal_fakecores_push_view(cores, ME, peers);
+	peal_fakecores_turn(cores, ME);
+	peal_fakecores_drain(cores, ME, PEAL_RECORD_VIEW_DONE);
+}
+
+static void
+test_ingress__each_shard_of_a_peer_has_a_window(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, *state);
+	struct peal_header header = peal_fakecores_header(cores, PEER, ME, PEAL_MESSAGE_PROBE);
+	struct frame frame;
+
+	install_shards(cores);
+	for (uint8_t shard = 0; shard < 3; shard++) {
+		header.counter = peal_frame_counter(shard, 0, 1000);
+		frame = seal_probe(cores, header);
+		assert_taken(cores, &frame);
+		assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_REPLAY);
+		header.counter = peal_frame_counter(shard, 0, 1001U - PEAL_REPLAY_WINDOW_MAX);
+		frame = seal_probe(cores, header);
+		assert_taken(cores, &frame);
+		header.counter = peal_frame_counter(shard, 0, 0);
+		frame = seal_probe(cores, header);
+		assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_REPLAY);
+	}
+	/* A shard that the peer has not; one that this node has not. */
+	header.counter = peal_frame_counter(3, 0, 2000);
+	frame = seal_probe(cores, header);
+	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_REPLAY);
+	header.counter = peal_frame_counter(1, 1, 2000);
+	frame = seal_probe(cores, header);
+	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_REPLAY);
+	/* Without a true tag no window begins. */
+	header.counter = peal_frame_counter(2, 0, 9000);
+	frame = seal_probe(cores, header);
+	frame.bytes[frame.size - 1U] ^= 1U;
+	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_TAG);
+	header.counter = peal_frame_counter(2, 0, 1002);
+	frame = seal_probe(cores, header);
+	assert_taken(cores, &frame);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_ingress__says_whose_the_packets_of_other_shards_are(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, *state);
+	struct peal_ingress *ingress = &cores->nodes[ME]->core.ingress;
+	struct frame frame = make_probe(cores);
+	struct peal_packet packet = {.data = frame.bytes, .size = frame.size};
+	struct peal_opened opened;
+
+	ingress->shards_count = 3;
+	for (uint16_t i = 1; i < 3; i++) {
+		peal_link_store16(
+			frame.bytes + PEAL_UDP_DST_OFFSET, (uint16_t)(PEAL_FAKECORE_PORT + i));
+		assert_int_equal(peal_ingress_take(ingress, &packet, cores->now_ns, &opened),
+			PEAL_ARRIVAL_ELSEWHERE);
+		assert_int_equal(opened.shard, i);
+		assert_int_equal(opened.slot, PEAL_PEERS_NONE);
+	}
+	peal_link_store16(frame.bytes + PEAL_UDP_DST_OFFSET, PEAL_FAKECORE_PORT + 3U);
+	assert_int_equal(
+		peal_ingress_take(ingress, &packet, cores->now_ns, &opened), PEAL_ARRIVAL_REFUSED);
+	peal_link_store16(frame.bytes + PEAL_UDP_DST_OFFSET, PEAL_FAKECORE_PORT - 1U);
+	assert_int_equal(
+		peal_ingress_take(ingress, &packet, cores->now_ns, &opened), PEAL_ARRIVAL_REFUSED);
+	assert_true(peal_fakecores_counter(cores, ME, PEAL_COUNTER_RX_NOT_MINE) == 2);
+	peal_fakecores_destroy(cores);
+}
+
 static void
 test_ingress__refuses_what_it_has_seen(void **state)
 {
@@ -223,7 +301,7 @@ test_ingress__refuses_what_it_has_seen(void **state)
 	header.counter = 0;
 	frame = seal_probe(cores, header);
 	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_REPLAY);
-	/* One shard: the bits that name others are zero. */
+	/* The peer has one shard, and so has this node: the bits that name others are zero. */
 	header.counter = (UINT64_C(1) << PEAL_FRAME_COUNTER_BITS) + 9U;
 	frame = seal_probe(cores, header);
 	assert_refused(cores, &frame, PEAL_COUNTER_REFUSED_REPLAY);
@@ -586,6 +664,10 @@ test_ingress__a_peer_without_key_is_a_bug(void **state)
 		cmocka_unit_test_prestate(                                                         \
 			test_ingress__refuses_epochs_that_are_of_no_use, profile),                 \
 		cmocka_unit_test_prestate(test_ingress__refuses_what_it_has_seen, profile),        \
+		cmocka_unit_test_prestate(                                                         \
+			test_ingress__each_shard_of_a_peer_has_a_window, profile),                 \
+		cmocka_unit_test_prestate(                                                         \
+			test_ingress__says_whose_the_packets_of_other_shards_are, profile),        \
 		cmocka_unit_test_prestate(test_ingress__finds_every_flipped_byte, profile),        \
 		cmocka_unit_test_prestate(                                                         \
 			test_ingress__finds_every_cut_and_every_damaged_tag, profile),             \

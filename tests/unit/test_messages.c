@@ -20,10 +20,15 @@ test_messages__have_the_numbers_of_the_wire(void **state)
 	assert_int_equal(PEAL_MESSAGE_SNAPSHOT, 0x29);
 	assert_int_equal(PEAL_MESSAGE_VOTE_UP, 0x33);
 	assert_int_equal(PEAL_MESSAGE_BODY_PULL, 0x35);
+	assert_int_equal(PEAL_MESSAGE_CHANNEL, 0x40);
+	assert_int_equal(PEAL_MESSAGE_CAST, 0x50);
+	assert_int_equal(PEAL_MESSAGE_CAST_FLUSH, 0x53);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_INSTALL), PEAL_FAMILY_JOIN);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_ECHO_REPLY), PEAL_FAMILY_LIVENESS);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_JOIN_BATCH), PEAL_FAMILY_FLOOD);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_P2B), PEAL_FAMILY_VOTE);
+	assert_int_equal(peal_message_family(PEAL_MESSAGE_CHANNEL), PEAL_FAMILY_CHANNEL);
+	assert_int_equal(peal_message_family(PEAL_MESSAGE_CAST_PULL), PEAL_FAMILY_CAST);
 }
 
 static void
@@ -57,7 +62,7 @@ test_messages__have_one_name_each(void **state)
 				peal_message_name((uint8_t)a), peal_message_name((uint8_t)b));
 		}
 	}
-	assert_int_equal(known_count, 29);
+	assert_int_equal(known_count, 34);
 }
 
 int

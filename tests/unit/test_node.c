@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/lib/fakecore.h"
 #include "tests/lib/fakenet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -161,6 +163,64 @@ test_node__other_parameters_are_refused(void **state)
 	peal_fakenet_destroy(more);
 }
 
+/* A second shard of a node that is a member already; a test answers for it. */
+struct second_shard {
+	struct peal_plane plane;
+	struct peal_fakering down;
+	struct peal_fakering up;
+};
+
+static void
+add_shard(struct peal_fakenode *fakenode, struct second_shard *second)
+{
+	struct peal_node *node = &fakenode->node;
+
+	memset(second, 0, sizeof(*second));
+	second->down.capacity = second->up.capacity = PEAL_PLANE_RECORDS_MAX;
+	second->plane.down = peal_fakering_plane(&second->down);
+	second->plane.up = peal_fakering_plane(&second->up);
+	fakenode->fake.plane.next = &second->plane;
+	node->shards_count = 2;
+	node->views_done[1] = node->install.generation;
+}
+
+static void
+answer_view(struct second_shard *second)
+{
+	struct peal_record record;
+
+	while (second->plane.down.pop(second->plane.down.state, &record, 1) == 1) {
+		const struct peal_record done = {
+			.kind = PEAL_RECORD_VIEW_DONE, .shard = 1, .generation = record.generation};
+
+		assert_int_equal(record.kind, PEAL_RECORD_VIEW);
+		assert_ptr_not_equal(record.peers, NULL);
+		assert_int_equal(second->plane.up.push(second->plane.up.state, &done, 1), 1);
+	}
+}
+
+static void
+test_node__a_table_is_free_when_every_shard_has_answered(void **state)
+{
+	struct peal_fakenet *net = form(5);
+	struct peal_node *node = &net->nodes[1]->node;
+	static struct second_shard second;
+	uint32_t before;
+
+	(void)state;
+	add_shard(net->nodes[1], &second);
+	before = node->install.acknowledged;
+	peal_fakenet_kill(net, 3);
+	peal_fakenet_run(net, net->now_ns + 500 * MS);
+	assert_true(peal_fakenet_agrees(net, 4));
+	assert_true(node->views_done[0] > before); /* the home shard has switched */
+	assert_int_equal(node->install.acknowledged, before);
+	answer_view(&second);
+	peal_fakenet_run(net, net->now_ns + 500 * MS);
+	assert_int_equal(node->install.acknowledged, node->install.generation);
+	peal_fakenet_destroy(net);
+}
+
 int
 main(void)
 {
@@ -172,6 +232,7 @@ main(void)
 		cmocka_unit_test(test_node__a_restart_on_the_same_address_takes_one_cut),
 		cmocka_unit_test(test_node__who_missed_cuts_is_brought_forward_one_by_one),
 		cmocka_unit_test(test_node__other_parameters_are_refused),
+		cmocka_unit_test(test_node__a_table_is_free_when_every_shard_has_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

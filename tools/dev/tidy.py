@@ -54,6 +54,16 @@ MAY_INCLUDE = {
     "runtime": PURE
     + ("wire/crypto", "dataplane/dpdk", "shm", "client", "runtime", "include/peal"),
     "tools": ("base", "wire", "runtime", "include/peal"),
+    # It measures a core and its channels without a daemon around them: docs/design/0012.
+    "tools/peal-bench": (
+        "base",
+        "wire",
+        "wire/crypto",
+        "dataplane",
+        "dataplane/dpdk",
+        "runtime",
+        "include/peal",
+    ),
     "tools/pealctl": ("base", "include/peal"),
     "tools/peal-sim": ("base", "wire", "sim", "include/peal"),
     "tests": PURE
@@ -89,7 +99,7 @@ PURE_SYSTEM_HEADERS = {
 
 # Headers of libraries, and the only folders that may use them.
 LIBRARY_HEADERS = (
-    (r"rte_.*", ("dataplane/dpdk", "runtime", "tools/peal-bench", "tests/integ"), "dataplane/port.h"),
+    (r"rte_.*", ("dataplane/dpdk", "runtime", "tools/peal-bench", "tests/integ", "tests/bench"), "dataplane/port.h"),
     (r"intel-ipsec-mb\.h|openssl/.*", ("wire/crypto",), "wire/aead.h"),
     (r"xxhash\.h|xxh3\.h", ("base",), "base/hash.h"),
     (r"jemalloc/.*|numa\.h|numaif\.h|cyaml/.*", ("runtime", "tests/integ"), "a function of runtime"),

@@ -20,7 +20,9 @@
 #define SHARED_INTERVAL_NS UINT64_C(200000)
 #define SHARED_COUNT       UINT64_C(10000)
 #define PAIRS_COUNT        5U
-#define COMMANDS_COUNT     4U
+#define COMMANDS_COUNT     6U
+#define MESSAGE_SIZE       64U
+#define ROUNDS_COUNT       5U
 #define NODES_COUNT        200U
 #define REST_S             10U
 #define REST_S_MAX         3600U
@@ -46,6 +48,10 @@ enum option_id {
 	OPTION_KILL,
 	OPTION_SECONDS,
 	OPTION_PRESET,
+	OPTION_SIZE,
+	OPTION_ROUNDS,
+	OPTION_ALONE,
+	OPTION_OF,
 };
 
 /* Sets of options. */
@@ -53,6 +59,11 @@ enum option_id {
 #define SCALE_OPTIONS                                                                              \
 	(BIT(OPTION_NODES) | BIT(OPTION_KILL) | BIT(OPTION_SECONDS) | BIT(OPTION_PRESET))
 #define COMMON_OPTIONS (BIT(OPTION_JSON) | BIT(OPTION_QUIET))
+#define THROUGHPUT_OPTIONS                                                                         \
+	(COMMON_OPTIONS | BIT(OPTION_LINK) | BIT(OPTION_IDLE) | BIT(OPTION_CORES) |                \
+		BIT(OPTION_NONE) | BIT(OPTION_SIZE) | BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE))
+/* What the echoes do not know. */
+#define FLOW_OPTIONS (BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE))
 
 static const struct option options[] = {
 	{"link", required_argument, NULL, OPTION_LINK},
@@ -72,13 +83,22 @@ static const struct option options[] = {
 	{"kill", required_argument, NULL, OPTION_KILL},
 	{"seconds", required_argument, NULL, OPTION_SECONDS},
 	{"preset", required_argument, NULL, OPTION_PRESET},
+	{"size", required_argument, NULL, OPTION_SIZE},
+	{"rounds", required_argument, NULL, OPTION_ROUNDS},
+	{"alone", no_argument, NULL, OPTION_ALONE},
+	{"of", required_argument, NULL, OPTION_OF},
 	{NULL, 0, NULL, 0},
 };
+
+#define LINKS_COUNT 4U
+
+static const char *const link_names[LINKS_COUNT] = {"ring", "af_packet", "memif", "vhost"};
 
 const char *
 peal_benchargs_command_name(enum peal_benchargs_command command)
 {
-	static const char *const names[COMMANDS_COUNT] = {"rtt", "raw", "ratio", "scale"};
+	static const char *const names[COMMANDS_COUNT] = {
+		"rtt", "raw", "ratio", "scale", "message", "throughput"};
 
 	PEAL_ASSERT((uint32_t)command < COMMANDS_COUNT);
 	return names[command];
@@ -87,7 +107,14 @@ peal_benchargs_command_name(enum peal_benchargs_command command)
 const char *
 peal_benchargs_link_name(enum peal_benchargs_link link)
 {
-	return link == PEAL_BENCHARGS_RING ? "ring" : "af_packet";
+	PEAL_ASSERT((uint32_t)link < LINKS_COUNT);
+	return link_names[link];
+}
+
+bool
+peal_benchargs_is_split(enum peal_benchargs_link link)
+{
+	return link == PEAL_BENCHARGS_MEMIF || link == PEAL_BENCHARGS_VHOST;
 }
 
 const char *
@@ -197,16 +224,57 @@ take_scale_option(
 	}
 }
 
+static bool
+take_message_option(
+	struct peal_benchargs *args, int id, const char *value, struct peal_sentence *error)
+{
+	uint64_t number;
+
+	switch (id) {
+	case OPTION_SIZE:
+		if (!parse_number(
+			    value, PEAL_BENCHARGS_SIZE_MIN, PEAL_BENCHARGS_SIZE_MAX, &number)) {
+			return refuse(error, "--size", value, "bytes from 8 to 65536");
+		}
+		args->size = (uint32_t)number;
+		return true;
+	case OPTION_ROUNDS:
+		if (!parse_number(value, 1, PEAL_BENCHARGS_ROUNDS_MAX, &number)) {
+			return refuse(error, "--rounds", value, "a number from 1 to 100");
+		}
+		args->rounds_count = (uint32_t)number;
+		return true;
+	case OPTION_ALONE:
+		args->is_alone = true;
+		return true;
+	default:
+		args->dividend =
+			strcmp(value, "message") == 0 ? PEAL_BENCHARGS_MESSAGE : PEAL_BENCHARGS_RTT;
+		return args->dividend == PEAL_BENCHARGS_MESSAGE || strcmp(value, "rtt") == 0 ||
+		       refuse(error, "--of", value, "rtt or message");
+	}
+}
+
+static bool
+parse_link(const char *text, enum peal_benchargs_link *link_out)
+{
+	for (uint32_t i = 0; i < LINKS_COUNT; i++) {
+		if (strcmp(text, link_names[i]) == 0) {
+			*link_out = (enum peal_benchargs_link)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Options whose value is one of a few words, or a file. */
 static bool
 take_word(struct peal_benchargs *args, int id, const char *value, struct peal_sentence *error)
 {
 	switch (id) {
 	case OPTION_LINK:
-		args->link =
-			strcmp(value, "ring") == 0 ? PEAL_BENCHARGS_RING : PEAL_BENCHARGS_AF_PACKET;
-		return args->link == PEAL_BENCHARGS_RING || strcmp(value, "af_packet") == 0 ||
-		       refuse(error, "--link", value, "ring or af_packet");
+		return parse_link(value, &args->link) ||
+		       refuse(error, "--link", value, "ring, af_packet, memif or vhost");
 	case OPTION_IDLE:
 		args->idle = strcmp(value, "spin") == 0 ? PEAL_IDLE_DEDICATED : PEAL_IDLE_SHARED;
 		return args->idle == PEAL_IDLE_DEDICATED || strcmp(value, "shared") == 0 ||
@@ -267,6 +335,11 @@ take_option(struct peal_benchargs *args, int id, const char *value, struct peal_
 	case OPTION_SECONDS:
 	case OPTION_PRESET:
 		return take_scale_option(args, id, value, error);
+	case OPTION_SIZE:
+	case OPTION_ROUNDS:
+	case OPTION_ALONE:
+	case OPTION_OF:
+		return take_message_option(args, id, value, error);
 	default:
 		return take_word(args, id, value, error);
 	}
@@ -353,21 +426,14 @@ complete_scale(struct peal_benchargs *args, uint32_t given, struct peal_sentence
 	return true;
 }
 
-/* Fills what was not said, and refuses what does not go together. */
+/* What the links and the keys of echoes allow. */
 static bool
-complete(struct peal_benchargs *args, uint32_t given, struct peal_sentence *error)
+check_echo(const struct peal_benchargs *args, uint32_t given, struct peal_sentence *error)
 {
-	bool is_spinning = args->idle == PEAL_IDLE_DEDICATED;
+	bool is_of_messages =
+		args->command == PEAL_BENCHARGS_MESSAGE ||
+		(args->command == PEAL_BENCHARGS_RATIO && args->dividend == PEAL_BENCHARGS_MESSAGE);
 
-	if (args->command == PEAL_BENCHARGS_SCALE) {
-		return complete_scale(args, given, error);
-	}
-	if (!check_options(args, given, ~SCALE_OPTIONS, error)) {
-		return false;
-	}
-	if ((given & BIT(OPTION_LINK)) == 0) {
-		return peal_sentence_set(error, "--link is missing: ring or af_packet");
-	}
 	if (args->key_path != NULL && !args->is_sealed) {
 		return peal_sentence_set(error, "--key and --none exclude each other");
 	}
@@ -375,11 +441,59 @@ complete(struct peal_benchargs *args, uint32_t given, struct peal_sentence *erro
 		return peal_sentence_set(
 			error, "raw seals nothing and takes no --key and no --none");
 	}
-	if (args->command != PEAL_BENCHARGS_RATIO && args->pairs_count != 0) {
-		return peal_sentence_set(error, "--pairs belongs to ratio");
+	if (is_of_messages && args->key_path != NULL) {
+		return peal_sentence_set(error,
+			"--key: nobody joins anybody in message, so there is no group's secret");
 	}
-	if (args->command == PEAL_BENCHARGS_RATIO && args->hdr_path != NULL) {
-		return peal_sentence_set(error, "--hdr belongs to rtt and raw");
+	if (!is_of_messages && (given & BIT(OPTION_SIZE)) != 0) {
+		return peal_sentence_set(error, "--size belongs to message and throughput");
+	}
+	if (!is_of_messages && args->command != PEAL_BENCHARGS_RAW &&
+		peal_benchargs_is_split(args->link)) {
+		return peal_sentence_set(error,
+			"--link %s joins two processes, and rtt has both nodes in one; use "
+			"message, "
+			"or ratio --of message",
+			peal_benchargs_link_name(args->link));
+	}
+	return true;
+}
+
+static bool
+check_ratio(const struct peal_benchargs *args, uint32_t given, struct peal_sentence *error)
+{
+	bool is_ratio = args->command == PEAL_BENCHARGS_RATIO;
+
+	if (!is_ratio && (given & (BIT(OPTION_PAIRS) | BIT(OPTION_OF))) != 0) {
+		return peal_sentence_set(error, "--%s belongs to ratio",
+			(given & BIT(OPTION_PAIRS)) != 0 ? "pairs" : "of");
+	}
+	if (is_ratio && args->hdr_path != NULL) {
+		return peal_sentence_set(error, "--hdr belongs to rtt, raw and message");
+	}
+	return true;
+}
+
+/* Fills what was not said, and refuses what does not go together. */
+static bool
+complete(struct peal_benchargs *args, uint32_t given, struct peal_sentence *error)
+{
+	bool is_spinning = args->idle == PEAL_IDLE_DEDICATED;
+	bool is_flow = args->command == PEAL_BENCHARGS_THROUGHPUT;
+
+	if (args->command == PEAL_BENCHARGS_SCALE) {
+		return complete_scale(args, given, error);
+	}
+	if (!check_options(args, given,
+		    is_flow ? THROUGHPUT_OPTIONS : ~(SCALE_OPTIONS | FLOW_OPTIONS), error)) {
+		return false;
+	}
+	if ((given & BIT(OPTION_LINK)) == 0) {
+		return peal_sentence_set(
+			error, "--link is missing: ring, af_packet, memif or vhost");
+	}
+	if (!is_flow && (!check_ratio(args, given, error) || !check_echo(args, given, error))) {
+		return false;
 	}
 	if (args->interval_ns == 0) {
 		args->interval_ns = is_spinning ? SPIN_INTERVAL_NS : SHARED_INTERVAL_NS;
@@ -437,6 +551,8 @@ peal_benchargs_parse(
 		.is_sealed = true,
 		.idle = PEAL_IDLE_DEDICATED,
 		.cpus = {-1, -1},
+		.size = MESSAGE_SIZE,
+		.rounds_count = ROUNDS_COUNT,
 		.nodes_count = NODES_COUNT,
 		.rest_s = REST_S,
 	};
@@ -445,7 +561,8 @@ peal_benchargs_parse(
 		return PEAL_BENCHARGS_HELPED;
 	}
 	if (count < 2 || !find_command(values[1], &args_out->command)) {
-		(void)peal_sentence_set(error, "command %s: expected rtt, raw, ratio or scale",
+		(void)peal_sentence_set(error,
+			"command %s: expected rtt, raw, message, ratio, throughput or scale",
 			count < 2 ? "missing" : values[1]);
 		return PEAL_BENCHARGS_REFUSED;
 	}

@@ -204,13 +204,17 @@ static json_t *
 request_to_json(const struct peal_outcome *outcome)
 {
 	const struct peal_benchargs *args = outcome->args;
-	json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:[i, i], s:b, s:s?, s:I, s:i}", "command",
+	json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:[i, i], s:b, s:s?, s:I}", "command",
 		peal_benchargs_command_name(args->command), "version", PEAL_VERSION, "link",
 		peal_benchargs_link_name(args->link), "idle", peal_benchargs_idle_name(args->idle),
 		"cores", args->cpus[0], args->cpus[1], "sealed", outcome->aead_name != NULL, "aead",
-		outcome->aead_name, "interval_ns", (json_int_t)args->interval_ns, "frame_bytes",
-		(int)PEAL_OUTCOME_FRAME_SIZE);
+		outcome->aead_name, "interval_ns", (json_int_t)args->interval_ns);
 
+	if (outcome->message_size > 0) {
+		json_object_set_new(root, "message_bytes", json_integer(outcome->message_size));
+	} else {
+		json_object_set_new(root, "frame_bytes", json_integer(PEAL_OUTCOME_FRAME_SIZE));
+	}
 	return root;
 }
 

@@ -19,12 +19,13 @@
 #define PEAL_OUTCOME_WARNING_SIZE_MAX 240U
 /* A loop that was away for longer than this was stopped. */
 #define PEAL_OUTCOME_GAP_NS UINT64_C(1000000)
-/* Bytes of an echo from the Ethernet header on, in both programs: 14 + 20 + 8 + 32 + 16 + 16. */
+/* Bytes of an echo from the Ethernet header on, in rtt and raw: 14 + 20 + 8 + 32 + 16 + 16. */
 #define PEAL_OUTCOME_FRAME_SIZE 106U
 
 struct peal_outcome {
 	const struct peal_benchargs *args;
 	struct peal_histogram *histogram; /* of round trips in nanoseconds */
+	uint32_t message_size;            /* of a message of a channel; 0 = an echo frame */
 	uint64_t sent_count;
 	uint64_t received_count;
 	const char *aead_name; /* NULL = not sealed */

@@ -6,11 +6,13 @@
  */
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/curve.h"
+#include "tools/peal-bench/messageecho.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/pealecho.h"
 #include "tools/peal-bench/ratio.h"
 #include "tools/peal-bench/rawecho.h"
 #include "tools/peal-bench/scale.h"
+#include "tools/peal-bench/throughput.h"
 
 #include <stdio.h>
 
@@ -31,12 +33,20 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	if (args->command == PEAL_BENCHARGS_RATIO) {
 		return peal_ratio_run(args, error);
 	}
+	if (args->command == PEAL_BENCHARGS_THROUGHPUT) {
+		return peal_throughput_run(args, error);
+	}
 	if (args->command == PEAL_BENCHARGS_SCALE) {
 		return peal_scale_run(args, error);
 	}
 	peal_histogram_reset(&histogram);
-	is_measured = args->command == PEAL_BENCHARGS_RAW ? peal_rawecho_run(&outcome, error)
-							  : peal_pealecho_run(&outcome, error);
+	if (args->command == PEAL_BENCHARGS_RAW) {
+		is_measured = peal_rawecho_run(&outcome, error);
+	} else if (args->command == PEAL_BENCHARGS_MESSAGE) {
+		is_measured = peal_messageecho_run(&outcome, error);
+	} else {
+		is_measured = peal_pealecho_run(&outcome, error);
+	}
 	return is_measured && peal_outcome_deliver(&outcome, error);
 }
 

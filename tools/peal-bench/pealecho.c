@@ -6,7 +6,6 @@
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/drawnkey.h"
 #include "tools/peal-bench/progressbar.h"
-#include "tools/peal-bench/rawport.h"
 #include "tools/peal-bench/stage.h"
 
 #include <rte_cycles.h>
@@ -66,7 +65,6 @@ make_configs(
 {
 	static const char *const names[] = {"asking", "answering"};
 	static const char *const addresses[] = {FIRST_ADDRESS, SECOND_ADDRESS};
-	static const char *const devices[] = {PEAL_RAWPORT_DEVICE_0, PEAL_RAWPORT_DEVICE_1};
 	struct peal_config *first = &meeting->configs[0];
 
 	peal_config_default(first);
@@ -87,9 +85,11 @@ make_configs(
 		struct peal_config *config = &meeting->configs[i];
 
 		config->address = first->seeds[i];
+		const char *device = peal_joint_device(args->link, i);
+
 		(void)snprintf(config->name, sizeof(config->name), "%s", names[i]);
-		(void)snprintf(config->device, sizeof(config->device), "%s",
-			args->link == PEAL_BENCHARGS_AF_PACKET ? devices[i] : "");
+		(void)snprintf(
+			config->device, sizeof(config->device), "%s", device == NULL ? "" : device);
 	}
 	return true;
 }

@@ -40,6 +40,7 @@ struct words {
 	char count_text[WORD_SIZE_MAX];
 	char interval_text[WORD_SIZE_MAX];
 	char cores_text[WORD_SIZE_MAX];
+	char size_text[WORD_SIZE_MAX];
 };
 
 static void
@@ -74,10 +75,18 @@ make_words(
 	add_word(words, "--quiet");
 	add_word(words, "--json");
 	add_word(words, "-");
-	if (command == PEAL_BENCHARGS_RTT && args->key_path != NULL) {
+	if (command == PEAL_BENCHARGS_RAW) {
+		return;
+	}
+	if (command == PEAL_BENCHARGS_MESSAGE) {
+		(void)snprintf(words->size_text, WORD_SIZE_MAX, "%" PRIu32, args->size);
+		add_word(words, "--size");
+		add_word(words, words->size_text);
+	}
+	if (args->key_path != NULL) {
 		add_word(words, "--key");
 		add_word(words, args->key_path);
-	} else if (command == PEAL_BENCHARGS_RTT && !args->is_sealed) {
+	} else if (!args->is_sealed) {
 		add_word(words, "--none");
 	}
 }
@@ -130,7 +139,7 @@ run_pair(struct series *series, struct peal_sentence *error)
 		return false;
 	}
 	peal_progressbar_show(&series->bar, "bare DPDK, then Peal", done + 1U, total);
-	pair->rtt = run_half(series, PEAL_BENCHARGS_RTT, error);
+	pair->rtt = run_half(series, args->dividend, error);
 	if (pair->rtt == NULL) {
 		return false;
 	}
@@ -248,9 +257,10 @@ show_sum(const struct series *series, FILE *text)
 
 	fprintf(text,
 		"\nratio of the medians over %s: %.3f (%.3f to %.3f), %u pairs\n"
-		"raw %.3f us, rtt %.3f us, cache line there and back %.3f us\n",
+		"raw %.3f us, %s %.3f us, cache line there and back %.3f us\n",
 		peal_benchargs_link_name(series->args->link), ratios.median, ratios.min, ratios.max,
 		series->pairs_count, find_figure(series, "p50_ns", true, false).median / 1000.0,
+		peal_benchargs_command_name(series->args->dividend),
 		find_figure(series, "p50_ns", false, true).median / 1000.0, line.median / 1000.0);
 	show_warnings(series, text);
 }
@@ -297,12 +307,13 @@ static json_t *
 series_to_json(const struct series *series)
 {
 	static const char *const keys[] = {"link", "idle", "cores", "sealed", "aead", "interval_ns",
-		"count", "frame_bytes", "clock", "tsc_hz", "host"};
+		"count", "frame_bytes", "message_bytes", "clock", "tsc_hz", "host"};
 	struct spread ratios = find_ratios(series);
 	struct spread line = find_figure(series, "line_rtt_ns", true, true);
-	json_t *root = json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "command",
-		"ratio", "version", PEAL_VERSION, "ratio_p50", ratios.median, "ratio_p50_min",
-		ratios.min, "ratio_p50_max", ratios.max, "raw_p50_ns",
+	json_t *root = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "command",
+		"ratio", "of", peal_benchargs_command_name(series->args->dividend), "version",
+		PEAL_VERSION, "ratio_p50", ratios.median, "ratio_p50_min", ratios.min,
+		"ratio_p50_max", ratios.max, "raw_p50_ns",
 		find_figure(series, "p50_ns", true, false).median, "rtt_p50_ns",
 		find_figure(series, "p50_ns", false, true).median, "line_rtt_ns", line.median,
 		"line_rtt_ns_min", line.min);

@@ -73,10 +73,11 @@ struct schedule {
 struct exchange {
 	alignas(64) _Atomic uint64_t order; /* echoes to send; 0 = done */
 	_Atomic uint64_t progress_count;
+	bool is_quiet;
 	struct rte_mempool *pool;
 	struct peal_histogram *histogram;
-	struct peal_stage *stage;
-	struct frame frame; /* of an echo */
+	struct peal_stage *stage; /* of either process at the same address */
+	struct frame frame;       /* of an echo */
 	struct schedule schedule;
 	uint64_t loss_cycles;
 	struct side sides[PEAL_BENCHARGS_SIDES_COUNT];
@@ -323,13 +324,13 @@ ask(void *argument)
 }
 
 static void
-make_frame(struct exchange *exchange, const struct peal_rawport *ports)
+make_frame(struct exchange *exchange, uint8_t macs[][6])
 {
 	struct frame *frame = &exchange->frame;
 
 	memset(frame, 0, sizeof(*frame));
-	memcpy(frame->ether.src_addr.addr_bytes, ports[0].mac, sizeof(ports[0].mac));
-	memcpy(frame->ether.dst_addr.addr_bytes, ports[1].mac, sizeof(ports[1].mac));
+	memcpy(frame->ether.src_addr.addr_bytes, macs[0], RTE_ETHER_ADDR_LEN);
+	memcpy(frame->ether.dst_addr.addr_bytes, macs[1], RTE_ETHER_ADDR_LEN);
 	frame->ether.ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
 	frame->ipv4.version_ihl = RTE_IPV4_VHL_DEF;
 	frame->ipv4.total_length =
@@ -370,29 +371,30 @@ prepare_side(struct exchange *exchange, uint32_t index, const struct peal_bencha
 		return true;
 	}
 	like.if_index = rte_eth_dev_info_get(port->port_id, &info) == 0 ? info.if_index : 0;
-	peal_idle_add_port(&side->idle, &like);
+	peal_idle_add_port(&side->idle, &like, 0);
 	return true;
 }
 
-/* Gives an order and waits for its end. False when Ctrl-C came. */
+/* Gives an order and waits for its end. False with a sentence, empty when Ctrl-C came. */
 static bool
-carry_out(struct exchange *exchange, uint64_t count, const char *what, bool is_shown)
+carry_out(struct exchange *exchange, uint64_t count, const char *what, struct peal_sentence *error)
 {
 	struct peal_progressbar bar;
 
-	peal_progressbar_init(&bar, is_shown);
+	error->text[0] = '\0';
+	peal_progressbar_init(&bar, !exchange->is_quiet);
 	atomic_store_explicit(&exchange->progress_count, 0, memory_order_relaxed);
 	atomic_store_explicit(&exchange->order, count, memory_order_release);
 	peal_doorbell_ring(&exchange->sides[0].doorbell);
 	while (atomic_load_explicit(&exchange->order, memory_order_acquire) != 0 &&
-		!peal_ctrlc_has_come()) {
+		!peal_ctrlc_has_come() && !peal_stage_is_broken(exchange->stage, error)) {
 		peal_progressbar_show(&bar, what,
 			atomic_load_explicit(&exchange->progress_count, memory_order_relaxed),
 			count);
 		peal_ctrlc_sleep(POLL_NS);
 	}
 	peal_progressbar_clear(&bar);
-	return !peal_ctrlc_has_come();
+	return !peal_ctrlc_has_come() && error->text[0] == '\0';
 }
 
 static uint64_t
@@ -416,23 +418,24 @@ collect(struct exchange *exchange, struct peal_outcome *outcome)
 	outcome->line_rtt_ns = exchange->stage->line_rtt_ns;
 }
 
-/* Both loops run. False when Ctrl-C came. */
+/* Both loops run. False with a sentence, empty when Ctrl-C came. */
 static bool
-measure(struct exchange *exchange, struct peal_outcome *outcome)
+measure(struct exchange *exchange, struct peal_outcome *outcome, struct peal_sentence *error)
 {
 	const struct peal_benchargs *args = outcome->args;
 	struct peal_machine_watch watch;
 	uint64_t gaps_before;
 
-	while (!peal_stage_is_entered(exchange->stage) && !peal_ctrlc_has_come()) {
+	while (!peal_stage_is_entered(exchange->stage) && !peal_ctrlc_has_come() &&
+		!peal_stage_is_broken(exchange->stage, error)) {
 		peal_ctrlc_sleep(POLL_NS / 10U);
 	}
-	if (!carry_out(exchange, peal_stage_warm_up_count(args), "warming up", !args->is_quiet)) {
+	if (!carry_out(exchange, peal_stage_warm_up_count(args), "warming up", error)) {
 		return false;
 	}
 	gaps_before = count_gaps(exchange);
 	peal_machine_begin(&watch, args->cpus, exchange->stage->clocks);
-	if (!carry_out(exchange, args->count, "raw round trips", !args->is_quiet)) {
+	if (!carry_out(exchange, args->count, "raw round trips", error)) {
 		return false;
 	}
 	peal_machine_end(&watch, &outcome->bill);
@@ -441,60 +444,115 @@ measure(struct exchange *exchange, struct peal_outcome *outcome)
 	return true;
 }
 
+/* In the process that only answers: until the other one says so, or is there no more. */
+static bool
+serve(struct exchange *exchange, struct peal_sentence *error)
+{
+	while (!atomic_load_explicit(&exchange->sides[1].is_stopping, memory_order_relaxed) &&
+		!peal_ctrlc_has_come() && !peal_stage_is_broken(exchange->stage, error)) {
+		peal_ctrlc_sleep(POLL_NS / 10U);
+	}
+	return true;
+}
+
 static bool
 run_loops(struct exchange *exchange, struct peal_outcome *outcome, struct peal_sentence *error)
 {
+	static int (*const loops[])(void *) = {ask, answer};
+	struct peal_stage *stage = exchange->stage;
 	bool is_measured = false;
-	bool is_launched = rte_eal_remote_launch(ask, exchange, 1) == 0 &&
-			   rte_eal_remote_launch(answer, exchange, 2) == 0;
+	bool is_launched = true;
 
-	if (is_launched) {
-		is_measured = measure(exchange, outcome);
+	for (uint32_t i = stage->first_side; i < stage->sides_end && is_launched; i++) {
+		is_launched =
+			rte_eal_remote_launch(loops[i], exchange, peal_stage_lcore(stage, i)) == 0;
+	}
+	if (!is_launched) {
+		(void)peal_sentence_set(error, "the poll loops could not be started");
+	} else if (peal_stage_is_second(stage)) {
+		is_measured = serve(exchange, error);
 	} else {
-		(void)peal_sentence_set(error, "the two poll loops could not be started");
+		is_measured = measure(exchange, outcome, error);
 	}
 	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
 		atomic_store_explicit(&exchange->sides[i].is_stopping, true, memory_order_relaxed);
-		peal_doorbell_ring(&exchange->sides[i].doorbell);
 	}
-	(void)rte_eal_wait_lcore(1);
-	(void)rte_eal_wait_lcore(2);
+	for (uint32_t i = stage->first_side; i < stage->sides_end; i++) {
+		peal_doorbell_ring(&exchange->sides[i].doorbell);
+		(void)rte_eal_wait_lcore(peal_stage_lcore(stage, i));
+	}
+	if (peal_stage_is_second(stage)) {
+		peal_stage_reach(stage, PEAL_STAGE_STOPPED);
+	}
+	/* A driver must not take its link away below a loop that still turns. */
+	peal_stage_await_stop(stage);
+	return is_measured;
+}
+
+/* EAL has started. */
+static bool
+play(struct exchange *exchange, struct peal_outcome *outcome, struct peal_sentence *error)
+{
+	struct peal_stage *stage = exchange->stage;
+	struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT];
+	uint16_t port_ids[PEAL_BENCHARGS_SIDES_COUNT];
+	bool is_measured = false;
+	bool is_ready = peal_rawport_open(ports, stage, error);
+
+	for (uint32_t i = stage->first_side; i < stage->sides_end && is_ready; i++) {
+		port_ids[i - stage->first_side] = ports[i].port_id;
+		memcpy(stage->shared->macs[i], ports[i].mac, sizeof(ports[i].mac));
+		is_ready = prepare_side(exchange, i, outcome->args, &ports[i], error);
+	}
+	if (is_ready && peal_rawport_join(stage, port_ids, error)) {
+		if (!peal_stage_is_second(stage)) {
+			exchange->pool = ports[0].pool;
+			make_frame(exchange, stage->shared->macs);
+		}
+		is_measured = run_loops(exchange, outcome, error);
+	}
+	for (uint32_t i = stage->first_side; i < stage->sides_end; i++) {
+		if (exchange->sides[i].idle.doorbell != NULL) {
+			peal_idle_close(&exchange->sides[i].idle);
+			peal_doorbell_close(&exchange->sides[i].doorbell);
+		}
+	}
+	if (peal_stage_is_closing(stage)) {
+		peal_rawport_close(ports);
+	}
 	return is_measured;
 }
 
 bool
 peal_rawecho_run(struct peal_outcome *outcome_out, struct peal_sentence *error)
 {
-	static struct exchange exchange;
 	static struct peal_stage stage;
 	const struct peal_benchargs *args = outcome_out->args;
-	struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT];
-	bool is_measured = false;
+	struct exchange *exchange = peal_stage_share(sizeof(*exchange));
+	bool is_measured;
 
 	error->text[0] = '\0';
-	if (!peal_stage_prepare(&stage, args, error) || !peal_eal_start(&stage.eal, error)) {
+	if (exchange == NULL) {
+		return peal_sentence_set(error, "there is no memory left");
+	}
+	if (!peal_stage_prepare(&stage, args, error)) {
 		return false;
 	}
-	if (peal_rawport_open(ports, args->link, error) &&
-		prepare_side(&exchange, 0, args, &ports[0], error) &&
-		prepare_side(&exchange, 1, args, &ports[1], error)) {
-		exchange.stage = &stage;
-		exchange.histogram = outcome_out->histogram;
-		exchange.pool = ports[0].pool;
-		exchange.loss_cycles = rte_get_tsc_hz() * (LOSS_NS / SECOND_NS);
-		exchange.schedule.interval_cycles =
-			(uint64_t)((unsigned __int128)args->interval_ns * rte_get_tsc_hz() /
-				   SECOND_NS);
-		make_frame(&exchange, ports);
-		is_measured = run_loops(&exchange, outcome_out, error);
-	}
-	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
-		if (exchange.sides[i].idle.doorbell != NULL) {
-			peal_idle_close(&exchange.sides[i].idle);
-			peal_doorbell_close(&exchange.sides[i].doorbell);
+	/* What only one process uses is private to it, though it stands in common memory. */
+	if (peal_stage_start_eal(&stage, error)) {
+		if (!peal_stage_is_second(&stage)) {
+			exchange->histogram = outcome_out->histogram;
+			exchange->is_quiet = args->is_quiet;
+			exchange->loss_cycles = rte_get_tsc_hz() * (LOSS_NS / SECOND_NS);
+			exchange->schedule.interval_cycles =
+				(uint64_t)((unsigned __int128)args->interval_ns * rte_get_tsc_hz() /
+					   SECOND_NS);
 		}
+		exchange->stage = &stage;
+		is_measured = play(exchange, outcome_out, error);
+	} else {
+		is_measured = false;
 	}
-	peal_rawport_close(ports);
-	peal_eal_stop();
+	peal_stage_end(&stage, error);
 	return is_measured;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/peal-bench/rawport.h"
 
+#include "tools/peal-bench/ctrlc.h"
+
 #include <rte_errno.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
@@ -14,6 +16,9 @@
 #define RING_PACKETS_COUNT   2047U
 #define DEVICE_PACKETS_COUNT 4095U
 #define POOL_CACHE_COUNT     128U
+/* The two drivers shake hands in some milliseconds, each on a thread of its own. */
+#define LINK_POLL_NS   UINT64_C(2000000)
+#define LINK_POLLS_MAX 5000U
 
 /* Returns 0, or what the driver says. */
 static int
@@ -107,29 +112,80 @@ make_ring_ports(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT])
 }
 
 static bool
-find_devices(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT])
+find_device(struct peal_rawport *port, const struct peal_stage *stage, uint32_t side)
 {
-	ports[0].pool = make_pool("raw_pool0", DEVICE_PACKETS_COUNT);
-	ports[1].pool = make_pool("raw_pool1", DEVICE_PACKETS_COUNT);
-	return ports[0].pool != NULL && ports[1].pool != NULL &&
-	       rte_eth_dev_get_port_by_name(PEAL_RAWPORT_DEVICE_0, &ports[0].port_id) == 0 &&
-	       rte_eth_dev_get_port_by_name(PEAL_RAWPORT_DEVICE_1, &ports[1].port_id) == 0;
+	static const char *const names[] = {"raw_pool0", "raw_pool1"};
+
+	port->pool = make_pool(names[side], DEVICE_PACKETS_COUNT);
+	return port->pool != NULL &&
+	       rte_eth_dev_get_port_by_name(peal_joint_device(stage->link, side), &port->port_id) ==
+		       0;
 }
 
 bool
 peal_rawport_open(struct peal_rawport ports_out[PEAL_BENCHARGS_SIDES_COUNT],
-	enum peal_benchargs_link link, struct peal_sentence *error)
+	struct peal_stage *stage, struct peal_sentence *error)
 {
-	bool is_made;
+	bool is_made = true;
 
 	memset(ports_out, 0, PEAL_BENCHARGS_SIDES_COUNT * sizeof(ports_out[0]));
-	is_made =
-		link == PEAL_BENCHARGS_RING ? make_ring_ports(ports_out) : find_devices(ports_out);
-	if (!is_made) {
-		return peal_sentence_set(error, "the two ports of %s could not be made (%s)",
-			peal_benchargs_link_name(link), rte_strerror(rte_errno));
+	if (stage->link == PEAL_BENCHARGS_RING) {
+		is_made = make_ring_ports(ports_out);
 	}
-	return start(&ports_out[0], link, error) && start(&ports_out[1], link, error);
+	for (uint32_t i = stage->first_side; i < stage->sides_end && is_made; i++) {
+		is_made =
+			stage->link == PEAL_BENCHARGS_RING || find_device(&ports_out[i], stage, i);
+	}
+	if (!is_made) {
+		return peal_sentence_set(error, "the ports of %s could not be made (%s)",
+			peal_benchargs_link_name(stage->link), rte_strerror(rte_errno));
+	}
+	for (uint32_t i = stage->first_side; i < stage->sides_end; i++) {
+		if (!start(&ports_out[i], stage->link, error)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+is_up(uint16_t port_id)
+{
+	struct rte_eth_link link = {0};
+
+	return rte_eth_link_get_nowait(port_id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+bool
+peal_rawport_join(struct peal_stage *stage, const uint16_t *port_ids, struct peal_sentence *error)
+{
+	uint32_t polls_count = 0;
+
+	if (!peal_benchargs_is_split(stage->link)) {
+		return true;
+	}
+	peal_stage_reach(stage, PEAL_STAGE_OPEN);
+	for (uint32_t i = stage->first_side; i < stage->sides_end; i++) {
+		uint16_t port_id = port_ids[i - stage->first_side];
+		struct rte_ether_addr mac;
+
+		while (!is_up(port_id)) {
+			if (peal_ctrlc_has_come() || peal_stage_is_broken(stage, error)) {
+				return false;
+			}
+			if (polls_count++ > LINK_POLLS_MAX) {
+				return peal_sentence_set(error, "the link of %s does not come up",
+					peal_benchargs_link_name(stage->link));
+			}
+			peal_ctrlc_sleep(LINK_POLL_NS);
+		}
+		if (rte_eth_macaddr_get(port_id, &mac) != 0) {
+			return peal_sentence_set(error, "a port has no address");
+		}
+		memcpy(stage->shared->macs[i], mac.addr_bytes, sizeof(mac.addr_bytes));
+	}
+	peal_stage_reach(stage, PEAL_STAGE_JOINED);
+	return peal_stage_await(stage, PEAL_STAGE_JOINED, error);
 }
 
 void

@@ -2,72 +2,370 @@
 #include "tools/peal-bench/stage.h"
 
 #include "base/assert.h"
+#include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/linelap.h"
-#include "tools/peal-bench/rawport.h"
 #include "tools/peal-bench/vethpair.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <rte_lcore.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define WARM_UP_NS        UINT64_C(500000000)
 #define WARM_UP_COUNT_MIN UINT64_C(10)
 #define MEMORY_MB         64U
+#define SECOND_NS         UINT64_C(1000000000)
+#define POLL_NS           UINT64_C(2000000)
+/* Starting DPDK takes a fifth of a second, and much longer on a crowded machine. */
+#define AWAIT_NS_MAX UINT64_C(20000000000)
+#define END_NS_MAX   UINT64_C(5000000000)
+
+static uint64_t
+read_now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+void *
+peal_stage_share(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* The devices of the sides of this process, as EAL wants them. */
+static void
+name_devices(struct peal_stage *stage, pid_t asking_pid)
+{
+	const uint32_t side = stage->first_side;
+
+	stage->eal.device = peal_joint_device(stage->link, side);
+	if (stage->eal.device == NULL) {
+		return;
+	}
+	peal_joint_device_args(stage->link, side, stage->socket, asking_pid, stage->device_args);
+	stage->eal.device_args = stage->device_args;
+	stage->eal.extra = stage->extra;
+	if (side + 1U < stage->sides_end) {
+		char text[PEAL_JOINT_TEXT_SIZE_MAX];
+		int size;
+
+		peal_joint_device_args(stage->link, side + 1U, stage->socket, asking_pid, text);
+		size = snprintf(stage->second_device, sizeof(stage->second_device), "--vdev=%s,%s",
+			peal_joint_device(stage->link, side + 1U), text);
+		PEAL_ASSERT(size > 0 && (size_t)size < sizeof(stage->second_device));
+		stage->extra[stage->eal.extra_count++] = stage->second_device;
+	}
+	if (peal_benchargs_is_split(stage->link)) {
+		/* One descriptor for all memory, so that it can be shown to the other process. */
+		(void)snprintf(
+			stage->single_file, sizeof(stage->single_file), "--single-file-segments");
+		stage->extra[stage->eal.extra_count++] = stage->single_file;
+	}
+}
+
+/* A directory that only this user can look into, for the socket of vhost. */
+static bool
+make_folder(struct peal_stage *stage, struct peal_sentence *error)
+{
+	char *name = stage->folder;
+
+	(void)snprintf(name, sizeof(stage->folder), "/tmp/peal-bench-XXXXXX");
+	if (mkdtemp(name) == NULL) {
+		name[0] = '\0';
+		return peal_sentence_set(
+			error, "a directory in /tmp could not be made (%s)", strerror(errno));
+	}
+	memcpy(stage->socket, name, strlen(name) + 1U);
+	memcpy(stage->socket + strlen(name), "/socket", sizeof("/socket"));
+	return true;
+}
+
+static void
+remove_folder(struct peal_stage *stage)
+{
+	if (stage->folder[0] != '\0') {
+		(void)unlink(stage->socket);
+		(void)rmdir(stage->folder);
+		stage->folder[0] = '\0';
+	}
+}
+
+/* The second process: Ctrl-C is for the first one, and it does not outlive it. */
+static void
+become_second(pid_t parent)
+{
+	(void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM, 0UL, 0UL, 0UL);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	if (getppid() != parent) {
+		_exit(1);
+	}
+}
+
+static bool
+split(struct peal_stage *stage, struct peal_sentence *error)
+{
+	pid_t asking_pid = getpid();
+	pid_t pid;
+
+	/* A driver that writes to a process which is gone shall be told so. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)fflush(NULL);
+	pid = fork();
+	if (pid < 0) {
+		return peal_sentence_set(
+			error, "a second process could not be made (%s)", strerror(errno));
+	}
+	if (pid == 0) {
+		become_second(asking_pid);
+		stage->first_side = 1;
+		stage->sides_end = 2;
+		stage->folder[0] = '\0'; /* is the other one's to remove */
+	} else {
+		int result = clock_getcpuclockid(pid, &stage->clocks[1]);
+
+		PEAL_ASSERT(result == 0);
+		stage->other_pid = pid;
+		stage->sides_end = 1;
+	}
+	return true;
+}
+
+static void
+configure_eal(struct peal_stage *stage, const struct peal_benchargs *args, pid_t asking_pid)
+{
+	stage->eal = (struct peal_eal_config){
+		.prefix = stage->prefix,
+		.memory_mb = MEMORY_MB,
+		.huge = PEAL_CONFIG_HUGE_AUTO,
+		.lcores_count = stage->sides_end - stage->first_side,
+		.cpus = {args->cpus[stage->first_side], args->cpus[1]},
+		.is_exclusive = args->idle == PEAL_IDLE_DEDICATED,
+	};
+	(void)snprintf(stage->prefix, sizeof(stage->prefix), "peal-bench-%d", (int)getpid());
+	name_devices(stage, asking_pid);
+}
 
 bool
 peal_stage_prepare(
 	struct peal_stage *stage, const struct peal_benchargs *args, struct peal_sentence *error)
 {
+	pid_t asking_pid = getpid();
+
 	*stage = (struct peal_stage){
-		.eal =
-			{
-				.prefix = stage->prefix,
-				.memory_mb = MEMORY_MB,
-				.huge = PEAL_CONFIG_HUGE_AUTO,
-				.lcores_count = PEAL_BENCHARGS_SIDES_COUNT,
-				.cpus = {args->cpus[0], args->cpus[1]},
-				.is_exclusive = args->idle == PEAL_IDLE_DEDICATED,
-			},
+		.link = args->link,
+		.sides_end = PEAL_BENCHARGS_SIDES_COUNT,
+		.shared = peal_stage_share(sizeof(*stage->shared)),
 	};
-	(void)snprintf(stage->prefix, sizeof(stage->prefix), "peal-bench-%d", (int)getpid());
-	if (args->link == PEAL_BENCHARGS_AF_PACKET) {
-		if (!peal_vethpair_create(error)) {
-			return false;
-		}
-		(void)snprintf(stage->device_args, sizeof(stage->device_args), "%s",
-			"iface=" PEAL_VETHPAIR_NAME_0 PEAL_RAWPORT_DEVICE_ARGS);
-		(void)snprintf(stage->second_device, sizeof(stage->second_device), "%s",
-			"--vdev=" PEAL_RAWPORT_DEVICE_1
-			",iface=" PEAL_VETHPAIR_NAME_1 PEAL_RAWPORT_DEVICE_ARGS);
-		stage->extra[0] = stage->second_device;
-		stage->eal.device = PEAL_RAWPORT_DEVICE_0;
-		stage->eal.device_args = stage->device_args;
-		stage->eal.extra_count = 1;
-		stage->eal.extra = stage->extra;
+	if (stage->shared == NULL ||
+		getrandom(stage->shared->raw_keys, sizeof(stage->shared->raw_keys), 0) !=
+			(ssize_t)sizeof(stage->shared->raw_keys)) {
+		return peal_sentence_set(error, "there is no memory left");
+	}
+	if (args->link == PEAL_BENCHARGS_AF_PACKET && !peal_vethpair_create(error)) {
+		return false;
+	}
+	if (args->link == PEAL_BENCHARGS_VHOST && !make_folder(stage, error)) {
+		return false;
 	}
 	stage->line_rtt_ns = peal_linelap_measure(args->cpus);
+	if (peal_benchargs_is_split(args->link) && !split(stage, error)) {
+		remove_folder(stage);
+		return false;
+	}
+	configure_eal(stage, args, asking_pid);
 	return true;
+}
+
+bool
+peal_stage_start_eal(struct peal_stage *stage, struct peal_sentence *error)
+{
+	return (peal_stage_is_second(stage) || peal_stage_await(stage, PEAL_STAGE_OPEN, error)) &&
+	       peal_eal_start(&stage->eal, error);
+}
+
+bool
+peal_stage_is_second(const struct peal_stage *stage)
+{
+	return stage->first_side != 0;
+}
+
+unsigned int
+peal_stage_lcore(const struct peal_stage *stage, uint32_t side)
+{
+	return side - stage->first_side + 1U;
+}
+
+void
+peal_stage_reach(struct peal_stage *stage, enum peal_stage_point point)
+{
+	for (uint32_t side = stage->first_side; side < stage->sides_end; side++) {
+		atomic_store_explicit(
+			&stage->shared->points[side], (uint32_t)point, memory_order_release);
+	}
+}
+
+static uint32_t
+point_of_other(const struct peal_stage *stage)
+{
+	return atomic_load_explicit(
+		&stage->shared->points[peal_stage_is_second(stage) ? 0 : 1], memory_order_acquire);
+}
+
+bool
+peal_stage_is_broken(struct peal_stage *stage, struct peal_sentence *error)
+{
+	int status = 0;
+
+	if (!peal_benchargs_is_split(stage->link)) {
+		return false;
+	}
+	error->text[0] = '\0';
+	if (point_of_other(stage) == PEAL_STAGE_FAILED) {
+		*error = stage->shared->error;
+		return true;
+	}
+	if (stage->other_pid > 0 &&
+		waitpid(stage->other_pid, &status, WNOHANG) == stage->other_pid) {
+		stage->other_pid = 0;
+		/* It may have said why just before it went. */
+		if (point_of_other(stage) == PEAL_STAGE_FAILED) {
+			*error = stage->shared->error;
+		} else if (WIFSIGNALED(status)) {
+			(void)peal_sentence_set(error,
+				"the answering process was ended by signal %d (%s)",
+				WTERMSIG(status), strsignal(WTERMSIG(status)));
+		} else {
+			(void)peal_sentence_set(error, "the answering process ended early");
+		}
+		return true;
+	}
+	return false;
+}
+
+bool
+peal_stage_await(struct peal_stage *stage, enum peal_stage_point point, struct peal_sentence *error)
+{
+	uint64_t give_up_at_ns = read_now_ns() + AWAIT_NS_MAX;
+
+	error->text[0] = '\0';
+	if (!peal_benchargs_is_split(stage->link)) {
+		return true;
+	}
+	while (!peal_ctrlc_has_come()) {
+		uint32_t reached = point_of_other(stage);
+
+		if (reached >= (uint32_t)point && reached != PEAL_STAGE_FAILED) {
+			return true;
+		}
+		if (peal_stage_is_broken(stage, error)) {
+			return false;
+		}
+		if (read_now_ns() > give_up_at_ns) {
+			return peal_sentence_set(error,
+				"the two processes did not come together in %u s; is the machine "
+				"overloaded?",
+				(unsigned int)(AWAIT_NS_MAX / SECOND_NS));
+		}
+		peal_ctrlc_sleep(POLL_NS);
+	}
+	return false;
+}
+
+void
+peal_stage_await_stop(const struct peal_stage *stage)
+{
+	uint64_t give_up_at_ns = read_now_ns() + END_NS_MAX;
+	const struct timespec pause = {.tv_nsec = (long)POLL_NS};
+
+	while (stage->other_pid > 0 && point_of_other(stage) < PEAL_STAGE_STOPPED &&
+		kill(stage->other_pid, 0) == 0 && read_now_ns() < give_up_at_ns) {
+		(void)nanosleep(&pause, NULL);
+	}
 }
 
 void
 peal_stage_enter(void *argument)
 {
 	struct peal_stage *stage = argument;
-	uint32_t side = rte_lcore_id() - 1U;
+	uint32_t side = rte_lcore_id() - 1U + stage->first_side;
 	int result;
 
-	PEAL_ASSERT(side < PEAL_BENCHARGS_SIDES_COUNT);
+	PEAL_ASSERT(side < stage->sides_end);
 	result = pthread_getcpuclockid(pthread_self(), &stage->clocks[side]);
 	PEAL_ASSERT(result == 0);
-	atomic_fetch_add_explicit(&stage->entered_count, 1U, memory_order_release);
+	atomic_fetch_add_explicit(&stage->shared->entered_count, 1U, memory_order_release);
 }
 
 bool
 peal_stage_is_entered(const struct peal_stage *stage)
 {
-	return atomic_load_explicit(&stage->entered_count, memory_order_acquire) ==
+	return atomic_load_explicit(&stage->shared->entered_count, memory_order_acquire) ==
 	       PEAL_BENCHARGS_SIDES_COUNT;
+}
+
+/* Waits for the end of the second process, and sees to it that there is one. */
+static void
+part_from_second(struct peal_stage *stage)
+{
+	uint64_t give_up_at_ns = read_now_ns() + END_NS_MAX;
+	const struct timespec pause = {.tv_nsec = (long)POLL_NS};
+
+	while (stage->other_pid > 0) {
+		pid_t pid = waitpid(stage->other_pid, NULL, WNOHANG);
+
+		if (pid == stage->other_pid || (pid < 0 && errno != EINTR)) {
+			stage->other_pid = 0;
+		} else if (read_now_ns() > give_up_at_ns) {
+			(void)kill(stage->other_pid, SIGKILL);
+		}
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+bool
+peal_stage_is_closing(const struct peal_stage *stage)
+{
+	return !peal_benchargs_is_split(stage->link);
+}
+
+void
+peal_stage_end(struct peal_stage *stage, const struct peal_sentence *error)
+{
+	bool is_good = error->text[0] == '\0' && !peal_ctrlc_has_come();
+
+	if (peal_stage_is_second(stage)) {
+		if (!is_good) {
+			stage->shared->error = *error;
+			peal_stage_reach(stage, PEAL_STAGE_FAILED);
+		}
+		peal_eal_clear_disk();
+		_exit(is_good ? 0 : 1);
+	}
+	if (stage->shared != NULL) {
+		/* Whatever the second one waits for, there is nothing to wait for. */
+		peal_stage_reach(stage, is_good ? PEAL_STAGE_STOPPED : PEAL_STAGE_FAILED);
+	}
+	part_from_second(stage);
+	if (peal_stage_is_closing(stage)) {
+		peal_eal_stop();
+	} else {
+		peal_eal_clear_disk();
+	}
+	remove_folder(stage);
 }
 
 uint64_t

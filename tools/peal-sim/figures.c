@@ -26,6 +26,7 @@ peal_figures_fini(struct peal_figures *figures)
 {
 	free(figures->kill_to_detection_ns);
 	free(figures->detection_to_view_ns);
+	free(figures->gap_ns);
 }
 
 static uint64_t *
@@ -48,9 +49,11 @@ add_sample(struct peal_figures *figures, const struct peal_report_sample *sample
 			resize(figures->kill_to_detection_ns, figures->samples_capacity);
 		figures->detection_to_view_ns =
 			resize(figures->detection_to_view_ns, figures->samples_capacity);
+		figures->gap_ns = resize(figures->gap_ns, figures->samples_capacity);
 	}
 	figures->kill_to_detection_ns[figures->samples_count] = sample->kill_to_detection_ns;
 	figures->detection_to_view_ns[figures->samples_count] = sample->detection_to_view_ns;
+	figures->gap_ns[figures->samples_count] = sample->gap_ns;
 	figures->samples_count++;
 }
 
@@ -130,6 +133,10 @@ peal_figures_show(struct peal_figures *figures, FILE *file)
 	fprintf(file, "\n  %-19s %u, healthy ones %u\n", "members removed", total->removed_count,
 		total->healthy_removed_count);
 	fprintf(file, "  %-19s %.3f ms at most\n", "agreed after", to_ms(total->converge_ns));
+	for (uint32_t i = 0; i < total->figures_count; i++) {
+		fprintf(file, "  %-19s %" PRIu64 "\n", total->figures[i].name,
+			total->figures[i].value);
+	}
 	if (figures->samples_count > 0) {
 		show_spread("kill to detection", figures->kill_to_detection_ns,
 			figures->samples_count, file);
@@ -158,6 +165,7 @@ lists_to_json(const struct peal_figures *figures)
 	json_t *sizes = json_array();
 	json_t *seeds = json_array();
 	json_t *counters = json_object();
+	json_t *worst = json_object(); /* of all runs */
 
 	for (uint32_t size = 0; size <= PEAL_MEMBERS_MAX; size++) {
 		if (figures->total.sizes_seen[size]) {
@@ -172,10 +180,26 @@ lists_to_json(const struct peal_figures *figures)
 		(void)json_object_set_new(counters, peal_counter_name((enum peal_counter)id),
 			json_integer((json_int_t)figures->total.counters[id]));
 	}
+	for (uint32_t i = 0; i < figures->total.figures_count; i++) {
+		(void)json_object_set_new(worst, figures->total.figures[i].name,
+			json_integer((json_int_t)figures->total.figures[i].value));
+	}
+	(void)json_object_set_new(root, "figures", worst);
 	(void)json_object_set_new(root, "counters", counters);
 	(void)json_object_set_new(root, "sizes_seen", sizes);
 	(void)json_object_set_new(root, "failed_seeds", seeds);
 	return root;
+}
+
+static json_t *
+fan_out_to_json(const struct peal_report_fan_out *fan_out)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "cast_messages",
+		(json_int_t)fan_out->cast_messages, "cast_frames", (json_int_t)fan_out->cast_frames,
+		"unicast_messages", (json_int_t)fan_out->unicast_messages, "unicast_frames",
+		(json_int_t)fan_out->unicast_frames, "clean_deliveries",
+		(json_int_t)fan_out->clean_deliveries, "lossy_deliveries",
+		(json_int_t)fan_out->lossy_deliveries);
 }
 
 static json_t *
@@ -202,6 +226,9 @@ to_json(struct peal_figures *figures)
 		(double)figures->wall_ns / 1e9, "rss_bytes", (json_int_t)resident_bytes());
 	(void)json_object_set_new(root, "agreed_ns", json_integer((json_int_t)total->agreed_ns));
 	(void)json_object_set_new(root, "steps", json_integer(total->steps_count));
+	(void)json_object_set_new(
+		root, "messages", json_integer((json_int_t)total->messages_count));
+	(void)json_object_set_new(root, "fan_out", fan_out_to_json(&total->fan_out));
 	(void)json_object_set_new(root, "starved_runs", json_integer(total->starved_count));
 	(void)json_object_set_new(root, "bytes", json_integer((json_int_t)total->bytes));
 	(void)json_object_set_new(
@@ -213,6 +240,8 @@ to_json(struct peal_figures *figures)
 			spread_to_json(figures->kill_to_detection_ns, figures->samples_count));
 		(void)json_object_set_new(root, "detection_to_view_ns",
 			spread_to_json(figures->detection_to_view_ns, figures->samples_count));
+		(void)json_object_set_new(
+			root, "gap_ns", spread_to_json(figures->gap_ns, figures->samples_count));
 	}
 	return root;
 }

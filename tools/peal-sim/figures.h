@@ -22,6 +22,7 @@ struct peal_figures {
 	uint32_t samples_capacity;
 	uint64_t *kill_to_detection_ns; /* [samples_count] */
 	uint64_t *detection_to_view_ns; /* [samples_count] */
+	uint64_t *gap_ns;               /* [samples_count] */
 };
 
 void peal_figures_init(struct peal_figures *figures, const char *scenario);

@@ -23,6 +23,11 @@ enum exit_code {
 
 #define WATCH_INTERVAL_NS 50000000L
 #define POLL_INTERVAL_NS  20000000L
+#define PING_COUNT        UINT64_C(1000)
+#define PING_INTERVAL_US  UINT64_C(1000)
+#define LOAD_SIZE         UINT64_C(1000)
+#define LOAD_COUNT        UINT64_C(10000)
+#define LOAD_INTERVAL_US  UINT64_C(100)
 /* A leave without an answer of the group is worth a sentence after this. */
 #define LEAVE_WAIT_NS UINT64_C(10000000000)
 
@@ -31,8 +36,9 @@ struct options {
 	char name_text[PEAL_TELEMETRY_NODE_SIZE_MAX]; /* where the name of a configuration stands */
 	bool is_json;
 	const char *argument; /* of the command, or NULL */
-	uint64_t count;
-	uint64_t interval_us;
+	uint64_t count;       /* 0 = what the command takes for usual */
+	uint64_t interval_us; /* UINT64_MAX = the same */
+	uint64_t size;
 };
 
 typedef int (*command_fn)(struct peal_telemetry *telemetry, const struct options *options);
@@ -50,6 +56,13 @@ static const char help_text[] =
 	"  ping MEMBER [--count N] [--interval US]\n"
 	"                       round trips to a member number or address, measured on the core;\n"
 	"                       1000 of them, 1000 us apart; --interval 0: each after the last\n"
+	"  load all|MEMBER [--size BYTES] [--count N] [--interval US]\n"
+	"                       send checked messages to all or to one, and wait until they "
+	"arrived;\n"
+	"                       10000 of 1000 bytes, 100 us apart; --interval 0: as fast as it "
+	"goes\n"
+	"  heard                what this node heard of the load of others, and whether all was "
+	"right\n"
 	"  leave                leave the group and end the daemon\n"
 	"  version              of pealctl and of the daemon\n"
 	"\n"
@@ -64,6 +77,7 @@ static const char help_text[] =
 	"  pealctl -n n1 watch --json | jq -r .text\n"
 	"  pealctl ping 3 --count 100000 --interval 0\n"
 	"  pealctl ping 10.77.0.3:7400\n"
+	"  pealctl -n n1 load all --size 64 --count 1000000 --interval 0; pealctl -n n2 heard\n"
 	"\n"
 	"Exit status: 0 done; 1 the daemon is not there, refused, or no round trip came back;\n"
 	"2 the command line is wrong.\n";
@@ -238,12 +252,12 @@ on_watch(struct peal_telemetry *telemetry, const struct options *options)
 	}
 }
 
-/* Waits for the run to end. NULL with a sentence. */
+/* Waits for a run to end, of which `command` tells. NULL with a sentence. */
 static json_t *
-await_pinged(struct peal_telemetry *telemetry)
+await_end(struct peal_telemetry *telemetry, const char *command)
 {
 	for (;;) {
-		json_t *answer = peal_telemetry_ask(telemetry, "pinged", "");
+		json_t *answer = peal_telemetry_ask(telemetry, command, "");
 
 		if (answer == NULL || peal_show_number(answer, "running") == 0) {
 			return answer;
@@ -251,6 +265,12 @@ await_pinged(struct peal_telemetry *telemetry)
 		json_decref(answer);
 		pause_for(POLL_INTERVAL_NS);
 	}
+}
+
+static uint64_t
+choose(uint64_t said, uint64_t nothing, uint64_t usual)
+{
+	return said == nothing ? usual : said;
 }
 
 static int
@@ -261,13 +281,14 @@ ping_member(struct peal_telemetry *telemetry, const struct options *options, con
 	bool is_answered;
 
 	(void)snprintf(parameters, sizeof(parameters), "%" PRIu64 ",%" PRIu64 ",%" PRIu64,
-		peal_show_number(member, "member"), options->count, options->interval_us);
+		peal_show_number(member, "member"), choose(options->count, 0, PING_COUNT),
+		choose(options->interval_us, UINT64_MAX, PING_INTERVAL_US));
 	answer = peal_telemetry_ask(telemetry, "ping", parameters);
 	if (answer == NULL) {
 		return complain(telemetry);
 	}
 	json_decref(answer);
-	answer = await_pinged(telemetry);
+	answer = await_end(telemetry, "pinged");
 	if (answer == NULL) {
 		return complain(telemetry);
 	}
@@ -281,8 +302,66 @@ ping_member(struct peal_telemetry *telemetry, const struct options *options, con
 	return is_answered ? EXIT_DONE : EXIT_FAILED;
 }
 
+/* To all when `member` is NULL. */
 static int
-on_ping(struct peal_telemetry *telemetry, const struct options *options)
+load_member(struct peal_telemetry *telemetry, const struct options *options, const json_t *member)
+{
+	char parameters[100];
+	json_t *answer;
+	bool is_settled;
+
+	(void)snprintf(parameters, sizeof(parameters),
+		"%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64,
+		member == NULL ? 0 : peal_show_number(member, "member"),
+		choose(options->size, 0, LOAD_SIZE), choose(options->count, 0, LOAD_COUNT),
+		choose(options->interval_us, UINT64_MAX, LOAD_INTERVAL_US));
+	answer = peal_telemetry_ask(telemetry, "load", parameters);
+	if (answer == NULL) {
+		return complain(telemetry);
+	}
+	json_decref(answer);
+	answer = await_end(telemetry, "loaded");
+	if (answer == NULL) {
+		return complain(telemetry);
+	}
+	if (options->is_json) {
+		print_json(answer);
+	} else {
+		peal_show_load(answer, member);
+	}
+	is_settled = peal_show_number(answer, "cut_short") == 0 &&
+		     peal_show_number(answer, "in_doubt") == 0;
+	json_decref(answer);
+	return is_settled ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int
+on_heard(struct peal_telemetry *telemetry, const struct options *options)
+{
+	json_t *answer = peal_telemetry_ask(telemetry, "hear", "");
+
+	if (answer == NULL) {
+		return complain(telemetry);
+	}
+	json_decref(answer);
+	answer = await_end(telemetry, "loaded");
+	if (answer == NULL) {
+		return complain(telemetry);
+	}
+	if (options->is_json) {
+		print_json(answer);
+	} else {
+		peal_show_heard(answer);
+	}
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+/* Runs `act` with the member that the argument names. */
+static int
+with_member(struct peal_telemetry *telemetry, const struct options *options,
+	int (*act)(struct peal_telemetry *telemetry, const struct options *options,
+		const json_t *member))
 {
 	uint64_t epoch;
 	json_t *members = peal_pages_read_members(telemetry, &epoch);
@@ -300,10 +379,23 @@ on_ping(struct peal_telemetry *telemetry, const struct options *options)
 			options->argument, epoch);
 		code = EXIT_FAILED;
 	} else {
-		code = ping_member(telemetry, options, member);
+		code = act(telemetry, options, member);
 	}
 	json_decref(members);
 	return code;
+}
+
+static int
+on_ping(struct peal_telemetry *telemetry, const struct options *options)
+{
+	return with_member(telemetry, options, ping_member);
+}
+
+static int
+on_load(struct peal_telemetry *telemetry, const struct options *options)
+{
+	return strcmp(options->argument, "all") == 0 ? load_member(telemetry, options, NULL)
+						     : with_member(telemetry, options, load_member);
 }
 
 static uint64_t
@@ -377,6 +469,8 @@ static const struct {
 	{"stats", false, on_stats},
 	{"cores", false, on_cores},
 	{"ping", true, on_ping},
+	{"load", true, on_load},
+	{"heard", false, on_heard},
 	{"leave", false, on_leave},
 	{"version", false, on_version},
 };
@@ -435,6 +529,7 @@ read_options(int argc, char **argv, struct options *options)
 		{"config", required_argument, NULL, 'c'},
 		{"count", required_argument, NULL, 'N'},
 		{"interval", required_argument, NULL, 'i'},
+		{"size", required_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
@@ -463,6 +558,11 @@ read_options(int argc, char **argv, struct options *options)
 		case 'i':
 			if (!read_number(optarg, &options->interval_us)) {
 				return misuse("--interval is whole microseconds; got ", optarg);
+			}
+			break;
+		case 's':
+			if (!read_number(optarg, &options->size) || options->size == 0) {
+				return misuse("--size is a number of bytes; got ", optarg);
 			}
 			break;
 		case 'h':
@@ -495,7 +595,9 @@ find_command(int words_count, char **words, struct options *options)
 			continue;
 		}
 		if (words_count < wanted) {
-			(void)misuse("a member number or address is missing after ", words[0]);
+			(void)misuse(
+				"a member number or address (for load: or all) is missing after ",
+				words[0]);
 			return NULL;
 		}
 		if (words_count > wanted) {
@@ -512,7 +614,7 @@ find_command(int words_count, char **words, struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct options options = {.count = 1000, .interval_us = 1000};
+	struct options options = {.interval_us = UINT64_MAX};
 	struct peal_telemetry telemetry;
 	command_fn command;
 	int code = read_options(argc, argv, &options);

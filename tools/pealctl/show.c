@@ -144,6 +144,50 @@ percent(const json_t *core, const char *name, uint64_t total_ns)
 			     : 100.0 * (double)peal_show_number(core, name) / (double)total_ns;
 }
 
+/* A number that may be missing. */
+static const char *
+show_or_dash(const json_t *core, const char *name, char out[24])
+{
+	(void)snprintf(out, 24, "-");
+	if (json_object_get(core, name) != NULL) {
+		(void)snprintf(out, 24, "%" PRIu64, peal_show_number(core, name));
+	}
+	return out;
+}
+
+/* Who polls what, and whether packets come where they belong. */
+static void
+show_steering(const json_t *cores)
+{
+	const json_t *core;
+	size_t i;
+
+	(void)printf("\n%5s %5s %5s %-6s %-8s %12s %12s %12s %8s %10s %s\n", "shard", "lcore",
+		"queue", "rung", "steering", "received", "moved away", "moved here", "dropped",
+		"busy turn", "NUMA lcore/device/packets");
+	json_array_foreach(cores, i, core)
+	{
+		uint64_t turns_count = peal_show_number(core, "turns_busy");
+		char device[24], packets[24];
+
+		(void)printf("%5" PRIu64 " %5" PRIu64 " %5" PRIu64 " %-6s %-8s %12" PRIu64
+			     " %12" PRIu64 " %12" PRIu64 " %8" PRIu64 " %7.2f us %" PRIu64
+			     "/%s/%s\n",
+			peal_show_number(core, "shard"), peal_show_number(core, "lcore"),
+			peal_show_number(core, "queue"), peal_show_text(core, "rung"),
+			peal_show_text(core, "steering"), peal_show_number(core, "rx_frames"),
+			peal_show_number(core, "resteered_away"),
+			peal_show_number(core, "resteered_here"),
+			peal_show_number(core, "resteer_dropped"),
+			turns_count == 0 ? 0.0
+					 : (double)peal_show_number(core, "busy_ns") /
+						   (double)turns_count / 1000.0,
+			peal_show_number(core, "numa_lcore"),
+			show_or_dash(core, "numa_device", device),
+			show_or_dash(core, "numa_packets", packets));
+	}
+}
+
 void
 peal_show_cores(const json_t *cores)
 {
@@ -173,10 +217,12 @@ peal_show_cores(const json_t *cores)
 			percent(core, "idle_wait_ns", total_ns),
 			(double)peal_show_number(core, "longest_turn_ns") / 1000.0);
 	}
+	show_steering(cores);
 }
 
-void
-peal_show_ping(const json_t *ping, const json_t *member)
+/* One line of percentiles in microseconds. */
+static void
+show_percentiles(const json_t *answer, bool has_min)
 {
 	static const struct {
 		const char *name;
@@ -190,18 +236,78 @@ peal_show_ping(const json_t *ping, const json_t *member)
 		{"max_ns", "max"},
 	};
 
+	for (size_t i = has_min ? 0 : 1; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		(void)printf("%s %.2f  ", shown[i].label,
+			(double)peal_show_number(answer, shown[i].name) / 1000.0);
+	}
+	(void)puts("us");
+}
+
+void
+peal_show_ping(const json_t *ping, const json_t *member)
+{
 	(void)printf("%" PRIu64 " round trips to member %" PRIu64 " (%s): %" PRIu64
 		     " answered, %" PRIu64 " lost%s\n",
 		peal_show_number(ping, "sent"), peal_show_number(member, "member"),
 		peal_show_text(member, "address"), peal_show_number(ping, "received"),
 		peal_show_number(ping, "lost"),
 		peal_show_number(ping, "cut_short") != 0 ? ", cut short" : "");
-	if (peal_show_number(ping, "received") == 0) {
+	if (peal_show_number(ping, "received") > 0) {
+		show_percentiles(ping, true);
+	}
+}
+
+void
+peal_show_load(const json_t *load, const json_t *member)
+{
+	uint64_t accepted = peal_show_number(load, "accepted");
+	uint64_t in_doubt = peal_show_number(load, "in_doubt");
+	uint64_t size = peal_show_number(load, "size");
+	double seconds = (double)peal_show_number(load, "duration_ns") / 1e9;
+	char receiver[96] = "all";
+
+	if (member != NULL) {
+		(void)snprintf(receiver, sizeof(receiver), "member %" PRIu64 " (%s)",
+			peal_show_number(member, "member"), peal_show_text(member, "address"));
+	}
+	(void)printf("%" PRIu64 " messages of %" PRIu64 " bytes to %s: %" PRIu64
+		     " arrived, %" PRIu64 " in doubt%s\n",
+		accepted, size, receiver, accepted - in_doubt, in_doubt,
+		peal_show_number(load, "cut_short") != 0 ? ", cut short" : "");
+	if (seconds > 0) {
+		(void)printf("%.3f s  %.0f messages/s  %.1f MB/s\n", seconds,
+			(double)accepted / seconds, (double)(accepted * size) / seconds / 1e6);
+	}
+}
+
+void
+peal_show_heard(json_t *heard)
+{
+	const char *name;
+	json_t *entry;
+	bool is_any = false;
+
+	json_object_foreach(heard, name, entry)
+	{
+		if (!json_is_object(entry)) {
+			continue;
+		}
+		if (!is_any) {
+			(void)printf("%8s %-9s %12s %9s %7s %16s\n", "member", "by", "messages",
+				"missing", "wrong", "longest pause");
+		}
+		is_any = true;
+		(void)printf("%8" PRIu64 " %-9s %12" PRIu64 " %9" PRIu64 " %7" PRIu64
+			     " %13.3f ms\n",
+			peal_show_number(entry, "member"), peal_show_text(entry, "by"),
+			peal_show_number(entry, "messages"), peal_show_number(entry, "missing"),
+			peal_show_number(entry, "wrong"),
+			(double)peal_show_number(entry, "longest_pause_ns") / 1e6);
+	}
+	if (!is_any) {
+		(void)puts("nothing was heard yet; pealctl load on another node sends something");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
-		(void)printf("%s%s %.2f", i == 0 ? "" : "  ", shown[i].label,
-			(double)peal_show_number(ping, shown[i].name) / 1000.0);
-	}
-	(void)puts("  us");
+	(void)printf("one way, where both have one clock: ");
+	show_percentiles(heard, false);
 }

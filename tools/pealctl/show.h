@@ -23,4 +23,9 @@ void peal_show_cores(const json_t *cores);
 /* `member` is an entry of the member that was asked. */
 void peal_show_ping(const json_t *ping, const json_t *member);
 
+/* How a run of messages to `member` ended; NULL: to all. */
+void peal_show_load(const json_t *load, const json_t *member);
+/* What was heard of the runs of others. */
+void peal_show_heard(json_t *heard);
+
 #endif

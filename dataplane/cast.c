@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/cast.h"
+
+#include "dataplane/cast_private.h"
+
+#include <string.h>
+
+#define NEVER UINT64_MAX
+
+void
+peal_cast_init(struct peal_cast *cast, const struct peal_cast_config *config)
+{
+	memset(cast, 0, sizeof(*cast));
+	cast->config = *config;
+	cast->own = PEAL_RANK_NONE;
+	peal_cast_cut_init(&cast->cut, config->queue_bytes, config->queue_capacity);
+}
+
+/* --- streams --- */
+
+/* Begins the streams of another epoch; places of the ring are shared out anew. */
+void
+peal_cast_open_streams(
+	struct peal_cast *cast, uint64_t epoch, const uint32_t *origins, uint32_t origins_count)
+{
+	uint32_t window = origins_count > 0 ? peal_cast_window(origins_count) : 0;
+
+	cast->base = epoch;
+	cast->streams_count = origins_count;
+	cast->own = PEAL_RANK_NONE;
+	cast->active = 0;
+	peal_cast_cut_restart(&cast->cut);
+	for (uint32_t i = 0; i < origins_count; i++) {
+		peal_cast_stream_init(&cast->streams[i], origins[i],
+			cast->config.frame_bytes + (uint64_t)i * window * PEAL_BODY_SIZE_MAX,
+			window);
+		peal_cast_digest_stop(&cast->digests[i]);
+		if (origins[i] == (uint32_t)cast->self_mid) {
+			cast->own = (uint16_t)i;
+		}
+	}
+}
+
+static uint32_t
+find_stream(const struct peal_cast *cast, uint32_t origin)
+{
+	uint32_t i = 0;
+
+	while (i < cast->streams_count && cast->streams[i].origin != origin) {
+		i++;
+	}
+	return i;
+}
+
+struct delivering {
+	struct peal_cast *cast;
+	uint32_t origin;
+};
+
+static void
+deliver(void *state, const struct peal_delivery *delivery)
+{
+	const struct delivering *delivering = state;
+	const struct peal_cast_user *user = &delivering->cast->config.user;
+
+	if (delivery->offset + delivery->size == delivery->message_size) {
+		peal_cast_count(delivering->cast, PEAL_COUNTER_CAST_MESSAGES_DELIVERED);
+	}
+	user->deliver(user->state, delivering->origin, delivery);
+}
+
+/* All that is next, up to `end`. */
+void
+peal_cast_deliver_until(struct peal_cast *cast, uint32_t index, uint64_t end)
+{
+	struct peal_cast_stream *stream = &cast->streams[index];
+	struct delivering delivering = {cast, stream->origin};
+	const struct peal_channel_sink sink = {deliver, &delivering};
+	enum peal_cast_delivered outcome = PEAL_CAST_DELIVERED;
+
+	while (stream->have < end && outcome != PEAL_CAST_NOTHING) {
+		outcome = peal_cast_stream_deliver(stream, &sink);
+		if (outcome == PEAL_CAST_SKIPPED) {
+			peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_PROTOCOL);
+		}
+	}
+}
+
+/* --- what the user asks for --- */
+
+static enum peal_cast_result
+judge_send(const struct peal_cast *cast, uint32_t size)
+{
+	/* Between views too; but not before the first. */
+	if (cast->base == 0) {
+		return PEAL_CAST_NOT_MEMBER;
+	}
+	return size > PEAL_MESSAGE_SIZE_MAX ? PEAL_CAST_TOO_BIG : PEAL_CAST_OK;
+}
+
+static enum peal_cast_result
+accept(struct peal_cast *cast, bool is_room)
+{
+	if (!is_room) {
+		return PEAL_CAST_FULL;
+	}
+	peal_cast_count(cast, PEAL_COUNTER_CAST_MESSAGES_SENT);
+	return PEAL_CAST_OK;
+}
+
+enum peal_cast_result
+peal_cast_send(struct peal_cast *cast, const uint8_t *bytes, uint32_t size)
+{
+	enum peal_cast_result result = judge_send(cast, size);
+
+	if (result != PEAL_CAST_OK) {
+		return result;
+	}
+	return accept(cast, peal_sendqueue_copy(&cast->cut.queue, bytes, size));
+}
+
+enum peal_cast_result
+peal_cast_lend(struct peal_cast *cast, const uint8_t *bytes, uint32_t size, uint64_t token)
+{
+	enum peal_cast_result result = judge_send(cast, size);
+
+	if (result != PEAL_CAST_OK) {
+		return result;
+	}
+	return accept(cast, peal_sendqueue_lend(&cast->cut.queue, bytes, size, token));
+}
+
+enum peal_cast_result
+peal_cast_set(struct peal_cast *cast, uint32_t number, const uint8_t *bytes, uint32_t size)
+{
+	if (cast->base == 0) {
+		return PEAL_CAST_NOT_MEMBER;
+	}
+	if (size > PEAL_CAST_VALUE_SIZE_MAX) {
+		return PEAL_CAST_TOO_BIG;
+	}
+	if (peal_cast_cut_set(&cast->cut, number, bytes, size)) {
+		peal_cast_count(cast, PEAL_COUNTER_CAST_VALUES_OVERWRITTEN);
+	}
+	return PEAL_CAST_OK;
+}
+
+/* --- what the others say --- */
+
+/* The one check of which streams are meant, for all kinds. Who speaks of those of my view knows
+ * that I am done with what was before. */
+static bool
+is_present(struct peal_cast *cast, uint64_t epoch)
+{
+	if (epoch == cast->epoch && !peal_cast_is_running(cast) && peal_cast_is_done(cast)) {
+		peal_cast_begin_running(cast);
+	}
+	if (epoch != 0 && epoch == cast->base) {
+		return true;
+	}
+	peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_EPOCH);
+	return false;
+}
+
+/* After frames or rows moved a stream: what is owed, missing, and due. */
+void
+peal_cast_settle(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
+{
+	struct peal_cast_stream *stream = &cast->streams[index];
+	struct peal_cast_digest *digest = &cast->digests[index];
+
+	peal_cast_digest_settle(digest, stream, now_ns);
+	if (stream->have == stream->head) {
+		digest->pull_at_ns = NEVER;
+	} else if (digest->pull_at_ns == NEVER) {
+		peal_cast_digest_begin_pull(digest, stream->have, stream->head, now_ns);
+		digest->pull_at_ns = now_ns + PEAL_CAST_REORDER_NS;
+	}
+	cast->active |= UINT64_C(1) << index;
+}
+
+/* A frame of a former view, as far as it was agreed on. */
+static void
+on_old_data(struct peal_cast *cast, uint32_t index, const struct peal_cast_msg *message,
+	const struct peal_opened *opened, uint64_t now_ns)
+{
+	if (!peal_cast_flush_is_agreed(&cast->flush) || message->seq >= cast->flush.goals[index]) {
+		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_EPOCH);
+		return;
+	}
+	if (peal_cast_stream_put(&cast->streams[index], message, opened->body, opened->body_size) ==
+		PEAL_CAST_PUT_FRESH) {
+		peal_cast_progress(cast, now_ns);
+	} else {
+		peal_cast_count(cast, PEAL_COUNTER_CAST_DUPLICATES);
+	}
+}
+
+static void
+on_data(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns)
+{
+	static const enum peal_counter counters[] = {
+		[PEAL_CAST_PUT_DUPLICATE] = PEAL_COUNTER_CAST_DUPLICATES,
+		[PEAL_CAST_PUT_BEYOND] = PEAL_COUNTER_CAST_REFUSED_BEYOND,
+		[PEAL_CAST_PUT_LIE] = PEAL_COUNTER_CAST_REFUSED_BEYOND};
+	struct peal_cast_msg message;
+	enum peal_cast_put outcome;
+	uint32_t index;
+
+	if (!peal_cast_msg_decode(opened->body, opened->body_size, &message)) {
+		peal_cast_count(cast, PEAL_COUNTER_REFUSED_BODY);
+		return;
+	}
+	if (!is_present(cast, message.epoch)) {
+		return;
+	}
+	index = find_stream(cast, message.origin);
+	if (index == cast->streams_count || index == cast->own) {
+		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_ORIGIN);
+		return;
+	}
+	if (!peal_cast_is_running(cast)) {
+		on_old_data(cast, index, &message, opened, now_ns);
+		return;
+	}
+	outcome = peal_cast_stream_put(
+		&cast->streams[index], &message, opened->body, opened->body_size);
+	if (outcome == PEAL_CAST_PUT_FRESH) {
+		peal_cast_pass_on(cast, index, message.seq, PEAL_COUNTER_CAST_FRAMES_RELAYED);
+		peal_cast_deliver_until(cast, index, UINT64_MAX);
+		peal_cast_digest_on_frame(&cast->digests[index], now_ns);
+	} else {
+		peal_cast_count(cast, counters[outcome]);
+	}
+	peal_cast_settle(cast, index, now_ns);
+}
+
+static void
+on_state(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns)
+{
+	struct peal_cast_state_msg message;
+
+	if (!peal_cast_state_msg_decode(opened->body, opened->body_size, &message)) {
+		peal_cast_count(cast, PEAL_COUNTER_REFUSED_BODY);
+		return;
+	}
+	if (!is_present(cast, message.epoch) || !peal_cast_is_running(cast)) {
+		return;
+	}
+	for (uint32_t i = 0; i < message.rows_count; i++) {
+		uint32_t index = find_stream(cast, message.rows[i].origin);
+
+		if (index == cast->streams_count ||
+			!peal_cast_digest_on_row(&cast->digests[index], &cast->streams[index],
+				opened->rank, &message.rows[i], now_ns)) {
+			peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_ROW);
+			continue;
+		}
+		peal_cast_settle(cast, index, now_ns);
+	}
+}
+
+static void
+on_pull(struct peal_cast *cast, const struct peal_opened *opened)
+{
+	struct peal_cast_pull_msg message;
+	uint32_t sent_count = 0;
+	uint32_t index;
+
+	if (!peal_cast_pull_msg_decode(opened->body, opened->body_size, &message)) {
+		peal_cast_count(cast, PEAL_COUNTER_REFUSED_BODY);
+		return;
+	}
+	if (!is_present(cast, message.epoch)) {
+		return;
+	}
+	index = find_stream(cast, message.origin);
+	if (index == cast->streams_count) {
+		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_ORIGIN);
+		return;
+	}
+	for (uint64_t rest = message.missing; rest != 0 && sent_count < PEAL_CAST_BURST;
+		rest &= rest - 1U) {
+		uint16_t size = 0;
+		const uint8_t *body = peal_cast_stream_find(&cast->streams[index],
+			message.from + (uint32_t)__builtin_ctzll(rest), &size);
+
+		if (body != NULL) {
+			peal_cast_send_frame(
+				cast, opened->rank, body, size, PEAL_COUNTER_CAST_FRAMES_REPEATED);
+			sent_count++;
+		}
+	}
+}
+
+static void
+on_flush(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns)
+{
+	struct peal_cast_flush_msg message;
+
+	if (!peal_cast_flush_msg_decode(opened->body, opened->body_size, &message)) {
+		peal_cast_count(cast, PEAL_COUNTER_REFUSED_BODY);
+		return;
+	}
+	if ((message.flags & PEAL_CAST_FLAG_ASK) != 0) {
+		cast->flush.owed |= UINT64_C(1) << opened->rank;
+	}
+	if (!peal_cast_is_running(cast)) {
+		peal_cast_on_vector(cast, opened->rank, &message, now_ns);
+		peal_cast_progress(cast, now_ns);
+	}
+}
+
+void
+peal_cast_on_frame(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns)
+{
+	if (cast->epoch == 0 || opened->epoch != cast->epoch ||
+		opened->rank >= cast->order.members_count) {
+		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_EPOCH);
+		return;
+	}
+	if (opened->kind == PEAL_MESSAGE_CAST) {
+		on_data(cast, opened, now_ns);
+	} else if (opened->kind == PEAL_MESSAGE_CAST_STATE) {
+		on_state(cast, opened, now_ns);
+	} else if (opened->kind == PEAL_MESSAGE_CAST_PULL) {
+		on_pull(cast, opened);
+	} else {
+		PEAL_DASSERT(opened->kind == PEAL_MESSAGE_CAST_FLUSH);
+		on_flush(cast, opened, now_ns);
+	}
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How long an answer takes, and how long to wait for one: a mean and a spread of round trips.
+ *
+ * paper: RFC 6298 (the mean moves by 1/8 of each difference, the spread by 1/4), with bounds that
+ * fit a kernel-bypass link. What the receiver waited before it answered is not part of a round
+ * trip. Pure; fields private but `smooth_ns`, which is read only; one owner.
+ */
+#ifndef PEAL_DATAPLANE_RTT_H
+#define PEAL_DATAPLANE_RTT_H
+
+#include <stdint.h>
+
+struct peal_rtt {
+	uint64_t smooth_ns; /* 0 = nothing measured yet */
+	uint64_t spread_ns;
+	uint64_t rto_ns_min;
+	uint64_t rto_ns_max;
+};
+
+/* `rto_ns_min` [1, rto_ns_max]. Until something is measured a time-out is PEAL_RTT_UNKNOWN_NS. */
+void peal_rtt_init(struct peal_rtt *rtt, uint64_t rto_ns_min, uint64_t rto_ns_max);
+
+/* One round trip of a frame that was sent once. Any value; a wild one moves the mean by 1/8. */
+void peal_rtt_add(struct peal_rtt *rtt, uint64_t sample_ns);
+
+/* After how long without an answer a frame is sent again: mean + 4 spreads, within the bounds. */
+uint64_t peal_rtt_timeout_ns(const struct peal_rtt *rtt);
+
+/* After how long the last frame of all is sent again to ask what is missing: two means, or a
+ * time-out. */
+uint64_t peal_rtt_tail_ns(const struct peal_rtt *rtt);
+
+/* By how much a frame may be overtaken before it counts as lost: a quarter of the mean. */
+uint64_t peal_rtt_reorder_ns(const struct peal_rtt *rtt);
+
+#endif

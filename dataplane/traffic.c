@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/traffic.h"
+
+void
+peal_traffic_init(struct peal_traffic *traffic, struct peal_core *core,
+	struct peal_core_config *config, uint8_t shards_count, uint64_t first_epoch)
+{
+	const struct peal_load_config load = {
+		.channels = &traffic->channels, .cast = &traffic->cast, .uplink = &core->uplink};
+	const struct peal_channels_config channels = {
+		.egress = &core->egress,
+		.counters = &core->counters,
+		.user = peal_load_channel_user(&traffic->load),
+		.queue_bytes = traffic->channel_queues[0],
+		.queue_capacity = PEAL_TRAFFIC_CHANNEL_SIZE,
+		.frame_bytes = traffic->channel_frames[0],
+		.frames_count = PEAL_FRAMEPOOL_MAX,
+		.rto_ns_min = PEAL_TRAFFIC_RTO_NS_MIN,
+		.rto_ns_max = PEAL_TRAFFIC_RTO_NS_MAX,
+		.first_epoch = first_epoch,
+		.is_coalescing = true,
+		.shards_count = shards_count,
+	};
+	const struct peal_cast_config cast = {
+		.egress = &core->egress,
+		.counters = &core->counters,
+		.user = peal_load_cast_user(&traffic->load),
+		.queue_bytes = traffic->cast_queue,
+		.queue_capacity = PEAL_TRAFFIC_CAST_SIZE,
+		.frame_bytes = traffic->cast_frames[0],
+	};
+
+	peal_load_init(&traffic->load, &load);
+	peal_channels_init(&traffic->channels, &channels);
+	peal_cast_init(&traffic->cast, &cast);
+	config->channels = &traffic->channels;
+	config->cast = &traffic->cast;
+	config->load = &traffic->load;
+}

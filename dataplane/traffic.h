@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Channels and broadcast of a home core, their memory, and load as their user.
+ *
+ * 70 MiB of room, most of which is never touched where there is little traffic: take it from memory
+ * that comes page by page. Fields are private to the machines that they are.
+ */
+#ifndef PEAL_DATAPLANE_TRAFFIC_H
+#define PEAL_DATAPLANE_TRAFFIC_H
+
+#include "dataplane/core.h"
+
+/* Messages that were accepted and are not acknowledged: of one channel, and of broadcast. */
+#define PEAL_TRAFFIC_CHANNEL_SIZE (UINT32_C(1) << 18)
+#define PEAL_TRAFFIC_CAST_SIZE    (UINT32_C(1) << 20)
+
+/* Time-outs of channels: the lower end follows round trips of tens of microseconds. */
+#define PEAL_TRAFFIC_RTO_NS_MIN (UINT64_C(50) * 1000U)
+#define PEAL_TRAFFIC_RTO_NS_MAX (UINT64_C(100) * 1000000U)
+
+struct peal_traffic {
+	struct peal_channels channels;
+	struct peal_cast cast;
+	struct peal_load load;
+	_Alignas(64) uint8_t channel_queues[PEAL_CHANNELS_MAX][PEAL_TRAFFIC_CHANNEL_SIZE];
+	_Alignas(64) uint8_t cast_queue[PEAL_TRAFFIC_CAST_SIZE];
+	uint8_t channel_frames[PEAL_FRAMEPOOL_MAX][PEAL_BODY_SIZE_MAX];
+	uint8_t cast_frames[PEAL_CAST_FRAMES_MAX][PEAL_BODY_SIZE_MAX];
+};
+
+/*
+ * Makes `traffic` that of the home core of a node and enters it into its `config`. Before
+ * peal_core_init.
+ *
+ * @param shards_count  cores of the node: channels that live on others are not this core's
+ * @param first_epoch  of the channels' streams: above all that this node used before, >= 1
+ */
+void peal_traffic_init(struct peal_traffic *traffic, struct peal_core *core,
+	struct peal_core_config *config, uint8_t shards_count, uint64_t first_epoch);
+
+#endif

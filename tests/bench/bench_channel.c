@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a message over a channel costs two cores together, without a device.
+ *
+ * Two cores on one thread, joined by rings of packets that are never copied. In a round the first
+ * accepts 32 messages, or --burst, and takes a turn, the second takes a turn, delivers them and
+ * answers. Counted is the whole round, ports and all, divided by what was accepted in it, which is
+ * less when the queue is full; figures are medians over rounds. Everything is warm.
+ *
+ *     bench_channel [--aead NAME] [--size N] [--burst N] [--rounds N] [--alone]    a line of JSON
+ *     bench_channel --callgrind ...                                a fixed number of rounds
+ *
+ * --alone sends each message in a frame of its own; --burst 1 tells what one message costs that
+ * nothing else is done with: half of a round trip, without its link.
+ *
+ * Then the same rounds once more with a clock that is read wherever one stage hands over to
+ * another, and what reading it costs is taken off again. The stages are
+ *
+ *     port      packets in, out, lent and given back
+ *     frame     headers, checks, replay window, and the turn around all of it
+ *     aead      sealing and opening
+ *     channel   queue, window, acknowledgements, timers
+ *     delivery  the user takes the bytes
+ *
+ * so their sum is near the total that was taken without a clock, and not the same.
+ */
+#include "dataplane/core.h"
+#include "wire/crypto/aead_open.h"
+#include "wire/frame.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <x86intrin.h>
+
+#define MESSAGES_MAX     32U
+#define PACKETS_COUNT    1024U
+#define PACKET_SIZE      2176U
+#define HEADROOM         128U
+#define WARM_ROUNDS      2000U
+#define CALLGRIND_ROUNDS 1000U
+#define QUEUE_SIZE       65536U
+#define FRAMES_COUNT     64U
+#define STAGE_DEPTH_MAX  8U
+#define CLOCK_RUNS       100U
+#define CLOCK_BATCHES    1001U
+
+enum stage { STAGE_PORT = 0, STAGE_FRAME, STAGE_AEAD, STAGE_CHANNEL, STAGE_DELIVERY, STAGES_COUNT };
+
+static const char *const stage_names[STAGES_COUNT] = {
+	"port", "frame", "aead", "channel", "delivery"};
+
+/* Whose time it is. The linker leads the calls between core, channels and egress through here. */
+static struct {
+	bool is_on;
+	uint32_t depth;
+	enum stage stages[STAGE_DEPTH_MAX];
+	uint64_t since; /* cycles */
+	uint64_t cycles[STAGES_COUNT];
+	uint64_t spans_count[STAGES_COUNT];
+} stopwatch;
+
+static void
+hand_over(void)
+{
+	enum stage stage = stopwatch.stages[stopwatch.depth];
+	uint64_t now = __rdtsc();
+
+	stopwatch.cycles[stage] += now - stopwatch.since;
+	stopwatch.spans_count[stage]++;
+	stopwatch.since = now;
+}
+
+static inline void
+enter_stage(enum stage stage)
+{
+	if (__builtin_expect(stopwatch.is_on, 0)) {
+		hand_over();
+		PEAL_ASSERT(stopwatch.depth + 1U < STAGE_DEPTH_MAX);
+		stopwatch.stages[++stopwatch.depth] = stage;
+	}
+}
+
+static inline void
+leave_stage(void)
+{
+	if (__builtin_expect(stopwatch.is_on, 0)) {
+		hand_over();
+		stopwatch.depth--;
+	}
+}
+
+/* By the names that the linker gives to both ends of a call that it leads through here. */
+uint32_t run_really(struct peal_channels *channels, uint64_t now_ns) __asm__(
+	"__real_peal_channels_run");
+uint32_t run_timed(struct peal_channels *channels, uint64_t now_ns) __asm__(
+	"__wrap_peal_channels_run");
+void take_really(struct peal_channels *channels, const struct peal_opened *opened,
+	uint64_t now_ns) __asm__("__real_peal_channels_on_frame");
+void take_timed(struct peal_channels *channels, const struct peal_opened *opened,
+	uint64_t now_ns) __asm__("__wrap_peal_channels_on_frame");
+uint8_t *begin_really(struct peal_egress *egress, struct peal_packet *packet_out) __asm__(
+	"__real_peal_egress_begin");
+uint8_t *begin_timed(struct peal_egress *egress, struct peal_packet *packet_out) __asm__(
+	"__wrap_peal_egress_begin");
+void end_really(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size) __asm__("__real_peal_egress_end");
+void end_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size) __asm__("__wrap_peal_egress_end");
+
+uint32_t
+run_timed(struct peal_channels *channels, uint64_t now_ns)
+{
+	uint32_t count;
+
+	enter_stage(STAGE_CHANNEL);
+	count = run_really(channels, now_ns);
+	leave_stage();
+	return count;
+}
+
+void
+take_timed(struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns)
+{
+	enter_stage(STAGE_CHANNEL);
+	take_really(channels, opened, now_ns);
+	leave_stage();
+}
+
+uint8_t *
+begin_timed(struct peal_egress *egress, struct peal_packet *packet_out)
+{
+	uint8_t *body;
+
+	enter_stage(STAGE_FRAME);
+	body = begin_really(egress, packet_out);
+	leave_stage();
+	return body;
+}
+
+void
+end_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size)
+{
+	enter_stage(STAGE_FRAME);
+	end_really(egress, packet, slot, shard, kind, size);
+	leave_stage();
+}
+
+struct bench;
+
+struct end {
+	struct bench *bench;
+	struct peal_core core;
+	struct peal_plane plane;
+	struct peal_peers peers;
+	struct peal_topology topology;
+	uint16_t observers[2];
+	struct peal_aead_key key;
+	struct peal_channels channels;
+	uint32_t inbox_count;
+	struct peal_packet inbox[PACKETS_COUNT];
+	uint8_t *queues;
+	uint8_t frames[FRAMES_COUNT * PEAL_BODY_SIZE_MAX];
+	uint8_t buffers[2][PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
+};
+
+struct bench {
+	struct end ends[2];
+	struct peal_aead aead;
+	struct peal_aead timed; /* the same, seen by the stopwatch; its state is this struct */
+	struct peal_aead_key pre_key;
+	struct peal_timing timing;
+	uint64_t now_ns;
+	uint64_t delivered_count;
+	uint64_t delivered_bytes;
+	uint32_t free_count;
+	uint8_t *free[PACKETS_COUNT];
+	uint8_t packets[PACKETS_COUNT][PACKET_SIZE];
+};
+
+/* Eight parameters, as the table of wire/aead.h has them. NOLINTBEGIN(readability-function-size) */
+static void
+seal(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
+	const uint8_t *aad, size_t aad_size, uint8_t *data, size_t size,
+	uint8_t tag_out[PEAL_AEAD_TAG_SIZE])
+{
+	const struct peal_aead *aead = &((struct bench *)state)->aead;
+
+	enter_stage(STAGE_AEAD);
+	aead->seal(aead->state, key, nonce, aad, aad_size, data, size, tag_out);
+	leave_stage();
+}
+
+static bool
+open_sealed(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
+	const uint8_t *aad, size_t aad_size, uint8_t *data, size_t size,
+	const uint8_t tag[PEAL_AEAD_TAG_SIZE])
+{
+	const struct peal_aead *aead = &((struct bench *)state)->aead;
+	bool is_good;
+
+	enter_stage(STAGE_AEAD);
+	is_good = aead->open(aead->state, key, nonce, aad, aad_size, data, size, tag);
+	leave_stage();
+	return is_good;
+}
+/* NOLINTEND(readability-function-size) */
+
+static uint32_t
+receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capacity)
+{
+	struct end *end = state;
+	uint32_t count = end->inbox_count < capacity ? end->inbox_count : capacity;
+
+	(void)queue;
+	enter_stage(STAGE_PORT);
+	memcpy(packets, end->inbox, count * sizeof(packets[0]));
+	end->inbox_count -= count;
+	memmove(end->inbox, end->inbox + count, end->inbox_count * sizeof(packets[0]));
+	leave_stage();
+	return count;
+}
+
+static uint32_t
+allocate(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
+{
+	struct bench *bench = ((struct end *)state)->bench;
+
+	(void)queue;
+	if (bench->free_count < count) {
+		return 0;
+	}
+	enter_stage(STAGE_PORT);
+	for (uint32_t i = 0; i < count; i++) {
+		uint8_t *packet = bench->free[--bench->free_count];
+
+		packets[i] = (struct peal_packet){.data = packet + HEADROOM, .handle = packet};
+	}
+	leave_stage();
+	return count;
+}
+
+static void
+release(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
+{
+	struct bench *bench = ((struct end *)state)->bench;
+
+	(void)queue;
+	enter_stage(STAGE_PORT);
+	for (uint32_t i = 0; i < count; i++) {
+		bench->free[bench->free_count++] = packets[i].handle;
+	}
+	leave_stage();
+}
+
+static uint32_t
+transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
+{
+	struct bench *bench = ((struct end *)state)->bench;
+	struct end *other = state == &bench->ends[0] ? &bench->ends[1] : &bench->ends[0];
+
+	(void)queue;
+	PEAL_ASSERT(other->inbox_count + count <= PACKETS_COUNT);
+	enter_stage(STAGE_PORT);
+	memcpy(other->inbox + other->inbox_count, packets, count * sizeof(packets[0]));
+	other->inbox_count += count;
+	leave_stage();
+	return count;
+}
+
+static uint32_t
+pop(void *state, struct peal_record *records, uint32_t capacity)
+{
+	struct end *end = state;
+
+	(void)capacity;
+	if (end->core.peers == &end->peers) {
+		return 0;
+	}
+	records[0] = (struct peal_record){.kind = PEAL_RECORD_VIEW,
+		.generation = end->peers.generation,
+		.peers = &end->peers};
+	return 1;
+}
+
+static uint32_t
+push(void *state, const struct peal_record *records, uint32_t count)
+{
+	(void)state;
+	(void)records;
+	return count;
+}
+
+static bool
+accepts(void *state, uint64_t mid, uint16_t number)
+{
+	(void)state;
+	(void)mid;
+	(void)number;
+	return true;
+}
+
+static void
+opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
+{
+	(void)state;
+	(void)channel;
+	(void)mid;
+	(void)number;
+}
+
+static void
+deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
+{
+	struct bench *bench = ((struct end *)state)->bench;
+
+	(void)channel;
+	enter_stage(STAGE_DELIVERY);
+	bench->delivered_count += delivery->offset + delivery->size == delivery->message_size;
+	bench->delivered_bytes += delivery->size;
+	leave_stage();
+}
+
+static void
+finished(void *state, uint16_t channel)
+{
+	(void)state;
+	(void)channel;
+}
+
+static void
+ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t lost_count)
+{
+	(void)state;
+	(void)channel;
+	(void)reason;
+	(void)lost_count;
+	PEAL_ASSERT(false);
+}
+
+static void
+give_back(void *state, uint16_t channel, uint64_t token)
+{
+	(void)state;
+	(void)channel;
+	(void)token;
+}
+
+static struct peal_address
+find_address(uint32_t mid)
+{
+	return (struct peal_address){
+		.ipv4 = 0x0A000000U + mid, .port = 4100, .mac = {0x02, 0, 0, 0, 0, (uint8_t)mid}};
+}
+
+static void
+set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
+{
+	static const struct peal_port_ops ops = {receive, allocate, transmit, release};
+	struct end *end = &bench->ends[self];
+	struct peal_peers *peers = &end->peers;
+	struct peal_core_config config = {
+		.port = {.ops = &ops, .state = end, .packet_size_max = PACKET_SIZE - HEADROOM},
+		.plane = &end->plane,
+		.timing = &bench->timing,
+		.aead = bench->timed,
+		.pre_key = bench->pre_key,
+		.address = find_address(self + 1U),
+		.seed = {1, 2, 3, self},
+		.channels = &end->channels};
+	const struct peal_channels_config channels = {.egress = &end->core.egress,
+		.counters = &end->core.counters,
+		.user = {.accepts = accepts,
+			.opened = opened,
+			.deliver = deliver,
+			.finished = finished,
+			.ended = ended,
+			.release = give_back,
+			.state = end},
+		.queue_bytes = end->queues,
+		.queue_capacity = QUEUE_SIZE,
+		.frame_bytes = end->frames,
+		.frames_count = FRAMES_COUNT,
+		.rto_ns_min = 50000,
+		.rto_ns_max = 1000000,
+		.first_epoch = 1,
+		.is_coalescing = is_coalescing};
+
+	memcpy(config.port.mac, config.address.mac, sizeof(config.port.mac));
+	end->plane.down = (struct peal_plane_ring){.pop = pop, .state = end};
+	end->plane.up = (struct peal_plane_ring){.push = push, .state = end};
+	end->plane.down_buffers = end->buffers[0];
+	end->plane.up_buffers = end->buffers[1];
+	end->observers[0] = 1;
+	end->topology = (struct peal_topology){
+		.members_count = 2, .observers_count = 1, .observers = end->observers};
+	*peers = (struct peal_peers){.generation = 1,
+		.cluster = 0xC1C2C3C4U,
+		.epoch = 7,
+		.next_mid = 3,
+		.view_tag = 1,
+		.self_mid = self + 1U,
+		.self_rank = self,
+		.members_count = 2,
+		.observers_count = 1,
+		.self_key = &end->key,
+		.topology = &end->topology,
+		.neighbours_count = 1,
+		.neighbours = {(uint16_t)(1U - self)}};
+	for (uint16_t rank = 0; rank < 2; rank++) {
+		peers->peers[rank] = (struct peal_peer){.mid = rank + 1U,
+			.rank = rank,
+			.address = find_address(rank + 1U),
+			.key = &bench->ends[rank].key};
+	}
+	peal_peers_index(peers);
+	peal_channels_init(&end->channels, &channels);
+	peal_core_init(&end->core, &config, bench->now_ns);
+	peal_core_turn(&end->core, bench->now_ns);
+}
+
+static void
+set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
+{
+	uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE] = {0};
+
+	if (!peal_aead_open(aead_name, &bench->aead)) {
+		(void)fprintf(stderr, "bench_channel: there is no AEAD %s here\n",
+			aead_name == NULL ? "at all" : aead_name);
+		exit(1);
+	}
+	bench->timed = bench->aead;
+	bench->timed.state = bench;
+	bench->timed.seal = seal;
+	bench->timed.open = open_sealed;
+	PEAL_ASSERT(peal_timing_find("dpdk", &bench->timing));
+	bench->now_ns = UINT64_C(1000000000);
+	bench->aead.expand(bench->aead.state, raw, &bench->pre_key);
+	for (uint32_t i = 0; i < PACKETS_COUNT; i++) {
+		bench->free[bench->free_count++] = bench->packets[i];
+	}
+	for (uint16_t i = 0; i < 2; i++) {
+		raw[0] = (uint8_t)(i + 1U);
+		bench->aead.expand(bench->aead.state, raw, &bench->ends[i].key);
+		bench->ends[i].bench = bench;
+		bench->ends[i].queues = calloc(PEAL_CHANNELS_MAX, QUEUE_SIZE);
+		PEAL_ASSERT(bench->ends[i].queues != NULL);
+	}
+	for (uint16_t i = 0; i < 2; i++) {
+		set_up_end(bench, i, is_coalescing);
+	}
+}
+
+struct options {
+	uint32_t rounds_count;
+	uint32_t size;
+	uint32_t burst;        /* messages of a round, [1, MESSAGES_MAX] */
+	const char *aead_name; /* NULL = the best there is */
+	bool is_coalescing;
+	bool is_callgrind;
+};
+
+/* Adds what was accepted to `sent_count`; returns the cycles of the round for each of those. */
+static __attribute__((noinline)) double
+run_round(struct bench *bench, uint16_t channel, const uint8_t *message,
+	const struct options *options, uint64_t *sent_count)
+{
+	uint32_t accepted_count = 0;
+	uint64_t before;
+	uint64_t after;
+
+	bench->now_ns += 10000;
+	_mm_lfence();
+	before = __rdtsc();
+	stopwatch.since = before;
+	enter_stage(STAGE_CHANNEL);
+	for (uint32_t i = 0; i < options->burst; i++) {
+		accepted_count += peal_channels_send(&bench->ends[0].channels, channel, message,
+					  options->size) == PEAL_CHANNEL_OK;
+	}
+	leave_stage();
+	peal_core_turn(&bench->ends[0].core, bench->now_ns);
+	peal_core_turn(&bench->ends[1].core, bench->now_ns);
+	if (stopwatch.is_on) {
+		hand_over();
+	}
+	after = __rdtsc();
+	_mm_lfence();
+	*sent_count += accepted_count;
+	return (double)(after - before) / (accepted_count > 0 ? accepted_count : 1U);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double left = *(const double *)a;
+	double right = *(const double *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+static double
+find_median(double *values, uint32_t count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2U];
+}
+
+/* What one reading of the stopwatch takes. */
+static double
+find_clock_cycles(void)
+{
+	double samples[CLOCK_BATCHES];
+
+	for (uint32_t i = 0; i < CLOCK_BATCHES; i++) {
+		uint64_t before = __rdtsc();
+
+		for (uint32_t j = 0; j < CLOCK_RUNS; j++) {
+			enter_stage(STAGE_PORT);
+			leave_stage();
+		}
+		samples[i] = (double)(__rdtsc() - before) / (2.0 * CLOCK_RUNS);
+	}
+	return find_median(samples, CLOCK_BATCHES);
+}
+
+/* Cycles of each stage for each message: medians over rounds, as the total. */
+static void
+find_stages(struct bench *bench, uint16_t channel, const uint8_t *message,
+	const struct options *options, uint64_t *sent_count, double stages_out[STAGES_COUNT])
+{
+	uint32_t rounds_count = options->rounds_count;
+	double *samples = calloc((size_t)STAGES_COUNT * rounds_count, sizeof(*samples));
+	double clock_cycles;
+
+	PEAL_ASSERT(samples != NULL);
+	stopwatch.stages[0] = STAGE_FRAME;
+	stopwatch.is_on = true;
+	clock_cycles = find_clock_cycles();
+	for (uint32_t i = 0; i < rounds_count; i++) {
+		uint64_t before = *sent_count;
+
+		memset(stopwatch.cycles, 0, sizeof(stopwatch.cycles));
+		memset(stopwatch.spans_count, 0, sizeof(stopwatch.spans_count));
+		(void)run_round(bench, channel, message, options, sent_count);
+		for (uint32_t j = 0; j < STAGES_COUNT; j++) {
+			double cycles = (double)stopwatch.cycles[j] -
+					clock_cycles * (double)stopwatch.spans_count[j];
+
+			samples[(size_t)j * rounds_count + i] =
+				cycles / (double)(*sent_count > before ? *sent_count - before : 1U);
+		}
+	}
+	stopwatch.is_on = false;
+	for (uint32_t j = 0; j < STAGES_COUNT; j++) {
+		stages_out[j] = find_median(samples + (size_t)j * rounds_count, rounds_count);
+	}
+	free(samples);
+}
+
+static bool
+read_options(int argc, char **argv, struct options *options)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--callgrind") == 0) {
+			options->is_callgrind = true;
+		} else if (strcmp(argv[i], "--alone") == 0) {
+			options->is_coalescing = false;
+		} else if (strcmp(argv[i], "--aead") == 0 && i + 1 < argc) {
+			options->aead_name = argv[++i];
+		} else if (strcmp(argv[i], "--size") == 0 && i + 1 < argc) {
+			options->size = (uint32_t)strtoul(argv[++i], NULL, 10);
+		} else if (strcmp(argv[i], "--burst") == 0 && i + 1 < argc) {
+			options->burst = (uint32_t)strtoul(argv[++i], NULL, 10);
+		} else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
+			options->rounds_count = (uint32_t)strtoul(argv[++i], NULL, 10);
+		} else {
+			return false;
+		}
+	}
+	return options->rounds_count > 0 && options->size <= 1000 && options->burst > 0 &&
+	       options->burst <= MESSAGES_MAX;
+}
+
+static void
+show(const struct bench *bench, const struct options *options, uint64_t sent_count,
+	double cycles_per_message, const double stages[STAGES_COUNT])
+{
+	const uint64_t *values = bench->ends[0].core.counters.values;
+
+	(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,"
+		     "\"coalescing\":%s,\"rounds\":%u,\"cycles_per_message\":%.1f,"
+		     "\"frames_per_message\":%.3f,\"repeated\":%llu,\"stages\":{",
+		bench->aead.name, options->size, options->burst,
+		options->is_coalescing ? "true" : "false", options->rounds_count,
+		cycles_per_message,
+		(double)values[PEAL_COUNTER_CHANNEL_FRAMES_SENT] / (double)sent_count,
+		(unsigned long long)values[PEAL_COUNTER_CHANNEL_FRAMES_REPEATED]);
+	for (uint32_t i = 0; i < STAGES_COUNT; i++) {
+		(void)printf("%s\"%s\":%.1f", i == 0 ? "" : ",", stage_names[i], stages[i]);
+	}
+	(void)printf("}}\n");
+}
+
+int
+main(int argc, char **argv)
+{
+	static uint8_t message[PEAL_BODY_SIZE_MAX];
+	struct options options = {
+		.rounds_count = 20000, .size = 64, .burst = MESSAGES_MAX, .is_coalescing = true};
+
+	if (!read_options(argc, argv, &options)) {
+		(void)fprintf(stderr,
+			"usage: bench_channel [--aead NAME] [--size N, at most 1000] "
+			"[--rounds N] [--burst N, at most 32] [--alone] [--callgrind]\n");
+		return 2;
+	}
+
+	const uint32_t rounds_count = options.rounds_count;
+	const uint32_t size = options.size;
+	const bool is_coalescing = options.is_coalescing;
+	const bool is_callgrind = options.is_callgrind;
+	struct bench *bench = aligned_alloc(64, (sizeof(*bench) + 63U) / 64U * 64U);
+	double *samples = calloc(rounds_count, sizeof(*samples));
+	double stages[STAGES_COUNT] = {0};
+	double cycles_per_message = 0.0;
+	uint64_t sent_count = 0;
+	uint16_t channel;
+
+	PEAL_ASSERT(bench != NULL);
+	PEAL_ASSERT(samples != NULL);
+	memset(bench, 0, sizeof(*bench));
+	set_up(bench, options.aead_name, is_coalescing);
+	PEAL_ASSERT(
+		peal_channels_open(&bench->ends[0].channels, 2, 1, &channel) == PEAL_CHANNEL_OK);
+	for (uint32_t i = 0; i < (is_callgrind ? CALLGRIND_ROUNDS : WARM_ROUNDS); i++) {
+		(void)run_round(bench, channel, message, &options, &sent_count);
+	}
+	for (uint32_t i = 0; i < rounds_count && !is_callgrind; i++) {
+		samples[i] = run_round(bench, channel, message, &options, &sent_count);
+	}
+	if (!is_callgrind) {
+		cycles_per_message = find_median(samples, rounds_count);
+		find_stages(bench, channel, message, &options, &sent_count, stages);
+	}
+	/* What one turn could not send is still on its way. */
+	for (uint32_t i = 0; i < 100 && bench->delivered_count < sent_count; i++) {
+		bench->now_ns += 10000;
+		peal_core_turn(&bench->ends[0].core, bench->now_ns);
+		peal_core_turn(&bench->ends[1].core, bench->now_ns);
+	}
+	PEAL_ASSERT(bench->delivered_count == sent_count);
+	PEAL_ASSERT(bench->delivered_bytes == sent_count * size);
+	if (!is_callgrind) {
+		show(bench, &options, sent_count, cycles_per_message, stages);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		peal_core_fini(&bench->ends[i].core);
+		free(bench->ends[i].queues);
+	}
+	peal_aead_close(&bench->aead);
+	free(samples);
+	free(bench);
+	return 0;
+}

@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What others do with a message between two processes of one machine: sockets of the kernel, and
+ * ZeroMQ. tools/dev/compare-messaging runs it beside peal-bench message and throughput.
+ *
+ *     peer_messaging --transport udp|tcp|zmq-tcp|zmq-ipc --what rtt|throughput --mode block|spin
+ *                    [--size N] [--batch N] [--cores A,B] [--interval NS] [--count N]
+ *
+ * One line of JSON. rtt has the schedule of peal-bench: messages leave every INTERVAL, a round trip
+ * counts from the instant at which its message was meant to leave. throughput counts what arrives
+ * while the sender sends all it can. The settings are the best that were found on a machine of two
+ * CPUs:
+ *
+ *     udp   buffers of 4 MiB; throughput by sendmmsg and recvmmsg, 32 a call
+ *     tcp   TCP_NODELAY, buffers of 4 MiB; the reader takes what fits 256 KiB; --batch messages a
+ *           write, because Peal puts small ones together by itself and TCP's user has to
+ *     zmq   PAIR for rtt, PUSH and PULL for throughput, one I/O thread each, no limit but 100 000
+ *           messages; not pinned, for the I/O threads need a CPU as well
+ *     spin  a read that does not wait, again and again; each process pinned to a CPU of its own
+ *     block sleeps in the kernel; the timer slack is 1 ns, so that departures are not late
+ *
+ * The address is 127.0.0.1 of the network namespace that it is run in.
+ */
+#include "base/assert.h"
+#include "base/histogram.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef PEAL_WITH_ZMQ
+#include <zmq.h>
+#endif
+
+#define SECOND_NS      INT64_C(1000000000)
+#define WARM_COUNT     2000U
+#define WARM_NS        (SECOND_NS * 3 / 10)
+#define MEASURED_NS    (SECOND_NS / 2)
+#define SIZE_MAX_TCP   65536U
+#define SIZE_MAX_UDP   65507U
+#define BATCH_MAX      64U
+#define READ_SIZE      262144U
+#define SOCKET_SIZE    4194304
+#define ASKING_PORT    7401U
+#define ANSWERING_PORT 7402U
+#define HIGH_WATER     100000
+
+enum transport { UDP = 0, TCP, ZMQ_TCP, ZMQ_IPC };
+
+static const char *const transport_names[] = {"udp", "tcp", "zmq-tcp", "zmq-ipc"};
+
+struct options {
+	enum transport transport;
+	bool is_throughput;
+	bool is_spinning;
+	uint32_t size;
+	uint32_t batch;
+	int cpus[2];
+	int64_t interval_ns;
+	uint64_t count;
+};
+
+/* Seen by both processes. */
+struct shared {
+	_Atomic bool is_listening;
+	_Atomic uint64_t arrived_count; /* messages */
+};
+
+struct end {
+	const struct options *options;
+	struct shared *shared;
+	bool is_asking;
+	int fd;
+	void *context;
+	void *socket; /* of ZeroMQ */
+	uint8_t *bytes;
+};
+
+static void __attribute__((noreturn)) fail(const char *what)
+{
+	(void)fprintf(stderr, "peer_messaging: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int64_t
+read_now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+static void
+pin(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET((size_t)cpu, &cpus);
+	if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0) {
+		fail("sched_setaffinity");
+	}
+}
+
+static struct sockaddr_in
+find_address(uint16_t port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
+	};
+}
+
+static void
+set_option(int fd, int level, int name, int value)
+{
+	if (setsockopt(fd, level, name, &value, sizeof(value)) != 0) {
+		fail("setsockopt");
+	}
+}
+
+/* --- sockets of the kernel --- */
+
+static void
+open_udp(struct end *end)
+{
+	struct sockaddr_in own = find_address(end->is_asking ? ASKING_PORT : ANSWERING_PORT);
+	struct sockaddr_in other = find_address(end->is_asking ? ANSWERING_PORT : ASKING_PORT);
+
+	end->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (end->fd < 0 || bind(end->fd, (struct sockaddr *)&own, sizeof(own)) != 0 ||
+		connect(end->fd, (struct sockaddr *)&other, sizeof(other)) != 0) {
+		fail("udp");
+	}
+	/* Beyond what the system allows, where the right for it is there. */
+	(void)setsockopt(end->fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
+	(void)setsockopt(end->fd, SOL_SOCKET, SO_SNDBUFFORCE, &(int){SOCKET_SIZE}, sizeof(int));
+	atomic_store(&end->shared->is_listening, true);
+}
+
+static void
+open_tcp(struct end *end)
+{
+	struct sockaddr_in address = find_address(ANSWERING_PORT);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) {
+		fail("socket");
+	}
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	set_option(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_SIZE);
+	set_option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_SIZE);
+	if (end->is_asking) {
+		if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+			fail("connect");
+		}
+		end->fd = fd;
+	} else {
+		if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+			listen(fd, 1) != 0) {
+			fail("listen");
+		}
+		atomic_store(&end->shared->is_listening, true);
+		end->fd = accept(fd, NULL, NULL);
+		if (end->fd < 0) {
+			fail("accept");
+		}
+		(void)close(fd);
+	}
+	set_option(end->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/* All of it, whatever it takes. */
+static void
+write_all(const struct end *end, const uint8_t *bytes, size_t size)
+{
+	int flags = end->options->is_spinning ? MSG_DONTWAIT : 0;
+
+	while (size > 0) {
+		ssize_t sent = send(end->fd, bytes, size, flags | MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+			fail("send");
+		}
+		bytes += sent > 0 ? sent : 0;
+		size -= sent > 0 ? (size_t)sent : 0;
+	}
+}
+
+static void
+read_all(const struct end *end, uint8_t *bytes, size_t size)
+{
+	int flags = end->options->is_spinning ? MSG_DONTWAIT : 0;
+
+	while (size > 0) {
+		ssize_t got = recv(end->fd, bytes, size, flags);
+
+		if (got == 0) {
+			exit(0); /* the other one has gone: that is the end */
+		}
+		if (got < 0 && errno != EAGAIN && errno != EINTR) {
+			fail("recv");
+		}
+		bytes += got > 0 ? got : 0;
+		size -= got > 0 ? (size_t)got : 0;
+	}
+}
+
+/* Sends or receives up to 32 datagrams by one call. Returns how many. */
+static uint32_t
+move_datagrams(const struct end *end, bool is_out)
+{
+	static struct iovec pieces[BATCH_MAX];
+	static struct mmsghdr headers[BATCH_MAX];
+	const uint32_t count = 32;
+	int done;
+
+	for (uint32_t i = 0; i < count && headers[i].msg_hdr.msg_iov == NULL; i++) {
+		pieces[i] = (struct iovec){.iov_base = end->bytes + (size_t)i * end->options->size,
+			.iov_len = end->options->size};
+		headers[i].msg_hdr.msg_iov = &pieces[i];
+		headers[i].msg_hdr.msg_iovlen = 1;
+	}
+	if (is_out) {
+		done = sendmmsg(
+			end->fd, headers, count, end->options->is_spinning ? MSG_DONTWAIT : 0);
+	} else {
+		done = recvmmsg(end->fd, headers, count,
+			end->options->is_spinning ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
+	}
+	if (done < 0 && errno != EAGAIN && errno != EINTR) {
+		fail(is_out ? "sendmmsg" : "recvmmsg");
+	}
+	return done > 0 ? (uint32_t)done : 0;
+}
+
+/* --- ZeroMQ --- */
+
+#ifdef PEAL_WITH_ZMQ
+
+static void
+set_zmq(void *socket, int name, int value)
+{
+	if (zmq_setsockopt(socket, name, &value, sizeof(value)) != 0) {
+		fail("zmq_setsockopt");
+	}
+}
+
+static void
+open_zmq(struct end *end)
+{
+	char address[64];
+	int kind = ZMQ_PAIR;
+	int result;
+
+	if (end->options->is_throughput) {
+		kind = end->is_asking ? ZMQ_PUSH : ZMQ_PULL;
+	}
+	if (end->options->transport == ZMQ_TCP) {
+		(void)snprintf(address, sizeof(address), "tcp://127.0.0.1:%u", ANSWERING_PORT);
+	} else {
+		/* An abstract socket: nothing on disk. The asking process is the other one's
+		 * parent.
+		 */
+		(void)snprintf(address, sizeof(address), "ipc://@peer-messaging-%d",
+			(int)(end->is_asking ? getpid() : getppid()));
+	}
+	end->context = zmq_ctx_new();
+	end->socket = zmq_socket(end->context, kind);
+	if (end->socket == NULL) {
+		fail("zmq_socket");
+	}
+	set_zmq(end->socket, ZMQ_SNDHWM, HIGH_WATER);
+	set_zmq(end->socket, ZMQ_RCVHWM, HIGH_WATER);
+	set_zmq(end->socket, ZMQ_LINGER, 0);
+	result =
+		end->is_asking ? zmq_connect(end->socket, address) : zmq_bind(end->socket, address);
+	if (result != 0) {
+		fail("ZeroMQ");
+	}
+	if (!end->is_asking) {
+		atomic_store(&end->shared->is_listening, true);
+	}
+}
+
+static void
+send_zmq(const struct end *end, const uint8_t *bytes)
+{
+	int flags = end->options->is_spinning ? ZMQ_DONTWAIT : 0;
+
+	while (zmq_send(end->socket, bytes, end->options->size, flags) < 0) {
+		if (errno != EAGAIN && errno != EINTR) {
+			fail("zmq_send");
+		}
+	}
+}
+
+static void
+receive_zmq(const struct end *end, uint8_t *bytes)
+{
+	int flags = end->options->is_spinning ? ZMQ_DONTWAIT : 0;
+
+	while (zmq_recv(end->socket, bytes, end->options->size, flags) < 0) {
+		if (errno != EAGAIN && errno != EINTR) {
+			fail("zmq_recv");
+		}
+	}
+}
+
+#endif
+
+/* --- one message --- */
+
+static bool
+is_zmq(const struct options *options)
+{
+	return options->transport == ZMQ_TCP || options->transport == ZMQ_IPC;
+}
+
+static void
+open_end(struct end *end)
+{
+	if (end->options->transport == UDP) {
+		open_udp(end);
+	} else if (end->options->transport == TCP) {
+		open_tcp(end);
+	}
+#ifdef PEAL_WITH_ZMQ
+	if (is_zmq(end->options)) {
+		open_zmq(end);
+	}
+#endif
+}
+
+static void
+send_one(const struct end *end, const uint8_t *bytes)
+{
+#ifdef PEAL_WITH_ZMQ
+	if (is_zmq(end->options)) {
+		send_zmq(end, bytes);
+		return;
+	}
+#endif
+	write_all(end, bytes, end->options->size);
+}
+
+static void
+receive_one(const struct end *end, uint8_t *bytes)
+{
+#ifdef PEAL_WITH_ZMQ
+	if (is_zmq(end->options)) {
+		receive_zmq(end, bytes);
+		return;
+	}
+#endif
+	read_all(end, bytes, end->options->size);
+}
+
+/* --- round trips --- */
+
+static void
+wait_until(int64_t at_ns, bool is_spinning)
+{
+	const struct timespec at = {.tv_sec = at_ns / SECOND_NS, .tv_nsec = at_ns % SECOND_NS};
+
+	if (!is_spinning) {
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) {
+		}
+		return;
+	}
+	while (read_now_ns() < at_ns) {
+		__builtin_ia32_pause();
+	}
+}
+
+static void
+ask(const struct end *end, uint64_t count, struct peal_histogram *histogram)
+{
+	const struct options *options = end->options;
+	int64_t start_ns = read_now_ns() + options->interval_ns;
+
+	for (uint64_t i = 0; i < count; i++) {
+		int64_t due_ns = start_ns + (int64_t)i * options->interval_ns;
+		uint64_t seq;
+
+		memcpy(end->bytes, &i, sizeof(i));
+		wait_until(due_ns, options->is_spinning);
+		send_one(end, end->bytes);
+		receive_one(end, end->bytes);
+		peal_histogram_record(histogram, (uint64_t)(read_now_ns() - due_ns));
+		memcpy(&seq, end->bytes, sizeof(seq));
+		PEAL_ASSERT(seq == i);
+	}
+}
+
+static void
+measure_rtt(const struct end *end)
+{
+	static struct peal_histogram histogram;
+	const struct options *options = end->options;
+
+	ask(end, options->count < WARM_COUNT ? options->count : WARM_COUNT, &histogram);
+	peal_histogram_reset(&histogram);
+	ask(end, options->count, &histogram);
+	(void)printf("{\"transport\":\"%s\",\"what\":\"rtt\",\"mode\":\"%s\",\"size\":%u,"
+		     "\"count\":%llu,\"min_ns\":%llu,\"p50_ns\":%llu,\"p90_ns\":%llu,\"p99_ns\":"
+		     "%llu}\n",
+		transport_names[options->transport], options->is_spinning ? "spin" : "block",
+		options->size, (unsigned long long)options->count,
+		(unsigned long long)peal_histogram_min(&histogram),
+		(unsigned long long)peal_histogram_percentile(&histogram, 50.0),
+		(unsigned long long)peal_histogram_percentile(&histogram, 90.0),
+		(unsigned long long)peal_histogram_percentile(&histogram, 99.0));
+}
+
+/* --- one way --- */
+
+/* Sends some. Returns how many. */
+static uint64_t
+send_some(const struct end *end, uint64_t seq)
+{
+	const struct options *options = end->options;
+
+	memcpy(end->bytes, &seq, sizeof(seq));
+	if (options->transport == UDP) {
+		return move_datagrams(end, true);
+	}
+	if (options->transport == TCP) {
+		write_all(end, end->bytes, (size_t)options->batch * options->size);
+		return options->batch;
+	}
+	send_one(end, end->bytes);
+	return 1;
+}
+
+static void
+measure_throughput(const struct end *end)
+{
+	const struct options *options = end->options;
+	int64_t begin_ns = read_now_ns(), from_ns = 0, now_ns = begin_ns;
+	uint64_t sent_count = 0, sent_before = 0, arrived_before = 0, arrived_count = 0;
+
+	while (from_ns == 0 || now_ns < from_ns + MEASURED_NS) {
+		/* Some at a time, or looking at the clock would count as well. */
+		for (uint32_t i = 0; i < 16; i++) {
+			sent_count += send_some(end, sent_count);
+		}
+		now_ns = read_now_ns();
+		arrived_count =
+			atomic_load_explicit(&end->shared->arrived_count, memory_order_relaxed);
+		if (from_ns == 0 && now_ns >= begin_ns + WARM_NS) {
+			from_ns = now_ns;
+			arrived_before = arrived_count;
+			sent_before = sent_count;
+		}
+	}
+	(void)printf("{\"transport\":\"%s\",\"what\":\"throughput\",\"mode\":\"%s\",\"size\":%u,"
+		     "\"batch\":%u,\"messages_per_s\":%.0f,\"sent_per_s\":%.0f}\n",
+		transport_names[options->transport], options->is_spinning ? "spin" : "block",
+		options->size, options->batch,
+		(double)(arrived_count - arrived_before) * 1e9 / (double)(now_ns - from_ns),
+		(double)(sent_count - sent_before) * 1e9 / (double)(now_ns - from_ns));
+}
+
+/* Never returns: the asking process ends it. */
+static void
+answer(const struct end *end)
+{
+	const struct options *options = end->options;
+	uint64_t rest = 0, count = 0;
+
+	for (;;) {
+		if (!options->is_throughput) {
+			receive_one(end, end->bytes);
+			send_one(end, end->bytes);
+			continue;
+		}
+		if (options->transport == UDP) {
+			count += move_datagrams(end, false);
+		} else if (options->transport == TCP) {
+			ssize_t got = recv(end->fd, end->bytes, READ_SIZE,
+				options->is_spinning ? MSG_DONTWAIT : 0);
+
+			if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+				exit(0);
+			}
+			rest += got > 0 ? (uint64_t)got : 0;
+			count += rest / options->size;
+			rest %= options->size;
+		} else {
+			receive_one(end, end->bytes);
+			count++;
+		}
+		atomic_store_explicit(&end->shared->arrived_count, count, memory_order_relaxed);
+	}
+}
+
+/* --- the two processes --- */
+
+static void
+play(struct end *end)
+{
+	const struct options *options = end->options;
+
+	(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+	if (!is_zmq(options)) {
+		pin(options->cpus[end->is_asking ? 0 : 1]);
+	}
+	end->bytes = calloc(BATCH_MAX, SIZE_MAX_TCP);
+	if (end->bytes == NULL) {
+		fail("calloc");
+	}
+	while (end->is_asking && !atomic_load(&end->shared->is_listening)) {
+		(void)usleep(1000);
+	}
+	open_end(end);
+	if (!end->is_asking) {
+		answer(end);
+	} else if (options->is_throughput) {
+		measure_throughput(end);
+	} else {
+		measure_rtt(end);
+	}
+}
+
+static bool
+read_number(const char *text, uint64_t min, uint64_t max, uint64_t *value_out)
+{
+	char *rest = NULL;
+
+	*value_out = strtoull(text, &rest, 10);
+	return rest != text && *rest == '\0' && *value_out >= min && *value_out <= max;
+}
+
+static bool
+read_option(struct options *options, const char *name, const char *value)
+{
+	uint64_t number = 0;
+	bool is_good;
+
+	if (strcmp(name, "--transport") == 0) {
+		for (uint32_t i = 0; i < 4; i++) {
+			if (strcmp(value, transport_names[i]) == 0) {
+				options->transport = (enum transport)i;
+				return true;
+			}
+		}
+		return false;
+	}
+	if (strcmp(name, "--what") == 0) {
+		options->is_throughput = strcmp(value, "throughput") == 0;
+		return options->is_throughput || strcmp(value, "rtt") == 0;
+	}
+	if (strcmp(name, "--mode") == 0) {
+		options->is_spinning = strcmp(value, "spin") == 0;
+		return options->is_spinning || strcmp(value, "block") == 0;
+	}
+	if (strcmp(name, "--cores") == 0) {
+		return sscanf(value, "%d,%d", &options->cpus[0], &options->cpus[1]) == 2;
+	}
+	if (strcmp(name, "--size") == 0) {
+		is_good = read_number(value, 8, SIZE_MAX_TCP, &number);
+		options->size = (uint32_t)number;
+		return is_good;
+	}
+	if (strcmp(name, "--batch") == 0) {
+		is_good = read_number(value, 1, BATCH_MAX, &number);
+		options->batch = (uint32_t)number;
+		return is_good;
+	}
+	if (strcmp(name, "--interval") == 0) {
+		is_good = read_number(value, 1000, 1000000000, &number);
+		options->interval_ns = (int64_t)number;
+		return is_good;
+	}
+	return strcmp(name, "--count") == 0 && read_number(value, 1, 100000000, &options->count);
+}
+
+static bool
+read_options(int argc, char **argv, struct options *options)
+{
+	for (int i = 1; i < argc; i += 2) {
+		if (i + 1 >= argc || !read_option(options, argv[i], argv[i + 1])) {
+			return false;
+		}
+	}
+#ifndef PEAL_WITH_ZMQ
+	if (is_zmq(options)) {
+		(void)fprintf(stderr, "peer_messaging: built without libzmq3-dev\n");
+		return false;
+	}
+#endif
+	if (options->transport == UDP && options->size > SIZE_MAX_UDP) {
+		(void)fprintf(
+			stderr, "peer_messaging: a datagram has %u bytes at most\n", SIZE_MAX_UDP);
+		return false;
+	}
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = {
+		.size = 64, .batch = 1, .cpus = {0, 1}, .interval_ns = 20000, .count = 20000};
+	struct end end = {.options = &options, .fd = -1, .is_asking = true};
+	pid_t parent = getpid(), child;
+
+	if (!read_options(argc, argv, &options)) {
+		(void)fprintf(stderr,
+			"usage: peer_messaging --transport udp|tcp|zmq-tcp|zmq-ipc --what "
+			"rtt|throughput --mode block|spin [--size N] [--batch N] [--cores A,B] "
+			"[--interval NS] [--count N]\n");
+		return 2;
+	}
+	end.shared = mmap(NULL, sizeof(*end.shared), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (end.shared == MAP_FAILED) {
+		fail("mmap");
+	}
+	child = fork();
+	if (child < 0) {
+		fail("fork");
+	}
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL);
+		if (getppid() != parent) {
+			return 1;
+		}
+		end.is_asking = false;
+	}
+	play(&end);
+	(void)kill(child, SIGKILL);
+	(void)waitpid(child, NULL, 0);
+	return 0;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Frames of broadcast, one behind the other, against what one member keeps of a stream.
+ *
+ * The input is pairs: u8 what and from whom (two bits, three bits), u8 size, a body of that size;
+ * the last may be cut. A body that is accepted must come back unchanged when it is encoded again,
+ * and goes to a ring of eight frames, to what the others said about it, or to an agreement; its
+ * origin and epoch are taken to be the right ones. Whatever is said, stable <= low <= have <= head
+ * <= stable + ring, what is delivered is whole and in order, and goals are within reach.
+ */
+#include "dataplane/cast_digest.h"
+#include "dataplane/cast_flush.h"
+#include "wire/cast_msg.h"
+
+#include "base/assert.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define WINDOW  8U
+#define MEMBERS 7U
+#define SELF    1U
+#define ORIGIN  1U
+
+static struct peal_cast_stream stream;
+static struct peal_cast_digest digest;
+static struct peal_cast_flush flush;
+static uint8_t frames[WINDOW * PEAL_BODY_SIZE_MAX];
+static uint64_t now_ns;
+static uint32_t part_offset;
+static uint32_t part_size;
+static uint32_t sum;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+deliver(void *state, const struct peal_delivery *delivery)
+{
+	(void)state;
+	PEAL_ASSERT(delivery->offset == part_offset || delivery->offset == 0);
+	PEAL_ASSERT(delivery->offset == 0 || delivery->message_size == part_size);
+	PEAL_ASSERT(delivery->size <= delivery->message_size - delivery->offset);
+	for (uint32_t i = 0; i < delivery->size; i++) {
+		sum += delivery->bytes[i];
+	}
+	part_size = delivery->message_size;
+	part_offset = delivery->offset + delivery->size;
+	part_offset = part_offset < part_size ? part_offset : 0;
+}
+
+static const struct peal_channel_sink sink = {deliver, NULL};
+
+static void
+take_data(const uint8_t *body, uint16_t size)
+{
+	struct peal_cast_msg message;
+	uint8_t again[PEAL_CAST_HEADER_SIZE];
+
+	if (!peal_cast_msg_decode(body, size, &message)) {
+		return;
+	}
+	peal_cast_msg_encode(&message, again);
+	PEAL_ASSERT(memcmp(again, body, sizeof(again)) == 0);
+	if (peal_cast_stream_put(&stream, &message, body, size) == PEAL_CAST_PUT_FRESH) {
+		while (peal_cast_stream_deliver(&stream, &sink) != PEAL_CAST_NOTHING) {
+		}
+		peal_cast_digest_on_frame(&digest, now_ns);
+	}
+	peal_cast_digest_settle(&digest, &stream, now_ns);
+}
+
+static void
+take_state(const uint8_t *body, uint16_t size, uint16_t rank)
+{
+	struct peal_cast_state_msg message;
+	uint8_t again[PEAL_BODY_SIZE_MAX];
+
+	if (!peal_cast_state_msg_decode(body, size, &message)) {
+		return;
+	}
+	PEAL_ASSERT(peal_cast_state_msg_encode(&message, again) == size);
+	PEAL_ASSERT(memcmp(again, body, size) == 0);
+	for (uint32_t i = 0; i < message.rows_count; i++) {
+		(void)peal_cast_digest_on_row(&digest, &stream, rank, &message.rows[i], now_ns);
+		peal_cast_digest_settle(&digest, &stream, now_ns);
+	}
+}
+
+static void
+take_pull(const uint8_t *body, uint16_t size)
+{
+	struct peal_cast_pull_msg message;
+	uint8_t again[PEAL_CAST_PULL_SIZE];
+	uint16_t frame_size;
+
+	if (!peal_cast_pull_msg_decode(body, size, &message)) {
+		return;
+	}
+	peal_cast_pull_msg_encode(&message, again);
+	PEAL_ASSERT(memcmp(again, body, size) == 0);
+	for (uint32_t i = 0; i < 64U; i++) {
+		const uint8_t *frame =
+			peal_cast_stream_find(&stream, message.from + i, &frame_size);
+		struct peal_cast_msg found;
+
+		if (frame != NULL) {
+			PEAL_ASSERT(peal_cast_msg_decode(frame, frame_size, &found));
+			PEAL_ASSERT(found.seq == message.from + i);
+		}
+	}
+}
+
+static void
+take_flush(const uint8_t *body, uint16_t size, uint16_t rank)
+{
+	struct peal_cast_flush_msg message;
+	uint8_t again[PEAL_BODY_SIZE_MAX];
+
+	if (!peal_cast_flush_msg_decode(body, size, &message)) {
+		return;
+	}
+	PEAL_ASSERT(peal_cast_flush_msg_encode(&message, again) == size);
+	PEAL_ASSERT(memcmp(again, body, size) == 0);
+	if (message.epoch == 0) {
+		peal_cast_flush_on_newcomer(&flush, rank);
+	} else if (peal_cast_flush_on_vector(&flush, rank, &message, &stream, 1)) {
+		PEAL_ASSERT(flush.goals[0] <= stream.have + stream.window);
+	}
+	PEAL_ASSERT((flush.heard & ~flush.others) == 0);
+	PEAL_ASSERT((flush.holders[0] & ~flush.heard) == 0);
+}
+
+static void
+check(void)
+{
+	uint64_t asking;
+
+	PEAL_ASSERT(stream.stable <= digest.low);
+	PEAL_ASSERT(digest.low <= stream.have);
+	PEAL_ASSERT(stream.have <= stream.head);
+	PEAL_ASSERT(stream.head - stream.stable <= stream.window);
+	PEAL_ASSERT(stream.have == stream.head ||
+		    (peal_cast_stream_missing(&stream, stream.have, stream.head) & 1U) != 0);
+	PEAL_ASSERT((peal_cast_digest_run(&digest, &stream, now_ns, &asking) >> MEMBERS) == 0);
+	now_ns += 50000U;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct peal_cast_order order = {.members_count = MEMBERS, .self_rank = SELF};
+	size_t at = 0;
+
+	for (uint16_t i = 0; i < MEMBERS; i++) {
+		order.places[i] = order.ranks[i] = i;
+	}
+	now_ns = 1000000U;
+	part_offset = part_size = 0;
+	peal_cast_stream_init(&stream, ORIGIN, frames, WINDOW);
+	peal_cast_digest_init(&digest, &order, 0);
+	peal_cast_flush_begin(&flush, MEMBERS, SELF, &stream, 1, now_ns);
+	while (at + 2U <= size) {
+		uint8_t what = data[at] & 3U;
+		uint16_t rank = (uint16_t)((data[at] >> 2) % MEMBERS);
+		uint16_t body_size = data[at + 1U];
+
+		at += 2U;
+		body_size = body_size <= size - at ? body_size : (uint16_t)(size - at);
+		rank = rank == SELF ? 0 : rank;
+		if (what == 0) {
+			take_data(data + at, body_size);
+		} else if (what == 1) {
+			take_state(data + at, body_size, rank);
+		} else if (what == 2) {
+			take_pull(data + at, body_size);
+		} else {
+			/* An agreement about the stream as it is now. */
+			if (flush.heard == 0) {
+				flush.goals[0] = stream.have;
+			}
+			take_flush(data + at, body_size, rank);
+		}
+		at += body_size;
+		check();
+	}
+	return 0;
+}

@@ -1,0 +1,666 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/channels.h"
+
+#include "tests/lib/cmocka_all.h"
+#include "tests/lib/refuse.h"
+#include "tests/lib/speaker.h"
+#include "wire/messages.h"
+
+#define NUMBER 7U
+
+static struct peal_fakecores *cores;
+static struct peal_speaker *a;
+static struct peal_speaker *b;
+static struct peal_speaker *speakers;
+
+static int
+begin(void **state)
+{
+	(void)state;
+	cores = peal_fakecores_create_view(3, "ipsec_mb");
+	speakers = peal_speakers_create(cores);
+	a = &speakers[0];
+	b = &speakers[1];
+	return 0;
+}
+
+static int
+finish(void **state)
+{
+	(void)state;
+	peal_fakecores_destroy(cores);
+	peal_speakers_destroy(speakers);
+	return 0;
+}
+
+static void
+turn_all(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		cores->now_ns += 10000;
+		peal_fakecores_turn_all(cores);
+	}
+}
+
+static uint16_t
+open_to_b(void)
+{
+	uint16_t channel = PEAL_CHANNEL_NONE;
+
+	assert_int_equal(peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_OK);
+	return channel;
+}
+
+static uint64_t
+counter(uint32_t index, enum peal_counter id)
+{
+	return peal_fakecores_counter(cores, index, id);
+}
+
+static void
+say(struct peal_speaker *speaker, uint16_t channel, const char *text)
+{
+	assert_int_equal(peal_channels_send(&speaker->channels, channel, (const uint8_t *)text,
+				 (uint32_t)strlen(text)),
+		PEAL_CHANNEL_OK);
+}
+
+static void
+test_channels__carry_messages_both_ways(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "one ");
+	say(a, channel, "");
+	say(a, channel, "two");
+	turn_all(2);
+	assert_int_equal(b->opened_count, 1);
+	assert_int_equal(b->messages_count, 3);
+	assert_memory_equal(b->text, "one two", 7);
+	/* All in one frame, and the answer in one. */
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_FRAMES_SENT), 1);
+	assert_int_equal(counter(1, PEAL_COUNTER_CHANNEL_FRAMES_SENT), 1);
+	say(b, b->last_channel, "and back");
+	turn_all(2);
+	assert_memory_equal(a->text, "and back", 8);
+	assert_int_equal(peal_channels_deadline_at_ns(&a->channels), UINT64_MAX);
+	assert_int_equal(peal_channels_deadline_at_ns(&b->channels), UINT64_MAX);
+}
+
+static void
+test_channels__close_in_order(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "last words");
+	assert_int_equal(peal_channels_close(&a->channels, channel), PEAL_CHANNEL_OK);
+	assert_int_equal(peal_channels_close(&a->channels, channel), PEAL_CHANNEL_NOT_OPEN);
+	assert_int_equal(peal_channels_send(&a->channels, channel, NULL, 0), PEAL_CHANNEL_NOT_OPEN);
+	turn_all(3);
+	assert_int_equal(b->text_size, 10);
+	assert_int_equal(b->finished_count, 1);
+	assert_int_equal(b->ended_count, 0);
+	say(b, b->last_channel, "and mine");
+	assert_int_equal(peal_channels_close(&b->channels, b->last_channel), PEAL_CHANNEL_OK);
+	turn_all(3);
+	assert_memory_equal(a->text, "and mine", 8);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(b->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_NONE);
+	assert_int_equal(b->last_reason, PEAL_CHANNEL_REASON_NONE);
+	/* The number is free for another life. */
+	channel = open_to_b();
+	say(a, channel, "!");
+	turn_all(3);
+	assert_int_equal(b->opened_count, 2);
+	assert_int_equal(b->text_size, 11);
+}
+
+static void
+test_channels__report_what_a_removed_peer_may_not_have(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	cores->nodes[1]->is_running = false;
+	say(a, channel, "one");
+	say(a, channel, "two");
+	turn_all(2U * PEAL_RTT_UNKNOWN_NS / 10000U);
+	assert_true(counter(0, PEAL_COUNTER_CHANNEL_FRAMES_REPEATED) > 0);
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 1U, 0x5, 0x2);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_REMOVED);
+	assert_int_equal(a->last_lost_count, 2);
+	assert_int_equal(peal_channels_send(&a->channels, channel, NULL, 0), PEAL_CHANNEL_NOT_OPEN);
+	assert_int_equal(
+		peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_NOT_IN_VIEW);
+}
+
+static void
+test_channels__outlive_a_view_change(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "before ");
+	turn_all(2);
+	/* One is in the next view already, the other not: nobody waits. */
+	peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 1U, 0x3, 0x4);
+	say(a, channel, "between ");
+	turn_all(2);
+	peal_fakecores_install(cores, 1, PEAL_FAKECORE_EPOCH + 1U, 0x3, 0x4);
+	say(a, channel, "after");
+	turn_all(2);
+	assert_int_equal(b->text_size, 20);
+	assert_memory_equal(b->text, "before between after", 20);
+}
+
+static void
+test_channels__refuse_who_is_not_expected(void **state)
+{
+	uint16_t channel = open_to_b();
+	uint16_t other;
+
+	(void)state;
+	assert_int_equal(peal_channels_open(&a->channels, 2, NUMBER, &other), PEAL_CHANNEL_IN_USE);
+	assert_int_equal(
+		peal_channels_open(&a->channels, 1, NUMBER, &other), PEAL_CHANNEL_NOT_IN_VIEW);
+	assert_int_equal(
+		peal_channels_open(&a->channels, 99, NUMBER, &other), PEAL_CHANNEL_NOT_IN_VIEW);
+	b->is_listening = false;
+	say(a, channel, "anybody?");
+	turn_all(3);
+	assert_int_equal(counter(1, PEAL_COUNTER_CHANNEL_REFUSED_UNKNOWN), 1);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_UNKNOWN);
+	assert_int_equal(a->last_lost_count, 1);
+	assert_int_equal(b->opened_count, 0);
+}
+
+static void
+test_channels__reset_ends_both(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "hello");
+	turn_all(2);
+	peal_channels_reset(&b->channels, b->last_channel);
+	assert_int_equal(b->ended_count, 1);
+	turn_all(2);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_CLOSED);
+	assert_int_equal(a->last_lost_count, 0);
+}
+
+/* Sends what a node never would, sealed as if it came from it. */
+static void
+inject(const struct peal_channel_msg *message, const void *data, uint16_t size)
+{
+	struct peal_header header = peal_fakecores_header(cores, 2, 0, PEAL_MESSAGE_CHANNEL);
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+
+	peal_channel_msg_encode(message, body);
+	memcpy(body + PEAL_CHANNEL_HEADER_SIZE, data, size);
+	peal_fakecores_inject(
+		cores, 2, 0, &header, body, (uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
+	turn_all(1);
+	peal_fakeswitch_clear(cores->wire, 2);
+}
+
+static void
+test_channels__a_life_that_is_over_stays_over(void **state)
+{
+	struct peal_channel_msg message = {.epoch = 50,
+		.seq = peal_channel_first_seq(50),
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+
+	(void)state;
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(a->messages_count, 1);
+	peal_channels_reset(&a->channels, a->last_channel);
+	/* The same life, and one before it. */
+	message.seq++;
+	inject(&message, "\1\0y", 3);
+	message.epoch = 49;
+	message.seq = peal_channel_first_seq(49);
+	inject(&message, "\1\0z", 3);
+	assert_int_equal(a->messages_count, 1);
+	assert_int_equal(a->opened_count, 1);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_STALE), 2);
+	/* A newer one begins; and one newer still ends it. */
+	message.epoch = 51;
+	message.seq = peal_channel_first_seq(51);
+	inject(&message, "\1\0a", 3);
+	assert_int_equal(a->opened_count, 2);
+	message.epoch = 52;
+	message.seq = peal_channel_first_seq(52);
+	inject(&message, "\1\0b", 3);
+	assert_int_equal(a->opened_count, 3);
+	assert_int_equal(a->ended_count, 2);
+	assert_int_equal(a->messages_count, 3);
+}
+
+/* What was said to a former life of a channel is not heard in the next. */
+static void
+test_channels__hear_only_who_hears_this_life(void **state)
+{
+	struct peal_channel_msg message = {.epoch = 50,
+		.ack_epoch = 1000,
+		.seq = peal_channel_first_seq(50),
+		.ack = peal_channel_first_seq(1000),
+		.credit = peal_channel_first_seq(1000),
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_ACK};
+	uint16_t channel;
+
+	(void)state;
+	assert_int_equal(peal_channels_open(&a->channels, 3, NUMBER, &channel), PEAL_CHANNEL_OK);
+	peal_channels_reset(&a->channels, channel);
+	inject(&message, "\1\0x", 3); /* nobody is there */
+	assert_int_equal(peal_channels_open(&a->channels, 3, NUMBER, &channel), PEAL_CHANNEL_OK);
+	inject(&message, "\1\0x", 3); /* somebody else is */
+	assert_int_equal(a->messages_count, 0);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_STALE), 2);
+	message.ack_epoch = 1001;
+	message.ack = message.credit = peal_channel_first_seq(1001);
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(a->messages_count, 1);
+	assert_int_equal(a->opened_count, 0);
+	/* It turns out that the stream is paired with the life before. */
+	message.ack_epoch = 1000;
+	message.seq++;
+	inject(&message, "\1\0y", 3);
+	assert_int_equal(a->messages_count, 1);
+	assert_int_equal(a->ended_count, 2);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_STALE);
+}
+
+/* The peer hears this end and speaks with another stream than is heard: both begin afresh, and not
+ * one for the other in turn. */
+static void
+test_channels__ends_of_different_lives_part(void **state)
+{
+	struct peal_channel_msg message = {.epoch = 50,
+		.seq = peal_channel_first_seq(50),
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+
+	(void)state;
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(a->opened_count, 1);
+	message.epoch = 60;
+	message.seq = peal_channel_first_seq(60);
+	message.flags |= PEAL_CHANNEL_FLAG_ACK;
+	message.ack_epoch = 1000;
+	message.ack = message.credit = peal_channel_first_seq(1000);
+	inject(&message, "\1\0y", 3);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->opened_count, 1);
+	/* Neither stream comes back. */
+	message.flags = PEAL_CHANNEL_FLAG_DATA;
+	message.ack_epoch = 0;
+	inject(&message, "\1\0y", 3);
+	assert_int_equal(a->opened_count, 1);
+	assert_int_equal(a->messages_count, 1);
+}
+
+/* The same by way of a stream that this end has left. */
+static void
+test_channels__an_end_that_is_heard_with_an_old_stream_parts(void **state)
+{
+	struct peal_channel_msg message = {.epoch = 50,
+		.seq = peal_channel_first_seq(50),
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+	uint16_t channel;
+
+	(void)state;
+	inject(&message, "\1\0x", 3);
+	peal_channels_reset(&a->channels, a->last_channel);
+	assert_int_equal(peal_channels_open(&a->channels, 3, NUMBER, &channel), PEAL_CHANNEL_OK);
+	inject(&message, "\1\0x", 3); /* it may not know yet */
+	assert_int_equal(a->ended_count, 1);
+	message.flags |= PEAL_CHANNEL_FLAG_ACK;
+	message.ack_epoch = 1001;
+	message.ack = message.credit = peal_channel_first_seq(1001);
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(a->ended_count, 2);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_STALE);
+	assert_int_equal(a->messages_count, 1);
+}
+
+/* A reset that is lost: who holds early frames asks again for what is missing, and is told. */
+static void
+test_channels__who_waits_for_the_dead_is_told(void **state)
+{
+	static uint8_t kilobyte[1000];
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "one");
+	turn_all(3);
+	assert_int_equal(peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)),
+		PEAL_CHANNEL_OK);
+	cores->now_ns += 1000;
+	peal_fakecores_turn(cores, 0);
+	peal_fakeswitch_clear(cores->wire, 1);
+	assert_int_equal(peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)),
+		PEAL_CHANNEL_OK);
+	turn_all(1);
+	assert_int_equal(counter(1, PEAL_COUNTER_CHANNEL_HELD), 1);
+	peal_fakeswitch_clear(cores->wire, 0);
+	peal_channels_reset(&a->channels, channel);
+	peal_fakecores_turn(cores, 0);
+	peal_fakeswitch_clear(cores->wire, 1);
+	turn_all(3);
+	assert_int_equal(b->ended_count, 0);
+	assert_int_equal(b->channels.pool.free_count, b->channels.pool.count - 1U);
+	cores->now_ns += b->channels.config.rto_ns_max;
+	turn_all(3);
+	assert_int_equal(b->ended_count, 1);
+	assert_int_equal(b->last_reason, PEAL_CHANNEL_REASON_STALE);
+	assert_int_equal(b->channels.pool.free_count, b->channels.pool.count);
+	assert_int_equal(peal_channels_deadline_at_ns(&b->channels), UINT64_MAX);
+}
+
+static void
+test_channels__lies_change_nothing_or_end_the_life(void **state)
+{
+	const uint64_t epoch = 77;
+	struct peal_channel_msg message = {.epoch = epoch,
+		.seq = peal_channel_first_seq(epoch),
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+	struct peal_channel_msg answer = {
+		.ack_epoch = 1000, .channel = NUMBER, .flags = PEAL_CHANNEL_FLAG_ACK};
+
+	(void)state;
+	cores->nodes[2]->is_running = false; /* it would deny what is said in its name */
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(a->messages_count, 1);
+	/* Acknowledges what was never sent; grants more than a window. */
+	answer.ack = peal_channel_first_seq(1000) + 1U;
+	answer.credit = answer.ack;
+	inject(&answer, "", 0);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_ACK), 1);
+	answer.ack--;
+	answer.credit = answer.ack + PEAL_CHANNEL_WINDOW + 1U;
+	inject(&answer, "", 0);
+	answer.credit = answer.ack;
+	answer.sack = 1;
+	inject(&answer, "", 0);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_ACK), 3);
+	/* Beyond the window. */
+	message.seq += 1U + PEAL_CHANNEL_WINDOW;
+	inject(&message, "\1\0y", 3);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_BEYOND), 1);
+	assert_int_equal(a->ended_count, 0);
+	/* A record longer than the frame. */
+	message.seq = peal_channel_first_seq(epoch) + 1U;
+	inject(&message, "\3\0y", 3);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL), 1);
+	assert_int_equal(a->ended_count, 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_PROTOCOL);
+	assert_int_equal(a->messages_count, 1);
+}
+
+static void
+test_channels__too_many_are_refused(void **state)
+{
+	struct peal_channel_msg message = {.epoch = 1, .flags = PEAL_CHANNEL_FLAG_DATA};
+
+	(void)state;
+	cores->nodes[2]->is_running = false; /* it would deny what is said in its name */
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX + 10U; i++) {
+		message.epoch = i + 1U;
+		message.seq = peal_channel_first_seq(message.epoch);
+		message.channel = i;
+		inject(&message, "\1\0x", 3);
+	}
+	assert_int_equal(a->opened_count, PEAL_CHANNELS_MAX);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_FULL), 10);
+	/* Who closed makes room, the one that closed first. */
+	uint16_t channel;
+
+	assert_int_equal(
+		peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_TOO_MANY);
+	peal_channels_reset(&a->channels, 5);
+	assert_int_equal(peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_OK);
+	assert_int_equal(channel, 5);
+}
+
+static void
+test_channels__a_large_message_is_lent(void **state)
+{
+	static uint8_t large[100000];
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(large); i++) {
+		large[i] = (uint8_t)(i >> 3);
+	}
+	assert_int_equal(peal_channels_lend(&a->channels, channel, large, sizeof(large), 0),
+		PEAL_CHANNEL_OK);
+	say(a, channel, "end");
+	turn_all(60);
+	assert_int_equal(a->released_count, 1);
+	assert_int_equal(b->messages_count, 2);
+	assert_int_equal(b->text_size, sizeof(large) + 3U);
+	assert_memory_equal(b->text, large, sizeof(large));
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_FRAMES_REPEATED), 0);
+}
+
+static void
+test_channels__say_when_they_are_full(void **state)
+{
+	static uint8_t kilobyte[1024];
+	uint16_t channel = open_to_b();
+	uint32_t count = 0;
+
+	(void)state;
+	while (peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)) ==
+		PEAL_CHANNEL_OK) {
+		count++;
+	}
+	assert_int_equal(count, PEAL_SPEAKER_QUEUE_SIZE / (sizeof(kilobyte) + 8U));
+	assert_int_equal(peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)),
+		PEAL_CHANNEL_FULL);
+	turn_all(20);
+	assert_int_equal(b->messages_count, count);
+	assert_int_equal(peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte)),
+		PEAL_CHANNEL_OK);
+	assert_int_equal(
+		peal_channels_lend(&a->channels, channel, kilobyte, PEAL_MESSAGE_SIZE_MAX + 1U, 1),
+		PEAL_CHANNEL_TOO_BIG);
+	/* A copy that the queue cannot hold even when it is empty will never go: not FULL, but
+	 * TOO_BIG. As a loan it goes. */
+	static const uint8_t large[PEAL_SPEAKER_QUEUE_SIZE];
+
+	assert_int_equal(peal_channels_send(&a->channels, channel, large, sizeof(large) - 7U),
+		PEAL_CHANNEL_TOO_BIG);
+	assert_int_equal(peal_channels_send(&a->channels, channel, large, sizeof(large) - 8U),
+		PEAL_CHANNEL_FULL);
+	turn_all(8);
+	assert_int_equal(peal_channels_lend(&a->channels, channel, large, sizeof(large), 0),
+		PEAL_CHANNEL_OK);
+	turn_all(8);
+	assert_int_equal(peal_channels_send(&a->channels, channel, large, sizeof(large) - 8U),
+		PEAL_CHANNEL_OK);
+}
+
+/* B takes nothing; A says `count` messages of one kilobyte, the first letter of each its place. */
+static uint16_t
+say_to_a_slow_one(enum peal_channel_policy policy, uint32_t count)
+{
+	uint8_t kilobyte[1000] = {0};
+	uint16_t channel = open_to_b();
+
+	peal_channels_set_policy(&a->channels, channel, policy, 1000000);
+	say(a, channel, "!");
+	turn_all(2);
+	for (uint32_t i = 0; i < 2U * PEAL_CHANNEL_WINDOW; i++) { /* uses up what was granted */
+		peal_channels_grant(&b->channels, b->last_channel, 0, cores->now_ns);
+		if (peal_channels_send(&a->channels, channel, kilobyte, 1000) == PEAL_CHANNEL_OK) {
+			turn_all(2);
+		}
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		kilobyte[0] = (uint8_t)i;
+		(void)peal_channels_send(&a->channels, channel, kilobyte, sizeof(kilobyte));
+	}
+	return channel;
+}
+
+static void
+test_channels__drop_behind_keeps_the_newest(void **state)
+{
+	uint16_t channel = say_to_a_slow_one(PEAL_CHANNEL_DROP_BEHIND, 100);
+	const struct peal_sendqueue *queue = &a->channels.table.channels[channel].tx.queue;
+	uint32_t messages_count = b->messages_count;
+
+	(void)state;
+	/* All were accepted, and the queue holds the newest of them. */
+	assert_true(a->dropped_count > 84);
+	assert_int_equal(a->dropped_count, counter(0, PEAL_COUNTER_CHANNEL_MESSAGES_DROPPED));
+	assert_int_equal(queue->accepted_count, 1 + 2 * PEAL_CHANNEL_WINDOW + 100);
+	peal_channels_grant(&b->channels, b->last_channel, PEAL_CHANNEL_WINDOW, cores->now_ns);
+	b->text_size = 0;
+	turn_all(20);
+	assert_int_equal(queue->released_count, queue->accepted_count);
+	assert_int_equal(b->messages_count + a->dropped_count, queue->accepted_count);
+	assert_true(b->messages_count > messages_count);
+	assert_int_equal(b->text_size % 1000U, 0);
+	for (uint32_t i = 0; i < b->text_size / 1000U; i++) {
+		assert_int_equal(b->text[(size_t)1000U * i], 100U - b->text_size / 1000U + i);
+	}
+	assert_int_equal(a->ended_count, 0);
+}
+
+static void
+test_channels__block_gives_nothing_up(void **state)
+{
+	uint16_t channel = say_to_a_slow_one(PEAL_CHANNEL_BLOCK, 100);
+	const struct peal_sendqueue *queue = &a->channels.table.channels[channel].tx.queue;
+
+	(void)state;
+	turn_all(1000);
+	assert_int_equal(a->dropped_count, 0);
+	assert_int_equal(a->ended_count, 0);
+	assert_true(queue->accepted_count < 1 + 2 * PEAL_CHANNEL_WINDOW);
+	assert_int_equal(
+		peal_channels_send(&a->channels, channel, a->text, 1000), PEAL_CHANNEL_FULL);
+}
+
+static void
+test_channels__evict_ends_who_waits_for_too_long(void **state)
+{
+	uint16_t channel = say_to_a_slow_one(PEAL_CHANNEL_EVICT, 0);
+	const struct peal_sendqueue *queue = &a->channels.table.channels[channel].tx.queue;
+	uint64_t left_count = queue->accepted_count - queue->released_count;
+	uint64_t from_ns = cores->now_ns;
+
+	(void)state;
+	assert_true(left_count > 0);
+	assert_int_equal(a->ended_count, 0);
+	while (a->ended_count == 0 && cores->now_ns < from_ns + 4000000U) {
+		turn_all(1);
+	}
+	assert_in_range(cores->now_ns - from_ns, 0, 2000000);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_SLOW);
+	assert_int_equal(a->last_lost_count, left_count);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNELS_EVICTED), 1);
+	turn_all(2);
+	assert_int_equal(b->ended_count, 1);
+	assert_int_equal(b->last_reason, PEAL_CHANNEL_REASON_SLOW);
+}
+
+static void
+test_channels__evict_spares_who_goes_on(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	peal_channels_set_policy(&a->channels, channel, PEAL_CHANNEL_EVICT, 200000);
+	for (uint32_t i = 0; i < 500; i++) { /* 10 ms, and never nothing to send */
+		say(a, channel, "on and on ");
+		turn_all(1);
+		say(a, channel, "on and on ");
+		turn_all(1);
+	}
+	turn_all(100); /* and then nothing, for longer than the bound */
+	assert_int_equal(a->ended_count, 0);
+	assert_int_equal(b->messages_count, 1000);
+	assert_true(peal_channels_deadline_at_ns(&a->channels) == UINT64_MAX);
+}
+
+/* All channels of A are full all the time, and its port takes less than they want. */
+static void
+test_channels__bulk_costs_no_probe(void **state)
+{
+	struct peal_fakeport *port = &cores->wire->ports[0];
+	static const uint8_t bytes[1000];
+	uint16_t channels[PEAL_CHANNELS_MAX];
+	uint64_t until_ns = cores->now_ns + 2000000000U;
+
+	(void)state;
+	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		assert_int_equal(
+			peal_channels_open(&a->channels, 2U + i % 2U, (uint16_t)i, &channels[i]),
+			PEAL_CHANNEL_OK);
+	}
+	port->ring_max = 64;
+	for (uint32_t turn = 0; cores->now_ns < until_ns; turn++) {
+		uint32_t drained = port->ring_count < 4 ? port->ring_count : 4;
+
+		for (uint32_t i = turn % 8U; i < PEAL_CHANNELS_MAX; i += 8U) {
+			(void)peal_channels_send(&a->channels, channels[i], bytes, sizeof(bytes));
+		}
+		port->ring_count -= drained;
+		cores->now_ns += 100000;
+		peal_fakecores_turn_all(cores);
+		b->text_size = speakers[2].text_size = 0;
+	}
+	assert_true(b->messages_count + speakers[2].messages_count > 20000);
+	assert_true(counter(0, PEAL_COUNTER_TX_DROPPED) > 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_true(counter(i, PEAL_COUNTER_PROBES_SENT) >= 76);
+		assert_int_equal(counter(i, PEAL_COUNTER_PROBES_FAILED), 0);
+	}
+	assert_int_equal(counter(0, PEAL_COUNTER_ACKS_SENT), counter(0, PEAL_COUNTER_PROBES_HEARD));
+}
+
+#define CHANNELS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CHANNELS_TEST(test_channels__carry_messages_both_ways),
+		CHANNELS_TEST(test_channels__close_in_order),
+		CHANNELS_TEST(test_channels__report_what_a_removed_peer_may_not_have),
+		CHANNELS_TEST(test_channels__outlive_a_view_change),
+		CHANNELS_TEST(test_channels__refuse_who_is_not_expected),
+		CHANNELS_TEST(test_channels__reset_ends_both),
+		CHANNELS_TEST(test_channels__a_life_that_is_over_stays_over),
+		CHANNELS_TEST(test_channels__hear_only_who_hears_this_life),
+		CHANNELS_TEST(test_channels__ends_of_different_lives_part),
+		CHANNELS_TEST(test_channels__an_end_that_is_heard_with_an_old_stream_parts),
+		CHANNELS_TEST(test_channels__who_waits_for_the_dead_is_told),
+		CHANNELS_TEST(test_channels__lies_change_nothing_or_end_the_life),
+		CHANNELS_TEST(test_channels__too_many_are_refused),
+		CHANNELS_TEST(test_channels__a_large_message_is_lent),
+		CHANNELS_TEST(test_channels__say_when_they_are_full),
+		CHANNELS_TEST(test_channels__bulk_costs_no_probe),
+		CHANNELS_TEST(test_channels__drop_behind_keeps_the_newest),
+		CHANNELS_TEST(test_channels__block_gives_nothing_up),
+		CHANNELS_TEST(test_channels__evict_ends_who_waits_for_too_long),
+		CHANNELS_TEST(test_channels__evict_spares_who_goes_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

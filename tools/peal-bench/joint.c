@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/joint.h"
+
+#include "base/assert.h"
+#include "tools/peal-bench/vethpair.h"
+
+#include <stdio.h>
+
+/* Small rings of buffers suit caches; no queueing discipline of the kernel in between. */
+#define AF_PACKET_ARGS "framesz=2048,blocksz=4096,framecnt=512,qdisc_bypass=1"
+/* An abstract socket leaves nothing on disk. The side that brings the memory need not copy. */
+#define MEMIF_ARGS "socket=peal-bench-%d,bsize=2048,rsize=10"
+/* The form of the queues that costs fewest cache lines an exchange. */
+#define VIRTIO_ARGS "queue_size=1024,packed_vq=1,in_order=1,mrg_rxbuf=0"
+
+const char *
+peal_joint_device(enum peal_benchargs_link link, uint32_t side)
+{
+	static const char *const af_packet[] = {"net_af_packet0", "net_af_packet1"};
+
+	PEAL_ASSERT(side < PEAL_BENCHARGS_SIDES_COUNT);
+	switch (link) {
+	case PEAL_BENCHARGS_AF_PACKET:
+		return af_packet[side];
+	case PEAL_BENCHARGS_MEMIF:
+		return "net_memif0";
+	case PEAL_BENCHARGS_VHOST:
+		return side == 0 ? "net_virtio_user0" : "net_vhost0";
+	case PEAL_BENCHARGS_RING:
+	default:
+		return NULL;
+	}
+}
+
+void
+peal_joint_device_args(enum peal_benchargs_link link, uint32_t side, const char *path, pid_t pid,
+	char text_out[PEAL_JOINT_TEXT_SIZE_MAX])
+{
+	static const char *const interfaces[] = {PEAL_VETHPAIR_NAME_0, PEAL_VETHPAIR_NAME_1};
+	int size = 0;
+
+	PEAL_ASSERT(side < PEAL_BENCHARGS_SIDES_COUNT);
+	text_out[0] = '\0';
+	switch (link) {
+	case PEAL_BENCHARGS_AF_PACKET:
+		size = snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "iface=%s," AF_PACKET_ARGS,
+			interfaces[side]);
+		break;
+	case PEAL_BENCHARGS_MEMIF:
+		size = snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "role=%s," MEMIF_ARGS "%s",
+			side == 0 ? "client" : "server", (int)pid,
+			side == 0 ? ",zero-copy=yes" : "");
+		break;
+	case PEAL_BENCHARGS_VHOST:
+		size = snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "%s=%s,%s",
+			side == 0 ? "path" : "iface", path, side == 0 ? VIRTIO_ARGS : "queues=1");
+		break;
+	case PEAL_BENCHARGS_RING:
+	default:
+		break;
+	}
+	PEAL_ASSERT(size >= 0 && (uint32_t)size < PEAL_JOINT_TEXT_SIZE_MAX);
+}

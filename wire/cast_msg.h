@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bodies of family 5, broadcast. Every one begins with the epoch of the streams that it speaks of.
+ *
+ *     CAST        epoch u64 | seq u64 | origin u32 | unstable u16 | flags u8 | 0 u8 | data
+ *     CAST_STATE  epoch u64 | count u16 | 6 x 0 | rows: origin u32 | stable u64 |
+ *                 low u16 | have u16 | head u16 | flags u16
+ *     CAST_PULL   epoch u64 | from u64 | missing u64 | origin u32 | 0 u32
+ *     CAST_FLUSH  epoch u64 | count u16 | flags u8 | 5 x 0 | rows: origin u32 | have u64
+ *
+ * Data is records: u16 size, bytes, and again to the end; with FRAGMENT it is a part of one large
+ * message: u32 message_size | u32 offset | bytes. Frames of a stream are numbered from 0. Of a row,
+ * low, have and head count from stable, and 0 <= low <= have <= head <= PEAL_CAST_WINDOW_MAX.
+ *
+ * Decoders check what depends on no state: form, sizes, order, bytes that must be zero. They read
+ * from a body and copy out; all are pure.
+ */
+#ifndef PEAL_WIRE_CAST_MSG_H
+#define PEAL_WIRE_CAST_MSG_H
+
+#include "base/limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PEAL_CAST_HEADER_SIZE   24U
+#define PEAL_CAST_FLAGS_OFFSET  22U
+#define PEAL_CAST_RECORD_SIZE   2U /* in front of a message */
+#define PEAL_CAST_FRAGMENT_SIZE 8U /* in front of a part of a message */
+#define PEAL_CAST_DATA_SIZE_MAX (PEAL_BODY_SIZE_MAX - PEAL_CAST_HEADER_SIZE)
+
+#define PEAL_CAST_LIST_SIZE      16U /* in front of rows */
+#define PEAL_CAST_ROW_SIZE       20U
+#define PEAL_CAST_ROWS_MAX       ((PEAL_BODY_SIZE_MAX - PEAL_CAST_LIST_SIZE) / PEAL_CAST_ROW_SIZE)
+#define PEAL_CAST_PULL_SIZE      32U
+#define PEAL_CAST_FLUSH_ROW_SIZE 12U
+
+#define PEAL_CAST_FLAG_FRAGMENT 0x01U /* CAST: a part of a large message */
+#define PEAL_CAST_FLAG_ASKING   0x01U /* a row: the receiver should answer */
+#define PEAL_CAST_FLAG_DONE     0x01U /* CAST_FLUSH: has all that was agreed on */
+#define PEAL_CAST_FLAG_ASK      0x02U /* CAST_FLUSH: waits for the receiver's */
+
+struct peal_cast_msg {
+	uint64_t epoch;
+	uint64_t seq;
+	uint32_t origin;   /* member number, low 32 bits */
+	uint16_t unstable; /* all before seq - unstable are stable; <= seq */
+	uint8_t flags;
+};
+
+struct peal_cast_row {
+	uint32_t origin;
+	bool is_asking; /* wants a row of the receiver */
+	uint64_t stable;
+	uint64_t low;
+	uint64_t have;
+	uint64_t head;
+};
+
+struct peal_cast_state_msg {
+	uint64_t epoch;
+	uint32_t rows_count; /* [1, PEAL_CAST_ROWS_MAX] */
+	struct peal_cast_row rows[PEAL_CAST_ROWS_MAX];
+};
+
+struct peal_cast_pull_msg {
+	uint64_t epoch;
+	uint64_t from;
+	uint64_t missing; /* bit i: from + i is wanted; bit 0 is set */
+	uint32_t origin;
+};
+
+struct peal_cast_flush_row {
+	uint32_t origin;
+	uint64_t have;
+};
+
+struct peal_cast_flush_msg {
+	uint64_t epoch; /* 0 = the sender has no streams yet */
+	uint8_t flags;
+	uint32_t rows_count; /* [0, PEAL_DIRECT_MAX] */
+	struct peal_cast_flush_row rows[PEAL_DIRECT_MAX];
+};
+
+/* Writes the 24 bytes. */
+void peal_cast_msg_encode(const struct peal_cast_msg *message, uint8_t body[PEAL_CAST_HEADER_SIZE]);
+/* @param body  [size], the whole body; the data is checked too: records that fill it exactly, or a
+ *              part inside its message
+ * @return false: refused; `message_out` is then unspecified (here and below) */
+bool peal_cast_msg_decode(const uint8_t *body, uint32_t size, struct peal_cast_msg *message_out);
+
+/* Returns the size written, at most PEAL_BODY_SIZE_MAX. */
+uint16_t peal_cast_state_msg_encode(
+	const struct peal_cast_state_msg *message, uint8_t body[PEAL_BODY_SIZE_MAX]);
+bool peal_cast_state_msg_decode(
+	const uint8_t *body, uint32_t size, struct peal_cast_state_msg *message_out);
+
+void peal_cast_pull_msg_encode(
+	const struct peal_cast_pull_msg *message, uint8_t body[PEAL_CAST_PULL_SIZE]);
+bool peal_cast_pull_msg_decode(
+	const uint8_t *body, uint32_t size, struct peal_cast_pull_msg *message_out);
+
+uint16_t peal_cast_flush_msg_encode(
+	const struct peal_cast_flush_msg *message, uint8_t body[PEAL_BODY_SIZE_MAX]);
+bool peal_cast_flush_msg_decode(
+	const uint8_t *body, uint32_t size, struct peal_cast_flush_msg *message_out);
+
+#endif
