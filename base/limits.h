@@ -43,9 +43,11 @@
 #define PEAL_TRAILER_SIZE     16U
 #define PEAL_BODY_SIZE_MAX    (PEAL_PAYLOAD_SIZE_MAX - PEAL_HEADER_SIZE - PEAL_TRAILER_SIZE)
 
-/* Ethernet 14 + IPv4 20 + UDP 8 in front of the payload. */
-#define PEAL_UDP_OFFSET      42U
-#define PEAL_PACKET_SIZE_MAX (PEAL_UDP_OFFSET + PEAL_PAYLOAD_SIZE_MAX)
+/* In front of the payload: Ethernet 14 + IPv4 20 + UDP 8, and the most there can be, Ethernet with a
+ * VLAN tag 18 + IPv6 40 + UDP 8. */
+#define PEAL_UDP_OFFSET       42U
+#define PEAL_HEADERS_SIZE_MAX 66U
+#define PEAL_PACKET_SIZE_MAX  (PEAL_HEADERS_SIZE_MAX + PEAL_PAYLOAD_SIZE_MAX)
 
 /* Application bytes kept with a member, and with all members of one view: so much that a snapshot
  * of the largest view and a cut that replaces everybody stay bodies. */
@@ -63,9 +65,11 @@
 /* Joiners admitted by one cut, whatever the group's size. */
 #define PEAL_ADDITIONS_MAX PEAL_MEMBERS_MAX
 
-/* Encoded member record without metadata, and the fixed part of an encoded proposal. */
-#define PEAL_MEMBER_RECORD_SIZE  40U
-#define PEAL_PROPOSAL_FIXED_SIZE 32U
+/* Encoded member record without metadata: with an IPv4 address, which is the smallest, and with an
+ * IPv6 address; and the fixed part of an encoded proposal. */
+#define PEAL_MEMBER_RECORD_SIZE     40U
+#define PEAL_MEMBER_RECORD_SIZE_MAX 48U
+#define PEAL_PROPOSAL_FIXED_SIZE    32U
 
 /* A proposal of at most this size travels inside the messages that name it; a larger one travels as
  * a body, and messages name its digest. */
@@ -192,7 +196,7 @@
 #define PEAL_NEIGHBOUR_AGE_NS_MAX (UINT64_C(30) * 1000000000U)
 
 /* Body of the one frame that waits for a neighbour's link address: the largest request to join. */
-#define PEAL_KEPT_BODY_SIZE_MAX 136U
+#define PEAL_KEPT_BODY_SIZE_MAX 144U
 
 /* Pings answered in a second, and at once: people ping, floods are not worth a core's time. */
 #define PEAL_PINGS_PER_SECOND_MAX 1000U
@@ -270,7 +274,7 @@ _Static_assert(PEAL_MEMBERS_MAX % 64U == 0, "a set of members has no loose bits"
 _Static_assert(PEAL_INLINE_SIZE_MAX + 128U <= PEAL_BODY_SIZE_MAX,
 	"an inline proposal and the ballot fields around it fit one frame");
 _Static_assert(PEAL_PROPOSAL_FIXED_SIZE + 2U * PEAL_MEMBERS_MAX +
-			       PEAL_MEMBERS_MAX * PEAL_MEMBER_RECORD_SIZE +
+			       PEAL_MEMBERS_MAX * PEAL_MEMBER_RECORD_SIZE_MAX +
 			       PEAL_VIEW_METADATA_BYTES_MAX <=
 		       PEAL_BODY_BYTES_MAX,
 	"a cut that replaces everybody fits a body");

@@ -90,7 +90,6 @@ struct peal_record {
 		struct peal_ping_run *ping;     /* PING, PING_DONE */
 		struct peal_stream *stream;     /* STREAM, STREAM_DONE */
 	};
-	uint64_t reserved_tail;
 };
 
 /* The body of a TALLY: the key, then the members by rank. */

@@ -225,7 +225,7 @@ test_member__is_named_without_its_metadata(void **state)
 	assert_int_equal(tag.size, 3);
 	assert_true(peal_hash128_equals(tag.digest, peal_hash128("abc", 3, 0)));
 	peal_member_encode_tagged(&member, &tag, &writer);
-	assert_int_equal(writer.offset, peal_member_tagged_size(&tag));
+	assert_int_equal(writer.offset, peal_member_tagged_size(&member, &tag));
 	assert_int_equal(writer.offset, sizeof(bytes));
 	assert_memory_equal(bytes, good_bytes, PEAL_MEMBER_RECORD_SIZE);
 	assert_true(peal_member_decode_tagged(&reader, &decoded, &decoded_tag));
@@ -245,7 +245,7 @@ test_member__is_named_without_its_metadata(void **state)
 	/* None: no digest follows. */
 	member.metadata_size = 0;
 	tag = peal_member_tag(&member);
-	assert_int_equal(peal_member_tagged_size(&tag), PEAL_MEMBER_RECORD_SIZE);
+	assert_int_equal(peal_member_tagged_size(&member, &tag), PEAL_MEMBER_RECORD_SIZE);
 	writer = peal_writer_init(bytes, sizeof(bytes));
 	peal_member_encode_tagged(&member, &tag, &writer);
 	assert_int_equal(writer.offset, PEAL_MEMBER_RECORD_SIZE);
