@@ -188,12 +188,21 @@
 #define PEAL_PHI_TENTHS_MAX      160U
 #define PEAL_PHI_INTERVAL_NS_MIN (UINT64_C(100) * 1000000U)
 
-/* Link neighbours (IPv4 to MAC) of a core: seeds and joiners; members carry theirs in the view. */
+/* Link neighbours (IP address to MAC) of a core: seeds and joiners; members carry theirs in the view. */
 #define PEAL_NEIGHBOURS_MAX 32U
 
-/* One ARP request per neighbour and this time; an answer is asked for again when it is this old. */
+/* One request per neighbour and this time; an answer is asked for again when it is this old. */
 #define PEAL_ARP_REPEAT_NS        (UINT64_C(10) * 1000000U)
 #define PEAL_NEIGHBOUR_AGE_NS_MAX (UINT64_C(30) * 1000000000U)
+
+/* The gateway is asked for this often, while it is not known and when it is: a router that takes
+ * over from another with a MAC of its own is found within the second. */
+#define PEAL_GATEWAY_SEEK_NS    (UINT64_C(100) * 1000000U)
+#define PEAL_GATEWAY_REFRESH_NS (UINT64_C(2) * 1000000000U)
+
+/* Neighbours' questions answered in a second, and at once: each costs two checksums. */
+#define PEAL_SOLICITATIONS_PER_SECOND_MAX 1000U
+#define PEAL_SOLICITATIONS_BURST_MAX      64U
 
 /* Body of the one frame that waits for a neighbour's link address: the largest request to join. */
 #define PEAL_KEPT_BODY_SIZE_MAX 144U

@@ -38,12 +38,15 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		.pre_key = &core->config.pre_key,
 		.cluster_name = config->cluster_name,
 		.address = config->address,
+		.vlan = config->vlan,
 		.counters = &core->counters};
 	const struct peal_egress_config egress = {.port = config->port,
 		.aead = config->aead,
 		.pre_key = &core->config.pre_key,
 		.cluster_name = config->cluster_name,
 		.address = config->address,
+		.vlan = config->vlan,
+		.route = config->route,
 		.seed = {config->seed[0], config->seed[1], config->seed[2], config->seed[3]},
 		.counters = &core->counters};
 	const struct peal_heartbeat_config heartbeat = {.timing = config->timing,
@@ -65,8 +68,8 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		&core->alertbatch, config->timing, &core->egress, &core->uplink, &core->counters);
 	peal_heartbeat_init(&core->heartbeat, &heartbeat);
 	peal_echo_init(&core->echo, &core->egress, &core->uplink, &core->counters);
-	peal_neighbour_init(&core->neighbour, &config->address, config->port.packet_size_max,
-		&core->egress, &core->counters);
+	peal_neighbour_init(&core->neighbour, config->port.packet_size_max, &core->egress,
+		&core->counters);
 	peal_hold_init(&core->hold, &core->counters);
 	peal_flood_init(&core->flood, &core->egress, &core->counters);
 	peal_votetree_init(
@@ -254,9 +257,9 @@ take_packet(struct peal_core *core, const struct peal_packet *packet, uint64_t n
 	} else if (arrival == PEAL_ARRIVAL_HELD) {
 		peal_hold_add(&core->hold, &opened);
 	} else if (arrival == PEAL_ARRIVAL_JOIN) {
-		peal_neighbour_learn(&core->neighbour,
-			peal_link_load32(packet->data + PEAL_IPV4_SRC_OFFSET),
-			packet->data + PEAL_LINK_SRC_OFFSET, now_ns);
+		struct peal_address source = peal_headers_source(packet->data);
+
+		peal_neighbour_learn(&core->neighbour, &source, now_ns);
 		peal_uplink_frame(&core->uplink, &opened);
 	} else if (arrival == PEAL_ARRIVAL_ARP) {
 		is_taken = peal_neighbour_on_arp(&core->neighbour, packet, now_ns);
@@ -335,6 +338,7 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	work_count += peal_heartbeat_run(&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
 	work_count += peal_alertbatch_run(&core->alertbatch, now_ns);
 	work_count += peal_echo_run(&core->echo, now_ns);
+	work_count += peal_neighbour_run(&core->neighbour, now_ns);
 	work_count += peal_votetree_run(&core->votetree, now_ns);
 	work_count += peal_streamer_run(&core->streamer, now_ns);
 	if (core->config.channels != NULL) {
@@ -360,6 +364,7 @@ find_urgent(const struct peal_core *core)
 	uint64_t deadline_at_ns = peal_alertbatch_deadline_at_ns(&core->alertbatch);
 
 	deadline_at_ns = earlier(deadline_at_ns, peal_echo_deadline_at_ns(&core->echo));
+	deadline_at_ns = earlier(deadline_at_ns, peal_neighbour_deadline_at_ns(&core->neighbour));
 	deadline_at_ns = earlier(deadline_at_ns, peal_votetree_deadline_at_ns(&core->votetree));
 	deadline_at_ns = earlier(deadline_at_ns, peal_streamer_deadline_at_ns(&core->streamer));
 	if (core->config.channels != NULL) {

@@ -47,6 +47,8 @@ struct peal_core_config {
 	struct peal_aead_key pre_key;     /* of family 0 */
 	uint32_t cluster_name;            /* fold of the cluster name */
 	struct peal_address address;      /* own; mac = the port's */
+	uint16_t vlan;                    /* [1, 4094], or 0: frames have no tag */
+	struct peal_route route;          /* who is on the own segment; zero: all are */
 	uint64_t seed[4];                 /* 256 random bits */
 	uint8_t shard;
 	struct peal_channels

@@ -5,12 +5,12 @@
 #include "wire/frame.h"
 #include "wire/messages.h"
 
-#define FRAME_SIZE(body_size) (PEAL_HEADER_SIZE + (body_size) + PEAL_TRAILER_SIZE)
-#define LIVENESS_PACKET_SIZE  (PEAL_UDP_OFFSET + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE))
+#include <stddef.h>
 
-/* Writes the two lengths of the headers in front of a payload, and the checksum over one of them.
- */
-static void
+#define FRAME_SIZE(body_size) (PEAL_HEADER_SIZE + (uint32_t)(body_size) + PEAL_TRAILER_SIZE)
+
+/* The two lengths of plain headers, and the checksum over one of them. */
+static inline void
 write_lengths(uint8_t link[PEAL_UDP_OFFSET], uint32_t payload_size)
 {
 	uint16_t udp_length = (uint16_t)(PEAL_UDP_HEADER_SIZE + payload_size);
@@ -21,24 +21,61 @@ write_lengths(uint8_t link[PEAL_UDP_OFFSET], uint32_t payload_size)
 	peal_link_seal_ipv4(link + PEAL_IPV4_OFFSET);
 }
 
-/* Writes all headers in front of a payload for one receiver. */
-static void
-write_link(const struct peal_egress *egress, const struct peal_address *receiver,
-	uint32_t payload_size, uint8_t link[PEAL_UDP_OFFSET])
+const uint8_t *
+peal_egress_next_hop(const struct peal_egress *egress, const struct peal_address *address)
 {
-	memset(link, 0, PEAL_UDP_OFFSET);
-	memcpy(link + PEAL_LINK_DST_OFFSET, receiver->mac, PEAL_LINK_MAC_SIZE);
-	memcpy(link + PEAL_LINK_SRC_OFFSET, egress->address.mac, PEAL_LINK_MAC_SIZE);
-	peal_link_store16(link + PEAL_LINK_TYPE_OFFSET, PEAL_LINK_TYPE_IPV4);
-	link[PEAL_IPV4_OFFSET] = PEAL_IPV4_VERSION_AND_SIZE;
-	peal_link_store16(link + PEAL_IPV4_FRAGMENT_OFFSET, PEAL_IPV4_DONT_FRAGMENT);
-	link[PEAL_IPV4_TTL_OFFSET] = PEAL_IPV4_TTL;
-	link[PEAL_IPV4_PROTOCOL_OFFSET] = PEAL_IPV4_PROTOCOL_UDP;
-	peal_link_store32(link + PEAL_IPV4_SRC_OFFSET, egress->address.ipv4);
-	peal_link_store32(link + PEAL_IPV4_DST_OFFSET, receiver->ipv4);
-	peal_link_store16(link + PEAL_UDP_SRC_OFFSET, egress->address.port);
-	peal_link_store16(link + PEAL_UDP_DST_OFFSET, receiver->port);
-	write_lengths(link, payload_size);
+	const struct peal_headers *headers = &egress->headers;
+	const uint8_t *mac = address->mac;
+
+	if (peal_address_is_ipv6(address) != headers->is_ipv6) {
+		return NULL;
+	}
+	if (!peal_route_is_near(&egress->route, &headers->address, address)) {
+		mac = egress->gateway_mac;
+	}
+	return peal_mac_is_none(mac) ? NULL : mac;
+}
+
+/* Writes what frames to one peer begin with. */
+static void
+aim(struct peal_egress *egress, struct peal_egress_peer *peer, const struct peal_address *address)
+{
+	const struct peal_headers *headers = &egress->headers;
+	const uint8_t *mac = peal_egress_next_hop(egress, address);
+	struct peal_headers_target target;
+
+	peer->is_far = peal_address_is_ipv6(address) == headers->is_ipv6 &&
+		       !peal_route_is_near(&egress->route, &headers->address, address);
+	peer->is_lost = mac == NULL;
+	if (peal_address_is_ipv6(address) != headers->is_ipv6) {
+		return;
+	}
+	/* A MAC not known yet is put in later. */
+	target = peal_headers_aim(headers, address, mac == NULL ? address->mac : mac);
+	if (headers->is_plain) {
+		peal_headers_write(
+			headers, &target, FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE), peer->link);
+	} else {
+		peer->target = target;
+	}
+}
+
+void
+peal_egress_set_gateway(struct peal_egress *egress, const uint8_t mac[6])
+{
+	PEAL_ASSERT(egress->route.prefix_size > 0);
+	PEAL_ASSERT(peal_mac_is_station(mac));
+
+	memcpy(egress->gateway_mac, mac, sizeof(egress->gateway_mac));
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		struct peal_egress_peer *peer = &egress->peers[slot];
+
+		/* Both forms of a template begin with the MAC. */
+		if (peer->dst != 0 && peer->is_far) {
+			memcpy(peer->link, mac, PEAL_LINK_MAC_SIZE);
+			peer->is_lost = false;
+		}
+	}
 }
 
 void
@@ -46,13 +83,16 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 {
 	PEAL_ASSERT(config->port.packet_size_max >= PEAL_PACKET_SIZE_MAX);
 	PEAL_ASSERT(!peal_mac_is_none(config->address.mac));
+	_Static_assert(offsetof(struct peal_headers_target, mac) == PEAL_LINK_DST_OFFSET,
+		"both forms of a template begin with the MAC");
 
 	memset(egress, 0, sizeof(*egress));
 	egress->port = config->port;
 	egress->aead = config->aead;
 	egress->pre_key = config->pre_key;
 	egress->cluster_name = config->cluster_name;
-	egress->address = config->address;
+	peal_headers_init(&egress->headers, &config->address, config->vlan);
+	egress->route = config->route;
 	egress->counters = config->counters;
 	peal_prng_init_full(&egress->prng, config->seed);
 }
@@ -100,8 +140,7 @@ peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers)
 		}
 		peer->dst = (uint32_t)now->mid;
 		if (now->mid != 0) {
-			write_link(egress, &now->address, FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE),
-				peer->link);
+			aim(egress, peer, &now->address);
 		}
 	}
 }
@@ -225,13 +264,53 @@ write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t k
 	finish_frame(egress, peer, kind, size, payload);
 }
 
+/* Writes what stands in front of a payload. The one place that knows of two paths. */
+static inline void
+write_headers(const struct peal_egress *egress, const struct peal_egress_peer *peer, uint16_t size,
+	uint8_t *data)
+{
+	if (__builtin_expect(!egress->headers.is_plain, 0)) {
+		peal_headers_write(&egress->headers, &peer->target, FRAME_SIZE(size), data);
+		return;
+	}
+	memcpy(data, peer->link, PEAL_UDP_OFFSET);
+	if (size != PEAL_LIVENESS_BODY_SIZE) {
+		write_lengths(data, FRAME_SIZE(size));
+	}
+}
+
+/* Queues a packet whose frame is written. */
+static inline void
+queue_frame(struct peal_egress *egress, struct peal_packet *packet, uint16_t size)
+{
+	if (__builtin_expect(!egress->headers.is_plain, 0)) {
+		peal_headers_seal(&egress->headers, FRAME_SIZE(size), packet->data);
+	}
+	packet->size = egress->headers.size + FRAME_SIZE(size);
+	peal_egress_queue(egress, packet);
+}
+
+/* A frame to whom there is no way: lost, like any other, and its sender repeats it. */
+static __attribute__((noinline)) void
+drop_lost(struct peal_egress *egress, const struct peal_packet *packet)
+{
+	const struct peal_port *port = &egress->port;
+	struct peal_packet copy;
+
+	peal_counter_add(egress->counters, PEAL_COUNTER_NEIGHBOURS_UNKNOWN, 1);
+	if (packet != NULL) {
+		copy = *packet;
+		port->ops->release(port->state, port->queue, &copy, 1);
+	}
+}
+
 uint8_t *
 peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
 {
 	if (!peal_egress_allocate(egress, packet_out)) {
 		return NULL;
 	}
-	return packet_out->data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE;
+	return packet_out->data + egress->headers.size + PEAL_HEADER_SIZE;
 }
 
 void
@@ -245,11 +324,13 @@ peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, ui
 	PEAL_DASSERT(peer->dst != 0);
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 
-	memcpy(whole.data, peer->link, PEAL_UDP_OFFSET);
-	write_lengths(whole.data, FRAME_SIZE(size));
-	finish_frame(egress, peer, kind, size, whole.data + PEAL_UDP_OFFSET);
-	whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
-	peal_egress_queue(egress, &whole);
+	if (__builtin_expect(peer->is_lost, 0)) {
+		drop_lost(egress, packet);
+		return;
+	}
+	write_headers(egress, peer, size, whole.data);
+	finish_frame(egress, peer, kind, size, whole.data + egress->headers.size);
+	queue_frame(egress, &whole, size);
 }
 
 bool
@@ -264,16 +345,16 @@ peal_egress_send_slot(
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 	PEAL_DASSERT(peal_message_family(kind) != PEAL_FAMILY_JOIN);
 
+	if (__builtin_expect(peer->is_lost, 0)) {
+		drop_lost(egress, NULL);
+		return true;
+	}
 	if (!peal_egress_allocate(egress, &packet)) {
 		return false;
 	}
-	memcpy(packet.data, peer->link, PEAL_UDP_OFFSET);
-	if (size != PEAL_LIVENESS_BODY_SIZE) {
-		write_lengths(packet.data, FRAME_SIZE(size));
-	}
-	write_frame(egress, peer, kind, body, size, packet.data + PEAL_UDP_OFFSET);
-	packet.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
-	peal_egress_queue(egress, &packet);
+	write_headers(egress, peer, size, packet.data);
+	write_frame(egress, peer, kind, body, size, packet.data + egress->headers.size);
+	queue_frame(egress, &packet, size);
 	return true;
 }
 
@@ -286,30 +367,39 @@ peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet,
 
 	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
 	PEAL_DASSERT(peer->dst != 0);
-	PEAL_DASSERT(packet->size >= LIVENESS_PACKET_SIZE);
+	PEAL_DASSERT(packet->size >= egress->headers.size + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE));
 	PEAL_DASSERT(peal_message_family(kind) == PEAL_FAMILY_LIVENESS);
 
-	memcpy(answer.data, peer->link, PEAL_UDP_OFFSET);
-	write_frame(
-		egress, peer, kind, body, PEAL_LIVENESS_BODY_SIZE, answer.data + PEAL_UDP_OFFSET);
-	answer.size = LIVENESS_PACKET_SIZE;
-	peal_egress_queue(egress, &answer);
+	if (__builtin_expect(peer->is_lost, 0)) {
+		drop_lost(egress, packet);
+		return;
+	}
+	write_headers(egress, peer, PEAL_LIVENESS_BODY_SIZE, answer.data);
+	write_frame(egress, peer, kind, body, PEAL_LIVENESS_BODY_SIZE,
+		answer.data + egress->headers.size);
+	queue_frame(egress, &answer, PEAL_LIVENESS_BODY_SIZE);
 }
 
 bool
 peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,
 	uint8_t kind, const uint8_t *body, uint16_t size)
 {
+	const uint8_t *mac = peal_egress_next_hop(egress, address);
+	struct peal_headers_target target;
 	struct peal_packet packet;
 	uint64_t random[2];
 
-	PEAL_DASSERT(!peal_mac_is_none(address->mac));
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 	PEAL_DASSERT(peal_message_family(kind) == PEAL_FAMILY_JOIN);
 
+	if (mac == NULL) {
+		drop_lost(egress, NULL);
+		return true;
+	}
 	if (!peal_egress_allocate(egress, &packet)) {
 		return false;
 	}
+	target = peal_headers_aim(&egress->headers, address, mac);
 
 	struct peal_header header = {
 		.kind = kind,
@@ -318,16 +408,15 @@ peal_egress_send_address(struct peal_egress *egress, const struct peal_address *
 		.cluster = egress->cluster_name,
 		.counter = ++egress->transaction,
 	};
-	uint8_t *payload = packet.data + PEAL_UDP_OFFSET;
+	uint8_t *payload = packet.data + egress->headers.size;
 
 	random[0] = peal_prng_next(&egress->prng);
 	random[1] = peal_prng_next(&egress->prng);
 	memcpy(header.random, random, sizeof(header.random));
-	write_link(egress, address, FRAME_SIZE(size), packet.data);
+	peal_headers_write(&egress->headers, &target, FRAME_SIZE(size), packet.data);
 	peal_frame_encode(&header, payload);
 	memcpy(payload + PEAL_HEADER_SIZE, body, size);
 	seal_body(egress, egress->pre_key, payload, size);
-	packet.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
-	peal_egress_queue(egress, &packet);
+	queue_frame(egress, &packet, size);
 	return true;
 }

@@ -250,6 +250,8 @@ init_core(struct resident *resident, const struct peal_port *port, struct peal_s
 		.aead = resident->core_aead,
 		.cluster_name = peal_frame_fold_name(resident->config.cluster),
 		.address = resident->config.address,
+		.vlan = resident->config.vlan,
+		.route = resident->config.route,
 		.shard = 0,
 	};
 	uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE];
