@@ -2,6 +2,7 @@
 #include "runtime/runtime.h"
 
 #include "base/assert.h"
+#include "dataplane/discovery.h"
 #include "dataplane/dpdk/mbufpool.h"
 #include "dataplane/dpdk/port_ring.h"
 #include "dataplane/dpdk/tsc.h"
@@ -235,6 +236,12 @@ open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_p
 		(uint64_t)peal_mbufpool_size_mb(DEVICE_PACKETS_COUNT) << 20,
 		resident->device.numa_node);
 	resident->node.device = &resident->device;
+	if (peal_address_is_ipv6(&config->address)) {
+		uint8_t group[sizeof(port_out->mac)];
+
+		(void)peal_discovery_group(&config->address, group);
+		peal_port_dpdk_join(&resident->device, group);
+	}
 	peal_idle_add_port(&lcore->idle, &resident->device);
 	*port_out = peal_port_dpdk_port(&resident->device);
 	return true;

@@ -237,6 +237,17 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 }
 
 void
+peal_port_dpdk_join(struct peal_port_dpdk *port, const uint8_t mac[6])
+{
+	struct rte_ether_addr group;
+
+	memcpy(group.addr_bytes, mac, sizeof(group.addr_bytes));
+	if (rte_eth_dev_set_mc_addr_list(port->port_id, &group, 1) != 0) {
+		(void)rte_eth_allmulticast_enable(port->port_id);
+	}
+}
+
+void
 peal_port_dpdk_close(struct peal_port_dpdk *port)
 {
 	if (port->is_started) {
