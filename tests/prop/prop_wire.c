@@ -21,6 +21,8 @@
 #define FLIPS_COUNT  40U
 #define SEEDS_COUNT  24U
 
+#define JOIN_READY_PLACE 8U /* among the messages of joining */
+
 static struct peal_prng prng;
 static uint8_t bytes[PEAL_RECODE_SIZE_MAX];
 static uint8_t recoded[PEAL_RECODE_SIZE_MAX];
@@ -158,7 +160,7 @@ generate_before_join(uint8_t which, struct peal_writer *writer)
 		peal_gen_install_pull(&prng, &pull);
 		peal_install_pull_encode(&pull, writer);
 		break;
-	case 8:
+	case JOIN_READY_PLACE:
 		peal_gen_join_ready(&prng, chunk, &ready);
 		peal_join_ready_encode(&ready, writer);
 		break;
@@ -317,6 +319,10 @@ check_sizes(const struct surface *surface)
 	for (uint32_t round = 0; round < ROUNDS_COUNT / 20U; round++) {
 		size_t size = generate(surface);
 
+		/* JOIN_READY is as long as its frame, so a shorter one is another good one. */
+		if (surface->generate == generate_join && bytes[0] == JOIN_READY_PLACE) {
+			continue;
+		}
 		for (size_t shorter = 0; shorter < size; shorter++) {
 			assert_int_equal(recode_exactly(surface, shorter), 0);
 		}

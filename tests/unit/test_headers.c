@@ -6,6 +6,8 @@
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
 
+#include <stdlib.h>
+
 #define PAYLOAD_SIZE 64U
 
 static const struct peal_address own[2] = {
