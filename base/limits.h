@@ -43,8 +43,8 @@
 #define PEAL_TRAILER_SIZE     16U
 #define PEAL_BODY_SIZE_MAX    (PEAL_PAYLOAD_SIZE_MAX - PEAL_HEADER_SIZE - PEAL_TRAILER_SIZE)
 
-/* In front of the payload: Ethernet 14 + IPv4 20 + UDP 8, and the most there can be, Ethernet with a
- * VLAN tag 18 + IPv6 40 + UDP 8. */
+/* In front of the payload: Ethernet 14 + IPv4 20 + UDP 8, and the most there can be, Ethernet with
+ * a VLAN tag 18 + IPv6 40 + UDP 8. */
 #define PEAL_UDP_OFFSET       42U
 #define PEAL_HEADERS_SIZE_MAX 66U
 #define PEAL_PACKET_SIZE_MAX  (PEAL_HEADERS_SIZE_MAX + PEAL_PAYLOAD_SIZE_MAX)
@@ -188,7 +188,8 @@
 #define PEAL_PHI_TENTHS_MAX      160U
 #define PEAL_PHI_INTERVAL_NS_MIN (UINT64_C(100) * 1000000U)
 
-/* Link neighbours (IP address to MAC) of a core: seeds and joiners; members carry theirs in the view. */
+/* Link neighbours (IP address to MAC) of a core: seeds and joiners; members carry theirs in the
+ * view. */
 #define PEAL_NEIGHBOURS_MAX 32U
 
 /* One request per neighbour and this time; an answer is asked for again when it is this old. */

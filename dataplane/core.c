@@ -68,8 +68,8 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		&core->alertbatch, config->timing, &core->egress, &core->uplink, &core->counters);
 	peal_heartbeat_init(&core->heartbeat, &heartbeat);
 	peal_echo_init(&core->echo, &core->egress, &core->uplink, &core->counters);
-	peal_neighbour_init(&core->neighbour, config->port.packet_size_max, &core->egress,
-		&core->counters);
+	peal_neighbour_init(
+		&core->neighbour, config->port.packet_size_max, &core->egress, &core->counters);
 	peal_hold_init(&core->hold, &core->counters);
 	peal_flood_init(&core->flood, &core->egress, &core->counters);
 	peal_votetree_init(
@@ -338,7 +338,9 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	work_count += peal_heartbeat_run(&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
 	work_count += peal_alertbatch_run(&core->alertbatch, now_ns);
 	work_count += peal_echo_run(&core->echo, now_ns);
-	work_count += peal_neighbour_run(&core->neighbour, now_ns);
+	if (__builtin_expect(now_ns >= peal_neighbour_deadline_at_ns(&core->neighbour), 0)) {
+		work_count += peal_neighbour_run(&core->neighbour, now_ns);
+	}
 	work_count += peal_votetree_run(&core->votetree, now_ns);
 	work_count += peal_streamer_run(&core->streamer, now_ns);
 	if (core->config.channels != NULL) {

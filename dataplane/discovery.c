@@ -17,19 +17,19 @@
 #define TARGET_OFFSET  48U
 #define OPTIONS_OFFSET 64U
 
-#define MESSAGE_SIZE_MIN   24U /* of ICMPv6 without options */
-#define PING_SIZE_MIN      8U
-#define TYPE_ECHO_REQUEST  128U
-#define DISCOVERY_HOPS     255U
-#define FLAG_SOLICITED     0x40U
-#define FLAG_OVERRIDE      0x20U
-#define OPTION_SOURCE      1U
-#define OPTION_TARGET      2U
-#define OPTION_UNIT        8U
-#define VERSION            0x60U
-#define GROUP_HEAD         (UINT64_C(0xFF02) << 48)
-#define GROUP_MIDDLE       1U
-#define GROUP_LOW          0xFF000000U
+#define MESSAGE_SIZE_MIN  24U /* of ICMPv6 without options */
+#define PING_SIZE_MIN     8U
+#define TYPE_ECHO_REQUEST 128U
+#define DISCOVERY_HOPS    255U
+#define FLAG_SOLICITED    0x40U
+#define FLAG_OVERRIDE     0x20U
+#define OPTION_SOURCE     1U
+#define OPTION_TARGET     2U
+#define OPTION_UNIT       8U
+#define VERSION           0x60U
+#define GROUP_HEAD        (UINT64_C(0xFF02) << 48)
+#define GROUP_MIDDLE      1U
+#define GROUP_LOW         0xFF000000U
 
 static bool
 is_multicast(const struct peal_address *address)
@@ -59,8 +59,7 @@ peal_discovery_group(const struct peal_address *target, uint8_t mac_out[6])
 static bool
 read_options(const uint8_t *options, uint32_t size, struct peal_discovery *out)
 {
-	uint8_t wanted =
-		out->kind == PEAL_DISCOVERY_SOLICITATION ? OPTION_SOURCE : OPTION_TARGET;
+	uint8_t wanted = out->kind == PEAL_DISCOVERY_SOLICITATION ? OPTION_SOURCE : OPTION_TARGET;
 
 	for (uint32_t offset = 0; offset < size;) {
 		uint32_t option_size;
@@ -85,16 +84,14 @@ read_options(const uint8_t *options, uint32_t size, struct peal_discovery *out)
 static bool
 is_lawful(const struct peal_discovery *message)
 {
-	if (!peal_address_is_ipv6(&message->target) ||
-		!peal_address_is_usable(&message->target) ||
+	if (!peal_address_is_ipv6(&message->target) || !peal_address_is_usable(&message->target) ||
 		(message->has_mac && !peal_mac_is_station(message->mac))) {
 		return false;
 	}
 	if (message->kind == PEAL_DISCOVERY_SOLICITATION && is_none(&message->source)) {
 		return !message->has_mac && is_multicast(&message->to);
 	}
-	if (!peal_address_is_ipv6(&message->source) ||
-		!peal_address_is_usable(&message->source)) {
+	if (!peal_address_is_ipv6(&message->source) || !peal_address_is_usable(&message->source)) {
 		return false;
 	}
 	return message->kind == PEAL_DISCOVERY_SOLICITATION || !message->is_solicited ||
@@ -153,8 +150,8 @@ peal_discovery_encode(const struct peal_discovery *message, uint8_t ip[PEAL_DISC
 	peal_link_store_ipv6(ip + DST_OFFSET, &message->to);
 	ip[TYPE_OFFSET] = message->kind;
 	if (is_answer) {
-		ip[FLAGS_OFFSET] = (uint8_t)(FLAG_OVERRIDE |
-					     (message->is_solicited ? FLAG_SOLICITED : 0U));
+		ip[FLAGS_OFFSET] =
+			(uint8_t)(FLAG_OVERRIDE | (message->is_solicited ? FLAG_SOLICITED : 0U));
 	}
 	peal_link_store_ipv6(ip + TARGET_OFFSET, &message->target);
 	ip[OPTIONS_OFFSET] = is_answer ? OPTION_TARGET : OPTION_SOURCE;

@@ -55,7 +55,8 @@ enum peal_discovery_verdict peal_discovery_decode(
 
 /* Writes an IPv6 packet with one message and the link address of its sender: hop limit 255,
  * checksum. `has_mac` is true, since all that Peal sends has it. */
-void peal_discovery_encode(const struct peal_discovery *message, uint8_t ip_out[PEAL_DISCOVERY_SIZE]);
+void peal_discovery_encode(
+	const struct peal_discovery *message, uint8_t ip_out[PEAL_DISCOVERY_SIZE]);
 
 /* The multicast address on which the owner of `target` is asked, and the MAC of it. */
 struct peal_address peal_discovery_group(const struct peal_address *target, uint8_t mac_out[6]);

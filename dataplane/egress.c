@@ -47,6 +47,7 @@ aim(struct peal_egress *egress, struct peal_egress_peer *peer, const struct peal
 	peer->is_far = peal_address_is_ipv6(address) == headers->is_ipv6 &&
 		       !peal_route_is_near(&egress->route, &headers->address, address);
 	peer->is_lost = mac == NULL;
+	peer->is_slow = peer->is_lost || !headers->is_plain;
 	if (peal_address_is_ipv6(address) != headers->is_ipv6) {
 		return;
 	}
@@ -74,6 +75,7 @@ peal_egress_set_gateway(struct peal_egress *egress, const uint8_t mac[6])
 		if (peer->dst != 0 && peer->is_far) {
 			memcpy(peer->link, mac, PEAL_LINK_MAC_SIZE);
 			peer->is_lost = false;
+			peer->is_slow = !egress->headers.is_plain;
 		}
 	}
 }
@@ -264,30 +266,14 @@ write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t k
 	finish_frame(egress, peer, kind, size, payload);
 }
 
-/* Writes what stands in front of a payload. The one place that knows of two paths. */
+/* Plain headers of a peer, and how long what follows them is. */
 static inline void
-write_headers(const struct peal_egress *egress, const struct peal_egress_peer *peer, uint16_t size,
-	uint8_t *data)
+write_plain(const struct peal_egress_peer *peer, uint16_t size, uint8_t *data)
 {
-	if (__builtin_expect(!egress->headers.is_plain, 0)) {
-		peal_headers_write(&egress->headers, &peer->target, FRAME_SIZE(size), data);
-		return;
-	}
 	memcpy(data, peer->link, PEAL_UDP_OFFSET);
 	if (size != PEAL_LIVENESS_BODY_SIZE) {
 		write_lengths(data, FRAME_SIZE(size));
 	}
-}
-
-/* Queues a packet whose frame is written. */
-static inline void
-queue_frame(struct peal_egress *egress, struct peal_packet *packet, uint16_t size)
-{
-	if (__builtin_expect(!egress->headers.is_plain, 0)) {
-		peal_headers_seal(&egress->headers, FRAME_SIZE(size), packet->data);
-	}
-	packet->size = egress->headers.size + FRAME_SIZE(size);
-	peal_egress_queue(egress, packet);
 }
 
 /* A frame to whom there is no way: lost, like any other, and its sender repeats it. */
@@ -302,6 +288,29 @@ drop_lost(struct peal_egress *egress, const struct peal_packet *packet)
 		copy = *packet;
 		port->ops->release(port->state, port->queue, &copy, 1);
 	}
+}
+
+/* The whole of a frame whose body is in place, to a peer of any kind. Takes the packet. */
+static __attribute__((noinline)) void
+finish_slowly(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t kind,
+	uint16_t size, const struct peal_packet *packet)
+{
+	const struct peal_headers *headers = &egress->headers;
+	struct peal_packet whole = *packet;
+
+	if (peer->is_lost) {
+		drop_lost(egress, packet);
+		return;
+	}
+	if (headers->is_plain) {
+		write_plain(peer, size, whole.data);
+	} else {
+		peal_headers_write(headers, &peer->target, FRAME_SIZE(size), whole.data);
+	}
+	finish_frame(egress, peer, kind, size, whole.data + headers->size);
+	peal_headers_seal(headers, FRAME_SIZE(size), whole.data);
+	whole.size = headers->size + FRAME_SIZE(size);
+	peal_egress_queue(egress, &whole);
 }
 
 uint8_t *
@@ -324,13 +333,14 @@ peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, ui
 	PEAL_DASSERT(peer->dst != 0);
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 
-	if (__builtin_expect(peer->is_lost, 0)) {
-		drop_lost(egress, packet);
+	if (__builtin_expect(peer->is_slow, 0)) {
+		finish_slowly(egress, peer, kind, size, packet);
 		return;
 	}
-	write_headers(egress, peer, size, whole.data);
-	finish_frame(egress, peer, kind, size, whole.data + egress->headers.size);
-	queue_frame(egress, &whole, size);
+	write_plain(peer, size, whole.data);
+	finish_frame(egress, peer, kind, size, whole.data + PEAL_UDP_OFFSET);
+	whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+	peal_egress_queue(egress, &whole);
 }
 
 bool
@@ -345,16 +355,18 @@ peal_egress_send_slot(
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 	PEAL_DASSERT(peal_message_family(kind) != PEAL_FAMILY_JOIN);
 
-	if (__builtin_expect(peer->is_lost, 0)) {
-		drop_lost(egress, NULL);
-		return true;
-	}
 	if (!peal_egress_allocate(egress, &packet)) {
 		return false;
 	}
-	write_headers(egress, peer, size, packet.data);
-	write_frame(egress, peer, kind, body, size, packet.data + egress->headers.size);
-	queue_frame(egress, &packet, size);
+	if (__builtin_expect(peer->is_slow, 0)) {
+		memcpy(packet.data + egress->headers.size + PEAL_HEADER_SIZE, body, size);
+		finish_slowly(egress, peer, kind, size, &packet);
+		return true;
+	}
+	write_plain(peer, size, packet.data);
+	write_frame(egress, peer, kind, body, size, packet.data + PEAL_UDP_OFFSET);
+	packet.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+	peal_egress_queue(egress, &packet);
 	return true;
 }
 
@@ -370,14 +382,17 @@ peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet,
 	PEAL_DASSERT(packet->size >= egress->headers.size + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE));
 	PEAL_DASSERT(peal_message_family(kind) == PEAL_FAMILY_LIVENESS);
 
-	if (__builtin_expect(peer->is_lost, 0)) {
-		drop_lost(egress, packet);
+	if (__builtin_expect(peer->is_slow, 0)) {
+		memcpy(answer.data + egress->headers.size + PEAL_HEADER_SIZE, body,
+			PEAL_LIVENESS_BODY_SIZE);
+		finish_slowly(egress, peer, kind, PEAL_LIVENESS_BODY_SIZE, packet);
 		return;
 	}
-	write_headers(egress, peer, PEAL_LIVENESS_BODY_SIZE, answer.data);
-	write_frame(egress, peer, kind, body, PEAL_LIVENESS_BODY_SIZE,
-		answer.data + egress->headers.size);
-	queue_frame(egress, &answer, PEAL_LIVENESS_BODY_SIZE);
+	write_plain(peer, PEAL_LIVENESS_BODY_SIZE, answer.data);
+	write_frame(
+		egress, peer, kind, body, PEAL_LIVENESS_BODY_SIZE, answer.data + PEAL_UDP_OFFSET);
+	answer.size = PEAL_UDP_OFFSET + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE);
+	peal_egress_queue(egress, &answer);
 }
 
 bool
@@ -417,6 +432,8 @@ peal_egress_send_address(struct peal_egress *egress, const struct peal_address *
 	peal_frame_encode(&header, payload);
 	memcpy(payload + PEAL_HEADER_SIZE, body, size);
 	seal_body(egress, egress->pre_key, payload, size);
-	queue_frame(egress, &packet, size);
+	peal_headers_seal(&egress->headers, FRAME_SIZE(size), packet.data);
+	packet.size = egress->headers.size + FRAME_SIZE(size);
+	peal_egress_queue(egress, &packet);
 	return true;
 }

@@ -2,12 +2,12 @@
 /*
  * Everything a core sends: builds the frame, seals it, queues it for the one flush of the turn.
  *
- * A frame to a member takes its link, IP and UDP headers from a template that is rebuilt at the view
- * switch, and the next counter of the stream to that member. The counter never wraps and
- * never repeats under one key: it starts again only with a new incarnation of this node. In a large
- * group a member may lose its slot and get one again, while it still remembers what it was sent; so
- * the stream of a new slot goes on above all streams that were ever forgotten. What the headers are
- * is in dataplane/headers.h.
+ * A frame to a member takes its link, IP and UDP headers from a template that is rebuilt at the
+ * view switch, and the next counter of the stream to that member. The counter never wraps and never
+ * repeats under one key: it starts again only with a new incarnation of this node. In a large group
+ * a member may lose its slot and get one again, while it still remembers what it was sent; so the
+ * stream of a new slot goes on above all streams that were ever forgotten. What the headers are is
+ * in dataplane/headers.h.
  *
  * Members on the own segment are sent to at their own MAC, the others at the gateway's. Until that
  * is known, or when a member has the other form of IP address, frames to it are dropped and
@@ -37,6 +37,7 @@ struct peal_egress_peer {
 	uint32_t dst;                 /* member number; 0 = empty slot */
 	bool is_far;                  /* behind the gateway */
 	bool is_lost;                 /* there is no way to it (yet) */
+	bool is_slow;                 /* that, or the headers are not plain */
 	/* Headers of a liveness frame when they are plain; a frame of another size has two lengths
 	 * and a checksum replaced. Otherwise what differs between receivers. */
 	union {

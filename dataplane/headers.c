@@ -153,8 +153,8 @@ peal_headers_seal(const struct peal_headers *headers, uint32_t payload_size, uin
 		return;
 	}
 	/* The common part has zeroes in its place, and the sum begins with them. */
-	checksum = (uint16_t)~peal_link_fold_ipv6(base + PEAL_IPV6_OFFSET, PEAL_IPV6_NEXT_UDP,
-		PEAL_UDP_HEADER_SIZE + payload_size);
+	checksum = (uint16_t)~peal_link_fold_ipv6(
+		base + PEAL_IPV6_OFFSET, PEAL_IPV6_NEXT_UDP, PEAL_UDP_HEADER_SIZE + payload_size);
 	if (checksum == 0) {
 		checksum = UINT16_MAX; /* zero would say that there is none */
 	}
@@ -238,8 +238,7 @@ judge_ipv6(const struct peal_headers *headers, uint64_t station, const uint8_t *
 		(!is_mine && !is_group(headers, &target))) {
 		return PEAL_SIGHT_NOT_MINE;
 	}
-	if ((base[PEAL_IPV6_OFFSET] & VERSION_MASK) != IPV6_VERSION ||
-		length > size - IPV6_DATA) {
+	if ((base[PEAL_IPV6_OFFSET] & VERSION_MASK) != IPV6_VERSION || length > size - IPV6_DATA) {
 		return PEAL_SIGHT_BAD_IP;
 	}
 	if (next == PEAL_IPV6_NEXT_ICMP) {

@@ -58,8 +58,8 @@ void peal_headers_init(
 	struct peal_headers *headers, const struct peal_address *address, uint16_t vlan);
 
 /* `address` has the node's own form; `mac` is the next hop. */
-struct peal_headers_target peal_headers_aim(
-	const struct peal_headers *headers, const struct peal_address *address, const uint8_t mac[6]);
+struct peal_headers_target peal_headers_aim(const struct peal_headers *headers,
+	const struct peal_address *address, const uint8_t mac[6]);
 
 /* Writes all headers, headers->size bytes, in front of a payload that need not be there yet. */
 void peal_headers_write(const struct peal_headers *headers,

@@ -20,6 +20,9 @@ peal_ingress_init(struct peal_ingress *ingress, const struct peal_ingress_config
 	ingress->is_plain = ingress->headers.is_plain;
 	ingress->headers_size = ingress->headers.size;
 	memcpy(&ingress->link_dst, config->address.mac, PEAL_LINK_MAC_SIZE);
+	if (!ingress->is_plain) {
+		ingress->link_dst = UINT64_MAX; /* no MAC has so many bits */
+	}
 	ingress->ipv4_dst = __builtin_bswap32(config->address.ipv4);
 	ingress->udp_dst = __builtin_bswap16(config->address.port);
 	ingress->aead = config->aead;
@@ -311,23 +314,13 @@ take_member(struct peal_ingress *ingress, const struct peal_header *header, uint
 	return judge_epoch(ingress, opened_out, distance);
 }
 
-enum peal_arrival
-peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet, uint64_t now_ns,
-	struct peal_opened *opened_out)
+/* Checks and opens the frame of a packet whose headers are good. `offset` is where it begins. */
+static inline enum peal_arrival
+take_frame(struct peal_ingress *ingress, const struct peal_packet *packet, uint32_t offset,
+	uint64_t now_ns, struct peal_opened *opened_out)
 {
 	struct peal_header header;
-
-	opened_out->slot = PEAL_PEERS_NONE;
-	opened_out->standing = PEAL_STANDING_EQUAL;
-	if (!ingress->is_plain || !is_plain_frame(ingress, packet)) {
-		enum peal_sight sight = peal_headers_judge(&ingress->headers, packet);
-
-		if (ingress->is_plain || sight != PEAL_SIGHT_FRAME) {
-			return classify(ingress, sight);
-		}
-	}
-
-	uint8_t *payload = packet->data + ingress->headers_size;
+	uint8_t *payload = packet->data + offset;
 	/* The length is the third field of the UDP header, which ends where the payload begins. */
 	uint32_t size = peal_link_load16(payload - 4) - PEAL_UDP_HEADER_SIZE;
 	enum peal_refusal refusal = peal_frame_decode(payload, size, &header);
@@ -343,4 +336,30 @@ peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet
 		return take_join(ingress, &header, payload, now_ns, opened_out);
 	}
 	return take_member(ingress, &header, payload, now_ns, opened_out);
+}
+
+/* A packet that is not a plain frame: one of another shape, or none for this node. */
+static __attribute__((noinline)) enum peal_arrival
+take_slowly(struct peal_ingress *ingress, const struct peal_packet *packet, uint64_t now_ns,
+	struct peal_opened *opened_out)
+{
+	enum peal_sight sight = peal_headers_judge(&ingress->headers, packet);
+
+	if (sight != PEAL_SIGHT_FRAME || ingress->is_plain) {
+		return classify(ingress, sight);
+	}
+	return take_frame(ingress, packet, ingress->headers_size, now_ns, opened_out);
+}
+
+enum peal_arrival
+peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet, uint64_t now_ns,
+	struct peal_opened *opened_out)
+{
+	opened_out->slot = PEAL_PEERS_NONE;
+	opened_out->standing = PEAL_STANDING_EQUAL;
+	/* Of a node with another shape the plain MAC is none, so no packet passes. */
+	if (!is_plain_frame(ingress, packet)) {
+		return take_slowly(ingress, packet, now_ns, opened_out);
+	}
+	return take_frame(ingress, packet, PEAL_UDP_OFFSET, now_ns, opened_out);
 }

@@ -3,11 +3,10 @@
  * The one place where a received packet is checked and opened.
  *
  * The checks run in this order; the first that fails is a counter, and nothing else changes:
- * link and IP (of the node's shape, for this station, whole, no options, no fragment), UDP port (all
- * dataplane/headers.h); size, magic, version,
- * kind, flags (wire/frame.h); cluster, key, destination, source, epoch range, replay; for family 0
- * the rate; tag; epoch rule. The replay window moves only behind a good tag. Nothing is ever
- * answered here.
+ * link and IP (of the node's shape, for this station, whole, no options, no fragment), UDP port
+ * (all dataplane/headers.h); size, magic, version, kind, flags (wire/frame.h); cluster, key,
+ * destination, source, epoch range, replay; for family 0 the rate; tag; epoch rule. The replay
+ * window moves only behind a good tag. Nothing is ever answered here.
  *
  * The epoch rule, families 1 and up, `distance` = sender's epoch minus mine. "timeless" are DECIDE
  * and what brings a member forward: SYNC, SNAPSHOT, BODY, BODY_PULL; and channels, which are bound

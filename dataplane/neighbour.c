@@ -30,8 +30,10 @@ peal_neighbour_init(struct peal_neighbour *neighbour, uint32_t packet_size_max,
 	neighbour->packet_size_max = packet_size_max;
 	neighbour->egress = egress;
 	neighbour->counters = counters;
+	neighbour->gateway_at_ns = UINT64_MAX;
 	if (egress->route.prefix_size > 0) {
 		neighbour->gateway.address = egress->route.gateway;
+		neighbour->gateway_at_ns = 0;
 	}
 }
 
@@ -85,8 +87,7 @@ drop_kept(struct peal_neighbour *neighbour, struct peal_neighbour_entry *entry)
 
 /* The entry of an address, made in place of the one unused for longest when there is none. */
 static struct peal_neighbour_entry *
-get_entry(
-	struct peal_neighbour *neighbour, const struct peal_address *address, uint64_t now_ns)
+get_entry(struct peal_neighbour *neighbour, const struct peal_address *address, uint64_t now_ns)
 {
 	struct peal_neighbour_entry *entry = find_entry(neighbour, address);
 
@@ -136,6 +137,7 @@ set_mac(struct peal_neighbour *neighbour, struct peal_neighbour_entry *entry, co
 	entry->is_asked = false;
 	entry->known_at_ns = now_ns;
 	if (entry == &neighbour->gateway) {
+		neighbour->gateway_at_ns = now_ns + PEAL_GATEWAY_REFRESH_NS;
 		peal_egress_set_gateway(neighbour->egress, mac);
 	}
 	send_kept(neighbour, entry, now_ns);
@@ -448,34 +450,18 @@ ask(struct peal_neighbour *neighbour, struct peal_neighbour_entry *entry, uint64
 	return true;
 }
 
-uint64_t
-peal_neighbour_deadline_at_ns(const struct peal_neighbour *neighbour)
-{
-	const struct peal_neighbour_entry *gateway = &neighbour->gateway;
-
-	if (is_empty(&gateway->address)) {
-		return UINT64_MAX;
-	}
-	if (gateway->asked_at_ns == 0) {
-		return 0;
-	}
-	return gateway->asked_at_ns +
-	       (gateway->is_known ? PEAL_GATEWAY_REFRESH_NS : PEAL_GATEWAY_SEEK_NS);
-}
-
 uint32_t
 peal_neighbour_run(struct peal_neighbour *neighbour, uint64_t now_ns)
 {
-	if (__builtin_expect(peal_neighbour_deadline_at_ns(neighbour) > now_ns, 1)) {
-		return 0;
-	}
+	PEAL_DASSERT(neighbour->gateway_at_ns != UINT64_MAX);
+	neighbour->gateway_at_ns = now_ns + (neighbour->gateway.is_known ? PEAL_GATEWAY_REFRESH_NS
+									 : PEAL_GATEWAY_SEEK_NS);
 	return ask(neighbour, &neighbour->gateway, now_ns) ? 1 : 0;
 }
 
 /* The station that frames for `address` go to, or NULL: none has this form of address. */
 static struct peal_neighbour_entry *
-find_station(
-	struct peal_neighbour *neighbour, const struct peal_address *address, uint64_t now_ns)
+find_station(struct peal_neighbour *neighbour, const struct peal_address *address, uint64_t now_ns)
 {
 	if (!is_speakable(neighbour, address)) {
 		return NULL;

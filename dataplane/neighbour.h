@@ -7,9 +7,10 @@
  * own segment. Questions for the own address and pings are answered by turning the packet round:
  * ARP and ICMP when it is an IPv4 address, discovery and ICMPv6 when it is an IPv6 one. Whoever is
  * not on the own segment is reached at the gateway, which is asked for from the start and again and
- * again: its MAC may change. A frame of family 0 to a station whose MAC is not known asks for it, and one small one of each station is
- * kept until the answer comes: the newest. It leaves when that takes no longer than
- * PEAL_ARP_REPEAT_NS; all others are dropped and counted, and their senders repeat them.
+ * again: its MAC may change. A frame of family 0 to a station whose MAC is not known asks for it,
+ * and one small one of each station is kept until the answer comes: the newest. It leaves when that
+ * takes no longer than PEAL_ARP_REPEAT_NS; all others are dropped and counted, and their senders
+ * repeat them.
  *
  * The table holds PEAL_NEIGHBOURS_MAX addresses; the one unused for longest makes room. Only
  * answers to own questions and authenticated frames enter it, so a stranger cannot fill or change
@@ -29,7 +30,7 @@
 /* A frame of family 0 that waits for an answer. */
 struct peal_neighbour_kept {
 	uint8_t kind;
-	uint16_t size; /* of the body */
+	uint16_t size;               /* of the body */
 	struct peal_address address; /* the receiver's, which may be behind the station */
 	uint64_t kept_at_ns;
 	uint8_t body[PEAL_KEPT_BODY_SIZE_MAX];
@@ -39,7 +40,7 @@ struct peal_neighbour_entry {
 	struct peal_address address; /* IP and MAC; no IP = empty */
 	bool is_known;               /* the MAC means something */
 	bool is_asked;               /* a question is out */
-	bool has_kept; /* kept means something; never when the MAC is known */
+	bool has_kept;               /* kept means something; never when the MAC is known */
 	uint64_t asked_at_ns;
 	uint64_t known_at_ns;
 	uint64_t used_at_ns;
@@ -54,6 +55,7 @@ struct peal_neighbour {
 	struct peal_pace pings;
 	struct peal_pace solicitations;
 	struct peal_neighbour_entry gateway; /* empty = everybody is on the own segment */
+	uint64_t gateway_at_ns;              /* it is to be asked for again */
 	struct peal_neighbour_entry entries[PEAL_NEIGHBOURS_MAX];
 };
 
@@ -62,10 +64,14 @@ struct peal_neighbour {
 void peal_neighbour_init(struct peal_neighbour *neighbour, uint32_t packet_size_max,
 	struct peal_egress *egress, struct peal_counters *counters);
 
-/* Asks for the gateway when that is due. Returns questions sent, 0 or 1. */
+/* Asks for the gateway. Returns questions sent, 0 or 1. */
 uint32_t peal_neighbour_run(struct peal_neighbour *neighbour, uint64_t now_ns);
-/* When it is; UINT64_MAX without a gateway. */
-uint64_t peal_neighbour_deadline_at_ns(const struct peal_neighbour *neighbour);
+/* When that is due; UINT64_MAX without a gateway. */
+static inline uint64_t
+peal_neighbour_deadline_at_ns(const struct peal_neighbour *neighbour)
+{
+	return neighbour->gateway_at_ns;
+}
 
 /*
  * An ARP packet, unchecked. True: it was turned round and belongs to the egress; false: it is still
@@ -85,8 +91,8 @@ void peal_neighbour_learn(
 	struct peal_neighbour *neighbour, const struct peal_address *address, uint64_t now_ns);
 
 /*
- * Finds the MAC at which an IP address is reached, its own or the gateway's, and asks for it when it
- * is not known or old: at most one question per address and PEAL_ARP_REPEAT_NS.
+ * Finds the MAC at which an IP address is reached, its own or the gateway's, and asks for it when
+ * it is not known or old: at most one question per address and PEAL_ARP_REPEAT_NS.
  * @return false when it is not known, or the address is of the other form; the caller drops its
  * frame
  */

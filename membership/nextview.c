@@ -64,7 +64,8 @@ has_distinct_addresses(const struct peal_member *additions, uint32_t count)
 
 	for (uint32_t index = 0; index < count; index++) {
 		const struct peal_address *address = &additions[index].address;
-		uint32_t place = (uint32_t)peal_hash_mix(peal_address_word(address)) & (places_count - 1U);
+		uint32_t place =
+			(uint32_t)peal_hash_mix(peal_address_word(address)) & (places_count - 1U);
 
 		while (places[place] != 0) {
 			if (peal_address_equals(&additions[places[place] - 1U].address, address)) {

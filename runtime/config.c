@@ -311,8 +311,8 @@ peal_config_load(struct peal_config *config, const char *path, struct peal_sente
 	}
 	peal_config_default(config);
 	is_good = take_names(config, file, error) && take_link(config, file, error) &&
-		  take_key(config, file, error) &&
-		  take_group(config, file, error) && take_machine(config, file, error);
+		  take_key(config, file, error) && take_group(config, file, error) &&
+		  take_machine(config, file, error);
 	peal_config_file_close(file);
 	return is_good;
 }

@@ -72,10 +72,12 @@ static const struct {
 	{"name", "expected the name of this node, 1 to 31 letters, digits or any of . _ -"},
 	{"address", "expected an IP address and a port up to 65472, such as 10.77.0.1:7400 or "
 		    "\"[fd00::1]:7400\""},
-	{"prefix", "expected the bits of the address that its segment shares, 1 to 32, or to 128 with "
-		   "IPv6; and a gateway"},
-	{"gateway", "expected the IP address of a router inside the own prefix, such as 10.77.0.254; "
-		    "and a prefix"},
+	{"prefix",
+		"expected the bits of the address that its segment shares, 1 to 32, or to 128 with "
+		"IPv6; and a gateway"},
+	{"gateway",
+		"expected the IP address of a router inside the own prefix, such as 10.77.0.254; "
+		"and a prefix"},
 	{"vlan", "expected the VLAN that this node's frames are tagged with, 1 to 4094"},
 	{"seeds", "expected a list of 1 to 16 addresses, such as [10.77.0.1:7400, 10.77.0.2:7400]"},
 	{"key", "expected the path of the group's key file, or 'encryption: none' in its place"},

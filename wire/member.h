@@ -66,8 +66,7 @@ peal_member_record_size(const struct peal_member *member)
 }
 /* Bytes of a tagged record. */
 static inline uint32_t
-peal_member_tagged_size(
-	const struct peal_member *member, const struct peal_metadata_tag *tag)
+peal_member_tagged_size(const struct peal_member *member, const struct peal_metadata_tag *tag)
 {
 	return peal_member_record_size(member) + (tag->size > 0 ? 16U : 0U);
 }

@@ -88,7 +88,7 @@ void peal_view_check(const struct peal_view *view);
 
 /* Bytes of a snapshot of `members_count` members at most. */
 #define PEAL_VIEW_ENCODED_SIZE_MAX(members_count)                                                  \
-	(96U + (members_count)*PEAL_MEMBER_RECORD_SIZE_MAX +                                           \
+	(96U + (members_count)*PEAL_MEMBER_RECORD_SIZE_MAX +                                       \
 		((members_count) < PEAL_VIEW_METADATA_BYTES_MAX / PEAL_METADATA_SIZE_MAX           \
 				? (members_count)*PEAL_METADATA_SIZE_MAX                           \
 				: PEAL_VIEW_METADATA_BYTES_MAX))

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #define DESCRIPTORS_COUNT 512U
-/* Frames up to here are needed, a VLAN tag does not count; the rest of an Ethernet of 1 500 bytes is
- * welcome. */
+/* Frames up to here are needed, a VLAN tag does not count; the rest of an Ethernet of 1 500 bytes
+ * is welcome. */
 #define MTU_NEEDED  (PEAL_PACKET_SIZE_MAX - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN)
 #define CHUNK_COUNT 64U
 

@@ -391,8 +391,8 @@ main(int argc, char **argv)
 		} else if (strcmp(argv[i], "--bursts") == 0 && i + 1 < argc) {
 			bursts_count = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else {
-			(void)fprintf(stderr,
-				"usage: bench_core [--aead NAME] [--bursts N] [--ipv6] [--callgrind]\n");
+			(void)fprintf(stderr, "usage: bench_core [--aead NAME] [--bursts N] "
+					      "[--ipv6] [--callgrind]\n");
 			return 2;
 		}
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Packets that arrive at an IPv6 node as far as their headers, and neighbour discovery behind them.
- * The first byte picks a VLAN or none. Nothing beyond the packet is read; a message that is accepted
- * and written anew is accepted again and is the same.
+ * The first byte picks a VLAN or none. Nothing beyond the packet is read; a message that is
+ * accepted and written anew is accepted again and is the same.
  *
  * A mutation never keeps a checksum true, so each input is tried a second time with a right one.
  */
@@ -25,13 +25,11 @@ check(const uint8_t *ip, uint32_t size)
 	struct peal_discovery message;
 	struct peal_discovery copy;
 
-	if (peal_discovery_decode(ip, size, &message) != PEAL_DISCOVERY_GOOD ||
-		!message.has_mac) {
+	if (peal_discovery_decode(ip, size, &message) != PEAL_DISCOVERY_GOOD || !message.has_mac) {
 		return;
 	}
 	peal_discovery_encode(&message, again);
-	PEAL_ASSERT(
-		peal_discovery_decode(again, sizeof(again), &copy) == PEAL_DISCOVERY_GOOD);
+	PEAL_ASSERT(peal_discovery_decode(again, sizeof(again), &copy) == PEAL_DISCOVERY_GOOD);
 	PEAL_ASSERT(copy.kind == message.kind && copy.is_solicited == message.is_solicited);
 	PEAL_ASSERT(memcmp(copy.mac, message.mac, sizeof(copy.mac)) == 0);
 	PEAL_ASSERT(peal_address_is_same_host(&copy.source, &message.source));

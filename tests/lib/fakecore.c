@@ -486,8 +486,8 @@ peal_fakecores_open_last(
 	struct peal_header header;
 
 	PEAL_ASSERT(port->last_size > offset);
-	PEAL_ASSERT(peal_frame_decode(payload, port->last_size - offset, &header) ==
-		    PEAL_REFUSAL_NONE);
+	PEAL_ASSERT(
+		peal_frame_decode(payload, port->last_size - offset, &header) == PEAL_REFUSAL_NONE);
 
 	bool is_join = peal_message_family(header.kind) == PEAL_FAMILY_JOIN;
 

@@ -54,7 +54,8 @@ test_badmember__a_joiner_with_other_parameters(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < PEAL_PARAMETERS_COUNT; i++) {
-		struct peal_join_request request = make_request(scene, &scene->egress.headers.address, 9);
+		struct peal_join_request request =
+			make_request(scene, &scene->egress.headers.address, 9);
 		struct peal_parameters other = group;
 		struct peal_parameters told;
 

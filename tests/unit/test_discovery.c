@@ -6,10 +6,10 @@
 
 #define HEADER 40U
 
-/* A question for fd00:77::1 by fe80::1 (02:00:00:00:00:aa), put together by hand after RFC 4861 4.3;
- * its checksum was computed by another program. */
-static const uint8_t drawn[PEAL_DISCOVERY_SIZE] = {0x60, 0, 0, 0, 0, 32, 58, 255, 0xFE, 0x80, 0,
-	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xFF, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xFF, 0, 0, 1,
+/* A question for fd00:77::1 by fe80::1 (02:00:00:00:00:aa), put together by hand after RFC
+ * 4861 4.3; its checksum was computed by another program. */
+static const uint8_t drawn[PEAL_DISCOVERY_SIZE] = {0x60, 0, 0, 0, 0, 32, 58, 255, 0xFE, 0x80, 0, 0,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xFF, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xFF, 0, 0, 1,
 	135, 0, 0x7A, 0xF9, 0, 0, 0, 0, 0xFD, 0, 0, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1,
 	0x02, 0, 0, 0, 0, 0xAA};
 
@@ -34,8 +34,7 @@ seal(uint32_t length)
 static enum peal_discovery_verdict
 decode(void)
 {
-	return peal_discovery_decode(
-		packet, HEADER + peal_link_load16(packet + 4), &message);
+	return peal_discovery_decode(packet, HEADER + peal_link_load16(packet + 4), &message);
 }
 
 /* The drawn question with one byte replaced, sealed again. */
@@ -96,14 +95,14 @@ test_discovery__refuses_each_thing_by_name(void **state)
 	assert_int_equal(decode_changed(7, 255), PEAL_DISCOVERY_GOOD);
 	assert_int_equal(decode_changed(7, 254), PEAL_DISCOVERY_HOPS);
 	assert_int_equal(decode_changed(7, 64), PEAL_DISCOVERY_HOPS);
-	assert_int_equal(decode_changed(41, 1), PEAL_DISCOVERY_FORM);   /* code */
+	assert_int_equal(decode_changed(41, 1), PEAL_DISCOVERY_FORM);    /* code */
 	assert_int_equal(decode_changed(48, 0xFF), PEAL_DISCOVERY_FORM); /* a group as target */
-	assert_int_equal(decode_changed(8, 0xFF), PEAL_DISCOVERY_FORM); /* a group as source */
-	assert_int_equal(decode_changed(65, 0), PEAL_DISCOVERY_FORM);   /* an option of size 0 */
-	assert_int_equal(decode_changed(65, 2), PEAL_DISCOVERY_FORM);   /* beyond the end */
-	assert_int_equal(decode_changed(66, 3), PEAL_DISCOVERY_FORM);   /* a group as MAC */
+	assert_int_equal(decode_changed(8, 0xFF), PEAL_DISCOVERY_FORM);  /* a group as source */
+	assert_int_equal(decode_changed(65, 0), PEAL_DISCOVERY_FORM);    /* an option of size 0 */
+	assert_int_equal(decode_changed(65, 2), PEAL_DISCOVERY_FORM);    /* beyond the end */
+	assert_int_equal(decode_changed(66, 3), PEAL_DISCOVERY_FORM);    /* a group as MAC */
 	assert_int_equal(decode_changed(40, 134), PEAL_DISCOVERY_OTHER); /* router advertisement */
-	assert_int_equal(decode_changed(64, 14), PEAL_DISCOVERY_GOOD);  /* an unknown option */
+	assert_int_equal(decode_changed(64, 14), PEAL_DISCOVERY_GOOD);   /* an unknown option */
 	assert_false(message.has_mac);
 
 	memcpy(packet, drawn, sizeof(drawn));
@@ -112,7 +111,7 @@ test_discovery__refuses_each_thing_by_name(void **state)
 	for (uint32_t length = 0; length < 32; length++) {
 		memcpy(packet, drawn, sizeof(drawn));
 		seal(length);
-		assert_int_equal(decode(), length == 0	  ? PEAL_DISCOVERY_OTHER
+		assert_int_equal(decode(), length == 0    ? PEAL_DISCOVERY_OTHER
 					   : length == 24 ? PEAL_DISCOVERY_GOOD
 							  : PEAL_DISCOVERY_FORM);
 	}

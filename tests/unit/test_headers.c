@@ -84,10 +84,9 @@ test_headers__of_one_shape_refuse_all_others(void **state)
 			make(shape);
 			sender = mine;
 			peal_headers_init(&mine, &own[mine_is & 1U], (mine_is & 2U) != 0 ? 100 : 0);
-			assert_int_equal(judge(), shape == mine_is ? PEAL_SIGHT_FRAME
-						  : sender.vlan != mine.vlan
-							  ? PEAL_SIGHT_WRONG_VLAN
-							  : PEAL_SIGHT_NOT_IP);
+			assert_int_equal(judge(), shape == mine_is           ? PEAL_SIGHT_FRAME
+						  : sender.vlan != mine.vlan ? PEAL_SIGHT_WRONG_VLAN
+									     : PEAL_SIGHT_NOT_IP);
 		}
 	}
 	make(2);
@@ -137,10 +136,9 @@ test_headers__name_what_is_wrong_with_ipv6(void **state)
 		{20, 6, PEAL_SIGHT_NOT_MINE},  /* TCP */
 		{20, 0, PEAL_SIGHT_NOT_MINE},  /* hop-by-hop options */
 		{20, 44, PEAL_SIGHT_NOT_MINE}, /* a fragment */
-		{20, 58, PEAL_SIGHT_ICMP},
-		{22, 0xFF, PEAL_SIGHT_BAD_IP}, /* from a group */
-		{57, 9, PEAL_SIGHT_NOT_MINE},  /* another port */
-		{59, 9, PEAL_SIGHT_BAD_IP},    /* two lengths */
+		{20, 58, PEAL_SIGHT_ICMP}, {22, 0xFF, PEAL_SIGHT_BAD_IP}, /* from a group */
+		{57, 9, PEAL_SIGHT_NOT_MINE},                             /* another port */
+		{59, 9, PEAL_SIGHT_BAD_IP},                               /* two lengths */
 	};
 
 	(void)state;
@@ -236,8 +234,7 @@ test_route__tells_near_from_far(void **state)
 			} else {
 				there.ipv4 ^= UINT32_C(1) << (127U - flip);
 			}
-			assert_int_equal(
-				peal_route_is_near(&route, &own[1], &there), flip >= bits);
+			assert_int_equal(peal_route_is_near(&route, &own[1], &there), flip >= bits);
 		}
 	}
 }

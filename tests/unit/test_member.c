@@ -85,8 +85,8 @@ test_member__refuses_each_wrong_field(void **state)
 	assert_false(decode_changed(39, "\x01", 1)); /* padding */
 }
 
-static const uint8_t six_bytes[PEAL_MEMBER_RECORD_SIZE_MAX] = {1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0,
-	0, 0, 0, 9, 0, 0, 0x80, 0xFD, 0, 0, 0x77, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0x2C, 0x1B,
+static const uint8_t six_bytes[PEAL_MEMBER_RECORD_SIZE_MAX] = {1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0,
+	0, 0, 0, 0, 9, 0, 0, 0x80, 0xFD, 0, 0, 0x77, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0x2C, 0x1B,
 	2, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 4, 0, 0, 0};
 
 static void

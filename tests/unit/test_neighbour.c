@@ -222,8 +222,7 @@ test_neighbour__keeps_one_frame_for_a_while(void **state)
 	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_AWAITED), 2);
 	to.ipv4 = STRANGER + 1U;
 	peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_JOIN_REQUEST, body, 5, cores->now_ns);
-	learn(
-		neighbour, to.ipv4, stranger_mac, cores->now_ns + PEAL_ARP_REPEAT_NS + 1U);
+	learn(neighbour, to.ipv4, stranger_mac, cores->now_ns + PEAL_ARP_REPEAT_NS + 1U);
 	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_AWAITED), 2);
 	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 3);
 	/* Nor does one whose place another station got, or one to nobody. */
@@ -250,7 +249,8 @@ test_neighbour__forgets_the_one_unused_for_longest(void **state)
 	for (uint32_t i = 0; i < PEAL_NEIGHBOURS_MAX; i++) {
 		learn(neighbour, 1000U + i, mac, ++cores->now_ns);
 	}
-	assert_true(peal_neighbour_find(neighbour, &AT(1000), ++cores->now_ns, mac)); /* used again */
+	assert_true(
+		peal_neighbour_find(neighbour, &AT(1000), ++cores->now_ns, mac)); /* used again */
 	learn(neighbour, 5000, mac, ++cores->now_ns);
 	assert_true(peal_neighbour_find(neighbour, &AT(1000), cores->now_ns, mac));
 	assert_true(peal_neighbour_find(neighbour, &AT(5000), cores->now_ns, mac));

@@ -105,7 +105,8 @@ test_neighbour__answers_who_asks_for_its_address(void **state)
 	assert_int_equal(port->last_size, packet_size);
 	assert_memory_equal(port->last, stranger_mac, 6);
 	assert_memory_equal(port->last + 6, own.mac, 6);
-	assert_int_equal(peal_discovery_decode(port->last + IP_OFFSET, PEAL_DISCOVERY_SIZE, &answer),
+	assert_int_equal(
+		peal_discovery_decode(port->last + IP_OFFSET, PEAL_DISCOVERY_SIZE, &answer),
 		PEAL_DISCOVERY_GOOD);
 	assert_int_equal(answer.kind, PEAL_DISCOVERY_ADVERTISEMENT);
 	assert_true(answer.is_solicited);
@@ -124,7 +125,8 @@ test_neighbour__answers_who_asks_for_its_address(void **state)
 	inject(cores);
 	assert_int_equal(counter(cores, PEAL_COUNTER_ND_ANSWERS), 2);
 	assert_memory_equal(port->last, "\x33\x33\0\0\0\x01", 6);
-	assert_int_equal(peal_discovery_decode(port->last + IP_OFFSET, PEAL_DISCOVERY_SIZE, &answer),
+	assert_int_equal(
+		peal_discovery_decode(port->last + IP_OFFSET, PEAL_DISCOVERY_SIZE, &answer),
 		PEAL_DISCOVERY_GOOD);
 	assert_false(answer.is_solicited);
 	destroy(cores);
@@ -222,9 +224,8 @@ test_neighbour__answers_pings_over_ipv6(void **state)
 	assert_int_equal(port->last[IP_OFFSET + 7], 64);
 	assert_int_equal(peal_link_fold_ipv6(port->last + IP_OFFSET, 58, 32), UINT16_MAX);
 	/* Not to a group, and not to a group as sender. */
-	peal_link_store_ipv6(packet + IP_OFFSET + 8, &(struct peal_address){
-							     .ipv6_head = UINT64_C(0xFF02) << 48,
-							     .ipv4 = 1});
+	peal_link_store_ipv6(packet + IP_OFFSET + 8,
+		&(struct peal_address){.ipv6_head = UINT64_C(0xFF02) << 48, .ipv4 = 1});
 	inject(cores);
 	assert_int_equal(counter(cores, PEAL_COUNTER_ICMP_ANSWERS), 1);
 	assert_int_equal(counter(cores, PEAL_COUNTER_ICMP_DROPPED), 1);
