@@ -327,3 +327,31 @@ peal_headers_source(const uint8_t *packet)
 	memcpy(source.mac, packet + PEAL_LINK_SRC_OFFSET, sizeof(source.mac));
 	return source;
 }
+
+const uint8_t *
+peal_headers_payload(const uint8_t *packet, uint32_t size, uint32_t *payload_size_out)
+{
+	const uint8_t *base;
+	uint32_t offset;
+	uint32_t udp_size;
+	bool is_udp;
+
+	*payload_size_out = 0;
+	if (size < PEAL_HEADERS_SIZE_MAX) {
+		return NULL;
+	}
+	base = packet + measure_shift(packet);
+	offset = peal_headers_measure(packet);
+	is_udp = peal_link_load16(base + PEAL_LINK_TYPE_OFFSET) == PEAL_LINK_TYPE_IPV6
+			 ? base[PEAL_IPV6_NEXT_OFFSET] == PEAL_IPV6_NEXT_UDP
+			 : peal_link_load16(base + PEAL_LINK_TYPE_OFFSET) == PEAL_LINK_TYPE_IPV4 &&
+				   base[PEAL_IPV4_PROTOCOL_OFFSET] == PEAL_IPV4_PROTOCOL_UDP;
+	/* The length is the third field of the UDP header, which ends where the payload begins. */
+	udp_size = peal_link_load16(packet + offset - 4U);
+	if (!is_udp || udp_size < PEAL_UDP_HEADER_SIZE ||
+		udp_size - PEAL_UDP_HEADER_SIZE > size - offset) {
+		return NULL;
+	}
+	*payload_size_out = udp_size - PEAL_UDP_HEADER_SIZE;
+	return packet + offset;
+}

@@ -81,6 +81,13 @@ enum peal_sight peal_headers_judge(
  * is a FRAME by some judge. */
 struct peal_address peal_headers_source(const uint8_t *packet);
 
+/*
+ * Finds the payload of a UDP packet of whatever shape, for those who watch a network. NULL: it is
+ * none, or not whole; then payload_size_out is 0.
+ */
+const uint8_t *peal_headers_payload(
+	const uint8_t *packet, uint32_t size, uint32_t *payload_size_out);
+
 /* Where the payload of such a packet begins, of whatever shape. */
 uint32_t peal_headers_measure(const uint8_t *packet);
 

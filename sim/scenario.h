@@ -28,6 +28,7 @@ struct peal_scenario_options {
 	 * that may restart it. */
 	bool has_one_seed;
 	uint32_t metadata_size_max; /* members have metadata of every size up to this; 0 = names */
+	bool is_ipv6;               /* addresses of nodes */
 	bool has_talk;              /* applications talk over channels; set by stories about them */
 	uint32_t faulty_count;      /* large groups: how many fail; 0 = what the scenario says */
 	FILE *trace;                /* NULL = silent */
