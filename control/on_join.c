@@ -27,13 +27,17 @@ make_cookie(const struct peal_node *node, const struct peal_address *from, struc
 	uint8_t bytes[48];
 	struct peal_writer writer = peal_writer_init(bytes, sizeof(bytes));
 
-	peal_write_ipv6(&writer, from);
-	peal_write_u64(&writer, from->port);
+	peal_write_u32(&writer, from->ipv4);
+	peal_write_u16(&writer, from->port);
+	peal_write_u16(&writer, 0);
 	peal_write_u64(&writer, uuid.low);
 	peal_write_u64(&writer, uuid.high);
 	peal_write_u64(&writer, slot);
-	PEAL_ASSERT(writer.is_ok && writer.offset == sizeof(bytes));
-	node->config.crypto.mac(node->config.crypto.state, bytes, sizeof(bytes), cookie_out);
+	if (peal_address_is_ipv6(from)) {
+		peal_write_ipv6(&writer, from);
+	}
+	PEAL_ASSERT(writer.is_ok);
+	node->config.crypto.mac(node->config.crypto.state, bytes, writer.offset, cookie_out);
 }
 
 /* No cluster here that could admit anybody: grant the smallest candidate, or say so. */
