@@ -472,32 +472,46 @@ take_burst(struct peal_core *core, uint64_t now_ns)
 
 /*
  * The home shard alone asks for the gateway, and its answers come to nobody else: they are moved
- * there. So it passes the MAC on in one word, and the other shards look at it before they send.
+ * there. So it passes the MAC on in one word, once it is heard, and the other shards look at that
+ * before they do anything.
  */
-static __attribute__((noinline)) void
-share_gateway(struct peal_core *core)
+static uint64_t
+find_gateway(const struct peal_core *core)
 {
-	_Atomic uint64_t *shared = core->config.gateway_mac;
-	uint64_t mac = atomic_load_explicit(shared, memory_order_relaxed);
-	uint64_t known = 0;
+	uint64_t mac = 0;
 
-	memcpy(&known, core->egress.gateway_mac, PEAL_LINK_MAC_SIZE);
-	if (mac == known) {
-		return;
+	memcpy(&mac, core->egress.gateway_mac, PEAL_LINK_MAC_SIZE);
+	return mac;
+}
+
+static __attribute__((noinline)) void
+tell_gateway(const struct peal_core *core)
+{
+	uint64_t mac = find_gateway(core);
+
+	if (atomic_load_explicit(core->config.gateway_mac, memory_order_relaxed) != mac) {
+		atomic_store_explicit(core->config.gateway_mac, mac, memory_order_relaxed);
 	}
-	if (is_home(core)) {
-		atomic_store_explicit(shared, known, memory_order_relaxed);
-	} else {
-		uint8_t bytes[PEAL_LINK_MAC_SIZE];
+}
 
-		memcpy(bytes, &mac, sizeof(bytes));
-		peal_egress_set_gateway(&core->egress, bytes);
+static __attribute__((noinline)) void
+hear_gateway(struct peal_core *core)
+{
+	uint64_t told = atomic_load_explicit(core->config.gateway_mac, memory_order_relaxed);
+	uint8_t mac[PEAL_LINK_MAC_SIZE];
+
+	if (told != find_gateway(core)) {
+		memcpy(mac, &told, sizeof(mac));
+		peal_egress_set_gateway(&core->egress, mac);
 	}
 }
 
 uint32_t
 peal_core_turn(struct peal_core *core, uint64_t now_ns)
 {
+	if (__builtin_expect(!is_home(core), 0) && core->config.gateway_mac != NULL) {
+		hear_gateway(core);
+	}
 	peal_echo_begin_turn(&core->echo, now_ns);
 	if (core->config.load != NULL) {
 		peal_load_begin_turn(core->config.load, now_ns);
@@ -512,9 +526,6 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 
 	core->was_behind = received_count == PEAL_BURST_MAX;
 	work_count += received_count;
-	if (__builtin_expect(core->config.gateway_mac != NULL, 0)) {
-		share_gateway(core);
-	}
 	if (__builtin_expect(is_home(core), 1)) {
 		work_count += peal_heartbeat_run(
 			&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
@@ -523,6 +534,9 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 		if (__builtin_expect(
 			    now_ns >= peal_neighbour_deadline_at_ns(&core->neighbour), 0)) {
 			work_count += peal_neighbour_run(&core->neighbour, now_ns);
+		}
+		if (__builtin_expect(core->config.gateway_mac != NULL, 0)) {
+			tell_gateway(core);
 		}
 		work_count += peal_votetree_run(&core->votetree, now_ns);
 		work_count += peal_streamer_run(&core->streamer, now_ns);

@@ -306,6 +306,13 @@ check_gateway(bool is_ipv6)
 		assert_false(egress->peers[PEER].is_lost);
 		assert_memory_equal(egress->peers[PEER].link, macs[i], 6);
 	}
+	/* A core that slept until its view comes has nothing to lose of it. */
+	peal_egress_set_gateway(&world->home->egress, macs[0]);
+	peal_core_turn(world->home, world->cores->now_ns);
+	push_view(world, peal_fakecores_make_view(world->cores, 0, PEAL_FAKECORE_EPOCH + 1U, 3, 0));
+	peal_core_turn(world->away, world->cores->now_ns);
+	assert_true(counter(world->away, PEAL_COUNTER_NEIGHBOURS_UNKNOWN) == 1);
+	assert_memory_equal(world->cores->wire->ports[0].last, macs[0], 6);
 	tear_down(world);
 	peal_fakecores_set_link(&plain);
 }
