@@ -43,9 +43,11 @@
 #define PEAL_TRAILER_SIZE     16U
 #define PEAL_BODY_SIZE_MAX    (PEAL_PAYLOAD_SIZE_MAX - PEAL_HEADER_SIZE - PEAL_TRAILER_SIZE)
 
-/* Ethernet 14 + IPv4 20 + UDP 8 in front of the payload. */
-#define PEAL_UDP_OFFSET      42U
-#define PEAL_PACKET_SIZE_MAX (PEAL_UDP_OFFSET + PEAL_PAYLOAD_SIZE_MAX)
+/* In front of the payload: Ethernet 14 + IPv4 20 + UDP 8, and the most there can be, Ethernet with
+ * a VLAN tag 18 + IPv6 40 + UDP 8. */
+#define PEAL_UDP_OFFSET       42U
+#define PEAL_HEADERS_SIZE_MAX 66U
+#define PEAL_PACKET_SIZE_MAX  (PEAL_HEADERS_SIZE_MAX + PEAL_PAYLOAD_SIZE_MAX)
 
 /* Application bytes kept with a member, and with all members of one view: so much that a snapshot
  * of the largest view and a cut that replaces everybody stay bodies. */
@@ -63,9 +65,11 @@
 /* Joiners admitted by one cut, whatever the group's size. */
 #define PEAL_ADDITIONS_MAX PEAL_MEMBERS_MAX
 
-/* Encoded member record without metadata, and the fixed part of an encoded proposal. */
-#define PEAL_MEMBER_RECORD_SIZE  40U
-#define PEAL_PROPOSAL_FIXED_SIZE 32U
+/* Encoded member record without metadata: with an IPv4 address, which is the smallest, and with an
+ * IPv6 address; and the fixed part of an encoded proposal. */
+#define PEAL_MEMBER_RECORD_SIZE     40U
+#define PEAL_MEMBER_RECORD_SIZE_MAX 48U
+#define PEAL_PROPOSAL_FIXED_SIZE    32U
 
 /* A proposal of at most this size travels inside the messages that name it; a larger one travels as
  * a body, and messages name its digest. */
@@ -196,15 +200,25 @@
 #define PEAL_PHI_TENTHS_MAX      160U
 #define PEAL_PHI_INTERVAL_NS_MIN (UINT64_C(100) * 1000000U)
 
-/* Link neighbours (IPv4 to MAC) of a core: seeds and joiners; members carry theirs in the view. */
+/* Link neighbours (IP address to MAC) of a core: seeds and joiners; members carry theirs in the
+ * view. */
 #define PEAL_NEIGHBOURS_MAX 32U
 
-/* One ARP request per neighbour and this time; an answer is asked for again when it is this old. */
+/* One request per neighbour and this time; an answer is asked for again when it is this old. */
 #define PEAL_ARP_REPEAT_NS        (UINT64_C(10) * 1000000U)
 #define PEAL_NEIGHBOUR_AGE_NS_MAX (UINT64_C(30) * 1000000000U)
 
+/* The gateway is asked for this often, while it is not known and when it is: a router that takes
+ * over from another with a MAC of its own is found within the second. */
+#define PEAL_GATEWAY_SEEK_NS    (UINT64_C(100) * 1000000U)
+#define PEAL_GATEWAY_REFRESH_NS (UINT64_C(2) * 1000000000U)
+
+/* Neighbours' questions answered in a second, and at once: each costs two checksums. */
+#define PEAL_SOLICITATIONS_PER_SECOND_MAX 1000U
+#define PEAL_SOLICITATIONS_BURST_MAX      64U
+
 /* Body of the one frame that waits for a neighbour's link address: the largest request to join. */
-#define PEAL_KEPT_BODY_SIZE_MAX 136U
+#define PEAL_KEPT_BODY_SIZE_MAX 144U
 
 /* Pings answered in a second, and at once: people ping, floods are not worth a core's time. */
 #define PEAL_PINGS_PER_SECOND_MAX 1000U
@@ -327,7 +341,7 @@ _Static_assert(PEAL_MEMBERS_MAX % 64U == 0, "a set of members has no loose bits"
 _Static_assert(PEAL_INLINE_SIZE_MAX + 128U <= PEAL_BODY_SIZE_MAX,
 	"an inline proposal and the ballot fields around it fit one frame");
 _Static_assert(PEAL_PROPOSAL_FIXED_SIZE + 2U * PEAL_MEMBERS_MAX +
-			       PEAL_MEMBERS_MAX * PEAL_MEMBER_RECORD_SIZE +
+			       PEAL_MEMBERS_MAX * PEAL_MEMBER_RECORD_SIZE_MAX +
 			       PEAL_VIEW_METADATA_BYTES_MAX <=
 		       PEAL_BODY_BYTES_MAX,
 	"a cut that replaces everybody fits a body");

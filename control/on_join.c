@@ -7,6 +7,7 @@
 #include "base/museum.h"
 #include "control/node_private.h"
 #include "membership/trees.h"
+#include "wire/fields.h"
 #include "wire/messages.h"
 
 #include <string.h>
@@ -23,7 +24,7 @@ static void
 make_cookie(const struct peal_node *node, const struct peal_address *from, struct peal_uuid uuid,
 	uint64_t slot, uint8_t cookie_out[16])
 {
-	uint8_t bytes[32];
+	uint8_t bytes[48];
 	struct peal_writer writer = peal_writer_init(bytes, sizeof(bytes));
 
 	peal_write_u32(&writer, from->ipv4);
@@ -32,8 +33,11 @@ make_cookie(const struct peal_node *node, const struct peal_address *from, struc
 	peal_write_u64(&writer, uuid.low);
 	peal_write_u64(&writer, uuid.high);
 	peal_write_u64(&writer, slot);
-	PEAL_ASSERT(writer.is_ok && writer.offset == sizeof(bytes));
-	node->config.crypto.mac(node->config.crypto.state, bytes, sizeof(bytes), cookie_out);
+	if (peal_address_is_ipv6(from)) {
+		peal_write_ipv6(&writer, from);
+	}
+	PEAL_ASSERT(writer.is_ok);
+	node->config.crypto.mac(node->config.crypto.state, bytes, writer.offset, cookie_out);
 }
 
 /* No cluster here that could admit anybody: grant the smallest candidate, or say so. */
@@ -502,8 +506,7 @@ on_unreachable(struct peal_node *node, struct peal_reader *reader)
 		return;
 	}
 	for (uint32_t i = 0; i < message.count; i++) {
-		seen += peal_hash_mix(
-			(uint64_t)message.observers[i].ipv4 << 16 | message.observers[i].port);
+		seen += peal_hash_mix(peal_address_word(&message.observers[i]));
 	}
 	if (seen == node->unreachable_seen) {
 		return;

@@ -68,6 +68,7 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		.pre_key = &core->config.pre_key,
 		.cluster_name = config->cluster_name,
 		.address = config->address,
+		.vlan = config->vlan,
 		.counters = &core->counters,
 		.shard = config->shard,
 		.shards_count = config->shards_count};
@@ -76,6 +77,8 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		.pre_key = &core->config.pre_key,
 		.cluster_name = config->cluster_name,
 		.address = config->address,
+		.vlan = config->vlan,
+		.route = config->route,
 		.seed = {config->seed[0], config->seed[1], config->seed[2], config->seed[3]},
 		.counters = &core->counters,
 		.shard = config->shard};
@@ -88,6 +91,8 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 
 	PEAL_ASSERT(config->shard == 0 || config->shard < config->shards_count);
 	PEAL_ASSERT(config->shards_count <= PEAL_SHARDS_MAX);
+	PEAL_ASSERT(config->shards_count <= 1 || config->route.prefix_size == 0 ||
+		    config->gateway_mac != NULL);
 	PEAL_ASSERT(memcmp(config->address.mac, config->port.mac, PEAL_LINK_MAC_SIZE) == 0);
 	core->config = *config;
 	core->peers = &no_peers;
@@ -102,8 +107,8 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		&core->alertbatch, config->timing, &core->egress, &core->uplink, &core->counters);
 	peal_heartbeat_init(&core->heartbeat, &heartbeat);
 	peal_echo_init(&core->echo, &core->egress, &core->uplink, &core->counters);
-	peal_neighbour_init(&core->neighbour, &config->address, config->port.packet_size_max,
-		&core->egress, &core->counters);
+	peal_neighbour_init(
+		&core->neighbour, config->port.packet_size_max, &core->egress, &core->counters);
 	peal_hold_init(&core->hold, &core->counters);
 	peal_flood_init(&core->flood, &core->egress, &core->counters);
 	peal_votetree_init(
@@ -371,9 +376,9 @@ take_packet(struct peal_core *core, const struct peal_packet *packet, uint64_t n
 	} else if (arrival == PEAL_ARRIVAL_HELD) {
 		peal_hold_add(&core->hold, &opened);
 	} else if (arrival == PEAL_ARRIVAL_JOIN) {
-		peal_neighbour_learn(&core->neighbour,
-			peal_link_load32(packet->data + PEAL_IPV4_SRC_OFFSET),
-			packet->data + PEAL_LINK_SRC_OFFSET, now_ns);
+		struct peal_address source = peal_headers_source(packet->data);
+
+		peal_neighbour_learn(&core->neighbour, &source, now_ns);
 		peal_uplink_frame(&core->uplink, &opened);
 	} else if (arrival == PEAL_ARRIVAL_ARP) {
 		is_taken = peal_neighbour_on_arp(&core->neighbour, packet, now_ns);
@@ -465,9 +470,48 @@ take_burst(struct peal_core *core, uint64_t now_ns)
 	return count > moved_count ? count : moved_count;
 }
 
+/*
+ * The home shard alone asks for the gateway, and its answers come to nobody else: they are moved
+ * there. So it passes the MAC on in one word, once it is heard, and the other shards look at that
+ * before they do anything.
+ */
+static uint64_t
+find_gateway(const struct peal_core *core)
+{
+	uint64_t mac = 0;
+
+	memcpy(&mac, core->egress.gateway_mac, PEAL_LINK_MAC_SIZE);
+	return mac;
+}
+
+static __attribute__((noinline)) void
+tell_gateway(const struct peal_core *core)
+{
+	uint64_t mac = find_gateway(core);
+
+	if (atomic_load_explicit(core->config.gateway_mac, memory_order_relaxed) != mac) {
+		atomic_store_explicit(core->config.gateway_mac, mac, memory_order_relaxed);
+	}
+}
+
+static __attribute__((noinline)) void
+hear_gateway(struct peal_core *core)
+{
+	uint64_t told = atomic_load_explicit(core->config.gateway_mac, memory_order_relaxed);
+	uint8_t mac[PEAL_LINK_MAC_SIZE];
+
+	if (told != find_gateway(core)) {
+		memcpy(mac, &told, sizeof(mac));
+		peal_egress_set_gateway(&core->egress, mac);
+	}
+}
+
 uint32_t
 peal_core_turn(struct peal_core *core, uint64_t now_ns)
 {
+	if (__builtin_expect(!is_home(core), 0) && core->config.gateway_mac != NULL) {
+		hear_gateway(core);
+	}
 	peal_echo_begin_turn(&core->echo, now_ns);
 	if (core->config.load != NULL) {
 		peal_load_begin_turn(core->config.load, now_ns);
@@ -487,6 +531,13 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 			&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
 		work_count += peal_alertbatch_run(&core->alertbatch, now_ns);
 		work_count += peal_echo_run(&core->echo, now_ns);
+		if (__builtin_expect(
+			    now_ns >= peal_neighbour_deadline_at_ns(&core->neighbour), 0)) {
+			work_count += peal_neighbour_run(&core->neighbour, now_ns);
+		}
+		if (__builtin_expect(core->config.gateway_mac != NULL, 0)) {
+			tell_gateway(core);
+		}
 		work_count += peal_votetree_run(&core->votetree, now_ns);
 		work_count += peal_streamer_run(&core->streamer, now_ns);
 	}
@@ -522,6 +573,10 @@ find_urgent(const struct peal_core *core)
 	uint64_t deadline_at_ns = peal_alertbatch_deadline_at_ns(&core->alertbatch);
 
 	deadline_at_ns = earlier(deadline_at_ns, peal_echo_deadline_at_ns(&core->echo));
+	if (is_home(core)) {
+		deadline_at_ns =
+			earlier(deadline_at_ns, peal_neighbour_deadline_at_ns(&core->neighbour));
+	}
 	deadline_at_ns = earlier(deadline_at_ns, peal_votetree_deadline_at_ns(&core->votetree));
 	deadline_at_ns = earlier(deadline_at_ns, peal_streamer_deadline_at_ns(&core->streamer));
 	if (core->config.channels != NULL) {

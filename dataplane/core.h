@@ -55,10 +55,16 @@ struct peal_core_config {
 	struct peal_aead_key pre_key;     /* of family 0 */
 	uint32_t cluster_name;            /* fold of the cluster name */
 	struct peal_address address;      /* of the node, that is its shard 0; mac = the port's */
-	uint64_t seed[4];                 /* 256 random bits */
-	uint8_t shard;                    /* [0, shards_count) */
-	uint8_t shards_count;             /* of the node; 0 counts as 1 */
-	struct peal_resteer_rings rings;  /* to and from the other shards, if there are any */
+	uint16_t vlan;                    /* [1, 4094], or 0: frames have no tag */
+	struct peal_route route;          /* who is on the own segment; zero: all are */
+	/* One word of all shards of a node that has several and a gateway, zero at first: its MAC,
+	 * as bytes from the lowest address on, which the home shard finds. NULL with one shard or
+	 * without gateway. Outlives the core. */
+	_Atomic uint64_t *gateway_mac;
+	uint64_t seed[4];                /* 256 random bits */
+	uint8_t shard;                   /* [0, shards_count) */
+	uint8_t shards_count;            /* of the node; 0 counts as 1 */
+	struct peal_resteer_rings rings; /* to and from the other shards, if there are any */
 	/* NULL, or called once a turn before channels run: an application that lives on the core.
 	 */
 	void (*work)(void *state, uint64_t now_ns);

@@ -6,12 +6,12 @@
 #include "wire/frame.h"
 #include "wire/messages.h"
 
-#define FRAME_SIZE(body_size) (PEAL_HEADER_SIZE + (body_size) + PEAL_TRAILER_SIZE)
-#define LIVENESS_PACKET_SIZE  (PEAL_UDP_OFFSET + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE))
+#include <stddef.h>
 
-/* Writes the two lengths of the headers in front of a payload, and the checksum over one of them.
- */
-static void
+#define FRAME_SIZE(body_size) (PEAL_HEADER_SIZE + (uint32_t)(body_size) + PEAL_TRAILER_SIZE)
+
+/* The two lengths of plain headers, and the checksum over one of them. */
+static inline void
 write_lengths(uint8_t link[PEAL_UDP_OFFSET], uint32_t payload_size)
 {
 	uint16_t udp_length = (uint16_t)(PEAL_UDP_HEADER_SIZE + payload_size);
@@ -22,39 +22,83 @@ write_lengths(uint8_t link[PEAL_UDP_OFFSET], uint32_t payload_size)
 	peal_link_seal_ipv4(link + PEAL_IPV4_OFFSET);
 }
 
-/* Writes all headers in front of a payload for one receiver. */
-static void
-write_link(const struct peal_egress *egress, const struct peal_address *receiver,
-	uint32_t payload_size, uint8_t link[PEAL_UDP_OFFSET])
+const uint8_t *
+peal_egress_next_hop(const struct peal_egress *egress, const struct peal_address *address)
 {
-	memset(link, 0, PEAL_UDP_OFFSET);
-	memcpy(link + PEAL_LINK_DST_OFFSET, receiver->mac, PEAL_LINK_MAC_SIZE);
-	memcpy(link + PEAL_LINK_SRC_OFFSET, egress->address.mac, PEAL_LINK_MAC_SIZE);
-	peal_link_store16(link + PEAL_LINK_TYPE_OFFSET, PEAL_LINK_TYPE_IPV4);
-	link[PEAL_IPV4_OFFSET] = PEAL_IPV4_VERSION_AND_SIZE;
-	peal_link_store16(link + PEAL_IPV4_FRAGMENT_OFFSET, PEAL_IPV4_DONT_FRAGMENT);
-	link[PEAL_IPV4_TTL_OFFSET] = PEAL_IPV4_TTL;
-	link[PEAL_IPV4_PROTOCOL_OFFSET] = PEAL_IPV4_PROTOCOL_UDP;
-	peal_link_store32(link + PEAL_IPV4_SRC_OFFSET, egress->address.ipv4);
-	peal_link_store32(link + PEAL_IPV4_DST_OFFSET, receiver->ipv4);
-	peal_link_store16(
-		link + PEAL_UDP_SRC_OFFSET, (uint16_t)(egress->address.port + egress->shard));
-	peal_link_store16(link + PEAL_UDP_DST_OFFSET, receiver->port);
-	write_lengths(link, payload_size);
+	const struct peal_headers *headers = &egress->headers;
+	const uint8_t *mac = address->mac;
+
+	if (peal_address_is_ipv6(address) != headers->is_ipv6) {
+		return NULL;
+	}
+	if (!peal_route_is_near(&egress->route, &headers->address, address)) {
+		mac = egress->gateway_mac;
+	}
+	return peal_mac_is_none(mac) ? NULL : mac;
+}
+
+/* Writes what frames to one peer begin with. */
+static void
+aim(struct peal_egress *egress, struct peal_egress_peer *peer, const struct peal_address *address)
+{
+	const struct peal_headers *headers = &egress->headers;
+	const uint8_t *mac = peal_egress_next_hop(egress, address);
+	struct peal_headers_target target;
+
+	peer->is_far = peal_address_is_ipv6(address) == headers->is_ipv6 &&
+		       !peal_route_is_near(&egress->route, &headers->address, address);
+	peer->is_lost = mac == NULL;
+	peer->is_slow = peer->is_lost || !headers->is_plain;
+	if (peal_address_is_ipv6(address) != headers->is_ipv6) {
+		return;
+	}
+	/* A MAC not known yet is put in later. */
+	target = peal_headers_aim(headers, address, mac == NULL ? address->mac : mac);
+	if (headers->is_plain) {
+		peal_headers_write(
+			headers, &target, FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE), peer->link);
+	} else {
+		peer->target = target;
+	}
+}
+
+void
+peal_egress_set_gateway(struct peal_egress *egress, const uint8_t mac[6])
+{
+	PEAL_ASSERT(egress->route.prefix_size > 0);
+	PEAL_ASSERT(peal_mac_is_station(mac));
+
+	memcpy(egress->gateway_mac, mac, sizeof(egress->gateway_mac));
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		struct peal_egress_peer *peer = &egress->peers[slot];
+
+		/* Both forms of a template begin with the MAC. */
+		if (peer->dst != 0 && peer->is_far) {
+			memcpy(peer->link, mac, PEAL_LINK_MAC_SIZE);
+			peer->is_lost = false;
+			peer->is_slow = !egress->headers.is_plain;
+		}
+	}
 }
 
 void
 peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *config)
 {
+	struct peal_address own = config->address;
+
 	PEAL_ASSERT(config->port.packet_size_max >= PEAL_PACKET_SIZE_MAX);
 	PEAL_ASSERT(!peal_mac_is_none(config->address.mac));
+	_Static_assert(offsetof(struct peal_headers_target, mac) == PEAL_LINK_DST_OFFSET,
+		"both forms of a template begin with the MAC");
 
 	memset(egress, 0, offsetof(struct peal_egress, source_ports));
+	own.port = (uint16_t)(own.port + config->shard);
 	egress->port = config->port;
 	egress->aead = config->aead;
 	egress->pre_key = config->pre_key;
 	egress->cluster_name = config->cluster_name;
-	egress->address = config->address;
+	peal_headers_init(&egress->headers, &own, config->vlan);
+	egress->route = config->route;
 	egress->shard = config->shard;
 	egress->counters = config->counters;
 	egress->bulk_max = PEAL_TX_BULK_MAX;
@@ -78,14 +122,20 @@ raise_floor(struct peal_egress *egress, const struct peal_peers *peers)
 	}
 }
 
-/* Chooses the source ports of frames to a peer with several shards; once in its life. */
+/*
+ * Chooses the source ports of plain frames to a peer with several shards; once in its life. Of
+ * other shapes nothing is known about how cards sort them; a packet in the wrong queue is moved.
+ */
 static void
 choose_ports(struct peal_egress *egress, uint16_t slot, const struct peal_peer *peer)
 {
 	const struct peal_toeplitz_flow flow = {
-		.ipv4_src = egress->address.ipv4, .ipv4_dst = peer->address.ipv4};
-	uint16_t own = (uint16_t)(egress->address.port + egress->shard);
+		.ipv4_src = egress->headers.address.ipv4, .ipv4_dst = peer->address.ipv4};
+	uint16_t own = egress->headers.address.port;
 
+	if (!egress->headers.is_plain) {
+		return;
+	}
 	for (uint8_t shard = 0; peer->shards_count > 1 && shard < peer->shards_count; shard++) {
 		struct peal_toeplitz_flow to = flow;
 		uint16_t port;
@@ -123,9 +173,8 @@ peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers)
 		}
 		peer->dst = (uint32_t)now->mid;
 		if (now->mid != 0) {
-			write_link(egress, &now->address, FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE),
-				peer->link);
-			if (now->shards_count > 1) {
+			aim(egress, peer, &now->address);
+			if (now->shards_count > 1 && egress->headers.is_plain) {
 				peal_link_store16(peer->link + PEAL_UDP_SRC_OFFSET,
 					egress->source_ports[slot][0]);
 			}
@@ -292,13 +341,61 @@ copy_link(const struct peal_egress *egress, uint16_t slot, uint8_t shard,
 	}
 }
 
+/* Plain headers of a peer, and how long what follows them is. */
+static inline void
+write_plain(const struct peal_egress_peer *peer, uint16_t size, uint8_t *data)
+{
+	memcpy(data, peer->link, PEAL_UDP_OFFSET);
+	if (size != PEAL_LIVENESS_BODY_SIZE) {
+		write_lengths(data, FRAME_SIZE(size));
+	}
+}
+
+/* A frame to whom there is no way: lost, like any other, and its sender repeats it. */
+static __attribute__((noinline)) void
+drop_lost(struct peal_egress *egress, const struct peal_packet *packet)
+{
+	const struct peal_port *port = &egress->port;
+	struct peal_packet copy;
+
+	peal_counter_add(egress->counters, PEAL_COUNTER_NEIGHBOURS_UNKNOWN, 1);
+	if (packet != NULL) {
+		copy = *packet;
+		port->ops->release(port->state, port->queue, &copy, 1);
+	}
+}
+
+/*
+ * The whole of a frame whose body is in place, to a peer whose headers are not plain, or to whom
+ * there is no way: then the packet is given back, and false returned.
+ */
+static __attribute__((noinline)) bool
+finish_slowly(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard,
+	uint8_t kind, uint16_t size, struct peal_packet *packet)
+{
+	const struct peal_headers *headers = &egress->headers;
+	struct peal_headers_target target = peer->target;
+
+	if (peer->is_lost) {
+		drop_lost(egress, packet);
+		return false;
+	}
+	PEAL_DASSERT(!headers->is_plain);
+	peal_link_store16(target.port, (uint16_t)(peal_link_load16(target.port) + shard));
+	peal_headers_write(headers, &target, FRAME_SIZE(size), packet->data);
+	finish_frame(egress, peer, shard, kind, size, packet->data + headers->size);
+	peal_headers_seal(headers, FRAME_SIZE(size), packet->data);
+	packet->size = headers->size + FRAME_SIZE(size);
+	return true;
+}
+
 uint8_t *
 peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
 {
 	if (egress->bulk_count >= egress->bulk_max || !peal_egress_allocate(egress, packet_out)) {
 		return NULL;
 	}
-	return packet_out->data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE;
+	return packet_out->data + egress->headers.size + PEAL_HEADER_SIZE;
 }
 
 void
@@ -313,10 +410,16 @@ peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, ui
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 
 	PEAL_DASSERT(shard < PEAL_SHARDS_MAX);
-	copy_link(egress, slot, shard, whole.data);
-	write_lengths(whole.data, FRAME_SIZE(size));
-	finish_frame(egress, peer, shard, kind, size, whole.data + PEAL_UDP_OFFSET);
-	whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+	if (__builtin_expect(peer->is_slow, 0)) {
+		if (!finish_slowly(egress, peer, shard, kind, size, &whole)) {
+			return;
+		}
+	} else {
+		copy_link(egress, slot, shard, whole.data);
+		write_lengths(whole.data, FRAME_SIZE(size));
+		finish_frame(egress, peer, shard, kind, size, whole.data + PEAL_UDP_OFFSET);
+		whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+	}
 	PEAL_DASSERT(egress->bulk_count < PEAL_TX_BULK_MAX);
 	egress->bulk[egress->bulk_count++] = whole;
 }
@@ -336,10 +439,14 @@ peal_egress_send_slot(
 	if (!peal_egress_allocate(egress, &packet)) {
 		return false;
 	}
-	memcpy(packet.data, peer->link, PEAL_UDP_OFFSET);
-	if (size != PEAL_LIVENESS_BODY_SIZE) {
-		write_lengths(packet.data, FRAME_SIZE(size));
+	if (__builtin_expect(peer->is_slow, 0)) {
+		memcpy(packet.data + egress->headers.size + PEAL_HEADER_SIZE, body, size);
+		if (finish_slowly(egress, peer, 0, kind, size, &packet)) {
+			peal_egress_queue(egress, &packet);
+		}
+		return true;
 	}
+	write_plain(peer, size, packet.data);
 	write_frame(egress, peer, kind, body, size, packet.data + PEAL_UDP_OFFSET);
 	packet.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
 	peal_egress_queue(egress, &packet);
@@ -355,14 +462,23 @@ peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet,
 
 	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
 	PEAL_DASSERT(peer->dst != 0);
-	PEAL_DASSERT(packet->size >= LIVENESS_PACKET_SIZE);
+	PEAL_DASSERT(packet->size >= egress->headers.size + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE));
 	PEAL_DASSERT(peal_message_family(kind) == PEAL_FAMILY_LIVENESS);
 
-	copy_link(egress, slot, shard, answer.data);
-	memcpy(answer.data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE, body, PEAL_LIVENESS_BODY_SIZE);
-	finish_frame(
-		egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE, answer.data + PEAL_UDP_OFFSET);
-	answer.size = LIVENESS_PACKET_SIZE;
+	if (__builtin_expect(peer->is_slow, 0)) {
+		memcpy(answer.data + egress->headers.size + PEAL_HEADER_SIZE, body,
+			PEAL_LIVENESS_BODY_SIZE);
+		if (!finish_slowly(egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE, &answer)) {
+			return;
+		}
+	} else {
+		copy_link(egress, slot, shard, answer.data);
+		memcpy(answer.data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE, body,
+			PEAL_LIVENESS_BODY_SIZE);
+		finish_frame(egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE,
+			answer.data + PEAL_UDP_OFFSET);
+		answer.size = PEAL_UDP_OFFSET + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE);
+	}
 	peal_egress_queue(egress, &answer);
 }
 
@@ -370,16 +486,22 @@ bool
 peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,
 	uint8_t kind, const uint8_t *body, uint16_t size)
 {
+	const uint8_t *mac = peal_egress_next_hop(egress, address);
+	struct peal_headers_target target;
 	struct peal_packet packet;
 	uint64_t random[2];
 
-	PEAL_DASSERT(!peal_mac_is_none(address->mac));
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 	PEAL_DASSERT(peal_message_family(kind) == PEAL_FAMILY_JOIN);
 
+	if (mac == NULL) {
+		drop_lost(egress, NULL);
+		return true;
+	}
 	if (!peal_egress_allocate(egress, &packet)) {
 		return false;
 	}
+	target = peal_headers_aim(&egress->headers, address, mac);
 
 	struct peal_header header = {
 		.kind = kind,
@@ -388,16 +510,17 @@ peal_egress_send_address(struct peal_egress *egress, const struct peal_address *
 		.cluster = egress->cluster_name,
 		.counter = ++egress->transaction,
 	};
-	uint8_t *payload = packet.data + PEAL_UDP_OFFSET;
+	uint8_t *payload = packet.data + egress->headers.size;
 
 	random[0] = peal_prng_next(&egress->prng);
 	random[1] = peal_prng_next(&egress->prng);
 	memcpy(header.random, random, sizeof(header.random));
-	write_link(egress, address, FRAME_SIZE(size), packet.data);
+	peal_headers_write(&egress->headers, &target, FRAME_SIZE(size), packet.data);
 	peal_frame_encode(&header, payload);
 	memcpy(payload + PEAL_HEADER_SIZE, body, size);
 	seal_body(egress, egress->pre_key, payload, size);
-	packet.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+	peal_headers_seal(&egress->headers, FRAME_SIZE(size), packet.data);
+	packet.size = egress->headers.size + FRAME_SIZE(size);
 	peal_egress_queue(egress, &packet);
 	return true;
 }

@@ -2,18 +2,22 @@
 /*
  * Everything a core sends: builds the frame, seals it, queues it for the one flush of the turn.
  *
- * A frame to a member takes its Ethernet, IPv4 and UDP headers from a template that is rebuilt at
- * the view switch, and the next counter of the stream to that member. The counter never wraps and
- * never repeats under one key: it starts again only with a new incarnation of this node. In a large
- * group a member may lose its slot and get one again, while it still remembers what it was sent; so
- * the stream of a new slot goes on above all streams that were ever forgotten. UDP checksum 0: the
- * tag is stronger. Don't-fragment is set.
+ * A frame to a member takes its link, IP and UDP headers from a template that is rebuilt at the
+ * view switch, and the next counter of the stream to that member. The counter never wraps and never
+ * repeats under one key: it starts again only with a new incarnation of this node. In a large group
+ * a member may lose its slot and get one again, while it still remembers what it was sent; so the
+ * stream of a new slot goes on above all streams that were ever forgotten. What the headers are is
+ * in dataplane/headers.h.
+ *
+ * Members on the own segment are sent to at their own MAC, the others at the gateway's. Until that
+ * is known, or when a member has the other form of IP address, frames to it are dropped and
+ * counted.
  *
  * Two classes: what keeps the group together, and bulk, which are the frames written in two steps.
  * Bulk leaves behind all else of a turn, has PEAL_TX_BULK_MAX places of the queue and no more, and
  * when the port had no room for all of it, half of what it took is the bound of the next turn, so
  * that the port's own queue has room for the others. Who finds no place tries again next turn:
- * nothing of it is dropped here.
+ * nothing of it is dropped here, but for whom there is no way to.
  *
  * A peer has one template and one counter, whichever of its shards a frame is for: the header names
  * both shards, so the frames to each of them are a stream of its own with gaps in its counters. A
@@ -29,19 +33,27 @@
 
 #include "base/counters.h"
 #include "base/prng.h"
+#include "dataplane/headers.h"
 #include "dataplane/peers.h"
 #include "dataplane/port.h"
+#include "dataplane/route.h"
 #include "wire/liveness_msg.h"
 
 #include <stdalign.h>
 
 /* All that a frame to one peer needs, in one cache line. */
 struct peal_egress_peer {
-	/* Headers of a liveness frame; a frame of another size has two lengths and a checksum
-	 * replaced. */
-	alignas(64) uint8_t link[PEAL_UDP_OFFSET];
-	uint32_t dst;     /* member number; 0 = empty slot */
-	uint64_t counter; /* of the last frame of the stream */
+	alignas(64) uint64_t counter; /* of the last frame of the stream */
+	uint32_t dst;                 /* member number; 0 = empty slot */
+	bool is_far;                  /* behind the gateway */
+	bool is_lost;                 /* there is no way to it (yet) */
+	bool is_slow;                 /* that, or the headers are not plain */
+	/* Headers of a liveness frame when they are plain; a frame of another size has two lengths
+	 * and a checksum replaced. Otherwise what differs between receivers. */
+	union {
+		uint8_t link[PEAL_UDP_OFFSET];
+		struct peal_headers_target target;
+	};
 };
 
 _Static_assert(sizeof(struct peal_egress_peer) == 64, "one cache line");
@@ -56,9 +68,11 @@ struct peal_egress {
 	uint32_t self_mid;
 	uint32_t epoch; /* low bits */
 	uint32_t cluster_name;
-	uint64_t floor;       /* no stream that has lost its slot went above */
-	uint64_t transaction; /* of family 0 */
-	struct peal_address address;
+	uint64_t floor;              /* no stream that has lost its slot went above */
+	uint64_t transaction;        /* of family 0 */
+	struct peal_headers headers; /* the source port is that of this shard */
+	struct peal_route route;
+	uint8_t gateway_mac[6]; /* zero = not known yet */
 	uint8_t shard;
 	struct peal_prng prng; /* nonces of family 0 */
 	uint32_t queue_count;
@@ -70,7 +84,8 @@ struct peal_egress {
 	struct peal_packet stash[PEAL_TX_STASH_MAX];
 	struct peal_egress_peer peers[PEAL_SLOTS_MAX];
 	/* Source ports with which the cards of peers find the queue of each shard; of peers with
-	 * several shards only (dataplane/toeplitz.h). */
+	 * several shards only, when headers are plain; others have the shard's own port
+	 * (dataplane/toeplitz.h). */
 	uint16_t source_ports[PEAL_SLOTS_MAX][PEAL_SHARDS_MAX];
 };
 
@@ -80,6 +95,8 @@ struct peal_egress_config {
 	const struct peal_aead_key *pre_key; /* outlives the machine */
 	uint32_t cluster_name;
 	struct peal_address address; /* own, with MAC */
+	uint16_t vlan;               /* 0 = none */
+	struct peal_route route;
 	uint64_t seed[4]; /* 256 random bits: two nodes must never draw the same nonces */
 	struct peal_counters *counters;
 	uint8_t shard; /* of this core */
@@ -90,6 +107,16 @@ void peal_egress_init(struct peal_egress *egress, const struct peal_egress_confi
 
 /* Takes the peers of a new view. What is queued was sealed and leaves as it is. */
 void peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers);
+
+/* The gateway has this MAC now: those behind it are reached through it from here on. */
+void peal_egress_set_gateway(struct peal_egress *egress, const uint8_t mac[6]);
+
+/*
+ * Finds the MAC that frames for `address` go to, if they can be sent: its own or the gateway's.
+ * NULL: not known, or the address has another form than the node's.
+ */
+const uint8_t *peal_egress_next_hop(
+	const struct peal_egress *egress, const struct peal_address *address);
 
 /*
  * Sends one frame of family 1 and up to the home shard of the peer at `slot`, which must not be
@@ -112,7 +139,7 @@ uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packe
 void peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 	uint8_t shard, uint8_t kind, uint16_t size);
 
-/* The same for a frame of family 0 to `address`, whose MAC is known. */
+/* The same for a frame of family 0 to `address`; without a next hop it is dropped and counted. */
 bool peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,
 	uint8_t kind, const uint8_t *body, uint16_t size);
 

@@ -17,7 +17,7 @@
 
 struct peal_held_frame {
 	struct peal_opened opened; /* its pointers go into this struct */
-	uint8_t packet[PEAL_UDP_OFFSET];
+	uint8_t packet[PEAL_HEADERS_SIZE_MAX];
 	uint8_t body[PEAL_BODY_SIZE_MAX];
 };
 

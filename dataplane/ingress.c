@@ -9,28 +9,32 @@
 
 #define STRANGER_INTERVAL_NS (UINT64_C(1000000000) / PEAL_STRANGERS_PER_SECOND_MAX)
 
-#define IP_DATA_OFFSET (PEAL_IPV4_OFFSET + PEAL_IPV4_HEADER_SIZE)
-
 /* A packet that cannot hold a frame is not worth the fast look. */
 #define FRAME_PACKET_SIZE_MIN (PEAL_UDP_OFFSET + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE)
 
 void
 peal_ingress_init(struct peal_ingress *ingress, const struct peal_ingress_config *config)
 {
-	PEAL_ASSERT(config->address.ipv4 != 0);
-	PEAL_ASSERT(config->address.port != 0);
-	PEAL_ASSERT(!peal_mac_is_none(config->address.mac));
+	struct peal_address own = config->address;
+
 	PEAL_ASSERT(config->shard == 0 || config->shard < config->shards_count);
 	PEAL_ASSERT(config->shards_count <= PEAL_SHARDS_MAX);
 
 	/* Windows begin when they are used first. */
 	memset(ingress, 0, offsetof(struct peal_ingress, windows));
+	own.port = (uint16_t)(own.port + config->shard);
+	peal_headers_init(&ingress->headers, &own, config->vlan);
+	ingress->is_plain = ingress->headers.is_plain;
+	ingress->headers_size = ingress->headers.size;
 	memcpy(&ingress->link_dst, config->address.mac, PEAL_LINK_MAC_SIZE);
+	if (!ingress->is_plain) {
+		ingress->link_dst = UINT64_MAX; /* no MAC has so many bits */
+	}
 	ingress->ipv4_dst = __builtin_bswap32(config->address.ipv4);
 	ingress->port = config->address.port;
 	ingress->shard = config->shard;
 	ingress->shards_count = config->shards_count == 0 ? 1U : config->shards_count;
-	ingress->udp_dst = __builtin_bswap16((uint16_t)(config->address.port + config->shard));
+	ingress->udp_dst = __builtin_bswap16(own.port);
 	ingress->aead = config->aead;
 	ingress->key_id = config->aead.key_id;
 	ingress->pre_key = config->pre_key;
@@ -85,21 +89,12 @@ drop(struct peal_ingress *ingress, enum peal_counter id)
 	return PEAL_ARRIVAL_REFUSED;
 }
 
-static bool
-is_for_me(const struct peal_ingress *ingress, const uint8_t *data)
-{
-	uint64_t link_dst;
-	uint32_t ipv4_dst;
-
-	memcpy(&link_dst, data + PEAL_LINK_DST_OFFSET, sizeof(link_dst));
-	memcpy(&ipv4_dst, data + PEAL_IPV4_DST_OFFSET, sizeof(ipv4_dst));
-	return (link_dst & MAC_MASK) == ingress->link_dst && ipv4_dst == ingress->ipv4_dst;
-}
-
-/* A whole UDP packet to this station and address, but not to the port of this shard. */
+/* A UDP packet to this station and address, but not to the port of this shard. */
 static enum peal_arrival
-find_owner(struct peal_ingress *ingress, uint16_t port, struct peal_opened *opened_out)
+find_owner(struct peal_ingress *ingress, const struct peal_packet *packet,
+	struct peal_opened *opened_out)
 {
+	uint16_t port = peal_headers_port(&ingress->headers, packet->data);
 	uint32_t shard = (uint32_t)port - ingress->port;
 
 	if (port < ingress->port || shard >= ingress->shards_count) {
@@ -109,71 +104,36 @@ find_owner(struct peal_ingress *ingress, uint16_t port, struct peal_opened *open
 	return PEAL_ARRIVAL_ELSEWHERE;
 }
 
-/*
- * Names what keeps a packet from being a frame for this core. Slow and in order, for the few
- * packets that the fast look did not pass.
- */
+/* Names what keeps a packet from being a frame for this core; the verdict is not FRAME. */
 static enum peal_arrival
-classify(struct peal_ingress *ingress, const struct peal_packet *packet,
+classify(struct peal_ingress *ingress, enum peal_sight sight, const struct peal_packet *packet,
 	struct peal_opened *opened_out)
 {
-	const uint8_t *data = packet->data;
-	uint32_t size = packet->size;
-
-	if (size < PEAL_LINK_HEADER_SIZE) {
-		return drop(ingress, PEAL_COUNTER_RX_NOT_IP);
-	}
-	uint16_t type = peal_link_load16(data + PEAL_LINK_TYPE_OFFSET);
-
-	if (type == PEAL_LINK_TYPE_ARP) {
+	switch (sight) {
+	case PEAL_SIGHT_ARP:
 		return PEAL_ARRIVAL_ARP;
-	}
-	if (type != PEAL_LINK_TYPE_IPV4) {
-		return drop(ingress, PEAL_COUNTER_RX_NOT_IP);
-	}
-	if (size < IP_DATA_OFFSET) {
-		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
-	}
-	if (!is_for_me(ingress, data)) {
-		return drop(ingress, PEAL_COUNTER_RX_NOT_MINE);
-	}
-
-	uint32_t length = peal_link_load16(data + PEAL_IPV4_LENGTH_OFFSET);
-	uint32_t fragment = peal_link_load16(data + PEAL_IPV4_FRAGMENT_OFFSET);
-
-	/* The first test guards the checksum: its sum covers exactly 20 bytes. */
-	if (data[PEAL_IPV4_OFFSET] != PEAL_IPV4_VERSION_AND_SIZE ||
-		peal_link_fold_ipv4(data + PEAL_IPV4_OFFSET) != UINT16_MAX ||
-		length < PEAL_IPV4_HEADER_SIZE || length > size - PEAL_IPV4_OFFSET ||
-		(fragment & PEAL_IPV4_IS_FRAGMENT_MASK) != 0) {
-		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
-	}
-	if (data[PEAL_IPV4_PROTOCOL_OFFSET] == PEAL_IPV4_PROTOCOL_ICMP) {
+	case PEAL_SIGHT_ICMP:
 		return PEAL_ARRIVAL_ICMP;
-	}
-	if (data[PEAL_IPV4_PROTOCOL_OFFSET] != PEAL_IPV4_PROTOCOL_UDP) {
+	case PEAL_SIGHT_NOT_IP:
+		return drop(ingress, PEAL_COUNTER_RX_NOT_IP);
+	case PEAL_SIGHT_WRONG_VLAN:
+		return drop(ingress, PEAL_COUNTER_RX_WRONG_VLAN);
+	case PEAL_SIGHT_BAD_IP:
+		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
+	case PEAL_SIGHT_NOT_MINE:
 		return drop(ingress, PEAL_COUNTER_RX_NOT_MINE);
+	case PEAL_SIGHT_OTHER_PORT:
+		return find_owner(ingress, packet, opened_out);
+	case PEAL_SIGHT_SHORT:
+	case PEAL_SIGHT_FRAME:
+	default:
+		return refuse(ingress, PEAL_REFUSAL_SIZE);
 	}
-	if (length < PEAL_IPV4_HEADER_SIZE + PEAL_UDP_HEADER_SIZE) {
-		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
-	}
-
-	uint16_t udp_dst;
-
-	memcpy(&udp_dst, data + PEAL_UDP_DST_OFFSET, sizeof(udp_dst));
-	if (udp_dst != ingress->udp_dst) {
-		return find_owner(ingress, __builtin_bswap16(udp_dst), opened_out);
-	}
-	if (peal_link_load16(data + PEAL_UDP_LENGTH_OFFSET) != length - PEAL_IPV4_HEADER_SIZE) {
-		return drop(ingress, PEAL_COUNTER_RX_BAD_IP);
-	}
-	/* Nothing is wrong below the payload, so the payload is too short for a frame. */
-	return refuse(ingress, PEAL_REFUSAL_SIZE);
 }
 
-/* True for a whole UDP packet to this station, address and port. All tests of classify at once. */
+/* True for a plain packet that peal_headers_judge finds to be a frame: all its tests at once. */
 static inline bool
-is_frame_packet(const struct peal_ingress *ingress, const struct peal_packet *packet)
+is_plain_frame(const struct peal_ingress *ingress, const struct peal_packet *packet)
 {
 	const uint8_t *data = packet->data;
 	uint64_t link_dst;
@@ -416,21 +376,15 @@ take_member(struct peal_ingress *ingress, const struct peal_header *header, uint
 	return judge_epoch(ingress, opened_out, distance);
 }
 
-enum peal_arrival
-peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet, uint64_t now_ns,
-	struct peal_opened *opened_out)
+/* Checks and opens the frame of a packet whose headers are good. `offset` is where it begins. */
+static inline enum peal_arrival
+take_frame(struct peal_ingress *ingress, const struct peal_packet *packet, uint32_t offset,
+	uint64_t now_ns, struct peal_opened *opened_out)
 {
 	struct peal_header header;
-
-	opened_out->slot = PEAL_PEERS_NONE;
-	opened_out->standing = PEAL_STANDING_EQUAL;
-	if (!is_frame_packet(ingress, packet)) {
-		return classify(ingress, packet, opened_out);
-	}
-
-	uint8_t *payload = packet->data + PEAL_UDP_OFFSET;
-	uint32_t size =
-		peal_link_load16(packet->data + PEAL_UDP_LENGTH_OFFSET) - PEAL_UDP_HEADER_SIZE;
+	uint8_t *payload = packet->data + offset;
+	/* The length is the third field of the UDP header, which ends where the payload begins. */
+	uint32_t size = peal_link_load16(payload - 4) - PEAL_UDP_HEADER_SIZE;
 	enum peal_refusal refusal = peal_frame_decode(payload, size, &header);
 
 	if (__builtin_expect(refusal != PEAL_REFUSAL_NONE, 0)) {
@@ -444,4 +398,30 @@ peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet
 		return take_join(ingress, &header, payload, now_ns, opened_out);
 	}
 	return take_member(ingress, &header, payload, now_ns, opened_out);
+}
+
+/* A packet that is not a plain frame: one of another shape, or none for this node. */
+static __attribute__((noinline)) enum peal_arrival
+take_slowly(struct peal_ingress *ingress, const struct peal_packet *packet, uint64_t now_ns,
+	struct peal_opened *opened_out)
+{
+	enum peal_sight sight = peal_headers_judge(&ingress->headers, packet);
+
+	if (sight != PEAL_SIGHT_FRAME || ingress->is_plain) {
+		return classify(ingress, sight, packet, opened_out);
+	}
+	return take_frame(ingress, packet, ingress->headers_size, now_ns, opened_out);
+}
+
+enum peal_arrival
+peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet, uint64_t now_ns,
+	struct peal_opened *opened_out)
+{
+	opened_out->slot = PEAL_PEERS_NONE;
+	opened_out->standing = PEAL_STANDING_EQUAL;
+	/* Of a node with another shape the plain MAC is none, so no packet passes. */
+	if (!is_plain_frame(ingress, packet)) {
+		return take_slowly(ingress, packet, now_ns, opened_out);
+	}
+	return take_frame(ingress, packet, PEAL_UDP_OFFSET, now_ns, opened_out);
 }

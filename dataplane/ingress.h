@@ -3,10 +3,10 @@
  * The one place where a received packet is checked and opened.
  *
  * The checks run in this order; the first that fails is a counter, and nothing else changes:
- * link and IP (for this station, whole, no options, no fragment), UDP port; size, magic, version,
- * kind, flags (wire/frame.h); cluster, key, destination, source, epoch range, replay; for family 0
- * the rate; tag; epoch rule. The replay window moves only behind a good tag. Nothing is ever
- * answered here.
+ * link and IP (of the node's shape, for this station, whole, no options, no fragment), UDP port
+ * (all dataplane/headers.h); size, magic, version, kind, flags (wire/frame.h); cluster, key,
+ * destination, source, epoch range, replay; for family 0 the rate; tag; epoch rule. The replay
+ * window moves only behind a good tag. Nothing is ever answered here.
  *
  * The epoch rule, families 1 and up, `distance` = sender's epoch minus mine. "timeless" are DECIDE
  * and what brings a member forward: SYNC, SNAPSHOT, BODY, BODY_PULL; and channels, which are bound
@@ -38,6 +38,7 @@
 #define PEAL_DATAPLANE_INGRESS_H
 
 #include "base/counters.h"
+#include "dataplane/headers.h"
 #include "dataplane/pace.h"
 #include "dataplane/peers.h"
 #include "dataplane/port.h"
@@ -50,7 +51,7 @@
 enum peal_arrival {
 	PEAL_ARRIVAL_REFUSED = 0,  /* dropped and counted */
 	PEAL_ARRIVAL_ARP = 1,      /* for the neighbour table; not checked */
-	PEAL_ARRIVAL_ICMP = 2,     /* IPv4 header checked, ICMP not */
+	PEAL_ARRIVAL_ICMP = 2,     /* IP header checked, ICMP or ICMPv6 not */
 	PEAL_ARRIVAL_JOIN = 3,     /* family 0, opened */
 	PEAL_ARRIVAL_LIVENESS = 4, /* family 1, opened */
 	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 to 5, opened, to be handled now */
@@ -78,7 +79,7 @@ struct peal_opened {
 	uint64_t mid;   /* of the sender, as it says if it is a stranger; 0 in family 0 */
 	uint64_t epoch; /* of the sender; 0 in family 0 */
 	const uint8_t *body;
-	const uint8_t *packet; /* Ethernet header; valid as far as PEAL_UDP_OFFSET */
+	const uint8_t *packet; /* Ethernet header; PEAL_HEADERS_SIZE_MAX bytes can be read */
 };
 
 /* All that a frame of one peer needs, in one cache line. */
@@ -93,7 +94,9 @@ struct peal_ingress_peer {
 _Static_assert(sizeof(struct peal_ingress_peer) == 64, "one cache line");
 
 struct peal_ingress {
-	/* What a packet for this node looks like, as the machine reads it. */
+	/* What a packet for this node looks like, as the machine reads it, when it is plain. */
+	bool is_plain;
+	uint8_t headers_size;
 	uint64_t link_dst; /* own MAC in the low 48 bits */
 	uint32_t ipv4_dst;
 	uint16_t udp_dst;
@@ -113,6 +116,7 @@ struct peal_ingress {
 	uint64_t next_mid;
 	struct peal_pace joins; /* of family 0 */
 	struct peal_pace strangers;
+	struct peal_headers headers;
 	struct peal_ingress_peer peers[PEAL_SLOTS_MAX];
 	/* Other shards of a peer that were heard; bit 0 is not used. Only their windows mean
 	 * anything, so that nobody pays for shards that are not there. */
@@ -125,6 +129,7 @@ struct peal_ingress_config {
 	const struct peal_aead_key *pre_key; /* outlives the machine */
 	uint32_t cluster_name;
 	struct peal_address address; /* own, with MAC */
+	uint16_t vlan;               /* 0 = none */
 	struct peal_counters *counters;
 	uint8_t shard;        /* [0, shards_count) */
 	uint8_t shards_count; /* 0 counts as 1 */
@@ -149,10 +154,10 @@ peal_ingress_guess(const struct peal_ingress *ingress, const struct peal_packet 
 {
 	uint32_t src;
 
-	if (packet->size < PEAL_UDP_OFFSET + PEAL_HEADER_SIZE) {
+	if (packet->size < (uint32_t)ingress->headers_size + PEAL_HEADER_SIZE) {
 		return PEAL_PEERS_NONE;
 	}
-	memcpy(&src, packet->data + PEAL_UDP_OFFSET + PEAL_FRAME_SRC_OFFSET, sizeof(src));
+	memcpy(&src, packet->data + ingress->headers_size + PEAL_FRAME_SRC_OFFSET, sizeof(src));
 	uint16_t entry = ingress->index[peal_peers_place(src)];
 
 	return entry == 0 ? PEAL_PEERS_NONE : (uint16_t)(entry - 1U);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Ethernet, ARP, IPv4, UDP and ICMP as far as Peal needs them: offsets, big-endian access,
- * checksum.
+ * Ethernet, ARP, IPv4, IPv6, UDP and ICMP as far as Peal needs them: offsets, big-endian access,
+ * checksums.
  *
- * All offsets count from the first byte of the Ethernet header. No VLAN tags, no IPv4 options. The
+ * All offsets count from the first byte of the Ethernet header of a packet without a VLAN tag; a
+ * tag moves what stands behind the two MACs by PEAL_LINK_TAG_SIZE. UDP and ICMP offsets are those
+ * behind IPv4, whose header has no options; behind IPv6 they are PEAL_IPV6_EXTRA_SIZE further. The
  * functions do not know where a packet ends: who calls them has checked its size.
  */
 #ifndef PEAL_DATAPLANE_LINK_H
 #define PEAL_DATAPLANE_LINK_H
 
 #include "base/limits.h"
+#include "wire/ident.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -22,6 +25,10 @@
 #define PEAL_LINK_HEADER_SIZE 14U
 #define PEAL_LINK_TYPE_IPV4   0x0800U
 #define PEAL_LINK_TYPE_ARP    0x0806U
+#define PEAL_LINK_TYPE_TAG    0x8100U
+#define PEAL_LINK_TYPE_IPV6   0x86DDU
+#define PEAL_LINK_TAG_SIZE    4U
+#define PEAL_LINK_VLAN_MASK   0x0FFFU /* of the tag; the rest is priority */
 
 #define PEAL_IPV4_OFFSET           PEAL_LINK_HEADER_SIZE
 #define PEAL_IPV4_LENGTH_OFFSET    16U
@@ -38,6 +45,19 @@
 #define PEAL_IPV4_TTL              64U
 #define PEAL_IPV4_PROTOCOL_ICMP    1U
 #define PEAL_IPV4_PROTOCOL_UDP     17U
+
+#define PEAL_IPV6_OFFSET        PEAL_LINK_HEADER_SIZE
+#define PEAL_IPV6_LENGTH_OFFSET 18U
+#define PEAL_IPV6_NEXT_OFFSET   20U
+#define PEAL_IPV6_HOPS_OFFSET   21U
+#define PEAL_IPV6_SRC_OFFSET    22U
+#define PEAL_IPV6_DST_OFFSET    38U
+#define PEAL_IPV6_HEADER_SIZE   40U
+#define PEAL_IPV6_SIZE          16U /* of an address */
+#define PEAL_IPV6_EXTRA_SIZE    (PEAL_IPV6_HEADER_SIZE - PEAL_IPV4_HEADER_SIZE)
+#define PEAL_IPV6_HOPS          64U
+#define PEAL_IPV6_NEXT_UDP      17U
+#define PEAL_IPV6_NEXT_ICMP     58U
 
 #define PEAL_UDP_SRC_OFFSET      34U
 #define PEAL_UDP_DST_OFFSET      36U
@@ -63,6 +83,8 @@
 _Static_assert(PEAL_UDP_SRC_OFFSET + PEAL_UDP_HEADER_SIZE == PEAL_UDP_OFFSET,
 	"the payload begins where base/limits.h says");
 _Static_assert(PEAL_IPV4_OFFSET + PEAL_IPV4_HEADER_SIZE == PEAL_UDP_SRC_OFFSET, "no options");
+_Static_assert(PEAL_UDP_OFFSET + PEAL_IPV6_EXTRA_SIZE + PEAL_LINK_TAG_SIZE == PEAL_HEADERS_SIZE_MAX,
+	"the longest headers are as long as base/limits.h says");
 
 static inline uint16_t
 peal_link_load16(const uint8_t *bytes)
@@ -119,6 +141,56 @@ peal_link_fold_ipv4(const uint8_t header[PEAL_IPV4_HEADER_SIZE])
 	sum = (sum >> 16) + (sum & 0xFFFFU);
 	sum = (sum >> 16) + (sum & 0xFFFFU);
 	return (uint16_t)((sum >> 16) + sum);
+}
+
+/* An IPv6 address, of 16 bytes, as a value without port and MAC; and back. */
+static inline struct peal_address
+peal_link_load_ipv6(const uint8_t *bytes)
+{
+	return (struct peal_address){
+		.ipv6_head = (uint64_t)peal_link_load32(bytes) << 32 | peal_link_load32(bytes + 4),
+		.ipv6_middle = peal_link_load32(bytes + 8),
+		.ipv4 = peal_link_load32(bytes + 12)};
+}
+
+static inline void
+peal_link_store_ipv6(uint8_t *bytes, const struct peal_address *address)
+{
+	peal_link_store32(bytes, (uint32_t)(address->ipv6_head >> 32));
+	peal_link_store32(bytes + 4, (uint32_t)address->ipv6_head);
+	peal_link_store32(bytes + 8, address->ipv6_middle);
+	peal_link_store32(bytes + 12, address->ipv4);
+}
+
+/*
+ * Ones' complement sum of UDP or ICMPv6 over IPv6, pseudo header included, folded to 16 bits as
+ * the machine reads them; 0xFFFF when the checksum in it is right.
+ *
+ * @param ip    [40 + size], an IPv6 header and `size` bytes behind it
+ * @param next  the header behind it: PEAL_IPV6_NEXT_UDP or PEAL_IPV6_NEXT_ICMP
+ * Cost: about a cycle for 8 bytes.
+ */
+static inline uint16_t
+peal_link_fold_ipv6(const uint8_t *ip, uint8_t next, uint32_t size)
+{
+	const uint8_t *at = ip + (PEAL_IPV6_SRC_OFFSET - PEAL_IPV6_OFFSET);
+	uint32_t left = 2U * PEAL_IPV6_SIZE + size;
+	uint64_t even = __builtin_bswap32(size);
+	uint64_t odd = (uint32_t)next << 24;
+	uint64_t word;
+
+	for (; left >= sizeof(word); left -= (uint32_t)sizeof(word), at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		even += word & 0xFFFFFFFFU;
+		odd += word >> 32;
+	}
+	word = 0;
+	memcpy(&word, at, left);
+	even += (word & 0xFFFFFFFFU) + (word >> 32) + odd;
+	even = (even >> 32) + (even & 0xFFFFFFFFU);
+	even = (even >> 16) + (even & 0xFFFFU);
+	even = (even >> 16) + (even & 0xFFFFU);
+	return (uint16_t)((even >> 16) + even);
 }
 
 /* Writes the checksum of a header of 20 bytes into it. */

@@ -97,7 +97,6 @@ struct peal_record {
 		struct peal_stream *stream;     /* STREAM, STREAM_DONE */
 		struct peal_load_run *load;     /* LOAD, LOAD_DONE */
 	};
-	uint64_t reserved_tail;
 };
 
 /* The body of a TALLY: the key, then the members by rank. */

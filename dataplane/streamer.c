@@ -151,8 +151,8 @@ send_to_joiner(struct peal_streamer *streamer, const struct peal_streamer_run *r
 	uint8_t body[PEAL_BODY_SIZE_MAX];
 	struct peal_writer writer = peal_writer_init(body, sizeof(body));
 
-	if (peal_mac_is_none(address.mac) &&
-		!peal_neighbour_find(streamer->neighbour, address.ipv4, now_ns, address.mac)) {
+	if (peal_egress_next_hop(streamer->egress, &address) == NULL &&
+		!peal_neighbour_find(streamer->neighbour, &address, now_ns, address.mac)) {
 		peal_counter_add(streamer->counters, PEAL_COUNTER_NEIGHBOURS_UNKNOWN, 1);
 		return OUTCOME_SENT; /* lost like any other: it is asked for */
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/uplink.h"
 
-#include "dataplane/link.h"
+#include "dataplane/headers.h"
 
 void
 peal_uplink_init(struct peal_uplink *uplink, struct peal_plane *plane, uint8_t shard,
@@ -37,19 +37,6 @@ peal_uplink_switch(struct peal_uplink *uplink, const struct peal_peers *peers)
 	}
 }
 
-/* Where a frame came from, as its link and IP headers say. */
-static struct peal_address
-read_source(const uint8_t *packet)
-{
-	struct peal_address address = {
-		.ipv4 = peal_link_load32(packet + PEAL_IPV4_SRC_OFFSET),
-		.port = peal_link_load16(packet + PEAL_UDP_SRC_OFFSET),
-	};
-
-	memcpy(address.mac, packet + PEAL_LINK_SRC_OFFSET, sizeof(address.mac));
-	return address;
-}
-
 /* Buffers that this frame may not take. */
 static uint16_t
 kept_count(const struct peal_opened *opened)
@@ -77,7 +64,7 @@ peal_uplink_frame(struct peal_uplink *uplink, const struct peal_opened *opened)
 		.generation = uplink->generation,
 		.epoch = opened->epoch,
 		.mid = opened->mid,
-		.address = read_source(opened->packet),
+		.address = peal_headers_source(opened->packet),
 	};
 
 	memcpy(uplink->plane->up_buffers[buffer], opened->body, opened->body_size);

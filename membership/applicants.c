@@ -19,9 +19,8 @@ bucket_of_uuid(struct peal_uuid uuid)
 static uint32_t
 bucket_of_address(const struct peal_address *address)
 {
-	uint64_t word = (uint64_t)address->ipv4 << 16 | address->port;
-
-	return (uint32_t)(peal_hash_mix(word) & (PEAL_APPLICANTS_BUCKETS - 1U));
+	return (uint32_t)(peal_hash_mix(peal_address_word(address)) &
+			  (PEAL_APPLICANTS_BUCKETS - 1U));
 }
 
 static enum peal_applicants_chain

@@ -37,6 +37,11 @@ validate_addition(
 		peal_uuid_compare(proposal->additions[index - 1U].uuid, joiner->uuid) >= 0) {
 		return PEAL_INVALID_ADDITION;
 	}
+	/* A node has one form of address and can neither hear nor reach the other. */
+	if (peal_address_is_ipv6(&joiner->address) !=
+		peal_address_is_ipv6(&view->members[0].address)) {
+		return PEAL_INVALID_ADDRESS;
+	}
 	holder = peal_view_find_address(view, &joiner->address);
 	if (holder != PEAL_RANK_NONE && !peal_bitset_has(&proposal->removals, holder)) {
 		return PEAL_INVALID_ADDRESS;
@@ -59,8 +64,8 @@ has_distinct_addresses(const struct peal_member *additions, uint32_t count)
 
 	for (uint32_t index = 0; index < count; index++) {
 		const struct peal_address *address = &additions[index].address;
-		uint64_t key = (uint64_t)address->ipv4 << 16 | address->port;
-		uint32_t place = (uint32_t)peal_hash_mix(key) & (places_count - 1U);
+		uint32_t place =
+			(uint32_t)peal_hash_mix(peal_address_word(address)) & (places_count - 1U);
 
 		while (places[place] != 0) {
 			if (peal_address_equals(&additions[places[place] - 1U].address, address)) {

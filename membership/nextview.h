@@ -16,7 +16,8 @@ enum peal_invalid {
 	PEAL_INVALID_PARENT,   /* another epoch or hash */
 	PEAL_INVALID_REMOVAL,  /* a rank outside the view */
 	PEAL_INVALID_ADDITION, /* uuid a member or none, not in uuid order, mid not 0 */
-	PEAL_INVALID_ADDRESS,  /* address held by a member that stays, or twice */
+	PEAL_INVALID_ADDRESS,  /* held by a member that stays, or twice, or of the form that the
+				  group has not */
 	PEAL_INVALID_SIZE,     /* nobody stays, too many, or member numbers used up */
 	PEAL_INVALID_METADATA, /* all together would have more than a view may have */
 };

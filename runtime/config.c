@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "runtime/config.h"
 
+#include "dataplane/link.h"
 #include "runtime/config_file.h"
 #include "wire/crypto/keyring.h"
 
@@ -30,26 +31,49 @@ peal_config_default(struct peal_config *config)
 }
 
 bool
-peal_config_parse_address(const char *text, struct peal_address *address_out)
+peal_config_parse_ip(const char *text, struct peal_address *address_out)
 {
-	const char *colon = strchr(text, ':');
-	char host[INET_ADDRSTRLEN];
 	struct in_addr ipv4;
-	char *end;
-	unsigned long port;
+	uint8_t ipv6[sizeof(struct in6_addr)];
 
-	if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
+	*address_out = (struct peal_address){.port = 0};
+	if (inet_pton(AF_INET, text, &ipv4) == 1) {
+		address_out->ipv4 = ntohl(ipv4.s_addr);
+		return address_out->ipv4 >> 24 != 0 && address_out->ipv4 >> 28 < 0xEU;
+	}
+	if (inet_pton(AF_INET6, text, ipv6) != 1) {
 		return false;
 	}
-	memcpy(host, text, (size_t)(colon - text));
-	host[colon - text] = '\0';
-	if (inet_pton(AF_INET, host, &ipv4) != 1 || colon[1] < '0' || colon[1] > '9') {
+	*address_out = peal_link_load_ipv6(ipv6);
+	return peal_address_is_ipv6(address_out) && peal_address_is_usable(address_out);
+}
+
+bool
+peal_config_parse_address(const char *text, struct peal_address *address_out)
+{
+	const char *colon = strrchr(text, ':');
+	char host[INET6_ADDRSTRLEN + 2];
+	bool is_bracketed = text[0] == '[';
+	size_t size = colon == NULL ? 0 : (size_t)(colon - text);
+	unsigned long port;
+	char *end;
+
+	if (size < 2U || size >= sizeof(host) || colon[1] < '0' || colon[1] > '9') {
+		return false;
+	}
+	/* The brackets tell the colons of an IPv6 address from that of the port. */
+	if (is_bracketed && text[size - 1U] != ']') {
+		return false;
+	}
+	memcpy(host, text, size);
+	host[is_bracketed ? size - 1U : size] = '\0';
+	if (!peal_config_parse_ip(is_bracketed ? host + 1 : host, address_out) ||
+		peal_address_is_ipv6(address_out) != is_bracketed) {
 		return false;
 	}
 	port = strtoul(colon + 1, &end, 10);
-	*address_out = (struct peal_address){.ipv4 = ntohl(ipv4.s_addr), .port = (uint16_t)port};
-	return *end == '\0' && port >= 1 && port <= PEAL_CONFIG_PORT_MAX &&
-	       address_out->ipv4 >> 24 != 0 && address_out->ipv4 >> 28 < 0xEU;
+	address_out->port = (uint16_t)port;
+	return *end == '\0' && port >= 1 && port <= PEAL_CONFIG_PORT_MAX;
 }
 
 static bool
@@ -77,11 +101,48 @@ take_names(struct peal_config *config, const struct peal_config_file *file,
 		if (!peal_config_parse_address(file->seeds[i], &config->seeds[i])) {
 			return peal_config_file_refuse(file, "seeds", error);
 		}
+		if (peal_address_is_ipv6(&config->seeds[i]) !=
+			peal_address_is_ipv6(&config->address)) {
+			return peal_config_file_complain(file, "seeds",
+				"expected addresses of the same form as 'address': all IPv4 or all "
+				"IPv6",
+				error);
+		}
 	}
 	config->seeds_count = (uint8_t)file->seeds_count;
 	if (file->metadata != NULL) {
 		config->metadata_size = (uint16_t)strlen(file->metadata);
 		memcpy(config->metadata, file->metadata, config->metadata_size);
+	}
+	return true;
+}
+
+/* Prefix and gateway go together, and the gateway is a neighbour; a VLAN goes with anything. */
+static bool
+take_link(struct peal_config *config, const struct peal_config_file *file,
+	struct peal_sentence *error)
+{
+	struct peal_route *route = &config->route;
+	uint32_t bits = peal_address_is_ipv6(&config->address) ? 128U : 32U;
+
+	if (file->vlan != NULL) {
+		if (*file->vlan < 1 || *file->vlan > PEAL_CONFIG_VLAN_MAX) {
+			return peal_config_file_refuse(file, "vlan", error);
+		}
+		config->vlan = (uint16_t)*file->vlan;
+	}
+	if (file->prefix == NULL && file->gateway == NULL) {
+		return true;
+	}
+	if (file->prefix == NULL || *file->prefix < 1 || *file->prefix > bits) {
+		return peal_config_file_refuse(file, "prefix", error);
+	}
+	route->prefix_size = (uint8_t)*file->prefix;
+	if (file->gateway == NULL || !peal_config_parse_ip(file->gateway, &route->gateway) ||
+		peal_address_is_ipv6(&route->gateway) != peal_address_is_ipv6(&config->address) ||
+		peal_address_is_same_host(&route->gateway, &config->address) ||
+		!peal_route_is_near(route, &config->address, &route->gateway)) {
+		return peal_config_file_refuse(file, "gateway", error);
 	}
 	return true;
 }
@@ -256,8 +317,9 @@ peal_config_load(struct peal_config *config, const char *path, struct peal_sente
 		return false;
 	}
 	peal_config_default(config);
-	is_good = take_names(config, file, error) && take_key(config, file, error) &&
-		  take_group(config, file, error) && take_machine(config, file, error);
+	is_good = take_names(config, file, error) && take_link(config, file, error) &&
+		  take_key(config, file, error) && take_group(config, file, error) &&
+		  take_machine(config, file, error);
 	peal_config_file_close(file);
 	return is_good;
 }

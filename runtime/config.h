@@ -4,7 +4,11 @@
  *
  *     cluster: orders                 # required: name of the group, 1 to 31 of a-z A-Z 0-9 . _ -
  *     name: n1                        # required: name of this node on this host, the same letters
- *     address: 10.77.0.1:7400         # required: IPv4 and UDP port that Peal itself will own
+ *     address: 10.77.0.1:7400         # required: IP and UDP port that Peal itself will own; IPv6
+ *                                     # as "[fd00::1]:7400", and then the seeds too
+ *     prefix: 24                      # bits of the address that its own segment shares, and
+ *     gateway: 10.77.0.254            # the router to all others; default: all are on the segment
+ *     vlan: 100                       # 802.1Q tag of all frames, 1 to 4094; default: none
  *     seeds: [10.77.0.1:7400]         # required: 1 to 16 nodes to ask for the group
  *     key: /etc/peal/orders.key       # the group's secret; or, in its place, `encryption: none`
  *     device: net_af_packet0          # required: a virtual device of DPDK, or a PCI address
@@ -34,6 +38,7 @@
 #include "base/timing.h"
 #include "dataplane/dpdk/idle.h"
 #include "dataplane/dpdk/sentence.h"
+#include "dataplane/route.h"
 #include "wire/ident.h"
 
 #include <stdbool.h>
@@ -49,6 +54,7 @@
 #define PEAL_CONFIG_CORES_MAX 16U
 /* UDP port of shard 0; the last shard's must exist too. */
 #define PEAL_CONFIG_PORT_MAX (65535U - PEAL_SHARDS_MAX + 1U)
+#define PEAL_CONFIG_VLAN_MAX 4094U
 /* Fewer rings than this cannot tell a broken observer from a broken subject. */
 #define PEAL_CONFIG_RINGS_MIN 3U
 /* Members that a node has room for: from a small group, which costs nothing, to the largest. */
@@ -66,6 +72,8 @@ struct peal_config {
 	char cluster[PEAL_NAME_SIZE_MAX + 1U];
 	char name[PEAL_NAME_SIZE_MAX + 1U];
 	struct peal_address address; /* mac unknown */
+	struct peal_route route;     /* prefix_size 0: no gateway */
+	uint16_t vlan;               /* [0, PEAL_CONFIG_VLAN_MAX]; 0 = none */
 	bool is_encrypted;
 	char key[PEAL_CONFIG_PATH_SIZE_MAX + 1U]; /* path, when is_encrypted */
 	uint8_t expect;                           /* [1, PEAL_EXPECT_MAX] */
@@ -102,8 +110,10 @@ bool peal_config_load(
  * missing. */
 void peal_config_default(struct peal_config *config_out);
 
-/* Reads "10.0.0.1:7400". False unless it is a unicast address and a port up to
+/* Reads "10.0.0.1:7400" or "[fd00::1]:7400". False unless it is a unicast address and a port up to
  * PEAL_CONFIG_PORT_MAX. */
 bool peal_config_parse_address(const char *text, struct peal_address *address_out);
+/* Reads "10.0.0.1" or "fd00::1". The same for the address; port 0. */
+bool peal_config_parse_ip(const char *text, struct peal_address *address_out);
 
 #endif

@@ -34,6 +34,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(cluster, CYAML_FLAG_POINTER, PEAL_NAME_SIZE_MAX),
 	TEXT(name, CYAML_FLAG_POINTER, PEAL_NAME_SIZE_MAX),
 	TEXT(address, CYAML_FLAG_POINTER, 63),
+	TEXT(gateway, OPTIONAL, 63),
 	CYAML_FIELD_SEQUENCE("seeds", CYAML_FLAG_POINTER, struct peal_config_file, seeds,
 		&seed_schema, 1, PEAL_SEEDS_MAX),
 	TEXT(key, OPTIONAL, PEAL_CONFIG_PATH_SIZE_MAX),
@@ -45,6 +46,8 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(detector, OPTIONAL, 63),
 	TEXT(phi_threshold, OPTIONAL, 63),
 	NUMBER(silence_ms),
+	NUMBER(prefix),
+	NUMBER(vlan),
 	NUMBER(expect),
 	NUMBER(memory_mb),
 	NUMBER(lcore),
@@ -68,7 +71,15 @@ static const struct {
 } expectations[] = {
 	{"cluster", "expected the name of the group, 1 to 31 letters, digits or any of . _ -"},
 	{"name", "expected the name of this node, 1 to 31 letters, digits or any of . _ -"},
-	{"address", "expected an IPv4 address and a port up to 65472, such as 10.77.0.1:7400"},
+	{"address", "expected an IP address and a port up to 65472, such as 10.77.0.1:7400 or "
+		    "\"[fd00::1]:7400\""},
+	{"prefix",
+		"expected the bits of the address that its segment shares, 1 to 32, or to 128 with "
+		"IPv6; and a gateway"},
+	{"gateway",
+		"expected the IP address of a router inside the own prefix, such as 10.77.0.254; "
+		"and a prefix"},
+	{"vlan", "expected the VLAN that this node's frames are tagged with, 1 to 4094"},
 	{"seeds", "expected a list of 1 to 16 addresses, such as [10.77.0.1:7400, 10.77.0.2:7400]"},
 	{"key", "expected the path of the group's key file, or 'encryption: none' in its place"},
 	{"encryption", "expected 'none', and then no key; or a key, and then no encryption"},
@@ -146,7 +157,7 @@ peal_config_file_refuse(
 static bool
 refuse_unknown(const struct peal_config_file *file, const char *key, struct peal_sentence *error)
 {
-	char keys[256] = "";
+	char keys[320] = "";
 	size_t used = 0;
 
 	for (size_t i = 0; i < EXPECTATIONS_COUNT && used < sizeof(keys); i++) {

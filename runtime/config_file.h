@@ -20,6 +20,7 @@ struct peal_config_file {
 	char *cluster;
 	char *name;
 	char *address;
+	char *gateway;
 	char **seeds;
 	unsigned int seeds_count;
 	char *key;
@@ -31,6 +32,8 @@ struct peal_config_file {
 	char *detector;
 	char *phi_threshold;
 	uint32_t *silence_ms;
+	uint32_t *prefix;
+	uint32_t *vlan;
 	uint32_t *expect;
 	uint32_t *memory_mb;
 	uint32_t *lcore;

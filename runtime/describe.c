@@ -2,8 +2,10 @@
 #include "runtime/describe.h"
 
 #include "base/timing.h"
+#include "dataplane/link.h"
 #include "wire/alert_msg.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -14,6 +16,15 @@ peal_describe_address(const struct peal_address *address, char out[SIZE])
 {
 	uint32_t ip = address->ipv4;
 
+	if (peal_address_is_ipv6(address)) {
+		char text[INET6_ADDRSTRLEN];
+		uint8_t bytes[sizeof(struct in6_addr)];
+
+		peal_link_store_ipv6(bytes, address);
+		(void)inet_ntop(AF_INET6, bytes, text, sizeof(text));
+		(void)snprintf(out, SIZE, "[%s]:%u", text, address->port);
+		return;
+	}
 	(void)snprintf(out, SIZE, "%u.%u.%u.%u:%u", ip >> 24, ip >> 16 & 255U, ip >> 8 & 255U,
 		ip & 255U, address->port);
 }

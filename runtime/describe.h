@@ -14,7 +14,7 @@
 /* Fits every text below, and what telemetry takes as one string. */
 #define PEAL_DESCRIBE_SIZE_MAX 128U
 
-/* "10.77.0.1:7400" */
+/* "10.77.0.1:7400" or "[fd00::1]:7400" */
 void peal_describe_address(const struct peal_address *address, char out[PEAL_DESCRIBE_SIZE_MAX]);
 /* "02:70:65:61:6c:01" */
 void peal_describe_mac(const uint8_t mac[6], char out[PEAL_DESCRIBE_SIZE_MAX]);

@@ -2,6 +2,7 @@
 #include "runtime/runtime.h"
 
 #include "base/assert.h"
+#include "dataplane/discovery.h"
 #include "dataplane/dpdk/mbufpool.h"
 #include "dataplane/dpdk/port_ring.h"
 #include "dataplane/dpdk/tsc.h"
@@ -60,6 +61,7 @@ struct resident {
 	size_t bodies_size;
 	bool is_initialised; /* the node was, and has to be ended */
 	uint32_t control_place;
+	_Atomic uint64_t gateway_mac; /* what the home core tells the others */
 };
 
 struct peal_runtime {
@@ -259,6 +261,12 @@ open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_s
 	peal_memory_note("packet buffers (DPDK)",
 		(uint64_t)peal_mbufpool_size_mb(packets_count) << 20, resident->device.numa_node);
 	resident->node.device = &resident->device;
+	if (peal_address_is_ipv6(&config->address)) {
+		uint8_t group[sizeof(config->address.mac)];
+
+		(void)peal_discovery_group(&config->address, group);
+		peal_port_dpdk_join(&resident->device, group);
+	}
 	return true;
 }
 
@@ -291,12 +299,17 @@ init_core(struct resident *resident, uint32_t index, const struct peal_port *por
 		.aead = shard->aead,
 		.cluster_name = peal_frame_fold_name(resident->config.cluster),
 		.address = resident->config.address,
+		.vlan = resident->config.vlan,
+		.route = resident->config.route,
 		.shard = (uint8_t)index,
 		.shards_count = (uint8_t)resident->shards_count,
 		.rings = peal_shardrings_of(&resident->rings, index),
 	};
 	uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE];
 
+	if (config.shards_count > 1 && config.route.prefix_size > 0) {
+		config.gateway_mac = &resident->gateway_mac;
+	}
 	if (!draw_seed(config.seed, error)) {
 		return false;
 	}

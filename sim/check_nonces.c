@@ -3,7 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
-#include "dataplane/link.h"
+#include "dataplane/headers.h"
 #include "wire/frame.h"
 #include "wire/messages.h"
 
@@ -71,22 +71,20 @@ void
 peal_check_nonces_on_frame(struct peal_check_nonces *check, uint16_t index, const uint8_t *bytes,
 	uint32_t size, uint64_t now_ns)
 {
-	const uint8_t *payload = bytes + PEAL_UDP_OFFSET;
+	uint32_t payload_size;
+	const uint8_t *payload = peal_headers_payload(bytes, size, &payload_size);
 	struct peal_check_stream *stream;
 	struct peal_header header;
-	uint32_t udp_size;
 
-	if (size < PEAL_UDP_OFFSET + PEAL_HEADER_SIZE ||
-		peal_link_load16(bytes + PEAL_LINK_TYPE_OFFSET) != PEAL_LINK_TYPE_IPV4 ||
-		bytes[PEAL_IPV4_PROTOCOL_OFFSET] != PEAL_IPV4_PROTOCOL_UDP ||
+	if (payload != NULL && payload_size >= PEAL_HEADER_SIZE &&
 		payload[3] < (PEAL_FAMILY_LIVENESS << 4)) {
-		return; /* ARP, ICMP, joining */
+		return; /* joining */
 	}
-	udp_size = peal_link_load16(bytes + PEAL_UDP_LENGTH_OFFSET);
-	if (udp_size < PEAL_UDP_HEADER_SIZE ||
-		udp_size - PEAL_UDP_HEADER_SIZE > size - PEAL_UDP_OFFSET ||
-		peal_frame_decode(payload, udp_size - PEAL_UDP_HEADER_SIZE, &header) !=
-			PEAL_REFUSAL_NONE) {
+	if (payload == NULL && size < PEAL_HEADERS_SIZE_MAX + PEAL_HEADER_SIZE) {
+		return; /* ARP, neighbour discovery */
+	}
+	if (payload == NULL ||
+		peal_frame_decode(payload, payload_size, &header) != PEAL_REFUSAL_NONE) {
 		peal_report_violate(check->report, now_ns, "n%u sent a frame that is none", index);
 		return;
 	}

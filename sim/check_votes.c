@@ -2,6 +2,7 @@
 #include "sim/check_votes.h"
 
 #include "base/assert.h"
+#include "dataplane/headers.h"
 #include "wire/flood_msg.h"
 #include "wire/frame.h"
 #include "wire/join_msg.h"
@@ -10,12 +11,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ETHERTYPE_PLACE 12U
-#define PROTOCOL_PLACE  23U
-#define UDP_SIZE_PLACE  38U
-#define UDP_SIZE_MIN    8U
-#define PROTOCOL_UDP    17U
 
 void
 peal_check_votes_init(
@@ -215,23 +210,19 @@ peal_check_votes_on_frame(struct peal_check_votes *check, uint16_t index, const 
 	uint32_t size, uint64_t now_ns)
 {
 	const struct peal_check_shadow *shadow = &check->shadows[index];
-	const uint8_t *payload = bytes + PEAL_UDP_OFFSET;
+	uint32_t payload_size;
+	const uint8_t *payload = peal_headers_payload(bytes, size, &payload_size);
 	struct peal_header header;
 	struct peal_flood_prefix prefix;
 	struct peal_reader reader;
 	struct peal_ballot ballot = {0};
 	struct peal_hash128 digest = {0};
-	uint32_t udp_size;
 
-	if (size < PEAL_UDP_OFFSET + PEAL_HEADER_SIZE || bytes[ETHERTYPE_PLACE] != 0x08 ||
-		bytes[ETHERTYPE_PLACE + 1U] != 0 || bytes[PROTOCOL_PLACE] != PROTOCOL_UDP ||
+	if (payload == NULL || payload_size < PEAL_HEADER_SIZE ||
 		payload[3] < (PEAL_FAMILY_FLOOD << 4)) {
 		return; /* ARP, ICMP, joining, liveness: nothing that binds anybody */
 	}
-	udp_size = (uint32_t)bytes[UDP_SIZE_PLACE] << 8 | bytes[UDP_SIZE_PLACE + 1U];
-	PEAL_ASSERT(udp_size >= UDP_SIZE_MIN);
-	PEAL_ASSERT(udp_size - UDP_SIZE_MIN <= size - PEAL_UDP_OFFSET);
-	if (peal_frame_decode(payload, udp_size - UDP_SIZE_MIN, &header) != PEAL_REFUSAL_NONE) {
+	if (peal_frame_decode(payload, payload_size, &header) != PEAL_REFUSAL_NONE) {
 		peal_report_violate(check->report, now_ns, "n%u sent a frame that is none", index);
 		return;
 	}

@@ -53,6 +53,7 @@ struct peal_report {
 	uint32_t nodes_count;
 	uint32_t faulty_count;      /* 0 = what the scenario says */
 	uint32_t metadata_size_max; /* 0 = names */
+	bool is_ipv6;
 	uint64_t seed;
 	uint64_t virtual_ns; /* from the start of the run to its end */
 	uint64_t events_count;

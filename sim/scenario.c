@@ -184,10 +184,13 @@ peal_scenario_run(const struct peal_scenario *scenario, const struct peal_scenar
 		complete.profile != NULL ? complete.profile : "");
 	report->faulty_count = complete.faulty_count;
 	report->metadata_size_max = complete.metadata_size_max;
+	report->is_ipv6 = complete.is_ipv6;
 	report->detector = complete.detector;
 	report->nodes_count = complete.nodes_count;
 	report->seed = complete.seed;
+	peal_simnode_set_ipv6(complete.is_ipv6);
 	scenario->run(&complete, report);
+	peal_simnode_set_ipv6(false);
 	return (report->violations_count > 0) == scenario->must_fail;
 }
 
@@ -205,9 +208,10 @@ peal_scenario_command(const struct peal_report *report, char *text, size_t size)
 			metadata, sizeof(metadata), " --metadata %u", report->metadata_size_max);
 	}
 	(void)snprintf(text, size,
-		"peal-sim run --scenario %s --nodes %u --preset %s%s%s%s%s --detector %s "
+		"peal-sim run --scenario %s --nodes %u --preset %s%s%s%s%s%s --detector %s "
 		"--seed %" PRIu64,
 		report->scenario, report->nodes_count, report->preset,
 		report->profile[0] != '\0' ? " --profile " : "", report->profile, faulty, metadata,
-		peal_detector_name(report->detector), report->seed);
+		report->is_ipv6 ? " --ipv6" : "", peal_detector_name(report->detector),
+		report->seed);
 }

@@ -28,6 +28,7 @@ struct peal_scenario_options {
 	 * that may restart it. */
 	bool has_one_seed;
 	uint32_t metadata_size_max; /* members have metadata of every size up to this; 0 = names */
+	bool is_ipv6;               /* addresses of nodes */
 	bool has_talk;              /* applications talk over channels; set by stories about them */
 	bool has_cast;              /* the same of broadcasts */
 	uint8_t shards_max;         /* cores of a process, by chance; set by those stories */

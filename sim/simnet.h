@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PEAL_SIMNET_FRAME_SIZE_MAX 1280U
+#define PEAL_SIMNET_FRAME_SIZE_MAX 1344U
 /* Frames that a port keeps for its core, as a NIC queue does; a power of two. */
 #define PEAL_SIMNET_QUEUE_MAX 1024U
 /* Frames alive at once; past it a sender gets no buffers. */

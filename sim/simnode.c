@@ -197,11 +197,20 @@ peal_simnode_cluster_name(void)
 	return CLUSTER_NAME;
 }
 
+static bool has_ipv6;
+
+void
+peal_simnode_set_ipv6(bool is_ipv6)
+{
+	has_ipv6 = is_ipv6;
+}
+
 struct peal_address
 peal_simnode_address(uint16_t index)
 {
-	return (struct peal_address){
-		.ipv4 = (UINT32_C(10) << 24) + 1U + index, .port = (uint16_t)PORT};
+	return (struct peal_address){.ipv6_head = has_ipv6 ? UINT64_C(0xFD) << 56 : 0,
+		.ipv4 = (UINT32_C(10) << 24) + 1U + index,
+		.port = (uint16_t)PORT};
 }
 
 uint16_t

@@ -129,6 +129,9 @@ void peal_simnode_init(
 const char *peal_simnode_cluster_name(void);
 /* The address of node `index`, without its MAC: what a configuration file would say. */
 struct peal_address peal_simnode_address(uint16_t index);
+/* From here on nodes have IPv6 addresses with the same last 32 bits, or (at first) IPv4 ones. Of
+ * the whole process: the worlds of a run are alike. */
+void peal_simnode_set_ipv6(bool is_ipv6);
 /* The node that has an address, or UINT16_MAX. */
 uint16_t peal_simnode_find_ipv4(uint32_t ipv4);
 

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "dataplane/headers.h"
 #include "dataplane/link.h"
 
 #include <stddef.h>
@@ -28,6 +29,8 @@ take_back(const struct peal_packet *packet)
 static uint16_t
 choose_queue(const struct peal_simport *port, const struct peal_simframe *frame)
 {
+	const uint8_t *payload;
+	uint32_t payload_size;
 	uint32_t queue;
 
 	if (port->base_port == 0) {
@@ -36,12 +39,12 @@ choose_queue(const struct peal_simport *port, const struct peal_simframe *frame)
 
 		return (uint16_t)(peal_hash64(frame->bytes, size, 0) % port->queues_count);
 	}
-	if (frame->size < PEAL_UDP_OFFSET ||
-		peal_link_load16(frame->bytes + PEAL_LINK_TYPE_OFFSET) != PEAL_LINK_TYPE_IPV4 ||
-		frame->bytes[PEAL_IPV4_PROTOCOL_OFFSET] != PEAL_IPV4_PROTOCOL_UDP) {
+	payload = peal_headers_payload(frame->bytes, frame->size, &payload_size);
+	if (payload == NULL) {
 		return 0;
 	}
-	queue = (uint32_t)peal_link_load16(frame->bytes + PEAL_UDP_DST_OFFSET) - port->base_port;
+	/* The port that a frame is for is the second field of the UDP header before it. */
+	queue = (uint32_t)peal_link_load16(payload - 6) - port->base_port;
 	return queue < port->queues_count ? (uint16_t)queue : 0U;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Fields that several messages share, read and written with the cursors: hashes, uuids, and bytes
- * that must be zero.
+ * Fields that several messages share, read and written with the cursors: hashes, uuids, IPv6
+ * addresses, and bytes that must be zero.
  */
 #ifndef PEAL_WIRE_FIELDS_H
 #define PEAL_WIRE_FIELDS_H
@@ -53,6 +53,24 @@ peal_read_uuid(struct peal_reader *reader)
 	uuid.low = peal_read_u64(reader);
 	uuid.high = peal_read_u64(reader);
 	return uuid;
+}
+
+/* The 16 bytes of an IPv6 address in the order of the internet, most significant first. */
+static inline void
+peal_write_ipv6(struct peal_writer *writer, const struct peal_address *address)
+{
+	peal_write_u64(writer, __builtin_bswap64(address->ipv6_head));
+	peal_write_u32(writer, __builtin_bswap32(address->ipv6_middle));
+	peal_write_u32(writer, __builtin_bswap32(address->ipv4));
+}
+
+/* Fills the IP address, and nothing else of `address_out`. */
+static inline void
+peal_read_ipv6(struct peal_reader *reader, struct peal_address *address_out)
+{
+	address_out->ipv6_head = __builtin_bswap64(peal_read_u64(reader));
+	address_out->ipv6_middle = __builtin_bswap32(peal_read_u32(reader));
+	address_out->ipv4 = __builtin_bswap32(peal_read_u32(reader));
 }
 
 static inline void

@@ -256,7 +256,7 @@ peal_join_forward_encode(const struct peal_member *members, const struct peal_me
 	PEAL_ASSERT(count >= 1);
 
 	while (taken < count && taken < PEAL_FORWARD_MEMBERS_MAX) {
-		size += peal_member_tagged_size(&tags[taken]);
+		size += peal_member_tagged_size(&members[taken], &tags[taken]);
 		if (size > FLOODED_SIZE_MAX) {
 			break;
 		}

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define MAC_MULTICAST_BIT 0x01U
+#define MID_IPV6_BIT (UINT32_C(1) << 31)
+#define IPV4_PADDING 4U
 
 _Static_assert(
 	PEAL_METADATA_SIZE_MAX <= UINT16_MAX, "the size of metadata travels in sixteen bits");
@@ -17,11 +18,18 @@ write_record(const struct peal_member *member, uint16_t metadata_size, struct pe
 	PEAL_ASSERT(member->shards_count >= 1);
 	PEAL_ASSERT(member->shards_count <= PEAL_SHARDS_MAX);
 	PEAL_ASSERT(metadata_size <= PEAL_METADATA_SIZE_MAX);
+	PEAL_ASSERT(member->mid < MID_IPV6_BIT);
 
 	peal_write_u64(writer, member->uuid.low);
 	peal_write_u64(writer, member->uuid.high);
-	peal_write_u64(writer, member->mid);
-	peal_write_u32(writer, member->address.ipv4);
+	if (peal_address_is_ipv6(&member->address)) {
+		peal_write_u32(writer, (uint32_t)member->mid | MID_IPV6_BIT);
+		peal_write_ipv6(writer, &member->address);
+	} else {
+		peal_write_u32(writer, (uint32_t)member->mid);
+		peal_write_padding(writer, IPV4_PADDING);
+		peal_write_u32(writer, member->address.ipv4);
+	}
 	peal_write_u16(writer, member->address.port);
 	peal_write_bytes(writer, member->address.mac, sizeof(member->address.mac));
 	peal_write_u8(writer, member->shards_count);
@@ -38,11 +46,18 @@ peal_member_encode(const struct peal_member *member, struct peal_writer *writer)
 	}
 }
 
+/* The IP address behind a member number. False: not the one encoding of it. */
 static bool
-is_address_usable(const struct peal_address *address)
+read_ip(struct peal_reader *reader, bool is_ipv6, struct peal_address *address_out)
 {
-	return address->ipv4 != 0 && address->port != 0 && !peal_mac_is_none(address->mac) &&
-	       (address->mac[0] & MAC_MULTICAST_BIT) == 0;
+	if (is_ipv6) {
+		peal_read_ipv6(reader, address_out);
+		return peal_address_is_ipv6(address_out);
+	}
+	bool is_padded = peal_read_padding(reader, IPV4_PADDING);
+
+	address_out->ipv4 = peal_read_u32(reader);
+	return is_padded;
 }
 
 /* All but the metadata, whose size is set. */
@@ -53,18 +68,21 @@ read_record(struct peal_reader *reader, struct peal_member *member_out)
 	memset(member_out, 0, sizeof(*member_out));
 	member_out->uuid.low = peal_read_u64(reader);
 	member_out->uuid.high = peal_read_u64(reader);
-	member_out->mid = peal_read_u64(reader);
-	member_out->address.ipv4 = peal_read_u32(reader);
+	uint32_t number = peal_read_u32(reader);
+	bool has_ip = read_ip(reader, (number & MID_IPV6_BIT) != 0, &member_out->address);
+
+	member_out->mid = number & ~MID_IPV6_BIT;
 	member_out->address.port = peal_read_u16(reader);
 	peal_read_bytes(reader, member_out->address.mac, sizeof(member_out->address.mac));
 	member_out->shards_count = peal_read_u8(reader);
 	member_out->metadata_size = peal_read_u16(reader);
 	uint8_t padding = peal_read_u8(reader);
 
-	return reader->is_ok && padding == 0 && member_out->shards_count > 0 &&
+	return reader->is_ok && has_ip && padding == 0 && member_out->shards_count > 0 &&
 	       member_out->shards_count <= PEAL_SHARDS_MAX &&
 	       member_out->metadata_size <= PEAL_METADATA_SIZE_MAX &&
-	       !peal_uuid_is_none(member_out->uuid) && is_address_usable(&member_out->address);
+	       !peal_uuid_is_none(member_out->uuid) &&
+	       peal_address_is_station(&member_out->address);
 }
 
 bool
@@ -127,7 +145,7 @@ peal_member_tag(const struct peal_member *member)
 struct peal_hash128
 peal_member_hash(const struct peal_member *member)
 {
-	uint8_t bytes[PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX];
+	uint8_t bytes[PEAL_MEMBER_RECORD_SIZE_MAX + PEAL_METADATA_SIZE_MAX];
 	struct peal_writer writer = peal_writer_init(bytes, sizeof(bytes));
 
 	peal_member_encode(member, &writer);

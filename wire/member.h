@@ -2,8 +2,9 @@
 /*
  * One member of a view, as a value and as bytes.
  *
- * Bytes: uuid 16 | mid u64 | ipv4 u32 | port u16 | mac 6 | shards u8 | metadata size u16 | 0 |
- * metadata. PEAL_MEMBER_RECORD_SIZE without metadata.
+ * Bytes: uuid 16 | mid u32, bit 31 says IPv6 | 4 x 0, ipv4 u32; or ipv6 16 | port u16 | mac 6 |
+ * shards u8 | metadata size u16 | 0 | metadata. Without metadata PEAL_MEMBER_RECORD_SIZE with an
+ * IPv4 address, PEAL_MEMBER_RECORD_SIZE_MAX with an IPv6 one. Member numbers stay below 2^31.
  *
  * Metadata is what the application says about a member, up to PEAL_METADATA_SIZE_MAX bytes, fixed
  * for the life of its process. A record does not hold it but points to it: into the bytes that the
@@ -24,7 +25,7 @@
 
 struct peal_member {
 	struct peal_uuid uuid;
-	uint64_t mid; /* member number, from 1, never reused; 0 in a joiner's record */
+	uint64_t mid; /* member number, [1, 2^31), never reused; 0 in a joiner's record */
 	struct peal_address address;
 	uint8_t shards_count;    /* [1, PEAL_SHARDS_MAX] */
 	uint16_t metadata_size;  /* [0, PEAL_METADATA_SIZE_MAX] */
@@ -40,8 +41,9 @@ struct peal_metadata_tag {
 void peal_member_encode(const struct peal_member *member, struct peal_writer *writer);
 /*
  * Reads one record; its metadata points into the bytes of the reader. False: truncated, metadata
- * too long, shards 0 or too many, uuid none, address without IP, port or MAC (multicast or none),
- * padding not zero. `member_out` is then unspecified.
+ * too long, shards 0 or too many, uuid none, address without a usable IP, port or MAC (multicast or
+ * none), an IPv4 address in the place of an IPv6 one, padding not zero. `member_out` is then
+ * unspecified.
  */
 bool peal_member_decode(struct peal_reader *reader, struct peal_member *member_out);
 
@@ -55,11 +57,18 @@ void peal_member_encode_tagged(const struct peal_member *member,
 	const struct peal_metadata_tag *tag, struct peal_writer *writer);
 bool peal_member_decode_tagged(struct peal_reader *reader, struct peal_member *member_out,
 	struct peal_metadata_tag *tag_out);
-/* Bytes of that. */
+/* Bytes of a record without its metadata. */
 static inline uint32_t
-peal_member_tagged_size(const struct peal_metadata_tag *tag)
+peal_member_record_size(const struct peal_member *member)
 {
-	return PEAL_MEMBER_RECORD_SIZE + (tag->size > 0 ? 16U : 0U);
+	return peal_address_is_ipv6(&member->address) ? PEAL_MEMBER_RECORD_SIZE_MAX
+						      : PEAL_MEMBER_RECORD_SIZE;
+}
+/* Bytes of a tagged record. */
+static inline uint32_t
+peal_member_tagged_size(const struct peal_member *member, const struct peal_metadata_tag *tag)
+{
+	return peal_member_record_size(member) + (tag->size > 0 ? 16U : 0U);
 }
 /* The tag of the metadata of `member`. O(size). */
 struct peal_metadata_tag peal_member_tag(const struct peal_member *member);

@@ -18,7 +18,9 @@ peal_proposal_size(const struct peal_proposal *proposal)
 	uint32_t size = FIXED_SIZE + 2U * peal_bitset_count(&proposal->removals);
 
 	for (uint32_t i = 0; i < proposal->additions_count; i++) {
-		size += PEAL_MEMBER_RECORD_SIZE + proposal->additions[i].metadata_size;
+		const struct peal_member *member = &proposal->additions[i];
+
+		size += peal_member_record_size(member) + member->metadata_size;
 	}
 	return size;
 }
@@ -118,7 +120,7 @@ peal_proposal_decode(struct peal_reader *reader, struct peal_member *additions_o
 struct peal_hash128
 peal_proposal_digest(const struct peal_proposal *proposal)
 {
-	uint8_t piece[FIXED_SIZE + PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX];
+	uint8_t piece[FIXED_SIZE + PEAL_MEMBER_RECORD_SIZE_MAX + PEAL_METADATA_SIZE_MAX];
 	uint16_t ranks[RANKS_PIECE];
 	uint32_t ranks_count = 0;
 	struct peal_writer writer = peal_writer_init(piece, sizeof(piece));

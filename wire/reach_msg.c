@@ -10,25 +10,45 @@
 #define UNREACHABLE_PADDING_SIZE 5U
 #define OBSERVER_PADDING_SIZE    2U
 
-static bool
-is_station(const struct peal_address *address)
+/* IPv4 in its place, or 0 there: then an IPv6 address follows at the end. */
+static void
+write_ipv4(struct peal_writer *writer, const struct peal_address *address)
 {
-	return address->ipv4 != 0 && address->port != 0 && !peal_mac_is_none(address->mac) &&
-	       (address->mac[0] & 1U) == 0;
+	peal_write_u32(writer, peal_address_is_ipv6(address) ? 0 : address->ipv4);
+}
+
+static void
+write_rest(struct peal_writer *writer, const struct peal_address *address)
+{
+	if (peal_address_is_ipv6(address)) {
+		peal_write_ipv6(writer, address);
+	}
+}
+
+/* The end of an address whose IPv4 is read. False: an IPv6 address that is none. */
+static bool
+read_rest(struct peal_reader *reader, struct peal_address *address)
+{
+	if (address->ipv4 != 0) {
+		return true;
+	}
+	peal_read_ipv6(reader, address);
+	return peal_address_is_ipv6(address) && peal_address_is_usable(address);
 }
 
 void
 peal_reach_msg_encode(const struct peal_reach_msg *message, struct peal_writer *writer)
 {
 	PEAL_ASSERT(!peal_uuid_is_none(message->joiner));
-	PEAL_ASSERT(is_station(&message->address));
+	PEAL_ASSERT(peal_address_is_station(&message->address));
 
 	peal_write_uuid(writer, message->joiner);
 	peal_write_u64(writer, message->token);
-	peal_write_u32(writer, message->address.ipv4);
+	write_ipv4(writer, &message->address);
 	peal_write_u16(writer, message->address.port);
 	peal_write_bytes(writer, message->address.mac, sizeof(message->address.mac));
 	peal_write_padding(writer, REACH_PADDING_SIZE);
+	write_rest(writer, &message->address);
 }
 
 bool
@@ -41,9 +61,11 @@ peal_reach_msg_decode(struct peal_reader *reader, struct peal_reach_msg *message
 	message_out->address.port = peal_read_u16(reader);
 	peal_read_bytes(reader, message_out->address.mac, sizeof(message_out->address.mac));
 	bool is_padded = peal_read_padding(reader, REACH_PADDING_SIZE);
+	bool has_ip = read_rest(reader, &message_out->address);
 
-	return peal_reader_is_done(reader) && is_padded &&
-	       !peal_uuid_is_none(message_out->joiner) && is_station(&message_out->address);
+	return peal_reader_is_done(reader) && is_padded && has_ip &&
+	       !peal_uuid_is_none(message_out->joiner) &&
+	       peal_address_is_station(&message_out->address);
 }
 
 static bool
@@ -68,9 +90,10 @@ peal_unreachable_msg_encode(const struct peal_unreachable_msg *message, struct p
 	peal_write_u8(writer, message->needed);
 	peal_write_padding(writer, UNREACHABLE_PADDING_SIZE);
 	for (uint32_t i = 0; i < message->count; i++) {
-		peal_write_u32(writer, message->observers[i].ipv4);
+		write_ipv4(writer, &message->observers[i]);
 		peal_write_u16(writer, message->observers[i].port);
 		peal_write_padding(writer, OBSERVER_PADDING_SIZE);
+		write_rest(writer, &message->observers[i]);
 	}
 }
 
@@ -94,8 +117,8 @@ peal_unreachable_msg_decode(struct peal_reader *reader, struct peal_unreachable_
 		message_out->observers[i].ipv4 = peal_read_u32(reader);
 		message_out->observers[i].port = peal_read_u16(reader);
 		is_padded = peal_read_padding(reader, OBSERVER_PADDING_SIZE);
-		if (!is_padded || message_out->observers[i].ipv4 == 0 ||
-			message_out->observers[i].port == 0) {
+		if (!is_padded || message_out->observers[i].port == 0 ||
+			!read_rest(reader, &message_out->observers[i])) {
 			return false;
 		}
 	}

@@ -117,8 +117,7 @@ place_uuid(struct peal_uuid uuid)
 static uint32_t
 place_address(const struct peal_address *address)
 {
-	return (uint32_t)peal_hash_mix(
-		((uint64_t)address->ipv4 << 16 | address->port) + SEED_PLACE);
+	return (uint32_t)peal_hash_mix(peal_address_word(address) + SEED_PLACE);
 }
 
 uint16_t
@@ -329,7 +328,12 @@ peal_view_check(const struct peal_view *view)
 uint32_t
 peal_view_encoded_size(const struct peal_view *view)
 {
-	return FIXED_SIZE + view->members_count * PEAL_MEMBER_RECORD_SIZE + view->metadata_size;
+	uint32_t size = FIXED_SIZE + view->metadata_size;
+
+	for (uint32_t rank = 0; rank < view->members_count; rank++) {
+		size += peal_member_record_size(&view->members[rank]);
+	}
+	return size;
 }
 
 uint32_t

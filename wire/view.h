@@ -88,11 +88,11 @@ void peal_view_check(const struct peal_view *view);
 
 /* Bytes of a snapshot of `members_count` members at most. */
 #define PEAL_VIEW_ENCODED_SIZE_MAX(members_count)                                                  \
-	(96U + (members_count)*PEAL_MEMBER_RECORD_SIZE +                                           \
+	(96U + (members_count)*PEAL_MEMBER_RECORD_SIZE_MAX +                                       \
 		((members_count) < PEAL_VIEW_METADATA_BYTES_MAX / PEAL_METADATA_SIZE_MAX           \
 				? (members_count)*PEAL_METADATA_SIZE_MAX                           \
 				: PEAL_VIEW_METADATA_BYTES_MAX))
-/* Bytes of the snapshot of this view. */
+/* Bytes of the snapshot of this view. O(N). */
 uint32_t peal_view_encoded_size(const struct peal_view *view);
 /* Snapshot for a joiner. Asserts that it fits. Returns the size written. */
 uint32_t peal_view_encode(const struct peal_view *view, uint8_t *bytes, uint32_t capacity);

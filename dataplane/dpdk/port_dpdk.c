@@ -11,8 +11,9 @@
 #include <string.h>
 
 #define DESCRIPTORS_COUNT 512U
-/* Frames up to here are needed; the rest of an Ethernet of 1 500 bytes is welcome. */
-#define MTU_NEEDED  (PEAL_PACKET_SIZE_MAX - RTE_ETHER_HDR_LEN)
+/* Frames up to here are needed, a VLAN tag does not count; the rest of an Ethernet of 1 500 bytes
+ * is welcome. */
+#define MTU_NEEDED  (PEAL_PACKET_SIZE_MAX - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN)
 #define CHUNK_COUNT 64U
 
 _Static_assert(PEAL_BURST_MAX <= CHUNK_COUNT, "a burst is one call of the driver");
@@ -263,6 +264,17 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 	 */
 	return read_mac(port) ||
 	       peal_sentence_set(error, "device %s has no address", config->device);
+}
+
+void
+peal_port_dpdk_join(struct peal_port_dpdk *port, const uint8_t mac[6])
+{
+	struct rte_ether_addr group;
+
+	memcpy(group.addr_bytes, mac, sizeof(group.addr_bytes));
+	if (rte_eth_dev_set_mc_addr_list(port->port_id, &group, 1) != 0) {
+		(void)rte_eth_allmulticast_enable(port->port_id);
+	}
 }
 
 void

@@ -56,6 +56,11 @@ struct peal_port_dpdk_stats {
 bool peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_config *config,
 	struct peal_sentence *error);
 
+/* Lets frames to one multicast MAC in. Where the driver knows neither such a filter nor
+ * all-multicast it has none in the way either, as af_packet; if it had, neighbours would not find
+ * this node. */
+void peal_port_dpdk_join(struct peal_port_dpdk *port, const uint8_t mac[6]);
+
 /* Stops and closes the device; safe after a failed open of a zeroed port. */
 void peal_port_dpdk_close(struct peal_port_dpdk *port);
 

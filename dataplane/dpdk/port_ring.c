@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "dataplane/dpdk/mbufpool.h"
+#include "dataplane/headers.h"
 #include "dataplane/link.h"
 
 #include <rte_errno.h>
@@ -166,19 +167,27 @@ static uint32_t
 find_queue(const struct switch_port *to, const struct frame *frame)
 {
 	const uint8_t *data = frame->data;
+	const uint8_t *payload;
+	uint32_t payload_size;
 	uint32_t queue;
 
-	if (to->queues_count == 1 || frame->size < PEAL_UDP_OFFSET ||
-		peal_link_load16(data + PEAL_LINK_TYPE_OFFSET) != PEAL_LINK_TYPE_IPV4 ||
-		data[PEAL_IPV4_PROTOCOL_OFFSET] != PEAL_IPV4_PROTOCOL_UDP) {
+	if (to->queues_count == 1) {
+		return 0;
+	}
+	payload = peal_headers_payload(data, frame->size, &payload_size);
+	if (payload == NULL) {
 		return 0;
 	}
 	if (to->base_port == 0) {
-		/* Both addresses and both ports, as cards do, though not in their way. */
-		return (uint32_t)(peal_hash64(data + PEAL_IPV4_SRC_OFFSET, 12, 0) %
-				  to->queues_count);
+		/* Both addresses and both ports, as cards do, though not in their way. They end
+		 * four bytes before the payload. */
+		uint32_t size = (uint32_t)(payload - data) >= PEAL_UDP_OFFSET + PEAL_IPV6_EXTRA_SIZE
+					? 2U * PEAL_IPV6_SIZE + 4U
+					: 12U;
+
+		return (uint32_t)(peal_hash64(payload - 4 - size, size, 0) % to->queues_count);
 	}
-	queue = (uint32_t)peal_link_load16(data + PEAL_UDP_DST_OFFSET) - to->base_port;
+	queue = (uint32_t)peal_link_load16(payload - 6) - to->base_port;
 	return queue < to->queues_count ? queue : 0;
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Nodes with two data cores on real frames: a queue each, and what the kernel puts into the wrong one is moved."""
+"""Nodes with two data cores on real frames: a queue each, and what the kernel puts into the wrong one is moved; over
+all links that a node may have."""
 import os
 import sys
 
@@ -35,7 +36,8 @@ def is_balanced(lab, node):
     return (home["resteered_here"], home["resteered_away"]) == (other["resteered_away"], other["resteered_here"])
 
 
-def tell(lab):
+def gather(lab):
+    """Nodes 1 and 2 with two cores and node 3 with one meet, and their second cores have somebody answer."""
     for node in (1, 2):
         give_cores(lab, node)
     for node in (1, 2, 3):
@@ -48,6 +50,11 @@ def tell(lab):
     lab.wait_view([1, 2, 3], 3, 20.0)
     for node in (1, 2):
         lab.wait(f"an answer to the second core of node {node}", lambda n=node: was_asked(lab, n), 10.0)
+
+
+def tell(lab):
+    gather(lab)
+    for node in (1, 2):
         home, other = cores_of(lab, node)
         expect([home["shard"], other["shard"]] == [0, 1], "the shards are not 0 and 1")
         expect([home["queue"], other["queue"]] == [0, 1], "two cores poll one queue")
@@ -67,6 +74,11 @@ def main():
     try:
         with Lab(f"cores-{os.getpid()}", 3, "--preset", "cloud", "--no-start") as lab:
             tell(lab)
+        # Node 2 has all others behind the router: its second core reaches them when it was told of the gateway.
+        for options in (["--ipv6"], ["--vlan", "100"], ["--routed"], ["--ipv6", "--routed"]):
+            with Lab(f"cores{os.getpid()}", 3, "--preset", "cloud", "--no-start", *options) as lab:
+                gather(lab)
+            print(f"ok - {' '.join(options)}", flush=True)
     except LabError as error:
         print(f"cores_test: {error}", file=sys.stderr)
         return 1

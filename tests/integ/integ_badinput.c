@@ -196,15 +196,54 @@ test_badinput__names_the_line_of_an_unknown_key(void **state)
 	assert_refused("bad", "bad.yaml:11: colour: there is no such key");
 }
 
+/* A configuration with something else in place of its address. */
+static void
+write_address(const char *lines)
+{
+	write_config("bad", "peal1", 64, "");
+	change_config("bad", "address: 10.77.0.1:7400", lines);
+}
+
+static void
+test_badinput__names_what_is_wrong_with_a_link(void **state)
+{
+	(void)state;
+	write_address("address: '[fd00::1]:7400'");
+	assert_refused("bad", "seeds: expected addresses of the same form");
+	write_address("address: 10.77.0.1:7400\nvlan: 4095");
+	assert_refused("bad", "bad.yaml:4: vlan: expected");
+	write_address("address: 10.77.0.1:7400\nprefix: 24");
+	assert_refused("bad", "gateway is missing: expected");
+	write_address("address: 10.77.0.1:7400\ngateway: 10.77.0.254");
+	assert_refused("bad", "prefix is missing: expected");
+	write_address("address: 10.77.0.1:7400\ngateway: 10.77.0.254\nprefix: 33");
+	assert_refused("bad", "bad.yaml:5: prefix: expected");
+	write_address("address: 10.77.0.1:7400\ngateway: 10.77.1.254\nprefix: 24");
+	assert_refused("bad", "bad.yaml:4: gateway: expected");
+	write_address("address: 10.77.0.1:7400\ngateway: 10.77.0.1\nprefix: 24");
+	assert_refused("bad", "bad.yaml:4: gateway: expected");
+	write_address("address: 10.77.0.1:7400\ngateway: fd00::1\nprefix: 24");
+	assert_refused("bad", "bad.yaml:4: gateway: expected");
+}
+
 static void
 test_badinput__names_the_line_of_a_bad_address(void **state)
 {
 	(void)state;
 	write_config("bad", "peal1", 64, "");
 	change_config("bad", "address: 10.77.0.1:7400", "address: 10.77.0.1");
-	assert_refused("bad", "bad.yaml:3: address: expected an IPv4 address and a port");
+	assert_refused("bad", "bad.yaml:3: address: expected an IP address and a port");
 	write_config("bad", "peal1", 64, "");
 	change_config("bad", "address: 10.77.0.1:7400", "address: 224.0.0.1:7400");
+	assert_refused("bad", "bad.yaml:3: address: expected");
+	/* The colons of the address and that of the port. */
+	write_address("address: fd00::1:7400");
+	assert_refused("bad", "bad.yaml:3: address: expected");
+	write_address("address: '[10.77.0.1]:7400'");
+	assert_refused("bad", "bad.yaml:3: address: expected");
+	write_address("address: '[ff02::1]:7400'");
+	assert_refused("bad", "bad.yaml:3: address: expected");
+	write_address("address: '[::ffff:10.77.0.1]:7400'");
 	assert_refused("bad", "bad.yaml:3: address: expected");
 }
 
@@ -448,6 +487,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_badinput__names_the_line_of_an_unknown_key),
 		cmocka_unit_test(test_badinput__names_the_line_of_a_bad_address),
+		cmocka_unit_test(test_badinput__names_what_is_wrong_with_a_link),
 		cmocka_unit_test(test_badinput__asks_for_a_value_in_range),
 		cmocka_unit_test(test_badinput__wants_a_detector_that_fits),
 		cmocka_unit_test(test_badinput__asks_for_a_key_that_is_missing),

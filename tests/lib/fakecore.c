@@ -45,9 +45,23 @@ peal_fakering_plane(struct peal_fakering *ring)
 	return (struct peal_plane_ring){.push = push_ring, .pop = pop_ring, .state = ring};
 }
 
+static struct peal_fakecores_link link_now;
+
+void
+peal_fakecores_set_link(const struct peal_fakecores_link *link)
+{
+	link_now = *link;
+}
+
 struct peal_address
 peal_fakecores_address(uint32_t index)
 {
+	if (link_now.is_ipv6) {
+		return (struct peal_address){.ipv6_head = UINT64_C(0xFD00) << 48,
+			.ipv4 = 1U + index,
+			.port = PEAL_FAKECORE_PORT,
+			.mac = {0x02, 0, 0, 0, 0, (uint8_t)(index + 1U)}};
+	}
 	return (struct peal_address){.ipv4 = 0x0A000001U + index,
 		.port = PEAL_FAKECORE_PORT,
 		.mac = {0x02, 0, 0, 0, 0, (uint8_t)(index + 1U)}};
@@ -71,6 +85,8 @@ create_node(struct peal_fakecores *cores, uint32_t index)
 		.pre_key = cores->pre_key,
 		.cluster_name = PEAL_FAKECORE_CLUSTER_NAME,
 		.address = peal_fakecores_address(index),
+		.vlan = link_now.vlan,
+		.route = link_now.route,
 		.seed = {index, 2, 3, 4}};
 
 	PEAL_ASSERT(node != NULL);
@@ -388,6 +404,15 @@ write_link(uint32_t from, uint32_t to, uint32_t payload_size, uint8_t *packet)
 	struct peal_address source = peal_fakecores_address(from);
 	struct peal_address target = peal_fakecores_address(to);
 
+	if (link_now.is_ipv6 || link_now.vlan != 0) {
+		struct peal_headers headers;
+		struct peal_headers_target aimed;
+
+		peal_headers_init(&headers, &source, link_now.vlan);
+		aimed = peal_headers_aim(&headers, &target, target.mac);
+		peal_headers_write(&headers, &aimed, payload_size, packet);
+		return;
+	}
 	memset(packet, 0, PEAL_UDP_OFFSET);
 	memcpy(packet + PEAL_LINK_DST_OFFSET, target.mac, sizeof(target.mac));
 	memcpy(packet + PEAL_LINK_SRC_OFFSET, source.mac, sizeof(source.mac));
@@ -413,18 +438,19 @@ peal_fakecores_seal(const struct peal_fakecores *cores, uint32_t from, uint32_t 
 	const struct peal_aead *aead = &cores->aead;
 	bool is_join = peal_message_family(header->kind) == PEAL_FAMILY_JOIN;
 	uint32_t payload_size = PEAL_HEADER_SIZE + body_size + PEAL_TRAILER_SIZE;
-	uint8_t *payload = packet_out + PEAL_UDP_OFFSET;
+	uint8_t *payload;
 	uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
 
 	header->body_size = body_size;
 	write_link(from, to, payload_size, packet_out);
+	payload = packet_out + peal_headers_measure(packet_out);
 	peal_frame_encode(header, payload);
 	peal_frame_nonce(payload, nonce);
 	memcpy(payload + PEAL_HEADER_SIZE, body, body_size);
 	aead->seal(aead->state, is_join ? &cores->pre_key : &cores->nodes[from]->key, nonce,
 		payload, PEAL_HEADER_SIZE, payload + PEAL_HEADER_SIZE, body_size,
 		payload + PEAL_HEADER_SIZE + body_size);
-	return PEAL_UDP_OFFSET + payload_size;
+	return (uint32_t)(payload - packet_out) + payload_size;
 }
 
 void
@@ -457,13 +483,14 @@ peal_fakecores_open_last(
 {
 	const struct peal_aead *aead = &cores->aead;
 	const struct peal_fakeport *port = &cores->wire->ports[from];
-	const uint8_t *payload = port->last + PEAL_UDP_OFFSET;
+	const uint32_t offset = peal_headers_measure(port->last);
+	const uint8_t *payload = port->last + offset;
 	uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
 	struct peal_header header;
 
-	PEAL_ASSERT(port->last_size > PEAL_UDP_OFFSET);
-	PEAL_ASSERT(peal_frame_decode(payload, port->last_size - PEAL_UDP_OFFSET, &header) ==
-		    PEAL_REFUSAL_NONE);
+	PEAL_ASSERT(port->last_size > offset);
+	PEAL_ASSERT(
+		peal_frame_decode(payload, port->last_size - offset, &header) == PEAL_REFUSAL_NONE);
 
 	bool is_join = peal_message_family(header.kind) == PEAL_FAMILY_JOIN;
 

@@ -64,6 +64,15 @@ struct peal_fakecores {
 	struct peal_fakecore *nodes[PEAL_FAKEPORT_PORTS_MAX];
 };
 
+/* What links the cores that are made from here on have; zero, as at first: plain IPv4. */
+struct peal_fakecores_link {
+	bool is_ipv6; /* fd00::1, fd00::2, ... in place of 10.0.0.1, ... */
+	uint16_t vlan;
+	struct peal_route route;
+};
+
+void peal_fakecores_set_link(const struct peal_fakecores_link *link);
+
 /* Nodes that are no members yet, with the preset dpdk. `aead_name` as for peal_aead_open. */
 struct peal_fakecores *peal_fakecores_create(uint32_t count, const char *aead_name);
 /* The same, and all of them members of one view of epoch PEAL_FAKECORE_EPOCH, switched. */

@@ -90,6 +90,14 @@ peal_gen_tag(struct peal_prng *prng, struct peal_metadata_tag *tag_out)
 	}
 }
 
+static bool has_ipv6;
+
+void
+peal_gen_set_ipv6(bool is_ipv6)
+{
+	has_ipv6 = is_ipv6;
+}
+
 /* All but the metadata. */
 static void
 gen_bare_member(struct peal_prng *prng, struct peal_member *member_out)
@@ -97,6 +105,10 @@ gen_bare_member(struct peal_prng *prng, struct peal_member *member_out)
 	memset(member_out, 0, sizeof(*member_out));
 	member_out->uuid = peal_gen_uuid(prng);
 	member_out->address.ipv4 = (uint32_t)peal_prng_next(prng) | 1U;
+	if (has_ipv6) {
+		member_out->address.ipv6_head = UINT64_C(2) << 60 | below(prng, UINT32_MAX);
+		member_out->address.ipv6_middle = (uint32_t)below(prng, 4);
+	}
 	member_out->address.port = (uint16_t)(1U + below(prng, UINT16_MAX));
 	peal_gen_bytes(prng, member_out->address.mac, sizeof(member_out->address.mac));
 	member_out->address.mac[0] = 0x02;
@@ -529,8 +541,8 @@ peal_gen_unreachable_msg(struct peal_prng *prng, struct peal_unreachable_msg *me
 		struct peal_member member;
 
 		peal_gen_member(prng, &member);
-		message_out->observers[i].ipv4 = member.address.ipv4;
-		message_out->observers[i].port = member.address.port;
+		message_out->observers[i] = member.address;
+		memset(message_out->observers[i].mac, 0, sizeof(member.address.mac));
 	}
 }
 

@@ -22,6 +22,8 @@
 void peal_gen_bytes(struct peal_prng *prng, void *bytes, size_t size);
 struct peal_uuid peal_gen_uuid(struct peal_prng *prng);
 struct peal_hash128 peal_gen_hash(struct peal_prng *prng);
+/* From here on members have IPv6 addresses, or (at first) IPv4 ones. */
+void peal_gen_set_ipv6(bool is_ipv6);
 /* A joiner's record: mid 0, no metadata or up to 64 bytes, which stay. */
 void peal_gen_member(struct peal_prng *prng, struct peal_member *member_out);
 /* The same, and of some hundred one has metadata of any size. */

@@ -82,7 +82,7 @@ peal_recode_tagged(const uint8_t *bytes, size_t size, uint8_t *out)
 	}
 	peal_member_encode_tagged(&member, &tag, &writer);
 	PEAL_ASSERT(writer.is_ok);
-	PEAL_ASSERT(writer.offset == peal_member_tagged_size(&tag));
+	PEAL_ASSERT(writer.offset == peal_member_tagged_size(&member, &tag));
 	return writer.offset;
 }
 

@@ -54,7 +54,8 @@ test_badmember__a_joiner_with_other_parameters(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < PEAL_PARAMETERS_COUNT; i++) {
-		struct peal_join_request request = make_request(scene, &scene->egress.address, 9);
+		struct peal_join_request request =
+			make_request(scene, &scene->egress.headers.address, 9);
 		struct peal_parameters other = group;
 		struct peal_parameters told;
 
@@ -78,7 +79,7 @@ static void
 test_badmember__a_joiner_with_a_false_cookie(void **state)
 {
 	struct intruder_scene *scene = intruder_open(5, 0);
-	struct peal_join_request request = make_request(scene, &scene->egress.address, 9);
+	struct peal_join_request request = make_request(scene, &scene->egress.headers.address, 9);
 
 	(void)state;
 	memset(request.cookie, 0x5A, sizeof(request.cookie));
@@ -95,7 +96,7 @@ static void
 test_badmember__a_joiner_that_lies_about_itself(void **state)
 {
 	struct intruder_scene *scene = intruder_open(5, 0);
-	struct peal_join_request request = make_request(scene, &scene->egress.address, 9);
+	struct peal_join_request request = make_request(scene, &scene->egress.headers.address, 9);
 	struct peal_writer writer = open_body();
 
 	(void)state;
@@ -121,7 +122,7 @@ static void
 test_badmember__a_joiner_of_a_foreign_cluster(void **state)
 {
 	struct intruder_scene *scene = intruder_open(5, 0);
-	struct peal_join_request request = make_request(scene, &scene->egress.address, 9);
+	struct peal_join_request request = make_request(scene, &scene->egress.headers.address, 9);
 
 	(void)state;
 	scene->egress.cluster_name = peal_frame_fold_name("elsewhere");
@@ -160,7 +161,7 @@ test_badmember__a_joiner_with_another_key(void **state)
 {
 	static const uint8_t psk[PEAL_KEYRING_PSK_SIZE] = "the secret of nobody here......";
 	struct intruder_scene *scene = intruder_open(5, 0);
-	struct peal_join_request request = make_request(scene, &scene->egress.address, 9);
+	struct peal_join_request request = make_request(scene, &scene->egress.headers.address, 9);
 	struct peal_keyring keyring;
 	struct peal_aead_key key;
 
@@ -402,7 +403,7 @@ test_badmember__a_batch_that_is_not_its_digest(void **state)
 {
 	struct intruder_scene *scene = intruder_open(5, 0);
 	const struct peal_node *node = &intruder_victim(scene)->node;
-	struct peal_join_request joiner = make_request(scene, &scene->egress.address, 9);
+	struct peal_join_request joiner = make_request(scene, &scene->egress.headers.address, 9);
 	struct peal_batch_msg message = {.has_proposal = true,
 		.proposal = {.parent_epoch = node->view.epoch,
 			.parent_hash = node->view.hash,

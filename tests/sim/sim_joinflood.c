@@ -32,20 +32,22 @@ ask_as(struct intruder_scene *scene, uint32_t number, bool is_forged, const uint
 		&intruder_victim(scene)->node.admission.config.parameters;
 	struct peal_join_request request = {.expect = 1,
 		.member = {.uuid = {.low = number + 1U, .high = 77}, .shards_count = 1}};
-	struct peal_address own = scene->egress.address;
+	struct peal_headers own = scene->egress.headers;
+	struct peal_address forged = own.address;
 	struct peal_writer writer = peal_writer_init(bytes, sizeof(bytes));
 
-	scene->egress.address.ipv4 = FORGED_IPV4 + number;
+	forged.ipv4 = FORGED_IPV4 + number;
 	if (is_forged) {
-		scene->egress.address.mac[0] = 0x06;
-		memcpy(scene->egress.address.mac + 2, &number, sizeof(number));
+		forged.mac[0] = 0x06;
+		memcpy(forged.mac + 2, &number, sizeof(number));
 	}
+	peal_headers_init(&scene->egress.headers, &forged, 0);
 	request.parameters = peal_parameters_hash(parameters);
-	request.member.address = scene->egress.address;
+	request.member.address = forged;
 	memcpy(request.cookie, cookie, sizeof(request.cookie));
 	peal_join_request_encode(&request, &writer);
 	intruder_say(scene, PEAL_MESSAGE_JOIN_REQUEST, &writer);
-	scene->egress.address = own;
+	scene->egress.headers = own;
 	return PEAL_HEADER_SIZE + (uint32_t)writer.offset + PEAL_TRAILER_SIZE;
 }
 

@@ -30,6 +30,7 @@ struct world {
 	struct peal_resteer_ring to[SHARDS_COUNT][SHARDS_COUNT];
 	struct peal_resteer_ring from[SHARDS_COUNT][SHARDS_COUNT];
 	uint64_t count; /* frames sent to the core that is not at home */
+	_Atomic uint64_t gateway_mac;
 };
 
 static uint32_t
@@ -65,6 +66,9 @@ init_core(struct world *world, struct peal_core *core, uint8_t shard, struct pea
 	config.shard = shard;
 	config.shards_count = SHARDS_COUNT;
 	config.plane = plane;
+	if (config.route.prefix_size > 0) {
+		config.gateway_mac = &world->gateway_mac;
+	}
 	config.rings = (struct peal_resteer_rings){world->to[shard], world->from[shard]};
 	peal_core_init(core, &config, world->cores->now_ns);
 }
@@ -267,6 +271,60 @@ test_core_shard__forgets_who_was_heard_when_the_slot_has_another(void **state)
 	tear_down(world);
 }
 
+/* The home core alone asks, the answer comes to the other, and both have the MAC. */
+static void
+check_gateway(bool is_ipv6)
+{
+	const struct peal_fakecores_link plain = {.vlan = 0};
+	struct peal_fakecores_link link = {
+		.is_ipv6 = is_ipv6, .route = {.prefix_size = is_ipv6 ? 128U : 32U}};
+	struct peal_egress *egress;
+	struct world *world;
+
+	link.route.gateway =
+		(struct peal_address){.ipv6_head = is_ipv6 ? UINT64_C(0xFD00) << 48 : 0,
+			.ipv4 = is_ipv6 ? 9 : 0x0A000009};
+	peal_fakecores_set_link(&link);
+	world = set_up();
+	egress = &world->away->egress;
+	assert_true(peal_core_deadline_at_ns(world->away) == UINT64_MAX);
+	assert_true(peal_core_deadline_at_ns(world->home) != UINT64_MAX);
+	assert_true(counter(world->away, PEAL_COUNTER_ARP_REQUESTS) == 0);
+	assert_true(counter(world->away, PEAL_COUNTER_ND_REQUESTS) == 0);
+	assert_true(counter(world->away, PEAL_COUNTER_NEIGHBOURS_UNKNOWN) == 1); /* its ECHO */
+	assert_true(egress->peers[PEER].is_far && egress->peers[PEER].is_lost);
+
+	static const uint8_t macs[2][6] = {{2, 0, 0, 0, 0, 9}, {2, 0, 0, 0, 0, 10}};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		peal_egress_set_gateway(&world->home->egress, macs[i]);
+		peal_core_turn(world->away, world->cores->now_ns);
+		assert_memory_not_equal(egress->gateway_mac, macs[i], 6);
+		peal_core_turn(world->home, world->cores->now_ns);
+		peal_core_turn(world->away, world->cores->now_ns);
+		assert_memory_equal(egress->gateway_mac, macs[i], 6);
+		assert_false(egress->peers[PEER].is_lost);
+		assert_memory_equal(egress->peers[PEER].link, macs[i], 6);
+	}
+	/* A core that slept until its view comes has nothing to lose of it. */
+	peal_egress_set_gateway(&world->home->egress, macs[0]);
+	peal_core_turn(world->home, world->cores->now_ns);
+	push_view(world, peal_fakecores_make_view(world->cores, 0, PEAL_FAKECORE_EPOCH + 1U, 3, 0));
+	peal_core_turn(world->away, world->cores->now_ns);
+	assert_true(counter(world->away, PEAL_COUNTER_NEIGHBOURS_UNKNOWN) == 1);
+	assert_memory_equal(world->cores->wire->ports[0].last, macs[0], 6);
+	tear_down(world);
+	peal_fakecores_set_link(&plain);
+}
+
+static void
+test_core_shard__has_the_gateway_from_the_home_core(void **state)
+{
+	(void)state;
+	check_gateway(false);
+	check_gateway(true);
+}
+
 static void
 send_away(void *argument)
 {
@@ -297,6 +355,7 @@ main(void)
 		cmocka_unit_test(test_core_shard__moves_arp_home_where_it_is_answered),
 		cmocka_unit_test(test_core_shard__drops_what_the_other_does_not_take),
 		cmocka_unit_test(test_core_shard__forgets_who_was_heard_when_the_slot_has_another),
+		cmocka_unit_test(test_core_shard__has_the_gateway_from_the_home_core),
 		cmocka_unit_test(test_core_shard__is_sent_views_only),
 	};
 

@@ -55,6 +55,80 @@ test_egress__finds_each_shard_of_a_peer(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+/* With a tag, over IPv6, or both: the sender's port is that of its own shard. */
+static void
+test_egress__finds_each_shard_over_other_links(void **state)
+{
+	const struct peal_fakecores_link plain = {.vlan = 0};
+
+	(void)state;
+	for (uint32_t shape = 1; shape < 4; shape++) {
+		const struct peal_fakecores_link link = {
+			.is_ipv6 = (shape & 1U) != 0, .vlan = (shape & 2U) != 0 ? 100 : 0};
+		struct peal_fakecores *cores;
+		struct peal_fakeport *port;
+		struct peal_peers *peers;
+
+		peal_fakecores_set_link(&link);
+		cores = peal_fakecores_create_view(3, NULL);
+		port = &cores->wire->ports[0];
+		peers = peal_fakecores_make_view(cores, 0, PEAL_FAKECORE_EPOCH, 7, 0);
+		peers->peers[1].mid = 77;
+		peers->peers[1].shards_count = 3;
+		peal_fakecores_push_view(cores, 0, peers);
+		peal_fakecores_turn(cores, 0);
+		for (uint8_t shard = 0; shard < 3; shard++) {
+			struct peal_packet packet;
+			struct peal_header header;
+			const uint8_t *payload;
+			uint32_t payload_size;
+			uint8_t *body = peal_egress_begin(egress_of(cores), &packet);
+
+			memcpy(body, text, 40);
+			peal_egress_end(
+				egress_of(cores), &packet, 1, shard, PEAL_MESSAGE_CHANNEL, 40);
+			assert_int_equal(egress_of(cores)->queue_count, 0);
+			assert_int_equal(egress_of(cores)->bulk_count, 1);
+			peal_egress_flush(egress_of(cores));
+			payload = peal_headers_payload(port->last, port->last_size, &payload_size);
+			assert_non_null(payload);
+			assert_ptr_equal(payload, port->last + egress_of(cores)->headers.size);
+			assert_int_equal(peal_link_load16(payload - 6), PEAL_FAKECORE_PORT + shard);
+			assert_int_equal(peal_link_load16(payload - 8), PEAL_FAKECORE_PORT);
+			if (link.is_ipv6) {
+				assert_int_equal(peal_link_fold_ipv6(payload - 48,
+							 PEAL_IPV6_NEXT_UDP, 8U + payload_size),
+					0xFFFF);
+			}
+			assert_int_equal(peal_frame_decode(payload, payload_size, &header),
+				PEAL_REFUSAL_NONE);
+			assert_true(header.counter == peal_frame_counter(0, shard,
+							      egress_of(cores)->peers[1].counter));
+		}
+		peal_fakecores_destroy(cores);
+	}
+	peal_fakecores_set_link(&plain);
+}
+
+/* Bulk to whom there is no way is lost at once, and its packet and its place are free again. */
+static void
+test_egress__drops_bulk_without_a_way(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, NULL);
+	struct peal_packet packet;
+	uint64_t counter;
+
+	(void)state;
+	counter = egress_of(cores)->peers[1].counter;
+	egress_of(cores)->peers[1].is_lost = egress_of(cores)->peers[1].is_slow = true;
+	memcpy(peal_egress_begin(egress_of(cores), &packet), text, 40);
+	peal_egress_end(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL, 40);
+	assert_int_equal(egress_of(cores)->bulk_count, 0);
+	assert_true(egress_of(cores)->peers[1].counter == counter);
+	assert_true(peal_fakecores_counter(cores, 0, PEAL_COUNTER_NEIGHBOURS_UNKNOWN) == 1);
+	peal_fakecores_destroy(cores); /* counts the packets */
+}
+
 static void
 test_egress__writes_the_whole_packet(void **state)
 {
@@ -424,6 +498,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_egress__writes_the_whole_packet),
 		cmocka_unit_test(test_egress__finds_each_shard_of_a_peer),
+		cmocka_unit_test(test_egress__finds_each_shard_over_other_links),
+		cmocka_unit_test(test_egress__drops_bulk_without_a_way),
 		cmocka_unit_test(test_egress__writes_any_size),
 		cmocka_unit_test(test_egress__counts_each_stream_and_never_back),
 		cmocka_unit_test(

@@ -23,7 +23,7 @@ set_up(void **state)
 static void
 add(uint32_t number)
 {
-	uint8_t packet[PEAL_UDP_OFFSET];
+	uint8_t packet[PEAL_HEADERS_SIZE_MAX];
 	uint8_t body[8];
 	const struct peal_opened opened = {.kind = 0x30,
 		.standing = PEAL_STANDING_AHEAD,
@@ -58,7 +58,7 @@ test_hold__gives_copies_back_in_order(void **state)
 		assert_int_equal(opened.standing, PEAL_STANDING_EQUAL);
 		assert_int_equal(opened.body_size, 8);
 		assert_int_equal(opened.body[7], i);
-		assert_int_equal(opened.packet[PEAL_UDP_OFFSET - 1U], i);
+		assert_int_equal(opened.packet[PEAL_HEADERS_SIZE_MAX - 1U], i);
 	}
 	assert_false(peal_hold_take(&hold, &opened));
 	assert_int_equal(counters.values[PEAL_COUNTER_HELD_FRAMES], 5);
@@ -107,7 +107,7 @@ test_hold__goes_round_many_times(void **state)
 static void
 add_copy(uint8_t kind, uint16_t slot, uint32_t origin, uint32_t number)
 {
-	uint8_t packet[PEAL_UDP_OFFSET] = {0};
+	uint8_t packet[PEAL_HEADERS_SIZE_MAX] = {0};
 	uint8_t body[40] = {0};
 	struct peal_writer writer = peal_writer_init(body, sizeof(body));
 	const struct peal_flood_prefix prefix = {

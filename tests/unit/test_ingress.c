@@ -261,32 +261,49 @@ test_ingress__each_shard_of_a_peer_has_a_window(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+/* Over every link: the port is the last but two of the fields in front of the payload. */
 static void
-test_ingress__says_whose_the_packets_of_other_shards_are(void **state)
+check_owners(const char *profile)
 {
-	struct peal_fakecores *cores = peal_fakecores_create_view(3, *state);
+	struct peal_fakecores *cores = peal_fakecores_create_view(3, profile);
 	struct peal_ingress *ingress = &cores->nodes[ME]->core.ingress;
 	struct frame frame = make_probe(cores);
 	struct peal_packet packet = {.data = frame.bytes, .size = frame.size};
+	uint8_t *port = frame.bytes + ingress->headers_size - 6U;
 	struct peal_opened opened;
 
 	ingress->shards_count = 3;
 	for (uint16_t i = 1; i < 3; i++) {
-		peal_link_store16(
-			frame.bytes + PEAL_UDP_DST_OFFSET, (uint16_t)(PEAL_FAKECORE_PORT + i));
+		peal_link_store16(port, (uint16_t)(PEAL_FAKECORE_PORT + i));
 		assert_int_equal(peal_ingress_take(ingress, &packet, cores->now_ns, &opened),
 			PEAL_ARRIVAL_ELSEWHERE);
 		assert_int_equal(opened.shard, i);
 		assert_int_equal(opened.slot, PEAL_PEERS_NONE);
 	}
-	peal_link_store16(frame.bytes + PEAL_UDP_DST_OFFSET, PEAL_FAKECORE_PORT + 3U);
+	peal_link_store16(port, PEAL_FAKECORE_PORT + 3U);
 	assert_int_equal(
 		peal_ingress_take(ingress, &packet, cores->now_ns, &opened), PEAL_ARRIVAL_REFUSED);
-	peal_link_store16(frame.bytes + PEAL_UDP_DST_OFFSET, PEAL_FAKECORE_PORT - 1U);
+	peal_link_store16(port, PEAL_FAKECORE_PORT - 1U);
 	assert_int_equal(
 		peal_ingress_take(ingress, &packet, cores->now_ns, &opened), PEAL_ARRIVAL_REFUSED);
 	assert_true(peal_fakecores_counter(cores, ME, PEAL_COUNTER_RX_NOT_MINE) == 2);
+	peal_link_store16(port, PEAL_FAKECORE_PORT);
+	assert_int_equal(
+		peal_ingress_take(ingress, &packet, cores->now_ns, &opened), PEAL_ARRIVAL_LIVENESS);
 	peal_fakecores_destroy(cores);
+}
+
+static void
+test_ingress__says_whose_the_packets_of_other_shards_are(void **state)
+{
+	for (uint32_t shape = 0; shape < 4; shape++) {
+		const struct peal_fakecores_link link = {
+			.is_ipv6 = (shape & 1U) != 0, .vlan = (shape & 2U) != 0 ? 100 : 0};
+
+		peal_fakecores_set_link(&link);
+		check_owners(*state);
+	}
+	peal_fakecores_set_link(&(const struct peal_fakecores_link){.vlan = 0});
 }
 
 static void

@@ -85,6 +85,55 @@ test_member__refuses_each_wrong_field(void **state)
 	assert_false(decode_changed(39, "\x01", 1)); /* padding */
 }
 
+static const uint8_t six_bytes[PEAL_MEMBER_RECORD_SIZE_MAX] = {1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0,
+	0, 0, 0, 0, 9, 0, 0, 0x80, 0xFD, 0, 0, 0x77, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0x2C, 0x1B,
+	2, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 4, 0, 0, 0};
+
+static void
+test_member__may_have_an_ipv6_address(void **state)
+{
+	struct peal_member member;
+	uint8_t bytes[sizeof(six_bytes)];
+	struct peal_writer writer = peal_writer_init(bytes, sizeof(bytes));
+
+	(void)state;
+	assert_true(decode_bytes(six_bytes, sizeof(six_bytes), &member));
+	assert_int_equal(member.mid, 9);
+	assert_true(peal_address_is_ipv6(&member.address));
+	assert_true(member.address.ipv6_head == UINT64_C(0xFD00007700010002));
+	assert_int_equal(member.address.ipv6_middle, 0x00030004);
+	assert_int_equal(member.address.ipv4, 0x00050006);
+	assert_int_equal(member.address.port, 0x1B2C);
+	assert_int_equal(member.shards_count, 4);
+	assert_int_equal(peal_member_record_size(&member), sizeof(six_bytes));
+	peal_member_encode(&member, &writer);
+	assert_true(writer.is_ok);
+	assert_int_equal(writer.offset, sizeof(six_bytes));
+	assert_memory_equal(bytes, six_bytes, sizeof(six_bytes));
+}
+
+static void
+test_member__refuses_ipv6_addresses_that_no_node_has(void **state)
+{
+	uint8_t bytes[sizeof(six_bytes)];
+	struct peal_member member;
+
+	(void)state;
+	memcpy(bytes, six_bytes, sizeof(bytes));
+	bytes[20] = 0xFF; /* a group */
+	assert_false(decode_bytes(bytes, sizeof(bytes), &member));
+	memset(bytes + 20, 0, 12); /* an IPv4 address as it would stand there */
+	assert_false(decode_bytes(bytes, sizeof(bytes), &member));
+	bytes[30] = bytes[31] = 0xFF; /* and as IPv6 maps it */
+	assert_false(decode_bytes(bytes, sizeof(bytes), &member));
+	bytes[29] = 1;
+	assert_true(decode_bytes(bytes, sizeof(bytes), &member));
+	/* Without the bit these bytes are an IPv4 record with bytes where zeroes belong. */
+	memcpy(bytes, six_bytes, sizeof(bytes));
+	bytes[19] = 0;
+	assert_false(decode_bytes(bytes, sizeof(bytes), &member));
+}
+
 static void
 test_member__refuses_every_other_size(void **state)
 {
@@ -225,7 +274,7 @@ test_member__is_named_without_its_metadata(void **state)
 	assert_int_equal(tag.size, 3);
 	assert_true(peal_hash128_equals(tag.digest, peal_hash128("abc", 3, 0)));
 	peal_member_encode_tagged(&member, &tag, &writer);
-	assert_int_equal(writer.offset, peal_member_tagged_size(&tag));
+	assert_int_equal(writer.offset, peal_member_tagged_size(&member, &tag));
 	assert_int_equal(writer.offset, sizeof(bytes));
 	assert_memory_equal(bytes, good_bytes, PEAL_MEMBER_RECORD_SIZE);
 	assert_true(peal_member_decode_tagged(&reader, &decoded, &decoded_tag));
@@ -245,7 +294,7 @@ test_member__is_named_without_its_metadata(void **state)
 	/* None: no digest follows. */
 	member.metadata_size = 0;
 	tag = peal_member_tag(&member);
-	assert_int_equal(peal_member_tagged_size(&tag), PEAL_MEMBER_RECORD_SIZE);
+	assert_int_equal(peal_member_tagged_size(&member, &tag), PEAL_MEMBER_RECORD_SIZE);
 	writer = peal_writer_init(bytes, sizeof(bytes));
 	peal_member_encode_tagged(&member, &tag, &writer);
 	assert_int_equal(writer.offset, PEAL_MEMBER_RECORD_SIZE);
@@ -257,6 +306,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_member__has_the_layout_of_the_wire),
 		cmocka_unit_test(test_member__refuses_each_wrong_field),
+		cmocka_unit_test(test_member__may_have_an_ipv6_address),
+		cmocka_unit_test(test_member__refuses_ipv6_addresses_that_no_node_has),
 		cmocka_unit_test(test_member__refuses_every_other_size),
 		cmocka_unit_test(test_member__does_not_encode_what_it_would_not_decode),
 		cmocka_unit_test(test_member__hashes_everything_it_sends),

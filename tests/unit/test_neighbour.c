@@ -11,6 +11,17 @@
 static const uint8_t stranger_mac[6] = {0x02, 0xAA, 0, 0, 0, 1};
 static const uint8_t broadcast[6] = {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
 
+#define AT(number) ((struct peal_address){.ipv4 = (number)})
+
+static void
+learn(struct peal_neighbour *neighbour, uint32_t ipv4, const uint8_t mac[6], uint64_t now_ns)
+{
+	struct peal_address address = AT(ipv4);
+
+	memcpy(address.mac, mac, sizeof(address.mac));
+	peal_neighbour_learn(neighbour, &address, now_ns);
+}
+
 static uint64_t
 counter(const struct peal_fakecores *cores, enum peal_counter id)
 {
@@ -141,7 +152,7 @@ test_neighbour__asks_for_a_station_it_does_not_know(void **state)
 	uint8_t mac[6];
 
 	assert_true(peal_neighbour_find(
-		&cores->nodes[1]->core.neighbour, 0x0A000001U, cores->now_ns, mac));
+		&cores->nodes[1]->core.neighbour, &AT(0x0A000001U), cores->now_ns, mac));
 	assert_memory_equal(mac, cores->wire->ports[0].port.mac, 6);
 	assert_int_equal(peal_fakecores_drain(cores, 0, PEAL_RECORD_SEND_DONE), 4);
 	peal_fakecores_destroy(cores);
@@ -156,24 +167,24 @@ test_neighbour__believes_only_answers_to_its_questions(void **state)
 	uint8_t mac[6];
 
 	(void)state;
-	assert_false(peal_neighbour_find(neighbour, STRANGER, cores->now_ns, mac));
+	assert_false(peal_neighbour_find(neighbour, &AT(STRANGER), cores->now_ns, mac));
 	write_arp(packet, PEAL_ARP_REPLY, STRANGER, 0x0A000001U);
 	inject(cores, packet, sizeof(packet));
-	assert_true(peal_neighbour_find(neighbour, STRANGER, cores->now_ns, mac));
+	assert_true(peal_neighbour_find(neighbour, &AT(STRANGER), cores->now_ns, mac));
 	assert_memory_equal(mac, stranger_mac, 6);
 	/* The question is answered; a second voice is not listened to. */
 	packet[PEAL_ARP_SENDER_MAC_OFFSET + 5U] = 0x66;
 	inject(cores, packet, sizeof(packet));
-	assert_true(peal_neighbour_find(neighbour, STRANGER, cores->now_ns, mac));
+	assert_true(peal_neighbour_find(neighbour, &AT(STRANGER), cores->now_ns, mac));
 	assert_memory_equal(mac, stranger_mac, 6);
 	/* Old knowledge is used, and asked for again. */
 	cores->now_ns += PEAL_NEIGHBOUR_AGE_NS_MAX;
-	assert_true(peal_neighbour_find(neighbour, STRANGER, cores->now_ns, mac));
+	assert_true(peal_neighbour_find(neighbour, &AT(STRANGER), cores->now_ns, mac));
 	assert_int_equal(counter(cores, PEAL_COUNTER_ARP_REQUESTS), 2);
 	inject(cores, packet, sizeof(packet));
-	assert_true(peal_neighbour_find(neighbour, STRANGER, cores->now_ns, mac));
+	assert_true(peal_neighbour_find(neighbour, &AT(STRANGER), cores->now_ns, mac));
 	assert_int_equal(mac[5], 0x66);
-	assert_false(peal_neighbour_find(neighbour, 0, cores->now_ns, mac));
+	assert_false(peal_neighbour_find(neighbour, &AT(0), cores->now_ns, mac));
 	peal_fakecores_destroy(cores);
 }
 
@@ -207,12 +218,11 @@ test_neighbour__keeps_one_frame_for_a_while(void **state)
 	/* Whoever speaks is known as well; a frame whose time is over does not leave then. */
 	to.ipv4 = STRANGER;
 	peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_JOIN_REQUEST, body, 5, cores->now_ns);
-	peal_neighbour_learn(neighbour, STRANGER, stranger_mac, cores->now_ns + PEAL_ARP_REPEAT_NS);
+	learn(neighbour, STRANGER, stranger_mac, cores->now_ns + PEAL_ARP_REPEAT_NS);
 	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_AWAITED), 2);
 	to.ipv4 = STRANGER + 1U;
 	peal_neighbour_send(neighbour, &to, PEAL_MESSAGE_JOIN_REQUEST, body, 5, cores->now_ns);
-	peal_neighbour_learn(
-		neighbour, to.ipv4, stranger_mac, cores->now_ns + PEAL_ARP_REPEAT_NS + 1U);
+	learn(neighbour, to.ipv4, stranger_mac, cores->now_ns + PEAL_ARP_REPEAT_NS + 1U);
 	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_AWAITED), 2);
 	assert_int_equal(counter(cores, PEAL_COUNTER_NEIGHBOURS_UNKNOWN), 3);
 	/* Nor does one whose place another station got, or one to nobody. */
@@ -237,19 +247,20 @@ test_neighbour__forgets_the_one_unused_for_longest(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < PEAL_NEIGHBOURS_MAX; i++) {
-		peal_neighbour_learn(neighbour, 1000U + i, mac, ++cores->now_ns);
+		learn(neighbour, 1000U + i, mac, ++cores->now_ns);
 	}
-	assert_true(peal_neighbour_find(neighbour, 1000, ++cores->now_ns, mac)); /* used again */
-	peal_neighbour_learn(neighbour, 5000, mac, ++cores->now_ns);
-	assert_true(peal_neighbour_find(neighbour, 1000, cores->now_ns, mac));
-	assert_true(peal_neighbour_find(neighbour, 5000, cores->now_ns, mac));
-	assert_false(peal_neighbour_find(neighbour, 1001, cores->now_ns, mac));
+	assert_true(
+		peal_neighbour_find(neighbour, &AT(1000), ++cores->now_ns, mac)); /* used again */
+	learn(neighbour, 5000, mac, ++cores->now_ns);
+	assert_true(peal_neighbour_find(neighbour, &AT(1000), cores->now_ns, mac));
+	assert_true(peal_neighbour_find(neighbour, &AT(5000), cores->now_ns, mac));
+	assert_false(peal_neighbour_find(neighbour, &AT(1001), cores->now_ns, mac));
 	/* No station has a group address, or none. */
 	mac[0] = 3;
-	peal_neighbour_learn(neighbour, 6000, mac, cores->now_ns);
+	learn(neighbour, 6000, mac, cores->now_ns);
 	memset(mac, 0, sizeof(mac));
-	peal_neighbour_learn(neighbour, 6000, mac, cores->now_ns);
-	assert_false(peal_neighbour_find(neighbour, 6000, cores->now_ns, mac));
+	learn(neighbour, 6000, mac, cores->now_ns);
+	assert_false(peal_neighbour_find(neighbour, &AT(6000), cores->now_ns, mac));
 	peal_fakecores_destroy(cores);
 }
 

@@ -359,6 +359,20 @@ test_nextview__finds_two_equal_addresses_among_many(void **state)
 	assert_int_equal(validate(), PEAL_INVALID_ADDRESS);
 }
 
+static void
+test_nextview__refuses_the_other_form_of_address(void **state)
+{
+	(void)state;
+	start(1);
+	cut.additions_count = 1;
+	peal_gen_member(&prng, &additions[0]);
+	additions[0].address.ipv4 = 0x0A0000F0U;
+	build_index();
+	assert_int_equal(validate(), PEAL_VALID);
+	additions[0].address.ipv6_head = UINT64_C(0xFD) << 56;
+	assert_int_equal(validate(), PEAL_INVALID_ADDRESS);
+}
+
 /* Exactly as much metadata as a view may have, and one byte more; who goes gives its own back. */
 static void
 test_nextview__refuses_more_metadata_than_a_view_may_have(void **state)
@@ -412,6 +426,7 @@ main(void)
 		cmocka_unit_test_setup(
 			test_nextview__grows_to_the_largest_group_and_shrinks_again, setup),
 		cmocka_unit_test_setup(test_nextview__finds_two_equal_addresses_among_many, setup),
+		cmocka_unit_test_setup(test_nextview__refuses_the_other_form_of_address, setup),
 		cmocka_unit_test_setup(
 			test_nextview__refuses_more_metadata_than_a_view_may_have, setup),
 	};

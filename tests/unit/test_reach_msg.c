@@ -75,6 +75,34 @@ test_reach_msg__come_back_as_they_were(void **state)
 }
 
 static void
+test_reach_msg__may_have_ipv6_addresses(void **state)
+{
+	struct peal_reach_msg message = reach;
+	struct peal_unreachable_msg two = unreachable;
+	struct peal_writer writer = peal_writer_init(bytes, sizeof(bytes));
+
+	(void)state;
+	message.address.ipv6_head = UINT64_C(0xFD00007700000000);
+	peal_reach_msg_encode(&message, &writer);
+	assert_int_equal(writer.offset, 56);
+	assert_memory_equal(bytes + 24, "\0\0\0", 4);
+	assert_memory_equal(bytes + 40, "\xFD\0\0\x77\0\0\0\0\0\0\0\0\x0A\0\0\x01", 16);
+	assert_true(reads_reach(56));
+	assert_false(reads_reach(40));
+	bytes[40] = 0xFF; /* a group */
+	assert_false(reads_reach(56));
+	memset(bytes + 40, 0, 12); /* an IPv4 address has its own place */
+	assert_false(reads_reach(56));
+
+	two.observers[0].ipv6_head = UINT64_C(0xFD00007700000000);
+	writer = peal_writer_init(bytes, sizeof(bytes));
+	peal_unreachable_msg_encode(&two, &writer);
+	assert_int_equal(writer.offset, 40 + 24 + 8);
+	assert_true(reads_unreachable(writer.offset));
+	assert_false(reads_unreachable(writer.offset - 16U));
+}
+
+static void
 test_reach_msg__are_refused_when_cut_or_longer(void **state)
 {
 	(void)state;
@@ -140,6 +168,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reach_msg__come_back_as_they_were),
+		cmocka_unit_test(test_reach_msg__may_have_ipv6_addresses),
 		cmocka_unit_test(test_reach_msg__are_refused_when_cut_or_longer),
 		cmocka_unit_test(test_reach_msg__are_refused_when_they_cannot_be),
 	};

@@ -15,7 +15,7 @@ uplink_of(struct peal_fakecores *cores)
 static struct peal_opened
 make_opened(uint16_t slot)
 {
-	static uint8_t packet[PEAL_UDP_OFFSET];
+	static uint8_t packet[PEAL_HEADERS_SIZE_MAX];
 
 	return (struct peal_opened){.kind = PEAL_MESSAGE_VOTE,
 		.slot = slot,

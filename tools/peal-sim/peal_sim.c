@@ -40,6 +40,7 @@ struct arguments {
 	const char *directory; /* of the report; NULL = none wanted */
 	enum peal_detector detector;
 	uint32_t metadata_size_max;
+	bool is_ipv6;
 	bool is_traced;
 	bool wants_digests;
 	const char *json_path;
@@ -68,6 +69,7 @@ static const char help_text[] =
 	"  --faulty N|P%      how many fail in a large group (default: one in a hundred)\n"
 	"  --out DIR          report: where sizes.svg, sizes.png and report.json go (default: .)\n"
 	"  --detector D       window (default), phi (preset cloud or paper) or silence\n"
+	"  --ipv6             nodes have IPv6 addresses\n"
 	"  --metadata SIZE    members have metadata of every size up to SIZE, 8 to 4096 (default: "
 	"names)\n"
 	"  --trace            tell what happens, line by line\n"
@@ -228,6 +230,9 @@ take_option(struct arguments *arguments, int option, const char *value)
 		}
 		arguments->metadata_size_max = (uint32_t)number;
 		return true;
+	case '6':
+		arguments->is_ipv6 = true;
+		return true;
 	case 't':
 		arguments->is_traced = true;
 		return true;
@@ -269,6 +274,7 @@ parse_arguments(int count, char **values, struct arguments *arguments)
 		{"bug", required_argument, NULL, 'b'},
 		{"detector", required_argument, NULL, 'D'},
 		{"metadata", required_argument, NULL, 'm'},
+		{"ipv6", no_argument, NULL, '6'},
 		{"trace", no_argument, NULL, 't'},
 		{"digest", no_argument, NULL, 'd'},
 		{"json", required_argument, NULL, 'j'},
@@ -419,6 +425,7 @@ shrink(const struct arguments *arguments)
 		.preset = arguments->preset,
 		.detector = arguments->detector,
 		.metadata_size_max = arguments->metadata_size_max,
+		.is_ipv6 = arguments->is_ipv6,
 		.profile = arguments->profile,
 		.faulty_count = count_faulty(arguments)};
 	struct peal_script script;
@@ -511,6 +518,7 @@ run(const struct arguments *arguments)
 		.preset = arguments->preset,
 		.detector = arguments->detector,
 		.metadata_size_max = arguments->metadata_size_max,
+		.is_ipv6 = arguments->is_ipv6,
 		.profile = arguments->profile,
 		.faulty_count = count_faulty(arguments),
 		.trace = arguments->is_traced ? text : NULL,
