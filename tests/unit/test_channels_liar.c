@@ -237,7 +237,9 @@ test_liar__sends_parts_that_do_not_fit(void **state)
 		size = write_part(data, second[i].message_size, second[i].offset, second[i].size);
 		if (second[i].is_record) {
 			message.flags = PEAL_CHANNEL_FLAG_DATA;
-			memcpy(data, "\1\0x", 3);
+			data[0] = 1;
+			data[1] = 0;
+			data[2] = 'x';
 			size = 3;
 		}
 		lie_now(&message, data, size);

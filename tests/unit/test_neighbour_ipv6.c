@@ -335,7 +335,7 @@ test_neighbour__keeps_to_its_vlan(void **state)
 
 	/* The same question without the tag. */
 	memset(packet, 0xFF, 12);
-	memcpy(packet + 12, "\x08\x06", 2);
+	peal_link_store16(packet + PEAL_LINK_TYPE_OFFSET, PEAL_LINK_TYPE_ARP);
 	packet_size = 60;
 	inject(cores);
 	assert_int_equal(counter(cores, PEAL_COUNTER_RX_WRONG_VLAN), 1);
