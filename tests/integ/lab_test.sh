@@ -194,11 +194,11 @@ refuses 1 "already up with 5 nodes" lab up 5; ok "a lab that is up is not built 
 same "$(stat -c '%a %s' "/run/peal-lab/$first/key")" "600 32"; ok "the key is 32 bytes that only root can read"
 same "$(cat "/run/peal-lab/$first/n2.yaml")" "cluster: peal-lab
 name: n2
-address: 10.77.0.2:7400
+address: \"10.77.0.2:7400\"
 key: /run/peal-lab/$first/key
 expect: 3
 preset: quick
-seeds: [10.77.0.1:7400, 10.77.0.2:7400, 10.77.0.3:7400, 10.77.0.4:7400, 10.77.0.5:7400]
+seeds: [\"10.77.0.1:7400\", \"10.77.0.2:7400\", \"10.77.0.3:7400\", \"10.77.0.4:7400\", \"10.77.0.5:7400\"]
 metadata: \"lab node 2\"
 idle: spin
 device: net_af_packet0
