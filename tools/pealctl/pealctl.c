@@ -252,19 +252,23 @@ on_watch(struct peal_telemetry *telemetry, const struct options *options)
 	}
 }
 
-/* Waits for a run to end, of which `command` tells. NULL with a sentence. */
+/* Starts a run by `command` and waits for its end, of which `told_by` tells. NULL with a sentence.
+ */
 static json_t *
-await_end(struct peal_telemetry *telemetry, const char *command)
+ask_and_await(struct peal_telemetry *telemetry, const char *command, const char *parameters,
+	const char *told_by)
 {
-	for (;;) {
-		json_t *answer = peal_telemetry_ask(telemetry, command, "");
+	json_t *answer = peal_telemetry_ask(telemetry, command, parameters);
 
-		if (answer == NULL || peal_show_number(answer, "running") == 0) {
-			return answer;
-		}
+	while (answer != NULL) {
 		json_decref(answer);
+		answer = peal_telemetry_ask(telemetry, told_by, "");
+		if (answer == NULL || peal_show_number(answer, "running") == 0) {
+			break;
+		}
 		pause_for(POLL_INTERVAL_NS);
 	}
+	return answer;
 }
 
 static uint64_t
@@ -283,12 +287,7 @@ ping_member(struct peal_telemetry *telemetry, const struct options *options, con
 	(void)snprintf(parameters, sizeof(parameters), "%" PRIu64 ",%" PRIu64 ",%" PRIu64,
 		peal_show_number(member, "member"), choose(options->count, 0, PING_COUNT),
 		choose(options->interval_us, UINT64_MAX, PING_INTERVAL_US));
-	answer = peal_telemetry_ask(telemetry, "ping", parameters);
-	if (answer == NULL) {
-		return complain(telemetry);
-	}
-	json_decref(answer);
-	answer = await_end(telemetry, "pinged");
+	answer = ask_and_await(telemetry, "ping", parameters, "pinged");
 	if (answer == NULL) {
 		return complain(telemetry);
 	}
@@ -315,12 +314,7 @@ load_member(struct peal_telemetry *telemetry, const struct options *options, con
 		member == NULL ? 0 : peal_show_number(member, "member"),
 		choose(options->size, 0, LOAD_SIZE), choose(options->count, 0, LOAD_COUNT),
 		choose(options->interval_us, UINT64_MAX, LOAD_INTERVAL_US));
-	answer = peal_telemetry_ask(telemetry, "load", parameters);
-	if (answer == NULL) {
-		return complain(telemetry);
-	}
-	json_decref(answer);
-	answer = await_end(telemetry, "loaded");
+	answer = ask_and_await(telemetry, "load", parameters, "loaded");
 	if (answer == NULL) {
 		return complain(telemetry);
 	}
@@ -338,13 +332,8 @@ load_member(struct peal_telemetry *telemetry, const struct options *options, con
 static int
 on_heard(struct peal_telemetry *telemetry, const struct options *options)
 {
-	json_t *answer = peal_telemetry_ask(telemetry, "hear", "");
+	json_t *answer = ask_and_await(telemetry, "hear", "", "loaded");
 
-	if (answer == NULL) {
-		return complain(telemetry);
-	}
-	json_decref(answer);
-	answer = await_end(telemetry, "loaded");
 	if (answer == NULL) {
 		return complain(telemetry);
 	}
