@@ -5,6 +5,7 @@
  * Runs the real peald, beside which this program was built, in a network namespace of its own with
  * one veth pair. Without the right to make one, the cases that need a device are skipped.
  */
+#include "tests/lib/childcase.h"
 #include "tests/lib/cmocka_all.h"
 
 #include <dirent.h>
@@ -22,10 +23,10 @@
 #include <unistd.h>
 
 #define OUTPUT_SIZE_MAX 4096U
-#define WAIT_MS         20000
+#define WAIT_MS         (PEAL_CHILDCASE_WAIT_S * 1000)
 #define PATH_SIZE_MAX   256U
 
-static char scratch[] = "/tmp/peal-integ-XXXXXX";
+static const char *scratch;
 static char peald[PATH_SIZE_MAX];
 static bool has_link;
 
@@ -98,7 +99,7 @@ start(const char *name)
 	(void)snprintf(path, sizeof(path), "%s/%s.yaml", scratch, name);
 	assert_int_equal(pipe(out), 0);
 	assert_int_equal(pipe(error), 0);
-	daemon.pid = fork();
+	daemon.pid = peal_childcase_fork();
 	assert_true(daemon.pid >= 0);
 	if (daemon.pid == 0) {
 		(void)dup2(out[1], STDOUT_FILENO);
@@ -444,25 +445,16 @@ prepare(void **state)
 {
 	char path[PATH_SIZE_MAX], *slash;
 	ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 32U);
-	FILE *key;
 
 	(void)state;
-	if (size <= 0 || mkdtemp(scratch) == NULL) {
+	scratch = peal_childcase_open_scratch();
+	if (size <= 0 || scratch == NULL) {
 		return -1;
 	}
 	path[size] = '\0';
 	slash = strrchr(path, '/');
 	*slash = '\0';
 	(void)snprintf(peald, sizeof(peald), "%.200s/../tools/peald/peald", path);
-	(void)setenv("RUNTIME_DIRECTORY", scratch, 1);
-	(void)umask(077);
-	(void)snprintf(path, sizeof(path), "%s/key", scratch);
-	key = fopen(path, "we");
-	if (key == NULL) {
-		return -1;
-	}
-	(void)fputs("0123456789abcdef0123456789abcdef", key);
-	(void)fclose(key);
 	has_link = make_link();
 	return access(peald, X_OK);
 }
@@ -470,7 +462,7 @@ prepare(void **state)
 static int
 clear(void **state)
 {
-	static const char *const names[] = {"key", "bad.yaml", "n1.yaml", "n2.yaml"};
+	static const char *const names[] = {"bad.yaml", "n1.yaml", "n2.yaml"};
 	char path[PATH_SIZE_MAX];
 
 	(void)state;
@@ -478,7 +470,7 @@ clear(void **state)
 		(void)snprintf(path, sizeof(path), "%s/%s", scratch, names[i]);
 		(void)unlink(path);
 	}
-	return rmdir(scratch);
+	return peal_childcase_close_scratch(NULL) ? 0 : -1;
 }
 
 int

@@ -8,6 +8,7 @@
 #include "base/counters.h"
 #include "runtime/describe.h"
 #include "runtime/runtime.h"
+#include "tests/lib/childcase.h"
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/coreguard.h"
 
@@ -15,13 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NODES_COUNT 3U
-#define WAIT_S      30
 
 /* Sanitizers bring a heap of their own, and the one for threads makes syscalls on every thread. */
 #if !defined(__has_feature)
@@ -100,29 +97,12 @@ free(void *block)
 
 #endif
 
-static char scratch[] = "/tmp/peal-integ-XXXXXX";
+static const char *scratch;
 
 struct cluster {
 	struct peal_runtime *runtime;
 	struct peal_config configs[NODES_COUNT];
 };
-
-/* Fails the child's case with a place. */
-#define REQUIRE(condition)                                                                         \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			(void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);      \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
-
-static void
-pause_ms(long ms)
-{
-	struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-
-	(void)nanosleep(&limit, NULL);
-}
 
 static void
 open_cluster(struct cluster *cluster, enum peal_idle_role idle, peal_lcore_hook_fn on_enter,
@@ -161,14 +141,14 @@ open_cluster(struct cluster *cluster, enum peal_idle_role idle, peal_lcore_hook_
 		node->seeds_count = 1;
 		node->seeds[0] = (struct peal_address){.ipv4 = 0x0A4D0001U, .port = 7400};
 		/* A neighbour that hogs the CPU for a while is not what is tested here. */
-		REQUIRE(peal_timing_find("cloud", &node->timing));
+		PEAL_REQUIRE(peal_timing_find("cloud", &node->timing));
 		node->idle = idle;
 		node->is_encrypted = true;
 		(void)snprintf(node->key, sizeof(node->key), "%s/key", scratch);
-		REQUIRE(peal_runtime_add(
-				cluster->runtime, node, i % config.eal.lcores_count, &error) == i);
+		PEAL_REQUIRE(peal_runtime_add(cluster->runtime, node, i % config.eal.lcores_count,
+				     &error) == i);
 	}
-	REQUIRE(peal_runtime_start(cluster->runtime, &error));
+	PEAL_REQUIRE(peal_runtime_start(cluster->runtime, &error));
 }
 
 /* True when the nodes in `mask` are members of one view of `members` members. */
@@ -234,11 +214,11 @@ print_events(struct cluster *cluster)
 static bool
 await_view(struct cluster *cluster, uint32_t mask, uint32_t members)
 {
-	for (int i = 0; i < WAIT_S * 100; i++) {
+	for (int i = 0; i < PEAL_CHILDCASE_LOOKS; i++) {
 		if (has_view(cluster, mask, members)) {
 			return true;
 		}
-		pause_ms(10);
+		peal_childcase_pause_ms(PEAL_CHILDCASE_PAUSE_MS);
 	}
 	print_events(cluster);
 	return false;
@@ -259,15 +239,15 @@ ping_some(struct cluster *cluster)
 	asker->ping->interval_ns = 0;
 	is_started = peal_node_ping(asker->node, mid, asker->ping);
 	peal_runtime_unlock(cluster->runtime, true);
-	REQUIRE(is_started);
-	for (int i = 0; i < WAIT_S * 100 && done == NULL; i++) {
-		pause_ms(10);
+	PEAL_REQUIRE(is_started);
+	for (int i = 0; i < PEAL_CHILDCASE_LOOKS && done == NULL; i++) {
+		peal_childcase_pause_ms(PEAL_CHILDCASE_PAUSE_MS);
 		peal_runtime_lock(cluster->runtime);
 		done = asker->entry->ping_done;
 		peal_runtime_unlock(cluster->runtime, false);
 	}
-	REQUIRE(done != NULL);
-	REQUIRE(done->received_count > 0);
+	PEAL_REQUIRE(done != NULL);
+	PEAL_REQUIRE(done->received_count > 0);
 }
 
 static void
@@ -276,13 +256,13 @@ await_left(struct cluster *cluster, uint32_t index)
 	const struct peal_node *node = peal_runtime_node(cluster->runtime, index)->node;
 	enum peal_node_state state = PEAL_NODE_MEMBER;
 
-	for (int i = 0; i < WAIT_S * 100 && state != PEAL_NODE_LEFT; i++) {
-		pause_ms(10);
+	for (int i = 0; i < PEAL_CHILDCASE_LOOKS && state != PEAL_NODE_LEFT; i++) {
+		peal_childcase_pause_ms(PEAL_CHILDCASE_PAUSE_MS);
 		peal_runtime_lock(cluster->runtime);
 		state = node->state;
 		peal_runtime_unlock(cluster->runtime, false);
 	}
-	REQUIRE(state == PEAL_NODE_LEFT);
+	PEAL_REQUIRE(state == PEAL_NODE_LEFT);
 }
 
 /* A new member that nobody has heard yet may be silent for long; here all shall have been heard. */
@@ -293,15 +273,15 @@ await_answers(struct cluster *cluster)
 		const struct peal_counters *counters =
 			peal_core_counters(peal_runtime_node(cluster->runtime, i)->core);
 
-		for (int j = 0; j < WAIT_S * 100; j++) {
+		for (int j = 0; j < PEAL_CHILDCASE_LOOKS; j++) {
 			if (peal_counter_get(counters, PEAL_COUNTER_ACKS_SENT) >=
 				UINT64_C(2) * NODES_COUNT) {
 				break;
 			}
-			pause_ms(10);
+			peal_childcase_pause_ms(PEAL_CHILDCASE_PAUSE_MS);
 		}
-		REQUIRE(peal_counter_get(counters, PEAL_COUNTER_ACKS_SENT) >=
-			UINT64_C(2) * NODES_COUNT);
+		PEAL_REQUIRE(peal_counter_get(counters, PEAL_COUNTER_ACKS_SENT) >=
+			     UINT64_C(2) * NODES_COUNT);
 	}
 }
 
@@ -309,13 +289,13 @@ await_answers(struct cluster *cluster)
 static void
 tell_the_story(struct cluster *cluster)
 {
-	REQUIRE(await_view(cluster, 7, 3));
+	PEAL_REQUIRE(await_view(cluster, 7, 3));
 	ping_some(cluster);
 	await_answers(cluster);
 	peal_runtime_halt(cluster->runtime, 2);
-	REQUIRE(await_view(cluster, 3, 2));
+	PEAL_REQUIRE(await_view(cluster, 3, 2));
 	peal_runtime_leave(cluster->runtime, 1);
-	REQUIRE(await_view(cluster, 1, 1));
+	PEAL_REQUIRE(await_view(cluster, 1, 1));
 	await_left(cluster, 1);
 }
 
@@ -338,9 +318,9 @@ run_guarded(void)
 	open_cluster(&cluster, PEAL_IDLE_DEDICATED, peal_coreguard_enter, peal_coreguard_leave);
 	tell_the_story(&cluster);
 	lcore = peal_runtime_node(cluster.runtime, 0)->lcore;
-	REQUIRE(peal_counter_get(&lcore->counters, PEAL_COUNTER_TURNS) > 1000);
-	REQUIRE(peal_counter_get(&lcore->counters, PEAL_COUNTER_IDLE_YIELD_NS) == 0);
-	REQUIRE(peal_counter_get(&lcore->counters, PEAL_COUNTER_IDLE_WAIT_NS) == 0);
+	PEAL_REQUIRE(peal_counter_get(&lcore->counters, PEAL_COUNTER_TURNS) > 1000);
+	PEAL_REQUIRE(peal_counter_get(&lcore->counters, PEAL_COUNTER_IDLE_YIELD_NS) == 0);
+	PEAL_REQUIRE(peal_counter_get(&lcore->counters, PEAL_COUNTER_IDLE_WAIT_NS) == 0);
 	peal_runtime_close(cluster.runtime);
 }
 
@@ -367,7 +347,7 @@ run_syscall_canary(void)
 	struct cluster cluster;
 
 	open_cluster(&cluster, PEAL_IDLE_DEDICATED, break_by_syscall, NULL);
-	pause_ms(WAIT_S * 1000L);
+	peal_childcase_pause_ms(PEAL_CHILDCASE_WAIT_S * 1000L);
 }
 
 static void
@@ -376,50 +356,14 @@ run_heap_canary(void)
 	struct cluster cluster;
 
 	open_cluster(&cluster, PEAL_IDLE_DEDICATED, break_by_heap, NULL);
-	pause_ms(WAIT_S * 1000L);
-}
-
-/* Runs a case as a child; returns how it ended, as waitpid tells. */
-static int
-run_child(void (*action)(void))
-{
-	pid_t child;
-	int status = -1;
-
-	(void)fflush(stdout);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		action();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	return status;
-}
-
-static void
-assert_good(void (*action)(void))
-{
-	int status = run_child(action);
-
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-static void
-assert_dies(void (*action)(void))
-{
-	int status = run_child(action);
-
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGABRT);
+	peal_childcase_pause_ms(PEAL_CHILDCASE_WAIT_S * 1000L);
 }
 
 static void
 test_ring__three_nodes_reach_one_view_leave_and_crash(void **state)
 {
 	(void)state;
-	assert_good(run_shared);
+	assert_true(peal_childcase_is_good(run_shared));
 }
 
 static void
@@ -429,7 +373,7 @@ test_ring__a_dedicated_core_makes_no_syscall_and_takes_no_memory(void **state)
 	if (MAKES_SYSCALLS) {
 		skip();
 	}
-	assert_good(run_guarded);
+	assert_true(peal_childcase_is_good(run_guarded));
 }
 
 static void
@@ -439,7 +383,7 @@ test_ring__a_syscall_on_a_guarded_core_is_caught(void **state)
 	if (MAKES_SYSCALLS || !peal_coreguard_can_trap()) {
 		skip();
 	}
-	assert_dies(run_syscall_canary);
+	assert_true(peal_childcase_aborts(run_syscall_canary));
 }
 
 static void
@@ -449,45 +393,23 @@ test_ring__taking_memory_on_a_guarded_core_is_caught(void **state)
 	if (HAS_OWN_HEAP == 0) {
 		skip();
 	}
-	assert_dies(run_heap_canary);
+	assert_true(peal_childcase_aborts(run_heap_canary));
 }
 
 static int
 make_scratch(void **state)
 {
-	char path[128];
-	FILE *key;
-
 	(void)state;
-	if (mkdtemp(scratch) == NULL || setenv("RUNTIME_DIRECTORY", scratch, 1) != 0) {
-		return -1;
-	}
-	(void)snprintf(path, sizeof(path), "%s/key", scratch);
-	(void)umask(077);
-	key = fopen(path, "we");
-	if (key == NULL) {
-		return -1;
-	}
-	(void)fputs("0123456789abcdef0123456789abcdef", key);
-	return fclose(key);
+	scratch = peal_childcase_open_scratch();
+	return scratch != NULL ? 0 : -1;
 }
 
 /* The canaries die and leave their socket; nothing else may be there. */
 static int
 clear_scratch(void **state)
 {
-	char path[128];
-
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/key", scratch);
-	(void)unlink(path);
-	(void)snprintf(path, sizeof(path), "%s/dpdk/integ_ring/dpdk_telemetry.v2", scratch);
-	(void)unlink(path);
-	(void)snprintf(path, sizeof(path), "%s/dpdk/integ_ring", scratch);
-	(void)rmdir(path);
-	(void)snprintf(path, sizeof(path), "%s/dpdk", scratch);
-	(void)rmdir(path);
-	return rmdir(scratch);
+	return peal_childcase_close_scratch("integ_ring") ? 0 : -1;
 }
 
 int

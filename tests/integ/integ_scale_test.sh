@@ -15,7 +15,7 @@ source "$here/tap.sh"
 bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench}
 
 [[ -x $bench ]] || skip "$bench is not built"
-need python3 setsid
+need python3 setsid setpriv
 
 open_scratch
 
@@ -84,18 +84,21 @@ refuses() { # STATUS WORDS... -- ARGUMENTS...
 }
 
 # Preset cloud: a neighbour that hogs the CPU for a while is not what is tested here.
-check "a dozen nodes under one preset" sh -c \
+check "a dozen nodes under one preset" calmly sh -c \
     "'$bench' scale --nodes 12 --preset cloud --seconds 2 --kill 1,2 --json '$scratch/one.json' >'$scratch/text'"
 check "a dozen nodes under one preset: the text" grep -q "kill  *2 at once" "$scratch/text"
 check "a dozen nodes under one preset: figures" judge "$scratch/one.json" cloud 1,2 2
 
-"$bench" scale --nodes 12 --preset cloud --seconds 0 --kill none --quiet --json - \
-    >"$scratch/quiet.json" 2>"$scratch/quiet.err"
+quiet() {
+    "$bench" scale --nodes 12 --preset cloud --seconds 0 --kill none --quiet --json - \
+        2>"$scratch/quiet.err" >"$scratch/quiet.json" || { cat "$scratch/quiet.err"; return 1; }
+}
+check "no rest and no kills" calmly quiet
 check "no rest and no kills, JSON on standard output" judge "$scratch/quiet.json" cloud none 0
 check "quiet is quiet" test ! -s "$scratch/quiet.err"
 
 check "two runs, each under the preset that suits it" \
-    "$bench" scale --nodes 12 --seconds 1 --kill 1 --json "$scratch/two.json"
+    calmly "$bench" scale --nodes 12 --seconds 1 --kill 1 --json "$scratch/two.json"
 check "two runs: figures" judge "$scratch/two.json" dpdk 1 1
 check "two runs: rest under another preset" grep -q '"preset": "paper"' "$scratch/two.json"
 
@@ -112,7 +115,6 @@ check "a file that cannot be written" \
     refuses 1 "$scratch/none/x" -- scale --nodes 2 --preset cloud --seconds 0 --kill none --quiet \
     --json "$scratch/none/x"
 
-# A background job of a script ignores SIGINT until it says otherwise; the program does.
 check "Ctrl-C ends a run" is_interrupted 3 "$bench" scale --nodes 12 --kill 1 --preset paper --seconds 60
 check "Ctrl-C ends both runs" is_interrupted 2 "$bench" scale --nodes 12 --kill 1 --seconds 60
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""A link that is dead in one direction, on real frames: both ends say which one it is."""
+"""A link that is dead in one direction, on real frames: both ends say which one it is.
+
+The preset cloud bears that a shared machine stands still for a while: nobody is to be found dead for that."""
 import os
 import sys
 
@@ -16,25 +18,25 @@ def find_reach(lab, node):
 
 
 def one_way(lab):
-    addresses = {node: lab.view(node)["address"] for node in (1, 2, 3)}
+    addresses = {node: lab.own_view(node)["address"] for node in (1, 2, 3)}
     for node in (1, 2, 3):
         others = [addresses[other] for other in (1, 2, 3) if other != node]
         lab.wait(f"node {node} to reach all", lambda others=others, node=node: all(
-            find_reach(lab, node).get(other) == "ok" for other in others), 10.0)
+            find_reach(lab, node).get(other) == "ok" for other in others), 60.0)
         if find_reach(lab, node).get(addresses[node]) is not None:
             raise LabError("a node says how it reaches itself")
     lab.run("cut", "1", "2", "--one-way")
     lab.wait("node 1 to be heard no more by node 2", lambda: (
         find_reach(lab, 1).get(addresses[2]) == "inbound only"
-        and find_reach(lab, 2).get(addresses[1]) == "silent"), 10.0)
+        and find_reach(lab, 2).get(addresses[1]) == "silent"), 60.0)
     lab.wait("the other links to stay whole", lambda: (
-        find_reach(lab, 1).get(addresses[3]) == "ok" and find_reach(lab, 3).get(addresses[1]) == "ok"), 10.0)
-    if lab.ask(1, "stats")["probes_one_way"] == 0:
+        find_reach(lab, 1).get(addresses[3]) == "ok" and find_reach(lab, 3).get(addresses[1]) == "ok"), 60.0)
+    if lab.insist(1, "stats")["probes_one_way"] == 0:
         raise LabError("node 1 counted no probe that failed one way")
     lab.run("heal")
     lab.wait("the link to be whole again", lambda: (
-        find_reach(lab, 1).get(addresses[2]) == "ok" and find_reach(lab, 2).get(addresses[1]) == "ok"), 10.0)
-    if lab.view(3)["members"] != 3:
+        find_reach(lab, 1).get(addresses[2]) == "ok" and find_reach(lab, 2).get(addresses[1]) == "ok"), 60.0)
+    if lab.own_view(3)["members"] != 3:
         raise LabError("one dead direction cost somebody's membership")
 
 
@@ -43,8 +45,8 @@ def main():
         print("SKIP: network namespaces need root")
         return 77
     try:
-        with Lab(f"reach{os.getpid()}", 3) as lab:
-            lab.wait_view([1, 2, 3], 3, 10.0)
+        with Lab(f"reach{os.getpid()}", 3, "--preset", "cloud") as lab:
+            lab.wait_view([1, 2, 3], 3)
             one_way(lab)
             print("ok - one way")
     except LabError as error:

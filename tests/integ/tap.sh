@@ -4,9 +4,13 @@
 # What shell tests share. Source it; then `need` what must be there, `open_scratch` for a folder $scratch that
 # goes with the script, `check` as often as there is something to say, and `finish_tap` as the last line. Prints
 # TAP; the exit status is 77 where a test cannot run and 1 if a check failed.
+#
+# How fast a machine is decides nothing: what a test waits for has $PATIENCE_S to come, and nobody waits longer
+# than it takes.
 
 number=0
 failures=0
+PATIENCE_S=60
 
 skip() {
     echo "1..0 # SKIP $1"
@@ -22,10 +26,50 @@ need() { # PROGRAM...
 
 open_scratch() {
     scratch=$(mktemp -d)
-    export RUNTIME_DIRECTORY=$scratch/run
-    mkdir "$RUNTIME_DIRECTORY"
-    trap 'rm -rf "$scratch"' EXIT
-    trap 'exit 130' INT TERM
+    export RUNTIME_DIRECTORY=$scratch/run TMPDIR=$scratch/tmp
+    mkdir "$RUNTIME_DIRECTORY" "$TMPDIR"
+    trap 'end_apart; rm -rf "$scratch"' EXIT
+    trap 'exit 130' INT TERM HUP
+}
+
+# Starts CMD in a session of its own, as its process $pid. It ends with this script, however that ends. SIGINT is
+# what it is elsewhere: a background job of a script would ignore it until it says otherwise.
+start_apart() { # CMD...
+    setsid setpriv --pdeathsig TERM env --default-signal=INT "$@" &
+    pid=$!
+}
+
+end_apart() {
+    local one
+    for one in $(jobs -pr); do
+        kill -KILL -- "-$one"
+    done 2>/dev/null
+}
+
+# True once CMD is; false after $PATIENCE_S.
+await() { # CMD...
+    local until_s=$((SECONDS + PATIENCE_S))
+    until "$@"; do
+        ((SECONDS <= until_s)) || return 1
+        sleep 0.1
+    done
+}
+
+# Runs CMD, a measurement. A machine that others use may stand still for long: then the bench says so, gives no
+# figure, and is asked again.
+calmly() { # CMD...
+    local said
+    for _ in 1 2 3 4 5; do
+        said=$("$@" 2>&1) && return
+        [[ $said == *"machine overloaded"* || $said == *"no figure"*"replies were lost"* ]] || break
+        sleep 1
+    done
+    echo "$said"
+    return 1
+}
+
+is_gone() { # PID
+    ! kill -0 "$1" 2>/dev/null
 }
 
 check() { # DESCRIPTION CMD...
@@ -45,10 +89,10 @@ check() { # DESCRIPTION CMD...
 is_interrupted() { # SECONDS CMD...
     local after=$1 pid status
     shift
-    setsid "$@" >/dev/null 2>&1 &
-    pid=$!
+    start_apart "$@" >/dev/null 2>&1
     sleep "$after"
     kill -INT "$pid"
+    await is_gone "$pid" || { echo "it goes on for $PATIENCE_S s"; return 1; }
     wait "$pid"
     status=$?
     ((status == 130)) || { echo "status $status"; return 1; }

@@ -75,7 +75,7 @@ class Lab:
         with open(f"{self.state}/n{node}.log", encoding="utf-8", errors="replace") as file:
             return file.read()
 
-    def ask(self, node, command, *parameters, timeout_s=2.0):
+    def ask(self, node, command, *parameters, timeout_s=10.0):
         """One telemetry question; the answer's dictionary, or None while the daemon is not there."""
         path = f"{self.state}/run/dpdk/n{node}/dpdk_telemetry.v2"
         line = f"/peal/{command},n{node}" + "".join(f",{value}" for value in parameters)
@@ -95,8 +95,18 @@ class Lab:
             raise LabError(f"n{node}: {answer['error']}")
         return answer
 
+    def insist(self, node, command, *parameters, timeout_s=30.0):
+        """The same of a daemon that runs: it may have to wait for its processor, but it answers."""
+        return self.wait(f"an answer of n{node} to {command}", lambda: self.ask(node, command, *parameters),
+                         timeout_s)
+
     def view(self, node):
+        """None while the daemon is not there."""
         return self.ask(node, "view")
+
+    def own_view(self, node):
+        """The view of a daemon that runs."""
+        return self.insist(node, "view")
 
     def events(self, node, after=0):
         """All events with a number above `after`, in order."""
@@ -130,7 +140,7 @@ class Lab:
             time.sleep(0.005)
         raise LabError(f"{what}: not within {timeout_s:g} s")
 
-    def wait_view(self, nodes, members_count, timeout_s=10.0):
+    def wait_view(self, nodes, members_count, timeout_s=60.0):
         self.wait(f"nodes {nodes} in one view of {members_count}",
                   lambda: self.agrees(nodes, members_count), timeout_s)
 

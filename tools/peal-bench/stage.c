@@ -27,6 +27,8 @@
 /* Starting DPDK takes a fifth of a second, and much longer on a crowded machine. */
 #define AWAIT_NS_MAX UINT64_C(20000000000)
 #define END_NS_MAX   UINT64_C(5000000000)
+/* Of the name of a directory, so that the name of a socket in it is one: 108 bytes. */
+#define PLACE_SIZE_MAX 64U
 
 static uint64_t
 read_now_ns(void)
@@ -80,13 +82,15 @@ name_devices(struct peal_stage *stage, pid_t asking_pid)
 static bool
 make_folder(struct peal_stage *stage, struct peal_sentence *error)
 {
+	const char *place = getenv("TMPDIR");
 	char *name = stage->folder;
 
-	(void)snprintf(name, sizeof(stage->folder), "/tmp/peal-bench-XXXXXX");
+	place = place != NULL && strlen(place) <= PLACE_SIZE_MAX ? place : "/tmp";
+	(void)snprintf(name, sizeof(stage->folder), "%s/peal-bench-XXXXXX", place);
 	if (mkdtemp(name) == NULL) {
 		name[0] = '\0';
 		return peal_sentence_set(
-			error, "a directory in /tmp could not be made (%s)", strerror(errno));
+			error, "a directory in %s could not be made (%s)", place, strerror(errno));
 	}
 	memcpy(stage->socket, name, strlen(name) + 1U);
 	memcpy(stage->socket + strlen(name), "/socket", sizeof("/socket"));
