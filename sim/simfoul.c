@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "dataplane/headers.h"
 #include "wire/frame.h"
 
 #include <stdlib.h>
@@ -11,10 +12,22 @@
 #define PPM             UINT64_C(1000000)
 #define LOSS_PPM_MAX    300000U
 #define MICROSECOND_NS  UINT64_C(1000)
-#define KIND_PLACE      (PEAL_UDP_OFFSET + 3U)
-#define MEMBERS_PLACE   (PEAL_UDP_OFFSET + 12U) /* src and dst */
-#define EPOCH_PLACE     (PEAL_UDP_OFFSET + 20U) /* epoch and counter */
 #define ONE_IN_REMEMBER 4U
+/* In the header of a frame. */
+#define KIND_PLACE    3U
+#define MEMBERS_PLACE 12U /* src and dst */
+#define EPOCH_PLACE   20U /* epoch and counter */
+
+/* What stands behind the headers, over IPv4 or IPv6; NULL: less than an empty frame. */
+static uint8_t *
+find_payload(struct peal_simframe *frame, uint32_t *size_out)
+{
+	const uint8_t *payload = peal_headers_payload(frame->bytes, frame->size, size_out);
+
+	return payload == NULL || *size_out < PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE
+		       ? NULL
+		       : frame->bytes + (payload - frame->bytes);
+}
 
 static bool
 happens(struct peal_simfoul *foul, uint32_t ppm)
@@ -55,7 +68,8 @@ static bool
 recall(struct peal_simfoul *foul, uint16_t from, uint16_t to, struct peal_simframe *frame)
 {
 	const struct peal_simfoul_frame *old = draw_place(foul, from, to);
-	uint8_t *payload = frame->bytes + PEAL_UDP_OFFSET;
+	uint32_t size;
+	uint8_t *payload = find_payload(frame, &size);
 	uint8_t header[PEAL_HEADER_SIZE];
 	uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
 	uint32_t body_size;
@@ -67,11 +81,13 @@ recall(struct peal_simfoul *foul, uint16_t from, uint16_t to, struct peal_simfra
 	frame->size = old->size;
 	memcpy(frame->bytes, old->bytes, old->size);
 	foul->replayed_count++;
-	if (memcmp(frame->bytes + MEMBERS_PLACE, header + 12, 8) != 0) {
+	payload = find_payload(frame, &size);
+	PEAL_ASSERT(payload != NULL);
+	if (memcmp(payload + MEMBERS_PLACE, header + MEMBERS_PLACE, 8) != 0) {
 		return true; /* one of them is another process by now */
 	}
-	body_size = frame->size - PEAL_UDP_OFFSET - PEAL_HEADER_SIZE - PEAL_TRAILER_SIZE;
-	memcpy(frame->bytes + EPOCH_PLACE, header + 20, 12);
+	body_size = size - PEAL_HEADER_SIZE - PEAL_TRAILER_SIZE;
+	memcpy(payload + EPOCH_PLACE, header + EPOCH_PLACE, 12);
 	peal_frame_nonce(payload, nonce);
 	peal_aead_none.seal(NULL, NULL, nonce, payload, PEAL_HEADER_SIZE,
 		payload + PEAL_HEADER_SIZE, body_size, payload + PEAL_HEADER_SIZE + body_size);
@@ -84,9 +100,10 @@ bend(void *state, uint16_t from, uint16_t to, struct peal_simframe *frame)
 {
 	struct peal_simfoul *foul = state;
 	uint64_t now_ns = foul->net->time->now_ns;
+	uint32_t size;
+	uint8_t *payload = find_payload(frame, &size);
 
-	if (!foul->is_on || frame->size < PEAL_UDP_OFFSET + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE ||
-		frame->bytes[KIND_PLACE] != PEAL_MESSAGE_CHANNEL) {
+	if (!foul->is_on || payload == NULL || payload[KIND_PLACE] != PEAL_MESSAGE_CHANNEL) {
 		return true;
 	}
 	if (foul->replay_ppm > 0 && peal_prng_ratio(&foul->prng, 1, ONE_IN_REMEMBER)) {
@@ -103,10 +120,9 @@ bend(void *state, uint16_t from, uint16_t to, struct peal_simframe *frame)
 		return happens(foul, foul->replay_ppm) && recall(foul, from, to, frame);
 	}
 	if (happens(foul, foul->spoil_ppm)) {
-		uint32_t at = (uint32_t)peal_prng_below(&foul->prng, frame->size - PEAL_UDP_OFFSET);
+		uint32_t at = (uint32_t)peal_prng_below(&foul->prng, size);
 
-		frame->bytes[PEAL_UDP_OFFSET + at] ^=
-			(uint8_t)(1U + peal_prng_below(&foul->prng, 255));
+		payload[at] ^= (uint8_t)(1U + peal_prng_below(&foul->prng, 255));
 		foul->spoiled_count++;
 	}
 	return true;

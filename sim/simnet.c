@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "dataplane/headers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -194,7 +195,9 @@ peal_simnet_release(struct peal_simnet *net, struct peal_simframe *frame)
 static uint32_t
 payload_size(const struct peal_simframe *frame)
 {
-	return frame->size > PEAL_UDP_OFFSET ? frame->size - PEAL_UDP_OFFSET : 0;
+	uint32_t size;
+
+	return peal_headers_payload(frame->bytes, frame->size, &size) == NULL ? 0 : size;
 }
 
 void
@@ -319,7 +322,7 @@ peal_simnet_send(struct peal_simnet *net, uint16_t port, struct peal_simframe *f
 		net->watch(net->watch_state, port, frame->bytes, frame->size);
 	}
 	if (to < net->ports_count && to != port) {
-		if (net->lose != NULL && net->lose(net->lose_state, port, to, frame->bytes)) {
+		if (net->lose != NULL && net->lose(net->lose_state, port, to, frame)) {
 			net->lost_count++;
 			peal_simnet_release(net, frame);
 			return;

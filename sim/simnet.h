@@ -102,7 +102,7 @@ struct peal_simnet {
 	void *watch_state;
 	/* Loses what it says yes to, of frames to one port; NULL = nothing. For tests that part
 	 * networks by what is said. */
-	bool (*lose)(void *state, uint16_t from, uint16_t to, const uint8_t *bytes);
+	bool (*lose)(void *state, uint16_t from, uint16_t to, const struct peal_simframe *frame);
 	void *lose_state;
 	/* Changes a frame on its way to one port; false: it is lost. NULL = nobody. Asked before
 	 * the link is (sim/simfoul.h). */

@@ -12,8 +12,8 @@
 #define NUMBERS_MANY     300U
 #define WRAP_NEAR        48U
 #define HEAD_SIZE        28U /* life u32, size u32, index u64, virtual time u64, heard u32 */
-/* Ends of one channel in calm: what is left over from before is soon through. */
-#define CALM_ENDS_MAX 4U
+/* Ends of one channel, at both ends, that nobody asked for: what is left over is soon through. */
+#define UNREST_MAX 10U
 
 /* Byte `at` of message `index` of a life. */
 static uint8_t
@@ -73,6 +73,52 @@ opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
 	if (talk->is_stalled) {
 		peal_channels_grant(&talk->channels, channel, 0, 0);
 	}
+}
+
+/* Says something of `size`. False: it was not accepted. */
+static bool
+say_sized(struct peal_simtalk *talk, uint16_t channel, uint32_t size)
+{
+	struct peal_simtalk_end *end = &talk->ends[channel];
+	struct peal_simtalk_ledger *ledger = talk->ledger;
+	struct peal_simtalk_life *life;
+	uint8_t message[MESSAGE_SIZE_MAX];
+
+	if (end->own_life == 0) {
+		if (ledger->lives_count == PEAL_SIMTALK_LIVES_MAX - 1U) {
+			return false;
+		}
+		end->own_life = ++ledger->lives_count;
+		ledger->lives[end->own_life].hears = end->its_life;
+	}
+	life = &ledger->lives[end->own_life];
+	memcpy(message, &end->own_life, 4);
+	memcpy(message + 4, &size, 4);
+	memcpy(message + 8, &life->accepted_count, 8);
+	memcpy(message + 16, talk->ledger->now_ns, 8);
+	memcpy(message + 24, &end->its_life, 4);
+	for (uint32_t at = HEAD_SIZE; at < size; at++) {
+		message[at] = pattern(end->own_life, life->accepted_count, at);
+	}
+	/* Counted before: what is dropped to make room is told from within. */
+	life->accepted_count++;
+	ledger->messages_count++;
+	if (peal_channels_send(&talk->channels, channel, message, size) == PEAL_CHANNEL_OK) {
+		return true;
+	}
+	life->accepted_count--;
+	ledger->messages_count--;
+	return false;
+}
+
+static void
+say(struct peal_simtalk *talk, uint16_t channel)
+{
+	uint32_t more_max =
+		peal_prng_ratio(&talk->prng, 1, 8) ? MESSAGE_SIZE_MAX - HEAD_SIZE : 200U;
+
+	(void)say_sized(
+		talk, channel, HEAD_SIZE + (uint32_t)peal_prng_below(&talk->prng, more_max));
 }
 
 /* The first part of a message says which one it is. */
@@ -155,6 +201,11 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 	if (end->part_size == end->message_size) {
 		end->its_index++;
 		talk->ledger->lives[end->its_life].delivered_count++;
+		if (talk->is_answering && !talk->is_quiet && end->is_open &&
+			end->number < PEAL_SIMTALK_POURS_FIRST &&
+			peal_prng_ratio(&talk->prng, 7, 8)) {
+			say(talk, channel);
+		}
 	}
 }
 
@@ -187,23 +238,39 @@ check_given_up(struct peal_simtalk *talk, const struct peal_simtalk_end *end,
 	}
 }
 
-/* Nobody ends channels now. Those that end nevertheless may not do so again and again. */
+static struct peal_simtalk_unrest *
+find_unrest(const struct peal_simtalk *talk, uint64_t mid, uint16_t number)
+{
+	uint64_t own = talk->channels.self_mid;
+	uint64_t key = peal_hash_mix(own < mid ? own : mid);
+	struct peal_simtalk_unrest *unrest;
+
+	key = peal_hash_mix(key ^ (own < mid ? mid : own)) ^ number;
+	unrest = &talk->ledger->unrest[peal_hash_mix(key) % PEAL_SIMTALK_UNREST_MAX];
+	if (unrest->key != key) {
+		*unrest = (struct peal_simtalk_unrest){.key = key};
+	}
+	return unrest;
+}
+
+/* Somebody ends a channel: what follows from that may take some steps. */
 static void
-check_calm(struct peal_simtalk *talk, const struct peal_simtalk_end *end,
+excuse(struct peal_simtalk *talk, const struct peal_simtalk_end *end)
+{
+	find_unrest(talk, end->mid, end->number)->ends_count = 0;
+}
+
+/* A channel that ends without anybody having ended it may not do so again and again. */
+static void
+check_unrest(struct peal_simtalk *talk, const struct peal_simtalk_end *end,
 	enum peal_channel_reason reason)
 {
-	uint64_t key = peal_hash_mix(end->mid << 16 | end->number);
-	uint32_t place = (uint32_t)(key % PEAL_SIMTALK_CALM_MAX);
-
-	if (!talk->is_calm ||
+	if (talk->is_resetting ||
 		(reason != PEAL_CHANNEL_REASON_CLOSED && reason != PEAL_CHANNEL_REASON_STALE)) {
+		excuse(talk, end);
 		return;
 	}
-	if (talk->calm_ends[place].key != key) {
-		talk->calm_ends[place].key = key;
-		talk->calm_ends[place].count = 0;
-	}
-	if (++talk->calm_ends[place].count == CALM_ENDS_MAX) {
+	if (++find_unrest(talk, end->mid, end->number)->ends_count == UNREST_MAX) {
 		peal_report_violate(talk->ledger->report, now_of(talk),
 			"n%u: channel %u with member %" PRIu64
 			" ends again and again, and nobody ends it",
@@ -230,7 +297,7 @@ ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t l
 			"n%u: a channel ended over what cannot be, and nobody lies", talk->index);
 	}
 	check_given_up(talk, end, reason);
-	check_calm(talk, end, reason);
+	check_unrest(talk, end, reason);
 	if (end->own_life != 0) {
 		life->is_over = true;
 		if (life->delivered_count + life->dropped_count + lost_count <
@@ -298,6 +365,7 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 	talk->is_restless = peal_prng_ratio(&talk->prng, 1, 3);
 	talk->is_calm = false;
 	talk->is_picky = peal_prng_ratio(&talk->prng, 1, 8);
+	talk->is_answering = peal_prng_ratio(&talk->prng, 1, 2);
 	talk->numbers_count =
 		peal_prng_ratio(&talk->prng, 1, 32) ? NUMBERS_MANY : PEAL_SIMTALK_NUMBERS;
 	talk->numbers_count = talk->is_restless ? 1U : talk->numbers_count;
@@ -357,52 +425,6 @@ choose_channel(struct peal_simtalk *talk)
 		.is_open = true, .is_slow = true, .mid = peers->peers[slot].mid, .number = number};
 	choose_policy(talk, channel);
 	return channel;
-}
-
-/* Says something of `size`. False: it was not accepted. */
-static bool
-say_sized(struct peal_simtalk *talk, uint16_t channel, uint32_t size)
-{
-	struct peal_simtalk_end *end = &talk->ends[channel];
-	struct peal_simtalk_ledger *ledger = talk->ledger;
-	struct peal_simtalk_life *life;
-	uint8_t message[MESSAGE_SIZE_MAX];
-
-	if (end->own_life == 0) {
-		if (ledger->lives_count == PEAL_SIMTALK_LIVES_MAX - 1U) {
-			return false;
-		}
-		end->own_life = ++ledger->lives_count;
-		ledger->lives[end->own_life].hears = end->its_life;
-	}
-	life = &ledger->lives[end->own_life];
-	memcpy(message, &end->own_life, 4);
-	memcpy(message + 4, &size, 4);
-	memcpy(message + 8, &life->accepted_count, 8);
-	memcpy(message + 16, talk->ledger->now_ns, 8);
-	memcpy(message + 24, &end->its_life, 4);
-	for (uint32_t at = HEAD_SIZE; at < size; at++) {
-		message[at] = pattern(end->own_life, life->accepted_count, at);
-	}
-	/* Counted before: what is dropped to make room is told from within. */
-	life->accepted_count++;
-	ledger->messages_count++;
-	if (peal_channels_send(&talk->channels, channel, message, size) == PEAL_CHANNEL_OK) {
-		return true;
-	}
-	life->accepted_count--;
-	ledger->messages_count--;
-	return false;
-}
-
-static void
-say(struct peal_simtalk *talk, uint16_t channel)
-{
-	uint32_t more_max =
-		peal_prng_ratio(&talk->prng, 1, 8) ? MESSAGE_SIZE_MAX - HEAD_SIZE : 200U;
-
-	(void)say_sized(
-		talk, channel, HEAD_SIZE + (uint32_t)peal_prng_below(&talk->prng, more_max));
 }
 
 uint32_t
@@ -556,6 +578,7 @@ peal_simtalk_turn(struct peal_simtalk *talk, uint64_t now_ns)
 		peal_channels_reset(&talk->channels, channel);
 		talk->is_resetting = false;
 	} else if (what < 6) {
+		excuse(talk, &talk->ends[channel]);
 		talk->ends[channel].is_open = false;
 		(void)peal_channels_close(&talk->channels, channel);
 	} else {

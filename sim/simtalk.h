@@ -9,8 +9,9 @@
  * it was accepted, once, in order and whole (U1, R1), and is left out only if its sender was told,
  * and in no other life than the one that its sender heard; when a sender is told that a life ended,
  * all but the messages that it is told to be in doubt were delivered, and it was not ended by a
- * peer that goes on with it; when nobody ends channels any more, they soon stop ending; and when
- * all is well again, everything accepted has arrived.
+ * peer that goes on with it; a channel that nobody ends soon stops ending; and when all is well
+ * again, everything accepted has arrived. Some talkers answer what they hear at once, so that two
+ * ends that cannot agree may go on like that for ever.
  */
 #ifndef PEAL_SIM_SIMTALK_H
 #define PEAL_SIM_SIMTALK_H
@@ -35,17 +36,24 @@ struct peal_simtalk_life {
 	uint32_t hears;           /* the life that its sender hears; 0 = none yet */
 };
 
+/* How often the two ends of a channel were told that it ended, since anybody ended it. */
+struct peal_simtalk_unrest {
+	uint64_t key; /* of both members and the number */
+	uint32_t ends_count;
+};
+
+/* Channels of which that is counted; by hash, the last one has the place. */
+#define PEAL_SIMTALK_UNREST_MAX 4096U
+
 /* What all talkers of a run share. */
 struct peal_simtalk_ledger {
 	struct peal_report *report;
 	const uint64_t *now_ns; /* virtual */
 	uint64_t messages_count;
 	uint32_t lives_count;
+	struct peal_simtalk_unrest unrest[PEAL_SIMTALK_UNREST_MAX];
 	struct peal_simtalk_life lives[PEAL_SIMTALK_LIVES_MAX]; /* [0] is nobody's */
 };
-
-/* Channels of which a talker counts how often they end in calm. */
-#define PEAL_SIMTALK_CALM_MAX 256U
 
 /* One end of a channel, as the application sees it. */
 struct peal_simtalk_end {
@@ -99,15 +107,12 @@ struct peal_simtalk {
 	bool is_restless;              /* ends channels often */
 	bool is_calm;                  /* ends none */
 	bool is_resetting;             /* of its own accord, now */
+	bool is_answering;             /* most messages, at once */
 	uint16_t numbers_count;
 	uint32_t room; /* frames that it takes beyond those that were delivered */
 	struct peal_prng prng;
 	uint64_t next_at_ns; /* of the node's clock */
 	struct peal_simtalk_end ends[PEAL_CHANNELS_MAX];
-	struct {
-		uint64_t key;
-		uint32_t count;
-	} calm_ends[PEAL_SIMTALK_CALM_MAX]; /* by hash of peer and number */
 	struct peal_channels channels;
 	_Alignas(8) uint8_t queues[PEAL_CHANNELS_MAX][PEAL_SIMTALK_QUEUE_SIZE];
 	uint8_t frames[PEAL_SIMTALK_FRAMES_COUNT * PEAL_BODY_SIZE_MAX];

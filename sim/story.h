@@ -50,10 +50,11 @@ void peal_story_form(const struct peal_scenario_options *options, struct peal_re
 void peal_story_leave(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_restart(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_two(const struct peal_scenario_options *options, struct peal_report *report);
-/* story_crash.c: processes that end or stand still. */
+/* story_crash.c: processes that end, stand still or miss something. */
 void peal_story_crash(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_many(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_pause(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_behind(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_link.c: a network that fails in parts. */
 void peal_story_oneway(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_triangle(const struct peal_scenario_options *options, struct peal_report *report);

@@ -2,6 +2,7 @@
 /*
  * What channels promise in figures: each story measures, says so in the report, and compares.
  */
+#include "dataplane/headers.h"
 #include "sim/simtalk.h"
 #include "sim/story.h"
 #include "wire/messages.h"
@@ -135,19 +136,22 @@ struct trap {
 
 /* The kind stands in the clear, also in a sealed frame. */
 static bool
-is_channel(const uint8_t *bytes)
+is_channel(const struct peal_simframe *frame)
 {
-	return bytes[12] == 0x08 && bytes[13] == 0x00 &&
-	       bytes[PEAL_UDP_OFFSET + KIND_OFFSET] == PEAL_MESSAGE_CHANNEL;
+	uint32_t size;
+	const uint8_t *payload = peal_headers_payload(frame->bytes, frame->size, &size);
+
+	return payload != NULL && size > KIND_OFFSET &&
+	       payload[KIND_OFFSET] == PEAL_MESSAGE_CHANNEL;
 }
 
 static bool
-lose_once(void *state, uint16_t from, uint16_t to, const uint8_t *bytes)
+lose_once(void *state, uint16_t from, uint16_t to, const struct peal_simframe *frame)
 {
 	struct trap *trap = state;
 
 	(void)to;
-	if (!trap->is_armed || from != 0 || !is_channel(bytes)) {
+	if (!trap->is_armed || from != 0 || !is_channel(frame)) {
 		return false;
 	}
 	trap->is_armed = false;

@@ -7,6 +7,9 @@
 #define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
 #define SECOND_NS      PEAL_STORY_SECOND_NS
 #define NEVER          UINT64_MAX
+#define PPM            1000000U
+/* So many D, and the probes that show that somebody is behind, until it is not any more. */
+#define BEHIND_FLOODS 20U
 
 /* What the survivors' event logs say about one crash. */
 struct watch {
@@ -182,4 +185,40 @@ peal_story_pause(const struct peal_scenario_options *options, struct peal_report
 		peal_story_stay_quiet(&world, SECOND_NS);
 		peal_simworld_fini(&world);
 	}
+}
+
+/* Hears nothing while one or two others leave, not so long that anybody misses it, and hears again:
+ * it is given the cuts that it lacks, and goes on as the member that it was. */
+void
+peal_story_behind(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	struct peal_simworld world;
+	struct peal_prng prng;
+
+	peal_prng_init(&prng, options->seed);
+	if (peal_story_open_formed(&world, options, 0, report)) {
+		uint16_t count = options->nodes_count;
+		uint16_t deaf = (uint16_t)peal_prng_below(&prng, count);
+		uint16_t leavers_count = (uint16_t)(1U + peal_prng_below(&prng, 2));
+		uint64_t interval_ns = world.timing.probe_interval_ns;
+		uint64_t mid = world.nodes[deaf]->node.self.mid;
+
+		/* An unfit newcomer has time to become fit; this is about members that were. */
+		peal_simworld_run_for(&world, world.timing.install_ns);
+		for (uint16_t i = leavers_count + 1U; i <= count; i++) {
+			peal_check_healthy_protect(&world.healthy, (uint16_t)((deaf + i) % count));
+		}
+		peal_simworld_set_ingress_loss(&world, deaf, PPM);
+		for (uint16_t i = 1; i <= leavers_count; i++) {
+			peal_simworld_leave(&world, (uint16_t)((deaf + i) % count));
+			peal_simworld_run_for(&world, 1U + peal_prng_below(&prng, interval_ns));
+		}
+		peal_simworld_set_ingress_loss(&world, deaf, 0);
+		(void)peal_simworld_run_to_agreement(
+			&world, 4U * interval_ns + BEHIND_FLOODS * world.timing.flood_ns);
+		(void)peal_story_expect(&world, world.nodes[deaf]->node.self.mid == mid,
+			"who missed a view is another member now");
+		peal_story_stay_quiet(&world, SECOND_NS);
+	}
+	peal_simworld_fini(&world);
 }

@@ -6,7 +6,7 @@
  */
 #include "tests/sim/simrun.h"
 
-#include "dataplane/link.h"
+#include "dataplane/headers.h"
 #include "sim/simworld.h"
 #include "wire/alert_msg.h"
 #include "wire/frame.h"
@@ -70,13 +70,15 @@ note(void *state, uint16_t index, const struct peal_event *event, uint64_t at_ns
 
 /* Nothing but liveness and joining reaches the unfit one. */
 static bool
-is_news_to_unfit(void *state, uint16_t from, uint16_t to, const uint8_t *bytes)
+is_news_to_unfit(void *state, uint16_t from, uint16_t to, const struct peal_simframe *frame)
 {
+	uint32_t size;
+	const uint8_t *payload = peal_headers_payload(frame->bytes, frame->size, &size);
+
 	(void)state;
 	(void)from;
-	return to == UNFIT &&
-	       peal_link_load16(bytes + PEAL_LINK_TYPE_OFFSET) == PEAL_LINK_TYPE_IPV4 &&
-	       peal_message_family(bytes[PEAL_UDP_OFFSET + 3U]) >= PEAL_FAMILY_FLOOD;
+	return to == UNFIT && payload != NULL &&
+	       peal_message_family(payload[3]) >= PEAL_FAMILY_FLOOD;
 }
 
 static void
