@@ -109,6 +109,9 @@ peal_script_write(const struct peal_script *script, FILE *file)
 	if (script->has_one_seed) {
 		fprintf(file, " seeds 1");
 	}
+	if (script->is_ipv6) {
+		fprintf(file, " ipv6 1");
+	}
 	if (script->has_talk) {
 		fprintf(file, " talk 1");
 	}
@@ -173,6 +176,10 @@ parse_head_pair(struct peal_script *script, const char *name, const char *value)
 	if (strcmp(name, "seeds") == 0) {
 		script->has_one_seed = strcmp(value, "1") == 0;
 		return script->has_one_seed;
+	}
+	if (strcmp(name, "ipv6") == 0) {
+		script->is_ipv6 = strcmp(value, "1") == 0;
+		return script->is_ipv6;
 	}
 	if (strcmp(name, "talk") == 0) {
 		script->has_talk = strcmp(value, "1") == 0;

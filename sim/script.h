@@ -13,10 +13,10 @@
  *     5.000000000 agree
  *
  * Times are virtual seconds since the start. Lines that begin with # say something to people. The
- * head goes on with " profile fast", " detector phi", " metadata 4096", " seeds 1" or " talk 1"
- * when the run had a profile, another detector than window, metadata of all sizes, one seed node
- * that founds alone, or applications that talk (sim/simtalk.h): then all that they said must have
- * arrived in the end.
+ * head goes on with " profile fast", " detector phi", " metadata 4096", " seeds 1", " ipv6 1" or
+ * " talk 1" when the run had a profile, another detector than window, metadata of all sizes, one
+ * seed node that founds alone, IPv6 addresses, or applications that talk (sim/simtalk.h): then all
+ * that they said must have arrived in the end.
  */
 #ifndef PEAL_SIM_SCRIPT_H
 #define PEAL_SIM_SCRIPT_H
@@ -59,6 +59,7 @@ struct peal_script {
 	char profile[16]; /* empty: the links of no profile */
 	uint32_t metadata_size_max;
 	bool has_one_seed; /* as peal_scenario_options */
+	bool is_ipv6;
 	bool has_talk;
 	enum peal_detector detector;
 	uint32_t count;

@@ -77,6 +77,7 @@ peal_shrink_play(const struct peal_script *script, FILE *trace, struct peal_repo
 		.detector = script->detector,
 		.metadata_size_max = script->metadata_size_max,
 		.has_one_seed = script->has_one_seed,
+		.is_ipv6 = script->is_ipv6,
 		.has_talk = script->has_talk,
 		.profile = script->profile[0] != '\0' ? script->profile : NULL,
 		.trace = trace};
@@ -87,8 +88,10 @@ peal_shrink_play(const struct peal_script *script, FILE *trace, struct peal_repo
 	(void)snprintf(report->preset, sizeof(report->preset), "%s", script->preset);
 	report->nodes_count = script->nodes_count;
 	report->metadata_size_max = script->metadata_size_max;
+	report->is_ipv6 = script->is_ipv6;
 	report->detector = script->detector;
 	report->seed = script->seed;
+	peal_simnode_set_ipv6(script->is_ipv6);
 	peal_story_open(&world, &options, 0, report);
 	for (uint32_t i = 0; i < script->count && !world.is_over; i++) {
 		uint64_t at_ns = world.began_at_ns + script->actions[i].at_ns;
@@ -102,6 +105,7 @@ peal_shrink_play(const struct peal_script *script, FILE *trace, struct peal_repo
 		peal_story_finish_talk(&world);
 	}
 	peal_simworld_fini(&world);
+	peal_simnode_set_ipv6(false);
 	return report->violations_count == 0;
 }
 

@@ -27,6 +27,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		options->record->detector = options->detector;
 		options->record->metadata_size_max = options->metadata_size_max;
 		options->record->has_one_seed = options->has_one_seed;
+		options->record->is_ipv6 = options->is_ipv6;
 		options->record->has_talk = options->has_talk;
 	}
 	if (options->profile != NULL) {

@@ -76,6 +76,18 @@ test_crash__who_stands_still_too_long_is_out_and_comes_back(void **state)
 	simrun_seeds("pause", 5, NULL, 10);
 }
 
+/* Whoever misses views is given them, one by one or all at once, under whatever timing. */
+static void
+test_crash__who_misses_views_gets_them(void **state)
+{
+	(void)state;
+	simrun_seeds("behind", 0, NULL, seeds_count);
+	simrun_seeds("behind", 4, NULL, 10);
+	simrun_seeds("behind", 16, NULL, 10);
+	simrun_seeds("behind", 5, "dpdk-fast", 10);
+	simrun_seeds("behind", 5, "cloud", 10);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -84,6 +96,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_crash__works_at_every_size),
 		cmocka_unit_test(test_crash__as_many_as_the_quorum_spares),
 		cmocka_unit_test(test_crash__who_stands_still_too_long_is_out_and_comes_back),
+		cmocka_unit_test(test_crash__who_misses_views_gets_them),
 	};
 
 	seeds_count = simrun_count(argc, argv, seeds_count);

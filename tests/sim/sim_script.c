@@ -44,7 +44,7 @@ static void
 test_script__is_the_same_after_writing_and_reading(void **state)
 {
 	static const char all[] = "nodes 5 preset cloud seed 18446744073709551615 profile paper "
-				  "detector phi seeds 1 talk 1\n"
+				  "detector phi seeds 1 ipv6 1 talk 1\n"
 				  "0.000000000 start 0\n"
 				  "0.000000001 start 4\n"
 				  "1.500000000 crash 4\n"
@@ -71,6 +71,7 @@ test_script__is_the_same_after_writing_and_reading(void **state)
 	assert_int_equal(script.detector, PEAL_DETECTOR_PHI);
 	assert_string_equal(script.profile, "paper");
 	assert_true(script.has_one_seed);
+	assert_true(script.is_ipv6);
 	assert_true(script.has_talk);
 	write_text(&script, text);
 	assert_string_equal(text, all);
@@ -107,6 +108,7 @@ test_script__a_line_that_is_none_is_refused_and_named(void **state)
 		{"nodes 5 preset dpdk seed 1 detector phi\n", 1},
 		{"nodes 5 preset dpdk seed 1 seeds 6\n", 1},
 		{"nodes 5 preset dpdk seed 1 talk 2\n", 1},
+		{"nodes 5 preset dpdk seed 1 ipv6 4\n", 1},
 		{"nodes 5 preset dpdk seed\n", 1},
 		{"nodes 5 seed 1\n", 1},
 		{"nodes 5 preset dpdk seed 7\n0.000000000 start 5\n", 2},
@@ -201,6 +203,7 @@ test_script__a_record_that_is_played_is_the_run_again(void **state)
 	play_record("swarm", (struct peal_scenario_options){
 				     .seed = 3, .preset = "cloud", .detector = PEAL_DETECTOR_PHI});
 	play_record("swarm", (struct peal_scenario_options){.seed = 1, .nodes_count = 66});
+	play_record("swarm", (struct peal_scenario_options){.seed = 2, .is_ipv6 = true});
 	play_record("crash",
 		(struct peal_scenario_options){.seed = 4, .nodes_count = 100, .profile = "paper"});
 }

@@ -24,7 +24,7 @@ test_talk__is_well_between_three(void **state)
 
 /* What the story is for does happen in these few seeds already; a night asks for more of it. */
 static void
-test_talk__takes_the_rare_paths(void **state)
+take_rare_paths(bool is_ipv6)
 {
 	static const enum peal_counter wanted[] = {
 		PEAL_COUNTER_CHANNEL_FRAMES_REPEATED,
@@ -44,9 +44,11 @@ test_talk__takes_the_rare_paths(void **state)
 	};
 	uint64_t counters[PEAL_COUNTERS_COUNT] = {0};
 
-	(void)state;
 	for (uint64_t seed = 1; seed <= 8; seed++) {
-		assert_true(simrun("talk", 5, NULL, seed));
+		const struct peal_scenario_options options = {
+			.nodes_count = 5, .seed = seed, .is_ipv6 = is_ipv6};
+
+		assert_true(simrun_with("talk", &options));
 		for (uint32_t i = 0; i < PEAL_COUNTERS_COUNT; i++) {
 			counters[i] += simrun_report.counters[i];
 		}
@@ -61,6 +63,21 @@ test_talk__takes_the_rare_paths(void **state)
 	assert_int_equal(counters[PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL], 0);
 }
 
+static void
+test_talk__takes_the_rare_paths(void **state)
+{
+	(void)state;
+	take_rare_paths(false);
+}
+
+/* Links are as foul to frames that begin elsewhere. */
+static void
+test_talk__takes_the_rare_paths_over_ipv6(void **state)
+{
+	(void)state;
+	take_rare_paths(true);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -68,6 +85,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_talk__arrives_once_in_order_or_is_reported),
 		cmocka_unit_test(test_talk__is_well_between_three),
 		cmocka_unit_test(test_talk__takes_the_rare_paths),
+		cmocka_unit_test(test_talk__takes_the_rare_paths_over_ipv6),
 	};
 
 	seeds_count = simrun_count(argc, argv, seeds_count);
