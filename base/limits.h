@@ -256,7 +256,9 @@
  * round trip of 20 us that is 36 Gbit/s for one channel. */
 #define PEAL_CHANNEL_WINDOW 64U
 
-/* Channels of one core, both ways; whoever opens more is told that there is no room. */
+/* Channels of one core, both ways; whoever opens more is told that there is no room. Of what peers
+ * open, each may have as many as it leaves free: one that opens for ever takes a half, two of them
+ * a third each, and so nobody takes the place of everybody else. */
 #define PEAL_CHANNELS_MAX 256U
 
 /* Frames that may leave before the first answer of the peer, and frames of one channel in a row. */

@@ -505,8 +505,12 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 		if (channel != NULL) {
 			end(channels, channel, PEAL_CHANNEL_REASON_CLOSED);
 		}
-		channel = add(channels, opened->slot, opened->mid, message->channel);
+		bool has_share = peal_channeltable_may_accept(&channels->table, opened->slot);
+
+		channel = has_share ? add(channels, opened->slot, opened->mid, message->channel)
+				    : NULL;
 		if (channel != NULL) {
+			peal_channeltable_accept(&channels->table, channel);
 			peal_channel_rx_open(&channel->rx, message->epoch, channel->room);
 			user->opened(user->state,
 				peal_channeltable_index(&channels->table, channel), opened->mid,
@@ -514,7 +518,8 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 			return channel;
 		}
 		reason = PEAL_CHANNEL_REASON_FULL;
-		counter = PEAL_COUNTER_CHANNEL_REFUSED_FULL;
+		counter = has_share ? PEAL_COUNTER_CHANNEL_REFUSED_FULL
+				    : PEAL_COUNTER_CHANNEL_REFUSED_SHARE;
 	}
 	peal_counter_add(channels->config.counters, counter, 1);
 	send_reset(channels, opened->slot, message->channel, 0, message->epoch, reason);

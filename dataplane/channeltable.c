@@ -85,13 +85,35 @@ peal_channeltable_enter(struct peal_channeltable *table, struct peal_channel *ch
 	channel->mid = mid;
 	channel->number = number;
 	channel->room = PEAL_CHANNEL_WINDOW;
+	table->used_count++;
 	fill_place(table, channel);
+}
+
+void
+peal_channeltable_accept(struct peal_channeltable *table, struct peal_channel *channel)
+{
+	PEAL_ASSERT(channel->state == PEAL_CHANNEL_OPEN);
+	PEAL_ASSERT(!channel->is_accepted);
+	channel->is_accepted = true;
+	table->accepted_counts[channel->slot]++;
+}
+
+/* The place may be given to another. */
+static void
+release(struct peal_channeltable *table, struct peal_channel *channel)
+{
+	table->used_count--;
+	if (channel->is_accepted) {
+		table->accepted_counts[channel->slot]--;
+		channel->is_accepted = false;
+	}
 }
 
 void
 peal_channeltable_close(struct peal_channeltable *table, struct peal_channel *channel)
 {
 	PEAL_ASSERT(channel->state == PEAL_CHANNEL_CLOSING);
+	release(table, channel);
 	channel->state = PEAL_CHANNEL_CLOSED;
 	channel->closed_order = ++table->closed_count;
 }
@@ -123,6 +145,9 @@ peal_channeltable_forget(
 	PEAL_ASSERT(channel->state != PEAL_CHANNEL_FREE);
 	if (!PEAL_BUG(OLD_LIVES_RETURN)) {
 		peal_channeltable_raise_floor(table, channel, epoch);
+	}
+	if (channel->state != PEAL_CHANNEL_CLOSED) {
+		release(table, channel);
 	}
 	channel->state = PEAL_CHANNEL_FREE;
 	/* All are entered anew: rare, and simpler than a search that passes over gaps. */

@@ -41,7 +41,8 @@ struct peal_channel {
 	bool is_listed;     /* stands in a list of those that have something to send */
 	bool is_close_owed; /* the end found no room in the queue yet */
 	bool is_finish_told;
-	uint16_t next; /* in that list */
+	bool is_accepted; /* its peer opened it: counts in the share of that */
+	uint16_t next;    /* in that list */
 	enum peal_channel_policy policy;
 	bool is_watched;         /* EVICT: waits for `watch_position` to be released, */
 	uint64_t watch_position; /* which was the end of the queue when the time began to run */
@@ -61,7 +62,9 @@ struct peal_channellist {
 
 struct peal_channeltable {
 	uint64_t closed_count;
-	uint16_t places[2U * PEAL_CHANNELS_MAX]; /* open addressing: channel + 1, 0 = empty */
+	uint16_t used_count;                      /* places that nobody else can be given */
+	uint16_t accepted_counts[PEAL_SLOTS_MAX]; /* of these, those that each peer opened */
+	uint16_t places[2U * PEAL_CHANNELS_MAX];  /* open addressing: channel + 1, 0 = empty */
 	uint64_t floor_mids[PEAL_SLOTS_MAX];
 	/* Highest epoch that was forgotten, of each core of the peer: each counts by itself. */
 	uint64_t floors[PEAL_SLOTS_MAX][PEAL_SHARDS_MAX];
@@ -93,6 +96,21 @@ struct peal_channel *peal_channeltable_spare(struct peal_channeltable *table);
  */
 void peal_channeltable_enter(struct peal_channeltable *table, struct peal_channel *channel,
 	uint16_t slot, uint64_t mid, uint16_t number);
+
+/*
+ * May a peer open one more? Yes, while those that it opened are fewer than the places that are
+ * left. When none is left, that is for spare to say.
+ */
+static inline bool
+peal_channeltable_may_accept(const struct peal_channeltable *table, uint16_t slot)
+{
+	uint32_t left_count = PEAL_CHANNELS_MAX - table->used_count;
+
+	return left_count == 0 || table->accepted_counts[slot] < left_count;
+}
+
+/* This one, which was just entered, was opened by its peer. */
+void peal_channeltable_accept(struct peal_channeltable *table, struct peal_channel *channel);
 
 /* Both directions are through: CLOSED, and its place may be given to another. */
 void peal_channeltable_close(struct peal_channeltable *table, struct peal_channel *channel);

@@ -422,11 +422,23 @@ test_channels__too_many_are_refused(void **state)
 		message.channel = i;
 		inject(&message, "\1\0x", 3);
 	}
-	assert_int_equal(a->opened_count, PEAL_CHANNELS_MAX);
-	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_FULL), 10);
-	/* Who closed makes room, the one that closed first. */
+	/* One peer has as many as it leaves free. */
+	assert_int_equal(a->opened_count, PEAL_CHANNELS_MAX / 2U);
+	assert_int_equal(
+		counter(0, PEAL_COUNTER_CHANNEL_REFUSED_SHARE), PEAL_CHANNELS_MAX / 2U + 10U);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_FULL), 0);
+	/* What this node opens is its own affair. */
 	uint16_t channel;
 
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX / 2U; i++) {
+		assert_int_equal(
+			peal_channels_open(&a->channels, 2, (uint16_t)(NUMBER + 1U + i), &channel),
+			PEAL_CHANNEL_OK);
+	}
+	message.epoch++;
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_FULL), 1);
+	/* Who closed makes room, the one that closed first. */
 	assert_int_equal(
 		peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_TOO_MANY);
 	peal_channels_reset(&a->channels, 5);

@@ -287,6 +287,52 @@ test_liar__speaks_where_nobody_listens(void **state)
 	assert_int_equal(victim->channels.table.floors[2][0], 0);
 }
 
+/* The liar's stream of this epoch begins on a channel. */
+static void
+open_one(uint32_t nth, uint16_t number)
+{
+	struct peal_channel_msg message = {.epoch = EPOCH + nth,
+		.seq = peal_channel_first_seq(EPOCH + nth),
+		.channel = number,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+
+	lie_now(&message, "\1\0x", 3);
+}
+
+/* It opens for ever and takes a half; the honest one opens as many as it leaves. */
+static void
+test_liar__opens_more_than_its_share(void **state)
+{
+	uint16_t channel = PEAL_CHANNEL_NONE;
+
+	(void)state;
+	for (uint32_t i = 0; i < 2U * PEAL_CHANNELS_MAX; i++) {
+		open_one(i, (uint16_t)i);
+	}
+	assert_int_equal(victim->opened_count, PEAL_CHANNELS_MAX / 2U);
+	assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_SHARE), 3U * PEAL_CHANNELS_MAX / 2U);
+	assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_FULL), 0);
+	/* Another life in the place of one is not one more. */
+	open_one(2U * PEAL_CHANNELS_MAX, 5);
+	assert_int_equal(victim->opened_count, PEAL_CHANNELS_MAX / 2U + 1U);
+	assert_int_equal(victim->ended_count, 1);
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX / 4U; i++) {
+		assert_int_equal(
+			peal_channels_open(&honest->channels, 1, i, &channel), PEAL_CHANNEL_OK);
+		assert_int_equal(
+			peal_channels_send(&honest->channels, channel, (const uint8_t *)"x", 1),
+			PEAL_CHANNEL_OK);
+		turn_all(2);
+	}
+	assert_int_equal(victim->opened_count, 3U * PEAL_CHANNELS_MAX / 4U + 1U);
+	assert_int_equal(honest->ended_count, 0);
+	/* By now it has more than its share: what it ends is not given to it again. */
+	open_one(2U * PEAL_CHANNELS_MAX + 1U, 5);
+	assert_int_equal(victim->ended_count, 2);
+	assert_int_equal(
+		counter(PEAL_COUNTER_CHANNEL_REFUSED_SHARE), 3U * PEAL_CHANNELS_MAX / 2U + 1U);
+}
+
 static uint64_t
 draw(void)
 {
@@ -466,6 +512,7 @@ main(void)
 		LIAR_TEST(test_liar__speaks_after_its_end),
 		LIAR_TEST(test_liar__speaks_where_nobody_listens),
 		LIAR_TEST(test_liar__resets_what_it_guesses),
+		LIAR_TEST(test_liar__opens_more_than_its_share),
 		cmocka_unit_test(test_liar__floods_do_not_slow_others),
 		cmocka_unit_test(test_liar__does_not_take_what_others_need),
 	};

@@ -76,6 +76,40 @@ test_channeltable__finds_all_when_it_is_full(void **state)
 }
 
 static void
+test_channeltable__a_peer_opens_as_many_as_it_leaves(void **state)
+{
+	uint16_t number = 0;
+	struct peal_channel *last = NULL;
+
+	(void)state;
+	for (; peal_channeltable_may_accept(&table, 3); number++) {
+		last = enter(3, 33, number);
+		peal_channeltable_accept(&table, last);
+	}
+	assert_int_equal(number, PEAL_CHANNELS_MAX / 2U);
+	/* What was opened from here takes room, and is in nobody's share. */
+	for (number = 0; number < PEAL_CHANNELS_MAX / 4U; number++) {
+		(void)enter(4, 44, number);
+	}
+	assert_true(peal_channeltable_may_accept(&table, 4));
+	peal_channeltable_accept(&table, enter(4, 44, number));
+	/* Closed or forgotten, its place is there again. */
+	assert_int_equal(table.used_count, PEAL_CHANNELS_MAX / 2U + PEAL_CHANNELS_MAX / 4U + 1U);
+	close_channel(last);
+	assert_int_equal(table.accepted_counts[3], PEAL_CHANNELS_MAX / 2U - 1U);
+	peal_channeltable_forget(&table, last, 1);
+	peal_channeltable_forget(&table, &table.channels[0], 1);
+	assert_int_equal(table.accepted_counts[3], PEAL_CHANNELS_MAX / 2U - 2U);
+	assert_int_equal(table.used_count, PEAL_CHANNELS_MAX / 2U + PEAL_CHANNELS_MAX / 4U - 1U);
+	/* When none is left, no share is the reason. */
+	for (number = 0; table.used_count < PEAL_CHANNELS_MAX; number++) {
+		(void)enter(5, 55, number);
+	}
+	assert_true(peal_channeltable_may_accept(&table, 3));
+	assert_null(peal_channeltable_spare(&table));
+}
+
+static void
 test_channeltable__gives_the_place_that_was_closed_first(void **state)
 {
 	(void)state;
@@ -183,6 +217,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_channeltable__finds_what_was_entered, begin),
 		cmocka_unit_test_setup(test_channeltable__finds_all_when_it_is_full, begin),
+		cmocka_unit_test_setup(test_channeltable__a_peer_opens_as_many_as_it_leaves, begin),
 		cmocka_unit_test_setup(
 			test_channeltable__gives_the_place_that_was_closed_first, begin),
 		cmocka_unit_test_setup(test_channeltable__a_floor_only_grows, begin),
