@@ -3,6 +3,10 @@
 
 #include "base/hash.h"
 
+#define LOSS_PPM_MAX UINT64_C(300000)
+#define SPIKE_NS_MAX (2U * PEAL_STORY_MILLISECOND_NS)
+#define WEATHER_NS   (100U * PEAL_STORY_MILLISECOND_NS)
+
 void
 peal_story_open(struct peal_simworld *world, const struct peal_scenario_options *options,
 	uint64_t part, struct peal_report *report)
@@ -127,4 +131,57 @@ peal_story_calm(struct peal_simworld *world)
 {
 	peal_story_keep_all(
 		world, 6U * world->timing.reinforce_ns + peal_story_detection_ns(world));
+}
+
+static void
+on_watched(void *state, uint16_t index, const struct peal_event *event, uint64_t at_ns)
+{
+	struct peal_story_watch *watch = state;
+
+	(void)index;
+	if (event->kind == PEAL_EVENT_DETECTED && event->mid == watch->victim_mid &&
+		at_ns < watch->detected_at_ns) {
+		watch->detected_at_ns = at_ns;
+	}
+	if (event->kind == PEAL_EVENT_VIEW && event->epoch == watch->epoch + 1U &&
+		at_ns > watch->installed_at_ns) {
+		watch->installed_at_ns = at_ns;
+	}
+}
+
+void
+peal_story_watch(struct peal_simworld *world, uint16_t victim, struct peal_story_watch *watch_out)
+{
+	*watch_out = (struct peal_story_watch){.victim_mid = world->nodes[victim]->node.self.mid,
+		.epoch = world->nodes[victim]->node.view.epoch,
+		.detected_at_ns = UINT64_MAX};
+	world->on_event = on_watched;
+	world->on_event_state = watch_out;
+}
+
+void
+peal_story_bad_weather(const struct peal_scenario_options *options,
+	const struct peal_story_weather *weather, struct peal_report *report)
+{
+	const struct peal_simworld_weather fair = {0};
+	struct peal_simworld_weather bad = {0};
+	struct peal_simworld world;
+	struct peal_prng prng;
+
+	peal_prng_init(&prng, options->seed ^ UINT64_C(0x77656174686572));
+	if (peal_story_open_formed(&world, options, 0, report)) {
+		bad.loss_ppm = (uint32_t)peal_prng_below(&prng, LOSS_PPM_MAX + 1U);
+		bad.duplicate_ppm =
+			(uint32_t)peal_prng_below(&prng, weather->duplicate_ppm_max + 1U);
+		bad.spike_ppm = (uint32_t)peal_prng_below(&prng, LOSS_PPM_MAX + 1U);
+		bad.spike_ns_max = peal_prng_below(&prng, SPIKE_NS_MAX);
+		peal_simworld_set_weather(&world, &bad);
+		peal_simworld_run_for(&world, WEATHER_NS);
+		if (weather->last != NULL) {
+			weather->last(&world, &prng);
+		}
+		peal_simworld_set_weather(&world, &fair);
+		weather->finish(&world);
+	}
+	peal_simworld_fini(&world);
 }

@@ -42,6 +42,32 @@ uint64_t peal_story_detection_ns(const struct peal_simworld *world);
 /* Node that is the senior of the view of `index`; the number of nodes when nobody is. */
 uint16_t peal_story_senior(const struct peal_simworld *world, uint16_t index);
 
+/* What the event logs of all nodes say about the crash of one. */
+struct peal_story_watch {
+	uint64_t victim_mid;
+	uint64_t epoch;           /* of the view that it is still in */
+	uint64_t detected_at_ns;  /* first; UINT64_MAX = not yet */
+	uint64_t installed_at_ns; /* the next view, by the last one so far */
+};
+
+/* Watches for the crash of a member from now on; `watch_out` outlives the world. */
+void peal_story_watch(
+	struct peal_simworld *world, uint16_t victim, struct peal_story_watch *watch_out);
+
+/* What differs between stories in bad weather. */
+struct peal_story_weather {
+	uint32_t duplicate_ppm_max;
+	/* At the end of it, while it still storms; NULL = nothing. */
+	void (*last)(struct peal_simworld *world, struct peal_prng *prng);
+	/* When it is fair again: what must be true then. */
+	void (*finish)(struct peal_simworld *world);
+};
+
+/* Loss, duplicates and late frames, by seed, that nobody is removed for: a tenth of a second, in a
+ * group that formed before. */
+void peal_story_bad_weather(const struct peal_scenario_options *options,
+	const struct peal_story_weather *weather, struct peal_report *report);
+
 /* story_member.c: coming, going and coming back. */
 void peal_story_ghosts(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_reborn(const struct peal_scenario_options *options, struct peal_report *report);

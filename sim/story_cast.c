@@ -3,10 +3,10 @@
 #include "sim/faults.h"
 #include "sim/story.h"
 
-#define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
-#define SECOND_NS      PEAL_STORY_SECOND_NS
-#define LOSS_PPM_MAX   300000U
-#define FINAL_SIZE     100U
+#define MILLISECOND_NS    PEAL_STORY_MILLISECOND_NS
+#define SECOND_NS         PEAL_STORY_SECOND_NS
+#define DUPLICATE_PPM_MAX 300000U
+#define FINAL_SIZE        100U
 
 /* Of the stories of one source. */
 #define SOURCE       0U
@@ -65,30 +65,6 @@ finish_cast(struct peal_simworld *world)
 	world->report->messages_count += world->cast_ledger->messages_count;
 }
 
-/* Loss, duplicates and late frames that nobody is removed for. */
-static void
-cast_in_bad_weather(const struct peal_scenario_options *options, struct peal_report *report)
-{
-	struct peal_simworld world;
-	struct peal_prng prng;
-
-	peal_prng_init(&prng, options->seed ^ UINT64_C(0x77656174686572));
-	if (peal_story_open_formed(&world, options, 0, report)) {
-		const struct peal_simworld_weather weather = {
-			.loss_ppm = (uint32_t)peal_prng_below(&prng, LOSS_PPM_MAX + 1U),
-			.duplicate_ppm = (uint32_t)peal_prng_below(&prng, LOSS_PPM_MAX + 1U),
-			.spike_ppm = (uint32_t)peal_prng_below(&prng, LOSS_PPM_MAX + 1U),
-			.spike_ns_max = peal_prng_below(&prng, 2U * MILLISECOND_NS)};
-		const struct peal_simworld_weather fair = {0};
-
-		peal_simworld_set_weather(&world, &weather);
-		peal_simworld_run_for(&world, 100U * MILLISECOND_NS);
-		peal_simworld_set_weather(&world, &fair);
-		finish_cast(&world);
-	}
-	peal_simworld_fini(&world);
-}
-
 static void
 cast_in_the_storm(const struct peal_scenario_options *options, struct peal_report *report)
 {
@@ -113,7 +89,8 @@ peal_story_cast(const struct peal_scenario_options *options, struct peal_report 
 	struct peal_scenario_options casting = *options;
 
 	casting.has_cast = true;
-	cast_in_bad_weather(&casting, report);
+	peal_story_bad_weather(&casting,
+		&(struct peal_story_weather){DUPLICATE_PPM_MAX, NULL, finish_cast}, report);
 	cast_in_the_storm(&casting, report);
 }
 
@@ -226,30 +203,6 @@ peal_story_fanout(const struct peal_scenario_options *options, struct peal_repor
 	peal_simworld_fini(&world);
 }
 
-/* What the survivors' event logs say about the crash. */
-struct watch {
-	uint64_t victim_mid;
-	uint64_t epoch; /* of the view that it is still in */
-	uint64_t detected_at_ns;
-	uint64_t installed_at_ns;
-};
-
-static void
-on_event(void *state, uint16_t index, const struct peal_event *event, uint64_t at_ns)
-{
-	struct watch *watch = state;
-
-	(void)index;
-	if (event->kind == PEAL_EVENT_DETECTED && event->mid == watch->victim_mid &&
-		at_ns < watch->detected_at_ns) {
-		watch->detected_at_ns = at_ns;
-	}
-	if (event->kind == PEAL_EVENT_VIEW && event->epoch == watch->epoch + 1U &&
-		at_ns > watch->installed_at_ns) {
-		watch->installed_at_ns = at_ns;
-	}
-}
-
 /* A node that passes on what the source casts, or UINT16_MAX. */
 static uint16_t
 find_relay(const struct peal_simworld *world)
@@ -267,30 +220,30 @@ find_relay(const struct peal_simworld *world)
 
 /* From the crash to the end: how long did any survivor hear nothing? */
 static void
-measure_gap(struct peal_simworld *world, uint16_t relay, struct watch *watch)
+measure_gap(struct peal_simworld *world, uint16_t relay)
 {
+	struct peal_story_watch watch;
 	uint64_t killed_at_ns = world->time.now_ns - world->began_at_ns;
 	struct peal_report_sample sample = {0};
 
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->casts[i].gap_ns = 0;
 	}
-	world->on_event = on_event;
-	world->on_event_state = watch;
+	peal_story_watch(world, relay, &watch);
 	peal_simworld_crash(world, relay);
 	if (!peal_simworld_run_to_agreement(world, peal_simworld_patience_ns(world))) {
 		return;
 	}
 	peal_simworld_run_for(world, 5U * MILLISECOND_NS);
-	sample.kill_to_detection_ns = watch->detected_at_ns - killed_at_ns;
-	sample.detection_to_view_ns = watch->installed_at_ns - watch->detected_at_ns;
+	sample.kill_to_detection_ns = watch.detected_at_ns - killed_at_ns;
+	sample.detection_to_view_ns = watch.installed_at_ns - watch.detected_at_ns;
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		uint64_t gap_ns = i == relay ? 0 : world->casts[i].gap_ns;
 
 		sample.gap_ns = gap_ns > sample.gap_ns ? gap_ns : sample.gap_ns;
 	}
 	(void)peal_story_expect(world,
-		sample.gap_ns <= watch->installed_at_ns - killed_at_ns + SPARE_NS_MAX,
+		sample.gap_ns <= watch.installed_at_ns - killed_at_ns + SPARE_NS_MAX,
 		"survivors heard nothing for longer than the view and two round trips took");
 	peal_report_add_sample(world->report, &sample);
 }
@@ -309,7 +262,6 @@ peal_story_relay(const struct peal_scenario_options *options, struct peal_report
 	world.cast_ledger->message_size = MESSAGE_SIZE;
 	world.cast_ledger->interval_ns = INTERVAL_NS;
 	if (peal_simworld_form(&world)) {
-		struct watch watch = {.detected_at_ns = UINT64_MAX};
 		uint16_t relay;
 
 		peal_simworld_run_for(&world, 4U * world.timing.probe_interval_ns);
@@ -318,9 +270,7 @@ peal_story_relay(const struct peal_scenario_options *options, struct peal_report
 			&world, 5U * MILLISECOND_NS + peal_prng_below(&prng, 50U * MILLISECOND_NS));
 		relay = find_relay(&world);
 		if (peal_story_expect(&world, relay != UINT16_MAX, "nobody passes anything on")) {
-			watch.victim_mid = world.nodes[relay]->node.self.mid;
-			watch.epoch = world.nodes[relay]->node.view.epoch;
-			measure_gap(&world, relay, &watch);
+			measure_gap(&world, relay);
 		}
 		finish_cast(&world);
 	}

@@ -6,34 +6,9 @@
 
 #define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
 #define SECOND_NS      PEAL_STORY_SECOND_NS
-#define NEVER          UINT64_MAX
 #define PPM            1000000U
 /* So many D, and the probes that show that somebody is behind, until it is not any more. */
 #define BEHIND_FLOODS 20U
-
-/* What the survivors' event logs say about one crash. */
-struct watch {
-	uint64_t victim_mid;
-	uint64_t epoch; /* of the view that it is still in */
-	uint64_t detected_at_ns;
-	uint64_t installed_at_ns; /* by the last survivor so far */
-};
-
-static void
-on_event(void *state, uint16_t index, const struct peal_event *event, uint64_t at_ns)
-{
-	struct watch *watch = state;
-
-	(void)index;
-	if (event->kind == PEAL_EVENT_DETECTED && event->mid == watch->victim_mid &&
-		at_ns < watch->detected_at_ns) {
-		watch->detected_at_ns = at_ns;
-	}
-	if (event->kind == PEAL_EVENT_VIEW && event->epoch == watch->epoch + 1U &&
-		at_ns > watch->installed_at_ns) {
-		watch->installed_at_ns = at_ns;
-	}
-}
 
 /* One crash in a world of its own. */
 static void
@@ -41,7 +16,7 @@ crash_one(const struct peal_scenario_options *options, uint16_t victim, struct p
 {
 	struct peal_simworld world;
 	struct peal_prng prng;
-	struct watch watch;
+	struct peal_story_watch watch;
 	uint64_t killed_at_ns;
 
 	if (!peal_story_open_formed(&world, options, victim, report)) {
@@ -55,17 +30,13 @@ crash_one(const struct peal_scenario_options *options, uint16_t victim, struct p
 		peal_simworld_fini(&world);
 		return;
 	}
-	watch = (struct watch){.victim_mid = world.nodes[victim]->node.self.mid,
-		.epoch = world.nodes[victim]->node.view.epoch,
-		.detected_at_ns = NEVER};
-	world.on_event = on_event;
-	world.on_event_state = &watch;
+	peal_story_watch(&world, victim, &watch);
 	peal_story_protect_all(&world);
 
 	killed_at_ns = world.time.now_ns - world.began_at_ns;
 	peal_simworld_crash(&world, victim);
 	if (peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world)) &&
-		peal_story_expect(&world, watch.detected_at_ns != NEVER,
+		peal_story_expect(&world, watch.detected_at_ns != UINT64_MAX,
 			"a crashed member is out and nobody detected it")) {
 		struct peal_report_sample sample = {
 			.kill_to_detection_ns = watch.detected_at_ns - killed_at_ns,

@@ -6,7 +6,6 @@
 
 #define MILLISECOND_NS    PEAL_STORY_MILLISECOND_NS
 #define SECOND_NS         PEAL_STORY_SECOND_NS
-#define LOSS_PPM_MAX      300000U
 #define DUPLICATE_PPM_MAX 500000U
 
 void
@@ -34,36 +33,16 @@ peal_story_finish_talk(struct peal_simworld *world)
 	world->report->messages_count += world->ledger->messages_count;
 }
 
-/* Loss, duplicates and late frames that nobody is removed for. */
+/* Some end all they have while it still storms: who misses it may not wait for ever. */
 static void
-talk_in_bad_weather(const struct peal_scenario_options *options, struct peal_report *report)
+slam_some(struct peal_simworld *world, struct peal_prng *prng)
 {
-	struct peal_simworld world;
-	struct peal_prng prng;
-
-	peal_prng_init(&prng, options->seed ^ UINT64_C(0x77656174686572));
-	if (peal_story_open_formed(&world, options, 0, report)) {
-		const struct peal_simworld_weather weather = {
-			.loss_ppm = (uint32_t)peal_prng_below(&prng, LOSS_PPM_MAX + 1U),
-			.duplicate_ppm = (uint32_t)peal_prng_below(&prng, DUPLICATE_PPM_MAX + 1U),
-			.spike_ppm = (uint32_t)peal_prng_below(&prng, LOSS_PPM_MAX + 1U),
-			.spike_ns_max = peal_prng_below(&prng, 2U * MILLISECOND_NS)};
-		const struct peal_simworld_weather fair = {0};
-
-		peal_simworld_set_weather(&world, &weather);
-		peal_simworld_run_for(&world, 100U * MILLISECOND_NS);
-		/* Some end all they have while it still storms: who misses it may not wait for
-		 * ever. */
-		for (uint32_t i = 0; i < world.talks_count; i++) {
-			if (peal_prng_ratio(&prng, 1, 3)) {
-				peal_simtalk_slam(&world.talks[i]);
-			}
+	for (uint32_t i = 0; i < world->talks_count; i++) {
+		if (peal_prng_ratio(prng, 1, 3)) {
+			peal_simtalk_slam(&world->talks[i]);
 		}
-		peal_simworld_run_for(&world, MILLISECOND_NS);
-		peal_simworld_set_weather(&world, &fair);
-		peal_story_finish_talk(&world);
 	}
-	peal_simworld_fini(&world);
+	peal_simworld_run_for(world, MILLISECOND_NS);
 }
 
 /* What only channels have to bear, and worse than the network ever is to membership. */
@@ -126,7 +105,9 @@ peal_story_talk(const struct peal_scenario_options *options, struct peal_report 
 	talking.has_talk = true;
 	/* Every other seed: processes with one core, and with more, in one group. */
 	talking.shards_max = options->seed % 2U == 0 ? PEAL_SIMNODE_SHARDS_MAX : 1U;
-	talk_in_bad_weather(&talking, report);
+	peal_story_bad_weather(&talking,
+		&(struct peal_story_weather){DUPLICATE_PPM_MAX, slam_some, peal_story_finish_talk},
+		report);
 	talk_on_foul_links(&talking, report);
 	talk_in_the_storm(&talking, report);
 }
