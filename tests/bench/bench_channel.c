@@ -24,7 +24,7 @@
  *
  * so their sum is near the total that was taken without a clock, and not the same.
  */
-#include "dataplane/core.h"
+#include "tests/lib/duo.h"
 #include "wire/crypto/aead_open.h"
 #include "wire/frame.h"
 
@@ -38,8 +38,6 @@
 #define HEADROOM         128U
 #define WARM_ROUNDS      2000U
 #define CALLGRIND_ROUNDS 1000U
-#define QUEUE_SIZE       65536U
-#define FRAMES_COUNT     64U
 #define STAGE_DEPTH_MAX  8U
 #define CLOCK_RUNS       100U
 #define CLOCK_BATCHES    1001U
@@ -150,18 +148,10 @@ struct bench;
 
 struct end {
 	struct bench *bench;
-	struct peal_core core;
-	struct peal_plane plane;
-	struct peal_peers peers;
-	struct peal_topology topology;
-	uint16_t observers[2];
+	struct peal_duo duo;
 	struct peal_aead_key key;
-	struct peal_channels channels;
 	uint32_t inbox_count;
 	struct peal_packet inbox[PACKETS_COUNT];
-	uint8_t *queues;
-	uint8_t frames[FRAMES_COUNT * PEAL_BODY_SIZE_MAX];
-	uint8_t buffers[2][PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
 };
 
 struct bench {
@@ -268,47 +258,6 @@ transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 	return count;
 }
 
-static uint32_t
-pop(void *state, struct peal_record *records, uint32_t capacity)
-{
-	struct end *end = state;
-
-	(void)capacity;
-	if (end->core.peers == &end->peers) {
-		return 0;
-	}
-	records[0] = (struct peal_record){.kind = PEAL_RECORD_VIEW,
-		.generation = end->peers.generation,
-		.peers = &end->peers};
-	return 1;
-}
-
-static uint32_t
-push(void *state, const struct peal_record *records, uint32_t count)
-{
-	(void)state;
-	(void)records;
-	return count;
-}
-
-static bool
-accepts(void *state, uint64_t mid, uint16_t number)
-{
-	(void)state;
-	(void)mid;
-	(void)number;
-	return true;
-}
-
-static void
-opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
-{
-	(void)state;
-	(void)channel;
-	(void)mid;
-	(void)number;
-}
-
 static void
 deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 {
@@ -319,31 +268,6 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 	bench->delivered_count += delivery->offset + delivery->size == delivery->message_size;
 	bench->delivered_bytes += delivery->size;
 	leave_stage();
-}
-
-static void
-finished(void *state, uint16_t channel)
-{
-	(void)state;
-	(void)channel;
-}
-
-static void
-ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t lost_count)
-{
-	(void)state;
-	(void)channel;
-	(void)reason;
-	(void)lost_count;
-	PEAL_ASSERT(false);
-}
-
-static void
-give_back(void *state, uint16_t channel, uint64_t token)
-{
-	(void)state;
-	(void)channel;
-	(void)token;
 }
 
 static struct peal_address
@@ -358,65 +282,21 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 {
 	static const struct peal_port_ops ops = {receive, allocate, transmit, release};
 	struct end *end = &bench->ends[self];
-	struct peal_peers *peers = &end->peers;
-	struct peal_core_config config = {
+	struct peal_duo_config config = {.self = self,
 		.port = {.ops = &ops, .state = end, .packet_size_max = PACKET_SIZE - HEADROOM},
-		.plane = &end->plane,
+		.addresses = {find_address(1), find_address(2)},
 		.timing = &bench->timing,
 		.aead = bench->timed,
-		.pre_key = bench->pre_key,
-		.address = find_address(self + 1U),
-		.seed = {1, 2, 3, self},
-		.channels = &end->channels};
-	const struct peal_channels_config channels = {.egress = &end->core.egress,
-		.counters = &end->core.counters,
-		.user = {.accepts = accepts,
-			.opened = opened,
-			.deliver = deliver,
-			.finished = finished,
-			.ended = ended,
-			.release = give_back,
-			.state = end},
-		.queue_bytes = end->queues,
-		.queue_capacity = QUEUE_SIZE,
-		.frame_bytes = end->frames,
-		.frames_count = FRAMES_COUNT,
-		.rto_ns_min = 50000,
-		.rto_ns_max = 1000000,
-		.first_epoch = 1,
-		.is_coalescing = is_coalescing};
+		.pre_key = &bench->pre_key,
+		.keys = {&bench->ends[0].key, &bench->ends[1].key},
+		.is_coalescing = is_coalescing,
+		.shards_count = 1,
+		.now_ns = bench->now_ns,
+		.deliver = deliver,
+		.state = end};
 
-	memcpy(config.port.mac, config.address.mac, sizeof(config.port.mac));
-	end->plane.down = (struct peal_plane_ring){.pop = pop, .state = end};
-	end->plane.up = (struct peal_plane_ring){.push = push, .state = end};
-	end->plane.down_buffers = end->buffers[0];
-	end->plane.up_buffers = end->buffers[1];
-	end->observers[0] = 1;
-	end->topology = (struct peal_topology){
-		.members_count = 2, .observers_count = 1, .observers = end->observers};
-	*peers = (struct peal_peers){.generation = 1,
-		.cluster = 0xC1C2C3C4U,
-		.epoch = 7,
-		.next_mid = 3,
-		.view_tag = 1,
-		.self_mid = self + 1U,
-		.self_rank = self,
-		.members_count = 2,
-		.observers_count = 1,
-		.self_key = &end->key,
-		.topology = &end->topology,
-		.neighbours_count = 1,
-		.neighbours = {(uint16_t)(1U - self)}};
-	for (uint16_t rank = 0; rank < 2; rank++) {
-		peers->peers[rank] = (struct peal_peer){.mid = rank + 1U,
-			.rank = rank,
-			.address = find_address(rank + 1U),
-			.key = &bench->ends[rank].key};
-	}
-	peal_peers_index(peers);
-	peal_channels_init(&end->channels, &channels);
-	peal_core_init(&end->core, &config, bench->now_ns);
-	peal_core_turn(&end->core, bench->now_ns);
+	memcpy(config.port.mac, config.addresses[self].mac, sizeof(config.port.mac));
+	peal_duo_init(&end->duo, &config);
 }
 
 static void
@@ -443,8 +323,6 @@ set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
 		raw[0] = (uint8_t)(i + 1U);
 		bench->aead.expand(bench->aead.state, raw, &bench->ends[i].key);
 		bench->ends[i].bench = bench;
-		bench->ends[i].queues = calloc(PEAL_CHANNELS_MAX, QUEUE_SIZE);
-		PEAL_ASSERT(bench->ends[i].queues != NULL);
 	}
 	for (uint16_t i = 0; i < 2; i++) {
 		set_up_end(bench, i, is_coalescing);
@@ -475,12 +353,12 @@ run_round(struct bench *bench, uint16_t channel, const uint8_t *message,
 	stopwatch.since = before;
 	enter_stage(STAGE_CHANNEL);
 	for (uint32_t i = 0; i < options->burst; i++) {
-		accepted_count += peal_channels_send(&bench->ends[0].channels, channel, message,
+		accepted_count += peal_channels_send(&bench->ends[0].duo.channels, channel, message,
 					  options->size) == PEAL_CHANNEL_OK;
 	}
 	leave_stage();
-	peal_core_turn(&bench->ends[0].core, bench->now_ns);
-	peal_core_turn(&bench->ends[1].core, bench->now_ns);
+	peal_core_turn(&bench->ends[0].duo.core, bench->now_ns);
+	peal_core_turn(&bench->ends[1].duo.core, bench->now_ns);
 	if (stopwatch.is_on) {
 		hand_over();
 	}
@@ -586,7 +464,7 @@ static void
 show(const struct bench *bench, const struct options *options, uint64_t sent_count,
 	double cycles_per_message, const double stages[STAGES_COUNT])
 {
-	const uint64_t *values = bench->ends[0].core.counters.values;
+	const uint64_t *values = bench->ends[0].duo.core.counters.values;
 
 	(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,"
 		     "\"coalescing\":%s,\"rounds\":%u,\"cycles_per_message\":%.1f,"
@@ -631,8 +509,8 @@ main(int argc, char **argv)
 	PEAL_ASSERT(samples != NULL);
 	memset(bench, 0, sizeof(*bench));
 	set_up(bench, options.aead_name, is_coalescing);
-	PEAL_ASSERT(
-		peal_channels_open(&bench->ends[0].channels, 2, 1, &channel) == PEAL_CHANNEL_OK);
+	PEAL_ASSERT(peal_channels_open(&bench->ends[0].duo.channels, 2, 1, &channel) ==
+		    PEAL_CHANNEL_OK);
 	for (uint32_t i = 0; i < (is_callgrind ? CALLGRIND_ROUNDS : WARM_ROUNDS); i++) {
 		(void)run_round(bench, channel, message, &options, &sent_count);
 	}
@@ -646,8 +524,8 @@ main(int argc, char **argv)
 	/* What one turn could not send is still on its way. */
 	for (uint32_t i = 0; i < 100 && bench->delivered_count < sent_count; i++) {
 		bench->now_ns += 10000;
-		peal_core_turn(&bench->ends[0].core, bench->now_ns);
-		peal_core_turn(&bench->ends[1].core, bench->now_ns);
+		peal_core_turn(&bench->ends[0].duo.core, bench->now_ns);
+		peal_core_turn(&bench->ends[1].duo.core, bench->now_ns);
 	}
 	PEAL_ASSERT(bench->delivered_count == sent_count);
 	PEAL_ASSERT(bench->delivered_bytes == sent_count * size);
@@ -655,8 +533,7 @@ main(int argc, char **argv)
 		show(bench, &options, sent_count, cycles_per_message, stages);
 	}
 	for (uint32_t i = 0; i < 2; i++) {
-		peal_core_fini(&bench->ends[i].core);
-		free(bench->ends[i].queues);
+		peal_duo_fini(&bench->ends[i].duo);
 	}
 	peal_aead_close(&bench->aead);
 	free(samples);

@@ -13,10 +13,10 @@
  * Beside it stands the round trip of one cache line between the two processors: below 0.2 us they
  * are two threads of one core, share its units, and say nothing about two cores.
  */
-#include "dataplane/core.h"
 #include "dataplane/dpdk/port_ring.h"
 #include "dataplane/shard.h"
 #include "runtime/eal.h"
+#include "tests/lib/duo.h"
 #include "wire/crypto/aead_open.h"
 
 #include <rte_cycles.h>
@@ -25,8 +25,6 @@
 #include <stdlib.h>
 
 #define MESSAGES_COUNT     32U
-#define QUEUE_SIZE         65536U
-#define FRAMES_COUNT       64U
 #define PORT               7400U
 #define LAPS_COUNT         2000U
 #define WARM_ROUNDS        2000U
@@ -34,23 +32,10 @@
 #define LINE_NS_MEASURABLE 200.0
 #define THREADS_MAX        2U
 
-struct pair;
-
 /* A core of one of the two nodes. */
 struct end {
-	struct pair *pair;
-	struct peal_core core;
-	struct peal_plane plane;
-	struct peal_peers peers;
-	struct peal_view view;
-	struct peal_member members[2];
-	struct peal_topology topology;
-	uint16_t observers[2];
+	struct peal_duo duo;
 	struct peal_aead_key key;
-	struct peal_channels channels;
-	uint8_t *queues;
-	uint8_t frames[FRAMES_COUNT * PEAL_BODY_SIZE_MAX];
-	uint8_t buffers[2][PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
 };
 
 /* What one thread has: the same shard of both nodes. */
@@ -101,79 +86,13 @@ pop_none(void *state, struct peal_packet *packets, uint32_t capacity)
 	return 0;
 }
 
-static uint32_t
-pop(void *state, struct peal_record *records, uint32_t capacity)
-{
-	struct end *end = state;
-
-	(void)capacity;
-	if (end->core.peers == &end->peers) {
-		return 0;
-	}
-	records[0] = (struct peal_record){.kind = PEAL_RECORD_VIEW,
-		.generation = end->peers.generation,
-		.peers = &end->peers};
-	return 1;
-}
-
-static uint32_t
-push(void *state, const struct peal_record *records, uint32_t count)
-{
-	(void)state;
-	(void)records;
-	return count;
-}
-
-static bool
-accepts(void *state, uint64_t mid, uint16_t number)
-{
-	(void)state;
-	(void)mid;
-	(void)number;
-	return true;
-}
-
-static void
-opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
-{
-	(void)state;
-	(void)channel;
-	(void)mid;
-	(void)number;
-}
-
 static void
 deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 {
-	struct pair *pair = ((struct end *)state)->pair;
+	struct pair *pair = state;
 
 	(void)channel;
 	pair->delivered_count += delivery->offset + delivery->size == delivery->message_size;
-}
-
-static void
-finished(void *state, uint16_t channel)
-{
-	(void)state;
-	(void)channel;
-}
-
-static void
-ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t lost_count)
-{
-	(void)state;
-	(void)channel;
-	(void)reason;
-	(void)lost_count;
-	PEAL_ASSERT(!"nobody ends a channel");
-}
-
-static void
-give_back(void *state, uint16_t channel, uint64_t token)
-{
-	(void)state;
-	(void)channel;
-	(void)token;
 }
 
 static struct peal_address
@@ -185,89 +104,25 @@ find_address(uint32_t node, const uint8_t mac[6])
 	return address;
 }
 
-/* The view of both nodes as node `self` has it. */
-static void
-fill_peers(struct pair *pair, uint16_t self, const struct peal_port ports[2])
-{
-	struct end *end = &pair->ends[self];
-	struct peal_peers *peers = &end->peers;
-
-	end->observers[0] = 1;
-	end->topology = (struct peal_topology){
-		.members_count = 2, .observers_count = 1, .observers = end->observers};
-	*peers = (struct peal_peers){.generation = 1,
-		.cluster = 0xC1C2C3C4U,
-		.epoch = 7,
-		.next_mid = 3,
-		.view_tag = 1,
-		.self_mid = self + 1U,
-		.self_rank = self,
-		.members_count = 2,
-		.observers_count = 1,
-		.self_key = &end->key,
-		.view = &end->view,
-		.topology = &end->topology,
-		.neighbours_count = 1,
-		.neighbours = {(uint16_t)(1U - self)}};
-	for (uint16_t rank = 0; rank < 2; rank++) {
-		end->members[rank] = (struct peal_member){.uuid = {.low = rank + 1U, .high = 5},
-			.mid = rank + 1U,
-			.address = find_address(rank, ports[rank].mac),
-			.shards_count = pair->shards_count};
-		peers->peers[rank] = (struct peal_peer){.mid = rank + 1U,
-			.rank = rank,
-			.shards_count = pair->shards_count,
-			.address = end->members[rank].address,
-			.key = &pair->ends[rank].key};
-	}
-	end->view = (struct peal_view){
-		.epoch = 7, .next_mid = 3, .members_count = 2, .members = end->members};
-	peal_peers_index(peers);
-}
-
 static void
 set_up_end(struct pair *pair, uint16_t self, const struct peal_port ports[2])
 {
-	struct end *end = &pair->ends[self];
-	struct peal_core_config config = {.port = ports[self],
-		.plane = &end->plane,
+	const struct peal_duo_config config = {.self = self,
+		.port = ports[self],
+		.addresses = {find_address(0, ports[0].mac), find_address(1, ports[1].mac)},
 		.timing = &pair->timing,
 		.aead = pair->aead,
-		.pre_key = pair->pre_key,
-		.address = find_address(self, ports[self].mac),
-		.seed = {1, 2, pair->shard, self},
+		.pre_key = &pair->pre_key,
+		.keys = {&pair->ends[0].key, &pair->ends[1].key},
+		.is_coalescing = true,
 		.shard = pair->shard,
 		.shards_count = pair->shards_count,
 		.rings = {.to = pair->none, .from = pair->none},
-		.channels = &end->channels};
-	const struct peal_channels_config channels = {.egress = &end->core.egress,
-		.counters = &end->core.counters,
-		.user = {.accepts = accepts,
-			.opened = opened,
-			.deliver = deliver,
-			.finished = finished,
-			.ended = ended,
-			.release = give_back,
-			.state = end},
-		.queue_bytes = end->queues,
-		.queue_capacity = QUEUE_SIZE,
-		.frame_bytes = end->frames,
-		.frames_count = FRAMES_COUNT,
-		.rto_ns_min = 50000,
-		.rto_ns_max = 1000000,
-		.first_epoch = 1,
-		.is_coalescing = true,
-		.shard = pair->shard,
-		.shards_count = pair->shards_count};
+		.now_ns = pair->now_ns,
+		.deliver = deliver,
+		.state = pair};
 
-	end->plane.down = (struct peal_plane_ring){.pop = pop, .state = end};
-	end->plane.up = (struct peal_plane_ring){.push = push, .state = end};
-	end->plane.down_buffers = end->buffers[0];
-	end->plane.up_buffers = end->buffers[1];
-	fill_peers(pair, self, ports);
-	peal_channels_init(&end->channels, &channels);
-	peal_core_init(&end->core, &config, pair->now_ns);
-	peal_core_turn(&end->core, pair->now_ns);
+	peal_duo_init(&pair->ends[self].duo, &config);
 }
 
 /* Opens a channel that lives on this pair of cores. */
@@ -277,7 +132,7 @@ open_channel(struct pair *pair)
 	enum peal_channel_result result = PEAL_CHANNEL_ELSEWHERE;
 
 	for (uint16_t number = 1; result == PEAL_CHANNEL_ELSEWHERE; number++) {
-		result = peal_channels_open(&pair->ends[0].channels, 2, number, &pair->channel);
+		result = peal_channels_open(&pair->ends[0].duo.channels, 2, number, &pair->channel);
 	}
 	PEAL_ASSERT(result == PEAL_CHANNEL_OK);
 }
@@ -311,9 +166,6 @@ make_pair(struct peal_port_ring *ring, uint8_t shard, uint8_t shards_count)
 		ports[i] = peal_port_ring_queue(ring, i, shard, bell);
 		raw[0] = (uint8_t)(i + 1U);
 		pair->aead.expand(pair->aead.state, raw, &pair->ends[i].key);
-		pair->ends[i].pair = pair;
-		pair->ends[i].queues = calloc(PEAL_CHANNELS_MAX, QUEUE_SIZE);
-		PEAL_ASSERT(pair->ends[i].queues != NULL);
 	}
 	for (uint16_t i = 0; i < 2; i++) {
 		set_up_end(pair, i, ports);
@@ -328,13 +180,12 @@ end_pair(struct pair *pair)
 	/* What one turn could not send is still on its way. */
 	for (uint32_t i = 0; i < 100 && pair->delivered_count < pair->sent_count; i++) {
 		pair->now_ns += 10000;
-		peal_core_turn(&pair->ends[0].core, pair->now_ns);
-		peal_core_turn(&pair->ends[1].core, pair->now_ns);
+		peal_core_turn(&pair->ends[0].duo.core, pair->now_ns);
+		peal_core_turn(&pair->ends[1].duo.core, pair->now_ns);
 	}
 	PEAL_ASSERT(pair->delivered_count == pair->sent_count);
 	for (uint32_t i = 0; i < 2; i++) {
-		peal_core_fini(&pair->ends[i].core);
-		free(pair->ends[i].queues);
+		peal_duo_fini(&pair->ends[i].duo);
 	}
 	peal_aead_close(&pair->aead);
 	free(pair->samples);
@@ -357,11 +208,11 @@ run_rounds(void *argument)
 		pair->now_ns += 10000;
 		for (uint32_t j = 0; j < MESSAGES_COUNT; j++) {
 			pair->sent_count +=
-				peal_channels_send(&pair->ends[0].channels, pair->channel, message,
-					pair->size) == PEAL_CHANNEL_OK;
+				peal_channels_send(&pair->ends[0].duo.channels, pair->channel,
+					message, pair->size) == PEAL_CHANNEL_OK;
 		}
-		peal_core_turn(&pair->ends[0].core, pair->now_ns);
-		peal_core_turn(&pair->ends[1].core, pair->now_ns);
+		peal_core_turn(&pair->ends[0].duo.core, pair->now_ns);
+		peal_core_turn(&pair->ends[1].duo.core, pair->now_ns);
 		uint64_t accepted_count = pair->sent_count - round_before;
 
 		pair->samples[i] = (double)(rte_rdtsc() - round_began) /
