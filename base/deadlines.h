@@ -2,9 +2,9 @@
 /*
  * When each of several runners wants to run next: the earliest of all, and who is due.
  *
- * A tournament: the leaves are the instants, by place, and every other node is the earlier of its
- * two. So a change costs log2(places) steps, a look at the earliest none, and finding who is due
- * some steps for each of them. With one place it is a plain variable. Pure; memory of the caller.
+ * A heap of those who wait for an instant at all, and where each stands in it. So a change costs as
+ * many steps as the logarithm of how many wait, which is none for one alone; a look at the earliest
+ * is one variable, and finding who is due some steps for each of them. Pure; memory of the caller.
  * Owner: one thread.
  */
 #ifndef PEAL_BASE_DEADLINES_H
@@ -17,8 +17,12 @@
 
 /* Fields are private. */
 struct peal_deadlines {
-	uint32_t leaves_count;                   /* a power of two */
-	uint64_t at_ns[2U * PEAL_RESIDENTS_MAX]; /* [1] is the root, leaves from leaves_count on */
+	uint64_t earliest_ns; /* of all; UINT64_MAX = nobody waits */
+	uint32_t places_count;
+	uint32_t waiting_count;
+	uint16_t order[PEAL_RESIDENTS_MAX + 1U]; /* the heap from [1] on: places, earliest first */
+	uint16_t ranks[PEAL_RESIDENTS_MAX];      /* where a place stands in it; 0 = it does not */
+	uint64_t at_ns[PEAL_RESIDENTS_MAX];      /* by place; UINT64_MAX = never */
 };
 
 /* Nobody waits for anything. `places_count` [1, PEAL_RESIDENTS_MAX]. */
@@ -35,7 +39,7 @@ void peal_deadlines_collect(const struct peal_deadlines *deadlines, uint64_t now
 static inline uint64_t
 peal_deadlines_earliest_ns(const struct peal_deadlines *deadlines)
 {
-	return deadlines->at_ns[1];
+	return deadlines->earliest_ns;
 }
 
 #endif

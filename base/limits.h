@@ -265,6 +265,10 @@
 #define PEAL_CHANNEL_CREDIT_FIRST 16U
 #define PEAL_CHANNEL_BURST        32U
 
+/* How long an answer waits for a frame to ride on (dataplane/channel_rx.h). Those who wait for one
+ * allow for it, so it is small against the shortest time-out. */
+#define PEAL_CHANNEL_HOLD_NS (UINT64_C(5) * 1000U)
+
 /* Window of frames to one peer (dataplane/congestion.h): at first, at most, and at least one frame
  * in so many round trips. 512 frames of 1 232 bytes and 50 us are 100 Gbit/s. */
 #define PEAL_CONGESTION_WINDOW_FIRST 16U

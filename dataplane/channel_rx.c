@@ -12,7 +12,7 @@ peal_channel_rx_open(struct peal_channel_rx *rx, uint64_t epoch, uint32_t room)
 	memset(rx, 0, sizeof(*rx));
 	rx->epoch = epoch;
 	rx->next_seq = peal_channel_first_seq(epoch);
-	rx->credit = rx->next_seq;
+	rx->credit = rx->told_credit = rx->next_seq;
 	peal_channel_rx_grant(rx, room);
 }
 
@@ -159,6 +159,10 @@ peal_channel_rx_on_data(struct peal_channel_rx *rx, struct peal_framepool *pool,
 	const struct peal_channel_sink *sink, uint64_t now_ns)
 {
 	int32_t ahead = (int32_t)(message->seq - rx->next_seq);
+	/* Of what may still turn out otherwise; see the header. */
+	bool may_wait = !rx->is_answer_owed && rx->held == 0 &&
+			(message->flags & PEAL_CHANNEL_FLAG_FIN) == 0 &&
+			(int32_t)(rx->told_credit - message->seq) > 1;
 
 	PEAL_DASSERT(message->epoch == rx->epoch);
 	peal_channel_rx_owe(rx, now_ns);
@@ -183,6 +187,7 @@ peal_channel_rx_on_data(struct peal_channel_rx *rx, struct peal_framepool *pool,
 		drop_held(rx, pool, rx->next_seq);
 		return PEAL_CHANNEL_RX_PROTOCOL;
 	}
+	rx->is_answer_due = !may_wait;
 	return PEAL_CHANNEL_RX_DELIVERED;
 }
 
@@ -208,5 +213,6 @@ peal_channel_rx_answer(
 	message->sack = rx->held;
 	message->credit = rx->credit;
 	message->delay_ns = delay_ns < UINT32_MAX ? (uint32_t)delay_ns : UINT32_MAX;
-	rx->is_answer_owed = false;
+	rx->told_credit = rx->credit;
+	rx->is_answer_owed = rx->is_answer_due = false;
 }

@@ -7,12 +7,19 @@
  * that came before, or lies beyond the window, changes nothing but that an answer is owed. The
  * window is PEAL_CHANNEL_WINDOW frames and never grows.
  *
+ * An answer to one frame that came in its turn waits for PEAL_CHANNEL_HOLD_NS, for whatever the
+ * application says back takes it along; its sender is told of the wait. Everything else is answered
+ * at once: a second frame, a gap or the end of one, what came before or cannot be taken, the end of
+ * the stream, a PROBE, more credit, and a frame after which the peer has no credit left.
+ *
+ * paper: RFC 9000, 13.2, for what must not wait.
+ *
  * What a peer says is checked here: parts of a large message in order and of one size, records that
  * fill the frame exactly. Anything else ends the stream (PROTOCOL), for what follows would mean
  * nothing.
  *
- * Pure; plain struct, fields private but `epoch`, `is_finished` and `is_answer_owed`, read only;
- * one core.
+ * Pure; plain struct, fields private but `epoch`, `is_finished`, `is_answer_owed` and
+ * `is_answer_due`, read only; one core.
  */
 #ifndef PEAL_DATAPLANE_CHANNEL_RX_H
 #define PEAL_DATAPLANE_CHANNEL_RX_H
@@ -48,12 +55,14 @@ struct peal_channel_rx {
 	uint64_t epoch; /* 0 = no stream yet */
 	uint32_t next_seq;
 	uint32_t credit;
+	uint32_t told_credit;    /* as of the last answer: the peer goes no further */
 	uint64_t held;           /* bit i: next_seq + 1 + i waits */
 	uint32_t message_size;   /* of the large message that is being received */
 	uint32_t message_offset; /* bytes of it that were delivered; 0 = none under way */
 	bool is_finished;        /* the end was delivered */
-	bool is_answer_owed;
-	uint64_t newest_at_ns; /* arrival of the newest frame, or when it was asked for again */
+	bool is_answer_owed;     /* the next frame takes one along, */
+	bool is_answer_due;      /* and it must not wait for one */
+	uint64_t newest_at_ns;   /* arrival of the newest frame, or when it was asked for again */
 	struct {
 		uint16_t buffer;
 		uint16_t size;
@@ -85,31 +94,38 @@ void peal_channel_rx_grant(struct peal_channel_rx *rx, uint32_t room);
 void peal_channel_rx_answer(
 	struct peal_channel_rx *rx, struct peal_channel_msg *message, uint64_t now_ns);
 
-/* An answer should leave although no frame asked for one. */
+/* An answer should leave now although no frame asked for one. */
 static inline void
 peal_channel_rx_owe(struct peal_channel_rx *rx, uint64_t now_ns)
 {
-	rx->is_answer_owed = true;
+	rx->is_answer_owed = rx->is_answer_due = true;
 	rx->newest_at_ns = now_ns;
 }
 
 /*
- * When it should say again what it waits for, because nothing came for `patience_ns` although a
- * frame or a part of a message is missing: a sender that has given the stream up says so then.
- * UINT64_MAX = it waits for nothing.
+ * When an answer has waited for long enough; or else when it should say again what it waits for,
+ * because nothing came for `patience_ns` although a frame or a part of a message is missing: a
+ * sender that has given the stream up says so then. UINT64_MAX = it waits for nothing.
  */
 static inline uint64_t
 peal_channel_rx_deadline_at_ns(const struct peal_channel_rx *rx, uint64_t patience_ns)
 {
-	return (rx->held == 0 && rx->message_offset == 0) || rx->is_answer_owed
-		       ? UINT64_MAX
-		       : rx->newest_at_ns + patience_ns;
+	if (rx->is_answer_owed) {
+		return rx->is_answer_due ? UINT64_MAX : rx->newest_at_ns + PEAL_CHANNEL_HOLD_NS;
+	}
+	return rx->held == 0 && rx->message_offset == 0 ? UINT64_MAX
+							: rx->newest_at_ns + patience_ns;
 }
 
 static inline void
 peal_channel_rx_on_timer(struct peal_channel_rx *rx, uint64_t patience_ns, uint64_t now_ns)
 {
-	if (now_ns >= peal_channel_rx_deadline_at_ns(rx, patience_ns)) {
+	if (now_ns < peal_channel_rx_deadline_at_ns(rx, patience_ns)) {
+		return;
+	}
+	if (rx->is_answer_owed) {
+		rx->is_answer_due = true; /* how long it waited counts from the frame */
+	} else {
 		peal_channel_rx_owe(rx, now_ns);
 	}
 }

@@ -20,7 +20,7 @@ peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_co
 	tx->config = *config;
 	tx->epoch = epoch;
 	peal_sendqueue_init(&tx->queue, config->queue_bytes, config->queue_capacity);
-	peal_rtt_init(&tx->rtt, config->rto_ns_min, config->rto_ns_max);
+	peal_rtt_init(&tx->rtt, config->rto_ns_min, config->rto_ns_max, PEAL_CHANNEL_HOLD_NS);
 	tx->oldest_seq = tx->next_seq = tx->newest_seq = peal_channel_first_seq(epoch);
 	tx->credit = tx->next_seq + credit_count;
 	tx->overtaken_at_ns = UINT64_MAX;
@@ -44,43 +44,6 @@ note(const struct peal_channel_tx *tx, enum peal_counter counter)
 	if (tx->config.counters != NULL) {
 		peal_counter_add(tx->config.counters, counter, 1);
 	}
-}
-
-static uint32_t
-count_flights(const struct peal_channel_tx *tx)
-{
-	return tx->next_seq - tx->oldest_seq;
-}
-
-static bool
-has_new(const struct peal_channel_tx *tx)
-{
-	return tx->cut != tx->queue.head;
-}
-
-static bool
-may_send_new(const struct peal_channel_tx *tx)
-{
-	return has_new(tx) && count_flights(tx) < PEAL_CHANNEL_WINDOW &&
-	       (int32_t)(tx->credit - tx->next_seq) > 0;
-}
-
-bool
-peal_channel_tx_is_ready(const struct peal_channel_tx *tx)
-{
-	return tx->lost != 0 || tx->is_probe_due || may_send_new(tx);
-}
-
-bool
-peal_channel_tx_is_urgent(const struct peal_channel_tx *tx)
-{
-	return tx->lost != 0 ? tx->is_tail_due : tx->is_probe_due && !may_send_new(tx);
-}
-
-uint32_t
-peal_channel_tx_flights_count(const struct peal_channel_tx *tx)
-{
-	return count_flights(tx) - (uint32_t)__builtin_popcountll(tx->arrived | tx->lost);
 }
 
 /* Writes the messages of [begin, end), all small, behind each other. */
@@ -209,9 +172,10 @@ peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *messag
 
 		tx->lost &= tx->lost - 1U;
 		tx->is_tail_due = false;
+		tx->has_repeats = true;
 		seq = tx->oldest_seq + index;
 		flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
-	} else if (may_send_new(tx)) {
+	} else if (peal_channel_tx_may_send_new(tx)) {
 		flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
 		cut_flight(tx, flight);
 		tx->next_seq++;
@@ -226,39 +190,48 @@ peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *messag
 }
 
 /* A frame is known to have arrived: it may be the newest, and it may tell the round trip. */
-static void
-note_arrival(struct peal_channel_tx *tx, uint32_t seq, uint64_t *sample_at_ns)
+static inline void
+note_arrival(struct peal_channel_tx *tx, uint32_t seq, uint64_t now_ns, uint64_t *sample_at_ns)
 {
 	const struct peal_channel_flight *flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
 
 	tx->arrived_count++;
+	/* Which of several sends was answered, nobody knows, nor how long the answer to the others
+	 * was lost: no measurement. paper: Karn's rule. But so soon after a repeat it was not that
+	 * one. paper: RFC 8985, 6.2 */
+	if (__builtin_expect(flight->sends_count > 1, 0)) {
+		*sample_at_ns = UINT64_MAX;
+		if (now_ns - flight->sent_at_ns < tx->rtt.smooth_ns / 2U) {
+			return;
+		}
+	}
 	if (flight->sent_at_ns > tx->newest_sent_at_ns ||
 		(flight->sent_at_ns == tx->newest_sent_at_ns &&
 			(int32_t)(seq - tx->newest_seq) > 0)) {
 		tx->newest_sent_at_ns = flight->sent_at_ns;
 		tx->newest_seq = seq;
 	}
-	/* Which of several sends was answered, nobody knows. paper: Karn's rule */
-	if (flight->sends_count == 1 && flight->sent_at_ns > *sample_at_ns) {
+	if (flight->sent_at_ns > *sample_at_ns) {
 		*sample_at_ns = flight->sent_at_ns;
 	}
 }
 
 /* Takes all before `ack` off the window. */
 static void
-advance(struct peal_channel_tx *tx, uint32_t ack, uint64_t *sample_at_ns,
+advance(struct peal_channel_tx *tx, uint32_t ack, uint64_t now_ns, uint64_t *sample_at_ns,
 	const struct peal_sendqueue_lender *lender)
 {
 	uint32_t count = ack - tx->oldest_seq;
 
 	for (uint32_t i = 0; i < count; i++) {
 		if ((tx->arrived >> i & 1U) == 0) {
-			note_arrival(tx, tx->oldest_seq + i, sample_at_ns);
+			note_arrival(tx, tx->oldest_seq + i, now_ns, sample_at_ns);
 		}
 	}
 	tx->arrived = count < PEAL_CHANNEL_WINDOW ? tx->arrived >> count : 0;
 	tx->lost = count < PEAL_CHANNEL_WINDOW ? tx->lost >> count : 0;
 	tx->oldest_seq = ack;
+	tx->has_repeats = tx->has_repeats && ack != tx->next_seq;
 	peal_sendqueue_release(&tx->queue,
 		ack == tx->next_seq ? tx->cut : tx->flights[ack % PEAL_CHANNEL_WINDOW].begin,
 		lender);
@@ -269,10 +242,10 @@ static void
 find_overtaken(struct peal_channel_tx *tx, uint64_t now_ns)
 {
 	uint64_t patience_ns = tx->rtt.smooth_ns + peal_rtt_reorder_ns(&tx->rtt);
-	uint32_t count = count_flights(tx);
+	uint32_t count = peal_channel_tx_places_count(tx);
 
 	tx->overtaken_at_ns = UINT64_MAX;
-	if (tx->arrived == 0) {
+	if (__builtin_expect(tx->arrived == 0 && !tx->has_repeats, 1)) {
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
@@ -303,7 +276,7 @@ read_arrived(const struct peal_channel_tx *tx, const struct peal_channel_msg *me
 	uint32_t left_count = tx->next_seq - message->ack;
 
 	*arrived_out = 0;
-	if (acked_count > count_flights(tx)) {
+	if (acked_count > peal_channel_tx_places_count(tx)) {
 		return false;
 	}
 	/* What arrived once is never awaited again: the oldest is missing, always. */
@@ -349,21 +322,23 @@ peal_channel_tx_on_ack(struct peal_channel_tx *tx, const struct peal_channel_msg
 	tx->sample_ns = 0;
 	is_progress = message->ack != tx->oldest_seq;
 	if (PEAL_BUG(SACK_IS_ACK) && arrived != 0) {
-		advance(tx, message->ack + 64U - (uint32_t)__builtin_clzll(arrived), &sample_at_ns,
-			lender);
+		advance(tx, message->ack + 64U - (uint32_t)__builtin_clzll(arrived), now_ns,
+			&sample_at_ns, lender);
 		arrived = 0;
 	} else {
-		advance(tx, message->ack, &sample_at_ns, lender);
+		advance(tx, message->ack, now_ns, &sample_at_ns, lender);
 	}
 	fresh = arrived & ~tx->arrived;
 	tx->arrived |= arrived;
 	tx->lost &= ~tx->arrived;
 	while (fresh != 0) {
-		note_arrival(tx, tx->oldest_seq + (uint32_t)__builtin_ctzll(fresh), &sample_at_ns);
+		note_arrival(tx, tx->oldest_seq + (uint32_t)__builtin_ctzll(fresh), now_ns,
+			&sample_at_ns);
 		fresh &= fresh - 1U;
 		is_progress = true;
 	}
-	if (sample_at_ns != 0 && now_ns - sample_at_ns >= message->delay_ns) {
+	if (sample_at_ns != 0 && sample_at_ns != UINT64_MAX &&
+		now_ns - sample_at_ns >= message->delay_ns) {
 		tx->sample_ns = now_ns - sample_at_ns - message->delay_ns;
 		peal_rtt_add(&tx->rtt, tx->sample_ns);
 	}
@@ -386,10 +361,10 @@ find_silence_at_ns(const struct peal_channel_tx *tx)
 {
 	uint64_t wait_ns = peal_rtt_timeout_ns(&tx->rtt) << tx->backoff;
 
-	if (count_flights(tx) == 0 && !has_new(tx)) {
+	if (peal_channel_tx_places_count(tx) == 0 && !peal_channel_tx_has_new(tx)) {
 		return UINT64_MAX;
 	}
-	if (count_flights(tx) > 0 && !tx->is_tail_asked && tx->backoff == 0) {
+	if (peal_channel_tx_places_count(tx) > 0 && !tx->is_tail_asked && tx->backoff == 0) {
 		wait_ns = peal_rtt_tail_ns(&tx->rtt);
 	}
 	return tx->heard_at_ns +
@@ -424,7 +399,7 @@ peal_channel_tx_deadline_at_ns(const struct peal_channel_tx *tx)
 static void
 on_silence(struct peal_channel_tx *tx)
 {
-	uint32_t count = count_flights(tx);
+	uint32_t count = peal_channel_tx_places_count(tx);
 	uint64_t all = count < PEAL_CHANNEL_WINDOW ? (UINT64_C(1) << count) - 1U : UINT64_MAX;
 	uint64_t missing = all & ~tx->arrived;
 
@@ -452,7 +427,8 @@ on_silence(struct peal_channel_tx *tx)
 	}
 	note(tx, PEAL_COUNTER_CHANNEL_TIMEOUTS);
 	tx->backoff += tx->backoff < BACKOFF_MAX;
-	tx->lost = missing;
+	tx->is_tail_due = true;
+	tx->lost |= missing & (~missing + 1U);
 }
 
 void

@@ -13,8 +13,9 @@
  * since this one left;
  * - tail: nothing was heard for two round trips. Only the newest frame is sent again, so that the
  *   answer tells what else is missing;
- * - time-out: nothing was heard for a time-out, doubled each time. All that is on its way is sent
- *   again.
+ * - time-out: nothing was heard for a time-out, doubled each time. Only the oldest frame is sent
+ *   again, for a peer without a buffer takes no other. When it has arrived, all that left before it
+ *   is overtaken.
  *
  * Who has something to send and no credit asks for it with a PROBE, at the pace of time-outs. A
  * stream never gives up: membership judges whether the peer is there.
@@ -66,13 +67,14 @@ struct peal_channel_tx {
 	uint64_t lost;    /* bit i: oldest_seq + i must be sent again */
 	uint64_t cut;     /* position of the first entry that is not wholly in frames */
 	uint32_t cut_offset;
-	uint32_t backoff;           /* time-outs in a row */
-	bool is_ended;              /* the end was accepted: nothing may follow */
-	bool is_tail_asked;         /* the newest frame was repeated, and nothing was heard since */
-	bool is_tail_due;           /* it is to be repeated now, whatever the window to the peer */
-	bool is_waiting;            /* for that window; set by the owner of the stream */
-	bool is_probe_due;          /* a PROBE must leave */
-	uint64_t heard_at_ns;       /* last progress, or last frame sent: timers count from here */
+	uint32_t backoff;     /* time-outs in a row */
+	bool is_ended;        /* the end was accepted: nothing may follow */
+	bool is_tail_asked;   /* the newest frame was repeated, and nothing was heard since */
+	bool is_tail_due;     /* a frame is to be repeated now, whatever the window to the peer */
+	bool has_repeats;     /* in the window: places do not tell in which order they left */
+	bool is_waiting;      /* for that window; set by the owner of the stream */
+	bool is_probe_due;    /* a PROBE must leave */
+	uint64_t heard_at_ns; /* last progress, or last frame sent: timers count from here */
 	uint64_t overtaken_at_ns;   /* when the oldest overtaken frame counts as lost; UINT64_MAX =
 				       none */
 	uint64_t newest_sent_at_ns; /* of the newest frame known to have arrived, and its seq */
@@ -97,14 +99,52 @@ void peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_
  */
 void peal_channel_tx_close(struct peal_channel_tx *tx, const struct peal_sendqueue_lender *lender);
 
-/* True when a frame can leave now: a lost one, a new one within credit and window, or a PROBE. */
-bool peal_channel_tx_is_ready(const struct peal_channel_tx *tx);
+/* Places of the window in use: frames sent, from the first that is not acknowledged on. */
+static inline uint32_t
+peal_channel_tx_places_count(const struct peal_channel_tx *tx)
+{
+	return tx->next_seq - tx->oldest_seq;
+}
+
+/* True when something was accepted that is not wholly in frames. */
+static inline bool
+peal_channel_tx_has_new(const struct peal_channel_tx *tx)
+{
+	return tx->cut != tx->queue.head;
+}
+
+/* True when a new frame is within credit and window. */
+static inline bool
+peal_channel_tx_may_send_new(const struct peal_channel_tx *tx)
+{
+	return peal_channel_tx_has_new(tx) &&
+	       peal_channel_tx_places_count(tx) < PEAL_CHANNEL_WINDOW &&
+	       (int32_t)(tx->credit - tx->next_seq) > 0;
+}
+
+/* True when a frame can leave now: a lost one, a new one within credit and window, or a PROBE.
+ * Inline, as are those around it: some times a message. */
+static inline bool
+peal_channel_tx_is_ready(const struct peal_channel_tx *tx)
+{
+	return tx->lost != 0 || tx->is_probe_due || peal_channel_tx_may_send_new(tx);
+}
 
 /* True when the next frame asks what arrived: it must not wait for any window. */
-bool peal_channel_tx_is_urgent(const struct peal_channel_tx *tx);
+static inline bool
+peal_channel_tx_is_urgent(const struct peal_channel_tx *tx)
+{
+	return tx->lost != 0 ? tx->is_tail_due
+			     : tx->is_probe_due && !peal_channel_tx_may_send_new(tx);
+}
 
 /* Frames on their way: sent, not acknowledged, and not known to be lost. */
-uint32_t peal_channel_tx_flights_count(const struct peal_channel_tx *tx);
+static inline uint32_t
+peal_channel_tx_flights_count(const struct peal_channel_tx *tx)
+{
+	return peal_channel_tx_places_count(tx) -
+	       (uint32_t)__builtin_popcountll(tx->arrived | tx->lost);
+}
 
 /*
  * Gives up messages of which nothing was sent yet, oldest first, until `room` bytes of the queue

@@ -21,12 +21,11 @@
  * Who waits for the rest of something and hears nothing asks again, so that a RESET may be lost.
  *
  * How much is on its way to a peer is bounded by a window that all channels to it share
- * (channelsender.h, congestion.h). Answers, PROBEs and the repeat of a last frame do not wait for
- * it.
+ * (channelsender.h, congestion.h). Answers, PROBEs and repeats after silence do not wait for it.
  *
  * Fair: who has something to send takes turns, PEAL_CHANNEL_BURST frames each. Nothing waits for
  * company: frames leave at the end of the turn with what is there. An acknowledgement rides on
- * data, or goes alone at the end of the turn.
+ * data, or goes alone, at the end of the turn or a little later (channel_rx.h).
  *
  * Pure; plain struct, fields private; one core.
  */

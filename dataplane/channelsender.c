@@ -61,7 +61,7 @@ peal_channelsender_switch(struct peal_channelsender *sender, const struct peal_p
 static bool
 is_pressing(const struct peal_channel *channel)
 {
-	return channel->rx.is_answer_owed || peal_channel_tx_is_urgent(&channel->tx);
+	return channel->rx.is_answer_due || peal_channel_tx_is_urgent(&channel->tx);
 }
 
 static bool
@@ -82,14 +82,18 @@ peal_channelsender_call(struct peal_channelsender *sender, struct peal_channel *
 void
 peal_channelsender_settle(struct peal_channelsender *sender, struct peal_channel *channel)
 {
-	uint64_t at_ns = peal_channel_tx_deadline_at_ns(&channel->tx);
-	uint64_t rx_at_ns =
-		peal_channel_rx_deadline_at_ns(&channel->rx, channel->tx.config.rto_ns_max);
+	uint64_t at_ns;
+	uint64_t rx_at_ns;
 
 	if (channel->state != PEAL_CHANNEL_FREE &&
-		(channel->rx.is_answer_owed || has_frames(channel))) {
+		(channel->rx.is_answer_due || has_frames(channel))) {
 		peal_channelsender_call(sender, channel);
+		if (__builtin_expect(!channel->tx.is_waiting, 1)) {
+			return; /* its turn comes, and then its timer is set */
+		}
 	}
+	at_ns = peal_channel_tx_deadline_at_ns(&channel->tx);
+	rx_at_ns = peal_channel_rx_deadline_at_ns(&channel->rx, channel->tx.config.rto_ns_max);
 	peal_deadlines_set(&sender->frames_at, peal_channeltable_index(sender->table, channel),
 		rx_at_ns < at_ns ? rx_at_ns : at_ns);
 }
@@ -286,7 +290,7 @@ send_burst(struct peal_channelsender *sender, struct peal_channel *channel, uint
 	for (uint32_t i = 0; i < PEAL_CHANNEL_BURST && has_packets; i++) {
 		bool is_free = has_frames(channel) && may_send(sender, channel, now_ns);
 
-		if (!is_free && !channel->rx.is_answer_owed) {
+		if (!is_free && !channel->rx.is_answer_due) {
 			break;
 		}
 		has_packets = send_frame(sender, channel, is_free, now_ns);

@@ -6,7 +6,7 @@
  * All channels to a peer share one window (congestion.h). A channel that has frames and finds the
  * window full waits in the list of that peer. When an answer or a loss makes room, or below one
  * frame when its time has come, all that wait there stand in the list of senders again. Answers,
- * PROBEs and the repeat of a last frame wait for no window. A peer that comes anew begins with a
+ * PROBEs and repeats after silence wait for no window. A peer that comes anew begins with a
  * new one.
  *
  * Pure; plain struct, fields private; one core. For the window a frame costs a comparison and two

@@ -423,7 +423,6 @@ static void
 take_packets(struct peal_core *core, struct peal_packet *packets, uint32_t count, bool was_moved,
 	uint64_t now_ns)
 {
-	const struct peal_port *port = &core->config.port;
 	uint32_t kept_count = 0;
 
 	PEAL_DASSERT(count <= PEAL_BURST_MAX);
@@ -438,7 +437,7 @@ take_packets(struct peal_core *core, struct peal_packet *packets, uint32_t count
 		}
 	}
 	if (kept_count > 0) {
-		port->ops->release(port->state, port->queue, packets, kept_count);
+		peal_egress_recycle(&core->egress, packets, kept_count);
 	}
 }
 

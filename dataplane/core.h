@@ -13,7 +13,8 @@
  * the port, UDP port, plane and counters, and do channels only: of their machines ingress, egress,
  * resteer and channels run, the others rest.
  *
- * A liveness frame is answered in the packet it came in. Everything else is released in one call.
+ * A liveness frame is answered in the packet it came in. Buffers of others are
+ * used for what leaves next, or released in one call.
  *
  * Members of the struct are the machines, each documented in its header; all are private to the
  * core. Memory: the caller's, sizeof(struct peal_core), cache-line aligned, on the port's NUMA

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/egress.h"
 
+#include "base/fetch.h"
 #include "dataplane/link.h"
 #include "dataplane/toeplitz.h"
 #include "wire/frame.h"
@@ -8,18 +9,32 @@
 
 #include <stddef.h>
 
+/* A small frame, whole. */
+#define FETCHED_SIZE 256U
+
 #define FRAME_SIZE(body_size) (PEAL_HEADER_SIZE + (uint32_t)(body_size) + PEAL_TRAILER_SIZE)
 
-/* The two lengths of plain headers, and the checksum over one of them. */
+/*
+ * The two lengths of plain headers, and the checksum over one of them. It follows from that of the
+ * template, whose other fields are the same: to read the header again while parts of it are still
+ * being written would take the processor longer than all of this. paper: RFC 1624
+ */
 static inline void
-write_lengths(uint8_t link[PEAL_UDP_OFFSET], uint32_t payload_size)
+write_lengths(const uint8_t template[PEAL_UDP_OFFSET], uint8_t link[PEAL_UDP_OFFSET],
+	uint32_t payload_size)
 {
 	uint16_t udp_length = (uint16_t)(PEAL_UDP_HEADER_SIZE + payload_size);
 	uint16_t ipv4_length = (uint16_t)(PEAL_IPV4_HEADER_SIZE + udp_length);
+	uint16_t before_length = peal_link_load16(template + PEAL_IPV4_LENGTH_OFFSET);
+	uint16_t before_sum = peal_link_load16(template + PEAL_IPV4_CHECKSUM_OFFSET);
+	uint32_t sum = (uint32_t)(uint16_t)~before_sum + (uint16_t)~before_length + ipv4_length;
 
+	sum = (sum >> 16) + (sum & 0xFFFFU);
+	sum += sum >> 16;
 	peal_link_store16(link + PEAL_UDP_LENGTH_OFFSET, udp_length);
 	peal_link_store16(link + PEAL_IPV4_LENGTH_OFFSET, ipv4_length);
-	peal_link_seal_ipv4(link + PEAL_IPV4_OFFSET);
+	peal_link_store16(link + PEAL_IPV4_CHECKSUM_OFFSET, (uint16_t)~sum);
+	PEAL_DASSERT(peal_link_fold_ipv4(link + PEAL_IPV4_OFFSET) == UINT16_MAX);
 }
 
 const uint8_t *
@@ -347,7 +362,7 @@ write_plain(const struct peal_egress_peer *peer, uint16_t size, uint8_t *data)
 {
 	memcpy(data, peer->link, PEAL_UDP_OFFSET);
 	if (size != PEAL_LIVENESS_BODY_SIZE) {
-		write_lengths(data, FRAME_SIZE(size));
+		write_lengths(peer->link, data, FRAME_SIZE(size));
 	}
 }
 
@@ -389,6 +404,15 @@ finish_slowly(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t
 	return true;
 }
 
+/* Another core may have had the next packet last: its first lines come here while nobody waits. */
+static inline void
+expect_next(const struct peal_egress *egress)
+{
+	if (egress->stash_count > 0) {
+		peal_fetch_all_to_write(egress->stash[egress->stash_count - 1U].data, FETCHED_SIZE);
+	}
+}
+
 uint8_t *
 peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
 {
@@ -403,25 +427,28 @@ peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, ui
 	uint8_t shard, uint8_t kind, uint16_t size)
 {
 	struct peal_egress_peer *peer = &egress->peers[slot];
-	struct peal_packet whole = *packet;
+	struct peal_packet *whole = &egress->bulk[egress->bulk_count];
 
+	PEAL_DASSERT(egress->bulk_count < PEAL_TX_BULK_MAX);
 	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
 	PEAL_DASSERT(peer->dst != 0);
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 
 	PEAL_DASSERT(shard < PEAL_SHARDS_MAX);
+	whole->data = packet->data;
+	whole->handle = packet->handle;
 	if (__builtin_expect(peer->is_slow, 0)) {
-		if (!finish_slowly(egress, peer, shard, kind, size, &whole)) {
+		if (!finish_slowly(egress, peer, shard, kind, size, whole)) {
 			return;
 		}
 	} else {
-		copy_link(egress, slot, shard, whole.data);
-		write_lengths(whole.data, FRAME_SIZE(size));
-		finish_frame(egress, peer, shard, kind, size, whole.data + PEAL_UDP_OFFSET);
-		whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
+		copy_link(egress, slot, shard, packet->data);
+		write_lengths(peer->link, packet->data, FRAME_SIZE(size));
+		finish_frame(egress, peer, shard, kind, size, packet->data + PEAL_UDP_OFFSET);
+		whole->size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
 	}
-	PEAL_DASSERT(egress->bulk_count < PEAL_TX_BULK_MAX);
-	egress->bulk[egress->bulk_count++] = whole;
+	egress->bulk_count++;
+	expect_next(egress);
 }
 
 bool

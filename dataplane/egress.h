@@ -23,10 +23,10 @@
  * both shards, so the frames to each of them are a stream of its own with gaps in its counters. A
  * receiver's window bears as much disorder as if there were no shards.
  *
- * Packets come from a small stash filled by one call to the port, or are received packets turned
- * round. When the queue is full it is flushed early. What the port cannot take is dropped and
- * counted: whatever Peal sends here is repeated by its sender. Plain struct, fields private, one
- * core.
+ * Packets come from a small stash filled by one call to the port, or by packets received before,
+ * or are received packets turned round. When the queue is full it is flushed early. What the port
+ * cannot take is dropped and counted: whatever Peal sends here is repeated by its sender. Plain
+ * struct, fields private, one core.
  */
 #ifndef PEAL_DATAPLANE_EGRESS_H
 #define PEAL_DATAPLANE_EGRESS_H
@@ -155,6 +155,24 @@ void peal_egress_answer(struct peal_egress *egress, const struct peal_packet *pa
 
 /* Lends an empty packet for a frame built elsewhere. False: the port has none; counted. */
 bool peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out);
+
+/*
+ * Takes packets that were received and are not needed any more: as many as the stash has room for
+ * are sent next, for their lines are this core's already; the others go back to the port.
+ */
+static inline void
+peal_egress_recycle(struct peal_egress *egress, struct peal_packet *packets, uint32_t count)
+{
+	const struct peal_port *port = &egress->port;
+
+	while (count > 0 && egress->stash_count < PEAL_TX_STASH_MAX &&
+		packets[count - 1U].room >= port->packet_size_max) {
+		egress->stash[egress->stash_count++] = packets[--count];
+	}
+	if (count > 0) {
+		port->ops->release(port->state, port->queue, packets, count);
+	}
+}
 
 /* Queues a whole packet, lent by allocate or received. */
 void peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet);

@@ -7,7 +7,8 @@
  * one caller. Buffers belong to the port; a packet is lent from receive or allocate until it is
  * given to transmit or release. While it is lent it is the user's alone and may be written: a
  * received frame is opened in place, and may be turned round and transmitted, with a size that is
- * not larger than it was received with. No call blocks, allocates from the heap or fails half way.
+ * not larger than it was received with; or, when its port says that its buffer has the room, with
+ * any, as if it had been allocated. No call blocks, allocates from the heap or fails half way.
  */
 #ifndef PEAL_DATAPLANE_PORT_H
 #define PEAL_DATAPLANE_PORT_H
@@ -17,6 +18,8 @@
 struct peal_packet {
 	uint8_t *data; /* Ethernet header first */
 	uint32_t size; /* bytes from data; to transmit set by the user, <= packet_size_max */
+	uint32_t room; /* of a received one: bytes from data that may be written; 0 = no more than
+			  size */
 	void *handle;  /* of the port */
 };
 

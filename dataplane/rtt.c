@@ -5,11 +5,12 @@
 #include "base/limits.h"
 
 void
-peal_rtt_init(struct peal_rtt *rtt, uint64_t rto_ns_min, uint64_t rto_ns_max)
+peal_rtt_init(struct peal_rtt *rtt, uint64_t rto_ns_min, uint64_t rto_ns_max, uint64_t hold_ns)
 {
 	PEAL_ASSERT(rto_ns_min >= 1);
 	PEAL_ASSERT(rto_ns_min <= rto_ns_max);
-	*rtt = (struct peal_rtt){.rto_ns_min = rto_ns_min, .rto_ns_max = rto_ns_max};
+	*rtt = (struct peal_rtt){
+		.rto_ns_min = rto_ns_min, .rto_ns_max = rto_ns_max, .hold_ns = hold_ns};
 }
 
 static uint64_t
@@ -45,14 +46,14 @@ peal_rtt_timeout_ns(const struct peal_rtt *rtt)
 	if (rtt->smooth_ns == 0) {
 		return within(rtt, PEAL_RTT_UNKNOWN_NS);
 	}
-	return within(rtt, rtt->smooth_ns + 4U * rtt->spread_ns);
+	return within(rtt, rtt->smooth_ns + 4U * rtt->spread_ns + rtt->hold_ns);
 }
 
 uint64_t
 peal_rtt_tail_ns(const struct peal_rtt *rtt)
 {
 	uint64_t timeout_ns = peal_rtt_timeout_ns(rtt);
-	uint64_t tail_ns = 2U * rtt->smooth_ns;
+	uint64_t tail_ns = 2U * rtt->smooth_ns + rtt->hold_ns;
 
 	if (rtt->smooth_ns == 0 || tail_ns > timeout_ns) {
 		return timeout_ns;

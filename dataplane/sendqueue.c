@@ -19,38 +19,26 @@ peal_sendqueue_init(struct peal_sendqueue *queue, uint8_t *bytes, uint32_t capac
 	queue->capacity = capacity;
 }
 
-static uint64_t
-round_up(uint64_t size)
-{
-	return (size + 7U) & ~UINT64_C(7);
-}
-
-/* In and out of the ring: up to two pieces. */
-static void
+/* Into the ring: in two pieces, and nearly always in one. */
+static inline void
 put(struct peal_sendqueue *queue, uint64_t position, const void *bytes, uint64_t size)
 {
 	uint64_t place = position & (queue->capacity - 1U);
-	uint64_t first = queue->capacity - place < size ? queue->capacity - place : size;
+	uint64_t first = queue->capacity - place;
 
+	if (__builtin_expect(size <= first, 1)) {
+		memcpy(queue->bytes + place, bytes, size);
+		return;
+	}
 	memcpy(queue->bytes + place, bytes, first);
 	memcpy(queue->bytes, (const uint8_t *)bytes + first, size - first);
-}
-
-static void
-get(const struct peal_sendqueue *queue, uint64_t position, void *out, uint64_t size)
-{
-	uint64_t place = position & (queue->capacity - 1U);
-	uint64_t first = queue->capacity - place < size ? queue->capacity - place : size;
-
-	memcpy(out, queue->bytes + place, first);
-	memcpy((uint8_t *)out + first, queue->bytes, size - first);
 }
 
 static bool
 push(struct peal_sendqueue *queue, enum peal_sendqueue_kind kind, uint32_t size,
 	const void *content, uint64_t content_size)
 {
-	uint64_t whole = ENTRY_SIZE + round_up(content_size);
+	uint64_t whole = ENTRY_SIZE + peal_sendqueue_round_up(content_size);
 	const uint32_t head[2] = {size, (uint32_t)kind};
 
 	if (queue->capacity - (queue->head - queue->tail) < whole) {
@@ -90,41 +78,17 @@ peal_sendqueue_end(struct peal_sendqueue *queue)
 }
 
 struct peal_sendqueue_entry
-peal_sendqueue_at(const struct peal_sendqueue *queue, uint64_t position)
+peal_sendqueue_loan_at(const struct peal_sendqueue *queue, uint64_t position)
 {
-	struct peal_sendqueue_entry entry = {0};
-	uint32_t head[2];
+	struct peal_sendqueue_entry entry = {
+		.kind = PEAL_SENDQUEUE_LOAN, .next = position + ENTRY_SIZE + LOAN_SIZE};
+	uint64_t loan[2];
 
-	PEAL_DASSERT(position >= queue->tail);
-	PEAL_DASSERT(position < queue->head);
-	memcpy(head, queue->bytes + (position & (queue->capacity - 1U)), ENTRY_SIZE);
-	entry.size = head[0];
-	entry.kind = (enum peal_sendqueue_kind)head[1];
-	entry.next = position + ENTRY_SIZE + round_up(entry.size);
-	if (entry.kind == PEAL_SENDQUEUE_LOAN) {
-		uint64_t loan[2];
-
-		get(queue, position + ENTRY_SIZE, loan, LOAN_SIZE);
-		entry.loan = (const uint8_t *)(uintptr_t)loan[0];
-		entry.token = loan[1];
-		entry.next = position + ENTRY_SIZE + LOAN_SIZE;
-	}
+	memcpy(&entry.size, queue->bytes + (position & (queue->capacity - 1U)), 4);
+	peal_sendqueue_get(queue, position + ENTRY_SIZE, loan, LOAN_SIZE);
+	entry.loan = (const uint8_t *)(uintptr_t)loan[0];
+	entry.token = loan[1];
 	return entry;
-}
-
-void
-peal_sendqueue_read(const struct peal_sendqueue *queue, uint64_t position,
-	const struct peal_sendqueue_entry *entry, uint32_t offset, uint8_t *out, uint32_t size)
-{
-	PEAL_DASSERT(offset <= entry->size);
-	PEAL_DASSERT(size <= entry->size - offset);
-	if (entry->kind == PEAL_SENDQUEUE_LOAN) {
-		if (size > 0) { /* a loan of nothing may be NULL */
-			memcpy(out, entry->loan + offset, size);
-		}
-		return;
-	}
-	get(queue, position + ENTRY_SIZE + offset, out, size);
 }
 
 /* Bytes of [from + by, head) go to `from`. All places are multiples of eight. */

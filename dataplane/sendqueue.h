@@ -12,10 +12,12 @@
 #ifndef PEAL_DATAPLANE_SENDQUEUE_H
 #define PEAL_DATAPLANE_SENDQUEUE_H
 
+#include "base/assert.h"
 #include "base/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /* In front of every entry: size u32, kind u32. Entries begin at multiples of eight. */
 #define PEAL_SENDQUEUE_ENTRY_SIZE 8U
@@ -39,7 +41,7 @@ struct peal_sendqueue {
 struct peal_sendqueue_entry {
 	enum peal_sendqueue_kind kind;
 	uint32_t size;
-	const uint8_t *loan;
+	const uint8_t *loan; /* of a loan, and so is the token */
 	uint64_t token;
 	uint64_t next; /* position behind it */
 };
@@ -73,13 +75,69 @@ bool peal_sendqueue_lend(
 /* Says that nothing comes any more. False: no room, try again when something was released. */
 bool peal_sendqueue_end(struct peal_sendqueue *queue);
 
-/* The entry at a position, which must be one between tail and head where an entry begins. */
-struct peal_sendqueue_entry peal_sendqueue_at(
+/* Entries begin at multiples of eight. */
+static inline uint64_t
+peal_sendqueue_round_up(uint64_t size)
+{
+	return (size + 7U) & ~UINT64_C(7);
+}
+
+/* Private: the entry of a loan. */
+struct peal_sendqueue_entry peal_sendqueue_loan_at(
 	const struct peal_sendqueue *queue, uint64_t position);
 
+/* The entry at a position, which must be one between tail and head where an entry begins. Inline:
+ * some times a message. */
+static inline struct peal_sendqueue_entry
+peal_sendqueue_at(const struct peal_sendqueue *queue, uint64_t position)
+{
+	struct peal_sendqueue_entry entry;
+	uint64_t head; /* one load: small entries are read as fast as this goes */
+
+	PEAL_DASSERT(position >= queue->tail);
+	PEAL_DASSERT(position < queue->head);
+	memcpy(&head, queue->bytes + (position & (queue->capacity - 1U)), sizeof(head));
+	entry.size = (uint32_t)head;
+	entry.kind = (enum peal_sendqueue_kind)(head >> 32);
+	entry.loan = NULL;
+	entry.token = 0;
+	entry.next = position + PEAL_SENDQUEUE_ENTRY_SIZE + peal_sendqueue_round_up(entry.size);
+	if (__builtin_expect(entry.kind == PEAL_SENDQUEUE_LOAN, 0)) {
+		return peal_sendqueue_loan_at(queue, position);
+	}
+	return entry;
+}
+
+/* Copies bytes out of the ring: in two pieces, and nearly always in one. */
+static inline void
+peal_sendqueue_get(const struct peal_sendqueue *queue, uint64_t position, void *out, uint64_t size)
+{
+	uint64_t place = position & (queue->capacity - 1U);
+	uint64_t first = queue->capacity - place;
+
+	if (__builtin_expect(size <= first, 1)) {
+		memcpy(out, queue->bytes + place, size);
+		return;
+	}
+	memcpy(out, queue->bytes + place, first);
+	memcpy((uint8_t *)out + first, queue->bytes, size - first);
+}
+
 /* Copies [offset, offset + size) of the message at `position` out; must be inside it. */
-void peal_sendqueue_read(const struct peal_sendqueue *queue, uint64_t position,
-	const struct peal_sendqueue_entry *entry, uint32_t offset, uint8_t *out, uint32_t size);
+static inline void
+peal_sendqueue_read(const struct peal_sendqueue *queue, uint64_t position,
+	const struct peal_sendqueue_entry *entry, uint32_t offset, uint8_t *out, uint32_t size)
+{
+	PEAL_DASSERT(offset <= entry->size);
+	PEAL_DASSERT(size <= entry->size - offset);
+	if (__builtin_expect(entry->kind == PEAL_SENDQUEUE_LOAN, 0)) {
+		if (size > 0) { /* a loan of nothing may be NULL */
+			memcpy(out, entry->loan + offset, size);
+		}
+		return;
+	}
+	peal_sendqueue_get(queue, position + PEAL_SENDQUEUE_ENTRY_SIZE + offset, out, size);
+}
 
 /*
  * Gives up messages from the position `from` on, oldest first, until `room` bytes are free or none

@@ -19,6 +19,17 @@
 _Static_assert(PEAL_BURST_MAX <= CHUNK_COUNT, "a burst is one call of the driver");
 _Static_assert(PEAL_PACKET_SIZE_MAX <= PEAL_MBUFPOOL_FRAME_SIZE_MAX, "a frame fits a buffer");
 
+/* A buffer like those that allocate lends: nobody else looks at it, and it belongs to the pool. A
+ * driver may hand out others, which are as large as what came in them. */
+static inline uint32_t
+find_room(const struct peal_port_dpdk *port, const struct rte_mbuf *mbuf)
+{
+	if (!RTE_MBUF_DIRECT(mbuf) || rte_mbuf_refcnt_read(mbuf) != 1 || mbuf->pool != port->pool) {
+		return 0;
+	}
+	return (uint32_t)mbuf->buf_len - mbuf->data_off;
+}
+
 static uint32_t
 receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capacity)
 {
@@ -42,6 +53,7 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 		packets[kept++] = (struct peal_packet){
 			.data = rte_pktmbuf_mtod(mbufs[i], uint8_t *),
 			.size = rte_pktmbuf_data_len(mbufs[i]),
+			.room = find_room(port, mbufs[i]),
 			.handle = mbufs[i],
 		};
 	}

@@ -2,6 +2,7 @@
 #include "dataplane/dpdk/port_ring.h"
 
 #include "base/assert.h"
+#include "base/fetch.h"
 #include "base/hash.h"
 #include "base/limits.h"
 #include "dataplane/dpdk/mbufpool.h"
@@ -71,18 +72,6 @@ find_port(const struct switch_port *from, const uint8_t *mac)
 	return index;
 }
 
-/* Brings a line to this CPU as one that it will write to, without waiting for it. */
-static inline void
-fetch_to_write(const void *line)
-{
-#if defined(__x86_64__)
-	/* The compiler has this instruction only for newer processors; older ones ignore it. */
-	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
-#else
-	__builtin_prefetch(line, 1);
-#endif
-}
-
 /*
  * Between two ports it is known where the next frame goes: what its sender touches of the ring is
  * brought here in time. With more ports, many senders would tear the same lines from each other.
@@ -96,7 +85,7 @@ expect_to_send(const struct switch_port *port)
 		const struct frame *slots = (const void *)&to[1];
 
 		rte_prefetch0(&to->cons);
-		fetch_to_write(&slots[to->prod.head & to->mask]);
+		peal_fetch_to_write(&slots[to->prod.head & to->mask]);
 	}
 }
 
@@ -111,13 +100,12 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 
 	for (uint32_t i = 0; i < count; i++) {
 		/* It is opened, and perhaps turned round, in place. */
-		for (uint32_t at = 0; at < frames[i].size && at < FETCHED_SIZE_MAX;
-			at += RTE_CACHE_LINE_SIZE) {
-			fetch_to_write(frames[i].data + at);
-		}
+		peal_fetch_all_to_write(frames[i].data,
+			frames[i].size < FETCHED_SIZE_MAX ? frames[i].size : FETCHED_SIZE_MAX);
 		packets[i] = (struct peal_packet){
 			.data = frames[i].data,
 			.size = frames[i].size,
+			.room = PEAL_MBUFPOOL_FRAME_SIZE_MAX,
 			.handle = frames[i].data,
 		};
 	}

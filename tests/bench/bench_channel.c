@@ -13,6 +13,12 @@
  * --alone sends each message in a frame of its own; --burst 1 tells what one message costs that
  * nothing else is done with: half of a round trip, without its link.
  *
+ * --echo has the second core answer each message from within its delivery: the round then goes on
+ * until both have taken what the other sent, and round_trip_cycles is the part of it that a program
+ * waits for, from its message to the delivery of the answer. --idle N lets both cores turn N times
+ * in 20 us between two rounds, as cores do that spin: then nothing of the round is as warm as in a
+ * row of them, and idle_turn_cycles is what such a turn takes, by half of which a frame waits.
+ *
  * Then the same rounds once more with a clock that is read wherever one stage hands over to
  * another, and what reading it costs is taken off again. The stages are
  *
@@ -41,6 +47,7 @@
 #define STAGE_DEPTH_MAX  8U
 #define CLOCK_RUNS       100U
 #define CLOCK_BATCHES    1001U
+#define IDLE_NS          20000U
 
 enum stage { STAGE_PORT = 0, STAGE_FRAME, STAGE_AEAD, STAGE_CHANNEL, STAGE_DELIVERY, STAGES_COUNT };
 
@@ -163,6 +170,9 @@ struct bench {
 	uint64_t now_ns;
 	uint64_t delivered_count;
 	uint64_t delivered_bytes;
+	bool is_echo;
+	uint64_t echoed_at; /* cycles: the last delivery to the end that asks */
+	uint64_t idle_cycles;
 	uint32_t free_count;
 	uint8_t *free[PACKETS_COUNT];
 	uint8_t packets[PACKETS_COUNT][PACKET_SIZE];
@@ -205,6 +215,9 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 	(void)queue;
 	enter_stage(STAGE_PORT);
 	memcpy(packets, end->inbox, count * sizeof(packets[0]));
+	for (uint32_t i = 0; i < count; i++) {
+		packets[i].room = PACKET_SIZE - HEADROOM;
+	}
 	end->inbox_count -= count;
 	memmove(end->inbox, end->inbox + count, end->inbox_count * sizeof(packets[0]));
 	leave_stage();
@@ -261,13 +274,22 @@ transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 static void
 deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 {
-	struct bench *bench = ((struct end *)state)->bench;
+	struct end *end = state;
+	struct bench *bench = end->bench;
 
-	(void)channel;
 	enter_stage(STAGE_DELIVERY);
 	bench->delivered_count += delivery->offset + delivery->size == delivery->message_size;
 	bench->delivered_bytes += delivery->size;
 	leave_stage();
+	if (!bench->is_echo) {
+		return;
+	}
+	if (end == &bench->ends[0]) {
+		bench->echoed_at = __rdtsc();
+	} else {
+		PEAL_ASSERT(peal_channels_send(&end->duo.channels, channel, delivery->bytes,
+				    delivery->size) == PEAL_CHANNEL_OK);
+	}
 }
 
 static struct peal_address
@@ -333,10 +355,19 @@ struct options {
 	uint32_t rounds_count;
 	uint32_t size;
 	uint32_t burst;        /* messages of a round, [1, MESSAGES_MAX] */
+	uint32_t idle_count;   /* turns of each core between two rounds */
 	const char *aead_name; /* NULL = the best there is */
 	bool is_coalescing;
 	bool is_callgrind;
+	bool is_echo;
 };
+
+static void
+turn_both(struct bench *bench)
+{
+	peal_core_turn(&bench->ends[0].duo.core, bench->now_ns);
+	peal_core_turn(&bench->ends[1].duo.core, bench->now_ns);
+}
 
 /* Adds what was accepted to `sent_count`; returns the cycles of the round for each of those. */
 static __attribute__((noinline)) double
@@ -357,15 +388,34 @@ run_round(struct bench *bench, uint16_t channel, const uint8_t *message,
 					  options->size) == PEAL_CHANNEL_OK;
 	}
 	leave_stage();
-	peal_core_turn(&bench->ends[0].duo.core, bench->now_ns);
-	peal_core_turn(&bench->ends[1].duo.core, bench->now_ns);
+	turn_both(bench);
+	if (options->is_echo) {
+		turn_both(bench);
+	}
 	if (stopwatch.is_on) {
 		hand_over();
 	}
 	after = __rdtsc();
 	_mm_lfence();
+	bench->echoed_at -= before;
 	*sent_count += accepted_count;
 	return (double)(after - before) / (accepted_count > 0 ? accepted_count : 1U);
+}
+
+/* Time passes, and nothing happens. */
+static void
+idle(struct bench *bench, const struct options *options)
+{
+	bool was_on = stopwatch.is_on;
+	uint64_t before = __rdtsc();
+
+	stopwatch.is_on = false;
+	for (uint32_t i = 0; i < options->idle_count; i++) {
+		bench->now_ns += IDLE_NS / options->idle_count;
+		turn_both(bench);
+	}
+	bench->idle_cycles = __rdtsc() - before;
+	stopwatch.is_on = was_on;
 }
 
 static int
@@ -421,6 +471,7 @@ find_stages(struct bench *bench, uint16_t channel, const uint8_t *message,
 		memset(stopwatch.cycles, 0, sizeof(stopwatch.cycles));
 		memset(stopwatch.spans_count, 0, sizeof(stopwatch.spans_count));
 		(void)run_round(bench, channel, message, options, sent_count);
+		idle(bench, options);
 		for (uint32_t j = 0; j < STAGES_COUNT; j++) {
 			double cycles = (double)stopwatch.cycles[j] -
 					clock_cycles * (double)stopwatch.spans_count[j];
@@ -436,6 +487,41 @@ find_stages(struct bench *bench, uint16_t channel, const uint8_t *message,
 	free(samples);
 }
 
+/* Medians over rounds. */
+struct medians {
+	double cycles_per_message;
+	double round_trip_cycles;
+	double idle_turn_cycles;
+	double stages[STAGES_COUNT];
+};
+
+static void
+measure(struct bench *bench, uint16_t channel, const uint8_t *message,
+	const struct options *options, uint64_t *sent_count, struct medians *medians_out)
+{
+	uint32_t rounds_count = options->rounds_count;
+	double *samples = calloc(rounds_count, sizeof(*samples));
+	double *trips = calloc(rounds_count, sizeof(*trips));
+	double *idles = calloc(rounds_count, sizeof(*idles));
+
+	PEAL_ASSERT(samples != NULL && trips != NULL && idles != NULL);
+	for (uint32_t i = 0; i < rounds_count; i++) {
+		samples[i] = run_round(bench, channel, message, options, sent_count);
+		trips[i] = options->is_echo ? (double)bench->echoed_at : 0.0;
+		idle(bench, options);
+		idles[i] = options->idle_count > 0
+				   ? (double)bench->idle_cycles / (2.0 * options->idle_count)
+				   : 0.0;
+	}
+	medians_out->cycles_per_message = find_median(samples, rounds_count);
+	medians_out->round_trip_cycles = find_median(trips, rounds_count);
+	medians_out->idle_turn_cycles = find_median(idles, rounds_count);
+	find_stages(bench, channel, message, options, sent_count, medians_out->stages);
+	free(samples);
+	free(trips);
+	free(idles);
+}
+
 static bool
 read_options(int argc, char **argv, struct options *options)
 {
@@ -444,12 +530,16 @@ read_options(int argc, char **argv, struct options *options)
 			options->is_callgrind = true;
 		} else if (strcmp(argv[i], "--alone") == 0) {
 			options->is_coalescing = false;
+		} else if (strcmp(argv[i], "--echo") == 0) {
+			options->is_echo = true;
 		} else if (strcmp(argv[i], "--aead") == 0 && i + 1 < argc) {
 			options->aead_name = argv[++i];
 		} else if (strcmp(argv[i], "--size") == 0 && i + 1 < argc) {
 			options->size = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--burst") == 0 && i + 1 < argc) {
 			options->burst = (uint32_t)strtoul(argv[++i], NULL, 10);
+		} else if (strcmp(argv[i], "--idle") == 0 && i + 1 < argc) {
+			options->idle_count = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
 			options->rounds_count = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else {
@@ -457,25 +547,28 @@ read_options(int argc, char **argv, struct options *options)
 		}
 	}
 	return options->rounds_count > 0 && options->size <= 1000 && options->burst > 0 &&
-	       options->burst <= MESSAGES_MAX;
+	       options->burst <= MESSAGES_MAX && options->idle_count <= IDLE_NS;
 }
 
 static void
 show(const struct bench *bench, const struct options *options, uint64_t sent_count,
-	double cycles_per_message, const double stages[STAGES_COUNT])
+	const struct medians *medians)
 {
 	const uint64_t *values = bench->ends[0].duo.core.counters.values;
 
 	(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,"
 		     "\"coalescing\":%s,\"rounds\":%u,\"cycles_per_message\":%.1f,"
-		     "\"frames_per_message\":%.3f,\"repeated\":%llu,\"stages\":{",
+		     "\"round_trip_cycles\":%.1f,\"idle_turn_cycles\":%.1f,"
+		     "\"frames_per_message\":%.3f,"
+		     "\"repeated\":%llu,\"stages\":{",
 		bench->aead.name, options->size, options->burst,
 		options->is_coalescing ? "true" : "false", options->rounds_count,
-		cycles_per_message,
+		medians->cycles_per_message, medians->round_trip_cycles, medians->idle_turn_cycles,
 		(double)values[PEAL_COUNTER_CHANNEL_FRAMES_SENT] / (double)sent_count,
 		(unsigned long long)values[PEAL_COUNTER_CHANNEL_FRAMES_REPEATED]);
 	for (uint32_t i = 0; i < STAGES_COUNT; i++) {
-		(void)printf("%s\"%s\":%.1f", i == 0 ? "" : ",", stage_names[i], stages[i]);
+		(void)printf(
+			"%s\"%s\":%.1f", i == 0 ? "" : ",", stage_names[i], medians->stages[i]);
 	}
 	(void)printf("}}\n");
 }
@@ -490,53 +583,45 @@ main(int argc, char **argv)
 	if (!read_options(argc, argv, &options)) {
 		(void)fprintf(stderr,
 			"usage: bench_channel [--aead NAME] [--size N, at most 1000] "
-			"[--rounds N] [--burst N, at most 32] [--alone] [--callgrind]\n");
+			"[--rounds N] [--burst N, at most 32] [--alone] [--echo] [--idle N] "
+			"[--callgrind]\n");
 		return 2;
 	}
 
-	const uint32_t rounds_count = options.rounds_count;
-	const uint32_t size = options.size;
-	const bool is_coalescing = options.is_coalescing;
-	const bool is_callgrind = options.is_callgrind;
 	struct bench *bench = aligned_alloc(64, (sizeof(*bench) + 63U) / 64U * 64U);
-	double *samples = calloc(rounds_count, sizeof(*samples));
-	double stages[STAGES_COUNT] = {0};
-	double cycles_per_message = 0.0;
+	struct medians medians = {0};
 	uint64_t sent_count = 0;
+	uint64_t expected_count;
 	uint16_t channel;
 
 	PEAL_ASSERT(bench != NULL);
-	PEAL_ASSERT(samples != NULL);
 	memset(bench, 0, sizeof(*bench));
-	set_up(bench, options.aead_name, is_coalescing);
-	PEAL_ASSERT(peal_channels_open(&bench->ends[0].duo.channels, 2, 1, &channel) ==
-		    PEAL_CHANNEL_OK);
-	for (uint32_t i = 0; i < (is_callgrind ? CALLGRIND_ROUNDS : WARM_ROUNDS); i++) {
+	bench->is_echo = options.is_echo;
+	set_up(bench, options.aead_name, options.is_coalescing);
+	PEAL_ASSERT(
+		peal_channels_open(&bench->ends[0].duo.channels, 2, 1, &channel) == PEAL_CHANNEL_OK);
+	for (uint32_t i = 0; i < (options.is_callgrind ? CALLGRIND_ROUNDS : WARM_ROUNDS); i++) {
 		(void)run_round(bench, channel, message, &options, &sent_count);
+		idle(bench, &options);
 	}
-	for (uint32_t i = 0; i < rounds_count && !is_callgrind; i++) {
-		samples[i] = run_round(bench, channel, message, &options, &sent_count);
-	}
-	if (!is_callgrind) {
-		cycles_per_message = find_median(samples, rounds_count);
-		find_stages(bench, channel, message, &options, &sent_count, stages);
+	if (!options.is_callgrind) {
+		measure(bench, channel, message, &options, &sent_count, &medians);
 	}
 	/* What one turn could not send is still on its way. */
-	for (uint32_t i = 0; i < 100 && bench->delivered_count < sent_count; i++) {
+	expected_count = options.is_echo ? 2U * sent_count : sent_count;
+	for (uint32_t i = 0; i < 100 && bench->delivered_count < expected_count; i++) {
 		bench->now_ns += 10000;
-		peal_core_turn(&bench->ends[0].duo.core, bench->now_ns);
-		peal_core_turn(&bench->ends[1].duo.core, bench->now_ns);
+		turn_both(bench);
 	}
-	PEAL_ASSERT(bench->delivered_count == sent_count);
-	PEAL_ASSERT(bench->delivered_bytes == sent_count * size);
-	if (!is_callgrind) {
-		show(bench, &options, sent_count, cycles_per_message, stages);
+	PEAL_ASSERT(bench->delivered_count == expected_count);
+	PEAL_ASSERT(bench->delivered_bytes == expected_count * options.size);
+	if (!options.is_callgrind) {
+		show(bench, &options, sent_count, &medians);
 	}
 	for (uint32_t i = 0; i < 2; i++) {
 		peal_duo_fini(&bench->ends[i].duo);
 	}
 	peal_aead_close(&bench->aead);
-	free(samples);
 	free(bench);
 	return 0;
 }

@@ -306,6 +306,102 @@ test_channel_rx__says_what_is_here(void **state)
 	assert_int_equal(answer().delay_ns, 0);
 }
 
+static void
+test_channel_rx__an_answer_to_one_frame_waits_for_company(void **state)
+{
+	const uint64_t patience_ns = 1000000;
+
+	(void)state;
+	/* Nothing has been answered yet: the peer does not know how far it may go. */
+	assert_int_equal(take_letter(0, 'a'), PEAL_CHANNEL_RX_DELIVERED);
+	assert_true(rx.is_answer_due);
+	assert_int_equal(answer().ack, FIRST_SEQ + 1);
+	assert_false(rx.is_answer_owed || rx.is_answer_due);
+
+	assert_int_equal(take_letter(1, 'b'), PEAL_CHANNEL_RX_DELIVERED);
+	assert_true(rx.is_answer_owed);
+	assert_false(rx.is_answer_due);
+	assert_true(
+		peal_channel_rx_deadline_at_ns(&rx, patience_ns) == now_ns + PEAL_CHANNEL_HOLD_NS);
+	now_ns += PEAL_CHANNEL_HOLD_NS - 1U;
+	peal_channel_rx_on_timer(&rx, patience_ns, now_ns);
+	assert_false(rx.is_answer_due);
+	now_ns++;
+	peal_channel_rx_on_timer(&rx, patience_ns, now_ns);
+	assert_true(rx.is_answer_due);
+	assert_true(peal_channel_rx_deadline_at_ns(&rx, patience_ns) == UINT64_MAX);
+	/* The peer is told of it. */
+	assert_int_equal(answer().delay_ns, PEAL_CHANNEL_HOLD_NS);
+
+	/* A second frame does not wait, nor does the first any longer. */
+	assert_int_equal(take_letter(2, 'c'), PEAL_CHANNEL_RX_DELIVERED);
+	assert_int_equal(take_letter(3, 'd'), PEAL_CHANNEL_RX_DELIVERED);
+	assert_true(rx.is_answer_due);
+	(void)answer();
+	/* What was taken along is owed no more. */
+	assert_int_equal(take_letter(4, 'e'), PEAL_CHANNEL_RX_DELIVERED);
+	(void)answer();
+	assert_true(peal_channel_rx_deadline_at_ns(&rx, patience_ns) == UINT64_MAX);
+}
+
+static void
+test_channel_rx__what_is_not_in_order_is_answered_at_once(void **state)
+{
+	static uint8_t large[BUFFER_SIZE + 1U];
+
+	(void)state;
+	assert_int_equal(take_letter(0, 'a'), PEAL_CHANNEL_RX_DELIVERED);
+	(void)answer();
+	assert_int_equal(take_letter(0, 'a'), PEAL_CHANNEL_RX_DUPLICATE);
+	assert_true(rx.is_answer_due);
+	(void)answer();
+	assert_int_equal(take_letter(2, 'c'), PEAL_CHANNEL_RX_HELD);
+	assert_true(rx.is_answer_due);
+	(void)answer();
+	/* A gap is filled: the peer may think of repeating more. */
+	assert_int_equal(take_letter(1, 'b'), PEAL_CHANNEL_RX_DELIVERED);
+	assert_true(rx.is_answer_due);
+	(void)answer();
+	assert_int_equal(take(4, DATA, large, sizeof(large)), PEAL_CHANNEL_RX_NO_BUFFER);
+	assert_true(rx.is_answer_due);
+	(void)answer();
+	assert_int_equal(take_letter(1000, 'x'), PEAL_CHANNEL_RX_BEYOND);
+	assert_true(rx.is_answer_due);
+	(void)answer();
+	/* One that may wait, and then one that may not. */
+	assert_int_equal(take_letter(3, 'd'), PEAL_CHANNEL_RX_DELIVERED);
+	assert_false(rx.is_answer_due);
+	assert_int_equal(take_letter(3, 'd'), PEAL_CHANNEL_RX_DUPLICATE);
+	assert_true(rx.is_answer_due);
+	(void)answer();
+	peal_channel_rx_owe(&rx, now_ns);
+	assert_true(rx.is_answer_due);
+	(void)answer();
+	assert_int_equal(
+		take(4, DATA | PEAL_CHANNEL_FLAG_FIN, large, 0), PEAL_CHANNEL_RX_DELIVERED);
+	assert_true(rx.is_answer_due);
+}
+
+static void
+test_channel_rx__who_has_no_credit_left_is_answered_at_once(void **state)
+{
+	(void)state;
+	peal_channel_rx_open(&rx, rx.epoch, 2);
+	assert_int_equal(take_letter(0, 'a'), PEAL_CHANNEL_RX_DELIVERED);
+	peal_channel_rx_grant(&rx, 2);
+	assert_int_equal(answer().credit, FIRST_SEQ + 3);
+	assert_int_equal(take_letter(1, 'b'), PEAL_CHANNEL_RX_DELIVERED);
+	peal_channel_rx_grant(&rx, 2);
+	assert_false(rx.is_answer_due); /* it has one more */
+	assert_int_equal(answer().credit, FIRST_SEQ + 4);
+	peal_channel_rx_grant(&rx, 1);
+	assert_int_equal(take_letter(2, 'c'), PEAL_CHANNEL_RX_DELIVERED);
+	assert_false(rx.is_answer_due);
+	(void)answer(); /* nothing more was granted */
+	assert_int_equal(take_letter(3, 'd'), PEAL_CHANNEL_RX_DELIVERED);
+	assert_true(rx.is_answer_due);
+}
+
 /* What cannot be: a frame in front of it that is good or NULL, and the bad one. */
 struct lie {
 	uint8_t before_flags;
@@ -436,6 +532,9 @@ main(void)
 		RX_TEST(test_channel_rx__delivers_large_messages_in_parts),
 		RX_TEST(test_channel_rx__the_end_has_its_place),
 		RX_TEST(test_channel_rx__says_what_is_here),
+		RX_TEST(test_channel_rx__an_answer_to_one_frame_waits_for_company),
+		RX_TEST(test_channel_rx__what_is_not_in_order_is_answered_at_once),
+		RX_TEST(test_channel_rx__who_has_no_credit_left_is_answered_at_once),
 		RX_TEST(test_channel_rx__what_cannot_be_ends_the_stream),
 		RX_TEST(test_channel_rx__gives_all_buffers_back_when_it_closes),
 	};

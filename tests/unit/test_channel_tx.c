@@ -115,7 +115,11 @@ take_answer(uint32_t ack, uint64_t sack)
 		answer(ack, sack, ack + PEAL_CHANNEL_WINDOW, 0), PEAL_CHANNEL_ACK_PROGRESS);
 }
 
-/* One frame is answered after 100 us: time-out 300, tail 200, overtaken after 125. */
+/* One frame is answered after 100 us. An answer may wait for 5 us, so a time-out comes after 305,
+ * and the tail is repeated after 205. A frame is overtaken after 125. */
+#define TAIL_NS    (200 * US + PEAL_CHANNEL_HOLD_NS)
+#define TIMEOUT_NS (300 * US + PEAL_CHANNEL_HOLD_NS)
+
 static void
 measure(void)
 {
@@ -351,7 +355,7 @@ test_channel_tx__measures_without_the_receiver_s_delay(void **state)
 	assert_int_equal(tx.rtt.smooth_ns, 100 * US);
 	/* Nor is the answer to one that was sent twice. */
 	send_letters(2, 1);
-	wait_for_timer(200 * US);
+	wait_for_timer(TAIL_NS);
 	make(2, DATA, 3);
 	now_ns += 20 * US;
 	take_answer(3, 0);
@@ -387,13 +391,13 @@ test_channel_tx__repeats_what_was_overtaken(void **state)
 	make(2, DATA, 3);
 	/* Places 4 and 5 have not been overtaken by anything. */
 	assert_false(peal_channel_tx_is_ready(&tx));
-	assert_int_equal(peal_channel_tx_deadline_at_ns(&tx) - now_ns, 200 * US);
+	assert_int_equal(peal_channel_tx_deadline_at_ns(&tx) - now_ns, TAIL_NS);
 	/* What is sent again overtakes as well: place 1 does 4 and 5, but not 2. */
+	now_ns += 50 * US;
 	take_answer(2, 1);
-	wait_for_timer(10 * US);
-	make(4, DATA, 3);
+	make(4, DATA, 3); /* 165 after it left */
 	assert_false(peal_channel_tx_is_ready(&tx));
-	wait_for_timer(100 * US);
+	wait_for_timer(60 * US);
 	make(5, DATA, 3);
 	assert_memory_equal(made_data, "\1\0z", 3);
 	take_answer(6, 0);
@@ -404,7 +408,7 @@ test_channel_tx__repeats_what_was_overtaken(void **state)
 static void
 test_channel_tx__waits_longer_each_time(void **state)
 {
-	uint64_t wait_ns = 300 * US;
+	uint64_t wait_ns = TIMEOUT_NS;
 
 	(void)state;
 	measure();
@@ -413,31 +417,70 @@ test_channel_tx__waits_longer_each_time(void **state)
 	make(2, FRAGMENT, 15);
 	assert_true(peal_sendqueue_end(&tx.queue));
 	make(3, FIN, 0);
-	wait_for_timer(200 * US);
+	wait_for_timer(TAIL_NS);
 	make(3, FIN, 0); /* the newest asks what is missing */
 	for (uint32_t i = 0; i < 30; i++) {
 		wait_for_timer(wait_ns);
-		make(1, FRAGMENT, 32);
+		assert_true(peal_channel_tx_is_urgent(&tx));
+		make(1, FRAGMENT, 32); /* and then the oldest, one at a time */
 		check_part(31, 0, 'p');
-		make(2, FRAGMENT, 15);
-		check_part(31, 24, 'p');
-		make(3, FIN, 0);
+		assert_false(peal_channel_tx_is_ready(&tx));
+		assert_int_equal(peal_channel_tx_flights_count(&tx), 3);
 		wait_ns = 2 * wait_ns < RTO_NS_MAX ? 2 * wait_ns : RTO_NS_MAX;
 	}
 	/* Any progress begins anew; what arrived is not repeated. */
 	now_ns += 10 * US;
-	take_answer(1, 1);
+	take_answer(1, 3);
 	assert_int_equal(tx.backoff, 0);
-	now_ns += 115 * US;
-	peal_channel_tx_on_timer(&tx, now_ns);
+	assert_int_equal(tx.rtt.smooth_ns, 100 * US);
+	wait_for_timer(TAIL_NS);
+	make(1, FRAGMENT, 32);
+	wait_for_timer(TIMEOUT_NS);
 	make(1, FRAGMENT, 32);
 	assert_false(peal_channel_tx_is_ready(&tx));
-	wait_for_timer(200 * US);
-	make(3, FIN, 0);
-	wait_for_timer(300 * US);
-	make(1, FRAGMENT, 32);
-	make(3, FIN, 0);
+}
+
+static void
+test_channel_tx__one_repeat_that_arrives_tells_of_all(void **state)
+{
+	(void)state;
+	measure();
+	send_letters(1, 6);
+	wait_for_timer(TAIL_NS);
+	make(6, DATA, 3);
+	wait_for_timer(TIMEOUT_NS);
+	make(1, DATA, 3);
 	assert_false(peal_channel_tx_is_ready(&tx));
+	now_ns += 100 * US;
+	/* The peer has it and nothing else: all that left before is lost. */
+	take_answer(2, 0);
+	for (uint32_t i = 2; i <= 6; i++) {
+		make(i, DATA, 3);
+	}
+	assert_false(peal_channel_tx_is_ready(&tx));
+	now_ns += 100 * US;
+	take_answer(7, 0);
+	assert_true(peal_channel_tx_is_idle(&tx));
+	assert_false(tx.has_repeats);
+}
+
+static void
+test_channel_tx__an_answer_too_soon_is_not_to_the_repeat(void **state)
+{
+	(void)state;
+	measure();
+	send_letters(1, 4);
+	wait_for_timer(TAIL_NS);
+	make(4, DATA, 3);
+	wait_for_timer(TIMEOUT_NS);
+	make(1, DATA, 3);
+	/* It stood still and wakes up: what it says is about what left first. */
+	now_ns += 10 * US;
+	take_answer(2, 0);
+	assert_false(peal_channel_tx_is_ready(&tx));
+	now_ns += 10 * US;
+	take_answer(5, 0);
+	assert_true(peal_channel_tx_is_idle(&tx));
 }
 
 static void
@@ -446,9 +489,9 @@ test_channel_tx__does_not_repeat_what_arrived_meanwhile(void **state)
 	(void)state;
 	measure();
 	send_letters(1, 3);
-	wait_for_timer(200 * US);
+	wait_for_timer(TAIL_NS);
 	make(3, DATA, 3);
-	wait_for_timer(300 * US);
+	wait_for_timer(TIMEOUT_NS);
 	take_answer(2, 1); /* places 1 and 3 are there after all */
 	make(2, DATA, 3);
 	assert_false(peal_channel_tx_is_ready(&tx));
@@ -457,7 +500,7 @@ test_channel_tx__does_not_repeat_what_arrived_meanwhile(void **state)
 static void
 test_channel_tx__asks_for_credit_when_blocked(void **state)
 {
-	uint64_t wait_ns = 300 * US;
+	uint64_t wait_ns = TIMEOUT_NS;
 
 	(void)state;
 	open_with(false, 1);
@@ -593,8 +636,8 @@ test_channel_tx__who_waits_for_a_window_has_timers(void **state)
 	accept(1, 'x');
 	assert_true(peal_channel_tx_deadline_at_ns(&tx) == UINT64_MAX);
 	tx.is_waiting = true;
-	assert_int_equal(peal_channel_tx_deadline_at_ns(&tx), now_ns + 200 * US);
-	now_ns += 200 * US;
+	assert_int_equal(peal_channel_tx_deadline_at_ns(&tx), now_ns + TAIL_NS);
+	now_ns += TAIL_NS;
 	peal_channel_tx_on_timer(&tx, now_ns);
 	assert_true(peal_channel_tx_is_urgent(&tx));
 	make(2, DATA, 3);
@@ -602,9 +645,11 @@ test_channel_tx__who_waits_for_a_window_has_timers(void **state)
 	now_ns = peal_channel_tx_deadline_at_ns(&tx);
 	peal_channel_tx_on_timer(&tx, now_ns);
 	assert_int_equal(tx.backoff, 1);
-	assert_int_equal(peal_channel_tx_flights_count(&tx), 0);
-	/* Now it is the window's turn. */
-	assert_true(peal_channel_tx_deadline_at_ns(&tx) == UINT64_MAX);
+	/* Nor does this repeat wait, or those that follow. */
+	assert_true(peal_channel_tx_is_urgent(&tx));
+	make(1, DATA, 3);
+	assert_int_equal(peal_channel_tx_flights_count(&tx), 2);
+	assert_int_equal(peal_channel_tx_deadline_at_ns(&tx), now_ns + 2 * TIMEOUT_NS);
 }
 
 int
@@ -625,6 +670,8 @@ main(void)
 		TX_TEST(test_channel_tx__measures_without_the_receiver_s_delay),
 		TX_TEST(test_channel_tx__repeats_what_was_overtaken),
 		TX_TEST(test_channel_tx__waits_longer_each_time),
+		TX_TEST(test_channel_tx__one_repeat_that_arrives_tells_of_all),
+		TX_TEST(test_channel_tx__an_answer_too_soon_is_not_to_the_repeat),
 		TX_TEST(test_channel_tx__does_not_repeat_what_arrived_meanwhile),
 		TX_TEST(test_channel_tx__asks_for_credit_when_blocked),
 		TX_TEST(test_channel_tx__gives_loans_back_when_they_have_arrived),

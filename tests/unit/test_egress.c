@@ -492,6 +492,49 @@ test_egress__gives_everything_back_at_the_end(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+/* Takes `count` packets, as if they had been received. */
+static void
+lend(struct peal_fakecores *cores, struct peal_packet *packets, uint32_t count)
+{
+	const struct peal_port *port = &egress_of(cores)->port;
+
+	assert_int_equal(port->ops->allocate(port->state, port->queue, packets, count), count);
+	for (uint32_t i = 0; i < count; i++) {
+		packets[i].size = 100;
+		packets[i].room = port->packet_size_max;
+	}
+}
+
+static void
+test_egress__sends_next_in_what_was_received(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_egress *egress = egress_of(cores);
+	struct peal_packet packets[PEAL_TX_STASH_MAX + 2U];
+	struct peal_packet next;
+
+	(void)state;
+	assert_int_equal(egress->stash_count, 0);
+	lend(cores, packets, 1);
+	peal_egress_recycle(egress, packets, 1);
+	assert_int_equal(egress->stash_count, 1);
+	assert_true(peal_egress_allocate(egress, &next));
+	assert_ptr_equal(next.data, packets[0].data);
+	assert_int_equal(peal_fakeswitch_lent(cores->wire), 1);
+	/* One without room for any frame goes back, and so does what does not fit the stash. */
+	next.room = egress->port.packet_size_max - 1U;
+	peal_egress_recycle(egress, &next, 1);
+	assert_int_equal(egress->stash_count, 0);
+	assert_int_equal(peal_fakeswitch_lent(cores->wire), 0);
+	lend(cores, packets, PEAL_TX_STASH_MAX + 2U);
+	peal_egress_recycle(egress, packets, PEAL_TX_STASH_MAX + 2U);
+	assert_int_equal(egress->stash_count, PEAL_TX_STASH_MAX);
+	assert_int_equal(peal_fakeswitch_lent(cores->wire), PEAL_TX_STASH_MAX);
+	peal_egress_fini(egress);
+	assert_int_equal(peal_fakeswitch_lent(cores->wire), 0);
+	peal_fakecores_destroy(cores);
+}
+
 int
 main(void)
 {
@@ -513,6 +556,7 @@ main(void)
 		cmocka_unit_test(test_egress__bulk_makes_room_when_the_port_is_full),
 		cmocka_unit_test(test_egress__turns_a_packet_round),
 		cmocka_unit_test(test_egress__gives_everything_back_at_the_end),
+		cmocka_unit_test(test_egress__sends_next_in_what_was_received),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,14 +12,14 @@ test_rtt__guesses_until_something_is_measured(void **state)
 	struct peal_rtt rtt;
 
 	(void)state;
-	peal_rtt_init(&rtt, 1, 1000000 * US);
+	peal_rtt_init(&rtt, 1, 1000000 * US, 0);
 	assert_int_equal(peal_rtt_timeout_ns(&rtt), PEAL_RTT_UNKNOWN_NS);
 	assert_int_equal(peal_rtt_tail_ns(&rtt), PEAL_RTT_UNKNOWN_NS);
 	assert_int_equal(peal_rtt_reorder_ns(&rtt), 0);
-	peal_rtt_init(&rtt, 2 * PEAL_RTT_UNKNOWN_NS, 3 * PEAL_RTT_UNKNOWN_NS);
+	peal_rtt_init(&rtt, 2 * PEAL_RTT_UNKNOWN_NS, 3 * PEAL_RTT_UNKNOWN_NS, 0);
 	assert_int_equal(peal_rtt_timeout_ns(&rtt), 2 * PEAL_RTT_UNKNOWN_NS);
 	assert_int_equal(peal_rtt_tail_ns(&rtt), 2 * PEAL_RTT_UNKNOWN_NS);
-	peal_rtt_init(&rtt, 5, 5);
+	peal_rtt_init(&rtt, 5, 5, 0);
 	assert_int_equal(peal_rtt_timeout_ns(&rtt), 5);
 	assert_int_equal(peal_rtt_tail_ns(&rtt), 5);
 }
@@ -30,7 +30,7 @@ test_rtt__moves_by_an_eighth_and_a_quarter(void **state)
 	struct peal_rtt rtt;
 
 	(void)state;
-	peal_rtt_init(&rtt, 1, 1000000 * US);
+	peal_rtt_init(&rtt, 1, 1000000 * US, 0);
 	peal_rtt_add(&rtt, 160 * US);
 	assert_int_equal(rtt.smooth_ns, 160 * US);
 	assert_int_equal(rtt.spread_ns, 80 * US);
@@ -52,7 +52,7 @@ test_rtt__stays_within_its_bounds(void **state)
 	struct peal_rtt rtt;
 
 	(void)state;
-	peal_rtt_init(&rtt, 50 * US, 8000 * US);
+	peal_rtt_init(&rtt, 50 * US, 8000 * US, 0);
 	peal_rtt_add(&rtt, 10 * US);
 	assert_int_equal(peal_rtt_timeout_ns(&rtt), 50 * US); /* and not 30 */
 	assert_int_equal(peal_rtt_tail_ns(&rtt), 50 * US);    /* and not 20 */
@@ -61,11 +61,35 @@ test_rtt__stays_within_its_bounds(void **state)
 	assert_int_equal(peal_rtt_timeout_ns(&rtt), 8000 * US);
 
 	/* As the first it is the mean, and no sum wraps. */
-	peal_rtt_init(&rtt, 50 * US, 8000 * US);
+	peal_rtt_init(&rtt, 50 * US, 8000 * US, 0);
 	peal_rtt_add(&rtt, UINT64_MAX);
 	assert_int_equal(rtt.smooth_ns, 8000 * US);
 	assert_int_equal(peal_rtt_timeout_ns(&rtt), 8000 * US);
 	assert_int_equal(peal_rtt_tail_ns(&rtt), 8000 * US);
+}
+
+static void
+test_rtt__allows_for_what_an_answer_waits(void **state)
+{
+	struct peal_rtt rtt;
+
+	(void)state;
+	peal_rtt_init(&rtt, 50 * US, 8000 * US, 5 * US);
+	assert_int_equal(peal_rtt_timeout_ns(&rtt), PEAL_RTT_UNKNOWN_NS);
+	peal_rtt_add(&rtt, 40 * US);
+	assert_int_equal(peal_rtt_timeout_ns(&rtt), (40 + 4 * 20 + 5) * US);
+	assert_int_equal(peal_rtt_tail_ns(&rtt), (2 * 40 + 5) * US);
+	/* On a steady link both come as late as the answer may, and then some. */
+	for (int i = 0; i < 100; i++) {
+		peal_rtt_add(&rtt, 60 * US);
+	}
+	assert_in_range(peal_rtt_timeout_ns(&rtt), 65 * US, 66 * US);
+	assert_int_equal(peal_rtt_tail_ns(&rtt), peal_rtt_timeout_ns(&rtt));
+	/* What is short anyhow bears it. */
+	for (int i = 0; i < 100; i++) {
+		peal_rtt_add(&rtt, 20 * US);
+	}
+	assert_int_equal(peal_rtt_tail_ns(&rtt), 50 * US);
 }
 
 static void
@@ -74,7 +98,7 @@ test_rtt__no_time_at_all_is_still_a_measurement(void **state)
 	struct peal_rtt rtt;
 
 	(void)state;
-	peal_rtt_init(&rtt, 7, 1000000 * US);
+	peal_rtt_init(&rtt, 7, 1000000 * US, 0);
 	peal_rtt_add(&rtt, 0);
 	assert_int_equal(rtt.smooth_ns, 1);
 	assert_int_equal(peal_rtt_timeout_ns(&rtt), 7);
@@ -90,7 +114,7 @@ test_rtt__a_steady_link_brings_the_time_out_to_the_mean(void **state)
 	struct peal_rtt rtt;
 
 	(void)state;
-	peal_rtt_init(&rtt, 1, 1000000 * US);
+	peal_rtt_init(&rtt, 1, 1000000 * US, 0);
 	for (int i = 0; i < 100; i++) {
 		peal_rtt_add(&rtt, 80 * US);
 	}
@@ -107,6 +131,7 @@ main(void)
 		cmocka_unit_test(test_rtt__guesses_until_something_is_measured),
 		cmocka_unit_test(test_rtt__moves_by_an_eighth_and_a_quarter),
 		cmocka_unit_test(test_rtt__stays_within_its_bounds),
+		cmocka_unit_test(test_rtt__allows_for_what_an_answer_waits),
 		cmocka_unit_test(test_rtt__no_time_at_all_is_still_a_measurement),
 		cmocka_unit_test(test_rtt__a_steady_link_brings_the_time_out_to_the_mean),
 	};
