@@ -14,7 +14,7 @@ peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_co
 {
 	PEAL_ASSERT(epoch != 0);
 	PEAL_ASSERT(config->data_size_max > PEAL_CHANNEL_FRAGMENT_SIZE + PEAL_CHANNEL_RECORD_SIZE);
-	PEAL_ASSERT(config->data_size_max <= UINT16_MAX);
+	PEAL_ASSERT(config->data_size_max <= PEAL_CHANNEL_DATA_SIZE_MAX);
 
 	memset(tx, 0, sizeof(*tx));
 	tx->config = *config;
@@ -27,6 +27,14 @@ peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_co
 }
 
 void
+peal_channel_tx_resize(struct peal_channel_tx *tx, uint32_t data_size_max)
+{
+	PEAL_ASSERT(data_size_max > PEAL_CHANNEL_FRAGMENT_SIZE + PEAL_CHANNEL_RECORD_SIZE);
+	PEAL_ASSERT(data_size_max <= PEAL_CHANNEL_DATA_SIZE_MAX);
+	tx->config.data_size_max = data_size_max;
+}
+
+void
 peal_channel_tx_close(struct peal_channel_tx *tx, const struct peal_sendqueue_lender *lender)
 {
 	peal_sendqueue_release(&tx->queue, tx->queue.head, lender);
@@ -34,7 +42,7 @@ peal_channel_tx_close(struct peal_channel_tx *tx, const struct peal_sendqueue_le
 	tx->oldest_seq = tx->next_seq;
 	tx->cut = tx->queue.head;
 	tx->arrived = tx->lost = 0;
-	tx->is_probe_due = tx->is_tail_due = false;
+	tx->is_probe_due = tx->is_tail_due = tx->is_path_suspect = false;
 	tx->overtaken_at_ns = UINT64_MAX;
 }
 
@@ -144,7 +152,8 @@ cut_flight(struct peal_channel_tx *tx, struct peal_channel_flight *flight)
 		tx->cut = entry.next;
 		return;
 	}
-	if (entry.size > room - PEAL_CHANNEL_RECORD_SIZE) {
+	/* What began in parts goes on in parts, however large frames have become. */
+	if (tx->cut_offset > 0 || entry.size > room - PEAL_CHANNEL_RECORD_SIZE) {
 		uint32_t left = entry.size - tx->cut_offset;
 
 		room -= PEAL_CHANNEL_FRAGMENT_SIZE;
@@ -195,6 +204,46 @@ make_probe(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uin
 	return 0;
 }
 
+/* The next piece of a lost frame that is too large by now; it stays lost until the last one left. */
+static uint32_t
+make_piece(struct peal_channel_tx *tx, uint32_t seq, struct peal_channel_msg *message_out,
+	uint8_t *data_out, uint64_t now_ns)
+{
+	struct peal_channel_flight *flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
+	uint32_t index = tx->piece_seq == seq ? tx->piece_index : 0;
+	uint32_t offset = index * PEAL_CHANNEL_PIECE_SIZE;
+	uint32_t size = flight->data_size - offset;
+	const uint16_t head[2] = {(uint16_t)flight->data_size, (uint16_t)index};
+
+	(void)write_flight(tx, flight, &message_out->flags, data_out);
+	message_out->flags |= PEAL_CHANNEL_FLAG_PIECE;
+	message_out->seq = seq;
+	tx->piece_seq = seq;
+	tx->piece_index = index + 1U;
+	if (size > PEAL_CHANNEL_PIECE_SIZE) {
+		size = PEAL_CHANNEL_PIECE_SIZE;
+	} else {
+		tx->piece_index = 0;
+		tx->lost &= ~(UINT64_C(1) << (seq - tx->oldest_seq));
+		tx->is_tail_due = false;
+		flight->sends_count++;
+	}
+	flight->sent_at_ns = now_ns;
+	tx->heard_at_ns = now_ns;
+	memmove(data_out + PEAL_CHANNEL_PIECE_HEAD_SIZE, data_out + offset, size);
+	memcpy(data_out, head, PEAL_CHANNEL_PIECE_HEAD_SIZE);
+	note(tx, PEAL_COUNTER_CHANNEL_PIECES_SENT);
+	return PEAL_CHANNEL_PIECE_HEAD_SIZE + size;
+}
+
+/* A frame that leaves again: too often, and it may be too large for the path. */
+static void
+watch_path(struct peal_channel_tx *tx, const struct peal_channel_flight *flight)
+{
+	tx->is_path_suspect |= flight->sends_count >= PEAL_CHANNEL_SENDS_SUSPECT &&
+			       flight->data_size > PEAL_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE;
+}
+
 uint32_t
 peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
 	uint8_t *data_out, uint64_t now_ns)
@@ -205,12 +254,14 @@ peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *messag
 	PEAL_DASSERT(peal_channel_tx_is_ready(tx));
 	message_out->epoch = tx->epoch;
 	if (tx->lost != 0) {
-		uint32_t index = (uint32_t)__builtin_ctzll(tx->lost);
-
+		seq = tx->oldest_seq + (uint32_t)__builtin_ctzll(tx->lost);
+		flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
+		if (__builtin_expect(flight->data_size > tx->config.data_size_max, 0)) {
+			return make_piece(tx, seq, message_out, data_out, now_ns);
+		}
 		tx->lost &= tx->lost - 1U;
 		tx->is_tail_due = false;
-		seq = tx->oldest_seq + index;
-		flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
+		watch_path(tx, flight);
 	} else if (may_send_new(tx)) {
 		flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
 		cut_flight(tx, flight);
@@ -222,7 +273,8 @@ peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *messag
 	flight->sends_count++;
 	tx->heard_at_ns = now_ns;
 	message_out->seq = seq;
-	return write_flight(tx, flight, &message_out->flags, data_out);
+	flight->data_size = write_flight(tx, flight, &message_out->flags, data_out);
+	return flight->data_size;
 }
 
 /* A frame is known to have arrived: it may be the newest, and it may tell the round trip. */

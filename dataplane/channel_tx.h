@@ -16,6 +16,10 @@
  * - time-out: nothing was heard for a time-out, doubled each time. All that is on its way is sent
  *   again.
  *
+ * The size of frames may change at any time, with the path to the peer. A frame that was cut larger
+ * than frames may be now keeps its place and content, too: it is sent again in pieces, which the
+ * receiver puts together. So nothing is in doubt, whichever of the two arrives.
+ *
  * Who has something to send and no credit asks for it with a PROBE, at the pace of time-outs. A
  * stream never gives up: membership judges whether the peer is there.
  *
@@ -23,7 +27,7 @@
  *
  * What an acknowledgement says is checked: nothing beyond what was sent, credit that never shrinks.
  * Pure; plain struct, fields private but `is_waiting`, and `epoch`, `queue` counts, `rtt`, `lost`,
- * `backoff`, `arrived_count` and `sample_ns`, which are read only; one core.
+ * `backoff`, `arrived_count` and `sample_ns`, which are read only, and `is_path_suspect`; one core.
  */
 #ifndef PEAL_DATAPLANE_CHANNEL_TX_H
 #define PEAL_DATAPLANE_CHANNEL_TX_H
@@ -41,6 +45,7 @@ struct peal_channel_flight {
 	uint32_t size;       /* and how many bytes; 0 = not a part */
 	uint64_t sent_at_ns; /* last time */
 	uint32_t sends_count;
+	uint32_t data_size; /* of the frame as it was cut */
 };
 
 struct peal_channel_tx_config {
@@ -48,7 +53,7 @@ struct peal_channel_tx_config {
 		*counters;    /* of what was lost and how that was noticed; NULL = nobody's */
 	uint8_t *queue_bytes; /* [queue_capacity], 8-aligned, outlives the machine */
 	uint32_t queue_capacity;
-	uint32_t data_size_max; /* bytes of a frame behind the channel header; fixed for a stream */
+	uint32_t data_size_max; /* bytes of a frame behind the channel header, at first */
 	bool is_coalescing;     /* several small messages in one frame */
 	uint64_t rto_ns_min;
 	uint64_t rto_ns_max;
@@ -72,6 +77,9 @@ struct peal_channel_tx {
 	bool is_tail_due;           /* it is to be repeated now, whatever the window to the peer */
 	bool is_waiting;            /* for that window; set by the owner of the stream */
 	bool is_probe_due;          /* a PROBE must leave */
+	bool is_path_suspect;       /* a large frame left often; cleared by the owner */
+	uint32_t piece_seq;         /* of the frame that leaves in pieces, and the next of them */
+	uint32_t piece_index;
 	uint64_t heard_at_ns;       /* last progress, or last frame sent: timers count from here */
 	uint64_t overtaken_at_ns;   /* when the oldest overtaken frame counts as lost; UINT64_MAX =
 				       none */
@@ -92,6 +100,9 @@ enum peal_channel_ack_outcome {
 /* Begins a stream. `credit_count`: frames that may leave before the first answer. */
 void peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_config *config,
 	uint64_t epoch, uint32_t credit_count);
+
+/* Frames are cut to `data_size_max` from now on, [the smallest, PEAL_CHANNEL_DATA_SIZE_MAX]. */
+void peal_channel_tx_resize(struct peal_channel_tx *tx, uint32_t data_size_max);
 
 /* Ends it at once; loans go back, in order. What was not acknowledged is not known to have arrived.
  */
@@ -117,7 +128,7 @@ uint64_t peal_channel_tx_drop(
  * Makes the next frame: seq, flags and epoch in `message_out` (other fields are left alone), its
  * data in `data_out`. Call only when ready.
  *
- * @param data_out  [data_size_max of the configuration]
+ * @param data_out  [the largest data_size_max that the stream ever had]
  * @return bytes of data
  */
 uint32_t peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,

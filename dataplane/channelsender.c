@@ -202,6 +202,12 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 			peal_congestion_on_send(&sender->windows[channel->slot].congestion, now_ns);
 			channel->flights_count++;
 		}
+		if (__builtin_expect(channel->tx.is_path_suspect, 0)) {
+			channel->tx.is_path_suspect = false;
+			if (sender->paths != NULL) {
+				peal_pathmtu_suspect(sender->paths, channel->slot);
+			}
+		}
 		if (message.seq != next_seq) {
 			peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_REPEATED, 1);
 		}

@@ -20,6 +20,7 @@
 #include "dataplane/channeltable.h"
 #include "dataplane/congestion.h"
 #include "dataplane/egress.h"
+#include "dataplane/pathmtu.h"
 #include "dataplane/peers.h"
 
 struct peal_channelsender_window {
@@ -32,6 +33,7 @@ struct peal_channelsender {
 	struct peal_channeltable *table;
 	struct peal_egress *egress;
 	struct peal_counters *counters;
+	struct peal_pathmtu *paths; /* to be told when large frames are lost; NULL = nobody is */
 	uint64_t target_ns;
 	struct peal_channellist ready;
 	struct peal_channellist served;   /* within a turn: had its share, and waits for more */

@@ -81,6 +81,20 @@ peal_egress_set_gateway(struct peal_egress *egress, const uint8_t mac[6])
 	}
 }
 
+/* The body of a frame that makes an IP packet of the link's MTU. */
+static uint16_t
+find_body_size_max(const struct peal_port *port, const struct peal_headers *headers)
+{
+	const uint32_t ip_size = headers->is_ipv6 ? PEAL_IPV6_HEADER_SIZE : PEAL_IPV4_HEADER_SIZE;
+
+	if (port->mtu <= PEAL_MTU_MIN) {
+		return PEAL_BODY_SIZE_MAX;
+	}
+	PEAL_ASSERT(port->mtu <= PEAL_MTU_MAX);
+	PEAL_ASSERT(port->mtu + PEAL_LINK_SIZE_MAX <= port->packet_size_max);
+	return (uint16_t)(port->mtu - ip_size - PEAL_UDP_HEADER_SIZE - FRAME_SIZE(0));
+}
+
 void
 peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *config)
 {
@@ -102,6 +116,7 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 	egress->shard = config->shard;
 	egress->counters = config->counters;
 	egress->bulk_max = PEAL_TX_BULK_MAX;
+	egress->body_size_max = find_body_size_max(&config->port, &egress->headers);
 	peal_prng_init_full(&egress->prng, config->seed);
 }
 
@@ -407,7 +422,7 @@ peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, ui
 
 	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
 	PEAL_DASSERT(peer->dst != 0);
-	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
+	PEAL_DASSERT(size <= egress->body_size_max);
 
 	PEAL_DASSERT(shard < PEAL_SHARDS_MAX);
 	if (__builtin_expect(peer->is_slow, 0)) {

@@ -78,6 +78,9 @@ struct peal_egress {
 	uint32_t queue_count;
 	uint32_t bulk_count;
 	uint32_t bulk_max; /* of this turn, [1, PEAL_TX_BULK_MAX] */
+	/* Public: the largest body of a frame of channels that the link says it carries,
+	 * [PEAL_BODY_SIZE_MAX, PEAL_LARGE_BODY_SIZE_MAX]. */
+	uint16_t body_size_max;
 	uint32_t stash_count;
 	struct peal_packet queue[PEAL_TX_QUEUE_MAX];
 	struct peal_packet bulk[PEAL_TX_BULK_MAX];
@@ -131,8 +134,8 @@ bool peal_egress_send_slot(struct peal_egress *egress, uint16_t slot, uint8_t ki
 /*
  * The same in two steps, for bulk: the body is written where it is sealed.
  *
- * begin lends a packet and says where its body is; NULL when bulk has no place left in this turn,
- * or the port has no packet (counted). end, which must follow, seals what was written and queues
+ * begin lends a packet and says where its body is, with room for body_size_max; NULL when bulk has
+ * no place left in this turn, or the port has no packet (counted). end, which must follow, seals what was written and queues
  * it, for `shard` of the peer.
  */
 uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);

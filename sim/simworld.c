@@ -138,6 +138,7 @@ open_talk(struct peal_simworld *world)
 		world->talks[i].ledger = world->ledger;
 		world->talks[i].index = (uint16_t)(i / PEAL_SIMNODE_SHARDS_MAX);
 		world->talks[i].shard = (uint8_t)(i % PEAL_SIMNODE_SHARDS_MAX);
+		world->talks[i].mtu = world->config.mtu;
 	}
 }
 
@@ -215,6 +216,9 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	peal_simtime_init(&world->time, BEGIN_NS);
 	peal_simnet_init(&world->net, &world->time, config->nodes_count, &link,
 		peal_hash_mix(config->seed + 2U));
+	if (config->mtu > 0) {
+		peal_simnet_set_mtu(&world->net, config->mtu);
+	}
 	world->net.watch = on_frame;
 	world->net.watch_state = world;
 	world->net.find_ipv4 = peal_simnode_find_ipv4;
