@@ -27,14 +27,6 @@ peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_co
 }
 
 void
-peal_channel_tx_resize(struct peal_channel_tx *tx, uint32_t data_size_max)
-{
-	PEAL_ASSERT(data_size_max > PEAL_CHANNEL_FRAGMENT_SIZE + PEAL_CHANNEL_RECORD_SIZE);
-	PEAL_ASSERT(data_size_max <= PEAL_CHANNEL_DATA_SIZE_MAX);
-	tx->config.data_size_max = data_size_max;
-}
-
-void
 peal_channel_tx_close(struct peal_channel_tx *tx, const struct peal_sendqueue_lender *lender)
 {
 	peal_sendqueue_release(&tx->queue, tx->queue.head, lender);
@@ -58,6 +50,24 @@ static uint32_t
 count_flights(const struct peal_channel_tx *tx)
 {
 	return tx->next_seq - tx->oldest_seq;
+}
+
+void
+peal_channel_tx_resize(struct peal_channel_tx *tx, uint32_t data_size_max)
+{
+	PEAL_ASSERT(data_size_max >= PEAL_CHANNEL_PIECE_HEAD_SIZE + PEAL_CHANNEL_PIECE_SIZE);
+	PEAL_ASSERT(data_size_max <= PEAL_CHANNEL_DATA_SIZE_MAX);
+	tx->config.data_size_max = data_size_max;
+	for (uint32_t i = 0; i < count_flights(tx); i++) {
+		uint32_t seq = tx->oldest_seq + i;
+
+		if ((tx->arrived >> i & 1U) == 0 &&
+			tx->flights[seq % PEAL_CHANNEL_WINDOW].data_size > data_size_max) {
+			tx->lost |= UINT64_C(1) << i;
+			tx->backoff = 0;
+			tx->is_tail_asked = false;
+		}
+	}
 }
 
 static bool

@@ -101,7 +101,9 @@ enum peal_channel_ack_outcome {
 void peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_config *config,
 	uint64_t epoch, uint32_t credit_count);
 
-/* Frames are cut to `data_size_max` from now on, [the smallest, PEAL_CHANNEL_DATA_SIZE_MAX]. */
+/* Frames are cut to `data_size_max` from now on, [those of the smallest frame, PEAL_CHANNEL_DATA_SIZE_MAX]. Those
+ * on their way that are larger, if there are any, count as lost at once: afterwards it may be
+ * ready. */
 void peal_channel_tx_resize(struct peal_channel_tx *tx, uint32_t data_size_max);
 
 /* Ends it at once; loans go back, in order. What was not acknowledged is not known to have arrived.

@@ -29,6 +29,8 @@ on_path(void *state, uint16_t slot)
 
 		if (channel->state != PEAL_CHANNEL_FREE && channel->slot == slot) {
 			peal_channel_tx_resize(&channel->tx, find_data_size(channels, slot));
+			peal_channelsender_on_resize(
+				&channels->sender, channel, channels->turn_at_ns);
 		}
 	}
 }

@@ -161,6 +161,18 @@ peal_channelsender_on_ack(struct peal_channelsender *sender, struct peal_channel
 }
 
 void
+peal_channelsender_on_resize(
+	struct peal_channelsender *sender, struct peal_channel *channel, uint64_t now_ns)
+{
+	if (channel->tx.lost != 0) {
+		peal_congestion_absolve(&sender->windows[channel->slot].congestion);
+	}
+	recount(sender, channel);
+	offer(sender, channel->slot, now_ns);
+	peal_channelsender_settle(sender, channel);
+}
+
+void
 peal_channelsender_on_end(struct peal_channelsender *sender, struct peal_channel *channel)
 {
 	recount(sender, channel);

@@ -64,6 +64,11 @@ void peal_channelsender_settle(struct peal_channelsender *sender, struct peal_ch
 void peal_channelsender_on_ack(struct peal_channelsender *sender, struct peal_channel *channel,
 	uint64_t remote_ns, uint64_t local_ns, uint64_t lost_before, uint64_t now_ns);
 
+/* The size of frames of the channel's stream changed; what was too large counts as lost, and does
+ * not count against the window. */
+void peal_channelsender_on_resize(
+	struct peal_channelsender *sender, struct peal_channel *channel, uint64_t now_ns);
+
 /* The channel's stream is closed: nothing of it is on its way, and it has no timer. */
 void peal_channelsender_on_end(struct peal_channelsender *sender, struct peal_channel *channel);
 
