@@ -309,6 +309,9 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 	talk->numbers_count =
 		peal_prng_ratio(&talk->prng, 1, 32) ? NUMBERS_MANY : PEAL_SIMTALK_NUMBERS;
 	talk->numbers_count = talk->is_restless ? 1U : talk->numbers_count;
+	if (talk->mtu > 0) {
+		talk->numbers_count = PEAL_SIMTALK_NUMBERS; /* pours find places, too */
+	}
 	talk->room = peal_prng_ratio(&talk->prng, 1, 2)
 			     ? PEAL_CHANNEL_WINDOW
 			     : 1U + (uint32_t)peal_prng_below(&talk->prng, 4);

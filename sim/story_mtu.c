@@ -29,7 +29,7 @@
 /* Messages more than fit a queue. */
 #define LATER_COUNT 8U
 /* What a black hole may cost: a search that finds it, and time-outs around it. */
-#define REPAIR_NS_MAX (UINT64_C(150) * 1000000U)
+#define REPAIR_NS_MAX (UINT64_C(100) * 1000000U)
 
 static void
 set_mtu(struct peal_simworld *world, uint16_t from, uint16_t to, uint16_t mtu)
