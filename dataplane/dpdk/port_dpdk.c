@@ -17,7 +17,9 @@
 #define DESCRIPTORS_COUNT 512U
 /* Packets up to here are needed; more is welcome. */
 #define MTU_NEEDED  PEAL_MTU_MIN
-#define CHUNK_COUNT 64U
+/* What DPDK counts besides: Ethernet, two tags, and the checksum behind. */
+#define FRAME_OVERHEAD 26U
+#define CHUNK_COUNT    64U
 
 _Static_assert(PEAL_BURST_MAX <= CHUNK_COUNT, "a burst is one call of the driver");
 _Static_assert(PEAL_PACKET_SIZE_MAX <= PEAL_MBUFPOOL_FRAME_SIZE_MAX, "a frame fits a buffer");
@@ -129,8 +131,11 @@ configure(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info, uint
 	struct rte_eth_conf wish = {0};
 	int result;
 
-	/* That of a kernel interface is the kernel's. 0 = the driver's own. */
-	wish.rxmode.mtu = port->if_index == 0 ? mtu : 0;
+	/* That of a kernel interface is the kernel's, and some drivers know none, though they carry
+	 * it: what passes is proven by probes. 0 = the driver's own. */
+	if (port->if_index == 0 && mtu + FRAME_OVERHEAD <= info->max_rx_pktlen) {
+		wish.rxmode.mtu = mtu;
+	}
 
 	if ((info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0) {
 		wish.txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
