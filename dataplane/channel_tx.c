@@ -7,6 +7,8 @@
 
 /* Doublings of the time-out; its bound comes earlier in practice. */
 #define BACKOFF_MAX 16U
+/* Fewer bytes are copied sooner than sealed by themselves. */
+#define REST_SIZE_MIN 256U
 
 void
 peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_config *config,
@@ -101,9 +103,23 @@ peal_channel_tx_flights_count(const struct peal_channel_tx *tx)
 	return count_flights(tx) - (uint32_t)__builtin_popcountll(tx->arrived | tx->lost);
 }
 
+/* Bytes of an entry at the end of a frame: copied, unless they are lent and worth not to be. */
+static inline void
+write_last(const struct peal_channel_tx *tx, uint64_t position,
+	const struct peal_sendqueue_entry *entry, uint32_t offset, uint32_t size, uint8_t *data_out,
+	struct peal_channel_rest *rest_out)
+{
+	if (rest_out != NULL && entry->kind == PEAL_SENDQUEUE_LOAN && size >= REST_SIZE_MIN) {
+		*rest_out = (struct peal_channel_rest){.bytes = entry->loan + offset, .size = size};
+		return;
+	}
+	peal_sendqueue_read(&tx->queue, position, entry, offset, data_out, size);
+}
+
 /* Writes the messages of [begin, end), all small, behind each other. */
 static uint32_t
-write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, uint8_t *data_out)
+write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, uint8_t *data_out,
+	struct peal_channel_rest *rest_out)
 {
 	uint32_t size = 0;
 
@@ -113,7 +129,8 @@ write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, ui
 
 		memcpy(data_out + size, &message_size, PEAL_CHANNEL_RECORD_SIZE);
 		size += PEAL_CHANNEL_RECORD_SIZE;
-		peal_sendqueue_read(&tx->queue, begin, &entry, 0, data_out + size, entry.size);
+		write_last(tx, begin, &entry, 0, entry.size, data_out + size,
+			entry.next == end ? rest_out : NULL);
 		size += entry.size;
 		begin = entry.next;
 	}
@@ -122,32 +139,32 @@ write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, ui
 
 static uint32_t
 write_fragment(const struct peal_channel_tx *tx, const struct peal_channel_flight *flight,
-	uint8_t *data_out)
+	uint8_t *data_out, struct peal_channel_rest *rest_out)
 {
 	struct peal_sendqueue_entry entry = peal_sendqueue_at(&tx->queue, flight->begin);
 
 	memcpy(data_out, &entry.size, 4);
 	memcpy(data_out + 4, &flight->offset, 4);
-	peal_sendqueue_read(&tx->queue, flight->begin, &entry, flight->offset,
-		data_out + PEAL_CHANNEL_FRAGMENT_SIZE, flight->size);
+	write_last(tx, flight->begin, &entry, flight->offset, flight->size,
+		data_out + PEAL_CHANNEL_FRAGMENT_SIZE, rest_out);
 	return PEAL_CHANNEL_FRAGMENT_SIZE + flight->size;
 }
 
-/* Writes what a flight carries, as it was first written. */
+/* Writes what a flight carries, as it was first written; `rest_out` NULL: all of it. */
 static uint32_t
 write_flight(const struct peal_channel_tx *tx, const struct peal_channel_flight *flight,
-	uint8_t *flags_out, uint8_t *data_out)
+	uint8_t *flags_out, uint8_t *data_out, struct peal_channel_rest *rest_out)
 {
 	*flags_out = PEAL_CHANNEL_FLAG_DATA;
 	if (flight->size != 0) {
 		*flags_out |= PEAL_CHANNEL_FLAG_FRAGMENT;
-		return write_fragment(tx, flight, data_out);
+		return write_fragment(tx, flight, data_out, rest_out);
 	}
 	if (peal_sendqueue_at(&tx->queue, flight->begin).kind == PEAL_SENDQUEUE_END) {
 		*flags_out |= PEAL_CHANNEL_FLAG_FIN;
 		return 0;
 	}
-	return write_records(tx, flight->begin, flight->end, data_out);
+	return write_records(tx, flight->begin, flight->end, data_out, rest_out);
 }
 
 /* Cuts the content of one new frame off the queue. */
@@ -225,7 +242,7 @@ make_piece(struct peal_channel_tx *tx, uint32_t seq, struct peal_channel_msg *me
 	uint32_t size = flight->data_size - offset;
 	const uint16_t head[2] = {(uint16_t)flight->data_size, (uint16_t)index};
 
-	(void)write_flight(tx, flight, &message_out->flags, data_out);
+	(void)write_flight(tx, flight, &message_out->flags, data_out, NULL);
 	message_out->flags |= PEAL_CHANNEL_FLAG_PIECE;
 	message_out->seq = seq;
 	tx->piece_seq = seq;
@@ -254,9 +271,9 @@ watch_path(struct peal_channel_tx *tx, const struct peal_channel_flight *flight)
 			       flight->data_size > PEAL_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE;
 }
 
-uint32_t
-peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
-	uint8_t *data_out, uint64_t now_ns)
+static inline uint32_t
+make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uint8_t *data_out,
+	struct peal_channel_rest *rest_out, uint64_t now_ns)
 {
 	struct peal_channel_flight *flight;
 	uint32_t seq = tx->next_seq;
@@ -283,8 +300,23 @@ peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *messag
 	flight->sends_count++;
 	tx->heard_at_ns = now_ns;
 	message_out->seq = seq;
-	flight->data_size = write_flight(tx, flight, &message_out->flags, data_out);
+	flight->data_size = write_flight(tx, flight, &message_out->flags, data_out, rest_out);
 	return flight->data_size;
+}
+
+uint32_t
+peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+	uint8_t *data_out, uint64_t now_ns)
+{
+	return make(tx, message_out, data_out, NULL, now_ns);
+}
+
+uint32_t
+peal_channel_tx_make_parts(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+	uint8_t *data_out, struct peal_channel_rest *rest_out, uint64_t now_ns)
+{
+	rest_out->size = 0;
+	return make(tx, message_out, data_out, rest_out, now_ns);
 }
 
 /* A frame is known to have arrived: it may be the newest, and it may tell the round trip. */

@@ -126,6 +126,23 @@ uint32_t peal_channel_tx_flights_count(const struct peal_channel_tx *tx);
 uint64_t peal_channel_tx_drop(
 	struct peal_channel_tx *tx, uint64_t room, const struct peal_sendqueue_lender *lender);
 
+/* The end of a frame's data, which stays where the application lent it: only read, and good until
+ * the next call that may release the loan. */
+struct peal_channel_rest {
+	const uint8_t *bytes;
+	uint32_t size; /* 0 = the frame has none */
+};
+
+/*
+ * As make, below, but what is lent is not copied when it is the last of the frame and not small:
+ * `rest_out` tells of it, and `data_out` has all before it.
+ *
+ * @return bytes of data, the rest among them
+ */
+uint32_t peal_channel_tx_make_parts(struct peal_channel_tx *tx,
+	struct peal_channel_msg *message_out, uint8_t *data_out, struct peal_channel_rest *rest_out,
+	uint64_t now_ns);
+
 /*
  * Makes the next frame: seq, flags and epoch in `message_out` (other fields are left alone), its
  * data in `data_out`. Call only when ready.

@@ -201,6 +201,7 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 	struct peal_channel_msg message = {.channel = channel->number};
 	struct peal_packet packet;
 	uint8_t *body = peal_egress_begin(sender->egress, &packet);
+	struct peal_channel_rest rest = {.size = 0};
 	uint32_t next_seq = channel->tx.next_seq;
 	uint32_t size = 0;
 
@@ -208,8 +209,8 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 		return false;
 	}
 	if (is_free) {
-		size = peal_channel_tx_make(
-			&channel->tx, &message, body + PEAL_CHANNEL_HEADER_SIZE, now_ns);
+		size = peal_channel_tx_make_parts(
+			&channel->tx, &message, body + PEAL_CHANNEL_HEADER_SIZE, &rest, now_ns);
 		if ((message.flags & PEAL_CHANNEL_FLAG_DATA) != 0) {
 			peal_congestion_on_send(&sender->windows[channel->slot].congestion, now_ns);
 			channel->flights_count++;
@@ -228,8 +229,16 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 		peal_channel_rx_answer(&channel->rx, &message, now_ns);
 	}
 	peal_channel_msg_encode(&message, body);
-	peal_egress_end(sender->egress, &packet, channel->slot, channel->shard,
-		PEAL_MESSAGE_CHANNEL, (uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
+	size += PEAL_CHANNEL_HEADER_SIZE;
+	if (rest.size > 0) {
+		const struct peal_egress_rest lent = {rest.bytes, (uint16_t)rest.size};
+
+		peal_egress_end_rest(sender->egress, &packet, channel->slot, channel->shard,
+			PEAL_MESSAGE_CHANNEL, (uint16_t)size, &lent);
+	} else {
+		peal_egress_end(sender->egress, &packet, channel->slot, channel->shard,
+			PEAL_MESSAGE_CHANNEL, (uint16_t)size);
+	}
 	peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_SENT, 1);
 	return true;
 }

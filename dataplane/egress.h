@@ -142,6 +142,20 @@ uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packe
 void peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 	uint8_t shard, uint8_t kind, uint16_t size);
 
+/* Bytes at the end of a body that lie elsewhere: only read, while `end_rest` runs. */
+struct peal_egress_rest {
+	const uint8_t *bytes; /* [size] */
+	uint16_t size;        /* 0 = none */
+};
+
+/*
+ * As end, for a body whose last bytes were not written: they are sealed from where they lie into
+ * the packet, in one pass. `size` is that of the whole body.
+ */
+void peal_egress_end_rest(struct peal_egress *egress, const struct peal_packet *packet,
+	uint16_t slot, uint8_t shard, uint8_t kind, uint16_t size,
+	const struct peal_egress_rest *rest);
+
 /* The same for a frame of family 0 to `address`; without a next hop it is dropped and counted. */
 bool peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,
 	uint8_t kind, const uint8_t *body, uint16_t size);
