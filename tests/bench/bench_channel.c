@@ -8,10 +8,16 @@
  * less when the queue is full; figures are medians over rounds. Everything is warm.
  *
  *     bench_channel [--aead NAME] [--size N] [--burst N] [--rounds N] [--alone]    a line of JSON
+ *     bench_channel --lend --size 65536 --burst 1 [--mtu 9000] [--two-passes] ...
  *     bench_channel --callgrind ...                                a fixed number of rounds
  *
  * --alone sends each message in a frame of its own; --burst 1 tells what one message costs that
  * nothing else is done with: half of a round trip, without its link.
+ *
+ * --lend lends messages, which may be large, and --mtu says how large packets may be; then the
+ * figure of interest is the cycles for each byte that was delivered, both ends. --two-passes copies
+ * what is lent into the packet and seals it there, as it was before the cipher read it where it
+ * lies.
  *
  * Then the same rounds once more with a clock that is read wherever one stage hands over to
  * another, and what reading it costs is taken off again. The stages are
@@ -35,7 +41,10 @@
 #define MESSAGES_MAX     32U
 #define PACKETS_COUNT    1024U
 #define PACKET_SIZE      2176U
+#define PACKET_WIDE_SIZE 9344U
 #define HEADROOM         128U
+#define LENT_SIZE_MAX    65536U
+#define LOANS_MAX        8U
 #define WARM_ROUNDS      2000U
 #define CALLGRIND_ROUNDS 1000U
 #define QUEUE_SIZE       65536U
@@ -107,6 +116,22 @@ void end_really(struct peal_egress *egress, const struct peal_packet *packet, ui
 void end_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 	uint8_t shard, uint8_t kind, uint16_t size) __asm__("__wrap_peal_egress_end");
 
+void end_rest_really(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size, const struct peal_egress_rest *rest) __asm__(
+	"__real_peal_egress_end_rest");
+void end_rest_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size, const struct peal_egress_rest *rest) __asm__(
+	"__wrap_peal_egress_end_rest");
+uint32_t make_really(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+	uint8_t *data_out, struct peal_channel_rest *rest_out, uint64_t now_ns) __asm__(
+	"__real_peal_channel_tx_make_parts");
+uint32_t make_wrapped(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+	uint8_t *data_out, struct peal_channel_rest *rest_out, uint64_t now_ns) __asm__(
+	"__wrap_peal_channel_tx_make_parts");
+
+/* What is lent is copied before it is sealed. */
+static bool is_two_passes;
+
 uint32_t
 run_timed(struct peal_channels *channels, uint64_t now_ns)
 {
@@ -146,6 +171,26 @@ end_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t
 	leave_stage();
 }
 
+void
+end_rest_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size, const struct peal_egress_rest *rest)
+{
+	enter_stage(STAGE_FRAME);
+	end_rest_really(egress, packet, slot, shard, kind, size, rest);
+	leave_stage();
+}
+
+uint32_t
+make_wrapped(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uint8_t *data_out,
+	struct peal_channel_rest *rest_out, uint64_t now_ns)
+{
+	if (is_two_passes) {
+		rest_out->size = 0;
+		return peal_channel_tx_make(tx, message_out, data_out, now_ns);
+	}
+	return make_really(tx, message_out, data_out, rest_out, now_ns);
+}
+
 struct bench;
 
 struct end {
@@ -160,7 +205,7 @@ struct end {
 	uint32_t inbox_count;
 	struct peal_packet inbox[PACKETS_COUNT];
 	uint8_t *queues;
-	uint8_t frames[FRAMES_COUNT * PEAL_BODY_SIZE_MAX];
+	uint8_t frames[FRAMES_COUNT * PEAL_LARGE_BODY_SIZE_MAX];
 	uint8_t buffers[2][PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
 };
 
@@ -173,9 +218,12 @@ struct bench {
 	uint64_t now_ns;
 	uint64_t delivered_count;
 	uint64_t delivered_bytes;
+	uint32_t loans_count;
+	uint16_t mtu; /* 0 = what every path carries */
 	uint32_t free_count;
 	uint8_t *free[PACKETS_COUNT];
-	uint8_t packets[PACKETS_COUNT][PACKET_SIZE];
+	uint8_t packets[PACKETS_COUNT * PACKET_WIDE_SIZE];
+	uint8_t loans[LOANS_MAX][LENT_SIZE_MAX];
 };
 
 /* Eight parameters, as the table of wire/aead.h has them. NOLINTBEGIN(readability-function-size) */
@@ -188,6 +236,18 @@ seal(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD
 
 	enter_stage(STAGE_AEAD);
 	aead->seal(aead->state, key, nonce, aad, aad_size, data, size, tag_out);
+	leave_stage();
+}
+
+static void
+seal_parts(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
+	const uint8_t *aad, size_t aad_size, const struct peal_aead_parts *parts,
+	uint8_t tag_out[PEAL_AEAD_TAG_SIZE])
+{
+	const struct peal_aead *aead = &((struct bench *)state)->aead;
+
+	enter_stage(STAGE_AEAD);
+	aead->seal_parts(aead->state, key, nonce, aad, aad_size, parts, tag_out);
 	leave_stage();
 }
 
@@ -341,9 +401,9 @@ ended(void *state, uint16_t channel, enum peal_channel_reason reason, uint64_t l
 static void
 give_back(void *state, uint16_t channel, uint64_t token)
 {
-	(void)state;
 	(void)channel;
 	(void)token;
+	((struct end *)state)->bench->loans_count--;
 }
 
 static struct peal_address
@@ -353,6 +413,12 @@ find_address(uint32_t mid)
 		.ipv4 = 0x0A000000U + mid, .port = 4100, .mac = {0x02, 0, 0, 0, 0, (uint8_t)mid}};
 }
 
+static uint32_t
+find_stride(const struct bench *bench)
+{
+	return bench->mtu > 1500U ? PACKET_WIDE_SIZE : PACKET_SIZE;
+}
+
 static void
 set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 {
@@ -360,7 +426,10 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 	struct end *end = &bench->ends[self];
 	struct peal_peers *peers = &end->peers;
 	struct peal_core_config config = {
-		.port = {.ops = &ops, .state = end, .packet_size_max = PACKET_SIZE - HEADROOM},
+		.port = {.ops = &ops,
+			.state = end,
+			.packet_size_max = find_stride(bench) - HEADROOM,
+			.mtu = bench->mtu},
 		.plane = &end->plane,
 		.timing = &bench->timing,
 		.aead = bench->timed,
@@ -381,6 +450,8 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 		.queue_capacity = QUEUE_SIZE,
 		.frame_bytes = end->frames,
 		.frames_count = FRAMES_COUNT,
+		.frame_size = bench->mtu > PEAL_MTU_MIN ? (uint16_t)PEAL_LARGE_BODY_SIZE_MAX
+							: (uint16_t)PEAL_BODY_SIZE_MAX,
 		.rto_ns_min = 50000,
 		.rto_ns_max = 1000000,
 		.first_epoch = 1,
@@ -420,7 +491,7 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 }
 
 static void
-set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
+set_up(struct bench *bench, const char *aead_name, bool is_coalescing, uint16_t mtu)
 {
 	uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE] = {0};
 
@@ -432,12 +503,14 @@ set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
 	bench->timed = bench->aead;
 	bench->timed.state = bench;
 	bench->timed.seal = seal;
+	bench->timed.seal_parts = seal_parts;
+	bench->mtu = mtu;
 	bench->timed.open = open_sealed;
 	PEAL_ASSERT(peal_timing_find("dpdk", &bench->timing));
 	bench->now_ns = UINT64_C(1000000000);
 	bench->aead.expand(bench->aead.state, raw, &bench->pre_key);
 	for (uint32_t i = 0; i < PACKETS_COUNT; i++) {
-		bench->free[bench->free_count++] = bench->packets[i];
+		bench->free[bench->free_count++] = bench->packets + (size_t)i * find_stride(bench);
 	}
 	for (uint16_t i = 0; i < 2; i++) {
 		raw[0] = (uint8_t)(i + 1U);
@@ -458,7 +531,29 @@ struct options {
 	const char *aead_name; /* NULL = the best there is */
 	bool is_coalescing;
 	bool is_callgrind;
+	bool is_lent;
+	uint16_t mtu;
 };
+
+/* Accepts one message. False: there is no room. */
+static bool
+accept(struct bench *bench, uint16_t channel, const uint8_t *message,
+	const struct options *options, uint64_t seq)
+{
+	struct peal_channels *channels = &bench->ends[0].channels;
+
+	if (!options->is_lent) {
+		return peal_channels_send(channels, channel, message, options->size) ==
+		       PEAL_CHANNEL_OK;
+	}
+	if (bench->loans_count == LOANS_MAX ||
+		peal_channels_lend(channels, channel, bench->loans[seq % LOANS_MAX], options->size,
+			seq) != PEAL_CHANNEL_OK) {
+		return false;
+	}
+	bench->loans_count++;
+	return true;
+}
 
 /* Adds what was accepted to `sent_count`; returns the cycles of the round for each of those. */
 static __attribute__((noinline)) double
@@ -475,8 +570,8 @@ run_round(struct bench *bench, uint16_t channel, const uint8_t *message,
 	stopwatch.since = before;
 	enter_stage(STAGE_CHANNEL);
 	for (uint32_t i = 0; i < options->burst; i++) {
-		accepted_count += peal_channels_send(&bench->ends[0].channels, channel, message,
-					  options->size) == PEAL_CHANNEL_OK;
+		accepted_count +=
+			accept(bench, channel, message, options, *sent_count + accepted_count);
 	}
 	leave_stage();
 	peal_core_turn(&bench->ends[0].core, bench->now_ns);
@@ -566,6 +661,12 @@ read_options(int argc, char **argv, struct options *options)
 			options->is_callgrind = true;
 		} else if (strcmp(argv[i], "--alone") == 0) {
 			options->is_coalescing = false;
+		} else if (strcmp(argv[i], "--lend") == 0) {
+			options->is_lent = true;
+		} else if (strcmp(argv[i], "--two-passes") == 0) {
+			is_two_passes = true;
+		} else if (strcmp(argv[i], "--mtu") == 0 && i + 1 < argc) {
+			options->mtu = (uint16_t)strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--aead") == 0 && i + 1 < argc) {
 			options->aead_name = argv[++i];
 		} else if (strcmp(argv[i], "--size") == 0 && i + 1 < argc) {
@@ -578,22 +679,25 @@ read_options(int argc, char **argv, struct options *options)
 			return false;
 		}
 	}
-	return options->rounds_count > 0 && options->size <= 1000 && options->burst > 0 &&
-	       options->burst <= MESSAGES_MAX;
+	return options->rounds_count > 0 &&
+	       options->size <= (options->is_lent ? LENT_SIZE_MAX : 1000U) && options->burst > 0 &&
+	       options->burst <= MESSAGES_MAX &&
+	       (options->mtu == 0 ||
+		       (options->mtu >= PEAL_MTU_MIN && options->mtu <= PEAL_MTU_MAX));
 }
 
 static void
 show(const struct bench *bench, const struct options *options, uint64_t sent_count,
-	double cycles_per_message, const double stages[STAGES_COUNT])
+	double cycles_per_message, double cycles_per_byte, const double stages[STAGES_COUNT])
 {
 	const uint64_t *values = bench->ends[0].core.counters.values;
 
 	(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,"
 		     "\"coalescing\":%s,\"rounds\":%u,\"cycles_per_message\":%.1f,"
-		     "\"frames_per_message\":%.3f,\"repeated\":%llu,\"stages\":{",
+		     "\"cycles_per_byte\":%.3f,\"frames_per_message\":%.3f,\"repeated\":%llu,\"stages\":{",
 		bench->aead.name, options->size, options->burst,
 		options->is_coalescing ? "true" : "false", options->rounds_count,
-		cycles_per_message,
+		cycles_per_message, cycles_per_byte,
 		(double)values[PEAL_COUNTER_CHANNEL_FRAMES_SENT] / (double)sent_count,
 		(unsigned long long)values[PEAL_COUNTER_CHANNEL_FRAMES_REPEATED]);
 	for (uint32_t i = 0; i < STAGES_COUNT; i++) {
@@ -612,7 +716,8 @@ main(int argc, char **argv)
 	if (!read_options(argc, argv, &options)) {
 		(void)fprintf(stderr,
 			"usage: bench_channel [--aead NAME] [--size N, at most 1000] "
-			"[--rounds N] [--burst N, at most 32] [--alone] [--callgrind]\n");
+			"[--rounds N] [--burst N, at most 32] [--alone] [--lend] [--mtu N] "
+			"[--two-passes] [--callgrind]\n");
 		return 2;
 	}
 
@@ -622,25 +727,36 @@ main(int argc, char **argv)
 	const bool is_callgrind = options.is_callgrind;
 	struct bench *bench = aligned_alloc(64, (sizeof(*bench) + 63U) / 64U * 64U);
 	double *samples = calloc(rounds_count, sizeof(*samples));
+	double *bytes_samples = calloc(rounds_count, sizeof(*bytes_samples));
 	double stages[STAGES_COUNT] = {0};
 	double cycles_per_message = 0.0;
+	double cycles_per_byte = 0.0;
 	uint64_t sent_count = 0;
 	uint16_t channel;
 
 	PEAL_ASSERT(bench != NULL);
 	PEAL_ASSERT(samples != NULL);
+	PEAL_ASSERT(bytes_samples != NULL);
 	memset(bench, 0, sizeof(*bench));
-	set_up(bench, options.aead_name, is_coalescing);
+	set_up(bench, options.aead_name, is_coalescing, options.mtu);
 	PEAL_ASSERT(
 		peal_channels_open(&bench->ends[0].channels, 2, 1, &channel) == PEAL_CHANNEL_OK);
 	for (uint32_t i = 0; i < (is_callgrind ? CALLGRIND_ROUNDS : WARM_ROUNDS); i++) {
 		(void)run_round(bench, channel, message, &options, &sent_count);
 	}
 	for (uint32_t i = 0; i < rounds_count && !is_callgrind; i++) {
+		uint64_t sent_before = sent_count, bytes_before = bench->delivered_bytes;
+
 		samples[i] = run_round(bench, channel, message, &options, &sent_count);
+		bytes_samples[i] =
+			samples[i] * (double)(sent_count > sent_before ? sent_count - sent_before : 1U) /
+			(double)(bench->delivered_bytes > bytes_before
+					? bench->delivered_bytes - bytes_before
+					: 1U);
 	}
 	if (!is_callgrind) {
 		cycles_per_message = find_median(samples, rounds_count);
+		cycles_per_byte = find_median(bytes_samples, rounds_count);
 		find_stages(bench, channel, message, &options, &sent_count, stages);
 	}
 	/* What one turn could not send is still on its way. */
@@ -652,7 +768,7 @@ main(int argc, char **argv)
 	PEAL_ASSERT(bench->delivered_count == sent_count);
 	PEAL_ASSERT(bench->delivered_bytes == sent_count * size);
 	if (!is_callgrind) {
-		show(bench, &options, sent_count, cycles_per_message, stages);
+		show(bench, &options, sent_count, cycles_per_message, cycles_per_byte, stages);
 	}
 	for (uint32_t i = 0; i < 2; i++) {
 		peal_core_fini(&bench->ends[i].core);
@@ -660,6 +776,7 @@ main(int argc, char **argv)
 	}
 	peal_aead_close(&bench->aead);
 	free(samples);
+	free(bytes_samples);
 	free(bench);
 	return 0;
 }
