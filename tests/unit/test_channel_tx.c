@@ -675,6 +675,55 @@ test_channel_tx__pieces_end_when_the_frame_is_there(void **state)
 }
 
 static void
+test_channel_tx__what_is_lent_need_not_be_copied(void **state)
+{
+	struct peal_channel_msg message = {0};
+	struct peal_channel_rest rest;
+	static const uint8_t small[8];
+	uint32_t size;
+
+	(void)state;
+	open_wide(SMALL_SIZE, 3000);
+	size = peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns);
+	assert_int_equal(size, SMALL_SIZE);
+	assert_int_equal(rest.size, SMALL_SIZE - 8);
+	for (uint32_t i = 0; i < rest.size; i++) {
+		assert_int_equal(rest.bytes[i], wide_byte(i));
+	}
+	/* The next is where it lies, too; a repeat, and whoever does not ask, gets the same bytes. */
+	(void)peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns);
+	assert_int_equal(rest.bytes[0], wide_byte(SMALL_SIZE - 8));
+	/* A copy before it in the frame; and what is small is copied. */
+	open_wide(LARGE_SIZE, 300);
+	accept(3, 'x');
+	assert_int_equal(
+		peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns), 302 + 5);
+	assert_int_equal(rest.size, 0); /* the loan is not the last */
+	assert_true(peal_sendqueue_lend(&tx.queue, small, sizeof(small), 1));
+	assert_int_equal(
+		peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns), 2 + 8);
+	assert_int_equal(rest.size, 0);
+	const struct peal_channel_tx_config config = tx.config;
+
+	peal_channel_tx_open(&tx, &config, peal_epoch_from_first_seq(FIRST_SEQ), 64);
+	accept(3, 'x');
+	assert_true(peal_sendqueue_lend(&tx.queue, wide_data, 300, 2));
+	assert_int_equal(
+		peal_channel_tx_make_parts(&tx, &message, made_data, &rest, now_ns), 5 + 302);
+	assert_int_equal(rest.size, 300);
+	assert_ptr_equal(rest.bytes, wide_data);
+	assert_int_equal(made_data[2], 'x');
+	assert_int_equal(made_data[5] + made_data[6] * 256, 300);
+	/* In pieces it is copied. */
+	open_wide(LARGE_SIZE, BIG);
+	make_wide(0, DATA);
+	peal_channel_tx_resize(&tx, SMALL_SIZE);
+	(void)peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns);
+	assert_int_equal(message.flags, DATA | PIECE);
+	assert_int_equal(rest.size, 0);
+}
+
+static void
 test_channel_tx__suspects_the_path_of_large_frames_only(void **state)
 {
 	(void)state;
@@ -793,6 +842,7 @@ main(void)
 		TX_TEST(test_channel_tx__what_began_in_parts_goes_on_in_parts),
 		TX_TEST(test_channel_tx__what_is_too_large_leaves_in_pieces),
 		TX_TEST(test_channel_tx__pieces_end_when_the_frame_is_there),
+		TX_TEST(test_channel_tx__what_is_lent_need_not_be_copied),
 		TX_TEST(test_channel_tx__suspects_the_path_of_large_frames_only),
 	};
 
