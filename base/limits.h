@@ -290,9 +290,9 @@
 #define PEAL_CONGESTION_TARGET_NS      (UINT64_C(50) * 1000U)
 #define PEAL_CONGESTION_HOST_TARGET_NS (UINT64_C(100) * 1000U)
 
-/* Sizes of a path that are tried: the least, that of an Ethernet of 1 500 bytes, the largest. Each is
- * tried so often in one search, with pauses doubled from the first on. A search in which nothing at
- * all is answered is repeated after a while, with longer pauses. A path that is narrower than it
+/* Sizes of a path that are tried: the least, that of an Ethernet of 1 500 bytes, the largest. Each
+ * is tried so often in one search, with pauses doubled from the first on. A search in which nothing
+ * at all is answered is repeated after a while, with longer pauses. A path that is narrower than it
  * might be is tried again now and then. */
 #define PEAL_PATH_RUNGS_MAX    3U
 #define PEAL_PATH_TRIES_MAX    4U

@@ -172,9 +172,8 @@ is_piece_good(const struct peal_channel_rx *rx, const struct peal_framepool *poo
 		return false;
 	}
 	return rx->frames[place].pieces == 0 ||
-	       (rx->frames[place].size == head[0] &&
-		       ((rx->frames[place].flags ^ message->flags) &
-			       PEAL_CHANNEL_FLAG_FRAGMENT) == 0);
+	       (rx->frames[place].size == head[0] && ((rx->frames[place].flags ^ message->flags) &
+							     PEAL_CHANNEL_FLAG_FRAGMENT) == 0);
 }
 
 /* Puts a piece where it belongs. HELD: the frame is whole, in its buffer, and counts as one that
@@ -196,8 +195,8 @@ add_piece(struct peal_channel_rx *rx, struct peal_framepool *pool,
 	}
 	memcpy(head, data, sizeof(head));
 	if (rx->frames[place].pieces == 0) {
-		uint16_t buffer = ahead == 0 ? peal_framepool_take_reserved(pool)
-					     : peal_framepool_take(pool);
+		uint16_t buffer =
+			ahead == 0 ? peal_framepool_take_reserved(pool) : peal_framepool_take(pool);
 
 		if (buffer == PEAL_FRAMEPOOL_NONE) {
 			return PEAL_CHANNEL_RX_NO_BUFFER;
@@ -205,7 +204,7 @@ add_piece(struct peal_channel_rx *rx, struct peal_framepool *pool,
 		rx->frames[place].buffer = buffer;
 		rx->frames[place].size = head[0];
 		rx->frames[place].flags =
-			message->flags & (uint8_t)~(uint8_t)PEAL_CHANNEL_FLAG_PIECE;
+			message->flags & (uint8_t) ~(uint8_t)PEAL_CHANNEL_FLAG_PIECE;
 		rx->patches_count++;
 	}
 	memcpy(peal_framepool_bytes(pool, rx->frames[place].buffer) +
@@ -213,7 +212,7 @@ add_piece(struct peal_channel_rx *rx, struct peal_framepool *pool,
 		data + PEAL_CHANNEL_PIECE_HEAD_SIZE, size - PEAL_CHANNEL_PIECE_HEAD_SIZE);
 	rx->frames[place].pieces |= (uint8_t)(1U << head[1]);
 	all = (uint8_t)((1U << ((head[0] + PEAL_CHANNEL_PIECE_SIZE - 1U) /
-				       PEAL_CHANNEL_PIECE_SIZE)) -
+				 PEAL_CHANNEL_PIECE_SIZE)) -
 			1U);
 	if (rx->frames[place].pieces != all) {
 		return PEAL_CHANNEL_RX_PIECE;

@@ -231,7 +231,8 @@ make_probe(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uin
 	return 0;
 }
 
-/* The next piece of a lost frame that is too large by now; it stays lost until the last one left. */
+/* The next piece of a lost frame that is too large by now; it stays lost until the last one left.
+ */
 static uint32_t
 make_piece(struct peal_channel_tx *tx, uint32_t seq, struct peal_channel_msg *message_out,
 	uint8_t *data_out, uint64_t now_ns)

@@ -71,14 +71,14 @@ struct peal_channel_tx {
 	uint64_t lost;    /* bit i: oldest_seq + i must be sent again */
 	uint64_t cut;     /* position of the first entry that is not wholly in frames */
 	uint32_t cut_offset;
-	uint32_t backoff;           /* time-outs in a row */
-	bool is_ended;              /* the end was accepted: nothing may follow */
-	bool is_tail_asked;         /* the newest frame was repeated, and nothing was heard since */
-	bool is_tail_due;           /* it is to be repeated now, whatever the window to the peer */
-	bool is_waiting;            /* for that window; set by the owner of the stream */
-	bool is_probe_due;          /* a PROBE must leave */
-	bool is_path_suspect;       /* a large frame left often; cleared by the owner */
-	uint32_t piece_seq;         /* of the frame that leaves in pieces, and the next of them */
+	uint32_t backoff;     /* time-outs in a row */
+	bool is_ended;        /* the end was accepted: nothing may follow */
+	bool is_tail_asked;   /* the newest frame was repeated, and nothing was heard since */
+	bool is_tail_due;     /* it is to be repeated now, whatever the window to the peer */
+	bool is_waiting;      /* for that window; set by the owner of the stream */
+	bool is_probe_due;    /* a PROBE must leave */
+	bool is_path_suspect; /* a large frame left often; cleared by the owner */
+	uint32_t piece_seq;   /* of the frame that leaves in pieces, and the next of them */
 	uint32_t piece_index;
 	uint64_t heard_at_ns;       /* last progress, or last frame sent: timers count from here */
 	uint64_t overtaken_at_ns;   /* when the oldest overtaken frame counts as lost; UINT64_MAX =
@@ -101,9 +101,9 @@ enum peal_channel_ack_outcome {
 void peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_config *config,
 	uint64_t epoch, uint32_t credit_count);
 
-/* Frames are cut to `data_size_max` from now on, [those of the smallest frame, PEAL_CHANNEL_DATA_SIZE_MAX]. Those
- * on their way that are larger, if there are any, count as lost at once: afterwards it may be
- * ready. */
+/* Frames are cut to `data_size_max` from now on, [those of the smallest frame,
+ * PEAL_CHANNEL_DATA_SIZE_MAX]. Those on their way that are larger, if there are any, count as lost
+ * at once: afterwards it may be ready. */
 void peal_channel_tx_resize(struct peal_channel_tx *tx, uint32_t data_size_max);
 
 /* Ends it at once; loans go back, in order. What was not acknowledged is not known to have arrived.

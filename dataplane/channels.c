@@ -50,8 +50,7 @@ init_paths(struct peal_channels *channels)
 
 	peal_pathmtu_init(&channels->paths, &paths);
 	channels->sender.paths = &channels->paths;
-	peal_framepool_init(
-		&channels->pool, config->frame_bytes, frame_size, config->frames_count);
+	peal_framepool_init(&channels->pool, config->frame_bytes, frame_size, config->frames_count);
 	if (frame_size > PEAL_BODY_SIZE_MAX) {
 		channels->pool.reserved_count = config->frames_count / 2U < PEAL_CHANNELS_MAX
 							? config->frames_count / 2U

@@ -86,7 +86,7 @@ struct peal_channels_config {
 	struct peal_channel_user user;
 	uint8_t *queue_bytes;    /* [PEAL_CHANNELS_MAX][queue_capacity], 8-aligned */
 	uint32_t queue_capacity; /* a power of two */
-	uint8_t *frame_bytes; /* [frames_count][frame_size], for frames that come early */
+	uint8_t *frame_bytes;    /* [frames_count][frame_size], for frames that come early */
 	uint16_t frames_count;
 	/* Body of the largest frame that is taken from peers, [PEAL_BODY_SIZE_MAX,
 	 * PEAL_LARGE_BODY_SIZE_MAX]; 0 counts as the least. */

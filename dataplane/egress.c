@@ -443,8 +443,7 @@ end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 	} else {
 		copy_link(egress, slot, shard, whole.data);
 		write_lengths(whole.data, FRAME_SIZE(size));
-		finish_frame(
-			egress, peer, shard, kind, size, whole.data + PEAL_UDP_OFFSET, rest);
+		finish_frame(egress, peer, shard, kind, size, whole.data + PEAL_UDP_OFFSET, rest);
 		whole.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
 	}
 	PEAL_DASSERT(egress->bulk_count < PEAL_TX_BULK_MAX);
@@ -510,8 +509,8 @@ peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet,
 	if (__builtin_expect(peer->is_slow, 0)) {
 		memcpy(answer.data + egress->headers.size + PEAL_HEADER_SIZE, body,
 			PEAL_LIVENESS_BODY_SIZE);
-		if (!finish_slowly(egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE, &answer,
-			    NULL)) {
+		if (!finish_slowly(
+			    egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE, &answer, NULL)) {
 			return;
 		}
 	} else {

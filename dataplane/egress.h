@@ -135,8 +135,8 @@ bool peal_egress_send_slot(struct peal_egress *egress, uint16_t slot, uint8_t ki
  * The same in two steps, for bulk: the body is written where it is sealed.
  *
  * begin lends a packet and says where its body is, with room for body_size_max; NULL when bulk has
- * no place left in this turn, or the port has no packet (counted). end, which must follow, seals what was written and queues
- * it, for `shard` of the peer.
+ * no place left in this turn, or the port has no packet (counted). end, which must follow, seals
+ * what was written and queues it, for `shard` of the peer.
  */
 uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);
 void peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,

@@ -20,7 +20,7 @@ struct peal_framepool {
 	uint32_t size;
 	uint16_t count;
 	uint16_t free_count;
-	bool is_closed; /* public: nothing is lent now, whatever is free */
+	bool is_closed;          /* public: nothing is lent now, whatever is free */
 	uint16_t reserved_count; /* public: buffers that only take_reserved lends; 0 after init */
 	uint16_t free[PEAL_FRAMEPOOL_MAX];
 };

@@ -107,8 +107,7 @@ peal_pathmtu_suspect(struct peal_pathmtu *paths, uint16_t slot)
 {
 	const struct peal_pathmtu_peer *peer = &paths->peers[slot];
 
-	if (peer->is_wanted && peer->rung > 0 && !peer->is_trying &&
-		!PEAL_BUG(BLACK_HOLE_UNSEEN)) {
+	if (peer->is_wanted && peer->rung > 0 && !peer->is_trying && !PEAL_BUG(BLACK_HOLE_UNSEEN)) {
 		peal_counter_add(paths->counters, PEAL_COUNTER_PATHS_SUSPECTED, 1);
 		begin_round(paths, slot);
 	}
@@ -250,8 +249,7 @@ on_answer(struct peal_pathmtu *paths, const struct peal_opened *opened,
 }
 
 void
-peal_pathmtu_on_frame(
-	struct peal_pathmtu *paths, const struct peal_opened *opened, uint64_t now_ns)
+peal_pathmtu_on_frame(struct peal_pathmtu *paths, const struct peal_opened *opened, uint64_t now_ns)
 {
 	struct peal_path_msg message;
 	bool is_probe = opened->kind == PEAL_MESSAGE_PATH_PROBE;

@@ -14,8 +14,8 @@
 #define PEAL_TRAFFIC_CHANNEL_SIZE (UINT32_C(1) << 18)
 #define PEAL_TRAFFIC_CAST_SIZE    (UINT32_C(1) << 20)
 
-/* Buffers for early frames of channels: PEAL_FRAMEPOOL_MAX of them, or as many as fit here where the
- * port's MTU makes them large: eight windows. */
+/* Buffers for early frames of channels: PEAL_FRAMEPOOL_MAX of them, or as many as fit here where
+ * the port's MTU makes them large: eight windows. */
 #define PEAL_TRAFFIC_FRAMES_SIZE (8U * PEAL_CHANNEL_WINDOW * PEAL_LARGE_BODY_SIZE_MAX)
 
 /* Time-outs of channels: the lower end follows round trips of tens of microseconds. */

@@ -202,8 +202,8 @@ find_mtu(const struct peal_eal_config *config)
 		return config->mtu;
 	}
 	name += strlen("iface=");
-	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%.*s",
-		(int)strcspn(name, ","), name);
+	(void)snprintf(
+		request.ifr_name, sizeof(request.ifr_name), "%.*s", (int)strcspn(name, ","), name);
 	file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	is_read = file >= 0 && ioctl(file, SIOCGIFMTU, &request) == 0;
 	if (file >= 0) {
@@ -252,8 +252,8 @@ add_device(const struct peal_eal_config *config)
 		add_argument("--vdev=%s%s%s,qpairs=%u%s", config->device, comma,
 			config->device_args, config->queues_count, frame_size);
 	} else {
-		add_argument("--vdev=%s%s%s%s", config->device, comma, config->device_args,
-			frame_size);
+		add_argument(
+			"--vdev=%s%s%s%s", config->device, comma, config->device_args, frame_size);
 	}
 }
 

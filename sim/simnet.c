@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_FRAMES 256U
-#define PPM          UINT64_C(1000000)
-#define MAC_SIZE     6U
-#define ODDS_MIN     64U
+#define CHUNK_FRAMES  256U
+#define PPM           UINT64_C(1000000)
+#define MAC_SIZE      6U
+#define ODDS_MIN      64U
 #define ETHERNET_SIZE 14U
 /* Of an ARP request, from the first byte of the frame. */
 #define ARP_SIZE_MIN     42U
@@ -176,8 +176,7 @@ frame_at(struct peal_simnet *net, uint32_t index)
 	uint8_t *chunk = net->chunks[index / CHUNK_FRAMES];
 
 	PEAL_ASSERT(index < net->frames_count);
-	return (struct peal_simframe *)(void *)(chunk +
-						index % CHUNK_FRAMES * measure_frame(net));
+	return (struct peal_simframe *)(void *)(chunk + index % CHUNK_FRAMES * measure_frame(net));
 }
 
 static void
@@ -308,8 +307,8 @@ send_link(struct peal_simnet *net, uint16_t from, uint16_t to, struct peal_simfr
 	const struct peal_simlink *link = peal_simnet_link(net, from, to);
 
 	if ((link->mtu > 0 && frame->size > ETHERNET_SIZE + link->mtu) || link->is_cut ||
-		happens(net, net->ports[from].egress_loss_ppm) ||
-		happens(net, link->loss_ppm) || happens(net, net->ports[to].ingress_loss_ppm)) {
+		happens(net, net->ports[from].egress_loss_ppm) || happens(net, link->loss_ppm) ||
+		happens(net, net->ports[to].ingress_loss_ppm)) {
 		net->lost_count++;
 		peal_simnet_release(net, frame);
 		return;

@@ -3,12 +3,12 @@
  * The false network: Ethernet frames from port to port, with everything that networks do to them.
  *
  * One ordered pair of ports is a link. A frame passes, in this order: the link's MTU, the sender's
- * egress, the link's cut, the link's loss, the receiver's ingress; it may then be doubled, and each copy has a
- * delay of its own, so frames overtake each other. A port may have a rate, behind which frames
- * queue. A frame to a broadcast address goes down every link of the sender; in a large network the
- * switch passes an ARP request only to the port that has the address, as switches do that suppress
- * ARP. A port that is down, or whose receive queue is full, loses what arrives. All links are alike
- * but for those that somebody changed.
+ * egress, the link's cut, the link's loss, the receiver's ingress; it may then be doubled, and each
+ * copy has a delay of its own, so frames overtake each other. A port may have a rate, behind which
+ * frames queue. A frame to a broadcast address goes down every link of the sender; in a large
+ * network the switch passes an ARP request only to the port that has the address, as switches do
+ * that suppress ARP. A port that is down, or whose receive queue is full, loses what arrives. All
+ * links are alike but for those that somebody changed.
  *
  * Frames live in chunks that are never given back before fini; a free list lends them, so a run
  * does not allocate per packet. Chance comes from one generator in the order of sending.
@@ -38,7 +38,7 @@ struct peal_simframe {
 	uint32_t index; /* place in the pool */
 	uint32_t size;
 	uint32_t next_free; /* index + 1 of the next free frame; 0 = last */
-	uint8_t bytes[]; /* [frame_size_max of the network] */
+	uint8_t bytes[];    /* [frame_size_max of the network] */
 };
 
 /* How one link treats frames now. */
@@ -113,7 +113,7 @@ struct peal_simnet {
 	bool (*refuse)(void *state, uint16_t port);
 	void *bend_state; /* of both */
 	uint32_t frames_count;
-	uint32_t first_free; /* index + 1; 0 = none */
+	uint32_t first_free;     /* index + 1; 0 = none */
 	uint16_t mtu;            /* of all ports; 0 = what every path carries */
 	uint32_t frame_size_max; /* bytes of a frame, Ethernet header first */
 	uint8_t *chunks[PEAL_SIMNET_FRAMES_MAX / 256U];

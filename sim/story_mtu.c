@@ -63,8 +63,7 @@ body_of(const struct peal_simworld *world, uint16_t mtu)
 }
 
 static void
-expect_path(
-	struct peal_simworld *world, uint16_t from, uint16_t to, uint16_t mtu, const char *what)
+expect_path(struct peal_simworld *world, uint16_t from, uint16_t to, uint16_t mtu, const char *what)
 {
 	(void)peal_story_expect(world, path_of(world, from, to) == body_of(world, mtu), what);
 }
@@ -141,8 +140,7 @@ flow(struct peal_simworld *world, struct peal_prng *prng)
 	place = pour(world, SHRINKING_NODE, OTHER_NODE, size, 0);
 	peal_simworld_run_for(world, FLOW_NS);
 	expect_path(world, WIDE_NODE, SHRINKING_NODE, WIDE_MTU, "a wide path is not used as such");
-	expect_path(
-		world, SHRINKING_NODE, OTHER_NODE, WIDE_MTU, "another wide path is not used");
+	expect_path(world, SHRINKING_NODE, OTHER_NODE, WIDE_MTU, "another wide path is not used");
 	expect_path(world, WIDE_NODE, NARROW_NODE, NARROW_MTU, "a narrow path is not found so");
 	expect_path(world, NARROW_NODE, WIDE_NODE, NARROW_MTU, "nor the way back");
 	shrink(world, place, mtu, is_both);

@@ -45,8 +45,9 @@ struct peal_aead {
 	void (*seal)(void *state, const struct peal_aead_key *key,
 		const uint8_t nonce[PEAL_AEAD_NONCE_SIZE], const uint8_t *aad, size_t aad_size,
 		uint8_t *data, size_t size, uint8_t tag_out[PEAL_AEAD_TAG_SIZE]);
-	/* The same of head and rest behind each other: the head in place, and the rest is read where
-	 * it lies and written behind the head, in one pass. What `seal` of both would make. */
+	/* The same of head and rest behind each other: the head in place, and the rest is read
+	 * where it lies and written behind the head, in one pass. What `seal` of both would make.
+	 */
 	void (*seal_parts)(void *state, const struct peal_aead_key *key,
 		const uint8_t nonce[PEAL_AEAD_NONCE_SIZE], const uint8_t *aad, size_t aad_size,
 		const struct peal_aead_parts *parts, uint8_t tag_out[PEAL_AEAD_TAG_SIZE]);

@@ -37,8 +37,8 @@
 #define PEAL_CHANNEL_FLAG_FIN      0x08U /* with DATA: the last frame of the stream; carries nothing */
 #define PEAL_CHANNEL_FLAG_PROBE    0x10U /* answer with an ACK; `seq` is the next of the stream */
 #define PEAL_CHANNEL_FLAG_RESET                                                                    \
-	0x20U /* alone: the streams named are no more; `reason` says why                           \
-	       */
+	0x20U                         /* alone: the streams named are no more; `reason` says why   \
+				       */
 #define PEAL_CHANNEL_FLAG_PIECE 0x40U /* with DATA: a piece of what stood there at first */
 #define PEAL_CHANNEL_FLAGS_ALL  0x7FU
 

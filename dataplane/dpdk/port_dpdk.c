@@ -16,7 +16,7 @@
 
 #define DESCRIPTORS_COUNT 512U
 /* Packets up to here are needed; more is welcome. */
-#define MTU_NEEDED  PEAL_MTU_MIN
+#define MTU_NEEDED PEAL_MTU_MIN
 /* What DPDK counts besides: Ethernet, two tags, and the checksum behind. */
 #define FRAME_OVERHEAD 26U
 #define CHUNK_COUNT    64U

@@ -390,9 +390,8 @@ make_pool(struct peal_port_ring *ring, uint32_t packets_count, struct peal_sente
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	(void)snprintf(name, sizeof(name), "peal_switch%u", ++serial);
-	ring->pool =
-		rte_mempool_create(name, packets_count, ring->packet_size, CACHE_COUNT,
-			0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	ring->pool = rte_mempool_create(name, packets_count, ring->packet_size, CACHE_COUNT, 0,
+		NULL, NULL, NULL, NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (ring->pool == NULL) {
 		return peal_sentence_set(error,
 			"%u packet buffers did not fit the memory of DPDK (%s); raise memory_mb",
@@ -433,8 +432,7 @@ peal_port_ring_create_wide(
 	}
 	ring->ports_count = ports_count;
 	ring->mtu = mtu;
-	ring->packet_size =
-		mtu == 0 ? PEAL_MBUFPOOL_FRAME_SIZE_MAX : peal_mbufpool_frame_size(mtu);
+	ring->packet_size = mtu == 0 ? PEAL_MBUFPOOL_FRAME_SIZE_MAX : peal_mbufpool_frame_size(mtu);
 	if (packets_count == 0) {
 		packets_count = round_up_packets(ports_count * 4U * PEAL_TX_QUEUE_MAX);
 		packets_count = packets_count < PEAL_PORT_RING_PACKETS_MAX

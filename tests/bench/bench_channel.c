@@ -117,17 +117,17 @@ void end_timed(struct peal_egress *egress, const struct peal_packet *packet, uin
 	uint8_t shard, uint8_t kind, uint16_t size) __asm__("__wrap_peal_egress_end");
 
 void end_rest_really(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t shard, uint8_t kind, uint16_t size, const struct peal_egress_rest *rest) __asm__(
-	"__real_peal_egress_end_rest");
+	uint8_t shard, uint8_t kind, uint16_t size,
+	const struct peal_egress_rest *rest) __asm__("__real_peal_egress_end_rest");
 void end_rest_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t shard, uint8_t kind, uint16_t size, const struct peal_egress_rest *rest) __asm__(
-	"__wrap_peal_egress_end_rest");
+	uint8_t shard, uint8_t kind, uint16_t size,
+	const struct peal_egress_rest *rest) __asm__("__wrap_peal_egress_end_rest");
 uint32_t make_really(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
-	uint8_t *data_out, struct peal_channel_rest *rest_out, uint64_t now_ns) __asm__(
-	"__real_peal_channel_tx_make_parts");
+	uint8_t *data_out, struct peal_channel_rest *rest_out,
+	uint64_t now_ns) __asm__("__real_peal_channel_tx_make_parts");
 uint32_t make_wrapped(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
-	uint8_t *data_out, struct peal_channel_rest *rest_out, uint64_t now_ns) __asm__(
-	"__wrap_peal_channel_tx_make_parts");
+	uint8_t *data_out, struct peal_channel_rest *rest_out,
+	uint64_t now_ns) __asm__("__wrap_peal_channel_tx_make_parts");
 
 /* What is lent is copied before it is sealed. */
 static bool is_two_passes;
@@ -425,11 +425,10 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 	static const struct peal_port_ops ops = {receive, allocate, transmit, release};
 	struct end *end = &bench->ends[self];
 	struct peal_peers *peers = &end->peers;
-	struct peal_core_config config = {
-		.port = {.ops = &ops,
-			.state = end,
-			.packet_size_max = find_stride(bench) - HEADROOM,
-			.mtu = bench->mtu},
+	struct peal_core_config config = {.port = {.ops = &ops,
+						  .state = end,
+						  .packet_size_max = find_stride(bench) - HEADROOM,
+						  .mtu = bench->mtu},
 		.plane = &end->plane,
 		.timing = &bench->timing,
 		.aead = bench->timed,
@@ -537,8 +536,8 @@ struct options {
 
 /* Accepts one message. False: there is no room. */
 static bool
-accept(struct bench *bench, uint16_t channel, const uint8_t *message,
-	const struct options *options, uint64_t seq)
+accept(struct bench *bench, uint16_t channel, const uint8_t *message, const struct options *options,
+	uint64_t seq)
 {
 	struct peal_channels *channels = &bench->ends[0].channels;
 
@@ -694,7 +693,8 @@ show(const struct bench *bench, const struct options *options, uint64_t sent_cou
 
 	(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,"
 		     "\"coalescing\":%s,\"rounds\":%u,\"cycles_per_message\":%.1f,"
-		     "\"cycles_per_byte\":%.3f,\"frames_per_message\":%.3f,\"repeated\":%llu,\"stages\":{",
+		     "\"cycles_per_byte\":%.3f,\"frames_per_message\":%.3f,\"repeated\":%llu,"
+		     "\"stages\":{",
 		bench->aead.name, options->size, options->burst,
 		options->is_coalescing ? "true" : "false", options->rounds_count,
 		cycles_per_message, cycles_per_byte,
@@ -749,10 +749,11 @@ main(int argc, char **argv)
 
 		samples[i] = run_round(bench, channel, message, &options, &sent_count);
 		bytes_samples[i] =
-			samples[i] * (double)(sent_count > sent_before ? sent_count - sent_before : 1U) /
+			samples[i] *
+			(double)(sent_count > sent_before ? sent_count - sent_before : 1U) /
 			(double)(bench->delivered_bytes > bytes_before
-					? bench->delivered_bytes - bytes_before
-					: 1U);
+					 ? bench->delivered_bytes - bytes_before
+					 : 1U);
 	}
 	if (!is_callgrind) {
 		cycles_per_message = find_median(samples, rounds_count);

@@ -27,7 +27,8 @@
 #define CHOICE_ALONE    0x01U /* no coalescing */
 #define CHOICE_NARROW   0x02U /* little credit both ways */
 #define CHOICE_ANSWERED 0x04U /* the receiver grants more after every frame */
-#define CHOICE_WIDE     0x08U /* it takes large frames; pieces have the size that they say, of zeroes */
+#define CHOICE_WIDE     0x08U /* it takes large frames; pieces have the size that they say, of zeroes \
+			       */
 
 struct ends {
 	uint8_t choices;
@@ -156,8 +157,8 @@ stretch(const struct peal_channel_msg *message, const uint8_t **data, uint32_t s
 	memcpy(piece, head, sizeof(head));
 	*data = piece;
 	return PEAL_CHANNEL_PIECE_HEAD_SIZE + (head[0] - offset < PEAL_CHANNEL_PIECE_SIZE
-							? head[0] - offset
-							: PEAL_CHANNEL_PIECE_SIZE);
+							      ? head[0] - offset
+							      : PEAL_CHANNEL_PIECE_SIZE);
 }
 
 static void

@@ -56,8 +56,7 @@ static struct world {
 
 static uint8_t frames[BUFFERS_COUNT * PEAL_LARGE_BODY_SIZE_MAX];
 static uint8_t letters_bytes[FLIGHTS_MAX][PEAL_CHANNEL_DATA_SIZE_MAX];
-static const uint32_t path_sizes[PATHS_COUNT] = {
-	DATA_SIZE_MAX, 1380, PEAL_CHANNEL_DATA_SIZE_MAX};
+static const uint32_t path_sizes[PATHS_COUNT] = {DATA_SIZE_MAX, 1380, PEAL_CHANNEL_DATA_SIZE_MAX};
 static uint8_t content[MESSAGE_MAX + 256U];
 static uint64_t seeds_count = 400;
 

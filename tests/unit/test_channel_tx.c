@@ -690,7 +690,8 @@ test_channel_tx__what_is_lent_need_not_be_copied(void **state)
 	for (uint32_t i = 0; i < rest.size; i++) {
 		assert_int_equal(rest.bytes[i], wide_byte(i));
 	}
-	/* The next is where it lies, too; a repeat, and whoever does not ask, gets the same bytes. */
+	/* The next is where it lies, too; a repeat, and whoever does not ask, gets the same bytes.
+	 */
 	(void)peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns);
 	assert_int_equal(rest.bytes[0], wide_byte(SMALL_SIZE - 8));
 	/* A copy before it in the frame; and what is small is copied. */

@@ -675,8 +675,8 @@ test_channels__follow_a_path_that_changes(void **state)
 	for (uint32_t i = 0; i < LENT_SIZE; i++) {
 		lent[i] = (uint8_t)(i * 7U + (i >> 8));
 	}
-	assert_int_equal(peal_channels_lend(&a->channels, channel, lent, LENT_SIZE, 0),
-		PEAL_CHANNEL_OK);
+	assert_int_equal(
+		peal_channels_lend(&a->channels, channel, lent, LENT_SIZE, 0), PEAL_CHANNEL_OK);
 	turn_all(2); /* some of it left before the path was known */
 	assert_int_equal(a->channels.table.channels[channel].tx.config.data_size_max,
 		WIDE_SIZE - PEAL_CHANNEL_HEADER_SIZE);

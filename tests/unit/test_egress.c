@@ -523,8 +523,8 @@ test_egress__seals_what_lies_elsewhere(void **state)
 			peal_egress_end_rest(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL,
 				sizeof(whole), &rest);
 			peal_egress_flush(egress_of(cores));
-			assert_int_equal(peal_fakecores_open_last(cores, 0, body).body_size,
-				sizeof(whole));
+			assert_int_equal(
+				peal_fakecores_open_last(cores, 0, body).body_size, sizeof(whole));
 			assert_memory_equal(body, whole, sizeof(whole));
 			peal_fakeswitch_clear(cores->wire, 1);
 		}

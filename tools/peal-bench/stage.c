@@ -22,7 +22,7 @@
 #define WARM_UP_NS        UINT64_C(500000000)
 #define WARM_UP_COUNT_MIN UINT64_C(10)
 #define MEMORY_MB         64U
-#define MEMORY_WIDE_MB 160U /* with buffers for large packets */
+#define MEMORY_WIDE_MB    160U /* with buffers for large packets */
 #define SECOND_NS         UINT64_C(1000000000)
 #define POLL_NS           UINT64_C(2000000)
 /* Starting DPDK takes a fifth of a second, and much longer on a crowded machine. */
@@ -56,16 +56,16 @@ name_devices(struct peal_stage *stage, uint16_t mtu, pid_t asking_pid)
 	if (stage->eal.device == NULL) {
 		return;
 	}
-	peal_joint_device_args(stage->link, side, stage->socket, asking_pid,
-		mtu, stage->device_args);
+	peal_joint_device_args(
+		stage->link, side, stage->socket, asking_pid, mtu, stage->device_args);
 	stage->eal.device_args = stage->device_args;
 	stage->eal.extra = stage->extra;
 	if (side + 1U < stage->sides_end) {
 		char text[PEAL_JOINT_TEXT_SIZE_MAX];
 		int size;
 
-		peal_joint_device_args(stage->link, side + 1U, stage->socket, asking_pid,
-			mtu, text);
+		peal_joint_device_args(
+			stage->link, side + 1U, stage->socket, asking_pid, mtu, text);
 		size = snprintf(stage->second_device, sizeof(stage->second_device), "--vdev=%s,%s",
 			peal_joint_device(stage->link, side + 1U), text);
 		PEAL_ASSERT(size > 0 && (size_t)size < sizeof(stage->second_device));

@@ -77,8 +77,7 @@ seal_parts_evp(void *state, const struct peal_aead_key *key,
 	start_message(&evp->sealing, true, key, nonce);
 	update_message(context, NULL, aad, aad_size);
 	update_message(context, parts->data, parts->data, parts->head_size);
-	update_message(
-		context, parts->data + parts->head_size, parts->rest, parts->rest_size);
+	update_message(context, parts->data + parts->head_size, parts->rest, parts->rest_size);
 	int is_final = EVP_CipherFinal_ex(context, nothing, &written);
 	PEAL_ASSERT(is_final == 1);
 	PEAL_ASSERT(written == 0);
