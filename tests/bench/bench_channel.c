@@ -687,7 +687,7 @@ read_options(int argc, char **argv, struct options *options)
 
 static void
 show(const struct bench *bench, const struct options *options, uint64_t sent_count,
-	double cycles_per_message, double cycles_per_byte, const double stages[STAGES_COUNT])
+	const double cycles[2], const double stages[STAGES_COUNT])
 {
 	const uint64_t *values = bench->ends[0].core.counters.values;
 
@@ -696,14 +696,41 @@ show(const struct bench *bench, const struct options *options, uint64_t sent_cou
 		     "\"cycles_per_byte\":%.3f,\"frames_per_message\":%.3f,\"repeated\":%llu,"
 		     "\"stages\":{",
 		bench->aead.name, options->size, options->burst,
-		options->is_coalescing ? "true" : "false", options->rounds_count,
-		cycles_per_message, cycles_per_byte,
-		(double)values[PEAL_COUNTER_CHANNEL_FRAMES_SENT] / (double)sent_count,
+		options->is_coalescing ? "true" : "false", options->rounds_count, cycles[0],
+		cycles[1], (double)values[PEAL_COUNTER_CHANNEL_FRAMES_SENT] / (double)sent_count,
 		(unsigned long long)values[PEAL_COUNTER_CHANNEL_FRAMES_REPEATED]);
 	for (uint32_t i = 0; i < STAGES_COUNT; i++) {
 		(void)printf("%s\"%s\":%.1f", i == 0 ? "" : ",", stage_names[i], stages[i]);
 	}
 	(void)printf("}}\n");
+}
+
+/* Cycles for each message that was accepted, and for each byte that was delivered: medians. */
+static void
+measure(struct bench *bench, uint16_t channel, const uint8_t *message,
+	const struct options *options, uint64_t *sent_count, double cycles_out[2])
+{
+	uint32_t rounds_count = options->rounds_count;
+	double *samples = calloc(rounds_count, sizeof(*samples));
+	double *bytes_samples = calloc(rounds_count, sizeof(*bytes_samples));
+
+	PEAL_ASSERT(samples != NULL);
+	PEAL_ASSERT(bytes_samples != NULL);
+	for (uint32_t i = 0; i < rounds_count; i++) {
+		uint64_t sent_before = *sent_count, bytes_before = bench->delivered_bytes;
+		uint64_t accepted_count, bytes_count;
+
+		samples[i] = run_round(bench, channel, message, options, sent_count);
+		accepted_count = *sent_count > sent_before ? *sent_count - sent_before : 1U;
+		bytes_count = bench->delivered_bytes > bytes_before
+				      ? bench->delivered_bytes - bytes_before
+				      : 1U;
+		bytes_samples[i] = samples[i] * (double)accepted_count / (double)bytes_count;
+	}
+	cycles_out[0] = find_median(samples, rounds_count);
+	cycles_out[1] = find_median(bytes_samples, rounds_count);
+	free(samples);
+	free(bytes_samples);
 }
 
 int
@@ -721,22 +748,16 @@ main(int argc, char **argv)
 		return 2;
 	}
 
-	const uint32_t rounds_count = options.rounds_count;
 	const uint32_t size = options.size;
 	const bool is_coalescing = options.is_coalescing;
 	const bool is_callgrind = options.is_callgrind;
 	struct bench *bench = aligned_alloc(64, (sizeof(*bench) + 63U) / 64U * 64U);
-	double *samples = calloc(rounds_count, sizeof(*samples));
-	double *bytes_samples = calloc(rounds_count, sizeof(*bytes_samples));
 	double stages[STAGES_COUNT] = {0};
-	double cycles_per_message = 0.0;
-	double cycles_per_byte = 0.0;
+	double cycles[2] = {0};
 	uint64_t sent_count = 0;
 	uint16_t channel;
 
 	PEAL_ASSERT(bench != NULL);
-	PEAL_ASSERT(samples != NULL);
-	PEAL_ASSERT(bytes_samples != NULL);
 	memset(bench, 0, sizeof(*bench));
 	set_up(bench, options.aead_name, is_coalescing, options.mtu);
 	PEAL_ASSERT(
@@ -744,20 +765,8 @@ main(int argc, char **argv)
 	for (uint32_t i = 0; i < (is_callgrind ? CALLGRIND_ROUNDS : WARM_ROUNDS); i++) {
 		(void)run_round(bench, channel, message, &options, &sent_count);
 	}
-	for (uint32_t i = 0; i < rounds_count && !is_callgrind; i++) {
-		uint64_t sent_before = sent_count, bytes_before = bench->delivered_bytes;
-
-		samples[i] = run_round(bench, channel, message, &options, &sent_count);
-		bytes_samples[i] =
-			samples[i] *
-			(double)(sent_count > sent_before ? sent_count - sent_before : 1U) /
-			(double)(bench->delivered_bytes > bytes_before
-					 ? bench->delivered_bytes - bytes_before
-					 : 1U);
-	}
 	if (!is_callgrind) {
-		cycles_per_message = find_median(samples, rounds_count);
-		cycles_per_byte = find_median(bytes_samples, rounds_count);
+		measure(bench, channel, message, &options, &sent_count, cycles);
 		find_stages(bench, channel, message, &options, &sent_count, stages);
 	}
 	/* What one turn could not send is still on its way. */
@@ -769,15 +778,13 @@ main(int argc, char **argv)
 	PEAL_ASSERT(bench->delivered_count == sent_count);
 	PEAL_ASSERT(bench->delivered_bytes == sent_count * size);
 	if (!is_callgrind) {
-		show(bench, &options, sent_count, cycles_per_message, cycles_per_byte, stages);
+		show(bench, &options, sent_count, cycles, stages);
 	}
 	for (uint32_t i = 0; i < 2; i++) {
 		peal_core_fini(&bench->ends[i].core);
 		free(bench->ends[i].queues);
 	}
 	peal_aead_close(&bench->aead);
-	free(samples);
-	free(bytes_samples);
 	free(bench);
 	return 0;
 }

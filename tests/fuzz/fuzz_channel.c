@@ -27,8 +27,9 @@
 #define CHOICE_ALONE    0x01U /* no coalescing */
 #define CHOICE_NARROW   0x02U /* little credit both ways */
 #define CHOICE_ANSWERED 0x04U /* the receiver grants more after every frame */
-#define CHOICE_WIDE     0x08U /* it takes large frames; pieces have the size that they say, of zeroes \
-			       */
+#define CHOICE_WIDE                                                                                \
+	0x08U /* it takes large frames; pieces have the size that they say, of zeroes              \
+	       */
 
 struct ends {
 	uint8_t choices;

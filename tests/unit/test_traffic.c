@@ -31,7 +31,8 @@ test_traffic__gives_a_core_all_that_messages_need(void **state)
 		sizeof(traffic->channel_queues));
 	assert_int_equal(traffic->channels.config.frames_count, PEAL_FRAMEPOOL_MAX);
 	assert_int_equal(traffic->channels.config.frame_size, PEAL_BODY_SIZE_MAX);
-	assert_true(PEAL_FRAMEPOOL_MAX * PEAL_BODY_SIZE_MAX <= sizeof(traffic->channel_frames));
+	assert_true((uint64_t)PEAL_FRAMEPOOL_MAX * PEAL_BODY_SIZE_MAX <=
+		    sizeof(traffic->channel_frames));
 	assert_int_equal(traffic->cast.config.queue_capacity, sizeof(traffic->cast_queue));
 	/* Load is the user of both. */
 	assert_ptr_equal(traffic->channels.config.user.state, &traffic->load);
