@@ -49,6 +49,17 @@
 #define PEAL_HEADERS_SIZE_MAX 66U
 #define PEAL_PACKET_SIZE_MAX  (PEAL_HEADERS_SIZE_MAX + PEAL_PAYLOAD_SIZE_MAX)
 
+/* Bytes of an IP packet: what every path carries, and the most that a link is used for. Payload and
+ * body of channels where a path is proven to carry that much; over IPv6 20 bytes less. */
+#define PEAL_MTU_MIN                1280U
+#define PEAL_MTU_MAX                9000U
+#define PEAL_LARGE_PAYLOAD_SIZE_MAX (PEAL_MTU_MAX - 28U)
+#define PEAL_LARGE_BODY_SIZE_MAX                                                                   \
+	(PEAL_LARGE_PAYLOAD_SIZE_MAX - PEAL_HEADER_SIZE - PEAL_TRAILER_SIZE)
+
+/* In front of an IP packet: Ethernet with a VLAN tag. */
+#define PEAL_LINK_SIZE_MAX 18U
+
 /* Application bytes kept with a member, and with all members of one view: so much that a snapshot
  * of the largest view and a cut that replaces everybody stay bodies. */
 #define PEAL_METADATA_SIZE_MAX       4096U
@@ -285,6 +296,23 @@
 #define PEAL_CONGESTION_TARGET_NS      (UINT64_C(50) * 1000U)
 #define PEAL_CONGESTION_HOST_TARGET_NS (UINT64_C(100) * 1000U)
 
+/* Sizes of a path that are tried: the least, that of an Ethernet of 1 500 bytes, the largest. Each
+ * is tried so often in one search, with pauses doubled from the first on. A search in which nothing
+ * at all is answered is repeated after a while, with longer pauses. A path that is narrower than it
+ * might be is tried again now and then. */
+#define PEAL_PATH_RUNGS_MAX    3U
+#define PEAL_PATH_TRIES_MAX    4U
+#define PEAL_PATH_PAUSE_NS     (UINT64_C(2) * 1000000U)
+#define PEAL_PATH_PAUSE_NS_MAX (UINT64_C(64) * 1000000U)
+#define PEAL_PATH_AGAIN_NS     (UINT64_C(1) * 1000000000U)
+#define PEAL_PATH_RAISE_NS     (UINT64_C(60) * 1000000000U)
+
+/* Probes of paths that leave in one turn: a view change has them leave to every peer. */
+#define PEAL_PATH_BURST 8U
+
+/* A large frame that left so often may be too large for the path. */
+#define PEAL_CHANNEL_SENDS_SUSPECT 3U
+
 /* Largest message of a channel: parts are counted in 32 bits, and nobody should wait longer. */
 #define PEAL_MESSAGE_SIZE_MAX (UINT32_C(1) << 30)
 
@@ -333,6 +361,7 @@
 
 _Static_assert(PEAL_SLOTS_MAX >= PEAL_DIRECT_MAX + PEAL_DEPARTED_MAX + PEAL_GUESTS_MAX,
 	"every peer of a small group needs a slot");
+_Static_assert(PEAL_MTU_MIN - 48U == PEAL_PAYLOAD_SIZE_MAX, "every path carries every frame");
 _Static_assert(
 	PEAL_SLOTS_MAX >= 6U * PEAL_RINGS_MAX +
 				  PEAL_TREES_MAX * (PEAL_TREE_DEPTH_MAX + PEAL_TREE_ARITY_MAX) +

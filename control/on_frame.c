@@ -195,6 +195,8 @@ on_member_message(struct peal_node *node, const struct peal_record *record, uint
 	case PEAL_MESSAGE_ECHO_REPLY:
 	case PEAL_MESSAGE_ALERT:
 	case PEAL_MESSAGE_CHANNEL:
+	case PEAL_MESSAGE_PATH_PROBE:
+	case PEAL_MESSAGE_PATH_ANSWER:
 	case PEAL_MESSAGE_CAST:
 	case PEAL_MESSAGE_CAST_STATE:
 	case PEAL_MESSAGE_CAST_PULL:

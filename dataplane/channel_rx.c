@@ -16,6 +16,27 @@ peal_channel_rx_open(struct peal_channel_rx *rx, uint64_t epoch, uint32_t room)
 	peal_channel_rx_grant(rx, room);
 }
 
+_Static_assert(PEAL_CHANNEL_PIECES_MAX <= 8U, "pieces are bits of a byte");
+
+/* Gives a buffer back in which a frame was put together. */
+static void
+drop_pieces(struct peal_channel_rx *rx, struct peal_framepool *pool, uint32_t place)
+{
+	if (rx->frames[place].pieces != 0) {
+		rx->frames[place].pieces = 0;
+		rx->patches_count--;
+		peal_framepool_give(pool, rx->frames[place].buffer);
+	}
+}
+
+static void
+drop_all_pieces(struct peal_channel_rx *rx, struct peal_framepool *pool)
+{
+	for (uint32_t place = 0; place < PEAL_CHANNEL_WINDOW; place++) {
+		drop_pieces(rx, pool, place);
+	}
+}
+
 /* Gives the buffers back; bit 0 of `held` is the frame `seq`. */
 static void
 drop_held(struct peal_channel_rx *rx, struct peal_framepool *pool, uint32_t seq)
@@ -34,6 +55,7 @@ peal_channel_rx_close(struct peal_channel_rx *rx, struct peal_framepool *pool)
 {
 	if (!PEAL_BUG(BUFFERS_LEAKED)) {
 		drop_held(rx, pool, rx->next_seq + 1U);
+		drop_all_pieces(rx, pool);
 	}
 	memset(rx, 0, sizeof(*rx));
 }
@@ -129,6 +151,77 @@ deliver_held(struct peal_channel_rx *rx, struct peal_framepool *pool,
 	return true;
 }
 
+/* A piece that belongs to those that are there, and has the size that its index says. */
+static bool
+is_piece_good(const struct peal_channel_rx *rx, const struct peal_framepool *pool,
+	const struct peal_channel_msg *message, const uint8_t *data, uint32_t size)
+{
+	uint32_t place = message->seq % PEAL_CHANNEL_WINDOW;
+	uint16_t head[2];
+	uint32_t left_size;
+
+	memcpy(head, data, sizeof(head));
+	if (head[0] <= PEAL_CHANNEL_PIECE_SIZE || head[0] > pool->size ||
+		head[0] > PEAL_CHANNEL_DATA_SIZE_MAX ||
+		(uint32_t)head[1] * PEAL_CHANNEL_PIECE_SIZE >= head[0]) {
+		return false;
+	}
+	left_size = head[0] - (uint32_t)head[1] * PEAL_CHANNEL_PIECE_SIZE;
+	if (size - PEAL_CHANNEL_PIECE_HEAD_SIZE !=
+		(left_size < PEAL_CHANNEL_PIECE_SIZE ? left_size : PEAL_CHANNEL_PIECE_SIZE)) {
+		return false;
+	}
+	return rx->frames[place].pieces == 0 ||
+	       (rx->frames[place].size == head[0] && ((rx->frames[place].flags ^ message->flags) &
+							     PEAL_CHANNEL_FLAG_FRAGMENT) == 0);
+}
+
+/* Puts a piece where it belongs. HELD: the frame is whole, in its buffer, and counts as one that
+ * came early. */
+static enum peal_channel_rx_outcome
+add_piece(struct peal_channel_rx *rx, struct peal_framepool *pool,
+	const struct peal_channel_msg *message, const uint8_t *data, uint32_t size)
+{
+	uint32_t ahead = message->seq - rx->next_seq;
+	uint32_t place = message->seq % PEAL_CHANNEL_WINDOW;
+	uint16_t head[2];
+	uint8_t all;
+
+	if (ahead > 0 && (rx->held >> (ahead - 1U) & 1U) != 0) {
+		return PEAL_CHANNEL_RX_DUPLICATE;
+	}
+	if (!is_piece_good(rx, pool, message, data, size)) {
+		return PEAL_CHANNEL_RX_PROTOCOL;
+	}
+	memcpy(head, data, sizeof(head));
+	if (rx->frames[place].pieces == 0) {
+		uint16_t buffer =
+			ahead == 0 ? peal_framepool_take_reserved(pool) : peal_framepool_take(pool);
+
+		if (buffer == PEAL_FRAMEPOOL_NONE) {
+			return PEAL_CHANNEL_RX_NO_BUFFER;
+		}
+		rx->frames[place].buffer = buffer;
+		rx->frames[place].size = head[0];
+		rx->frames[place].flags =
+			message->flags & (uint8_t) ~(uint8_t)PEAL_CHANNEL_FLAG_PIECE;
+		rx->patches_count++;
+	}
+	memcpy(peal_framepool_bytes(pool, rx->frames[place].buffer) +
+			(PEAL_BUG(PIECES_MIXED) ? 0U : (size_t)head[1] * PEAL_CHANNEL_PIECE_SIZE),
+		data + PEAL_CHANNEL_PIECE_HEAD_SIZE, size - PEAL_CHANNEL_PIECE_HEAD_SIZE);
+	rx->frames[place].pieces |= (uint8_t)(1U << head[1]);
+	all = (uint8_t)((1U << ((head[0] + PEAL_CHANNEL_PIECE_SIZE - 1U) /
+				 PEAL_CHANNEL_PIECE_SIZE)) -
+			1U);
+	if (rx->frames[place].pieces != all) {
+		return PEAL_CHANNEL_RX_PIECE;
+	}
+	rx->frames[place].pieces = 0;
+	rx->patches_count--;
+	return PEAL_CHANNEL_RX_HELD;
+}
+
 static enum peal_channel_rx_outcome
 hold(struct peal_channel_rx *rx, struct peal_framepool *pool,
 	const struct peal_channel_msg *message, const uint8_t *data, uint32_t size)
@@ -151,6 +244,35 @@ hold(struct peal_channel_rx *rx, struct peal_framepool *pool,
 	rx->frames[place].flags = message->flags;
 	rx->held |= UINT64_C(1) << ahead;
 	return PEAL_CHANNEL_RX_HELD;
+}
+
+/* A piece of a frame inside the window; after the last the frame is as any other. */
+static enum peal_channel_rx_outcome
+take_piece(struct peal_channel_rx *rx, struct peal_framepool *pool,
+	const struct peal_channel_msg *message, const uint8_t *data, uint32_t size,
+	const struct peal_channel_sink *sink)
+{
+	uint32_t ahead = message->seq - rx->next_seq;
+	enum peal_channel_rx_outcome outcome = add_piece(rx, pool, message, data, size);
+
+	if (outcome == PEAL_CHANNEL_RX_HELD && ahead > 0) {
+		rx->held |= UINT64_C(1) << (ahead - 1U);
+		return outcome;
+	}
+	if (outcome == PEAL_CHANNEL_RX_HELD) {
+		uint32_t place = message->seq % PEAL_CHANNEL_WINDOW;
+		uint16_t buffer = rx->frames[place].buffer;
+		bool is_good = deliver_frame(rx, rx->frames[place].flags,
+			peal_framepool_bytes(pool, buffer), rx->frames[place].size, sink);
+
+		peal_framepool_give(pool, buffer);
+		outcome = is_good && deliver_held(rx, pool, sink) ? PEAL_CHANNEL_RX_DELIVERED
+								  : PEAL_CHANNEL_RX_PROTOCOL;
+		if (outcome == PEAL_CHANNEL_RX_PROTOCOL) {
+			drop_held(rx, pool, rx->next_seq);
+		}
+	}
+	return outcome;
 }
 
 enum peal_channel_rx_outcome
@@ -179,6 +301,12 @@ peal_channel_rx_on_data(struct peal_channel_rx *rx, struct peal_framepool *pool,
 	/* Credit is at most a window ahead, so what is held always has a place. */
 	if (ahead >= (int32_t)(rx->credit - rx->next_seq)) {
 		return PEAL_CHANNEL_RX_BEYOND;
+	}
+	if (__builtin_expect((message->flags & PEAL_CHANNEL_FLAG_PIECE) != 0, 0)) {
+		return take_piece(rx, pool, message, data, size, sink);
+	}
+	if (__builtin_expect(rx->patches_count > 0, 0)) {
+		drop_pieces(rx, pool, message->seq % PEAL_CHANNEL_WINDOW);
 	}
 	if (__builtin_expect(ahead > 0, 0)) {
 		return hold(rx, pool, message, data, size);

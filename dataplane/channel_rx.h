@@ -14,6 +14,9 @@
  *
  * paper: RFC 9000, 13.2, for what must not wait.
  *
+ * A frame that comes in pieces is put together in a buffer, next or not. So that those for whom
+ * others wait find one, the pool keeps some that early frames do not get.
+ *
  * What a peer says is checked here: parts of a large message in order and of one size, records that
  * fill the frame exactly. Anything else ends the stream (PROTOCOL), for what follows would mean
  * nothing.
@@ -45,6 +48,7 @@ struct peal_channel_sink {
 enum peal_channel_rx_outcome {
 	PEAL_CHANNEL_RX_DELIVERED = 0, /* this frame, and perhaps some that waited */
 	PEAL_CHANNEL_RX_HELD,          /* waits for an earlier one */
+	PEAL_CHANNEL_RX_PIECE,         /* of a frame of which others are missing */
 	PEAL_CHANNEL_RX_DUPLICATE,
 	PEAL_CHANNEL_RX_BEYOND,    /* outside the window that was granted */
 	PEAL_CHANNEL_RX_NO_BUFFER, /* early, and nowhere to keep it */
@@ -62,11 +66,13 @@ struct peal_channel_rx {
 	bool is_finished;        /* the end was delivered */
 	bool is_answer_owed;     /* the next frame takes one along, */
 	bool is_answer_due;      /* and it must not wait for one */
+	uint8_t patches_count;   /* frames that are being put together of pieces */
 	uint64_t newest_at_ns;   /* arrival of the newest frame, or when it was asked for again */
 	struct {
 		uint16_t buffer;
 		uint16_t size;
 		uint8_t flags;
+		uint8_t pieces; /* bit i: piece i is in `buffer`; 0 = it does not come in pieces */
 	} frames[PEAL_CHANNEL_WINDOW]; /* by seq modulo the window */
 };
 
@@ -81,7 +87,7 @@ void peal_channel_rx_close(struct peal_channel_rx *rx, struct peal_framepool *po
  *
  * @param data  [size], what stands behind the header; only read
  * @return see the enum; after PROTOCOL the stream must be closed
- * Cost: in order, one pass over the records. Early: one copy.
+ * Cost: in order, one pass over the records. Early, and in pieces: one copy.
  */
 enum peal_channel_rx_outcome peal_channel_rx_on_data(struct peal_channel_rx *rx,
 	struct peal_framepool *pool, const struct peal_channel_msg *message, const uint8_t *data,

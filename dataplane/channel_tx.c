@@ -7,6 +7,8 @@
 
 /* Doublings of the time-out; its bound comes earlier in practice. */
 #define BACKOFF_MAX 16U
+/* Fewer bytes are copied sooner than sealed by themselves. */
+#define REST_SIZE_MIN 256U
 
 void
 peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_config *config,
@@ -14,7 +16,7 @@ peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_co
 {
 	PEAL_ASSERT(epoch != 0);
 	PEAL_ASSERT(config->data_size_max > PEAL_CHANNEL_FRAGMENT_SIZE + PEAL_CHANNEL_RECORD_SIZE);
-	PEAL_ASSERT(config->data_size_max <= UINT16_MAX);
+	PEAL_ASSERT(config->data_size_max <= PEAL_CHANNEL_DATA_SIZE_MAX);
 
 	memset(tx, 0, sizeof(*tx));
 	tx->config = *config;
@@ -34,7 +36,7 @@ peal_channel_tx_close(struct peal_channel_tx *tx, const struct peal_sendqueue_le
 	tx->oldest_seq = tx->next_seq;
 	tx->cut = tx->queue.head;
 	tx->arrived = tx->lost = 0;
-	tx->is_probe_due = tx->is_tail_due = false;
+	tx->is_probe_due = tx->is_tail_due = tx->is_path_suspect = false;
 	tx->overtaken_at_ns = UINT64_MAX;
 }
 
@@ -46,9 +48,41 @@ note(const struct peal_channel_tx *tx, enum peal_counter counter)
 	}
 }
 
+void
+peal_channel_tx_resize(struct peal_channel_tx *tx, uint32_t data_size_max)
+{
+	PEAL_ASSERT(data_size_max >= PEAL_CHANNEL_PIECE_HEAD_SIZE + PEAL_CHANNEL_PIECE_SIZE);
+	PEAL_ASSERT(data_size_max <= PEAL_CHANNEL_DATA_SIZE_MAX);
+	tx->config.data_size_max = data_size_max;
+	for (uint32_t i = 0; i < peal_channel_tx_places_count(tx); i++) {
+		uint32_t seq = tx->oldest_seq + i;
+
+		if ((tx->arrived >> i & 1U) == 0 &&
+			tx->flights[seq % PEAL_CHANNEL_WINDOW].data_size > data_size_max) {
+			tx->lost |= UINT64_C(1) << i;
+			tx->backoff = 0;
+			tx->is_tail_asked = false;
+		}
+	}
+}
+
+/* Bytes of an entry at the end of a frame: copied, unless they are lent and worth not to be. */
+static inline void
+write_last(const struct peal_channel_tx *tx, uint64_t position,
+	const struct peal_sendqueue_entry *entry, uint32_t offset, uint32_t size, uint8_t *data_out,
+	struct peal_channel_rest *rest_out)
+{
+	if (rest_out != NULL && entry->kind == PEAL_SENDQUEUE_LOAN && size >= REST_SIZE_MIN) {
+		*rest_out = (struct peal_channel_rest){.bytes = entry->loan + offset, .size = size};
+		return;
+	}
+	peal_sendqueue_read(&tx->queue, position, entry, offset, data_out, size);
+}
+
 /* Writes the messages of [begin, end), all small, behind each other. */
 static uint32_t
-write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, uint8_t *data_out)
+write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, uint8_t *data_out,
+	struct peal_channel_rest *rest_out)
 {
 	uint32_t size = 0;
 
@@ -58,7 +92,8 @@ write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, ui
 
 		memcpy(data_out + size, &message_size, PEAL_CHANNEL_RECORD_SIZE);
 		size += PEAL_CHANNEL_RECORD_SIZE;
-		peal_sendqueue_read(&tx->queue, begin, &entry, 0, data_out + size, entry.size);
+		write_last(tx, begin, &entry, 0, entry.size, data_out + size,
+			entry.next == end ? rest_out : NULL);
 		size += entry.size;
 		begin = entry.next;
 	}
@@ -67,32 +102,32 @@ write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, ui
 
 static uint32_t
 write_fragment(const struct peal_channel_tx *tx, const struct peal_channel_flight *flight,
-	uint8_t *data_out)
+	uint8_t *data_out, struct peal_channel_rest *rest_out)
 {
 	struct peal_sendqueue_entry entry = peal_sendqueue_at(&tx->queue, flight->begin);
 
 	memcpy(data_out, &entry.size, 4);
 	memcpy(data_out + 4, &flight->offset, 4);
-	peal_sendqueue_read(&tx->queue, flight->begin, &entry, flight->offset,
-		data_out + PEAL_CHANNEL_FRAGMENT_SIZE, flight->size);
+	write_last(tx, flight->begin, &entry, flight->offset, flight->size,
+		data_out + PEAL_CHANNEL_FRAGMENT_SIZE, rest_out);
 	return PEAL_CHANNEL_FRAGMENT_SIZE + flight->size;
 }
 
-/* Writes what a flight carries, as it was first written. */
+/* Writes what a flight carries, as it was first written; `rest_out` NULL: all of it. */
 static uint32_t
 write_flight(const struct peal_channel_tx *tx, const struct peal_channel_flight *flight,
-	uint8_t *flags_out, uint8_t *data_out)
+	uint8_t *flags_out, uint8_t *data_out, struct peal_channel_rest *rest_out)
 {
 	*flags_out = PEAL_CHANNEL_FLAG_DATA;
 	if (flight->size != 0) {
 		*flags_out |= PEAL_CHANNEL_FLAG_FRAGMENT;
-		return write_fragment(tx, flight, data_out);
+		return write_fragment(tx, flight, data_out, rest_out);
 	}
 	if (peal_sendqueue_at(&tx->queue, flight->begin).kind == PEAL_SENDQUEUE_END) {
 		*flags_out |= PEAL_CHANNEL_FLAG_FIN;
 		return 0;
 	}
-	return write_records(tx, flight->begin, flight->end, data_out);
+	return write_records(tx, flight->begin, flight->end, data_out, rest_out);
 }
 
 /* Cuts the content of one new frame off the queue. */
@@ -107,7 +142,8 @@ cut_flight(struct peal_channel_tx *tx, struct peal_channel_flight *flight)
 		tx->cut = entry.next;
 		return;
 	}
-	if (entry.size > room - PEAL_CHANNEL_RECORD_SIZE) {
+	/* What began in parts goes on in parts, however large frames have become. */
+	if (tx->cut_offset > 0 || entry.size > room - PEAL_CHANNEL_RECORD_SIZE) {
 		uint32_t left = entry.size - tx->cut_offset;
 
 		room -= PEAL_CHANNEL_FRAGMENT_SIZE;
@@ -158,9 +194,51 @@ make_probe(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uin
 	return 0;
 }
 
-uint32_t
-peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+/* The next piece of a lost frame that is too large by now; it stays lost until the last one left.
+ */
+static uint32_t
+make_piece(struct peal_channel_tx *tx, uint32_t seq, struct peal_channel_msg *message_out,
 	uint8_t *data_out, uint64_t now_ns)
+{
+	struct peal_channel_flight *flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
+	uint32_t index = tx->piece_seq == seq ? tx->piece_index : 0;
+	uint32_t offset = index * PEAL_CHANNEL_PIECE_SIZE;
+	uint32_t size = flight->data_size - offset;
+	const uint16_t head[2] = {(uint16_t)flight->data_size, (uint16_t)index};
+
+	(void)write_flight(tx, flight, &message_out->flags, data_out, NULL);
+	message_out->flags |= PEAL_CHANNEL_FLAG_PIECE;
+	message_out->seq = seq;
+	tx->piece_seq = seq;
+	tx->piece_index = index + 1U;
+	if (size > PEAL_CHANNEL_PIECE_SIZE) {
+		size = PEAL_CHANNEL_PIECE_SIZE;
+	} else {
+		tx->piece_index = 0;
+		tx->lost &= ~(UINT64_C(1) << (seq - tx->oldest_seq));
+		tx->is_tail_due = false;
+		tx->has_repeats = true;
+		flight->sends_count++;
+	}
+	flight->sent_at_ns = now_ns;
+	tx->heard_at_ns = now_ns;
+	memmove(data_out + PEAL_CHANNEL_PIECE_HEAD_SIZE, data_out + offset, size);
+	memcpy(data_out, head, PEAL_CHANNEL_PIECE_HEAD_SIZE);
+	note(tx, PEAL_COUNTER_CHANNEL_PIECES_SENT);
+	return PEAL_CHANNEL_PIECE_HEAD_SIZE + size;
+}
+
+/* A frame that leaves again: too often, and it may be too large for the path. */
+static void
+watch_path(struct peal_channel_tx *tx, const struct peal_channel_flight *flight)
+{
+	tx->is_path_suspect |= flight->sends_count >= PEAL_CHANNEL_SENDS_SUSPECT &&
+			       flight->data_size > PEAL_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE;
+}
+
+static inline uint32_t
+make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uint8_t *data_out,
+	struct peal_channel_rest *rest_out, uint64_t now_ns)
 {
 	struct peal_channel_flight *flight;
 	uint32_t seq = tx->next_seq;
@@ -168,13 +246,15 @@ peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *messag
 	PEAL_DASSERT(peal_channel_tx_is_ready(tx));
 	message_out->epoch = tx->epoch;
 	if (tx->lost != 0) {
-		uint32_t index = (uint32_t)__builtin_ctzll(tx->lost);
-
+		seq = tx->oldest_seq + (uint32_t)__builtin_ctzll(tx->lost);
+		flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
+		if (__builtin_expect(flight->data_size > tx->config.data_size_max, 0)) {
+			return make_piece(tx, seq, message_out, data_out, now_ns);
+		}
 		tx->lost &= tx->lost - 1U;
 		tx->is_tail_due = false;
 		tx->has_repeats = true;
-		seq = tx->oldest_seq + index;
-		flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
+		watch_path(tx, flight);
 	} else if (peal_channel_tx_may_send_new(tx)) {
 		flight = &tx->flights[seq % PEAL_CHANNEL_WINDOW];
 		cut_flight(tx, flight);
@@ -186,7 +266,23 @@ peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *messag
 	flight->sends_count++;
 	tx->heard_at_ns = now_ns;
 	message_out->seq = seq;
-	return write_flight(tx, flight, &message_out->flags, data_out);
+	flight->data_size = write_flight(tx, flight, &message_out->flags, data_out, rest_out);
+	return flight->data_size;
+}
+
+uint32_t
+peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+	uint8_t *data_out, uint64_t now_ns)
+{
+	return make(tx, message_out, data_out, NULL, now_ns);
+}
+
+uint32_t
+peal_channel_tx_make_parts(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+	uint8_t *data_out, struct peal_channel_rest *rest_out, uint64_t now_ns)
+{
+	rest_out->size = 0;
+	return make(tx, message_out, data_out, rest_out, now_ns);
 }
 
 /* A frame is known to have arrived: it may be the newest, and it may tell the round trip. */

@@ -17,6 +17,10 @@
  *   again, for a peer without a buffer takes no other. When it has arrived, all that left before it
  *   is overtaken.
  *
+ * The size of frames may change at any time, with the path to the peer. A frame that was cut larger
+ * than frames may be now keeps its place and content, too: it is sent again in pieces, which the
+ * receiver puts together. So nothing is in doubt, whichever of the two arrives.
+ *
  * Who has something to send and no credit asks for it with a PROBE, at the pace of time-outs. A
  * stream never gives up: membership judges whether the peer is there.
  *
@@ -24,7 +28,7 @@
  *
  * What an acknowledgement says is checked: nothing beyond what was sent, credit that never shrinks.
  * Pure; plain struct, fields private but `is_waiting`, and `epoch`, `queue` counts, `rtt`, `lost`,
- * `backoff`, `arrived_count` and `sample_ns`, which are read only; one core.
+ * `backoff`, `arrived_count` and `sample_ns`, which are read only, and `is_path_suspect`; one core.
  */
 #ifndef PEAL_DATAPLANE_CHANNEL_TX_H
 #define PEAL_DATAPLANE_CHANNEL_TX_H
@@ -42,6 +46,7 @@ struct peal_channel_flight {
 	uint32_t size;       /* and how many bytes; 0 = not a part */
 	uint64_t sent_at_ns; /* last time */
 	uint32_t sends_count;
+	uint32_t data_size; /* of the frame as it was cut */
 };
 
 struct peal_channel_tx_config {
@@ -49,7 +54,7 @@ struct peal_channel_tx_config {
 		*counters;    /* of what was lost and how that was noticed; NULL = nobody's */
 	uint8_t *queue_bytes; /* [queue_capacity], 8-aligned, outlives the machine */
 	uint32_t queue_capacity;
-	uint32_t data_size_max; /* bytes of a frame behind the channel header; fixed for a stream */
+	uint32_t data_size_max; /* bytes of a frame behind the channel header, at first */
 	bool is_coalescing;     /* several small messages in one frame */
 	uint64_t rto_ns_min;
 	uint64_t rto_ns_max;
@@ -74,7 +79,10 @@ struct peal_channel_tx {
 	bool has_repeats;     /* in the window: places do not tell in which order they left */
 	bool is_waiting;      /* for that window; set by the owner of the stream */
 	bool is_probe_due;    /* a PROBE must leave */
-	uint64_t heard_at_ns; /* last progress, or last frame sent: timers count from here */
+	bool is_path_suspect; /* a large frame left often; cleared by the owner */
+	uint32_t piece_seq;   /* of the frame that leaves in pieces, and the next of them */
+	uint32_t piece_index;
+	uint64_t heard_at_ns;       /* last progress, or last frame sent: timers count from here */
 	uint64_t overtaken_at_ns;   /* when the oldest overtaken frame counts as lost; UINT64_MAX =
 				       none */
 	uint64_t newest_sent_at_ns; /* of the newest frame known to have arrived, and its seq */
@@ -94,6 +102,11 @@ enum peal_channel_ack_outcome {
 /* Begins a stream. `credit_count`: frames that may leave before the first answer. */
 void peal_channel_tx_open(struct peal_channel_tx *tx, const struct peal_channel_tx_config *config,
 	uint64_t epoch, uint32_t credit_count);
+
+/* Frames are cut to `data_size_max` from now on, [those of the smallest frame,
+ * PEAL_CHANNEL_DATA_SIZE_MAX]. Those on their way that are larger, if there are any, count as lost
+ * at once: afterwards it may be ready. */
+void peal_channel_tx_resize(struct peal_channel_tx *tx, uint32_t data_size_max);
 
 /* Ends it at once; loans go back, in order. What was not acknowledged is not known to have arrived.
  */
@@ -153,11 +166,28 @@ peal_channel_tx_flights_count(const struct peal_channel_tx *tx)
 uint64_t peal_channel_tx_drop(
 	struct peal_channel_tx *tx, uint64_t room, const struct peal_sendqueue_lender *lender);
 
+/* The end of a frame's data, which stays where the application lent it: only read, and good until
+ * the next call that may release the loan. */
+struct peal_channel_rest {
+	const uint8_t *bytes;
+	uint32_t size; /* 0 = the frame has none */
+};
+
+/*
+ * As make, below, but what is lent is not copied when it is the last of the frame and not small:
+ * `rest_out` tells of it, and `data_out` has all before it.
+ *
+ * @return bytes of data, the rest among them
+ */
+uint32_t peal_channel_tx_make_parts(struct peal_channel_tx *tx,
+	struct peal_channel_msg *message_out, uint8_t *data_out, struct peal_channel_rest *rest_out,
+	uint64_t now_ns);
+
 /*
  * Makes the next frame: seq, flags and epoch in `message_out` (other fields are left alone), its
  * data in `data_out`. Call only when ready.
  *
- * @param data_out  [data_size_max of the configuration]
+ * @param data_out  [the largest data_size_max that the stream ever had]
  * @return bytes of data
  */
 uint32_t peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,

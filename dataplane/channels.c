@@ -12,6 +12,52 @@ struct calling {
 	uint16_t index;
 };
 
+static uint32_t
+find_data_size(const struct peal_channels *channels, uint16_t slot)
+{
+	return peal_pathmtu_body_size(&channels->paths, slot) - PEAL_CHANNEL_HEADER_SIZE;
+}
+
+/* The path to a peer became wider, or narrower. */
+static void
+on_path(void *state, uint16_t slot)
+{
+	struct peal_channels *channels = state;
+
+	for (uint32_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		struct peal_channel *channel = &channels->table.channels[i];
+
+		if (channel->state != PEAL_CHANNEL_FREE && channel->slot == slot) {
+			peal_channel_tx_resize(&channel->tx, find_data_size(channels, slot));
+			peal_channelsender_on_resize(
+				&channels->sender, channel, channels->turn_at_ns);
+		}
+	}
+}
+
+/* Buffers for early frames, of the size of the largest, and who finds out how large they may be. */
+static void
+init_paths(struct peal_channels *channels)
+{
+	const struct peal_channels_config *config = &channels->config;
+	const uint16_t frame_size =
+		config->frame_size > 0 ? config->frame_size : (uint16_t)PEAL_BODY_SIZE_MAX;
+	const struct peal_pathmtu_config paths = {.egress = config->egress,
+		.counters = config->counters,
+		.changed = on_path,
+		.state = channels,
+		.buffer_size = frame_size};
+
+	peal_pathmtu_init(&channels->paths, &paths);
+	channels->sender.paths = &channels->paths;
+	peal_framepool_init(&channels->pool, config->frame_bytes, frame_size, config->frames_count);
+	if (frame_size > PEAL_BODY_SIZE_MAX) {
+		channels->pool.reserved_count = config->frames_count / 2U < PEAL_CHANNELS_MAX
+							? config->frames_count / 2U
+							: PEAL_CHANNELS_MAX;
+	}
+}
+
 void
 peal_channels_init(struct peal_channels *channels, const struct peal_channels_config *config)
 {
@@ -25,8 +71,7 @@ peal_channels_init(struct peal_channels *channels, const struct peal_channels_co
 		config->counters,
 		config->target_ns > 0 ? config->target_ns : PEAL_CONGESTION_TARGET_NS);
 	peal_deadlines_init(&channels->watches_at, PEAL_CHANNELS_MAX);
-	peal_framepool_init(
-		&channels->pool, config->frame_bytes, PEAL_BODY_SIZE_MAX, config->frames_count);
+	init_paths(channels);
 }
 
 static void
@@ -93,13 +138,14 @@ add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number
 			       (uint64_t)peal_channeltable_index(&channels->table, channel) *
 				       config->queue_capacity,
 		.queue_capacity = config->queue_capacity,
-		.data_size_max = PEAL_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE,
+		.data_size_max = find_data_size(channels, slot),
 		.is_coalescing = config->is_coalescing,
 		.rto_ns_min = config->rto_ns_min,
 		.rto_ns_max = config->rto_ns_max};
 
 	peal_channeltable_enter(&channels->table, channel, slot, mid, number);
 	channel->shard = find_shards(channels, slot, number).peer;
+	peal_pathmtu_want(&channels->paths, slot);
 	peal_channel_tx_open(&channel->tx, &tx, channels->next_epoch++, PEAL_CHANNEL_CREDIT_FIRST);
 	peal_counter_add(config->counters, PEAL_COUNTER_CHANNELS_OPENED, 1);
 	return channel;
@@ -208,6 +254,7 @@ peal_channels_switch(struct peal_channels *channels, const struct peal_peers *pe
 		}
 	}
 	peal_channelsender_switch(&channels->sender, peers);
+	peal_pathmtu_switch(&channels->paths, peers);
 }
 
 /* --- what the user asks for --- */
@@ -400,6 +447,7 @@ on_ack(struct peal_channels *channels, struct peal_channel *channel,
 
 static const enum peal_counter counters_of[] = {
 	[PEAL_CHANNEL_RX_HELD] = PEAL_COUNTER_CHANNEL_HELD,
+	[PEAL_CHANNEL_RX_PIECE] = PEAL_COUNTER_CHANNEL_PIECES_HEARD,
 	[PEAL_CHANNEL_RX_DUPLICATE] = PEAL_COUNTER_CHANNEL_DUPLICATES,
 	[PEAL_CHANNEL_RX_BEYOND] = PEAL_COUNTER_CHANNEL_REFUSED_BEYOND,
 	[PEAL_CHANNEL_RX_NO_BUFFER] = PEAL_COUNTER_CHANNEL_NO_BUFFER,
@@ -576,6 +624,10 @@ peal_channels_on_frame(
 	struct peal_channel_msg message;
 	struct peal_channel *channel;
 
+	if (__builtin_expect(opened->kind != PEAL_MESSAGE_CHANNEL, 0)) {
+		peal_pathmtu_on_frame(&channels->paths, opened, now_ns);
+		return;
+	}
 	if (!peal_channel_msg_decode(opened->body, opened->body_size, &message)) {
 		peal_counter_add(counters, PEAL_COUNTER_REFUSED_BODY, 1);
 		return;
@@ -675,8 +727,12 @@ run_watches(struct peal_channels *channels, uint64_t now_ns)
 uint32_t
 peal_channels_run(struct peal_channels *channels, uint64_t now_ns)
 {
+	uint32_t probes_count;
+
 	run_watches(channels, now_ns);
-	return peal_channelsender_run(&channels->sender, now_ns);
+	/* Before the rest, so that all sizes of a try find places. */
+	probes_count = peal_pathmtu_run(&channels->paths, now_ns);
+	return probes_count + peal_channelsender_run(&channels->sender, now_ns);
 }
 
 uint64_t
@@ -684,6 +740,8 @@ peal_channels_deadline_at_ns(const struct peal_channels *channels)
 {
 	uint64_t watch_at_ns = peal_deadlines_earliest_ns(&channels->watches_at);
 	uint64_t frame_at_ns = peal_channelsender_deadline_at_ns(&channels->sender);
+	uint64_t path_at_ns = peal_pathmtu_deadline_at_ns(&channels->paths);
 
+	frame_at_ns = path_at_ns < frame_at_ns ? path_at_ns : frame_at_ns;
 	return watch_at_ns < frame_at_ns ? watch_at_ns : frame_at_ns;
 }

@@ -23,6 +23,9 @@
  * How much is on its way to a peer is bounded by a window that all channels to it share
  * (channelsender.h, congestion.h). Answers, PROBEs and repeats after silence do not wait for it.
  *
+ * Frames are as large as the path to the peer is proven to carry (pathmtu.h), now: new ones follow
+ * the path at once, and those on their way that are too large by then leave again in pieces.
+ *
  * Fair: who has something to send takes turns, PEAL_CHANNEL_BURST frames each. Nothing waits for
  * company: frames leave at the end of the turn with what is there. An acknowledgement rides on
  * data, or goes alone, at the end of the turn or a little later (channel_rx.h).
@@ -37,6 +40,7 @@
 #include "dataplane/channelsender.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
+#include "dataplane/pathmtu.h"
 #include "dataplane/peers.h"
 
 /* What came of a call. */
@@ -81,8 +85,11 @@ struct peal_channels_config {
 	struct peal_channel_user user;
 	uint8_t *queue_bytes;    /* [PEAL_CHANNELS_MAX][queue_capacity], 8-aligned */
 	uint32_t queue_capacity; /* a power of two */
-	uint8_t *frame_bytes; /* [frames_count][PEAL_BODY_SIZE_MAX], for frames that come early */
+	uint8_t *frame_bytes;    /* [frames_count][frame_size], for frames that come early */
 	uint16_t frames_count;
+	/* Body of the largest frame that is taken from peers, [PEAL_BODY_SIZE_MAX,
+	 * PEAL_LARGE_BODY_SIZE_MAX]; 0 counts as the least. */
+	uint16_t frame_size;
 	uint64_t rto_ns_min;
 	uint64_t rto_ns_max;
 	uint64_t first_epoch; /* of the streams of this node; >= 1 */
@@ -98,6 +105,7 @@ struct peal_channels {
 	uint64_t self_mid;
 	uint64_t next_epoch;
 	struct peal_framepool pool;
+	struct peal_pathmtu paths;
 	struct peal_deadlines watches_at; /* of channels that may be evicted */
 	uint64_t turn_at_ns;
 	uint64_t late_ns; /* by how much this core reads late what arrived */
@@ -149,7 +157,7 @@ void peal_channels_reset(struct peal_channels *channels, uint16_t index);
 void peal_channels_grant(
 	struct peal_channels *channels, uint16_t index, uint32_t room, uint64_t now_ns);
 
-/* An opened frame of family 4 from a member. */
+/* An opened frame of family 4 from a member: of a channel, or about the path. */
 void peal_channels_on_frame(
 	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns);
 

@@ -165,6 +165,18 @@ peal_channelsender_on_ack(struct peal_channelsender *sender, struct peal_channel
 }
 
 void
+peal_channelsender_on_resize(
+	struct peal_channelsender *sender, struct peal_channel *channel, uint64_t now_ns)
+{
+	if (channel->tx.lost != 0) {
+		peal_congestion_absolve(&sender->windows[channel->slot].congestion);
+	}
+	recount(sender, channel);
+	offer(sender, channel->slot, now_ns);
+	peal_channelsender_settle(sender, channel);
+}
+
+void
 peal_channelsender_on_end(struct peal_channelsender *sender, struct peal_channel *channel)
 {
 	recount(sender, channel);
@@ -193,6 +205,7 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 	struct peal_channel_msg message = {.channel = channel->number};
 	struct peal_packet packet;
 	uint8_t *body = peal_egress_begin(sender->egress, &packet);
+	struct peal_channel_rest rest = {.size = 0};
 	uint32_t next_seq = channel->tx.next_seq;
 	uint32_t size = 0;
 
@@ -200,11 +213,17 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 		return false;
 	}
 	if (is_free) {
-		size = peal_channel_tx_make(
-			&channel->tx, &message, body + PEAL_CHANNEL_HEADER_SIZE, now_ns);
+		size = peal_channel_tx_make_parts(
+			&channel->tx, &message, body + PEAL_CHANNEL_HEADER_SIZE, &rest, now_ns);
 		if ((message.flags & PEAL_CHANNEL_FLAG_DATA) != 0) {
 			peal_congestion_on_send(&sender->windows[channel->slot].congestion, now_ns);
 			channel->flights_count++;
+		}
+		if (__builtin_expect(channel->tx.is_path_suspect, 0)) {
+			channel->tx.is_path_suspect = false;
+			if (sender->paths != NULL) {
+				peal_pathmtu_suspect(sender->paths, channel->slot);
+			}
 		}
 		if (message.seq != next_seq) {
 			peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_REPEATED, 1);
@@ -214,8 +233,16 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 		peal_channel_rx_answer(&channel->rx, &message, now_ns);
 	}
 	peal_channel_msg_encode(&message, body);
-	peal_egress_end(sender->egress, &packet, channel->slot, channel->shard,
-		PEAL_MESSAGE_CHANNEL, (uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
+	size += PEAL_CHANNEL_HEADER_SIZE;
+	if (rest.size > 0) {
+		const struct peal_egress_rest lent = {rest.bytes, (uint16_t)rest.size};
+
+		peal_egress_end_rest(sender->egress, &packet, channel->slot, channel->shard,
+			PEAL_MESSAGE_CHANNEL, (uint16_t)size, &lent);
+	} else {
+		peal_egress_end(sender->egress, &packet, channel->slot, channel->shard,
+			PEAL_MESSAGE_CHANNEL, (uint16_t)size);
+	}
 	peal_counter_add(counters, PEAL_COUNTER_CHANNEL_FRAMES_SENT, 1);
 	return true;
 }

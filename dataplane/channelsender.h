@@ -20,6 +20,7 @@
 #include "dataplane/channeltable.h"
 #include "dataplane/congestion.h"
 #include "dataplane/egress.h"
+#include "dataplane/pathmtu.h"
 #include "dataplane/peers.h"
 
 struct peal_channelsender_window {
@@ -32,6 +33,7 @@ struct peal_channelsender {
 	struct peal_channeltable *table;
 	struct peal_egress *egress;
 	struct peal_counters *counters;
+	struct peal_pathmtu *paths; /* to be told when large frames are lost; NULL = nobody is */
 	uint64_t target_ns;
 	struct peal_channellist ready;
 	struct peal_channellist served;   /* within a turn: had its share, and waits for more */
@@ -61,6 +63,11 @@ void peal_channelsender_settle(struct peal_channelsender *sender, struct peal_ch
  */
 void peal_channelsender_on_ack(struct peal_channelsender *sender, struct peal_channel *channel,
 	uint64_t remote_ns, uint64_t local_ns, uint64_t lost_before, uint64_t now_ns);
+
+/* The size of frames of the channel's stream changed; what was too large counts as lost, and does
+ * not count against the window. */
+void peal_channelsender_on_resize(
+	struct peal_channelsender *sender, struct peal_channel *channel, uint64_t now_ns);
 
 /* The channel's stream is closed: nothing of it is on its way, and it has no timer. */
 void peal_channelsender_on_end(struct peal_channelsender *sender, struct peal_channel *channel);

@@ -32,6 +32,18 @@ peal_congestion_init(struct peal_congestion *congestion, uint64_t target_ns)
 		.rtt_ns_min = UINT64_MAX};
 }
 
+void
+peal_congestion_absolve(struct peal_congestion *congestion)
+{
+	if (congestion->size < SIZE_FIRST) {
+		congestion->fabric.size = SIZE_FIRST;
+		congestion->host.size = SIZE_LIMIT;
+		congestion->size = SIZE_FIRST;
+		congestion->send_at_ns = 0;
+	}
+	congestion->timeouts_count = 0;
+}
+
 static uint64_t
 smooth(uint64_t mean_ns, uint64_t sample_ns)
 {

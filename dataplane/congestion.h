@@ -71,6 +71,10 @@ struct peal_congestion_news {
 /* Nothing is on its way and nothing known. `target_ns`: see PEAL_CONGESTION_TARGET_NS. */
 void peal_congestion_init(struct peal_congestion *congestion, uint64_t target_ns);
 
+/* What was lost was lost for its size, not for want of room: the window is as large as at first
+ * again, unless it is larger. */
+void peal_congestion_absolve(struct peal_congestion *congestion);
+
 /* Frames more, or fewer, on their way. */
 static inline void
 peal_congestion_add(struct peal_congestion *congestion, int32_t count)

@@ -156,7 +156,7 @@ take_flooded(struct peal_core *core, const struct peal_opened *opened, uint64_t 
 static void
 take_message(struct peal_core *core, const struct peal_opened *opened, uint64_t now_ns)
 {
-	if (opened->kind == PEAL_MESSAGE_CHANNEL) {
+	if (peal_message_family(opened->kind) == PEAL_FAMILY_CHANNEL) {
 		if (core->config.channels != NULL) {
 			peal_channels_on_frame(core->config.channels, opened, now_ns);
 		} else {
@@ -345,7 +345,8 @@ take_packet_away(
 		peal_resteer_move(&core->resteer, packet, 0);
 		return true;
 	}
-	if (arrival == PEAL_ARRIVAL_MESSAGE && opened.kind == PEAL_MESSAGE_CHANNEL) {
+	if (arrival == PEAL_ARRIVAL_MESSAGE &&
+		peal_message_family(opened.kind) == PEAL_FAMILY_CHANNEL) {
 		take_message(core, &opened, now_ns);
 	} else if (arrival == PEAL_ARRIVAL_LIVENESS && opened.kind == PEAL_MESSAGE_ECHO_REPLY) {
 		peal_counter_add(&core->counters,

@@ -96,6 +96,20 @@ peal_egress_set_gateway(struct peal_egress *egress, const uint8_t mac[6])
 	}
 }
 
+/* The body of a frame that makes an IP packet of the link's MTU. */
+static uint16_t
+find_body_size_max(const struct peal_port *port, const struct peal_headers *headers)
+{
+	const uint32_t ip_size = headers->is_ipv6 ? PEAL_IPV6_HEADER_SIZE : PEAL_IPV4_HEADER_SIZE;
+
+	if (port->mtu <= PEAL_MTU_MIN) {
+		return PEAL_BODY_SIZE_MAX;
+	}
+	PEAL_ASSERT(port->mtu <= PEAL_MTU_MAX);
+	PEAL_ASSERT(port->mtu + PEAL_LINK_SIZE_MAX <= port->packet_size_max);
+	return (uint16_t)(port->mtu - ip_size - PEAL_UDP_HEADER_SIZE - FRAME_SIZE(0));
+}
+
 void
 peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *config)
 {
@@ -117,6 +131,7 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 	egress->shard = config->shard;
 	egress->counters = config->counters;
 	egress->bulk_max = PEAL_TX_BULK_MAX;
+	egress->body_size_max = find_body_size_max(&config->port, &egress->headers);
 	peal_prng_init_full(&egress->prng, config->seed);
 }
 
@@ -297,15 +312,25 @@ peal_egress_fini(struct peal_egress *egress)
 	}
 }
 
-/* Seals the body behind an encoded header, in place. */
+/* Seals the body behind an encoded header, in place but for its `rest`, if there is any. */
 static inline void
 seal_body(struct peal_egress *egress, const struct peal_aead_key *key, uint8_t *payload,
-	uint16_t size)
+	uint16_t size, const struct peal_egress_rest *rest)
 {
 	uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
 	uint8_t *body = payload + PEAL_HEADER_SIZE;
 
 	peal_frame_nonce(payload, nonce);
+	if (rest != NULL) {
+		const struct peal_aead_parts parts = {.data = body,
+			.head_size = (size_t)size - rest->size,
+			.rest = rest->bytes,
+			.rest_size = rest->size};
+
+		egress->aead.seal_parts(egress->aead.state, key, nonce, payload, PEAL_HEADER_SIZE,
+			&parts, body + size);
+		return;
+	}
 	egress->aead.seal(
 		egress->aead.state, key, nonce, payload, PEAL_HEADER_SIZE, body, size, body + size);
 }
@@ -313,7 +338,7 @@ seal_body(struct peal_egress *egress, const struct peal_aead_key *key, uint8_t *
 /* Writes header and tag of the next frame of a stream around the body that is there. */
 static inline void
 finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard, uint8_t kind,
-	uint16_t size, uint8_t *payload)
+	uint16_t size, uint8_t *payload, const struct peal_egress_rest *rest)
 {
 	/* 2^52 frames to one receiver: at 100 million a second more than a year. */
 	PEAL_ASSERT(peer->counter < PEAL_FRAME_COUNTER_MAX);
@@ -330,7 +355,7 @@ finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t 
 	};
 
 	peal_frame_encode(&header, payload);
-	seal_body(egress, egress->self_key, payload, size);
+	seal_body(egress, egress->self_key, payload, size, rest);
 }
 
 /* The same with the body. */
@@ -339,7 +364,7 @@ write_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t k
 	const uint8_t *body, uint16_t size, uint8_t *payload)
 {
 	memcpy(payload + PEAL_HEADER_SIZE, body, size);
-	finish_frame(egress, peer, 0, kind, size, payload);
+	finish_frame(egress, peer, 0, kind, size, payload, NULL);
 }
 
 /* The headers in front of a frame to one shard of a peer: each has a UDP port. */
@@ -386,7 +411,8 @@ drop_lost(struct peal_egress *egress, const struct peal_packet *packet)
  */
 static __attribute__((noinline)) bool
 finish_slowly(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard,
-	uint8_t kind, uint16_t size, struct peal_packet *packet)
+	uint8_t kind, uint16_t size, struct peal_packet *packet,
+	const struct peal_egress_rest *rest)
 {
 	const struct peal_headers *headers = &egress->headers;
 	struct peal_headers_target target = peer->target;
@@ -398,7 +424,7 @@ finish_slowly(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t
 	PEAL_DASSERT(!headers->is_plain);
 	peal_link_store16(target.port, (uint16_t)(peal_link_load16(target.port) + shard));
 	peal_headers_write(headers, &target, FRAME_SIZE(size), packet->data);
-	finish_frame(egress, peer, shard, kind, size, packet->data + headers->size);
+	finish_frame(egress, peer, shard, kind, size, packet->data + headers->size, rest);
 	peal_headers_seal(headers, FRAME_SIZE(size), packet->data);
 	packet->size = headers->size + FRAME_SIZE(size);
 	return true;
@@ -422,9 +448,9 @@ peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
 	return packet_out->data + egress->headers.size + PEAL_HEADER_SIZE;
 }
 
-void
-peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
-	uint8_t shard, uint8_t kind, uint16_t size)
+static inline void
+end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot, uint8_t shard,
+	uint8_t kind, uint16_t size, const struct peal_egress_rest *rest)
 {
 	struct peal_egress_peer *peer = &egress->peers[slot];
 	struct peal_packet *whole = &egress->bulk[egress->bulk_count];
@@ -432,23 +458,38 @@ peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, ui
 	PEAL_DASSERT(egress->bulk_count < PEAL_TX_BULK_MAX);
 	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
 	PEAL_DASSERT(peer->dst != 0);
-	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
+	PEAL_DASSERT(size <= egress->body_size_max);
 
 	PEAL_DASSERT(shard < PEAL_SHARDS_MAX);
 	whole->data = packet->data;
 	whole->handle = packet->handle;
 	if (__builtin_expect(peer->is_slow, 0)) {
-		if (!finish_slowly(egress, peer, shard, kind, size, whole)) {
+		if (!finish_slowly(egress, peer, shard, kind, size, whole, rest)) {
 			return;
 		}
 	} else {
 		copy_link(egress, slot, shard, packet->data);
 		write_lengths(peer->link, packet->data, FRAME_SIZE(size));
-		finish_frame(egress, peer, shard, kind, size, packet->data + PEAL_UDP_OFFSET);
+		finish_frame(egress, peer, shard, kind, size, packet->data + PEAL_UDP_OFFSET, rest);
 		whole->size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
 	}
 	egress->bulk_count++;
 	expect_next(egress);
+}
+
+void
+peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size)
+{
+	end(egress, packet, slot, shard, kind, size, NULL);
+}
+
+void
+peal_egress_end_rest(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size, const struct peal_egress_rest *rest)
+{
+	PEAL_DASSERT(rest->size <= size);
+	end(egress, packet, slot, shard, kind, size, rest->size > 0 ? rest : NULL);
 }
 
 bool
@@ -468,7 +509,7 @@ peal_egress_send_slot(
 	}
 	if (__builtin_expect(peer->is_slow, 0)) {
 		memcpy(packet.data + egress->headers.size + PEAL_HEADER_SIZE, body, size);
-		if (finish_slowly(egress, peer, 0, kind, size, &packet)) {
+		if (finish_slowly(egress, peer, 0, kind, size, &packet, NULL)) {
 			peal_egress_queue(egress, &packet);
 		}
 		return true;
@@ -495,7 +536,8 @@ peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet,
 	if (__builtin_expect(peer->is_slow, 0)) {
 		memcpy(answer.data + egress->headers.size + PEAL_HEADER_SIZE, body,
 			PEAL_LIVENESS_BODY_SIZE);
-		if (!finish_slowly(egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE, &answer)) {
+		if (!finish_slowly(
+			    egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE, &answer, NULL)) {
 			return;
 		}
 	} else {
@@ -503,7 +545,7 @@ peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet,
 		memcpy(answer.data + PEAL_UDP_OFFSET + PEAL_HEADER_SIZE, body,
 			PEAL_LIVENESS_BODY_SIZE);
 		finish_frame(egress, peer, shard, kind, PEAL_LIVENESS_BODY_SIZE,
-			answer.data + PEAL_UDP_OFFSET);
+			answer.data + PEAL_UDP_OFFSET, NULL);
 		answer.size = PEAL_UDP_OFFSET + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE);
 	}
 	peal_egress_queue(egress, &answer);
@@ -545,7 +587,7 @@ peal_egress_send_address(struct peal_egress *egress, const struct peal_address *
 	peal_headers_write(&egress->headers, &target, FRAME_SIZE(size), packet.data);
 	peal_frame_encode(&header, payload);
 	memcpy(payload + PEAL_HEADER_SIZE, body, size);
-	seal_body(egress, egress->pre_key, payload, size);
+	seal_body(egress, egress->pre_key, payload, size, NULL);
 	peal_headers_seal(&egress->headers, FRAME_SIZE(size), packet.data);
 	packet.size = egress->headers.size + FRAME_SIZE(size);
 	peal_egress_queue(egress, &packet);

@@ -78,6 +78,9 @@ struct peal_egress {
 	uint32_t queue_count;
 	uint32_t bulk_count;
 	uint32_t bulk_max; /* of this turn, [1, PEAL_TX_BULK_MAX] */
+	/* Public: the largest body of a frame of channels that the link says it carries,
+	 * [PEAL_BODY_SIZE_MAX, PEAL_LARGE_BODY_SIZE_MAX]. */
+	uint16_t body_size_max;
 	uint32_t stash_count;
 	struct peal_packet queue[PEAL_TX_QUEUE_MAX];
 	struct peal_packet bulk[PEAL_TX_BULK_MAX];
@@ -131,13 +134,27 @@ bool peal_egress_send_slot(struct peal_egress *egress, uint16_t slot, uint8_t ki
 /*
  * The same in two steps, for bulk: the body is written where it is sealed.
  *
- * begin lends a packet and says where its body is; NULL when bulk has no place left in this turn,
- * or the port has no packet (counted). end, which must follow, seals what was written and queues
- * it, for `shard` of the peer.
+ * begin lends a packet and says where its body is, with room for body_size_max; NULL when bulk has
+ * no place left in this turn, or the port has no packet (counted). end, which must follow, seals
+ * what was written and queues it, for `shard` of the peer.
  */
 uint8_t *peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out);
 void peal_egress_end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 	uint8_t shard, uint8_t kind, uint16_t size);
+
+/* Bytes at the end of a body that lie elsewhere: only read, while `end_rest` runs. */
+struct peal_egress_rest {
+	const uint8_t *bytes; /* [size] */
+	uint16_t size;        /* 0 = none */
+};
+
+/*
+ * As end, for a body whose last bytes were not written: they are sealed from where they lie into
+ * the packet, in one pass. `size` is that of the whole body.
+ */
+void peal_egress_end_rest(struct peal_egress *egress, const struct peal_packet *packet,
+	uint16_t slot, uint8_t shard, uint8_t kind, uint16_t size,
+	const struct peal_egress_rest *rest);
 
 /* The same for a frame of family 0 to `address`; without a next hop it is dropped and counted. */
 bool peal_egress_send_address(struct peal_egress *egress, const struct peal_address *address,

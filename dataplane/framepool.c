@@ -12,6 +12,7 @@ peal_framepool_init(struct peal_framepool *pool, uint8_t *bytes, uint32_t size, 
 	pool->count = count;
 	pool->free_count = 0;
 	pool->is_closed = false;
+	pool->reserved_count = 0;
 	while (count > 0) {
 		pool->free[pool->free_count++] = --count;
 	}
@@ -20,8 +21,15 @@ peal_framepool_init(struct peal_framepool *pool, uint8_t *bytes, uint32_t size, 
 uint16_t
 peal_framepool_take(struct peal_framepool *pool)
 {
-	return pool->free_count == 0 || pool->is_closed ? PEAL_FRAMEPOOL_NONE
-							: pool->free[--pool->free_count];
+	return pool->free_count <= pool->reserved_count || pool->is_closed
+		       ? PEAL_FRAMEPOOL_NONE
+		       : pool->free[--pool->free_count];
+}
+
+uint16_t
+peal_framepool_take_reserved(struct peal_framepool *pool)
+{
+	return pool->free_count == 0 ? PEAL_FRAMEPOOL_NONE : pool->free[--pool->free_count];
 }
 
 void

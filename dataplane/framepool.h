@@ -20,7 +20,8 @@ struct peal_framepool {
 	uint32_t size;
 	uint16_t count;
 	uint16_t free_count;
-	bool is_closed; /* public: nothing is lent now, whatever is free */
+	bool is_closed;          /* public: nothing is lent now, whatever is free */
+	uint16_t reserved_count; /* public: buffers that only take_reserved lends; 0 after init */
 	uint16_t free[PEAL_FRAMEPOOL_MAX];
 };
 
@@ -30,6 +31,9 @@ void peal_framepool_init(
 
 /* A buffer, or PEAL_FRAMEPOOL_NONE. */
 uint16_t peal_framepool_take(struct peal_framepool *pool);
+
+/* The same for whom all others wait: of the reserved ones too, and of a closed pool. */
+uint16_t peal_framepool_take_reserved(struct peal_framepool *pool);
 
 /* Asserts that it is away. */
 void peal_framepool_give(struct peal_framepool *pool, uint16_t buffer);

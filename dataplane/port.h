@@ -42,6 +42,9 @@ struct peal_port {
 	void *state;
 	uint16_t queue;
 	uint32_t packet_size_max; /* bytes that fit an allocated packet, >= PEAL_PACKET_SIZE_MAX */
+	/* Bytes of the largest IP packet that the link says it carries, whatever the path behind it
+	 * does: [PEAL_MTU_MIN, PEAL_MTU_MAX], and such a packet fits; 0 counts as PEAL_MTU_MIN. */
+	uint16_t mtu;
 	uint8_t mac[6];
 };
 

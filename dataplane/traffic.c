@@ -1,20 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/traffic.h"
 
+/* The body of the largest frame that the port brings. */
+static uint16_t
+find_frame_size(const struct peal_core_config *config)
+{
+	const uint32_t headers_size = (peal_address_is_ipv6(&config->address) ? 48U : 28U) +
+				      PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE;
+
+	return config->port.mtu <= PEAL_MTU_MIN ? (uint16_t)PEAL_BODY_SIZE_MAX
+						: (uint16_t)(config->port.mtu - headers_size);
+}
+
 void
 peal_traffic_init(struct peal_traffic *traffic, struct peal_core *core,
 	struct peal_core_config *config, uint8_t shards_count, uint64_t first_epoch)
 {
 	const struct peal_load_config load = {
 		.channels = &traffic->channels, .cast = &traffic->cast, .uplink = &core->uplink};
+	const uint16_t frame_size = find_frame_size(config);
+	const uint32_t frames_count = PEAL_TRAFFIC_FRAMES_SIZE / frame_size;
 	const struct peal_channels_config channels = {
 		.egress = &core->egress,
 		.counters = &core->counters,
 		.user = peal_load_channel_user(&traffic->load),
 		.queue_bytes = traffic->channel_queues[0],
 		.queue_capacity = PEAL_TRAFFIC_CHANNEL_SIZE,
-		.frame_bytes = traffic->channel_frames[0],
-		.frames_count = PEAL_FRAMEPOOL_MAX,
+		.frame_bytes = traffic->channel_frames,
+		.frames_count = frames_count < PEAL_FRAMEPOOL_MAX ? (uint16_t)frames_count
+								  : (uint16_t)PEAL_FRAMEPOOL_MAX,
+		.frame_size = frame_size,
 		.rto_ns_min = PEAL_TRAFFIC_RTO_NS_MIN,
 		.rto_ns_max = PEAL_TRAFFIC_RTO_NS_MAX,
 		.first_epoch = first_epoch,

@@ -285,6 +285,12 @@ take_machine(struct peal_config *config, const struct peal_config_file *file,
 	}
 	config->idle = file->idle == 0 ? PEAL_IDLE_SHARED : PEAL_IDLE_DEDICATED;
 	config->huge = (enum peal_config_huge)file->huge;
+	if (file->mtu != NULL) {
+		if (*file->mtu < PEAL_MTU_MIN || *file->mtu > PEAL_MTU_MAX) {
+			return peal_config_file_refuse(file, "mtu", error);
+		}
+		config->mtu = (uint16_t)*file->mtu;
+	}
 	if (file->memory_mb != NULL) {
 		if (*file->memory_mb < PEAL_CONFIG_MEMORY_MB_MIN ||
 			*file->memory_mb > PEAL_CONFIG_MEMORY_MB_MAX) {

@@ -22,6 +22,8 @@
  *     idle: shared                    # shared: sleeps when idle; dedicated: one CPU polls for ever
  *     lcore: 3                        # CPU of the data core; default: see peal_config.lcore
  *     cores: 1                        # data cores, 1 to 16: one is for the group, all for channels
+ *     mtu: 9000                       # bytes of the largest IP packet, 1280 to 9000; default: what
+ *                                     # the device has. Only what peers prove is used
  *     memory_mb: 64                   # given to DPDK
  *     huge: auto                      # huge pages: auto, yes or no
  *     rejoin: true                    # join again after the group removed this node
@@ -85,6 +87,7 @@ struct peal_config {
 	enum peal_idle_role idle;
 	char device[PEAL_CONFIG_DEVICE_SIZE_MAX + 1U];
 	char device_args[PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX + 1U]; /* may be empty */
+	uint16_t mtu; /* [PEAL_MTU_MIN, PEAL_MTU_MAX]; 0 = what the device has */
 	uint32_t memory_mb;
 	enum peal_config_huge huge;
 	/*

@@ -35,6 +35,7 @@ struct peal_config_file {
 	uint32_t *prefix;
 	uint32_t *vlan;
 	uint32_t *expect;
+	uint32_t *mtu;
 	uint32_t *memory_mb;
 	uint32_t *lcore;
 	uint32_t *cores;

@@ -2,8 +2,11 @@
 #include "runtime/eal.h"
 
 #include "base/assert.h"
+#include "base/limits.h"
+#include "dataplane/dpdk/mbufpool.h"
 #include "runtime/eal_files.h"
 
+#include <net/if.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
@@ -11,6 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ARGUMENTS_MAX     (16U + PEAL_EAL_EXTRA_MAX)
 #define ARGUMENT_SIZE_MAX 512U
@@ -180,10 +186,56 @@ needs_pairs(const struct peal_eal_config *config)
 	       strstr(config->device_args, "qpairs=") == NULL;
 }
 
+/* MTU of the interface of an af_packet device; 0 = not known, or another device. */
+static uint16_t
+find_mtu(const struct peal_eal_config *config)
+{
+	const char *name = strstr(config->device_args, "iface=");
+	struct ifreq request = {0};
+	int file;
+	bool is_read;
+
+	if (strncmp(config->device, "net_af_packet", 13) != 0 || name == NULL) {
+		return 0;
+	}
+	if (config->mtu > 0) {
+		return config->mtu;
+	}
+	name += strlen("iface=");
+	(void)snprintf(
+		request.ifr_name, sizeof(request.ifr_name), "%.*s", (int)strcspn(name, ","), name);
+	file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	is_read = file >= 0 && ioctl(file, SIOCGIFMTU, &request) == 0;
+	if (file >= 0) {
+		(void)close(file);
+	}
+	if (!is_read || request.ifr_mtu < (int)PEAL_MTU_MIN) {
+		return 0;
+	}
+	return request.ifr_mtu < (int)PEAL_MTU_MAX ? (uint16_t)request.ifr_mtu
+						   : (uint16_t)PEAL_MTU_MAX;
+}
+
+/* The ring of a kernel interface has places for frames of its MTU; four make a block, which must
+ * be whole pages. Nothing when the operator says how large, or the driver's own are enough. */
+static void
+write_frame_size(const struct peal_eal_config *config, char text[64])
+{
+	uint16_t mtu = find_mtu(config);
+	uint32_t size = mtu > 0 ? peal_mbufpool_frame_size(mtu) : 0;
+
+	text[0] = '\0';
+	if (size > PEAL_MBUFPOOL_FRAME_SIZE_MAX &&
+		strstr(config->device_args, "framesz=") == NULL) {
+		(void)snprintf(text, 64, ",framesz=%u,blocksz=%u", size, 4U * size);
+	}
+}
+
 static void
 add_device(const struct peal_eal_config *config)
 {
 	const char *comma = config->device != NULL && config->device_args[0] != '\0' ? "," : "";
+	char frame_size[64];
 
 	if (config->device != NULL && is_pci_address(config->device)) {
 		add_argument("--allow=%s%s%s", config->device, comma, config->device_args);
@@ -192,11 +244,16 @@ add_device(const struct peal_eal_config *config)
 	/* Without real devices physical addresses are of no use, and need privileges. */
 	add_argument("--no-pci");
 	add_argument("--iova-mode=va");
-	if (config->device != NULL && needs_pairs(config)) {
-		add_argument("--vdev=%s%s%s,qpairs=%u", config->device, comma, config->device_args,
-			config->queues_count);
-	} else if (config->device != NULL) {
-		add_argument("--vdev=%s%s%s", config->device, comma, config->device_args);
+	if (config->device == NULL) {
+		return;
+	}
+	write_frame_size(config, frame_size);
+	if (needs_pairs(config)) {
+		add_argument("--vdev=%s%s%s,qpairs=%u%s", config->device, comma,
+			config->device_args, config->queues_count, frame_size);
+	} else {
+		add_argument(
+			"--vdev=%s%s%s%s", config->device, comma, config->device_args, frame_size);
 	}
 }
 

@@ -27,6 +27,7 @@ struct peal_eal_config {
 	const char *device;      /* virtual device, PCI address, or NULL for none */
 	const char *device_args; /* of the device, may be empty */
 	uint32_t queues_count;   /* each way; a driver that must be told is told; 0 counts as 1 */
+	uint16_t mtu;            /* 0 = what a kernel interface has; its driver is told */
 	uint32_t memory_mb;
 	enum peal_config_huge huge;
 	uint32_t lcores_count;         /* [1, PEAL_EAL_LCORES_MAX] */

@@ -88,6 +88,7 @@ peal_runtime_config_of(const struct peal_config *config)
 				.huge = config->huge,
 				.lcores_count = config->cores_count,
 				.queues_count = config->cores_count,
+				.mtu = config->mtu,
 			},
 		.idle = config->idle,
 	};
@@ -248,6 +249,7 @@ open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_s
 		.packets_count = packets_count,
 		.queues_count = (uint16_t)resident->shards_count,
 		.base_port = config->address.port,
+		.mtu = config->mtu,
 	};
 
 	if (runtime->ring != NULL) {
@@ -259,7 +261,8 @@ open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_s
 		return add_kept_log(error);
 	}
 	peal_memory_note("packet buffers (DPDK)",
-		(uint64_t)peal_mbufpool_size_mb(packets_count) << 20, resident->device.numa_node);
+		(uint64_t)peal_mbufpool_size_mb(packets_count, resident->device.frame_size) << 20,
+		resident->device.numa_node);
 	resident->node.device = &resident->device;
 	if (peal_address_is_ipv6(&config->address)) {
 		uint8_t group[sizeof(config->address.mac)];

@@ -79,6 +79,10 @@ static const struct peal_scenario scenarios[] = {
 		"Every link is full of channels and a member crashes: detected as if they were "
 		"idle.",
 		5, 3, "dpdk", false, peal_story_crowd},
+	{"mtu",
+		"Jumbo frames where both ends prove them; links of 1 500, and one that shrinks in "
+		"mid-stream.",
+		5, 5, "dpdk", false, peal_story_mtu},
 	{"cast",
 		"Members broadcast in bad weather and random faults: all deliver the same, in "
 		"order.",

@@ -32,6 +32,7 @@ struct peal_scenario_options {
 	bool has_talk;              /* applications talk over channels; set by stories about them */
 	bool has_cast;              /* the same of broadcasts */
 	uint8_t shards_max;         /* cores of a process, by chance; set by those stories */
+	uint16_t mtu;               /* of ports and links; set by stories about it */
 	uint32_t faulty_count;      /* large groups: how many fail; 0 = what the scenario says */
 	FILE *trace;                /* NULL = silent */
 	struct peal_script *record; /* NULL, or gets what is done to the last world of the story */

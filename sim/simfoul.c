@@ -106,7 +106,8 @@ bend(void *state, uint16_t from, uint16_t to, struct peal_simframe *frame)
 	if (!foul->is_on || payload == NULL || payload[KIND_PLACE] != PEAL_MESSAGE_CHANNEL) {
 		return true;
 	}
-	if (foul->replay_ppm > 0 && peal_prng_ratio(&foul->prng, 1, ONE_IN_REMEMBER)) {
+	if (foul->replay_ppm > 0 && frame->size <= PEAL_SIMNET_FRAME_SIZE_MAX &&
+		peal_prng_ratio(&foul->prng, 1, ONE_IN_REMEMBER)) {
 		struct peal_simfoul_frame *place = draw_place(foul, from, to);
 
 		place->size = frame->size;

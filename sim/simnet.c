@@ -5,13 +5,15 @@
 #include "base/hash.h"
 #include "dataplane/headers.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_FRAMES 256U
-#define PPM          UINT64_C(1000000)
-#define MAC_SIZE     6U
-#define ODDS_MIN     64U
+#define CHUNK_FRAMES  256U
+#define PPM           UINT64_C(1000000)
+#define MAC_SIZE      6U
+#define ODDS_MIN      64U
+#define ETHERNET_SIZE 14U
 /* Of an ARP request, from the first byte of the frame. */
 #define ARP_SIZE_MIN     42U
 #define ARP_TARGET_PLACE 38U
@@ -29,10 +31,23 @@ peal_simnet_init(struct peal_simnet *net, struct peal_simtime *time, uint16_t po
 	peal_prng_init(&net->prng, seed);
 	net->ports = calloc(ports_count, sizeof(net->ports[0]));
 	net->common = *link;
+	net->frame_size_max = PEAL_SIMNET_FRAME_SIZE_MAX;
 	net->odds_capacity = ODDS_MIN;
 	net->odds = calloc(ODDS_MIN, sizeof(net->odds[0]));
 	PEAL_ASSERT(net->ports != NULL);
 	PEAL_ASSERT(net->odds != NULL);
+}
+
+void
+peal_simnet_set_mtu(struct peal_simnet *net, uint16_t mtu)
+{
+	PEAL_ASSERT(net->frames_count == 0);
+	PEAL_ASSERT(mtu >= PEAL_MTU_MIN && mtu <= PEAL_MTU_MAX);
+	net->mtu = mtu;
+	net->frame_size_max = mtu + PEAL_LINK_SIZE_MAX;
+	if (net->frame_size_max < PEAL_SIMNET_FRAME_SIZE_MAX) {
+		net->frame_size_max = PEAL_SIMNET_FRAME_SIZE_MAX;
+	}
 }
 
 void
@@ -146,26 +161,41 @@ peal_simnet_visit_odds(struct peal_simnet *net,
 	}
 }
 
+/* What a frame takes in a chunk. */
+static size_t
+measure_frame(const struct peal_simnet *net)
+{
+	size_t alignment = alignof(struct peal_simframe);
+
+	return (sizeof(struct peal_simframe) + net->frame_size_max + alignment - 1U) / alignment *
+	       alignment;
+}
+
 static struct peal_simframe *
 frame_at(struct peal_simnet *net, uint32_t index)
 {
+	uint8_t *chunk = net->chunks[index / CHUNK_FRAMES];
+
 	PEAL_ASSERT(index < net->frames_count);
-	return &net->chunks[index / CHUNK_FRAMES][index % CHUNK_FRAMES];
+	return (struct peal_simframe *)(void *)(chunk + index % CHUNK_FRAMES * measure_frame(net));
 }
 
 static void
 add_chunk(struct peal_simnet *net)
 {
-	struct peal_simframe *chunk = malloc(CHUNK_FRAMES * sizeof(*chunk));
+	uint32_t first = net->frames_count;
+	uint8_t *chunk = malloc(CHUNK_FRAMES * measure_frame(net));
 
 	PEAL_ASSERT(chunk != NULL);
-	net->chunks[net->frames_count / CHUNK_FRAMES] = chunk;
-	for (uint32_t i = CHUNK_FRAMES; i > 0; i--) {
-		chunk[i - 1U].index = net->frames_count + i - 1U;
-		chunk[i - 1U].next_free = net->first_free;
-		net->first_free = net->frames_count + i;
-	}
+	net->chunks[first / CHUNK_FRAMES] = chunk;
 	net->frames_count += CHUNK_FRAMES;
+	for (uint32_t i = CHUNK_FRAMES; i > 0; i--) {
+		struct peal_simframe *frame = frame_at(net, first + i - 1U);
+
+		frame->index = first + i - 1U;
+		frame->next_free = net->first_free;
+		net->first_free = first + i;
+	}
 }
 
 struct peal_simframe *
@@ -279,8 +309,9 @@ send_link(struct peal_simnet *net, uint16_t from, uint16_t to, struct peal_simfr
 {
 	const struct peal_simlink *link = peal_simnet_link(net, from, to);
 
-	if (link->is_cut || happens(net, net->ports[from].egress_loss_ppm) ||
-		happens(net, link->loss_ppm) || happens(net, net->ports[to].ingress_loss_ppm)) {
+	if ((link->mtu > 0 && frame->size > ETHERNET_SIZE + link->mtu) || link->is_cut ||
+		happens(net, net->ports[from].egress_loss_ppm) || happens(net, link->loss_ppm) ||
+		happens(net, net->ports[to].ingress_loss_ppm)) {
 		net->lost_count++;
 		peal_simnet_release(net, frame);
 		return;

@@ -2,13 +2,13 @@
 /*
  * The false network: Ethernet frames from port to port, with everything that networks do to them.
  *
- * One ordered pair of ports is a link. A frame passes, in this order: the sender's egress, the
- * link's cut, the link's loss, the receiver's ingress; it may then be doubled, and each copy has a
- * delay of its own, so frames overtake each other. A port may have a rate, behind which frames
- * queue. A frame to a broadcast address goes down every link of the sender; in a large network the
- * switch passes an ARP request only to the port that has the address, as switches do that suppress
- * ARP. A port that is down, or whose receive queue is full, loses what arrives. All links are alike
- * but for those that somebody changed.
+ * One ordered pair of ports is a link. A frame passes, in this order: the link's MTU, the sender's
+ * egress, the link's cut, the link's loss, the receiver's ingress; it may then be doubled, and each
+ * copy has a delay of its own, so frames overtake each other. A port may have a rate, behind which
+ * frames queue. A frame to a broadcast address goes down every link of the sender; in a large
+ * network the switch passes an ARP request only to the port that has the address, as switches do
+ * that suppress ARP. A port that is down, or whose receive queue is full, loses what arrives. All
+ * links are alike but for those that somebody changed.
  *
  * Frames live in chunks that are never given back before fini; a free list lends them, so a run
  * does not allocate per packet. Chance comes from one generator in the order of sending.
@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Room of a frame, unless the network is told a larger MTU. */
 #define PEAL_SIMNET_FRAME_SIZE_MAX 1344U
 /* Frames that a port keeps for its core, as a NIC queue does; a power of two. */
 #define PEAL_SIMNET_QUEUE_MAX 1024U
@@ -37,7 +38,7 @@ struct peal_simframe {
 	uint32_t index; /* place in the pool */
 	uint32_t size;
 	uint32_t next_free; /* index + 1 of the next free frame; 0 = last */
-	uint8_t bytes[PEAL_SIMNET_FRAME_SIZE_MAX];
+	uint8_t bytes[];    /* [frame_size_max of the network] */
 };
 
 /* How one link treats frames now. */
@@ -48,6 +49,7 @@ struct peal_simlink {
 	uint32_t loss_ppm;
 	uint32_t duplicate_ppm;
 	uint32_t spike_ppm;
+	uint16_t mtu; /* larger IP packets are lost without a word; 0 = none is too large */
 	bool is_cut;
 };
 
@@ -111,8 +113,10 @@ struct peal_simnet {
 	bool (*refuse)(void *state, uint16_t port);
 	void *bend_state; /* of both */
 	uint32_t frames_count;
-	uint32_t first_free; /* index + 1; 0 = none */
-	struct peal_simframe *chunks[PEAL_SIMNET_FRAMES_MAX / 256U];
+	uint32_t first_free;     /* index + 1; 0 = none */
+	uint16_t mtu;            /* of all ports; 0 = what every path carries */
+	uint32_t frame_size_max; /* bytes of a frame, Ethernet header first */
+	uint8_t *chunks[PEAL_SIMNET_FRAMES_MAX / 256U];
 	uint64_t sent_count;
 	uint64_t sent_bytes; /* of UDP payload */
 	uint64_t lost_count; /* by cut, loss, isolation, a port that is down, a full queue */
@@ -121,6 +125,10 @@ struct peal_simnet {
 void peal_simnet_init(struct peal_simnet *net, struct peal_simtime *time, uint16_t ports_count,
 	const struct peal_simlink *link, uint64_t seed);
 void peal_simnet_fini(struct peal_simnet *net);
+
+/* Ports say that they carry IP packets of `mtu` bytes, [PEAL_MTU_MIN, PEAL_MTU_MAX]. Before the
+ * first frame. */
+void peal_simnet_set_mtu(struct peal_simnet *net, uint16_t mtu);
 
 /* The station address of a port, and back; ports_count for an address of nobody. */
 void peal_simnet_get_mac(uint16_t port, uint8_t mac_out[6]);

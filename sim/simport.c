@@ -158,7 +158,7 @@ transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 	for (uint32_t i = 0; i < count; i++) {
 		struct peal_simframe *frame = take_back(&packets[i]);
 
-		PEAL_ASSERT(packets[i].size <= PEAL_SIMNET_FRAME_SIZE_MAX);
+		PEAL_ASSERT(packets[i].size <= port->net->frame_size_max);
 		frame->size = packets[i].size;
 		peal_simnet_send(port->net, port->index, frame);
 	}
@@ -178,7 +178,8 @@ peal_simport_open(struct peal_simport *simport, uint16_t queue)
 	struct peal_port port = {.ops = &simport_ops,
 		.state = simport,
 		.queue = queue,
-		.packet_size_max = PEAL_SIMNET_FRAME_SIZE_MAX};
+		.packet_size_max = simport->net->frame_size_max,
+		.mtu = simport->net->mtu};
 
 	peal_simnet_get_mac(simport->index, port.mac);
 	return port;

@@ -11,6 +11,7 @@
 #define MESSAGE_SIZE_MAX 6000U
 #define NUMBERS_MANY     300U
 #define WRAP_NEAR        48U
+#define HEADERS_SIZE     (28U + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE) /* IPv4, UDP, and ours */
 #define HEAD_SIZE        28U /* life u32, size u32, index u64, virtual time u64, heard u32 */
 /* Ends of one channel, at both ends, that nobody asked for: what is left over is soon through. */
 #define UNREST_MAX 10U
@@ -356,6 +357,13 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 	config.is_coalescing = peal_prng_ratio(&talk->prng, 3, 4);
 	config.frames_count =
 		(uint16_t)peal_prng_below(&talk->prng, PEAL_SIMTALK_FRAMES_COUNT + 1U);
+	if (talk->mtu > PEAL_MTU_MIN) {
+		/* The same memory, and few buffers, but never none: pieces need one. */
+		config.frame_size = (uint16_t)(talk->mtu - HEADERS_SIZE);
+		config.frames_count = (uint16_t)(sizeof(talk->frames) / config.frame_size);
+		config.frames_count =
+			2U + (uint16_t)peal_prng_below(&talk->prng, config.frames_count - 1U);
+	}
 	memset(talk->ends, 0, sizeof(talk->ends));
 	talk->next_at_ns = now_ns;
 	talk->pours_count = 0;
@@ -369,6 +377,9 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 	talk->numbers_count =
 		peal_prng_ratio(&talk->prng, 1, 32) ? NUMBERS_MANY : PEAL_SIMTALK_NUMBERS;
 	talk->numbers_count = talk->is_restless ? 1U : talk->numbers_count;
+	if (talk->mtu > 0) {
+		talk->numbers_count = PEAL_SIMTALK_NUMBERS; /* pours find places, too */
+	}
 	talk->room = peal_prng_ratio(&talk->prng, 1, 2)
 			     ? PEAL_CHANNEL_WINDOW
 			     : 1U + (uint32_t)peal_prng_below(&talk->prng, 4);

@@ -97,6 +97,7 @@ struct peal_simtalk {
 	uint16_t index;
 	uint8_t shard; /* of the core below it */
 	uint8_t shards_count;
+	uint16_t mtu;    /* of the port; 0 = what every path carries */
 	bool is_quiet;   /* says nothing any more, but for pours */
 	bool is_stalled; /* takes nothing at all */
 	uint32_t pours_count;

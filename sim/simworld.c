@@ -138,6 +138,7 @@ open_talk(struct peal_simworld *world)
 		world->talks[i].ledger = world->ledger;
 		world->talks[i].index = (uint16_t)(i / PEAL_SIMNODE_SHARDS_MAX);
 		world->talks[i].shard = (uint8_t)(i % PEAL_SIMNODE_SHARDS_MAX);
+		world->talks[i].mtu = world->config.mtu;
 	}
 }
 
@@ -165,15 +166,30 @@ open_cast(struct peal_simworld *world)
 	}
 }
 
-void
-peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_config *config,
-	struct peal_report *report)
+static void
+open_net(struct peal_simworld *world)
 {
+	const struct peal_simworld_config *config = &world->config;
 	const struct peal_simlink link = {.delay_ns_min = config->delay_ns_max != 0
 								  ? config->delay_ns_min
 								  : LINK_DELAY_NS_MIN,
 		.delay_ns_max =
 			config->delay_ns_max != 0 ? config->delay_ns_max : LINK_DELAY_NS_MAX};
+
+	peal_simnet_init(&world->net, &world->time, config->nodes_count, &link,
+		peal_hash_mix(config->seed + 2U));
+	if (config->mtu > 0) {
+		peal_simnet_set_mtu(&world->net, config->mtu);
+	}
+	world->net.watch = on_frame;
+	world->net.watch_state = world;
+	world->net.find_ipv4 = peal_simnode_find_ipv4;
+}
+
+void
+peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_config *config,
+	struct peal_report *report)
+{
 	struct peal_simnode_config node = {.time = &world->time,
 		.net = &world->net,
 		.timing = &world->timing,
@@ -213,11 +229,7 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	world->may_starve = false;
 	world->began_at_ns = BEGIN_NS;
 	peal_simtime_init(&world->time, BEGIN_NS);
-	peal_simnet_init(&world->net, &world->time, config->nodes_count, &link,
-		peal_hash_mix(config->seed + 2U));
-	world->net.watch = on_frame;
-	world->net.watch_state = world;
-	world->net.find_ipv4 = peal_simnode_find_ipv4;
+	open_net(world);
 	open_stores(world);
 	node.groups = world->groups;
 	node.bodies = world->bodies;

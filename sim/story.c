@@ -19,6 +19,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		.has_talk = options->has_talk,
 		.has_cast = options->has_cast,
 		.shards_max = options->shards_max,
+		.mtu = options->mtu,
 		.seed = peal_hash_mix(options->seed + 1U) + part,
 		.trace = options->trace,
 		.sizes = options->sizes,

@@ -108,6 +108,8 @@ void peal_story_bottleneck(const struct peal_scenario_options *options, struct p
 void peal_story_tail(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_slow(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_crowd(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_mtu.c: paths that carry packets of different sizes. */
+void peal_story_mtu(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_cast.c: broadcasts. */
 void peal_story_cast(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_fanout(const struct peal_scenario_options *options, struct peal_report *report);

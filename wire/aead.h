@@ -26,6 +26,14 @@ struct peal_aead_key {
 	alignas(64) uint8_t bytes[PEAL_AEAD_KEY_SIZE];
 };
 
+/* Data that is sealed into one place, and comes from two. */
+struct peal_aead_parts {
+	uint8_t *data; /* [head_size + rest_size]: the head is there, the rest will be */
+	size_t head_size;
+	const uint8_t *rest; /* [rest_size], only read; lies elsewhere */
+	size_t rest_size;
+};
+
 struct peal_aead {
 	const char *name; /* "ipsec_mb", "openssl", "none" */
 	uint8_t key_id;   /* 0 for none, 1 otherwise: what the header must carry */
@@ -37,6 +45,12 @@ struct peal_aead {
 	void (*seal)(void *state, const struct peal_aead_key *key,
 		const uint8_t nonce[PEAL_AEAD_NONCE_SIZE], const uint8_t *aad, size_t aad_size,
 		uint8_t *data, size_t size, uint8_t tag_out[PEAL_AEAD_TAG_SIZE]);
+	/* The same of head and rest behind each other: the head in place, and the rest is read
+	 * where it lies and written behind the head, in one pass. What `seal` of both would make.
+	 */
+	void (*seal_parts)(void *state, const struct peal_aead_key *key,
+		const uint8_t nonce[PEAL_AEAD_NONCE_SIZE], const uint8_t *aad, size_t aad_size,
+		const struct peal_aead_parts *parts, uint8_t tag_out[PEAL_AEAD_TAG_SIZE]);
 	/* Decrypts in place and compares the tag in constant time; false = data is garbage now. */
 	bool (*open)(void *state, const struct peal_aead_key *key,
 		const uint8_t nonce[PEAL_AEAD_NONCE_SIZE], const uint8_t *aad, size_t aad_size,

@@ -39,6 +39,22 @@ seal_none(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL
 	memset(tag_out + sizeof(checksum), 0, ZEROES_SIZE);
 }
 
+static void
+seal_parts_none(void *state, const struct peal_aead_key *key,
+	const uint8_t nonce[PEAL_AEAD_NONCE_SIZE], const uint8_t *aad, size_t aad_size,
+	const struct peal_aead_parts *parts, uint8_t tag_out[PEAL_AEAD_TAG_SIZE])
+{
+	uint32_t checksum = compute_checksum(aad, aad_size, parts->data, parts->head_size);
+
+	(void)state;
+	(void)key;
+	(void)nonce;
+	checksum = peal_crc32c_copy(
+		checksum, parts->data + parts->head_size, parts->rest, parts->rest_size);
+	memcpy(tag_out, &checksum, sizeof(checksum));
+	memset(tag_out + sizeof(checksum), 0, ZEROES_SIZE);
+}
+
 static bool
 open_none(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
 	const uint8_t *aad, size_t aad_size, uint8_t *data, size_t size,
@@ -62,5 +78,6 @@ const struct peal_aead peal_aead_none = {
 	.state = NULL,
 	.expand = expand_none,
 	.seal = seal_none,
+	.seal_parts = seal_parts_none,
 	.open = open_none,
 };

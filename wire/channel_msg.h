@@ -12,6 +12,10 @@
  *
  * With DATA, what follows is records: u16 size, bytes, and again to the end. With DATA and FRAGMENT
  * it is a part of one large message: u32 message_size | u32 offset | bytes.
+ *
+ * With PIECE beside these, the frame carries not the data but a piece of it, because the whole does
+ * not pass the path any more: u16 size of the whole | u16 index | bytes. Piece i begins at i times
+ * PEAL_CHANNEL_PIECE_SIZE; all but the last are full.
  */
 #ifndef PEAL_WIRE_CHANNEL_MSG_H
 #define PEAL_WIRE_CHANNEL_MSG_H
@@ -33,9 +37,18 @@
 #define PEAL_CHANNEL_FLAG_FIN      0x08U /* with DATA: the last frame of the stream; carries nothing */
 #define PEAL_CHANNEL_FLAG_PROBE    0x10U /* answer with an ACK; `seq` is the next of the stream */
 #define PEAL_CHANNEL_FLAG_RESET                                                                    \
-	0x20U /* alone: the streams named are no more; `reason` says why                           \
-	       */
-#define PEAL_CHANNEL_FLAGS_ALL 0x3FU
+	0x20U                         /* alone: the streams named are no more; `reason` says why   \
+				       */
+#define PEAL_CHANNEL_FLAG_PIECE 0x40U /* with DATA: a piece of what stood there at first */
+#define PEAL_CHANNEL_FLAGS_ALL  0x7FU
+
+#define PEAL_CHANNEL_PIECE_HEAD_SIZE 4U /* in front of a piece */
+#define PEAL_CHANNEL_PIECE_SIZE                                                                    \
+	(PEAL_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE - PEAL_CHANNEL_PIECE_HEAD_SIZE)
+/* Data of the largest frame, and its pieces. */
+#define PEAL_CHANNEL_DATA_SIZE_MAX (PEAL_LARGE_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE)
+#define PEAL_CHANNEL_PIECES_MAX                                                                    \
+	((PEAL_CHANNEL_DATA_SIZE_MAX + PEAL_CHANNEL_PIECE_SIZE - 1U) / PEAL_CHANNEL_PIECE_SIZE)
 
 /* Why a stream ended before its end. Also told to the application. */
 enum peal_channel_reason {
@@ -123,6 +136,9 @@ peal_channel_msg_decode(const uint8_t *body, uint32_t size, struct peal_channel_
 		return message_out->epoch != 0 && data_size > 0;
 	case PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_FRAGMENT:
 		return message_out->epoch != 0 && data_size > PEAL_CHANNEL_FRAGMENT_SIZE;
+	case PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_PIECE:
+	case PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_FRAGMENT | PEAL_CHANNEL_FLAG_PIECE:
+		return message_out->epoch != 0 && data_size > PEAL_CHANNEL_PIECE_HEAD_SIZE;
 	case PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_FIN:
 	case PEAL_CHANNEL_FLAG_PROBE:
 		return message_out->epoch != 0 && data_size == 0;

@@ -16,7 +16,7 @@ peal_frame_find_refusal(const uint8_t *payload, size_t size)
 	uint16_t magic;
 	uint16_t body_size;
 
-	if (size < PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE || size > PEAL_PAYLOAD_SIZE_MAX) {
+	if (size < PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE || size > peal_frame_size_max(payload[3])) {
 		return PEAL_REFUSAL_SIZE;
 	}
 	memcpy(&magic, payload, sizeof(magic));

@@ -80,6 +80,14 @@ struct peal_header {
 #define PEAL_FRAME_HEAD_MASK                                                                       \
 	(UINT64_C(0xFFFFFF) | ((uint64_t)(0xFFU & ~PEAL_FRAME_FLAGS_ALL) << 40))
 
+/* The largest payload of a frame of this kind: paths are proven for channels only. */
+static inline uint32_t
+peal_frame_size_max(uint8_t kind)
+{
+	return peal_message_family(kind) == PEAL_FAMILY_CHANNEL ? PEAL_LARGE_PAYLOAD_SIZE_MAX
+								: PEAL_PAYLOAD_SIZE_MAX;
+}
+
 /* Private: which structural check says no first. At least one does. */
 enum peal_refusal peal_frame_find_refusal(const uint8_t *payload, size_t size);
 
@@ -108,7 +116,7 @@ peal_frame_decode(const uint8_t *payload, size_t size, struct peal_header *heade
 
 	uint64_t differ = (head & PEAL_FRAME_HEAD_MASK) ^ PEAL_FRAME_HEAD_FIXED;
 	differ |= size ^ (PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE + (size_t)header_out->body_size);
-	differ |= (uint64_t)(size > PEAL_PAYLOAD_SIZE_MAX);
+	differ |= (uint64_t)(size > peal_frame_size_max(header_out->kind));
 	differ |= (uint64_t)!peal_message_is_known(header_out->kind);
 	if (__builtin_expect(differ != 0, 0)) {
 		enum peal_refusal refusal = peal_frame_find_refusal(payload, size);
@@ -141,7 +149,8 @@ peal_frame_encode(const struct peal_header *header, uint8_t payload[PEAL_HEADER_
 {
 	PEAL_DASSERT(peal_message_is_known(header->kind));
 	PEAL_DASSERT((header->flags & ~PEAL_FRAME_FLAGS_ALL) == 0);
-	PEAL_DASSERT(header->body_size <= PEAL_BODY_SIZE_MAX);
+	PEAL_DASSERT(PEAL_HEADER_SIZE + header->body_size + PEAL_TRAILER_SIZE <=
+		     peal_frame_size_max(header->kind));
 
 	uint64_t head = PEAL_FRAME_HEAD_FIXED | ((uint64_t)header->kind << 24) |
 			((uint64_t)header->key_id << 32) | ((uint64_t)header->flags << 40) |

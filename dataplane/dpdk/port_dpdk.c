@@ -4,17 +4,22 @@
 #include "base/limits.h"
 #include "dataplane/dpdk/mbufpool.h"
 
+#include <net/if.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define DESCRIPTORS_COUNT 512U
-/* Frames up to here are needed, a VLAN tag does not count; the rest of an Ethernet of 1 500 bytes
- * is welcome. */
-#define MTU_NEEDED  (PEAL_PACKET_SIZE_MAX - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN)
-#define CHUNK_COUNT 64U
+/* Packets up to here are needed; more is welcome. */
+#define MTU_NEEDED PEAL_MTU_MIN
+/* What DPDK counts besides: Ethernet, two tags, and the checksum behind. */
+#define FRAME_OVERHEAD 26U
+#define CHUNK_COUNT    64U
 
 _Static_assert(PEAL_BURST_MAX <= CHUNK_COUNT, "a burst is one call of the driver");
 _Static_assert(PEAL_PACKET_SIZE_MAX <= PEAL_MBUFPOOL_FRAME_SIZE_MAX, "a frame fits a buffer");
@@ -133,10 +138,16 @@ static const struct peal_port_ops operations = {
 
 /* A device that does not know RX interrupts may accept the wish or refuse it; both are fine. */
 static int
-configure(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info)
+configure(struct peal_port_dpdk *port, const struct rte_eth_dev_info *info, uint16_t mtu)
 {
 	struct rte_eth_conf wish = {0};
 	int result;
+
+	/* That of a kernel interface is the kernel's, and some drivers know none, though they carry
+	 * it: what passes is proven by probes. 0 = the driver's own. */
+	if (port->if_index == 0 && mtu + FRAME_OVERHEAD <= info->max_rx_pktlen) {
+		wish.rxmode.mtu = mtu;
+	}
 
 	if ((info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0) {
 		wish.txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
@@ -200,12 +211,58 @@ read_mac(struct peal_port_dpdk *port)
 	return true;
 }
 
+/* What the link carries now: a kernel interface is asked itself, for its driver does not know. */
+static uint16_t
+read_mtu(const struct peal_port_dpdk *port)
+{
+	struct ifreq request = {0};
+	uint16_t mtu = RTE_ETHER_MTU;
+
+	if (port->if_index != 0 && if_indextoname(port->if_index, request.ifr_name) != NULL) {
+		int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		bool is_read = file >= 0 && ioctl(file, SIOCGIFMTU, &request) == 0;
+
+		if (file >= 0) {
+			(void)close(file);
+		}
+		if (is_read) {
+			return request.ifr_mtu < UINT16_MAX ? (uint16_t)request.ifr_mtu
+							    : (uint16_t)UINT16_MAX;
+		}
+	}
+	(void)rte_eth_dev_get_mtu(port->port_id, &mtu);
+	return mtu;
+}
+
+/* Decides what the port carries: what was wished, if that can be, or what there is. */
+static bool
+find_mtu(struct peal_port_dpdk *port, const struct peal_port_dpdk_config *config,
+	const struct rte_eth_dev_info *info, struct peal_sentence *error)
+{
+	uint16_t mtu = read_mtu(port);
+	uint16_t mtu_max = port->if_index != 0 ? mtu : info->max_mtu;
+
+	if (config->mtu == 0 && mtu < MTU_NEEDED) {
+		return peal_sentence_set(error,
+			"device %s carries packets of %u bytes and Peal needs %u; raise its MTU",
+			config->device, mtu, (unsigned int)MTU_NEEDED);
+	}
+	if (config->mtu > mtu_max) {
+		return peal_sentence_set(error,
+			"device %s carries packets of at most %u bytes and mtu asks for %u; lower "
+			"mtu, or raise that of the interface below",
+			config->device, mtu_max, config->mtu);
+	}
+	mtu = config->mtu > 0 ? config->mtu : mtu;
+	port->mtu = mtu < PEAL_MTU_MAX ? mtu : (uint16_t)PEAL_MTU_MAX;
+	port->frame_size = peal_mbufpool_frame_size(port->mtu);
+	return true;
+}
+
 static bool
 find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_info *info,
 	struct peal_sentence *error)
 {
-	uint16_t mtu = 0;
-
 	if (rte_eth_dev_get_port_by_name(device, &port->port_id) != 0) {
 		return peal_sentence_set(error,
 			"there is no device %s, or its driver refused it; look at device and "
@@ -215,11 +272,6 @@ find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_
 	if (rte_eth_dev_info_get(port->port_id, info) != 0 || !read_mac(port)) {
 		return peal_sentence_set(
 			error, "device %s does not answer; is the interface still there?", device);
-	}
-	if (rte_eth_dev_get_mtu(port->port_id, &mtu) == 0 && mtu < MTU_NEEDED) {
-		return peal_sentence_set(error,
-			"device %s carries packets of %u bytes and Peal needs %u; raise its MTU",
-			device, mtu, (unsigned int)MTU_NEEDED);
 	}
 	port->numa_node = rte_eth_dev_socket_id(port->port_id);
 	port->if_index = info->if_index;
@@ -236,7 +288,8 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 
 	*port = (struct peal_port_dpdk){
 		.queues_count = config->queues_count == 0 ? (uint16_t)1 : config->queues_count};
-	if (!find_device(port, config->device, &info, error)) {
+	if (!find_device(port, config->device, &info, error) ||
+		!find_mtu(port, config, &info, error)) {
 		return false;
 	}
 	if (port->queues_count > PEAL_PORT_DPDK_QUEUES_MAX ||
@@ -248,11 +301,12 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 			config->device, info.max_rx_queues, info.max_tx_queues);
 	}
 	(void)snprintf(name, sizeof(name), "peal_port%u", port->port_id);
-	port->pool = peal_mbufpool_create(name, config->packets_count, port->numa_node, error);
+	port->pool = peal_mbufpool_create(
+		name, config->packets_count, port->frame_size, port->numa_node, error);
 	if (port->pool == NULL) {
 		return false;
 	}
-	result = configure(port, &info);
+	result = configure(port, &info, config->mtu);
 	if (result != 0) {
 		return peal_sentence_set(error,
 			"device %s could not be configured with %u queues (%s); look at cores and "
@@ -308,7 +362,8 @@ peal_port_dpdk_port(struct peal_port_dpdk *port, uint16_t queue)
 		.ops = &operations,
 		.state = port,
 		.queue = queue,
-		.packet_size_max = PEAL_MBUFPOOL_FRAME_SIZE_MAX,
+		.packet_size_max = port->frame_size,
+		.mtu = port->mtu,
 	};
 
 	memcpy(out.mac, port->mac, sizeof(out.mac));

@@ -25,6 +25,9 @@ struct peal_port_dpdk_config {
 	uint32_t packets_count; /* buffers of the pool */
 	uint16_t queues_count;  /* each way, one for each core; 0 counts as 1 */
 	uint16_t base_port;     /* UDP port of queue 0 */
+	/* Bytes of the largest IP packet, [PEAL_MTU_MIN, PEAL_MTU_MAX]: a device is set to it, a
+	 * kernel interface must have it. 0 = what the device has now, up to PEAL_MTU_MAX. */
+	uint16_t mtu;
 };
 
 /* Fields are private, but for reading. */
@@ -37,6 +40,8 @@ struct peal_port_dpdk {
 	bool has_rx_interrupt; /* RX interrupts were accepted when the device was configured */
 	bool is_started;
 	uint8_t mac[6];
+	uint16_t mtu;        /* of the link, [PEAL_MTU_MIN, PEAL_MTU_MAX] */
+	uint32_t frame_size; /* bytes that fit a buffer */
 	uint16_t rx_descriptors_count;
 	uint16_t tx_descriptors_count;
 	/* Received chains of buffers, dropped; written by the lcore of the queue. */

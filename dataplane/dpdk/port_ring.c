@@ -53,6 +53,8 @@ struct switch_port {
 struct peal_port_ring {
 	struct rte_mempool *pool;
 	uint32_t ports_count;
+	uint32_t packet_size;
+	uint16_t mtu;
 	struct switch_port ports[]; /* [ports_count] */
 };
 
@@ -376,9 +378,8 @@ make_pool(struct peal_port_ring *ring, uint32_t packets_count, struct peal_sente
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	(void)snprintf(name, sizeof(name), "peal_switch%u", ++serial);
-	ring->pool =
-		rte_mempool_create(name, packets_count, PEAL_MBUFPOOL_FRAME_SIZE_MAX, CACHE_COUNT,
-			0, NULL, NULL, NULL, NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+	ring->pool = rte_mempool_create(name, packets_count, ring->packet_size, CACHE_COUNT, 0,
+		NULL, NULL, NULL, NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	if (ring->pool == NULL) {
 		return peal_sentence_set(error,
 			"%u packet buffers did not fit the memory of DPDK (%s); raise memory_mb",
@@ -401,6 +402,13 @@ round_up_packets(uint32_t wanted)
 struct peal_port_ring *
 peal_port_ring_create(uint32_t ports_count, uint32_t packets_count, struct peal_sentence *error)
 {
+	return peal_port_ring_create_wide(ports_count, packets_count, 0, error);
+}
+
+struct peal_port_ring *
+peal_port_ring_create_wide(
+	uint32_t ports_count, uint32_t packets_count, uint16_t mtu, struct peal_sentence *error)
+{
 	struct peal_port_ring *ring;
 
 	PEAL_ASSERT(ports_count >= 1 && ports_count <= PEAL_PORT_RING_PORTS_MAX);
@@ -411,6 +419,8 @@ peal_port_ring_create(uint32_t ports_count, uint32_t packets_count, struct peal_
 		return NULL;
 	}
 	ring->ports_count = ports_count;
+	ring->mtu = mtu;
+	ring->packet_size = mtu == 0 ? PEAL_MBUFPOOL_FRAME_SIZE_MAX : peal_mbufpool_frame_size(mtu);
 	if (packets_count == 0) {
 		packets_count = round_up_packets(ports_count * 4U * PEAL_TX_QUEUE_MAX);
 		packets_count = packets_count < PEAL_PORT_RING_PACKETS_MAX
@@ -452,7 +462,8 @@ peal_port_ring_queue(
 	struct peal_port out = {
 		.ops = &operations,
 		.queue = (uint16_t)queue,
-		.packet_size_max = PEAL_MBUFPOOL_FRAME_SIZE_MAX,
+		.packet_size_max = ring->packet_size,
+		.mtu = ring->mtu,
 	};
 
 	PEAL_ASSERT(index < ring->ports_count);

@@ -44,6 +44,11 @@ struct peal_port_ring; /* opaque */
 struct peal_port_ring *peal_port_ring_create(
 	uint32_t ports_count, uint32_t packets_count, struct peal_sentence *error);
 
+/* The same with an MTU, [PEAL_MTU_MIN, PEAL_MTU_MAX], that all ports have and buffers are made for;
+ * 0 = what every path carries. */
+struct peal_port_ring *peal_port_ring_create_wide(
+	uint32_t ports_count, uint32_t packets_count, uint16_t mtu, struct peal_sentence *error);
+
 /* No lcore polls any of its ports any more. NULL is fine. */
 void peal_port_ring_destroy(struct peal_port_ring *ring);
 

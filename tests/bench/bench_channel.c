@@ -8,6 +8,7 @@
  * less when the queue is full; figures are medians over rounds. Everything is warm.
  *
  *     bench_channel [--aead NAME] [--size N] [--burst N] [--rounds N] [--alone]    a line of JSON
+ *     bench_channel --lend --size 65536 --burst 1 [--mtu 9000] [--two-passes] ...
  *     bench_channel --callgrind ...                                a fixed number of rounds
  *
  * --alone sends each message in a frame of its own; --burst 1 tells what one message costs that
@@ -18,6 +19,11 @@
  * waits for, from its message to the delivery of the answer. --idle N lets both cores turn N times
  * in 20 us between two rounds, as cores do that spin: then nothing of the round is as warm as in a
  * row of them, and idle_turn_cycles is what such a turn takes, by half of which a frame waits.
+ *
+ * --lend lends messages, which may be large, and --mtu says how large packets may be; then the
+ * figure of interest is the cycles for each byte that was delivered, both ends. --two-passes copies
+ * what is lent into the packet and seals it there, as it was before the cipher read it where it
+ * lies.
  *
  * Then the same rounds once more with a clock that is read wherever one stage hands over to
  * another, and what reading it costs is taken off again. The stages are
@@ -41,7 +47,10 @@
 #define MESSAGES_MAX     32U
 #define PACKETS_COUNT    1024U
 #define PACKET_SIZE      2176U
+#define PACKET_WIDE_SIZE 9344U
 #define HEADROOM         128U
+#define LENT_SIZE_MAX    65536U
+#define LOANS_MAX        8U
 #define WARM_ROUNDS      2000U
 #define CALLGRIND_ROUNDS 1000U
 #define STAGE_DEPTH_MAX  8U
@@ -112,6 +121,22 @@ void end_really(struct peal_egress *egress, const struct peal_packet *packet, ui
 void end_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 	uint8_t shard, uint8_t kind, uint16_t size) __asm__("__wrap_peal_egress_end");
 
+void end_rest_really(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size,
+	const struct peal_egress_rest *rest) __asm__("__real_peal_egress_end_rest");
+void end_rest_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size,
+	const struct peal_egress_rest *rest) __asm__("__wrap_peal_egress_end_rest");
+uint32_t make_really(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+	uint8_t *data_out, struct peal_channel_rest *rest_out,
+	uint64_t now_ns) __asm__("__real_peal_channel_tx_make_parts");
+uint32_t make_wrapped(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+	uint8_t *data_out, struct peal_channel_rest *rest_out,
+	uint64_t now_ns) __asm__("__wrap_peal_channel_tx_make_parts");
+
+/* What is lent is copied before it is sealed. */
+static bool is_two_passes;
+
 uint32_t
 run_timed(struct peal_channels *channels, uint64_t now_ns)
 {
@@ -151,6 +176,26 @@ end_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t
 	leave_stage();
 }
 
+void
+end_rest_timed(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint8_t kind, uint16_t size, const struct peal_egress_rest *rest)
+{
+	enter_stage(STAGE_FRAME);
+	end_rest_really(egress, packet, slot, shard, kind, size, rest);
+	leave_stage();
+}
+
+uint32_t
+make_wrapped(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uint8_t *data_out,
+	struct peal_channel_rest *rest_out, uint64_t now_ns)
+{
+	if (is_two_passes) {
+		rest_out->size = 0;
+		return peal_channel_tx_make(tx, message_out, data_out, now_ns);
+	}
+	return make_really(tx, message_out, data_out, rest_out, now_ns);
+}
+
 struct bench;
 
 struct end {
@@ -173,9 +218,12 @@ struct bench {
 	bool is_echo;
 	uint64_t echoed_at; /* cycles: the last delivery to the end that asks */
 	uint64_t idle_cycles;
+	uint32_t loans_count;
+	uint16_t mtu; /* 0 = what every path carries */
 	uint32_t free_count;
 	uint8_t *free[PACKETS_COUNT];
-	uint8_t packets[PACKETS_COUNT][PACKET_SIZE];
+	uint8_t packets[PACKETS_COUNT * PACKET_WIDE_SIZE];
+	uint8_t loans[LOANS_MAX][LENT_SIZE_MAX];
 };
 
 /* Eight parameters, as the table of wire/aead.h has them. NOLINTBEGIN(readability-function-size) */
@@ -188,6 +236,18 @@ seal(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD
 
 	enter_stage(STAGE_AEAD);
 	aead->seal(aead->state, key, nonce, aad, aad_size, data, size, tag_out);
+	leave_stage();
+}
+
+static void
+seal_parts(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
+	const uint8_t *aad, size_t aad_size, const struct peal_aead_parts *parts,
+	uint8_t tag_out[PEAL_AEAD_TAG_SIZE])
+{
+	const struct peal_aead *aead = &((struct bench *)state)->aead;
+
+	enter_stage(STAGE_AEAD);
+	aead->seal_parts(aead->state, key, nonce, aad, aad_size, parts, tag_out);
 	leave_stage();
 }
 
@@ -292,11 +352,25 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 	}
 }
 
+static void
+give_back(void *state, uint16_t channel, uint64_t token)
+{
+	(void)channel;
+	(void)token;
+	((struct end *)state)->bench->loans_count--;
+}
+
 static struct peal_address
 find_address(uint32_t mid)
 {
 	return (struct peal_address){
 		.ipv4 = 0x0A000000U + mid, .port = 4100, .mac = {0x02, 0, 0, 0, 0, (uint8_t)mid}};
+}
+
+static uint32_t
+find_stride(const struct bench *bench)
+{
+	return bench->mtu > 1500U ? PACKET_WIDE_SIZE : PACKET_SIZE;
 }
 
 static void
@@ -305,7 +379,10 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 	static const struct peal_port_ops ops = {receive, allocate, transmit, release};
 	struct end *end = &bench->ends[self];
 	struct peal_duo_config config = {.self = self,
-		.port = {.ops = &ops, .state = end, .packet_size_max = PACKET_SIZE - HEADROOM},
+		.port = {.ops = &ops,
+			.state = end,
+			.packet_size_max = find_stride(bench) - HEADROOM,
+			.mtu = bench->mtu},
 		.addresses = {find_address(1), find_address(2)},
 		.timing = &bench->timing,
 		.aead = bench->timed,
@@ -315,6 +392,7 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 		.shards_count = 1,
 		.now_ns = bench->now_ns,
 		.deliver = deliver,
+		.release = give_back,
 		.state = end};
 
 	memcpy(config.port.mac, config.addresses[self].mac, sizeof(config.port.mac));
@@ -322,7 +400,7 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 }
 
 static void
-set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
+set_up(struct bench *bench, const char *aead_name, bool is_coalescing, uint16_t mtu)
 {
 	uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE] = {0};
 
@@ -334,12 +412,14 @@ set_up(struct bench *bench, const char *aead_name, bool is_coalescing)
 	bench->timed = bench->aead;
 	bench->timed.state = bench;
 	bench->timed.seal = seal;
+	bench->timed.seal_parts = seal_parts;
+	bench->mtu = mtu;
 	bench->timed.open = open_sealed;
 	PEAL_ASSERT(peal_timing_find("dpdk", &bench->timing));
 	bench->now_ns = UINT64_C(1000000000);
 	bench->aead.expand(bench->aead.state, raw, &bench->pre_key);
 	for (uint32_t i = 0; i < PACKETS_COUNT; i++) {
-		bench->free[bench->free_count++] = bench->packets[i];
+		bench->free[bench->free_count++] = bench->packets + (size_t)i * find_stride(bench);
 	}
 	for (uint16_t i = 0; i < 2; i++) {
 		raw[0] = (uint8_t)(i + 1U);
@@ -360,6 +440,8 @@ struct options {
 	bool is_coalescing;
 	bool is_callgrind;
 	bool is_echo;
+	bool is_lent;
+	uint16_t mtu;
 };
 
 static void
@@ -367,6 +449,26 @@ turn_both(struct bench *bench)
 {
 	peal_core_turn(&bench->ends[0].duo.core, bench->now_ns);
 	peal_core_turn(&bench->ends[1].duo.core, bench->now_ns);
+}
+
+/* Accepts one message. False: there is no room. */
+static bool
+accept(struct bench *bench, uint16_t channel, const uint8_t *message, const struct options *options,
+	uint64_t seq)
+{
+	struct peal_channels *channels = &bench->ends[0].duo.channels;
+
+	if (!options->is_lent) {
+		return peal_channels_send(channels, channel, message, options->size) ==
+		       PEAL_CHANNEL_OK;
+	}
+	if (bench->loans_count == LOANS_MAX ||
+		peal_channels_lend(channels, channel, bench->loans[seq % LOANS_MAX], options->size,
+			seq) != PEAL_CHANNEL_OK) {
+		return false;
+	}
+	bench->loans_count++;
+	return true;
 }
 
 /* Adds what was accepted to `sent_count`; returns the cycles of the round for each of those. */
@@ -384,8 +486,8 @@ run_round(struct bench *bench, uint16_t channel, const uint8_t *message,
 	stopwatch.since = before;
 	enter_stage(STAGE_CHANNEL);
 	for (uint32_t i = 0; i < options->burst; i++) {
-		accepted_count += peal_channels_send(&bench->ends[0].duo.channels, channel, message,
-					  options->size) == PEAL_CHANNEL_OK;
+		accepted_count +=
+			accept(bench, channel, message, options, *sent_count + accepted_count);
 	}
 	leave_stage();
 	turn_both(bench);
@@ -492,6 +594,7 @@ struct medians {
 	double cycles_per_message;
 	double round_trip_cycles;
 	double idle_turn_cycles;
+	double cycles_per_byte;
 	double stages[STAGES_COUNT];
 };
 
@@ -503,10 +606,18 @@ measure(struct bench *bench, uint16_t channel, const uint8_t *message,
 	double *samples = calloc(rounds_count, sizeof(*samples));
 	double *trips = calloc(rounds_count, sizeof(*trips));
 	double *idles = calloc(rounds_count, sizeof(*idles));
+	double *bytes = calloc(rounds_count, sizeof(*bytes));
 
-	PEAL_ASSERT(samples != NULL && trips != NULL && idles != NULL);
+	PEAL_ASSERT(samples != NULL && trips != NULL && idles != NULL && bytes != NULL);
 	for (uint32_t i = 0; i < rounds_count; i++) {
+		uint64_t sent_before = *sent_count;
+		uint64_t bytes_before = bench->delivered_bytes;
+
 		samples[i] = run_round(bench, channel, message, options, sent_count);
+		bytes[i] = bench->delivered_bytes == bytes_before
+				   ? 0.0
+				   : samples[i] * (double)(*sent_count - sent_before) /
+					     (double)(bench->delivered_bytes - bytes_before);
 		trips[i] = options->is_echo ? (double)bench->echoed_at : 0.0;
 		idle(bench, options);
 		idles[i] = options->idle_count > 0
@@ -516,10 +627,12 @@ measure(struct bench *bench, uint16_t channel, const uint8_t *message,
 	medians_out->cycles_per_message = find_median(samples, rounds_count);
 	medians_out->round_trip_cycles = find_median(trips, rounds_count);
 	medians_out->idle_turn_cycles = find_median(idles, rounds_count);
+	medians_out->cycles_per_byte = find_median(bytes, rounds_count);
 	find_stages(bench, channel, message, options, sent_count, medians_out->stages);
 	free(samples);
 	free(trips);
 	free(idles);
+	free(bytes);
 }
 
 static bool
@@ -532,6 +645,12 @@ read_options(int argc, char **argv, struct options *options)
 			options->is_coalescing = false;
 		} else if (strcmp(argv[i], "--echo") == 0) {
 			options->is_echo = true;
+		} else if (strcmp(argv[i], "--lend") == 0) {
+			options->is_lent = true;
+		} else if (strcmp(argv[i], "--two-passes") == 0) {
+			is_two_passes = true;
+		} else if (strcmp(argv[i], "--mtu") == 0 && i + 1 < argc) {
+			options->mtu = (uint16_t)strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--aead") == 0 && i + 1 < argc) {
 			options->aead_name = argv[++i];
 		} else if (strcmp(argv[i], "--size") == 0 && i + 1 < argc) {
@@ -546,8 +665,11 @@ read_options(int argc, char **argv, struct options *options)
 			return false;
 		}
 	}
-	return options->rounds_count > 0 && options->size <= 1000 && options->burst > 0 &&
-	       options->burst <= MESSAGES_MAX && options->idle_count <= IDLE_NS;
+	return options->rounds_count > 0 &&
+	       options->size <= (options->is_lent ? LENT_SIZE_MAX : 1000U) && options->burst > 0 &&
+	       options->burst <= MESSAGES_MAX && options->idle_count <= IDLE_NS &&
+	       (options->mtu == 0 ||
+		       (options->mtu >= PEAL_MTU_MIN && options->mtu <= PEAL_MTU_MAX));
 }
 
 static void
@@ -559,11 +681,12 @@ show(const struct bench *bench, const struct options *options, uint64_t sent_cou
 	(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,"
 		     "\"coalescing\":%s,\"rounds\":%u,\"cycles_per_message\":%.1f,"
 		     "\"round_trip_cycles\":%.1f,\"idle_turn_cycles\":%.1f,"
-		     "\"frames_per_message\":%.3f,"
+		     "\"cycles_per_byte\":%.3f,\"frames_per_message\":%.3f,"
 		     "\"repeated\":%llu,\"stages\":{",
 		bench->aead.name, options->size, options->burst,
 		options->is_coalescing ? "true" : "false", options->rounds_count,
 		medians->cycles_per_message, medians->round_trip_cycles, medians->idle_turn_cycles,
+		medians->cycles_per_byte,
 		(double)values[PEAL_COUNTER_CHANNEL_FRAMES_SENT] / (double)sent_count,
 		(unsigned long long)values[PEAL_COUNTER_CHANNEL_FRAMES_REPEATED]);
 	for (uint32_t i = 0; i < STAGES_COUNT; i++) {
@@ -571,6 +694,34 @@ show(const struct bench *bench, const struct options *options, uint64_t sent_cou
 			"%s\"%s\":%.1f", i == 0 ? "" : ",", stage_names[i], medians->stages[i]);
 	}
 	(void)printf("}}\n");
+}
+
+/* Cycles for each message that was accepted, and for each byte that was delivered: medians. */
+static void
+measure(struct bench *bench, uint16_t channel, const uint8_t *message,
+	const struct options *options, uint64_t *sent_count, double cycles_out[2])
+{
+	uint32_t rounds_count = options->rounds_count;
+	double *samples = calloc(rounds_count, sizeof(*samples));
+	double *bytes_samples = calloc(rounds_count, sizeof(*bytes_samples));
+
+	PEAL_ASSERT(samples != NULL);
+	PEAL_ASSERT(bytes_samples != NULL);
+	for (uint32_t i = 0; i < rounds_count; i++) {
+		uint64_t sent_before = *sent_count, bytes_before = bench->delivered_bytes;
+		uint64_t accepted_count, bytes_count;
+
+		samples[i] = run_round(bench, channel, message, options, sent_count);
+		accepted_count = *sent_count > sent_before ? *sent_count - sent_before : 1U;
+		bytes_count = bench->delivered_bytes > bytes_before
+				      ? bench->delivered_bytes - bytes_before
+				      : 1U;
+		bytes_samples[i] = samples[i] * (double)accepted_count / (double)bytes_count;
+	}
+	cycles_out[0] = find_median(samples, rounds_count);
+	cycles_out[1] = find_median(bytes_samples, rounds_count);
+	free(samples);
+	free(bytes_samples);
 }
 
 int
@@ -584,7 +735,7 @@ main(int argc, char **argv)
 		(void)fprintf(stderr,
 			"usage: bench_channel [--aead NAME] [--size N, at most 1000] "
 			"[--rounds N] [--burst N, at most 32] [--alone] [--echo] [--idle N] "
-			"[--callgrind]\n");
+			"[--lend] [--mtu N] [--two-passes] [--callgrind]\n");
 		return 2;
 	}
 
@@ -597,9 +748,9 @@ main(int argc, char **argv)
 	PEAL_ASSERT(bench != NULL);
 	memset(bench, 0, sizeof(*bench));
 	bench->is_echo = options.is_echo;
-	set_up(bench, options.aead_name, options.is_coalescing);
-	PEAL_ASSERT(
-		peal_channels_open(&bench->ends[0].duo.channels, 2, 1, &channel) == PEAL_CHANNEL_OK);
+	set_up(bench, options.aead_name, options.is_coalescing, options.mtu);
+	PEAL_ASSERT(peal_channels_open(&bench->ends[0].duo.channels, 2, 1, &channel) ==
+		    PEAL_CHANNEL_OK);
 	for (uint32_t i = 0; i < (options.is_callgrind ? CALLGRIND_ROUNDS : WARM_ROUNDS); i++) {
 		(void)run_round(bench, channel, message, &options, &sent_count);
 		idle(bench, &options);

@@ -19,6 +19,7 @@
 #define TX_FIRST_SEQ  0xFFFFFFFEU
 #define BUFFERS_COUNT 4U
 #define BUFFER_SIZE   100U
+#define WIDE_SIZE     4000U
 #define DATA_SIZE_MAX 32U
 #define LOAN_SIZE     70U
 #define US            UINT64_C(1000)
@@ -26,6 +27,9 @@
 #define CHOICE_ALONE    0x01U /* no coalescing */
 #define CHOICE_NARROW   0x02U /* little credit both ways */
 #define CHOICE_ANSWERED 0x04U /* the receiver grants more after every frame */
+#define CHOICE_WIDE                                                                                \
+	0x08U /* it takes large frames; pieces have the size that they say, of zeroes              \
+	       */
 
 struct ends {
 	uint8_t choices;
@@ -38,7 +42,7 @@ struct ends {
 	uint32_t sum; /* of all bytes delivered: each is read */
 	uint64_t lent_count;
 	uint64_t released_count;
-	uint8_t buffers[BUFFERS_COUNT * BUFFER_SIZE];
+	uint8_t buffers[BUFFERS_COUNT * WIDE_SIZE];
 	_Alignas(8) uint8_t ring[512];
 };
 
@@ -114,7 +118,9 @@ set_up(uint8_t choices)
 	memset(&ends, 0, sizeof(ends));
 	ends.choices = choices;
 	ends.now_ns = 1000 * US;
-	peal_framepool_init(&ends.pool, ends.buffers, BUFFER_SIZE, BUFFERS_COUNT);
+	peal_framepool_init(&ends.pool, ends.buffers,
+		(choices & CHOICE_WIDE) != 0 ? WIDE_SIZE : BUFFER_SIZE, BUFFERS_COUNT);
+	ends.pool.reserved_count = (choices & CHOICE_WIDE) != 0 ? 1U : 0U;
 	peal_channel_rx_open(&ends.rx, peal_epoch_from_first_seq(RX_FIRST_SEQ), credit_count);
 	peal_channel_tx_open(
 		&ends.tx, &config, peal_epoch_from_first_seq(TX_FIRST_SEQ), credit_count);
@@ -133,6 +139,29 @@ close_rx(void)
 	ends.offset = 0;
 }
 
+/* Inputs are short; a piece is made as long as its head says, so that some frames become whole. */
+static uint32_t
+stretch(const struct peal_channel_msg *message, const uint8_t **data, uint32_t size)
+{
+	static uint8_t piece[PEAL_CHANNEL_PIECE_HEAD_SIZE + PEAL_CHANNEL_PIECE_SIZE];
+	uint16_t head[2];
+	uint32_t offset;
+
+	if ((message->flags & PEAL_CHANNEL_FLAG_PIECE) == 0 || (ends.choices & CHOICE_WIDE) == 0) {
+		return size;
+	}
+	memcpy(head, *data, sizeof(head));
+	offset = (uint32_t)head[1] * PEAL_CHANNEL_PIECE_SIZE;
+	if (offset >= head[0]) {
+		return size;
+	}
+	memcpy(piece, head, sizeof(head));
+	*data = piece;
+	return PEAL_CHANNEL_PIECE_HEAD_SIZE + (head[0] - offset < PEAL_CHANNEL_PIECE_SIZE
+							      ? head[0] - offset
+							      : PEAL_CHANNEL_PIECE_SIZE);
+}
+
 static void
 on_data(struct peal_channel_msg *message, const uint8_t *data, uint32_t size)
 {
@@ -143,6 +172,7 @@ on_data(struct peal_channel_msg *message, const uint8_t *data, uint32_t size)
 
 	message->epoch = rx->epoch;
 	message->seq += RX_FIRST_SEQ;
+	size = stretch(message, &data, size);
 	outcome = peal_channel_rx_on_data(rx, &ends.pool, message, data, size, &sink, ends.now_ns);
 	if (outcome == PEAL_CHANNEL_RX_PROTOCOL) {
 		close_rx();
@@ -151,7 +181,8 @@ on_data(struct peal_channel_msg *message, const uint8_t *data, uint32_t size)
 	}
 	PEAL_ASSERT((rx->next_seq != next_seq) == (outcome == PEAL_CHANNEL_RX_DELIVERED));
 	PEAL_ASSERT(rx->is_answer_owed);
-	PEAL_ASSERT(ends.pool.free_count + __builtin_popcountll(rx->held) == BUFFERS_COUNT);
+	PEAL_ASSERT(ends.pool.free_count + __builtin_popcountll(rx->held) + rx->patches_count ==
+		    BUFFERS_COUNT);
 	if ((ends.choices & CHOICE_ANSWERED) != 0) {
 		peal_channel_rx_grant(rx, message->seq % 80U);
 	}

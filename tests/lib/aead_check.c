@@ -175,3 +175,44 @@ peal_check_aead_round_trips(const struct peal_aead *aead)
 		assert_memory_equal(data, plain, size);
 	}
 }
+
+void
+peal_check_aead_parts(const struct peal_aead *aead)
+{
+	static uint8_t plain[PEAL_LARGE_BODY_SIZE_MAX];
+	static uint8_t whole[PEAL_LARGE_BODY_SIZE_MAX];
+	static uint8_t parts_data[PEAL_LARGE_BODY_SIZE_MAX + 1U];
+	static uint8_t rest[PEAL_LARGE_BODY_SIZE_MAX];
+	uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE], nonce[PEAL_AEAD_NONCE_SIZE], aad[PEAL_HEADER_SIZE];
+	struct peal_aead_key key;
+	struct peal_prng prng;
+
+	peal_prng_init(&prng, 3);
+	peal_gen_bytes(&prng, raw, sizeof(raw));
+	peal_gen_bytes(&prng, nonce, sizeof(nonce));
+	peal_gen_bytes(&prng, aad, sizeof(aad));
+	peal_gen_bytes(&prng, plain, sizeof(plain));
+	aead->expand(aead->state, raw, &key);
+	for (uint32_t round = 0; round < 1000; round++) {
+		/* Small ones with every cut, and large ones. */
+		size_t size_max = round < 500 ? 64U : sizeof(plain);
+		size_t size = peal_prng_below(&prng, size_max + 1U);
+		size_t head_size = peal_prng_below(&prng, size + 1U);
+		const struct peal_aead_parts parts = {.data = parts_data,
+			.head_size = head_size,
+			.rest = rest,
+			.rest_size = size - head_size};
+		uint8_t whole_tag[PEAL_AEAD_TAG_SIZE], parts_tag[PEAL_AEAD_TAG_SIZE];
+
+		memcpy(whole, plain, size);
+		aead->seal(aead->state, &key, nonce, aad, sizeof(aad), whole, size, whole_tag);
+		memset(parts_data, 0xEE, sizeof(parts_data));
+		memcpy(parts_data, plain, head_size);
+		memcpy(rest, plain + head_size, parts.rest_size);
+		aead->seal_parts(aead->state, &key, nonce, aad, sizeof(aad), &parts, parts_tag);
+		assert_memory_equal(parts_data, whole, size);
+		assert_int_equal(parts_data[size], 0xEE);
+		assert_memory_equal(parts_tag, whole_tag, sizeof(whole_tag));
+		assert_memory_equal(rest, plain + head_size, parts.rest_size);
+	}
+}

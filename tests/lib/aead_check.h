@@ -14,5 +14,8 @@ void peal_check_aead_tampering(const struct peal_aead *aead);
 /* Random keys, nonces and sizes come back; what is sealed differs from the plain text unless
  * `none`. */
 void peal_check_aead_round_trips(const struct peal_aead *aead);
+/* Head and rest sealed together are what both sealed in one place are, wherever the cut is; the
+ * rest is not changed. */
+void peal_check_aead_parts(const struct peal_aead *aead);
 
 #endif

@@ -30,6 +30,7 @@ struct peal_duo_config {
 	struct peal_resteer_rings rings; /* when there are several */
 	uint64_t now_ns;
 	void (*deliver)(void *state, uint16_t channel, const struct peal_delivery *delivery);
+	void (*release)(void *state, uint16_t channel, uint64_t token); /* NULL = nothing is lent */
 	void *state;
 };
 
@@ -44,7 +45,7 @@ struct peal_duo {
 	uint16_t observers[PEAL_DUO_MEMBERS_COUNT];
 	struct peal_channels channels;
 	uint8_t *queues;
-	uint8_t frames[PEAL_DUO_FRAMES_COUNT * PEAL_BODY_SIZE_MAX];
+	uint8_t frames[PEAL_DUO_FRAMES_COUNT * PEAL_LARGE_BODY_SIZE_MAX];
 	uint8_t buffers[2][PEAL_PLANE_BUFFERS_MAX][PEAL_PLANE_BUFFER_SIZE];
 };
 

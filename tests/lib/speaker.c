@@ -79,6 +79,12 @@ dropped(void *state, uint16_t channel, uint64_t count)
 struct peal_speaker *
 peal_speakers_create(struct peal_fakecores *cores)
 {
+	return peal_speakers_create_wide(cores, PEAL_BODY_SIZE_MAX);
+}
+
+struct peal_speaker *
+peal_speakers_create_wide(struct peal_fakecores *cores, uint16_t body_size_max)
+{
 	struct peal_speaker *speakers = calloc(cores->count, sizeof(*speakers));
 
 	PEAL_ASSERT(speakers != NULL);
@@ -98,12 +104,14 @@ peal_speakers_create(struct peal_fakecores *cores)
 			.queue_bytes = speaker->queues[0],
 			.queue_capacity = PEAL_SPEAKER_QUEUE_SIZE,
 			.frame_bytes = speaker->frames,
-			.frames_count = PEAL_SPEAKER_FRAMES_MAX,
+			.frames_count = (uint16_t)(sizeof(speaker->frames) / body_size_max),
+			.frame_size = body_size_max,
 			.rto_ns_min = 50000,
 			.rto_ns_max = 10000000,
 			.first_epoch = UINT64_C(1000) * (i + 1U),
 			.is_coalescing = true};
 
+		core->egress.body_size_max = body_size_max;
 		speaker->is_listening = true;
 		peal_channels_init(&speaker->channels, &config);
 		core->config.channels = &speaker->channels;

@@ -33,6 +33,9 @@ struct peal_speaker {
 
 /* One for each of the cores, listening; epochs of node i begin at 1000 (i + 1). */
 struct peal_speaker *peal_speakers_create(struct peal_fakecores *cores);
+/* The same on links that carry frames with bodies of `body_size_max`, which fit the fake switch. */
+struct peal_speaker *peal_speakers_create_wide(
+	struct peal_fakecores *cores, uint16_t body_size_max);
 void peal_speakers_destroy(struct peal_speaker *speakers);
 
 #endif

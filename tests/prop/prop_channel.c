@@ -2,7 +2,8 @@
 /*
  * One stream over a bad network: whatever is lost, doubled and overtaken on the way, what was
  * accepted arrives once, in order and whole, loans come back once and in order, and the end comes
- * last.
+ * last. Also when the path takes larger frames, and smaller ones, while it lasts, and the sender
+ * hears of that later.
  */
 #include "base/prng.h"
 #include "dataplane/channel_rx.h"
@@ -15,6 +16,7 @@
 #define FLIGHTS_MAX    4096U
 #define QUEUE_CAPACITY 16384U
 #define DATA_SIZE_MAX  1140U
+#define PATHS_COUNT    3U
 #define MESSAGE_MAX    200000U
 #define BUFFERS_COUNT  100U
 #define US             UINT64_C(1000)
@@ -25,7 +27,7 @@ struct letter {
 	bool is_answer;
 	struct peal_channel_msg message;
 	uint32_t size;
-	uint8_t data[DATA_SIZE_MAX];
+	uint8_t *data; /* [PEAL_CHANNEL_DATA_SIZE_MAX] */
 };
 
 static struct world {
@@ -46,9 +48,15 @@ static struct world {
 	uint32_t letters_count; /* all places in use are below */
 	struct letter letters[FLIGHTS_MAX];
 	uint64_t queue_bytes[QUEUE_CAPACITY / 8U];
-	uint8_t frames[BUFFERS_COUNT * PEAL_BODY_SIZE_MAX];
+	uint32_t path_size;    /* data of the largest frame that passes now */
+	bool has_paths;        /* it changes */
+	uint64_t heard_at_ns;  /* when the sender hears of the last change */
+	uint64_t pieces_count; /* sent */
 } world;
 
+static uint8_t frames[BUFFERS_COUNT * PEAL_LARGE_BODY_SIZE_MAX];
+static uint8_t letters_bytes[FLIGHTS_MAX][PEAL_CHANNEL_DATA_SIZE_MAX];
+static const uint32_t path_sizes[PATHS_COUNT] = {DATA_SIZE_MAX, 1380, PEAL_CHANNEL_DATA_SIZE_MAX};
 static uint8_t content[MESSAGE_MAX + 256U];
 static uint64_t seeds_count = 400;
 
@@ -113,6 +121,8 @@ post_once(const struct letter *letter)
 	}
 	assert_true(place < FLIGHTS_MAX);
 	world.letters[place] = *letter;
+	world.letters[place].data = letters_bytes[place];
+	memcpy(letters_bytes[place], letter->data, letter->size);
 	world.letters[place].at_ns =
 		world.now_ns + world.delay_ns + peal_prng_below(&world.prng, world.jitter_ns + 1U);
 	world.letters_count = place >= world.letters_count ? place + 1U : world.letters_count;
@@ -121,6 +131,9 @@ post_once(const struct letter *letter)
 static void
 post(const struct letter *letter)
 {
+	if (letter->size > world.path_size) {
+		return;
+	}
 	if (!peal_prng_ratio(&world.prng, world.loss_percent, 100)) {
 		post_once(letter);
 	}
@@ -155,11 +168,31 @@ send_all(void)
 {
 	accept_more();
 	while (peal_channel_tx_is_ready(&world.tx)) {
-		struct letter letter = {0};
+		static uint8_t data[PEAL_CHANNEL_DATA_SIZE_MAX];
+		struct letter letter = {.data = data};
 
 		letter.size =
 			peal_channel_tx_make(&world.tx, &letter.message, letter.data, world.now_ns);
+		assert_true(letter.size <= world.tx.config.data_size_max);
+		world.pieces_count += (letter.message.flags & PEAL_CHANNEL_FLAG_PIECE) != 0;
 		post(&letter);
+	}
+}
+
+/* Now and then the path is another, and some time later the sender hears of it. */
+static void
+change_path(void)
+{
+	if (!world.has_paths) {
+		return;
+	}
+	if (world.heard_at_ns != 0 && world.now_ns >= world.heard_at_ns) {
+		world.heard_at_ns = 0;
+		peal_channel_tx_resize(&world.tx, world.path_size);
+	}
+	if (world.heard_at_ns == 0 && peal_prng_ratio(&world.prng, 1, 100)) {
+		world.path_size = path_sizes[peal_prng_below(&world.prng, PATHS_COUNT)];
+		world.heard_at_ns = world.now_ns + peal_prng_below(&world.prng, 5000U * US);
 	}
 }
 
@@ -189,7 +222,8 @@ take(const struct letter *letter)
 	} else {
 		peal_channel_rx_grant(&world.rx, PEAL_CHANNEL_WINDOW);
 	}
-	struct letter answer = {.is_answer = true};
+	uint8_t nothing = 0;
+	struct letter answer = {.is_answer = true, .data = &nothing};
 
 	peal_channel_rx_answer(&world.rx, &answer.message, world.now_ns);
 	post(&answer);
@@ -218,12 +252,13 @@ step(void)
 	} else {
 		peal_channel_tx_on_timer(&world.tx, world.now_ns);
 	}
+	change_path();
 	send_all();
 	return true;
 }
 
 static void
-begin(uint64_t seed)
+begin(uint64_t seed, bool has_paths)
 {
 	struct peal_channel_tx_config config = {.queue_bytes = (uint8_t *)world.queue_bytes,
 		.queue_capacity = QUEUE_CAPACITY,
@@ -246,20 +281,32 @@ begin(uint64_t seed)
 	/* Any epoch: the first seq is anywhere, near its wrap as well. */
 	uint64_t epoch = 1U + peal_prng_below(&world.prng, UINT64_MAX - 1U);
 
-	peal_framepool_init(&world.pool, world.frames, PEAL_BODY_SIZE_MAX,
+	peal_framepool_init(&world.pool, frames,
+		has_paths ? PEAL_LARGE_BODY_SIZE_MAX : PEAL_BODY_SIZE_MAX,
 		(uint16_t)peal_prng_below(&world.prng, BUFFERS_COUNT + 1U));
+	world.has_paths = has_paths;
+	world.path_size = has_paths ? PEAL_CHANNEL_DATA_SIZE_MAX : DATA_SIZE_MAX;
+	if (has_paths) {
+		config.data_size_max = PEAL_CHANNEL_DATA_SIZE_MAX;
+		/* Who takes large frames has buffers for pieces. */
+		world.pool.reserved_count = 1;
+		if (world.pool.count == 0) {
+			peal_framepool_init(&world.pool, frames, PEAL_LARGE_BODY_SIZE_MAX, 1);
+		}
+	}
 	peal_channel_tx_open(&world.tx, &config, epoch, PEAL_CHANNEL_CREDIT_FIRST);
 	peal_channel_rx_open(&world.rx, epoch, PEAL_CHANNEL_CREDIT_FIRST);
 }
 
-static void
-test_channel__delivers_all_once_in_order(void **state)
+static uint64_t
+run_seeds(bool has_paths)
 {
-	(void)state;
+	uint64_t pieces_count = 0;
+
 	for (uint64_t seed = 1; seed <= seeds_count; seed++) {
 		uint32_t steps_count = 0;
 
-		begin(seed);
+		begin(seed, has_paths);
 		send_all();
 		while (!(world.is_ended && peal_channel_tx_is_idle(&world.tx))) {
 			if (!step() || ++steps_count > 2000000) {
@@ -270,7 +317,23 @@ test_channel__delivers_all_once_in_order(void **state)
 		assert_int_equal(world.lent_count, 0);
 		assert_true(world.rx.is_finished);
 		assert_int_equal(world.pool.free_count, world.pool.count);
+		pieces_count += world.pieces_count;
 	}
+	return pieces_count;
+}
+
+static void
+test_channel__delivers_all_once_in_order(void **state)
+{
+	(void)state;
+	assert_true(run_seeds(false) == 0);
+}
+
+static void
+test_channel__and_so_over_paths_that_change(void **state)
+{
+	(void)state;
+	assert_true(run_seeds(true) > 0);
 }
 
 int
@@ -278,6 +341,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_channel__delivers_all_once_in_order),
+		cmocka_unit_test(test_channel__and_so_over_paths_that_change),
 	};
 	const char *seeds = getenv("PEAL_SEEDS");
 

@@ -2,7 +2,8 @@
 /*
  * What channels promise in figures, in `--seeds` worlds each (20): a lost last frame is repaired
  * within three round trips or 100 us; two senders share a slow link within a fifth, with a queue
- * below the target and no loss; one slow receiver of five costs the others at most a fifth of their
+ * below the target and no loss; a path that becomes narrower holds messages for a tenth of a second
+ * at most; one slow receiver of five costs the others at most a fifth of their
  * 99th percentile. The scenarios compare, and this prints the worst of all runs.
  */
 #include "tests/sim/simrun.h"
@@ -75,6 +76,14 @@ test_channels__talk_in_bad_weather(void **state)
 	simrun_seeds("talk", 0, NULL, seeds_count);
 }
 
+static void
+test_channels__follow_paths_of_any_size(void **state)
+{
+	(void)state;
+	run_all("mtu", &worst);
+	assert_in_range(peal_report_figure(&worst, "black_hole_ns"), 1, 100000000);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -83,6 +92,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_channels__senders_share_a_slow_link),
 		cmocka_unit_test(test_channels__a_slow_receiver_is_not_felt),
 		cmocka_unit_test(test_channels__talk_in_bad_weather),
+		cmocka_unit_test(test_channels__follow_paths_of_any_size),
 		cmocka_unit_test(test_channels__a_crowd_delays_no_detection),
 	};
 

@@ -98,6 +98,13 @@ test_aead_evp__brings_random_frames_back(void **state)
 	peal_check_aead_round_trips(&aead);
 }
 
+static void
+test_aead_evp__seals_parts_as_one(void **state)
+{
+	(void)state;
+	peal_check_aead_parts(&aead);
+}
+
 int
 main(void)
 {
@@ -108,6 +115,7 @@ main(void)
 		cmocka_unit_test(test_aead_evp__gives_the_published_answers),
 		cmocka_unit_test(test_aead_evp__changes_keys_between_messages),
 		cmocka_unit_test(test_aead_evp__brings_random_frames_back),
+		cmocka_unit_test(test_aead_evp__seals_parts_as_one),
 	};
 
 	return cmocka_run_group_tests(tests, open_it, close_it);

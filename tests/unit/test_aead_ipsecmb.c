@@ -89,6 +89,13 @@ test_aead_ipsecmb__brings_random_frames_back(void **state)
 }
 
 static void
+test_aead_ipsecmb__seals_parts_as_one(void **state)
+{
+	need_it(state);
+	peal_check_aead_parts(&aead);
+}
+
+static void
 test_aead_ipsecmb__agrees_with_the_oracle_at_every_size(void **state)
 {
 	static uint8_t ours[PEAL_PAYLOAD_SIZE_MAX];
@@ -149,6 +156,7 @@ main(void)
 		cmocka_unit_test(test_aead_ipsecmb__refuses_any_changed_bit),
 		cmocka_unit_test(test_aead_ipsecmb__gives_the_published_answers),
 		cmocka_unit_test(test_aead_ipsecmb__brings_random_frames_back),
+		cmocka_unit_test(test_aead_ipsecmb__seals_parts_as_one),
 		cmocka_unit_test(test_aead_ipsecmb__agrees_with_the_oracle_at_every_size),
 	};
 

@@ -46,6 +46,13 @@ test_aead_none__brings_random_frames_back(void **state)
 	peal_check_aead_round_trips(&peal_aead_none);
 }
 
+static void
+test_aead_none__seals_parts_as_one(void **state)
+{
+	(void)state;
+	peal_check_aead_parts(&peal_aead_none);
+}
+
 int
 main(void)
 {
@@ -54,6 +61,7 @@ main(void)
 		cmocka_unit_test(test_aead_none__refuses_any_changed_bit),
 		cmocka_unit_test(test_aead_none__puts_the_checksum_of_all_in_the_tag),
 		cmocka_unit_test(test_aead_none__brings_random_frames_back),
+		cmocka_unit_test(test_aead_none__seals_parts_as_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #define DATA     PEAL_CHANNEL_FLAG_DATA
 #define ACK      PEAL_CHANNEL_FLAG_ACK
 #define FRAGMENT PEAL_CHANNEL_FLAG_FRAGMENT
+#define PIECE    PEAL_CHANNEL_FLAG_PIECE
 #define FIN      PEAL_CHANNEL_FLAG_FIN
 #define PROBE    PEAL_CHANNEL_FLAG_PROBE
 #define RESET    PEAL_CHANNEL_FLAG_RESET
@@ -59,6 +60,10 @@ static const struct form forms[] = {
 	{DATA | ACK, true, true, 1, 9},
 	{DATA | FRAGMENT, true, false, 9, 9},
 	{DATA | FRAGMENT | ACK, true, true, 9, 9},
+	{DATA | PIECE, true, false, 5, 9},
+	{DATA | PIECE | ACK, true, true, 5, 9},
+	{DATA | FRAGMENT | PIECE, true, false, 5, 9},
+	{DATA | FRAGMENT | PIECE | ACK, true, true, 5, 9},
 	{DATA | FIN, true, false, 0, 0},
 	{DATA | FIN | ACK, true, true, 0, 0},
 	{PROBE, true, false, 0, 0},
@@ -91,30 +96,30 @@ is_good(const struct peal_channel_msg *message, uint32_t data_size)
 static void
 test_channel_msg__takes_what_fits_together_and_nothing_else(void **state)
 {
-	static const uint32_t data_sizes[] = {0, 1, 7, 8, 9};
+	static const uint32_t data_sizes[] = {0, 1, 4, 5, 7, 8, 9};
 	static const uint8_t reasons[] = {0, 1, 2, 3, 4, 5, 6, 7, 255};
 	static const uint64_t epochs[] = {0, 1, UINT64_C(1) << 32};
 	uint8_t body[PEAL_CHANNEL_HEADER_SIZE + 9] = {0};
 	uint32_t good_count = 0;
 
 	(void)state;
-	for (uint32_t i = 0; i < 256U * 5U * 9U * 9U; i++) {
+	for (uint32_t i = 0; i < 256U * 7U * 9U * 9U; i++) {
 		struct peal_channel_msg message = {
 			.epoch = epochs[i % 3U], .ack_epoch = epochs[i / 3U % 3U]};
 		struct peal_channel_msg decoded;
-		uint32_t data_size = data_sizes[i / 9U % 5U];
+		uint32_t data_size = data_sizes[i / 9U % 7U];
 
 		peal_channel_msg_encode(&message, body);
-		body[43] = message.reason = reasons[i / 45U % 9U];
-		body[42] = message.flags = (uint8_t)(i / 405U);
+		body[43] = message.reason = reasons[i / 63U % 9U];
+		body[42] = message.flags = (uint8_t)(i / 567U);
 		assert_int_equal(peal_channel_msg_decode(
 					 body, PEAL_CHANNEL_HEADER_SIZE + data_size, &decoded),
 			is_good(&message, data_size));
 		good_count += is_good(&message, data_size);
 	}
-	/* DATA 2 x 4 sizes, with ACK 4 x 4; parts 2, 4; FIN 2, 4; PROBE 2, 4; ACK 6; RESET 8 x 6.
-	 */
-	assert_int_equal(good_count, 8 + 16 + 6 + 6 + 6 + 6 + 48);
+	/* DATA 2 x 6 sizes, with ACK 4 x 6; parts 2, 4; pieces of both kinds 2 x 4, 4 x 4; FIN 2,
+	 * 4; PROBE 2, 4; ACK 6; RESET 8 x 6. */
+	assert_int_equal(good_count, 12 + 24 + 6 + 2 * (8 + 16) + 6 + 6 + 6 + 48);
 }
 
 static void

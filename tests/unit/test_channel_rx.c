@@ -516,7 +516,176 @@ test_channel_rx__gives_all_buffers_back_when_it_closes(void **state)
 	assert_string_equal(text, "n.");
 }
 
-#define RX_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+/* --- pieces --- */
+
+#define PIECE      PEAL_CHANNEL_FLAG_PIECE
+#define WHOLE_SIZE 3000U /* two full pieces and a rest */
+#define WIDE_COUNT 4U
+
+static uint8_t wide_buffers[WIDE_COUNT * PEAL_LARGE_BODY_SIZE_MAX];
+static uint8_t whole[WHOLE_SIZE];
+static uint32_t whole_count; /* delivered */
+
+static void
+deliver_whole(void *state, const struct peal_delivery *delivery)
+{
+	(void)state;
+	if (delivery->size == 1) { /* a letter */
+		deliveries_count++;
+		return;
+	}
+	assert_int_equal(delivery->size, WHOLE_SIZE - 2U);
+	assert_memory_equal(delivery->bytes, whole + 2, WHOLE_SIZE - 2U);
+	whole_count++;
+}
+
+static const struct peal_channel_sink whole_sink = {deliver_whole, &rx};
+
+static int
+begin_wide(void **state)
+{
+	const uint16_t size = WHOLE_SIZE - 2U;
+
+	(void)begin(state);
+	peal_framepool_init(&pool, wide_buffers, PEAL_LARGE_BODY_SIZE_MAX, WIDE_COUNT);
+	for (uint32_t i = 0; i < WHOLE_SIZE; i++) {
+		whole[i] = (uint8_t)(i * 5U + (i >> 8));
+	}
+	memcpy(whole, &size, 2);
+	whole_count = 0;
+	return 0;
+}
+
+static enum peal_channel_rx_outcome
+take_wide(uint32_t place, uint8_t flags, const void *data, uint32_t size)
+{
+	const struct peal_channel_msg message = {
+		.epoch = rx.epoch, .seq = FIRST_SEQ + place, .flags = flags};
+
+	return peal_channel_rx_on_data(&rx, &pool, &message, data, size, &whole_sink, now_ns);
+}
+
+/* A piece as it says it is: its own size may be another. */
+static enum peal_channel_rx_outcome
+take_said(uint32_t place, uint8_t flags, uint16_t whole_size, uint16_t index, uint32_t size)
+{
+	static uint8_t data[2048];
+	uint32_t offset = index * PEAL_CHANNEL_PIECE_SIZE;
+
+	memcpy(data, &whole_size, 2);
+	memcpy(data + 2, &index, 2);
+	if (offset < WHOLE_SIZE) {
+		memcpy(data + 4, whole + offset,
+			size < WHOLE_SIZE - offset ? size : WHOLE_SIZE - offset);
+	}
+	return take_wide(place, flags, data, 4U + size);
+}
+
+static enum peal_channel_rx_outcome
+take_one(uint32_t place, uint16_t index)
+{
+	return take_said(place, DATA | PIECE, WHOLE_SIZE, index,
+		index < 2 ? PEAL_CHANNEL_PIECE_SIZE : WHOLE_SIZE - 2U * PEAL_CHANNEL_PIECE_SIZE);
+}
+
+static void
+test_channel_rx__puts_pieces_together(void **state)
+{
+	(void)state;
+	assert_int_equal(take_one(0, 2), PEAL_CHANNEL_RX_PIECE);
+	assert_int_equal(take_one(0, 0), PEAL_CHANNEL_RX_PIECE);
+	assert_int_equal(take_one(0, 0), PEAL_CHANNEL_RX_PIECE);
+	assert_int_equal(answer().ack, FIRST_SEQ); /* nothing is here yet */
+	assert_int_equal(take_one(0, 1), PEAL_CHANNEL_RX_DELIVERED);
+	assert_int_equal(whole_count, 1);
+	assert_int_equal(answer().ack, FIRST_SEQ + 1U);
+	assert_int_equal(pool.free_count, WIDE_COUNT);
+	assert_int_equal(take_one(0, 1), PEAL_CHANNEL_RX_DUPLICATE);
+	assert_int_equal(whole_count, 1);
+}
+
+static void
+test_channel_rx__keeps_what_was_put_together_early(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 2; i++) {
+		assert_int_equal(take_one(2, i), PEAL_CHANNEL_RX_PIECE);
+	}
+	assert_int_equal(take_one(2, 2), PEAL_CHANNEL_RX_HELD);
+	assert_int_equal(answer().sack, 2);
+	assert_int_equal(take_one(2, 2), PEAL_CHANNEL_RX_DUPLICATE);
+	assert_int_equal(take_wide(2, DATA, whole, WHOLE_SIZE), PEAL_CHANNEL_RX_DUPLICATE);
+	assert_int_equal(take_wide(0, DATA, "\1\0a", 3), PEAL_CHANNEL_RX_DELIVERED);
+	assert_int_equal(whole_count, 0);
+	/* The one between is on its way in pieces when the whole comes. */
+	assert_int_equal(take_one(1, 0), PEAL_CHANNEL_RX_PIECE);
+	assert_int_equal(take_wide(1, DATA, whole, WHOLE_SIZE), PEAL_CHANNEL_RX_DELIVERED);
+	assert_int_equal(whole_count, 2);
+	assert_int_equal(pool.free_count, WIDE_COUNT);
+}
+
+static void
+test_channel_rx__early_frames_leave_buffers_to_pieces(void **state)
+{
+	(void)state;
+	pool.reserved_count = 1;
+	for (uint32_t i = 1; i < WIDE_COUNT; i++) {
+		assert_int_equal(take_wide(i, DATA, "\1\0a", 3), PEAL_CHANNEL_RX_HELD);
+	}
+	assert_int_equal(take_wide(WIDE_COUNT, DATA, "\1\0a", 3), PEAL_CHANNEL_RX_NO_BUFFER);
+	assert_int_equal(take_one(WIDE_COUNT, 0), PEAL_CHANNEL_RX_NO_BUFFER);
+	/* And the share of its peer is used up. */
+	pool.is_closed = true;
+	assert_int_equal(take_one(0, 0), PEAL_CHANNEL_RX_PIECE);
+	assert_int_equal(take_one(0, 1), PEAL_CHANNEL_RX_PIECE);
+	assert_int_equal(take_one(0, 2), PEAL_CHANNEL_RX_DELIVERED);
+	assert_int_equal(whole_count, 1);
+	assert_int_equal(deliveries_count, WIDE_COUNT - 1U);
+}
+
+static void
+test_channel_rx__pieces_that_cannot_be_end_the_stream(void **state)
+{
+	const uint32_t rest = WHOLE_SIZE - 2U * PEAL_CHANNEL_PIECE_SIZE;
+
+	(void)state;
+	/* A whole that would not have been cut, or is above all; an index behind it; sizes. */
+	assert_int_equal(take_said(0, DATA | PIECE, PEAL_CHANNEL_PIECE_SIZE, 0, 100),
+		PEAL_CHANNEL_RX_PROTOCOL);
+	assert_int_equal(take_said(0, DATA | PIECE, PEAL_CHANNEL_DATA_SIZE_MAX + 1U, 0,
+				 PEAL_CHANNEL_PIECE_SIZE),
+		PEAL_CHANNEL_RX_PROTOCOL);
+	assert_int_equal(take_said(0, DATA | PIECE, WHOLE_SIZE, 3, 1), PEAL_CHANNEL_RX_PROTOCOL);
+	assert_int_equal(
+		take_said(0, DATA | PIECE, WHOLE_SIZE, UINT16_MAX, 1), PEAL_CHANNEL_RX_PROTOCOL);
+	assert_int_equal(take_said(0, DATA | PIECE, WHOLE_SIZE, 0, PEAL_CHANNEL_PIECE_SIZE - 1U),
+		PEAL_CHANNEL_RX_PROTOCOL);
+	assert_int_equal(
+		take_said(0, DATA | PIECE, WHOLE_SIZE, 2, rest + 1U), PEAL_CHANNEL_RX_PROTOCOL);
+	/* What does not belong to what is there. */
+	assert_int_equal(take_one(0, 0), PEAL_CHANNEL_RX_PIECE);
+	assert_int_equal(take_said(0, DATA | PIECE, WHOLE_SIZE + 1U, 2, rest + 1U),
+		PEAL_CHANNEL_RX_PROTOCOL);
+	assert_int_equal(take_said(0, FRAGMENT | PIECE, WHOLE_SIZE, 1, PEAL_CHANNEL_PIECE_SIZE),
+		PEAL_CHANNEL_RX_PROTOCOL);
+	/* One with buffers for small frames only takes none. */
+	peal_channel_rx_close(&rx, &pool);
+	open_with(BUFFERS_COUNT, PEAL_CHANNEL_WINDOW);
+	assert_int_equal(take_one(0, 0), PEAL_CHANNEL_RX_PROTOCOL);
+}
+
+static void
+test_channel_rx__gives_unfinished_pieces_back(void **state)
+{
+	(void)state;
+	assert_int_equal(take_one(0, 0), PEAL_CHANNEL_RX_PIECE);
+	assert_int_equal(take_one(5, 1), PEAL_CHANNEL_RX_PIECE);
+	assert_int_equal(take_wide(3, DATA, "\1\0a", 3), PEAL_CHANNEL_RX_HELD);
+	assert_int_equal(pool.free_count, WIDE_COUNT - 3U);
+}
+
+#define RX_TEST(name)   cmocka_unit_test_setup_teardown(name, begin, finish)
+#define WIDE_TEST(name) cmocka_unit_test_setup_teardown(name, begin_wide, finish)
 
 int
 main(void)
@@ -537,6 +706,11 @@ main(void)
 		RX_TEST(test_channel_rx__who_has_no_credit_left_is_answered_at_once),
 		RX_TEST(test_channel_rx__what_cannot_be_ends_the_stream),
 		RX_TEST(test_channel_rx__gives_all_buffers_back_when_it_closes),
+		WIDE_TEST(test_channel_rx__puts_pieces_together),
+		WIDE_TEST(test_channel_rx__keeps_what_was_put_together_early),
+		WIDE_TEST(test_channel_rx__early_frames_leave_buffers_to_pieces),
+		WIDE_TEST(test_channel_rx__pieces_that_cannot_be_end_the_stream),
+		WIDE_TEST(test_channel_rx__gives_unfinished_pieces_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #define RTO_NS_MAX    (10000 * US)
 
 #define DATA     PEAL_CHANNEL_FLAG_DATA
+#define PIECE    PEAL_CHANNEL_FLAG_PIECE
 #define FRAGMENT (PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_FRAGMENT)
 #define FIN      (PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_FIN)
 #define PROBE    PEAL_CHANNEL_FLAG_PROBE
@@ -580,6 +581,215 @@ test_channel_tx__gives_all_loans_back_when_it_closes(void **state)
 	assert_int_equal(tokens_count, 4);
 }
 
+/* --- frames of a size that changes --- */
+
+#define SMALL_SIZE (PEAL_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE)
+#define LARGE_SIZE PEAL_CHANNEL_DATA_SIZE_MAX
+#define BIG        6000U
+
+static uint8_t wide_data[LARGE_SIZE];
+
+/* Makes a frame that may be large, and checks what it is. */
+static uint32_t
+make_wide(uint32_t place, uint8_t flags)
+{
+	struct peal_channel_msg message = {0};
+	uint32_t size;
+
+	assert_true(peal_channel_tx_is_ready(&tx));
+	size = peal_channel_tx_make(&tx, &message, wide_data, now_ns);
+	assert_int_equal(message.seq - FIRST_SEQ, place);
+	assert_int_equal(message.flags, flags);
+	return size;
+}
+
+/* A stream whose frames may be large, with a loan of `size` bytes that tell their places. */
+static void
+open_wide(uint32_t data_size_max, uint32_t size)
+{
+	static uint8_t loan[65536];
+	const struct peal_channel_tx_config config = {.queue_bytes = ring,
+		.queue_capacity = sizeof(ring),
+		.data_size_max = data_size_max,
+		.is_coalescing = true,
+		.rto_ns_min = 10 * US,
+		.rto_ns_max = RTO_NS_MAX};
+
+	for (uint32_t i = 0; i < sizeof(loan); i++) {
+		loan[i] = (uint8_t)(i * 7U + (i >> 8));
+	}
+	peal_channel_tx_open(
+		&tx, &config, peal_epoch_from_first_seq(FIRST_SEQ), PEAL_CHANNEL_WINDOW);
+	assert_true(peal_sendqueue_lend(&tx.queue, loan, size, 0));
+}
+
+static uint8_t
+wide_byte(uint32_t at)
+{
+	return (uint8_t)(at * 7U + (at >> 8));
+}
+
+static void
+test_channel_tx__new_frames_follow_the_path(void **state)
+{
+	(void)state;
+	open_wide(SMALL_SIZE, 40000);
+	assert_int_equal(make_wide(0, FRAGMENT), SMALL_SIZE);
+	peal_channel_tx_resize(&tx, LARGE_SIZE);
+	assert_int_equal(make_wide(1, FRAGMENT), LARGE_SIZE);
+	/* It goes on where the small one ended. */
+	for (uint32_t i = 8; i < LARGE_SIZE; i++) {
+		assert_int_equal(wide_data[i], wide_byte(SMALL_SIZE - 8U + i - 8U));
+	}
+	peal_channel_tx_resize(&tx, SMALL_SIZE);
+	assert_int_equal(make_wide(1, FRAGMENT | PIECE), 4 + PEAL_CHANNEL_PIECE_SIZE);
+}
+
+static void
+test_channel_tx__what_began_in_parts_goes_on_in_parts(void **state)
+{
+	(void)state;
+	open_wide(SMALL_SIZE, 2000); /* fits a large frame whole */
+	assert_int_equal(make_wide(0, FRAGMENT), SMALL_SIZE);
+	peal_channel_tx_resize(&tx, LARGE_SIZE);
+	assert_int_equal(make_wide(1, FRAGMENT), 8 + 2000 - (SMALL_SIZE - 8));
+	assert_false(peal_channel_tx_is_ready(&tx));
+}
+
+static void
+test_channel_tx__what_is_too_large_leaves_in_pieces(void **state)
+{
+	uint8_t whole[LARGE_SIZE];
+	uint8_t again[LARGE_SIZE] = {0};
+	uint32_t whole_size;
+	uint32_t count;
+
+	(void)state;
+	open_wide(LARGE_SIZE, BIG);
+	accept(100, 'x');
+	whole_size = make_wide(0, DATA);
+	assert_int_equal(whole_size, 2 + BIG + 2 + 100);
+	memcpy(whole, wide_data, whole_size);
+	assert_false(peal_channel_tx_is_ready(&tx));
+	accept(1, 'y');
+	make_wide(1, DATA);
+	peal_channel_tx_resize(&tx, SMALL_SIZE);
+	/* What is small is not lost for that. */
+	assert_int_equal(tx.lost, 1);
+	count = (whole_size + PEAL_CHANNEL_PIECE_SIZE - 1U) / PEAL_CHANNEL_PIECE_SIZE;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t size = make_wide(0, DATA | PIECE);
+		uint16_t head[2];
+
+		assert_true(size <= SMALL_SIZE);
+		memcpy(head, wide_data, 4);
+		assert_int_equal(head[0], whole_size);
+		assert_int_equal(head[1], i);
+		memcpy(again + (size_t)i * PEAL_CHANNEL_PIECE_SIZE, wide_data + 4, size - 4U);
+	}
+	assert_memory_equal(again, whole, whole_size);
+	assert_false(peal_channel_tx_is_ready(&tx));
+	assert_int_equal(peal_channel_tx_flights_count(&tx), 2);
+	take_answer(2, 0);
+	assert_true(peal_channel_tx_is_idle(&tx));
+	assert_int_equal(tokens_count, 1);
+}
+
+static void
+test_channel_tx__pieces_end_when_the_frame_is_there(void **state)
+{
+	(void)state;
+	open_wide(LARGE_SIZE, BIG);
+	make_wide(0, DATA);
+	accept(1, 'x');
+	make_wide(1, DATA);
+	peal_channel_tx_resize(&tx, SMALL_SIZE);
+	make_wide(0, DATA | PIECE);
+	take_answer(1, 0); /* the whole came after all */
+	assert_false(peal_channel_tx_is_ready(&tx));
+	/* As wide as before: the next one that is lost leaves whole. */
+	open_wide(LARGE_SIZE, BIG);
+	make_wide(0, DATA);
+	peal_channel_tx_resize(&tx, SMALL_SIZE);
+	make_wide(0, DATA | PIECE);
+	peal_channel_tx_resize(&tx, LARGE_SIZE);
+	assert_int_equal(make_wide(0, DATA), 2 + BIG);
+	assert_false(peal_channel_tx_is_ready(&tx));
+}
+
+static void
+test_channel_tx__what_is_lent_need_not_be_copied(void **state)
+{
+	struct peal_channel_msg message = {0};
+	struct peal_channel_rest rest;
+	static const uint8_t small[8];
+	uint32_t size;
+
+	(void)state;
+	open_wide(SMALL_SIZE, 3000);
+	size = peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns);
+	assert_int_equal(size, SMALL_SIZE);
+	assert_int_equal(rest.size, SMALL_SIZE - 8);
+	for (uint32_t i = 0; i < rest.size; i++) {
+		assert_int_equal(rest.bytes[i], wide_byte(i));
+	}
+	/* The next is where it lies, too; a repeat, and whoever does not ask, gets the same bytes.
+	 */
+	(void)peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns);
+	assert_int_equal(rest.bytes[0], wide_byte(SMALL_SIZE - 8));
+	/* A copy before it in the frame; and what is small is copied. */
+	open_wide(LARGE_SIZE, 300);
+	accept(3, 'x');
+	assert_int_equal(
+		peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns), 302 + 5);
+	assert_int_equal(rest.size, 0); /* the loan is not the last */
+	assert_true(peal_sendqueue_lend(&tx.queue, small, sizeof(small), 1));
+	assert_int_equal(
+		peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns), 2 + 8);
+	assert_int_equal(rest.size, 0);
+	const struct peal_channel_tx_config config = tx.config;
+
+	peal_channel_tx_open(&tx, &config, peal_epoch_from_first_seq(FIRST_SEQ), 64);
+	accept(3, 'x');
+	assert_true(peal_sendqueue_lend(&tx.queue, wide_data, 300, 2));
+	assert_int_equal(
+		peal_channel_tx_make_parts(&tx, &message, made_data, &rest, now_ns), 5 + 302);
+	assert_int_equal(rest.size, 300);
+	assert_ptr_equal(rest.bytes, wide_data);
+	assert_int_equal(made_data[2], 'x');
+	assert_int_equal(made_data[5] + made_data[6] * 256, 300);
+	/* In pieces it is copied. */
+	open_wide(LARGE_SIZE, BIG);
+	make_wide(0, DATA);
+	peal_channel_tx_resize(&tx, SMALL_SIZE);
+	(void)peal_channel_tx_make_parts(&tx, &message, wide_data, &rest, now_ns);
+	assert_int_equal(message.flags, DATA | PIECE);
+	assert_int_equal(rest.size, 0);
+}
+
+static void
+test_channel_tx__suspects_the_path_of_large_frames_only(void **state)
+{
+	(void)state;
+	open_wide(LARGE_SIZE, BIG);
+	make_wide(0, DATA);
+	for (uint32_t i = 1; i < PEAL_CHANNEL_SENDS_SUSPECT + 1U; i++) {
+		assert_false(tx.is_path_suspect);
+		now_ns = peal_channel_tx_deadline_at_ns(&tx);
+		peal_channel_tx_on_timer(&tx, now_ns);
+		make_wide(0, DATA);
+	}
+	assert_true(tx.is_path_suspect);
+	open_wide(LARGE_SIZE, 1000);
+	make_wide(0, DATA);
+	for (uint32_t i = 0; i < 2U * PEAL_CHANNEL_SENDS_SUSPECT; i++) {
+		now_ns = peal_channel_tx_deadline_at_ns(&tx);
+		peal_channel_tx_on_timer(&tx, now_ns);
+		make_wide(0, DATA);
+	}
+	assert_false(tx.is_path_suspect);
+}
+
 #define TX_TEST(name) cmocka_unit_test_setup(name, begin)
 
 static void
@@ -676,6 +886,12 @@ main(void)
 		TX_TEST(test_channel_tx__asks_for_credit_when_blocked),
 		TX_TEST(test_channel_tx__gives_loans_back_when_they_have_arrived),
 		TX_TEST(test_channel_tx__gives_all_loans_back_when_it_closes),
+		TX_TEST(test_channel_tx__new_frames_follow_the_path),
+		TX_TEST(test_channel_tx__what_began_in_parts_goes_on_in_parts),
+		TX_TEST(test_channel_tx__what_is_too_large_leaves_in_pieces),
+		TX_TEST(test_channel_tx__pieces_end_when_the_frame_is_there),
+		TX_TEST(test_channel_tx__what_is_lent_need_not_be_copied),
+		TX_TEST(test_channel_tx__suspects_the_path_of_large_frames_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -646,6 +646,68 @@ test_channels__bulk_costs_no_probe(void **state)
 	assert_int_equal(counter(0, PEAL_COUNTER_ACKS_SENT), counter(0, PEAL_COUNTER_PROBES_HEARD));
 }
 
+/* --- paths of different size --- */
+
+#define WIDE_SIZE 1954U /* body of the largest frame that fits the fake switch */
+#define LENT_SIZE 100000U
+
+static uint32_t passing_size_max;
+
+static bool
+lose_large(void *state, uint32_t from, uint32_t to, const uint8_t *data, uint32_t size)
+{
+	(void)state;
+	(void)data;
+	return from != 0 || to != 1 || size <= passing_size_max;
+}
+
+static int
+begin_wide(void **state)
+{
+	(void)state;
+	cores = peal_fakecores_create_view(3, "ipsec_mb");
+	speakers = peal_speakers_create_wide(cores, WIDE_SIZE);
+	a = &speakers[0];
+	b = &speakers[1];
+	cores->wire->filter = lose_large;
+	passing_size_max = UINT32_MAX;
+	return 0;
+}
+
+/* Lent bytes arrive whole over a path that becomes wider and then narrower while they pass, and
+ * nothing but time is lost. */
+static void
+test_channels__follow_a_path_that_changes(void **state)
+{
+	static uint8_t lent[LENT_SIZE];
+	uint16_t channel = open_to_b();
+	uint32_t turns_count = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < LENT_SIZE; i++) {
+		lent[i] = (uint8_t)(i * 7U + (i >> 8));
+	}
+	assert_int_equal(
+		peal_channels_lend(&a->channels, channel, lent, LENT_SIZE, 0), PEAL_CHANNEL_OK);
+	turn_all(2); /* some of it left before the path was known */
+	assert_int_equal(a->channels.table.channels[channel].tx.config.data_size_max,
+		WIDE_SIZE - PEAL_CHANNEL_HEADER_SIZE);
+	assert_true(b->text_size > 0);
+	assert_true(b->text_size < LENT_SIZE);
+	passing_size_max = 14U + PEAL_MTU_MIN;
+	while (a->released_count == 0) {
+		turn_all(1);
+		assert_true(++turns_count < 10000); /* a tenth of a second */
+	}
+	assert_int_equal(b->text_size, LENT_SIZE);
+	assert_memory_equal(b->text, lent, LENT_SIZE);
+	assert_int_equal(a->ended_count + b->ended_count, 0);
+	assert_int_equal(counter(0, PEAL_COUNTER_PATHS_NARROWED), 1);
+	assert_true(counter(0, PEAL_COUNTER_CHANNEL_PIECES_SENT) > 0);
+	assert_true(counter(1, PEAL_COUNTER_CHANNEL_PIECES_HEARD) > 0);
+	assert_int_equal(b->channels.pool.free_count, b->channels.pool.count);
+}
+
 #define CHANNELS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int
@@ -654,6 +716,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CHANNELS_TEST(test_channels__carry_messages_both_ways),
 		CHANNELS_TEST(test_channels__close_in_order),
+		cmocka_unit_test_setup_teardown(
+			test_channels__follow_a_path_that_changes, begin_wide, finish),
 		CHANNELS_TEST(test_channels__report_what_a_removed_peer_may_not_have),
 		CHANNELS_TEST(test_channels__outlive_a_view_change),
 		CHANNELS_TEST(test_channels__refuse_who_is_not_expected),

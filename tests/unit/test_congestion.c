@@ -252,6 +252,26 @@ test_congestion__losses_and_time_outs(void **state)
 	assert_int_equal(congestion.size, 8 * FRAME);
 }
 
+static void
+test_congestion__is_absolved_of_what_was_too_large(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++) {
+		now_ns += 1000 * US;
+		(void)peal_congestion_on_timeout(&congestion, now_ns);
+	}
+	assert_int_equal(congestion.size, FRAME / PEAL_CONGESTION_WINDOW_PARTS);
+	peal_congestion_add(&congestion, 3);
+	peal_congestion_absolve(&congestion);
+	assert_int_equal(congestion.size, PEAL_CONGESTION_WINDOW_FIRST * FRAME);
+	assert_int_equal(congestion.timeouts_count, 0);
+	assert_int_equal(congestion.flights_count, 3); /* what is on its way still is */
+	assert_true(peal_congestion_may_send(&congestion, now_ns));
+	set_window(100 * FRAME);
+	peal_congestion_absolve(&congestion);
+	assert_int_equal(congestion.size, 100 * FRAME);
+}
+
 int
 main(void)
 {
@@ -267,6 +287,7 @@ main(void)
 		cmocka_unit_test_setup(test_congestion__below_one_frame_a_window_is_time, begin),
 		cmocka_unit_test_setup(test_congestion__never_waits_for_long, begin),
 		cmocka_unit_test_setup(test_congestion__losses_and_time_outs, begin),
+		cmocka_unit_test_setup(test_congestion__is_absolved_of_what_was_too_large, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

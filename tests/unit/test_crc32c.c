@@ -70,6 +70,26 @@ test_crc32c__continues_where_it_stopped(void **state)
 	}
 }
 
+static void
+test_crc32c__sums_what_it_copies(void **state)
+{
+	uint8_t bytes[300];
+	uint8_t copy[302];
+	struct peal_prng prng;
+
+	(void)state;
+	peal_prng_init(&prng, 3);
+	peal_gen_bytes(&prng, bytes, sizeof(bytes));
+	for (size_t size = 0; size <= sizeof(bytes); size++) {
+		memset(copy, 0xEE, sizeof(copy));
+		assert_int_equal(
+			peal_crc32c_copy(7, copy + 1, bytes, size), peal_crc32c(7, bytes, size));
+		assert_memory_equal(copy + 1, bytes, size);
+		assert_int_equal(copy[0], 0xEE);
+		assert_int_equal(copy[size + 1U], 0xEE);
+	}
+}
+
 int
 main(void)
 {
@@ -78,6 +98,7 @@ main(void)
 		cmocka_unit_test(test_crc32c__of_nothing_is_nothing),
 		cmocka_unit_test(test_crc32c__agrees_with_its_twin_at_any_size_and_place),
 		cmocka_unit_test(test_crc32c__continues_where_it_stopped),
+		cmocka_unit_test(test_crc32c__sums_what_it_copies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

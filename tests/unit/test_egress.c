@@ -8,6 +8,8 @@
 #include "tests/lib/fakecore.h"
 #include "wire/messages.h"
 
+#include <stdlib.h>
+
 /* The egress of node 0, used by hand; node 1 is the receiver. */
 static struct peal_egress *
 egress_of(struct peal_fakecores *cores)
@@ -535,6 +537,72 @@ test_egress__sends_next_in_what_was_received(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+/* What lies elsewhere arrives as if it had been written; over each shape of headers. */
+static void
+test_egress__seals_what_lies_elsewhere(void **state)
+{
+	static const uint16_t cuts[] = {0, 1, 40, 400, 1000};
+	const struct peal_fakecores_link plain = {.vlan = 0};
+	uint8_t whole[1000];
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(whole); i++) {
+		whole[i] = (uint8_t)(i * 3U);
+	}
+	for (uint32_t shape = 0; shape < 4; shape++) {
+		const struct peal_fakecores_link link = {
+			.is_ipv6 = (shape & 1U) != 0, .vlan = (shape & 2U) != 0 ? 100 : 0};
+		struct peal_fakecores *cores;
+
+		peal_fakecores_set_link(&link);
+		cores = peal_fakecores_create_view(2, NULL);
+		for (uint32_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+			const struct peal_egress_rest rest = {
+				whole + cuts[i], (uint16_t)(sizeof(whole) - cuts[i])};
+			struct peal_packet packet;
+
+			memcpy(peal_egress_begin(egress_of(cores), &packet), whole, cuts[i]);
+			peal_egress_end_rest(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL,
+				sizeof(whole), &rest);
+			peal_egress_flush(egress_of(cores));
+			assert_int_equal(
+				peal_fakecores_open_last(cores, 0, body).body_size, sizeof(whole));
+			assert_memory_equal(body, whole, sizeof(whole));
+			peal_fakeswitch_clear(cores->wire, 1);
+		}
+		peal_fakecores_destroy(cores);
+	}
+	peal_fakecores_set_link(&plain);
+}
+
+static void
+test_egress__knows_what_the_link_carries(void **state)
+{
+	struct peal_counters counters;
+	struct peal_egress_config config = {
+		.port = {.packet_size_max = PEAL_MTU_MAX + PEAL_LINK_SIZE_MAX},
+		.address = {.ipv4 = 1, .port = 4100, .mac = {2}},
+		.counters = &counters};
+	static const uint16_t mtus[] = {0, 1280, 1500, 9000};
+	static const uint16_t sizes[] = {1184, 1184, 1424, PEAL_LARGE_BODY_SIZE_MAX};
+	struct peal_egress *egress = aligned_alloc(64, sizeof(*egress));
+
+	(void)state;
+	assert_non_null(egress);
+	for (uint32_t i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+		config.port.mtu = mtus[i];
+		config.address.ipv6_head = 0;
+		peal_egress_init(egress, &config);
+		assert_int_equal(egress->body_size_max, sizes[i]);
+		config.address.ipv6_head = 1;
+		peal_egress_init(egress, &config);
+		assert_int_equal(egress->body_size_max,
+			mtus[i] <= PEAL_MTU_MIN ? PEAL_BODY_SIZE_MAX : sizes[i] - 20U);
+	}
+	free(egress);
+}
+
 int
 main(void)
 {
@@ -557,6 +625,8 @@ main(void)
 		cmocka_unit_test(test_egress__turns_a_packet_round),
 		cmocka_unit_test(test_egress__gives_everything_back_at_the_end),
 		cmocka_unit_test(test_egress__sends_next_in_what_was_received),
+		cmocka_unit_test(test_egress__seals_what_lies_elsewhere),
+		cmocka_unit_test(test_egress__knows_what_the_link_carries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,6 +171,35 @@ test_frame__allows_bodies_from_nothing_to_the_limit(void **state)
 }
 
 static void
+test_frame__allows_large_bodies_to_channels_only(void **state)
+{
+	static uint8_t bytes[PEAL_LARGE_PAYLOAD_SIZE_MAX + 1U];
+
+	(void)state;
+	for (uint32_t kind = 0; kind <= UINT8_MAX; kind++) {
+		const uint16_t sizes[] = {PEAL_BODY_SIZE_MAX + 1U, PEAL_LARGE_BODY_SIZE_MAX,
+			PEAL_LARGE_BODY_SIZE_MAX + 1U};
+
+		if (!peal_message_is_known((uint8_t)kind)) {
+			continue;
+		}
+		for (uint32_t i = 0; i < 3; i++) {
+			struct peal_header header = probe_header;
+			struct peal_header decoded;
+			bool is_allowed =
+				i < 2 && peal_message_family((uint8_t)kind) == PEAL_FAMILY_CHANNEL;
+
+			header.kind = (uint8_t)kind;
+			header.body_size = 0;
+			peal_frame_encode(&header, bytes);
+			memcpy(bytes + 6, &sizes[i], sizeof(sizes[i]));
+			assert_int_equal(peal_frame_decode(bytes, 48U + sizes[i], &decoded),
+				is_allowed ? PEAL_REFUSAL_NONE : PEAL_REFUSAL_SIZE);
+		}
+	}
+}
+
+static void
 test_frame__names_refusals_as_their_counters(void **state)
 {
 	(void)state;
@@ -229,6 +258,7 @@ main(void)
 		cmocka_unit_test(test_frame__names_the_first_of_several_faults),
 		cmocka_unit_test(test_frame__refuses_every_other_size),
 		cmocka_unit_test(test_frame__allows_bodies_from_nothing_to_the_limit),
+		cmocka_unit_test(test_frame__allows_large_bodies_to_channels_only),
 		cmocka_unit_test(test_frame__names_refusals_as_their_counters),
 		cmocka_unit_test(test_frame__folds_ids_and_names),
 		cmocka_unit_test(test_frame__brings_random_headers_back),

@@ -48,12 +48,31 @@ test_framepool__may_be_empty(void **state)
 	assert_int_equal(peal_framepool_take(&pool), PEAL_FRAMEPOOL_NONE);
 }
 
+static void
+test_framepool__keeps_some_for_whom_others_wait(void **state)
+{
+	static uint8_t bytes[4U * SIZE];
+	static struct peal_framepool pool;
+
+	(void)state;
+	peal_framepool_init(&pool, bytes, SIZE, 4);
+	pool.reserved_count = 2;
+	assert_int_not_equal(peal_framepool_take(&pool), PEAL_FRAMEPOOL_NONE);
+	assert_int_not_equal(peal_framepool_take(&pool), PEAL_FRAMEPOOL_NONE);
+	assert_int_equal(peal_framepool_take(&pool), PEAL_FRAMEPOOL_NONE);
+	pool.is_closed = true;
+	assert_int_not_equal(peal_framepool_take_reserved(&pool), PEAL_FRAMEPOOL_NONE);
+	assert_int_not_equal(peal_framepool_take_reserved(&pool), PEAL_FRAMEPOOL_NONE);
+	assert_int_equal(peal_framepool_take_reserved(&pool), PEAL_FRAMEPOOL_NONE);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_framepool__hands_out_each_buffer_once),
 		cmocka_unit_test(test_framepool__may_be_empty),
+		cmocka_unit_test(test_framepool__keeps_some_for_whom_others_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,8 @@ test_messages__have_the_numbers_of_the_wire(void **state)
 	assert_int_equal(PEAL_MESSAGE_VOTE_UP, 0x33);
 	assert_int_equal(PEAL_MESSAGE_BODY_PULL, 0x35);
 	assert_int_equal(PEAL_MESSAGE_CHANNEL, 0x40);
+	assert_int_equal(PEAL_MESSAGE_PATH_PROBE, 0x41);
+	assert_int_equal(PEAL_MESSAGE_PATH_ANSWER, 0x42);
 	assert_int_equal(PEAL_MESSAGE_CAST, 0x50);
 	assert_int_equal(PEAL_MESSAGE_CAST_FLUSH, 0x53);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_INSTALL), PEAL_FAMILY_JOIN);
@@ -62,7 +64,7 @@ test_messages__have_one_name_each(void **state)
 				peal_message_name((uint8_t)a), peal_message_name((uint8_t)b));
 		}
 	}
-	assert_int_equal(known_count, 34);
+	assert_int_equal(known_count, 36);
 }
 
 int

@@ -51,6 +51,7 @@ enum option_id {
 	OPTION_SIZE,
 	OPTION_ROUNDS,
 	OPTION_ALONE,
+	OPTION_MTU,
 	OPTION_OF,
 };
 
@@ -61,9 +62,10 @@ enum option_id {
 #define COMMON_OPTIONS (BIT(OPTION_JSON) | BIT(OPTION_QUIET))
 #define THROUGHPUT_OPTIONS                                                                         \
 	(COMMON_OPTIONS | BIT(OPTION_LINK) | BIT(OPTION_IDLE) | BIT(OPTION_CORES) |                \
-		BIT(OPTION_NONE) | BIT(OPTION_SIZE) | BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE))
+		BIT(OPTION_NONE) | BIT(OPTION_SIZE) | BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE) |     \
+		BIT(OPTION_MTU))
 /* What the echoes do not know. */
-#define FLOW_OPTIONS (BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE))
+#define FLOW_OPTIONS (BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE) | BIT(OPTION_MTU))
 
 static const struct option options[] = {
 	{"link", required_argument, NULL, OPTION_LINK},
@@ -86,6 +88,7 @@ static const struct option options[] = {
 	{"size", required_argument, NULL, OPTION_SIZE},
 	{"rounds", required_argument, NULL, OPTION_ROUNDS},
 	{"alone", no_argument, NULL, OPTION_ALONE},
+	{"mtu", required_argument, NULL, OPTION_MTU},
 	{"of", required_argument, NULL, OPTION_OF},
 	{NULL, 0, NULL, 0},
 };
@@ -247,6 +250,12 @@ take_message_option(
 	case OPTION_ALONE:
 		args->is_alone = true;
 		return true;
+	case OPTION_MTU:
+		if (!parse_number(value, PEAL_MTU_MIN, PEAL_MTU_MAX, &number)) {
+			return refuse(error, "--mtu", value, "bytes from 1280 to 9000");
+		}
+		args->mtu = (uint16_t)number;
+		return true;
 	default:
 		args->dividend =
 			strcmp(value, "message") == 0 ? PEAL_BENCHARGS_MESSAGE : PEAL_BENCHARGS_RTT;
@@ -338,6 +347,7 @@ take_option(struct peal_benchargs *args, int id, const char *value, struct peal_
 	case OPTION_SIZE:
 	case OPTION_ROUNDS:
 	case OPTION_ALONE:
+	case OPTION_MTU:
 	case OPTION_OF:
 		return take_message_option(args, id, value, error);
 	default:

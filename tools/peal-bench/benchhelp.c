@@ -187,6 +187,9 @@ static const char throughput[] =
 	"\n"
 	"  --size N               bytes of a message, 8 to 65536 (default: 64)\n"
 	"  --rounds N             1 to 100 (default: 5)\n"
+	"  --mtu N                bytes of the link's largest packet, 1280 to 9000 (default: 1280 "
+	"of\n"
+	"                         a ring, what the device has of the others)\n"
 	"  --alone                each message in a frame of its own; by default small ones "
 	"share\n" LINK_OPTION LOOP_OPTIONS
 	"  --none                 do not seal frames\n" JSON_OPTION LAST_OPTIONS LINKS "\n"

@@ -2,12 +2,13 @@
 #include "tools/peal-bench/joint.h"
 
 #include "base/assert.h"
+#include "dataplane/dpdk/mbufpool.h"
 #include "tools/peal-bench/vethpair.h"
 
 #include <stdio.h>
 
 /* Small rings of buffers suit caches; no queueing discipline of the kernel in between. */
-#define AF_PACKET_ARGS "framesz=2048,blocksz=4096,framecnt=512,qdisc_bypass=1"
+#define AF_PACKET_ARGS "framesz=%u,blocksz=%u,framecnt=512,qdisc_bypass=1"
 /* An abstract socket leaves nothing on disk. The side that brings the memory need not copy. */
 #define MEMIF_ARGS "socket=peal-bench-%d,bsize=2048,rsize=10"
 /* The form of the queues that costs fewest cache lines an exchange. */
@@ -34,9 +35,13 @@ peal_joint_device(enum peal_benchargs_link link, uint32_t side)
 
 void
 peal_joint_device_args(enum peal_benchargs_link link, uint32_t side, const char *path, pid_t pid,
-	char text_out[PEAL_JOINT_TEXT_SIZE_MAX])
+	uint16_t mtu, char text_out[PEAL_JOINT_TEXT_SIZE_MAX])
 {
 	static const char *const interfaces[] = {PEAL_VETHPAIR_NAME_0, PEAL_VETHPAIR_NAME_1};
+	const uint32_t frame_size =
+		peal_mbufpool_frame_size(mtu > 0 ? mtu : (uint16_t)PEAL_MTU_MIN);
+	/* A block is whole pages. */
+	const uint32_t block_size = frame_size % 4096U == 2048U ? 2U * frame_size : 4U * frame_size;
 	int size = 0;
 
 	PEAL_ASSERT(side < PEAL_BENCHARGS_SIDES_COUNT);
@@ -44,7 +49,7 @@ peal_joint_device_args(enum peal_benchargs_link link, uint32_t side, const char 
 	switch (link) {
 	case PEAL_BENCHARGS_AF_PACKET:
 		size = snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "iface=%s," AF_PACKET_ARGS,
-			interfaces[side]);
+			interfaces[side], frame_size, block_size);
 		break;
 	case PEAL_BENCHARGS_MEMIF:
 		size = snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "role=%s," MEMIF_ARGS "%s",

@@ -26,8 +26,9 @@ const char *peal_joint_device(enum peal_benchargs_link link, uint32_t side);
  *
  * @param path  of a socket in a directory of this run; used by vhost only
  * @param pid   of the asking process: names what must not collide
+ * @param mtu   of the link, or 0 for an Ethernet as it is
  */
 void peal_joint_device_args(enum peal_benchargs_link link, uint32_t side, const char *path,
-	pid_t pid, char text_out[PEAL_JOINT_TEXT_SIZE_MAX]);
+	pid_t pid, uint16_t mtu, char text_out[PEAL_JOINT_TEXT_SIZE_MAX]);
 
 #endif

@@ -151,7 +151,7 @@ static bool
 get_memory(struct peal_pairmember *member, struct peal_sentence *error)
 {
 	member->queues = calloc(PEAL_CHANNELS_MAX, PEAL_PAIRMEMBER_QUEUE_SIZE);
-	member->frames = calloc(FRAMES_COUNT, PEAL_BODY_SIZE_MAX);
+	member->frames = calloc(FRAMES_COUNT, PEAL_LARGE_BODY_SIZE_MAX);
 	member->buffers = calloc(2U * (size_t)PEAL_PLANE_BUFFERS_MAX, PEAL_PLANE_BUFFER_SIZE);
 	return (member->queues != NULL && member->frames != NULL && member->buffers != NULL) ||
 	       peal_sentence_set(error, "there is no memory left");
@@ -180,6 +180,8 @@ start_core(struct peal_pairmember *member, const struct peal_pairmember_config *
 		.queue_capacity = PEAL_PAIRMEMBER_QUEUE_SIZE,
 		.frame_bytes = member->frames,
 		.frames_count = FRAMES_COUNT,
+		.frame_size = config->port.mtu > PEAL_MTU_MIN ? (uint16_t)PEAL_LARGE_BODY_SIZE_MAX
+							      : (uint16_t)PEAL_BODY_SIZE_MAX,
 		.rto_ns_min = RTO_NS_MIN,
 		.rto_ns_max = RTO_NS_MAX,
 		.first_epoch = 1,

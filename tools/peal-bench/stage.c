@@ -22,6 +22,7 @@
 #define WARM_UP_NS        UINT64_C(500000000)
 #define WARM_UP_COUNT_MIN UINT64_C(10)
 #define MEMORY_MB         64U
+#define MEMORY_WIDE_MB    160U /* with buffers for large packets */
 #define SECOND_NS         UINT64_C(1000000000)
 #define POLL_NS           UINT64_C(2000000)
 /* Starting DPDK takes a fifth of a second, and much longer on a crowded machine. */
@@ -49,7 +50,7 @@ peal_stage_share(size_t size)
 
 /* The devices of the sides of this process, as EAL wants them. */
 static void
-name_devices(struct peal_stage *stage, pid_t asking_pid)
+name_devices(struct peal_stage *stage, uint16_t mtu, pid_t asking_pid)
 {
 	const uint32_t side = stage->first_side;
 
@@ -57,14 +58,16 @@ name_devices(struct peal_stage *stage, pid_t asking_pid)
 	if (stage->eal.device == NULL) {
 		return;
 	}
-	peal_joint_device_args(stage->link, side, stage->socket, asking_pid, stage->device_args);
+	peal_joint_device_args(
+		stage->link, side, stage->socket, asking_pid, mtu, stage->device_args);
 	stage->eal.device_args = stage->device_args;
 	stage->eal.extra = stage->extra;
 	if (side + 1U < stage->sides_end) {
 		char text[PEAL_JOINT_TEXT_SIZE_MAX];
 		int size;
 
-		peal_joint_device_args(stage->link, side + 1U, stage->socket, asking_pid, text);
+		peal_joint_device_args(
+			stage->link, side + 1U, stage->socket, asking_pid, mtu, text);
 		size = snprintf(stage->second_device, sizeof(stage->second_device), "--vdev=%s,%s",
 			peal_joint_device(stage->link, side + 1U), text);
 		PEAL_ASSERT(size > 0 && (size_t)size < sizeof(stage->second_device));
@@ -153,14 +156,14 @@ configure_eal(struct peal_stage *stage, const struct peal_benchargs *args, pid_t
 {
 	stage->eal = (struct peal_eal_config){
 		.prefix = stage->prefix,
-		.memory_mb = MEMORY_MB,
+		.memory_mb = args->mtu > 1500U ? MEMORY_WIDE_MB : MEMORY_MB,
 		.huge = PEAL_CONFIG_HUGE_AUTO,
 		.lcores_count = stage->sides_end - stage->first_side,
 		.cpus = {args->cpus[stage->first_side], args->cpus[1]},
 		.is_exclusive = args->idle == PEAL_IDLE_DEDICATED,
 	};
 	(void)snprintf(stage->prefix, sizeof(stage->prefix), "peal-bench-%d", (int)getpid());
-	name_devices(stage, asking_pid);
+	name_devices(stage, args->mtu, asking_pid);
 }
 
 bool
@@ -179,7 +182,7 @@ peal_stage_prepare(
 			(ssize_t)sizeof(stage->shared->raw_keys)) {
 		return peal_sentence_set(error, "there is no memory left");
 	}
-	if (args->link == PEAL_BENCHARGS_AF_PACKET && !peal_vethpair_create(error)) {
+	if (args->link == PEAL_BENCHARGS_AF_PACKET && !peal_vethpair_create(args->mtu, error)) {
 		return false;
 	}
 	if (args->link == PEAL_BENCHARGS_VHOST && !make_folder(stage, error)) {

@@ -163,7 +163,8 @@ open_ports(struct peal_talk *talk, struct peal_port ports_out[PEAL_BENCHARGS_SID
 	uint16_t port_ids[PEAL_BENCHARGS_SIDES_COUNT];
 
 	if (stage->link == PEAL_BENCHARGS_RING) {
-		the_ring = peal_port_ring_create(PEAL_BENCHARGS_SIDES_COUNT, 0, error);
+		the_ring = peal_port_ring_create_wide(
+			PEAL_BENCHARGS_SIDES_COUNT, 0, talk->play->args->mtu, error);
 		if (the_ring == NULL) {
 			return false;
 		}
@@ -172,6 +173,7 @@ open_ports(struct peal_talk *talk, struct peal_port ports_out[PEAL_BENCHARGS_SID
 		const struct peal_port_dpdk_config config = {
 			.device = peal_joint_device(stage->link, i),
 			.packets_count = PACKETS_COUNT,
+			.mtu = talk->play->args->mtu,
 		};
 		struct seat *seat = &seats[i];
 

@@ -70,7 +70,7 @@ run_ip(const char *const *words, struct peal_sentence *error)
 }
 
 bool
-peal_vethpair_create(struct peal_sentence *error)
+peal_vethpair_create(uint16_t mtu, struct peal_sentence *error)
 {
 	static const char *const add[] = {"ip", "link", "add", "name", PEAL_VETHPAIR_NAME_0,
 		"numtxqueues", "1", "numrxqueues", "1", "type", "veth", "peer", "name",
@@ -91,10 +91,13 @@ peal_vethpair_create(struct peal_sentence *error)
 		return false;
 	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char size[8];
 		const char *const up[] = {
 			"ip", "link", "set", names[i], "addrgenmode", "none", "up", NULL};
+		const char *const widen[] = {"ip", "link", "set", names[i], "mtu", size, NULL};
 
-		if (!run_ip(up, error)) {
+		(void)snprintf(size, sizeof(size), "%u", mtu);
+		if ((mtu > 0 && !run_ip(widen, error)) || !run_ip(up, error)) {
 			return false;
 		}
 	}

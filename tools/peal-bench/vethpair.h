@@ -18,7 +18,7 @@
 #define PEAL_VETHPAIR_NAME_0 "pealbench0"
 #define PEAL_VETHPAIR_NAME_1 "pealbench1"
 
-/* Both ends are up afterwards, without IPv6. False with a sentence. */
-bool peal_vethpair_create(struct peal_sentence *error);
+/* Both ends are up afterwards, without IPv6. `mtu` 0 = the kernel's own. False with a sentence. */
+bool peal_vethpair_create(uint16_t mtu, struct peal_sentence *error);
 
 #endif

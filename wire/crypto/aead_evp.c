@@ -65,9 +65,9 @@ update_message(EVP_CIPHER_CTX *context, uint8_t *out, const uint8_t *in, size_t 
 
 /* Eight parameters, as the table of wire/aead.h has them. NOLINTBEGIN(readability-function-size) */
 static void
-seal_evp(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
-	const uint8_t *aad, size_t aad_size, uint8_t *data, size_t size,
-	uint8_t tag_out[PEAL_AEAD_TAG_SIZE])
+seal_parts_evp(void *state, const struct peal_aead_key *key,
+	const uint8_t nonce[PEAL_AEAD_NONCE_SIZE], const uint8_t *aad, size_t aad_size,
+	const struct peal_aead_parts *parts, uint8_t tag_out[PEAL_AEAD_TAG_SIZE])
 {
 	struct evp *evp = state;
 	EVP_CIPHER_CTX *context = evp->sealing.context;
@@ -76,7 +76,8 @@ seal_evp(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_
 
 	start_message(&evp->sealing, true, key, nonce);
 	update_message(context, NULL, aad, aad_size);
-	update_message(context, data, data, size);
+	update_message(context, parts->data, parts->data, parts->head_size);
+	update_message(context, parts->data + parts->head_size, parts->rest, parts->rest_size);
 	int is_final = EVP_CipherFinal_ex(context, nothing, &written);
 	PEAL_ASSERT(is_final == 1);
 	PEAL_ASSERT(written == 0);
@@ -84,6 +85,18 @@ seal_evp(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_
 		EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, PEAL_AEAD_TAG_SIZE, tag_out);
 	PEAL_ASSERT(is_tagged == 1);
 }
+
+/* Written through the parts. NOLINTBEGIN(readability-non-const-parameter) */
+static void
+seal_evp(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
+	const uint8_t *aad, size_t aad_size, uint8_t *data, size_t size,
+	uint8_t tag_out[PEAL_AEAD_TAG_SIZE])
+{
+	const struct peal_aead_parts parts = {.data = data, .head_size = size};
+
+	seal_parts_evp(state, key, nonce, aad, aad_size, &parts, tag_out);
+}
+/* NOLINTEND(readability-non-const-parameter) */
 
 static bool
 open_evp(void *state, const struct peal_aead_key *key, const uint8_t nonce[PEAL_AEAD_NONCE_SIZE],
@@ -148,6 +161,7 @@ peal_aead_evp_open(struct peal_aead *aead_out)
 		.state = evp,
 		.expand = expand_evp,
 		.seal = seal_evp,
+		.seal_parts = seal_parts_evp,
 		.open = open_evp,
 	};
 	return true;

@@ -41,6 +41,24 @@ seal_ipsecmb(void *state, const struct peal_aead_key *key,
 		data, data, size, nonce, aad, aad_size, tag_out, PEAL_AEAD_TAG_SIZE);
 }
 
+static void
+seal_parts_ipsecmb(void *state, const struct peal_aead_key *key,
+	const uint8_t nonce[PEAL_AEAD_NONCE_SIZE], const uint8_t *aad, size_t aad_size,
+	const struct peal_aead_parts *parts, uint8_t tag_out[PEAL_AEAD_TAG_SIZE])
+{
+	struct ipsecmb *ipsecmb = state;
+	const void *bytes = key->bytes;
+	const struct gcm_key_data *expanded = bytes;
+
+	IMB_AES128_GCM_INIT(ipsecmb->manager, expanded, &ipsecmb->context, nonce, aad, aad_size);
+	IMB_AES128_GCM_ENC_UPDATE(ipsecmb->manager, expanded, &ipsecmb->context, parts->data,
+		parts->data, parts->head_size);
+	IMB_AES128_GCM_ENC_UPDATE(ipsecmb->manager, expanded, &ipsecmb->context,
+		parts->data + parts->head_size, parts->rest, parts->rest_size);
+	IMB_AES128_GCM_ENC_FINALIZE(
+		ipsecmb->manager, expanded, &ipsecmb->context, tag_out, PEAL_AEAD_TAG_SIZE);
+}
+
 /* The same loads and no branch for every pair of tags. */
 static bool
 is_tag_equal(const uint8_t a[PEAL_AEAD_TAG_SIZE], const uint8_t b[PEAL_AEAD_TAG_SIZE])
@@ -110,6 +128,7 @@ peal_aead_ipsecmb_open(struct peal_aead *aead_out)
 		.state = ipsecmb,
 		.expand = expand_ipsecmb,
 		.seal = seal_ipsecmb,
+		.seal_parts = seal_parts_ipsecmb,
 		.open = open_ipsecmb,
 	};
 	return true;
