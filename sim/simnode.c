@@ -329,9 +329,10 @@ draw_shards(struct peal_simnode *simnode, struct peal_prng *prng)
 
 /* Starts a core besides the home one: `core` is the home's configuration. */
 static void
-start_shard(struct peal_simnode *simnode, uint8_t shard, struct peal_core_config core,
+start_shard(struct peal_simnode *simnode, uint8_t shard, const struct peal_core_config *home,
 	struct peal_prng *prng)
 {
+	struct peal_core_config core = *home;
 	struct peal_simshard *other = &simnode->others[shard - 1U];
 	struct peal_plane *before =
 		shard == 1 ? &simnode->plane : &simnode->others[shard - 2U].plane;
@@ -430,7 +431,7 @@ peal_simnode_start(struct peal_simnode *simnode)
 	peal_simnet_set_up(simnode->config.net, simnode->index, true);
 	peal_core_init(&simnode->core, &core, clock_of(simnode));
 	for (uint8_t shard = 1; shard < simnode->shards_count; shard++) {
-		start_shard(simnode, shard, core, &shards_prng);
+		start_shard(simnode, shard, &core, &shards_prng);
 	}
 	peal_node_init(&simnode->node, &node, &simnode->plane, clock_of(simnode));
 	peal_simnode_prompt(simnode);

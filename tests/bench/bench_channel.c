@@ -696,34 +696,6 @@ show(const struct bench *bench, const struct options *options, uint64_t sent_cou
 	(void)printf("}}\n");
 }
 
-/* Cycles for each message that was accepted, and for each byte that was delivered: medians. */
-static void
-measure(struct bench *bench, uint16_t channel, const uint8_t *message,
-	const struct options *options, uint64_t *sent_count, double cycles_out[2])
-{
-	uint32_t rounds_count = options->rounds_count;
-	double *samples = calloc(rounds_count, sizeof(*samples));
-	double *bytes_samples = calloc(rounds_count, sizeof(*bytes_samples));
-
-	PEAL_ASSERT(samples != NULL);
-	PEAL_ASSERT(bytes_samples != NULL);
-	for (uint32_t i = 0; i < rounds_count; i++) {
-		uint64_t sent_before = *sent_count, bytes_before = bench->delivered_bytes;
-		uint64_t accepted_count, bytes_count;
-
-		samples[i] = run_round(bench, channel, message, options, sent_count);
-		accepted_count = *sent_count > sent_before ? *sent_count - sent_before : 1U;
-		bytes_count = bench->delivered_bytes > bytes_before
-				      ? bench->delivered_bytes - bytes_before
-				      : 1U;
-		bytes_samples[i] = samples[i] * (double)accepted_count / (double)bytes_count;
-	}
-	cycles_out[0] = find_median(samples, rounds_count);
-	cycles_out[1] = find_median(bytes_samples, rounds_count);
-	free(samples);
-	free(bytes_samples);
-}
-
 int
 main(int argc, char **argv)
 {
