@@ -129,8 +129,12 @@ write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, ui
 
 		memcpy(data_out + size, &message_size, PEAL_CHANNEL_RECORD_SIZE);
 		size += PEAL_CHANNEL_RECORD_SIZE;
-		write_last(tx, begin, &entry, 0, entry.size, data_out + size,
-			entry.next == end ? rest_out : NULL);
+		if (__builtin_expect(entry.kind == PEAL_SENDQUEUE_LOAN, 0) && entry.next == end) {
+			write_last(tx, begin, &entry, 0, entry.size, data_out + size, rest_out);
+		} else {
+			peal_sendqueue_read(
+				&tx->queue, begin, &entry, 0, data_out + size, entry.size);
+		}
 		size += entry.size;
 		begin = entry.next;
 	}
