@@ -130,7 +130,7 @@ deliver_frame(struct peal_channel_rx *rx, uint8_t flags, const uint8_t *data, ui
 
 /* What waited for the frame just delivered. On the way bit 0 of `held` is the frame that is next.
  */
-static bool
+static inline __attribute__((always_inline)) bool
 deliver_held(struct peal_channel_rx *rx, struct peal_framepool *pool,
 	const struct peal_channel_sink *sink)
 {
@@ -247,7 +247,7 @@ hold(struct peal_channel_rx *rx, struct peal_framepool *pool,
 }
 
 /* A piece of a frame inside the window; after the last the frame is as any other. */
-static enum peal_channel_rx_outcome
+static __attribute__((noinline)) enum peal_channel_rx_outcome
 take_piece(struct peal_channel_rx *rx, struct peal_framepool *pool,
 	const struct peal_channel_msg *message, const uint8_t *data, uint32_t size,
 	const struct peal_channel_sink *sink)

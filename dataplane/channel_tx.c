@@ -80,7 +80,7 @@ write_last(const struct peal_channel_tx *tx, uint64_t position,
 }
 
 /* Writes the messages of [begin, end), all small, behind each other. */
-static uint32_t
+static inline __attribute__((always_inline)) uint32_t
 write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, uint8_t *data_out,
 	struct peal_channel_rest *rest_out)
 {
@@ -92,8 +92,12 @@ write_records(const struct peal_channel_tx *tx, uint64_t begin, uint64_t end, ui
 
 		memcpy(data_out + size, &message_size, PEAL_CHANNEL_RECORD_SIZE);
 		size += PEAL_CHANNEL_RECORD_SIZE;
-		write_last(tx, begin, &entry, 0, entry.size, data_out + size,
-			entry.next == end ? rest_out : NULL);
+		if (__builtin_expect(entry.kind == PEAL_SENDQUEUE_LOAN, 0) && entry.next == end) {
+			write_last(tx, begin, &entry, 0, entry.size, data_out + size, rest_out);
+		} else {
+			peal_sendqueue_read(
+				&tx->queue, begin, &entry, 0, data_out + size, entry.size);
+		}
 		size += entry.size;
 		begin = entry.next;
 	}
@@ -113,8 +117,9 @@ write_fragment(const struct peal_channel_tx *tx, const struct peal_channel_fligh
 	return PEAL_CHANNEL_FRAGMENT_SIZE + flight->size;
 }
 
-/* Writes what a flight carries, as it was first written; `rest_out` NULL: all of it. */
-static uint32_t
+/* Writes what a flight carries, as it was first written; `rest_out` NULL: all of it. Inline: once a
+ * frame, but for the few that leave in pieces. */
+static inline __attribute__((always_inline)) uint32_t
 write_flight(const struct peal_channel_tx *tx, const struct peal_channel_flight *flight,
 	uint8_t *flags_out, uint8_t *data_out, struct peal_channel_rest *rest_out)
 {
@@ -196,7 +201,7 @@ make_probe(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uin
 
 /* The next piece of a lost frame that is too large by now; it stays lost until the last one left.
  */
-static uint32_t
+static __attribute__((noinline)) uint32_t
 make_piece(struct peal_channel_tx *tx, uint32_t seq, struct peal_channel_msg *message_out,
 	uint8_t *data_out, uint64_t now_ns)
 {
@@ -236,14 +241,15 @@ watch_path(struct peal_channel_tx *tx, const struct peal_channel_flight *flight)
 			       flight->data_size > PEAL_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE;
 }
 
-static inline uint32_t
-make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out, uint8_t *data_out,
-	struct peal_channel_rest *rest_out, uint64_t now_ns)
+uint32_t
+peal_channel_tx_make_parts(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
+	uint8_t *data_out, struct peal_channel_rest *rest_out, uint64_t now_ns)
 {
 	struct peal_channel_flight *flight;
 	uint32_t seq = tx->next_seq;
 
 	PEAL_DASSERT(peal_channel_tx_is_ready(tx));
+	rest_out->size = 0;
 	message_out->epoch = tx->epoch;
 	if (tx->lost != 0) {
 		seq = tx->oldest_seq + (uint32_t)__builtin_ctzll(tx->lost);
@@ -274,15 +280,13 @@ uint32_t
 peal_channel_tx_make(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
 	uint8_t *data_out, uint64_t now_ns)
 {
-	return make(tx, message_out, data_out, NULL, now_ns);
-}
+	struct peal_channel_rest rest;
+	uint32_t size = peal_channel_tx_make_parts(tx, message_out, data_out, &rest, now_ns);
 
-uint32_t
-peal_channel_tx_make_parts(struct peal_channel_tx *tx, struct peal_channel_msg *message_out,
-	uint8_t *data_out, struct peal_channel_rest *rest_out, uint64_t now_ns)
-{
-	rest_out->size = 0;
-	return make(tx, message_out, data_out, rest_out, now_ns);
+	if (rest.size > 0) {
+		memcpy(data_out + size - rest.size, rest.bytes, rest.size);
+	}
+	return size;
 }
 
 /* A frame is known to have arrived: it may be the newest, and it may tell the round trip. */

@@ -262,6 +262,10 @@ test_badinput__asks_for_a_value_in_range(void **state)
 	assert_refused("bad", "bad.yaml:11: members_max: expected");
 	write_config("bad", "peal1", 64, "members_max: 63\n");
 	assert_refused("bad", "bad.yaml:11: members_max: expected");
+	write_config("bad", "peal1", 64, "mtu: 1279\n");
+	assert_refused("bad", "bad.yaml:11: mtu: expected");
+	write_config("bad", "peal1", 64, "mtu: 9001\n");
+	assert_refused("bad", "bad.yaml:11: mtu: expected");
 	memset(text, 'x', sizeof(text) - 1U);
 	(void)snprintf(metadata, sizeof(metadata), "\nmetadata: %s\n", text);
 	write_config("bad", "peal1", 64, metadata);
@@ -329,6 +333,18 @@ test_badinput__wants_a_port_that_exists(void **state)
 	(void)state;
 	write_config("bad", "nowhere0", 64, "");
 	assert_refused("bad", "there is no device net_af_packet0");
+}
+
+static void
+test_badinput__wants_an_interface_that_carries_the_mtu(void **state)
+{
+	(void)state;
+	if (!has_link) {
+		skip();
+	}
+	write_config("bad", "peal1", 64, "mtu: 9000\n");
+	change_config("bad", "framesz=2048,blocksz=4096,", "");
+	assert_refused("bad", "at most 1500 bytes and mtu asks for 9000");
 }
 
 static void
@@ -486,6 +502,7 @@ main(void)
 		cmocka_unit_test(test_badinput__wants_a_file),
 		cmocka_unit_test(test_badinput__wants_a_key_file),
 		cmocka_unit_test(test_badinput__wants_a_port_that_exists),
+		cmocka_unit_test(test_badinput__wants_an_interface_that_carries_the_mtu),
 		cmocka_unit_test(test_badinput__wants_enough_memory),
 		cmocka_unit_test(test_badinput__one_port_has_one_daemon),
 		cmocka_unit_test(test_badinput__one_name_has_one_daemon),

@@ -204,7 +204,7 @@ seeds: [\"10.77.0.1:7400\", \"10.77.0.2:7400\", \"10.77.0.3:7400\", \"10.77.0.4:
 metadata: \"lab node 2\"
 idle: spin
 device: net_af_packet0
-device_args: \"iface=peal2,framesz=2048,blocksz=4096,framecnt=512,qdisc_bypass=1\"
+device_args: \"iface=peal2,framecnt=512,qdisc_bypass=1\"
 memory_mb: 48"
 ok "a node's configuration is complete"
 same "$(lab exec 2 ip -o addr show dev peal2)" ""; ok "a node's link has no address of the kernel's"

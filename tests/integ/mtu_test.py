@@ -98,7 +98,8 @@ def story(lab):
     finish(run, 3000)
     expect(counter(lab, 1, "paths_narrowed") >= 1, "nobody noticed that a path became narrower")
     expect(counter(lab, 1, "channels_ended") == 0, "a channel ended over it")
-    heard = [value for node in (2, 3) for value in (lab.ask(node, "heard") or {}).values() if isinstance(value, dict)]
+    told = [json.loads(lab.run("ctl", str(node), "--json", "heard")) for node in (2, 3)]
+    heard = [value for answer in told for value in answer.values() if isinstance(value, dict)]
     expect(len(heard) == 2 and all(one["wrong"] == 0 and one["missing"] == 0 for one in heard), f"heard: {heard}")
     narrow = frames_of(lab, 1, second, 300)
     expect(fits(narrow, USUAL), f"{narrow} frames a message after the path became narrower")
