@@ -13,8 +13,13 @@
  *     FLUSHING   < epoch          of view  everybody is done -> RUNNING; a further view: again
  *     RUNNING    = epoch          of view  a further view -> FLUSHING; no member any more -> OUT
  *
- * Views of up to PEAL_DIRECT_MAX members; in a larger one the machine is OUT. What was accepted and
- * is not known to have reached all when this node leaves the group is reported.
+ * In a direct view every member has a stream and speaks to all others. In a large one it speaks to
+ * its links, and casts while it holds one of the lanes; whoever has something to cast asks for one
+ * (cast_lane.h), and what was accepted waits for it. Sets below are of members by rank, or of
+ * links.
+ *
+ * What was accepted and is not known to have reached all when this node leaves the group is
+ * reported.
  *
  * Pure; plain struct, fields private; one core.
  */
@@ -25,6 +30,7 @@
 #include "dataplane/cast_cut.h"
 #include "dataplane/cast_digest.h"
 #include "dataplane/cast_flush.h"
+#include "dataplane/cast_lane.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
 #include "dataplane/peers.h"
@@ -32,7 +38,7 @@
 enum peal_cast_result {
 	PEAL_CAST_OK = 0,
 	PEAL_CAST_FULL,       /* no room in the queue; try again later */
-	PEAL_CAST_NOT_MEMBER, /* no view was shown, or it is too large */
+	PEAL_CAST_NOT_MEMBER, /* no view was shown */
 	PEAL_CAST_TOO_BIG,    /* above PEAL_MESSAGE_SIZE_MAX */
 };
 
@@ -77,8 +83,13 @@ struct peal_cast {
 	uint32_t view_tag;
 	uint64_t first_epoch; /* of the first view that this member had */
 	uint64_t done_epoch;  /* the latest view for which it said that it was done */
-	struct peal_cast_order order;
-	uint16_t slots[PEAL_DIRECT_MAX]; /* by rank of the view */
+	bool is_large;
+	struct peal_cast_order order;    /* of a direct view */
+	struct peal_cast_links links;    /* of a large one */
+	uint16_t slots[PEAL_DIRECT_MAX]; /* by member or link */
+	uint64_t everyone;               /* who can be asked for frames */
+	struct peal_cast_lane lane;
+	struct peal_cast_grants grants; /* at place 0 */
 	uint32_t views_count;
 	struct peal_cast_view views[PEAL_CAST_VIEWS_MAX];
 	struct peal_cast_flush flush;

@@ -22,6 +22,14 @@ peal_cast_cut_restart(struct peal_cast_cut *cut)
 	cut->values_fresh = cut->values_set;
 }
 
+void
+peal_cast_cut_begin_at(struct peal_cast_cut *cut, uint64_t seq)
+{
+	PEAL_ASSERT(cut->doubtful_count == 0);
+	PEAL_ASSERT(cut->offset == 0);
+	cut->settled = seq;
+}
+
 bool
 peal_cast_cut_set(struct peal_cast_cut *cut, uint32_t number, const uint8_t *bytes, uint32_t size)
 {

@@ -42,6 +42,10 @@ bool peal_cast_cut_set(
 /* Frames are numbered from 0 again; those before are had by all who matter. */
 void peal_cast_cut_restart(struct peal_cast_cut *cut);
 
+/* The next frame is `seq`: a lane that others used before. Nothing is in doubt, for all had all of
+ * the lane before. */
+void peal_cast_cut_begin_at(struct peal_cast_cut *cut, uint64_t seq);
+
 /*
  * Writes the data of frame `seq`, behind its header. Something must be queued.
  *

@@ -42,6 +42,23 @@ peal_cast_digest_init(
 }
 
 void
+peal_cast_digest_init_lane(struct peal_cast_digest *digest, const struct peal_cast_links *links,
+	uint32_t lane, uint16_t place)
+{
+	*digest = (struct peal_cast_digest){.parents = {PEAL_RANK_NONE, PEAL_RANK_NONE}};
+	peal_cast_digest_stop(digest);
+	for (uint32_t i = 0; i < PEAL_CAST_TREES; i++) {
+		uint32_t tree = (lane + i) % PEAL_CAST_TREES;
+
+		digest->children[i] = links->trees[tree];
+		if (place != links->self_place) {
+			digest->parents[i] = peal_cast_links_towards(links, tree, place);
+			digest->children[i] &= ~(UINT64_C(1) << digest->parents[i]);
+		}
+	}
+}
+
+void
 peal_cast_digest_stop(struct peal_cast_digest *digest)
 {
 	digest->ack_at_ns = digest->tell_at_ns = digest->pull_at_ns = NEVER;

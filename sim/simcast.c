@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define PAUSE_NS_MAX     UINT64_C(5000000)
 #define MESSAGE_SIZE_MAX 6000U
 #define HEAD_SIZE        16U        /* life u32, size u32, index u64 */
 #define VALUE_MARK       UINT32_MAX /* in place of the size, for latest values */
@@ -346,7 +345,7 @@ peal_simcast_turn(struct peal_simcast *simcast, uint64_t now_ns)
 		return;
 	}
 	if (ledger->manner == PEAL_SIMCAST_CHATTER) {
-		simcast->next_at_ns = now_ns + peal_prng_below(&simcast->prng, PAUSE_NS_MAX);
+		simcast->next_at_ns = now_ns + peal_prng_below(&simcast->prng, ledger->pause_ns_max);
 		for (count = 1U + peal_prng_below(&simcast->prng, 8); count > 0; count--) {
 			(void)peal_simcast_say(simcast, draw_size(simcast));
 		}

@@ -22,6 +22,11 @@
 
 #define PEAL_SIMCAST_QUEUE_SIZE 16384U
 
+/* Longest pause of who chatters; in a large group longer, so that all together say as much as some
+ * dozens. */
+#define PEAL_SIMCAST_PAUSE_NS(nodes_count) \
+	(UINT64_C(5000000) * ((nodes_count) > PEAL_DIRECT_MAX ? (nodes_count) / 8U : 1U))
+
 /* How a run is cast in. */
 enum peal_simcast_manner {
 	PEAL_SIMCAST_CHATTER = 0, /* everybody, now and then, messages of all sizes */
@@ -55,6 +60,7 @@ struct peal_simcast_ledger {
 	struct peal_report *report;
 	const uint64_t *now_ns; /* virtual */
 	enum peal_simcast_manner manner;
+	uint64_t pause_ns_max; /* of chatter */
 	uint32_t message_size; /* but of chatter */
 	uint64_t interval_ns;  /* of steady */
 	uint64_t messages_count;
