@@ -212,6 +212,7 @@ peal_cast_settle(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
 	peal_cast_digest_settle(digest, stream, now_ns);
 	if (stream->have == stream->head) {
 		digest->pull_at_ns = NEVER;
+		digest->asked = 0;
 	} else if (digest->pull_at_ns == NEVER) {
 		peal_cast_digest_begin_pull(digest, stream->have, stream->head, now_ns);
 		digest->pull_at_ns = now_ns + PEAL_CAST_REORDER_NS;
@@ -375,8 +376,10 @@ on_pull(struct peal_cast *cast, const struct peal_opened *opened, uint32_t from)
 			peal_cast_send_frame(
 				cast, from, body, size, PEAL_COUNTER_CAST_FRAMES_REPEATED);
 			sent_count++;
-		} else if (!peal_cast_is_running(cast)) {
-			cast->flush.asked[index] |= UINT64_C(1) << from; /* when it comes */
+		} else if (peal_cast_is_running(cast)) {
+			cast->digests[index].asked |= UINT64_C(1) << from; /* when it comes */
+		} else {
+			cast->flush.asked[index] |= UINT64_C(1) << from;
 		}
 	}
 }

@@ -28,6 +28,7 @@ struct peal_cast_digest {
 	uint16_t parents[PEAL_CAST_TREES]; /* members; PEAL_RANK_NONE for the origin */
 	uint64_t children[PEAL_CAST_TREES];
 	uint64_t owed;  /* who is sent a row with the next acknowledgement */
+	uint64_t asked; /* who pulled what is not here either: is sent what comes, until all is */
 	uint64_t low;   /* all before are in the subtree of tree 0 */
 	uint64_t acked; /* `low` as the parent was told */
 	uint64_t ack_at_ns;

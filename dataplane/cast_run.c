@@ -15,12 +15,12 @@ peal_cast_send_frame(struct peal_cast *cast, uint32_t rank, const uint8_t *body,
 	}
 }
 
-/* To those children in tree 0 of whom it is not known that they have it. */
+/* To those children in tree 0, and who have asked, of whom it is not known that they have it. */
 void
 peal_cast_pass_on(struct peal_cast *cast, uint32_t index, uint64_t seq, enum peal_counter counter)
 {
 	const struct peal_cast_digest *digest = &cast->digests[index];
-	uint64_t rest = digest->children[0];
+	uint64_t rest = digest->children[0] | digest->asked;
 	uint16_t size = 0;
 	const uint8_t *body = peal_cast_stream_find(&cast->streams[index], seq, &size);
 

@@ -22,10 +22,11 @@
 
 #define PEAL_SIMCAST_QUEUE_SIZE 16384U
 
-/* Longest pause of who chatters; in a large group longer, so that all together say as much as some
+/* Longest pause of who chatters; in a large group longer, so that all together hear as much as some
  * dozens. */
 #define PEAL_SIMCAST_PAUSE_NS(nodes_count) \
-	(UINT64_C(5000000) * ((nodes_count) > PEAL_DIRECT_MAX ? (nodes_count) / 8U : 1U))
+	(UINT64_C(5000000) *               \
+		((nodes_count) > PEAL_DIRECT_MAX ? (nodes_count) * (nodes_count) / 800U : 1U))
 
 /* How a run is cast in. */
 enum peal_simcast_manner {

@@ -64,12 +64,12 @@ struct peal_cast_msg {
 struct peal_cast_row {
 	uint32_t origin;
 	bool is_asking; /* wants a row of the receiver */
-	bool is_lane;
-	uint8_t lane; /* if so; else 0 */
 	uint64_t stable;
 	uint64_t low;
 	uint64_t have;
 	uint64_t head;
+	bool is_lane;
+	uint8_t lane; /* if so; else 0 */
 };
 
 struct peal_cast_state_msg {

@@ -23,6 +23,7 @@ test_messages__have_the_numbers_of_the_wire(void **state)
 	assert_int_equal(PEAL_MESSAGE_CHANNEL, 0x40);
 	assert_int_equal(PEAL_MESSAGE_CAST, 0x50);
 	assert_int_equal(PEAL_MESSAGE_CAST_FLUSH, 0x53);
+	assert_int_equal(PEAL_MESSAGE_CAST_LANE, 0x54);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_INSTALL), PEAL_FAMILY_JOIN);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_ECHO_REPLY), PEAL_FAMILY_LIVENESS);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_JOIN_BATCH), PEAL_FAMILY_FLOOD);
@@ -62,7 +63,7 @@ test_messages__have_one_name_each(void **state)
 				peal_message_name((uint8_t)a), peal_message_name((uint8_t)b));
 		}
 	}
-	assert_int_equal(known_count, 34);
+	assert_int_equal(known_count, 35);
 }
 
 int
