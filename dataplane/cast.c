@@ -130,6 +130,37 @@ judge_send(const struct peal_cast *cast, uint32_t size)
 	return size > PEAL_MESSAGE_SIZE_MAX ? PEAL_CAST_TOO_BIG : PEAL_CAST_OK;
 }
 
+void
+peal_cast_set_policy(
+	struct peal_cast *cast, enum peal_cast_policy policy, uint64_t evict_after_ns)
+{
+	PEAL_ASSERT(policy != PEAL_CAST_EVICT || evict_after_ns >= 1);
+	PEAL_ASSERT(policy != PEAL_CAST_DROP_BEHIND || cast->config.user.dropped != NULL);
+	cast->policy = policy;
+	cast->evict_after_ns = evict_after_ns;
+}
+
+/* Makes room for an entry of `size`, if this node may. True: there may be some. */
+static bool
+make_room(struct peal_cast *cast, uint64_t size)
+{
+	const struct peal_sendqueue_lender lender = peal_cast_lender(cast);
+	uint64_t quarter = cast->config.queue_capacity / 4U;
+	uint64_t count;
+
+	if (cast->policy != PEAL_CAST_DROP_BEHIND) {
+		return false;
+	}
+	size += UINT64_C(4) * PEAL_SENDQUEUE_ENTRY_SIZE; /* heads, rounding */
+	count = peal_cast_cut_drop(&cast->cut, size > quarter ? size : quarter, &lender);
+	if (count > 0) {
+		peal_counter_add(
+			cast->config.counters, PEAL_COUNTER_CAST_MESSAGES_DROPPED, count);
+		cast->config.user.dropped(cast->config.user.state, count);
+	}
+	return count > 0;
+}
+
 static enum peal_cast_result
 accept(struct peal_cast *cast, bool is_room)
 {
@@ -148,7 +179,9 @@ peal_cast_send(struct peal_cast *cast, const uint8_t *bytes, uint32_t size)
 	if (result != PEAL_CAST_OK) {
 		return result;
 	}
-	return accept(cast, peal_sendqueue_copy(&cast->cut.queue, bytes, size));
+	return accept(cast, peal_sendqueue_copy(&cast->cut.queue, bytes, size) ||
+				    (make_room(cast, size) &&
+					    peal_sendqueue_copy(&cast->cut.queue, bytes, size)));
 }
 
 enum peal_cast_result
@@ -159,7 +192,9 @@ peal_cast_lend(struct peal_cast *cast, const uint8_t *bytes, uint32_t size, uint
 	if (result != PEAL_CAST_OK) {
 		return result;
 	}
-	return accept(cast, peal_sendqueue_lend(&cast->cut.queue, bytes, size, token));
+	return accept(cast, peal_sendqueue_lend(&cast->cut.queue, bytes, size, token) ||
+				    (make_room(cast, 0) && peal_sendqueue_lend(&cast->cut.queue,
+							      bytes, size, token)));
 }
 
 enum peal_cast_result
@@ -319,6 +354,12 @@ on_row(struct peal_cast *cast, uint32_t from, const struct peal_cast_row *row, u
 	}
 	if (!peal_cast_digest_on_row(digest, &cast->streams[index], (uint16_t)from, row, now_ns)) {
 		return false;
+	}
+	/* Only who passes the stream on to this member can know. */
+	if (row->is_slow && from == digest->parents[0] && cast->policy == PEAL_CAST_EVICT &&
+		!cast->is_slow) {
+		cast->is_slow = true;
+		peal_cast_count(cast, PEAL_COUNTER_CAST_SLOW);
 	}
 	peal_cast_settle(cast, index, now_ns);
 	return true;

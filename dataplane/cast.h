@@ -42,6 +42,13 @@ enum peal_cast_result {
 	PEAL_CAST_TOO_BIG,    /* above PEAL_MESSAGE_SIZE_MAX */
 };
 
+/* What is to happen when the slowest member brakes this one: docs/design/0009-broadcast.md. */
+enum peal_cast_policy {
+	PEAL_CAST_BLOCK = 0,   /* none is accepted until there is room */
+	PEAL_CAST_DROP_BEHIND, /* the oldest of which nothing was sent are given up, and counted */
+	PEAL_CAST_EVICT,       /* who brakes for too long is removed from the group */
+};
+
 /* Who uses broadcast. Called from within a turn; may cast. */
 struct peal_cast_user {
 	/* The next message of a member, or a part of it: parts of one message come in order. One
@@ -55,6 +62,10 @@ struct peal_cast_user {
 	void (*ended)(void *state, uint64_t lost_count);
 	/* Lent bytes are free again. */
 	void (*release)(void *state, uint64_t token);
+	/* The oldest `count` messages of this node of which nothing was sent were given up to make
+	 * room: nobody will have them. Only with PEAL_CAST_DROP_BEHIND, and may be NULL without;
+	 * must not call back. */
+	void (*dropped)(void *state, uint64_t count);
 	void *state;
 };
 
@@ -83,6 +94,9 @@ struct peal_cast {
 	uint32_t view_tag;
 	uint64_t first_epoch; /* of the first view that this member had */
 	uint64_t done_epoch;  /* the latest view for which it said that it was done */
+	enum peal_cast_policy policy;
+	uint64_t evict_after_ns;
+	bool is_slow; /* was told in this view that it brakes all others */
 	bool is_large;
 	struct peal_cast_order order;    /* of a direct view */
 	struct peal_cast_links links;    /* of a large one */
@@ -99,6 +113,7 @@ struct peal_cast {
 	uint64_t active;                  /* streams that may have a timer */
 	uint64_t rows[PEAL_DIRECT_MAX];   /* of which streams a member is sent a row in this turn */
 	uint64_t asking[PEAL_DIRECT_MAX]; /* and which of them it is to answer */
+	uint64_t slow[PEAL_DIRECT_MAX];   /* in which of them it brakes */
 	struct peal_cast_stream streams[PEAL_DIRECT_MAX];
 	struct peal_cast_digest digests[PEAL_DIRECT_MAX];
 };
@@ -120,6 +135,23 @@ enum peal_cast_result peal_cast_lend(
  * PEAL_CAST_VALUE_SIZE_MAX bytes, or TOO_BIG; never FULL. */
 enum peal_cast_result peal_cast_set(
 	struct peal_cast *cast, uint32_t number, const uint8_t *bytes, uint32_t size);
+
+/*
+ * What is to happen when a member is slow; BLOCK until it is said otherwise. DROP_BEHIND is of this
+ * node's messages alone: it gives up a quarter of the queue at a time, and only what is not in a
+ * frame, for what is numbered must reach all. EVICT is of the group, and all must have it: who has
+ * half a ring less than its neighbour towards the origin for `evict_after_ns`, at least 1, is told,
+ * says so to its observers, and they report it. It comes back as a new member.
+ */
+void peal_cast_set_policy(
+	struct peal_cast *cast, enum peal_cast_policy policy, uint64_t evict_after_ns);
+
+/* True when this node has to say of itself that it is slow, until the next view. */
+static inline bool
+peal_cast_is_slow(const struct peal_cast *cast)
+{
+	return cast->is_slow;
+}
 
 /* An opened frame of family 5 from a member, of this epoch. */
 void peal_cast_on_frame(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns);

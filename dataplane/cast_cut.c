@@ -136,6 +136,18 @@ peal_cast_cut_frame(struct peal_cast_cut *cut, uint64_t seq, uint8_t *body, uint
 	return (uint16_t)size;
 }
 
+uint64_t
+peal_cast_cut_drop(
+	struct peal_cast_cut *cut, uint64_t room, const struct peal_sendqueue_lender *lender)
+{
+	uint64_t from = cut->queue.tail;
+
+	if (cut->offset != 0) {
+		from = peal_sendqueue_at(&cut->queue, from).next;
+	}
+	return peal_sendqueue_drop(&cut->queue, from, room, lender);
+}
+
 void
 peal_cast_cut_settle(struct peal_cast_cut *cut, uint64_t stable)
 {

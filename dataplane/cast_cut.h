@@ -55,6 +55,11 @@ void peal_cast_cut_begin_at(struct peal_cast_cut *cut, uint64_t seq);
 uint16_t peal_cast_cut_frame(struct peal_cast_cut *cut, uint64_t seq, uint8_t *body,
 	uint8_t *flags_out, const struct peal_sendqueue_lender *lender);
 
+/* Gives up queued messages of which nothing is in a frame, oldest first, until `room` bytes of the
+ * queue are free or none is left. Returns how many. */
+uint64_t peal_cast_cut_drop(
+	struct peal_cast_cut *cut, uint64_t room, const struct peal_sendqueue_lender *lender);
+
 /* All frames before `stable` are had by all. */
 void peal_cast_cut_settle(struct peal_cast_cut *cut, uint64_t stable);
 

@@ -151,6 +151,30 @@ peal_cast_digest_on_row(struct peal_cast_digest *digest, struct peal_cast_stream
 	return true;
 }
 
+uint64_t
+peal_cast_digest_find_slow(struct peal_cast_digest *digest, const struct peal_cast_stream *stream,
+	uint64_t after_ns, uint64_t now_ns)
+{
+	uint64_t slow = 0;
+
+	for (uint64_t rest = digest->children[0]; rest != 0; rest &= rest - 1U) {
+		struct peal_cast_said *said = &digest->said[__builtin_ctzll(rest)];
+
+		/* Who said nothing of a lane that had another holder before has all before. */
+		uint64_t have = larger(said->have, stream->stable);
+
+		if (2U * (stream->have - (have < stream->have ? have : stream->have)) <
+			stream->window) {
+			said->behind_at_ns = 0;
+		} else if (said->behind_at_ns == 0) {
+			said->behind_at_ns = now_ns;
+		} else if (now_ns - said->behind_at_ns >= after_ns) {
+			slow |= rest & -rest;
+		}
+	}
+	return slow;
+}
+
 void
 peal_cast_digest_settle(
 	struct peal_cast_digest *digest, struct peal_cast_stream *stream, uint64_t now_ns)

@@ -22,6 +22,7 @@ struct peal_cast_said {
 	uint64_t low;
 	uint64_t have;
 	uint64_t head;
+	uint64_t behind_at_ns; /* since then half a ring behind this member; 0 = is not */
 };
 
 struct peal_cast_digest {
@@ -91,6 +92,14 @@ void peal_cast_digest_settle(
  * answer. */
 uint64_t peal_cast_digest_run(struct peal_cast_digest *digest,
 	const struct peal_cast_stream *stream, uint64_t now_ns, uint64_t *asking_out);
+
+/*
+ * Children of the first tree that say for `after_ns` or longer that they have less than this member
+ * by half a ring or more; counts from the first call that sees it. They are told so at once, and as
+ * often as any news.
+ */
+uint64_t peal_cast_digest_find_slow(struct peal_cast_digest *digest,
+	const struct peal_cast_stream *stream, uint64_t after_ns, uint64_t now_ns);
 
 /* A gap at `have`: all before `end` may be asked for, at once. */
 void peal_cast_digest_begin_pull(

@@ -195,6 +195,7 @@ send_rows(struct peal_cast *cast, uint32_t rank)
 					.lane = peal_cast_stream_is_lane(stream) ? (uint8_t)index
 										 : 0,
 					.is_asking = (cast->asking[rank] >> index & 1U) != 0,
+					.is_slow = (cast->slow[rank] >> index & 1U) != 0,
 					.stable = stream->stable,
 					.low = cast->digests[index].low,
 					.have = stream->have,
@@ -208,8 +209,29 @@ send_rows(struct peal_cast *cast, uint32_t rank)
 			sent_count++;
 		}
 	}
-	cast->asking[rank] = 0;
+	cast->asking[rank] = cast->slow[rank] = 0;
 	return sent_count;
+}
+
+/* Children that hold all others back for too long, when such are evicted: they are told. */
+static uint64_t
+tell_slow(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
+{
+	struct peal_cast_digest *digest = &cast->digests[index];
+	uint64_t slow;
+
+	if (cast->policy != PEAL_CAST_EVICT || !peal_cast_is_running(cast)) {
+		return 0;
+	}
+	slow = peal_cast_digest_find_slow(
+		digest, &cast->streams[index], cast->evict_after_ns, now_ns);
+	for (uint64_t rest = slow; rest != 0; rest &= rest - 1U) {
+		uint32_t child = (uint32_t)__builtin_ctzll(rest);
+
+		digest->said[child].behind_at_ns = now_ns; /* if it stays so, once more */
+		cast->slow[child] |= UINT64_C(1) << index;
+	}
+	return slow;
 }
 
 /* What the timers of the streams want. */
@@ -225,6 +247,7 @@ run_streams(struct peal_cast *cast, uint64_t now_ns)
 		uint64_t asking;
 		uint64_t to = peal_cast_digest_run(digest, &cast->streams[index], now_ns, &asking);
 
+		to |= tell_slow(cast, index, now_ns);
 		to_any |= to;
 		for (; to != 0; to &= to - 1U) {
 			uint32_t rank = (uint32_t)__builtin_ctzll(to);

@@ -166,6 +166,7 @@ begin_flush(struct peal_cast *cast, uint64_t now_ns)
 		peal_cast_digest_stop(&cast->digests[i]);
 	}
 	cast->active = 0;
+	cast->is_slow = false;
 	if (cast->is_large) {
 		peal_cast_flush_begin_tree(&cast->flush, cast->links.trees[0], cast->base,
 			cast->streams, cast->streams_count, now_ns);

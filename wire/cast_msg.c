@@ -113,6 +113,7 @@ encode_row(const struct peal_cast_row *row, uint8_t *out)
 		(uint16_t)(row->have - row->stable), (uint16_t)(row->head - row->stable),
 		(uint16_t)((row->is_asking ? PEAL_CAST_FLAG_ASKING : 0) |
 			   (row->is_lane ? PEAL_CAST_FLAG_LANE : 0) |
+			   (row->is_slow ? PEAL_CAST_FLAG_SLOW : 0) |
 			   (uint16_t)(row->lane << 8U))};
 
 	PEAL_DASSERT(row->stable <= row->low && row->low <= row->have && row->have <= row->head);
@@ -134,11 +135,12 @@ decode_row(const uint8_t *bytes, struct peal_cast_row *row_out)
 	row_out->have = row_out->stable + counts[1];
 	row_out->head = row_out->stable + counts[2];
 	row_out->is_asking = (counts[3] & PEAL_CAST_FLAG_ASKING) != 0;
+	row_out->is_slow = (counts[3] & PEAL_CAST_FLAG_SLOW) != 0;
 	row_out->is_lane = (counts[3] & PEAL_CAST_FLAG_LANE) != 0;
 	row_out->lane = (uint8_t)(counts[3] >> 8U);
 	return counts[0] <= counts[1] && counts[1] <= counts[2] &&
 	       counts[2] <= PEAL_CAST_WINDOW_MAX && 
-	       (counts[3] & 0xfcU) == 0 && is_lane_right(row_out->is_lane, row_out->lane) &&
+	       (counts[3] & 0xf8U) == 0 && is_lane_right(row_out->is_lane, row_out->lane) &&
 	       row_out->stable < UINT64_MAX - 2U * (uint64_t)PEAL_CAST_WINDOW_MAX;
 }
 

@@ -48,6 +48,7 @@
 #define PEAL_CAST_FLAG_FRAGMENT 0x01U /* CAST: a part of a large message */
 #define PEAL_CAST_FLAG_LANE     0x02U /* CAST, a row: of a lane */
 #define PEAL_CAST_FLAG_ASKING   0x01U /* a row: the receiver should answer */
+#define PEAL_CAST_FLAG_SLOW     0x04U /* a row: the receiver has held all others back for too long */
 #define PEAL_CAST_FLAG_DONE     0x01U /* CAST_FLUSH: has all that was agreed on */
 #define PEAL_CAST_FLAG_ASK      0x02U /* CAST_FLUSH: waits for the receiver's */
 #define PEAL_CAST_FLAG_WHOLE    0x04U /* CAST_FLUSH: of all beyond the sender, in a large view */
@@ -68,6 +69,7 @@ struct peal_cast_row {
 	uint64_t low;
 	uint64_t have;
 	uint64_t head;
+	bool is_slow; /* who receives it has held all others back for too long */
 	bool is_lane;
 	uint8_t lane; /* if so; else 0 */
 };

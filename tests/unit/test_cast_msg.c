@@ -144,6 +144,7 @@ full_state(uint32_t rows_count)
 			.low = stable + 1U,
 			.have = stable + 2U,
 			.head = stable + PEAL_CAST_WINDOW_MAX,
+			.is_slow = i % 5U == 0,
 			.is_lane = i % 3U == 0,
 			.lane = i % 3U == 0 ? (uint8_t)i : 0};
 	}
@@ -166,6 +167,7 @@ test_cast_msg__rows_come_back_unchanged(void **state)
 		assert_int_equal(decoded.rows[i].origin, message.rows[i].origin);
 		assert_int_equal(decoded.rows[i].lane, message.rows[i].lane);
 		assert_int_equal(decoded.rows[i].is_lane, message.rows[i].is_lane);
+		assert_int_equal(decoded.rows[i].is_slow, message.rows[i].is_slow);
 		assert_int_equal(decoded.rows[i].is_asking, i % 2U != 0);
 		assert_true(decoded.rows[i].stable == message.rows[i].stable);
 		assert_true(decoded.rows[i].low == message.rows[i].low);
@@ -186,7 +188,7 @@ test_cast_msg__rows_of_another_form_are_refused(void **state)
 	peal_refuse_padding(bytes, decode_state, size, 10, 6);
 	peal_refuse_padding(
 		bytes, decode_state, size, PEAL_CAST_LIST_SIZE + PEAL_CAST_ROW_SIZE + 19U, 1);
-	counts[6] = 4;
+	counts[6] = 8;
 	assert_false(decode_state(size));
 	counts[6] = 0;
 	counts[0] = 3; /* low above have */
@@ -273,7 +275,7 @@ test_cast_msg__lanes_are_named_beside_the_origin(void **state)
 	assert_false(decode_state(size));
 	bytes[PEAL_CAST_LIST_SIZE + 19U] = 0;
 	assert_true(decode_state(size));
-	bytes[PEAL_CAST_LIST_SIZE + 18U] = 4;
+	bytes[PEAL_CAST_LIST_SIZE + 18U] = 8;
 	assert_false(decode_state(size));
 }
 
