@@ -45,6 +45,14 @@ release(void *state, uint64_t token)
 }
 
 static void
+dropped(void *state, uint64_t count)
+{
+	struct peal_crier *crier = state;
+
+	crier->dropped_count += count;
+}
+
+static void
 attach(struct peal_crier *crier, struct peal_core *core, uint64_t now_ns)
 {
 	const struct peal_cast_config config = {.egress = &core->egress,
@@ -53,6 +61,7 @@ attach(struct peal_crier *crier, struct peal_core *core, uint64_t now_ns)
 			.view = on_view,
 			.ended = ended,
 			.release = release,
+			.dropped = dropped,
 			.state = crier},
 		.queue_bytes = crier->queue,
 		.queue_capacity = PEAL_CRIER_QUEUE_SIZE,

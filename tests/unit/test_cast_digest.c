@@ -213,6 +213,31 @@ test_cast_digest__pauses_grow_to_an_end(void **state)
 }
 
 static void
+test_cast_digest__finds_who_is_half_a_ring_behind_for_long(void **state)
+{
+	(void)state;
+	begin_as(0); /* children are 1 and 2 */
+	arrived(WINDOW / 2U);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW) == 0);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 99U) == 0);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 100U) == 0x6);
+	/* It says that it has one: less than half is missing. */
+	assert_true(hear(1, 0, 0, 1, 1, false));
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 100U) == 0x4);
+	arrived(WINDOW / 2U + 1U);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 200U) == 0x4);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 300U) == 0x6);
+	/* Who is no child of the first tree is not judged. */
+	begin_as(1);
+	arrived(WINDOW);
+	(void)peal_cast_digest_find_slow(&digest, &stream, 100, NOW);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 100U) == 0x18);
+	/* What all have, nobody lacks. */
+	stream.stable = WINDOW;
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 100U) == 0);
+}
+
+static void
 test_cast_digest__a_lane_is_turned_to_its_holder(void **state)
 {
 	/* The second of seven, as above: 0, 3 and 4 in tree 0, only 5 in the other. */
@@ -254,6 +279,8 @@ main(void)
 		cmocka_unit_test(test_cast_digest__news_is_passed_on_at_once),
 		cmocka_unit_test(test_cast_digest__refuses_rows_that_cannot_be),
 		cmocka_unit_test(test_cast_digest__pauses_grow_to_an_end),
+		cmocka_unit_test(
+			test_cast_digest__finds_who_is_half_a_ring_behind_for_long),
 		cmocka_unit_test(test_cast_digest__a_lane_is_turned_to_its_holder),
 	};
 
