@@ -152,7 +152,8 @@ may_give_back(const struct peal_cast *cast)
 	const struct peal_cast_stream *own = &cast->streams[cast->lane.lane];
 
 	return cast->lane.state == PEAL_CAST_LANE_HELD && cast->lane.is_recalled &&
-	       own->stable == own->head && cast->cut.offset == 0 &&
+	       (own->stable == own->head || PEAL_BUG(CAST_LANE_RETURNED_EARLY)) &&
+	       cast->cut.offset == 0 &&
 	       (peal_cast_cut_is_empty(&cast->cut) || !peal_cast_may_use_lane(cast));
 }
 

@@ -5,6 +5,7 @@
 #include "dataplane/cast_flush.h"
 
 #include "base/assert.h"
+#include "base/museum.h"
 
 static uint64_t
 bit_of(uint16_t link)
@@ -16,7 +17,7 @@ bit_of(uint16_t link)
 static bool
 is_whole(const struct peal_cast_flush *flush, uint64_t set, uint64_t bit)
 {
-	return ((set | bit) & flush->others) == flush->others;
+	return ((set | bit) & flush->others) == flush->others || PEAL_BUG(CAST_SUM_NOT_WHOLE);
 }
 
 void
