@@ -81,6 +81,7 @@ struct peal_cast_config {
 /* A view that was installed and not shown yet. */
 struct peal_cast_view {
 	uint64_t epoch;
+	uint64_t next_mid;
 	uint32_t view_tag;
 };
 
@@ -90,6 +91,7 @@ struct peal_cast {
 	uint32_t cluster;
 	uint64_t self_mid;
 	uint64_t base;  /* epoch of the streams; 0 = none */
+	uint64_t base_next_mid; /* who is below it was in that view, or in one before */
 	uint64_t epoch; /* of the view; 0 = OUT */
 	uint32_t view_tag;
 	uint64_t first_epoch; /* of the first view that this member had */

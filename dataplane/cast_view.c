@@ -12,7 +12,9 @@ show_views(struct peal_cast *cast, uint64_t until_epoch)
 	const struct peal_cast_user *user = &cast->config.user;
 	uint32_t shown = 0;
 
+	cast->base_next_mid = 0;
 	while (shown < cast->views_count && cast->views[shown].epoch <= until_epoch) {
+		cast->base_next_mid = cast->views[shown].next_mid;
 		user->view(user->state, cast->views[shown].epoch, cast->views[shown].view_tag);
 		shown++;
 	}
@@ -161,7 +163,9 @@ begin_flush(struct peal_cast *cast, uint64_t now_ns)
 		peal_cast_count(cast, PEAL_COUNTER_CAST_VIEWS_SKIPPED);
 	}
 	cast->views[cast->views_count++] =
-		(struct peal_cast_view){.epoch = cast->epoch, .view_tag = cast->view_tag};
+		(struct peal_cast_view){.epoch = cast->epoch,
+			.next_mid = peers->next_mid,
+			.view_tag = cast->view_tag};
 	for (uint32_t i = 0; i < cast->streams_count; i++) {
 		peal_cast_digest_stop(&cast->digests[i]);
 	}
@@ -284,6 +288,12 @@ peal_cast_on_vector(struct peal_cast *cast, uint16_t rank,
 {
 	if (cast->is_large) {
 		on_sum(cast, rank, message);
+		return;
+	}
+	if (message->epoch == 0 && cast->base != 0 &&
+		cast->peers->view->members[rank].mid < cast->base_next_mid) {
+		/* It was in the view of my streams, and missed only their begin: it will follow. */
+		cast->flush.owed |= UINT64_C(1) << rank;
 		return;
 	}
 	if (message->epoch == 0) {
