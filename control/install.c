@@ -150,8 +150,8 @@ choose_cast_links(
 
 	for (uint32_t tree = 0; tree < PEAL_CAST_TREES; tree++) {
 		uint32_t children[PEAL_CAST_FAN_OUT_MAX];
-		uint32_t count = peal_cast_tree_children(
-			view->members_count, tree, place, children);
+		uint32_t count =
+			peal_cast_tree_children(view->members_count, tree, place, children);
 
 		if (place != 0) {
 			choose(install, view,

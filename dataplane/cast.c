@@ -70,7 +70,8 @@ find_stream(const struct peal_cast *cast, uint32_t name)
 
 /* Whose frames a stream has, as a frame or row says. False: not any more, or it is a lie. */
 static bool
-is_of_origin(struct peal_cast *cast, uint32_t index, uint32_t origin, uint64_t stable, uint64_t head)
+is_of_origin(
+	struct peal_cast *cast, uint32_t index, uint32_t origin, uint64_t stable, uint64_t head)
 {
 	struct peal_cast_stream *stream = &cast->streams[index];
 
@@ -131,8 +132,7 @@ judge_send(const struct peal_cast *cast, uint32_t size)
 }
 
 void
-peal_cast_set_policy(
-	struct peal_cast *cast, enum peal_cast_policy policy, uint64_t evict_after_ns)
+peal_cast_set_policy(struct peal_cast *cast, enum peal_cast_policy policy, uint64_t evict_after_ns)
 {
 	PEAL_ASSERT(policy != PEAL_CAST_EVICT || evict_after_ns >= 1);
 	PEAL_ASSERT(policy != PEAL_CAST_DROP_BEHIND || cast->config.user.dropped != NULL);
@@ -154,8 +154,7 @@ make_room(struct peal_cast *cast, uint64_t size)
 	size += UINT64_C(4) * PEAL_SENDQUEUE_ENTRY_SIZE; /* heads, rounding */
 	count = peal_cast_cut_drop(&cast->cut, size > quarter ? size : quarter, &lender);
 	if (count > 0) {
-		peal_counter_add(
-			cast->config.counters, PEAL_COUNTER_CAST_MESSAGES_DROPPED, count);
+		peal_counter_add(cast->config.counters, PEAL_COUNTER_CAST_MESSAGES_DROPPED, count);
 		cast->config.user.dropped(cast->config.user.state, count);
 	}
 	return count > 0;
@@ -194,7 +193,7 @@ peal_cast_lend(struct peal_cast *cast, const uint8_t *bytes, uint32_t size, uint
 	}
 	return accept(cast, peal_sendqueue_lend(&cast->cut.queue, bytes, size, token) ||
 				    (make_room(cast, 0) && peal_sendqueue_lend(&cast->cut.queue,
-							      bytes, size, token)));
+								   bytes, size, token)));
 }
 
 enum peal_cast_result
@@ -233,8 +232,7 @@ is_present(struct peal_cast *cast, uint64_t epoch)
 static bool
 is_foreign_flush(const struct peal_cast *cast, uint64_t epoch)
 {
-	return !peal_cast_is_running(cast) && peal_cast_is_foreign(cast) &&
-	       epoch == cast->flush.of;
+	return !peal_cast_is_running(cast) && peal_cast_is_foreign(cast) && epoch == cast->flush.of;
 }
 
 /* After frames or rows moved a stream: what is owed, missing, and due. */

@@ -90,9 +90,9 @@ struct peal_cast {
 	const struct peal_peers *peers;
 	uint32_t cluster;
 	uint64_t self_mid;
-	uint64_t base;  /* epoch of the streams; 0 = none */
+	uint64_t base;          /* epoch of the streams; 0 = none */
 	uint64_t base_next_mid; /* who is below it was in that view, or in one before */
-	uint64_t epoch; /* of the view; 0 = OUT */
+	uint64_t epoch;         /* of the view; 0 = OUT */
 	uint32_t view_tag;
 	uint64_t first_epoch; /* of the first view that this member had */
 	uint64_t done_epoch;  /* the latest view for which it said that it was done */

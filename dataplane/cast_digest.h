@@ -8,8 +8,8 @@
  * frame; the first time in tree 0 only. *Pull*: see dataplane/cast.c. A stream of which all is
  * stable everywhere around has no timer.
  *
- * Members are ranks of a direct view, or links of a large one; sets of them are words. Pure; fields read only for others;
- * one core.
+ * Members are ranks of a direct view, or links of a large one; sets of them are words. Pure; fields
+ * read only for others; one core.
  */
 #ifndef PEAL_DATAPLANE_CAST_DIGEST_H
 #define PEAL_DATAPLANE_CAST_DIGEST_H

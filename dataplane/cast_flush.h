@@ -68,7 +68,8 @@ void peal_cast_flush_begin_tree(struct peal_cast_flush *flush, uint64_t others, 
 
 /* Somebody has streams of a later epoch: what is agreed on is these. Beyond links that were heard
  * nobody has frames of it. */
-void peal_cast_flush_adopt(struct peal_cast_flush *flush, const struct peal_cast_flush_msg *message);
+void peal_cast_flush_adopt(
+	struct peal_cast_flush *flush, const struct peal_cast_flush_msg *message);
 
 /*
  * The vector of all beyond a link, of the epoch of the goals or of an older one.

@@ -22,9 +22,8 @@ peal_cast_lane_ask(struct peal_cast_lane *lane, uint64_t now_ns)
 {
 	PEAL_ASSERT(lane->state == PEAL_CAST_LANE_NONE);
 	PEAL_ASSERT(lane->request < UINT32_MAX);
-	*lane = (struct peal_cast_lane){.state = PEAL_CAST_LANE_ASKING,
-		.request = lane->request + 1U,
-		.at_ns = now_ns};
+	*lane = (struct peal_cast_lane){
+		.state = PEAL_CAST_LANE_ASKING, .request = lane->request + 1U, .at_ns = now_ns};
 }
 
 void
@@ -44,8 +43,8 @@ peal_cast_lane_run(
 	if (lane->at_ns > now_ns) {
 		return false;
 	}
-	PEAL_DASSERT(lane->state == PEAL_CAST_LANE_ASKING ||
-		     lane->state == PEAL_CAST_LANE_RETURNING);
+	PEAL_DASSERT(
+		lane->state == PEAL_CAST_LANE_ASKING || lane->state == PEAL_CAST_LANE_RETURNING);
 	*message_out = (struct peal_cast_lane_msg){.what = lane->state == PEAL_CAST_LANE_ASKING
 								   ? PEAL_CAST_LANE_ASK
 								   : PEAL_CAST_LANE_RETURN,
@@ -150,8 +149,8 @@ hold(struct peal_cast_grants *grants, uint32_t lane, struct peal_cast_lane_reque
 }
 
 static void
-wait_for_one(struct peal_cast_grants *grants, struct peal_cast_lane_request request,
-	uint64_t now_ns)
+wait_for_one(
+	struct peal_cast_grants *grants, struct peal_cast_lane_request request, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < grants->waiting_count; i++) {
 		if (grants->waiting[i].origin == request.origin) {

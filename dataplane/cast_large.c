@@ -188,8 +188,7 @@ peal_cast_run_lanes(struct peal_cast *cast, uint64_t now_ns)
 		peal_cast_lane_ask(&cast->lane, now_ns);
 	}
 	if (may_give_back(cast)) {
-		peal_cast_lane_give_back(
-			&cast->lane, cast->streams[cast->lane.lane].head, now_ns);
+		peal_cast_lane_give_back(&cast->lane, cast->streams[cast->lane.lane].head, now_ns);
 		cast->own = PEAL_RANK_NONE;
 		peal_cast_count(cast, PEAL_COUNTER_CAST_LANES_RETURNED);
 	}
@@ -232,9 +231,9 @@ peal_cast_relay_old(struct peal_cast *cast, uint32_t link, const struct peal_cas
 	const uint8_t *body, uint16_t size)
 {
 	struct peal_cast_flush *flush = &cast->flush;
-	uint32_t index = find_name(flush, peal_cast_name(message->origin,
-						  (message->flags & PEAL_CAST_FLAG_LANE) != 0,
-						  message->lane));
+	uint32_t index = find_name(
+		flush, peal_cast_name(message->origin, (message->flags & PEAL_CAST_FLAG_LANE) != 0,
+			       message->lane));
 
 	if (!flush->is_tree) {
 		return;
@@ -271,9 +270,8 @@ peal_cast_relay_pull(
 	}
 	slot = cast->slots[__builtin_ctzll(holders)];
 	peal_cast_pull_msg_encode(message, body);
-	if (slot != PEAL_PEERS_NONE &&
-		peal_egress_send_slot(cast->config.egress, slot, PEAL_MESSAGE_CAST_PULL, body,
-			sizeof(body))) {
+	if (slot != PEAL_PEERS_NONE && peal_egress_send_slot(cast->config.egress, slot,
+					       PEAL_MESSAGE_CAST_PULL, body, sizeof(body))) {
 		peal_cast_count(cast, PEAL_COUNTER_CAST_PULLS_SENT);
 	}
 }

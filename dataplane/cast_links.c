@@ -36,8 +36,8 @@ peal_cast_links_init(struct peal_cast_links *links, const struct peal_topology *
 	uint32_t count = view->members_count;
 	uint16_t place = peal_trees_place(topology, view, self_rank);
 
-	*links = (struct peal_cast_links){
-		.members_count = view->members_count, .self_place = place};
+	*links =
+		(struct peal_cast_links){.members_count = view->members_count, .self_place = place};
 	for (uint32_t tree = 0; tree < PEAL_CAST_TREES; tree++) {
 		uint32_t children[PEAL_CAST_FAN_OUT_MAX];
 		uint32_t children_count = peal_cast_tree_children(count, tree, place, children);
@@ -54,8 +54,8 @@ peal_cast_links_init(struct peal_cast_links *links, const struct peal_topology *
 uint16_t
 peal_cast_links_towards(const struct peal_cast_links *links, uint32_t tree, uint16_t place)
 {
-	uint32_t link = find_place(links,
-		peal_cast_tree_next(links->members_count, tree, links->self_place, place));
+	uint32_t link = find_place(
+		links, peal_cast_tree_next(links->members_count, tree, links->self_place, place));
 
 	PEAL_ASSERT(link < links->count);
 	return (uint16_t)link;

@@ -189,17 +189,16 @@ send_rows(struct peal_cast *cast, uint32_t rank)
 			uint32_t index = (uint32_t)__builtin_ctzll(rest);
 			const struct peal_cast_stream *stream = &cast->streams[index];
 
-			message.rows[message.rows_count++] =
-				(struct peal_cast_row){.origin = stream->origin,
-					.is_lane = peal_cast_stream_is_lane(stream),
-					.lane = peal_cast_stream_is_lane(stream) ? (uint8_t)index
-										 : 0,
-					.is_asking = (cast->asking[rank] >> index & 1U) != 0,
-					.is_slow = (cast->slow[rank] >> index & 1U) != 0,
-					.stable = stream->stable,
-					.low = cast->digests[index].low,
-					.have = stream->have,
-					.head = stream->head};
+			message.rows[message.rows_count++] = (struct peal_cast_row){
+				.origin = stream->origin,
+				.is_lane = peal_cast_stream_is_lane(stream),
+				.lane = peal_cast_stream_is_lane(stream) ? (uint8_t)index : 0,
+				.is_asking = (cast->asking[rank] >> index & 1U) != 0,
+				.is_slow = (cast->slow[rank] >> index & 1U) != 0,
+				.stable = stream->stable,
+				.low = cast->digests[index].low,
+				.have = stream->have,
+				.head = stream->head};
 		}
 		if (cast->slots[rank] != PEAL_PEERS_NONE &&
 			peal_egress_send_slot(cast->config.egress, cast->slots[rank],

@@ -97,8 +97,8 @@ peal_cast_flush_finish(struct peal_cast_flush *flush)
 }
 
 void
-peal_cast_flush_sum(const struct peal_cast_flush *flush, uint16_t link,
-	struct peal_cast_flush_msg *message_out)
+peal_cast_flush_sum(
+	const struct peal_cast_flush *flush, uint16_t link, struct peal_cast_flush_msg *message_out)
 {
 	uint64_t bit = bit_of(link);
 
@@ -131,9 +131,8 @@ peal_cast_flush_sendable(const struct peal_cast_flush *flush)
 		if (!is_whole(flush, flush->heard, bit)) {
 			continue;
 		}
-		if ((flush->owed & bit) != 0 ||
-			((flush->told & bit) == 0 && flush->is_done &&
-				is_whole(flush, flush->done, bit))) {
+		if ((flush->owed & bit) != 0 || ((flush->told & bit) == 0 && flush->is_done &&
+							is_whole(flush, flush->done, bit))) {
 			sendable |= bit;
 		}
 	}

@@ -31,7 +31,8 @@ uint32_t peal_cast_tree_parent(uint32_t members_count, uint32_t tree, uint32_t p
 uint32_t peal_cast_tree_children(uint32_t members_count, uint32_t tree, uint32_t position,
 	uint32_t children_out[PEAL_CAST_FAN_OUT_MAX]);
 
-/* The neighbour of `position` on the way to `target`, another one, in the tree without direction. */
+/* The neighbour of `position` on the way to `target`, another one, in the tree without direction.
+ */
 uint32_t peal_cast_tree_next(
 	uint32_t members_count, uint32_t tree, uint32_t position, uint32_t target);
 

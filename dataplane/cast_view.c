@@ -131,8 +131,7 @@ read_order(struct peal_cast *cast)
 	cast->order.members_count = peers->members_count;
 	cast->order.self_rank = peers->self_rank;
 	if (cast->is_large) {
-		peal_cast_links_init(
-			&cast->links, peers->topology, peers->view, peers->self_rank);
+		peal_cast_links_init(&cast->links, peers->topology, peers->view, peers->self_rank);
 		cast->everyone = UINT64_MAX >> (64U - cast->links.count);
 		return;
 	}
@@ -162,10 +161,8 @@ begin_flush(struct peal_cast *cast, uint64_t now_ns)
 		memmove(cast->views, cast->views + 1, cast->views_count * sizeof(cast->views[0]));
 		peal_cast_count(cast, PEAL_COUNTER_CAST_VIEWS_SKIPPED);
 	}
-	cast->views[cast->views_count++] =
-		(struct peal_cast_view){.epoch = cast->epoch,
-			.next_mid = peers->next_mid,
-			.view_tag = cast->view_tag};
+	cast->views[cast->views_count++] = (struct peal_cast_view){
+		.epoch = cast->epoch, .next_mid = peers->next_mid, .view_tag = cast->view_tag};
 	for (uint32_t i = 0; i < cast->streams_count; i++) {
 		peal_cast_digest_stop(&cast->digests[i]);
 	}
@@ -332,8 +329,7 @@ make_vector(const struct peal_cast *cast, uint32_t rank, struct peal_cast_flush_
 		return;
 	}
 	*message_out = (struct peal_cast_flush_msg){.epoch = cast->base};
-	message_out->flags =
-		(cast->flush.asks >> rank & 1U) != 0 ? PEAL_CAST_FLAG_ASK : 0;
+	message_out->flags = (cast->flush.asks >> rank & 1U) != 0 ? PEAL_CAST_FLAG_ASK : 0;
 	message_out->flags |= peal_cast_is_done(cast) ? PEAL_CAST_FLAG_DONE : 0;
 	message_out->flags |= cast->is_large ? PEAL_CAST_FLAG_WHOLE : 0;
 	for (uint32_t i = 0; i < cast->streams_count && !peal_cast_is_running(cast); i++) {

@@ -284,9 +284,9 @@ peal_heartbeat_on_probe(struct peal_heartbeat *heartbeat, const struct peal_open
 		.seq = peer->seq,
 		.echo_seq = message->seq,
 		.core_age_ms = find_core_age(heartbeat, now_ns),
-		.flags = (opened->rank == PEAL_RANK_NONE
-				 ? PEAL_LIVENESS_FLAG_ECHO_VALID | PEAL_LIVENESS_FLAG_NOT_MEMBER
-				 : PEAL_LIVENESS_FLAG_ECHO_VALID) |
+		.flags = (opened->rank == PEAL_RANK_NONE ? PEAL_LIVENESS_FLAG_ECHO_VALID |
+								   PEAL_LIVENESS_FLAG_NOT_MEMBER
+							 : PEAL_LIVENESS_FLAG_ECHO_VALID) |
 			 own_flags(heartbeat),
 	};
 

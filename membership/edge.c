@@ -92,8 +92,8 @@ peal_edge_on_unfit(struct peal_edge *edge, uint8_t reason, uint64_t now_ns)
 	if (edge->is_failed) {
 		return;
 	}
-	/* A newcomer answers before it is fit: heard or not, it has the grace to become so. Who says
-	 * that it is slow is in the view, and was given its time. */
+	/* A newcomer answers before it is fit: heard or not, it has the grace to become so. Who
+	 * says that it is slow is in the view, and was given its time. */
 	if (now_ns < edge->grace_until_ns && reason != PEAL_ALERT_SLOW) {
 		return;
 	}

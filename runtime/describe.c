@@ -168,7 +168,7 @@ find_reason(uint64_t reason)
 	};
 
 	return reason >= PEAL_ALERT_SILENT && reason <= PEAL_ALERT_SLOW ? reasons[reason]
-								       : "unknown";
+									: "unknown";
 }
 
 static const char *

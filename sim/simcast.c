@@ -324,8 +324,8 @@ peal_simcast_start(struct peal_simcast *simcast, struct peal_egress *egress,
 	simcast->next_at_ns = now_ns;
 	simcast->heard_at_ns = 0;
 	peal_cast_init(&simcast->cast, &config);
-	peal_cast_set_policy(&simcast->cast, simcast->ledger->policy,
-		simcast->ledger->evict_after_ns);
+	peal_cast_set_policy(
+		&simcast->cast, simcast->ledger->policy, simcast->ledger->evict_after_ns);
 }
 
 void
@@ -394,7 +394,8 @@ peal_simcast_turn(struct peal_simcast *simcast, uint64_t now_ns)
 		return;
 	}
 	if (ledger->manner == PEAL_SIMCAST_CHATTER) {
-		simcast->next_at_ns = now_ns + peal_prng_below(&simcast->prng, ledger->pause_ns_max);
+		simcast->next_at_ns =
+			now_ns + peal_prng_below(&simcast->prng, ledger->pause_ns_max);
 		for (count = 1U + peal_prng_below(&simcast->prng, 8); count > 0; count--) {
 			(void)peal_simcast_say(simcast, draw_size(simcast));
 		}

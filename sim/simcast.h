@@ -31,8 +31,8 @@
 
 /* Longest pause of who chatters; in a large group longer, so that all together hear as much as some
  * dozens. */
-#define PEAL_SIMCAST_PAUSE_NS(nodes_count) \
-	(UINT64_C(5000000) *               \
+#define PEAL_SIMCAST_PAUSE_NS(nodes_count)                                                         \
+	(UINT64_C(5000000) *                                                                       \
 		((nodes_count) > PEAL_DIRECT_MAX ? (nodes_count) * (nodes_count) / 800U : 1U))
 
 /* How a run is cast in. */
@@ -75,14 +75,14 @@ struct peal_simcast_ledger {
 	struct peal_report *report;
 	const uint64_t *now_ns; /* virtual */
 	enum peal_simcast_manner manner;
-	uint64_t pause_ns_max; /* of chatter */
-	uint32_t message_size; /* but of chatter */
-	uint64_t interval_ns;  /* of steady */
+	uint64_t pause_ns_max;        /* of chatter */
+	uint32_t message_size;        /* but of chatter */
+	uint64_t interval_ns;         /* of steady */
 	enum peal_cast_policy policy; /* of all, from their start */
 	uint64_t evict_after_ns;
 	uint64_t messages_count;
 	uint64_t dropped_count;
-	bool is_timed; /* latencies are measured: there is one source */
+	bool is_timed;           /* latencies are measured: there is one source */
 	uint64_t passages_total; /* seen */
 	uint32_t lives_count;
 	uint32_t passages_count;                                /* kept */

@@ -132,12 +132,11 @@ brake(const struct peal_scenario_options *options, uint64_t part, enum peal_cast
 		peal_check_healthy_on_fault(&world.healthy, slow);
 		peal_simworld_run_for(&world, SPAN_NS / 4U);
 		if (is_slow) {
-			*rate = (struct peal_simnet_rate){.ps_per_byte = SLOW_PS_PER_BYTE,
-				.queue_ns_max = SLOW_QUEUE_NS_MAX};
+			*rate = (struct peal_simnet_rate){
+				.ps_per_byte = SLOW_PS_PER_BYTE, .queue_ns_max = SLOW_QUEUE_NS_MAX};
 			/* Until the ring is full, and an eviction is over. */
-			peal_simworld_run_for(&world, policy == PEAL_CAST_EVICT
-							      ? 10U * SPAN_NS
-							      : SPAN_NS);
+			peal_simworld_run_for(
+				&world, policy == PEAL_CAST_EVICT ? 10U * SPAN_NS : SPAN_NS);
 		}
 		if (is_slow && policy == PEAL_CAST_EVICT) {
 			check_evicted(&world, &watch);
@@ -164,8 +163,7 @@ peal_story_brake(const struct peal_scenario_options *options, struct peal_report
 	uint64_t evict_ns;
 
 	peal_report_note(report, "nobody_slow_p99_ns", before_ns);
-	peal_report_note(
-		report, "block_p99_ns", brake(options, 1, PEAL_CAST_BLOCK, true, report));
+	peal_report_note(report, "block_p99_ns", brake(options, 1, PEAL_CAST_BLOCK, true, report));
 	peal_report_note(report, "drop_behind_p99_ns",
 		brake(options, 2, PEAL_CAST_DROP_BEHIND, true, report));
 	evict_ns = brake(options, 3, PEAL_CAST_EVICT, true, report);

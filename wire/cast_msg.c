@@ -97,8 +97,8 @@ peal_cast_msg_decode(const uint8_t *body, uint32_t size, struct peal_cast_msg *m
 	if (message_out->epoch == 0 || message_out->unstable > message_out->seq ||
 		message_out->seq >= UINT64_MAX - PEAL_CAST_WINDOW_MAX ||
 		(message_out->flags & ~(PEAL_CAST_FLAG_FRAGMENT | PEAL_CAST_FLAG_LANE)) != 0 ||
-		!is_lane_right((message_out->flags & PEAL_CAST_FLAG_LANE) != 0,
-			message_out->lane)) {
+		!is_lane_right(
+			(message_out->flags & PEAL_CAST_FLAG_LANE) != 0, message_out->lane)) {
 		return false;
 	}
 	size -= PEAL_CAST_HEADER_SIZE;
@@ -113,8 +113,7 @@ encode_row(const struct peal_cast_row *row, uint8_t *out)
 		(uint16_t)(row->have - row->stable), (uint16_t)(row->head - row->stable),
 		(uint16_t)((row->is_asking ? PEAL_CAST_FLAG_ASKING : 0) |
 			   (row->is_lane ? PEAL_CAST_FLAG_LANE : 0) |
-			   (row->is_slow ? PEAL_CAST_FLAG_SLOW : 0) |
-			   (uint16_t)(row->lane << 8U))};
+			   (row->is_slow ? PEAL_CAST_FLAG_SLOW : 0) | (uint16_t)(row->lane << 8U))};
 
 	PEAL_DASSERT(row->stable <= row->low && row->low <= row->have && row->have <= row->head);
 	PEAL_DASSERT(row->head - row->stable <= PEAL_CAST_WINDOW_MAX);
@@ -139,8 +138,8 @@ decode_row(const uint8_t *bytes, struct peal_cast_row *row_out)
 	row_out->is_lane = (counts[3] & PEAL_CAST_FLAG_LANE) != 0;
 	row_out->lane = (uint8_t)(counts[3] >> 8U);
 	return counts[0] <= counts[1] && counts[1] <= counts[2] &&
-	       counts[2] <= PEAL_CAST_WINDOW_MAX && 
-	       (counts[3] & 0xf8U) == 0 && is_lane_right(row_out->is_lane, row_out->lane) &&
+	       counts[2] <= PEAL_CAST_WINDOW_MAX && (counts[3] & 0xf8U) == 0 &&
+	       is_lane_right(row_out->is_lane, row_out->lane) &&
 	       row_out->stable < UINT64_MAX - 2U * (uint64_t)PEAL_CAST_WINDOW_MAX;
 }
 
@@ -245,8 +244,8 @@ peal_cast_flush_msg_decode(
 	message_out->flags = body[10];
 	message_out->rows_count = count;
 	if (count > PEAL_DIRECT_MAX || (message_out->epoch == 0 && count > 0) ||
-		(message_out->flags & ~(PEAL_CAST_FLAG_DONE | PEAL_CAST_FLAG_ASK |
-					 PEAL_CAST_FLAG_WHOLE)) != 0 ||
+		(message_out->flags &
+			~(PEAL_CAST_FLAG_DONE | PEAL_CAST_FLAG_ASK | PEAL_CAST_FLAG_WHOLE)) != 0 ||
 		!is_zero(body + 11, 5) || size != row_offset(count, PEAL_CAST_FLUSH_ROW_SIZE)) {
 		return false;
 	}

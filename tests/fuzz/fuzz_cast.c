@@ -3,9 +3,10 @@
  * Frames of broadcast, one behind the other, against what one member keeps of a stream.
  *
  * The input is pairs: u8 what and from whom (two bits, five bits, one bit: of a large view), u8
- * size, a body of that size; the last may be cut. A body that is accepted must come back unchanged when it is encoded again,
- * and goes to a ring of eight frames, to what the others said about it, or to an agreement; its
- * origin and epoch are taken to be the right ones. Whatever is said, stable <= low <= have <= head
+ * size, a body of that size; the last may be cut. A body that is accepted must come back unchanged
+ * when it is encoded again, and goes to a ring of eight frames, to what the others said about it,
+ * or to an agreement; its origin and epoch are taken to be the right ones. Whatever is said, stable
+ * <= low <= have <= head
  * <= stable + ring, what is delivered is whole and in order, and goals are within reach.
  */
 #include "dataplane/cast_digest.h"

@@ -22,7 +22,7 @@ struct peal_crier {
 	uint64_t last_lost_count;
 	uint32_t released_count;
 	uint64_t dropped_count; /* given up behind a slow member */
-	bool is_large; /* views have the tags of a teststore */
+	bool is_large;          /* views have the tags of a teststore */
 	uint8_t text[PEAL_CRIER_TEXT_MAX];
 	_Alignas(8) uint8_t queue[PEAL_CRIER_QUEUE_SIZE];
 	uint8_t frames[PEAL_CAST_FRAMES_MAX * PEAL_BODY_SIZE_MAX];

@@ -279,8 +279,7 @@ main(void)
 		cmocka_unit_test(test_cast_digest__news_is_passed_on_at_once),
 		cmocka_unit_test(test_cast_digest__refuses_rows_that_cannot_be),
 		cmocka_unit_test(test_cast_digest__pauses_grow_to_an_end),
-		cmocka_unit_test(
-			test_cast_digest__finds_who_is_half_a_ring_behind_for_long),
+		cmocka_unit_test(test_cast_digest__finds_who_is_half_a_ring_behind_for_long),
 		cmocka_unit_test(test_cast_digest__a_lane_is_turned_to_its_holder),
 	};
 

@@ -203,8 +203,7 @@ test_cast_grants__remember_so_many_and_no_more(void **state)
 		(void)request(PEAL_CAST_LANE_ASK, 100U + i, 1, 0, 0);
 	}
 	assert_int_equal(grants.waiting_count, PEAL_CAST_WAITING_MAX);
-	assert_int_equal(
-		peal_cast_grants_run(&grants, heads, NOW, messages), PEAL_CAST_LANES_MAX);
+	assert_int_equal(peal_cast_grants_run(&grants, heads, NOW, messages), PEAL_CAST_LANES_MAX);
 }
 
 int

@@ -129,8 +129,8 @@ test_cast_large__reaches_all_once_over_one_tree(void **state)
 		assert_in_range(copies, 0, 2U * links_max);
 	}
 	/* Every other member got each of the two frames by one link. */
-	assert_int_equal(sum_of(PEAL_COUNTER_CAST_FRAMES_SENT) +
-				 sum_of(PEAL_COUNTER_CAST_FRAMES_RELAYED),
+	assert_int_equal(
+		sum_of(PEAL_COUNTER_CAST_FRAMES_SENT) + sum_of(PEAL_COUNTER_CAST_FRAMES_RELAYED),
 		2U * (COUNT - 1U));
 	assert_int_equal(sum_of(PEAL_COUNTER_CAST_DUPLICATES), 0);
 	assert_int_equal(sum_of(PEAL_COUNTER_CAST_LANES_HELD), 1);
@@ -342,10 +342,8 @@ test_cast_large__refuses_who_is_no_link_and_lanes_that_cannot_be(void **state)
 	uint16_t granter = find_granter();
 	const struct peal_cast *cast = &criers[granter].cast;
 	uint16_t link = cast->links.ranks[0];
-	struct peal_cast_lane_msg message = {.epoch = EPOCH,
-		.origin = granter + 1U,
-		.request = 9,
-		.what = PEAL_CAST_LANE_GRANT};
+	struct peal_cast_lane_msg message = {
+		.epoch = EPOCH, .origin = granter + 1U, .request = 9, .what = PEAL_CAST_LANE_GRANT};
 	const struct peal_peers *peers = node_of(granter)->core.peers;
 	uint8_t body[PEAL_CAST_LANE_SIZE];
 	uint16_t stranger = PEAL_RANK_NONE;
@@ -353,11 +351,13 @@ test_cast_large__refuses_who_is_no_link_and_lanes_that_cannot_be(void **state)
 	(void)state;
 	peal_cast_lane_msg_encode(&message, body);
 	inject(link, granter, PEAL_MESSAGE_CAST_LANE, body, sizeof(body));
-	assert_int_equal(peal_bigcores_counter(node_of(granter), PEAL_COUNTER_CAST_REFUSED_LANE), 1);
+	assert_int_equal(
+		peal_bigcores_counter(node_of(granter), PEAL_COUNTER_CAST_REFUSED_LANE), 1);
 	message.origin = 9999;
 	peal_cast_lane_msg_encode(&message, body);
 	inject(link, granter, PEAL_MESSAGE_CAST_LANE, body, sizeof(body));
-	assert_int_equal(peal_bigcores_counter(node_of(granter), PEAL_COUNTER_CAST_REFUSED_LANE), 2);
+	assert_int_equal(
+		peal_bigcores_counter(node_of(granter), PEAL_COUNTER_CAST_REFUSED_LANE), 2);
 	inject(link, granter, PEAL_MESSAGE_CAST_LANE, body, sizeof(body) - 1U);
 	assert_int_equal(peal_bigcores_counter(node_of(granter), PEAL_COUNTER_REFUSED_BODY), 1);
 	for (uint32_t i = 0; i < peers->neighbours_count; i++) {
@@ -369,7 +369,8 @@ test_cast_large__refuses_who_is_no_link_and_lanes_that_cannot_be(void **state)
 	}
 	assert_true(stranger != PEAL_RANK_NONE);
 	inject(stranger, granter, PEAL_MESSAGE_CAST_LANE, body, sizeof(body));
-	assert_int_equal(peal_bigcores_counter(node_of(granter), PEAL_COUNTER_CAST_REFUSED_LINK), 1);
+	assert_int_equal(
+		peal_bigcores_counter(node_of(granter), PEAL_COUNTER_CAST_REFUSED_LINK), 1);
 }
 
 int

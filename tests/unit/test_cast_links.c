@@ -34,8 +34,8 @@ test_cast_links__are_of_both_ends_and_few(void **state)
 		assert_int_equal(peal_cast_links_find(links, rank), PEAL_CAST_LINKS_MAX);
 		assert_in_range(links->count, 2,
 			links->self_place == 0 ? PEAL_CAST_LINKS_MAX : PEAL_CAST_FAN_OUT_MAX + 2U);
-		assert_true((links->trees[0] | links->trees[1]) ==
-			    UINT64_MAX >> (64U - links->count));
+		assert_true(
+			(links->trees[0] | links->trees[1]) == UINT64_MAX >> (64U - links->count));
 		for (uint32_t link = 0; link < links->count; link++) {
 			const struct peal_cast_links *other = &all[links->ranks[link]];
 			uint32_t back = peal_cast_links_find(other, rank);
@@ -69,8 +69,8 @@ test_cast_links__lead_to_everybody(void **state)
 		uint32_t hops = 0;
 
 		for (; at != target; hops++) {
-			uint16_t link = peal_cast_links_towards(
-				&all[at], tree, all[target].self_place);
+			uint16_t link =
+				peal_cast_links_towards(&all[at], tree, all[target].self_place);
 
 			assert_int_equal(all[at].trees[tree] >> link & 1U, 1);
 			at = all[at].ranks[link];

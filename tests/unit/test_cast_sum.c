@@ -91,8 +91,8 @@ test_cast_sum__done_goes_the_same_way(void **state)
 	assert_true(peal_cast_flush_sendable(&flush) == 3);
 	flush.asks = 2;
 	peal_cast_flush_sum(&flush, 1, &sum);
-	assert_int_equal(sum.flags,
-		PEAL_CAST_FLAG_WHOLE | PEAL_CAST_FLAG_DONE | PEAL_CAST_FLAG_ASK);
+	assert_int_equal(
+		sum.flags, PEAL_CAST_FLAG_WHOLE | PEAL_CAST_FLAG_DONE | PEAL_CAST_FLAG_ASK);
 }
 
 static void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/install.h"
 
-#include "dataplane/plane.h"
 #include "dataplane/cast_tree.h"
+#include "dataplane/plane.h"
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/teststore.h"
 
