@@ -2,7 +2,6 @@
 #include "dataplane/cast_lane.h"
 
 #include "base/assert.h"
-#include "base/museum.h"
 #include "dataplane/cast_digest.h"
 
 #include <string.h>
@@ -60,8 +59,7 @@ peal_cast_lane_run(
 static enum peal_cast_lane_outcome
 on_grant(struct peal_cast_lane *lane, const struct peal_cast_lane_msg *message, uint64_t have)
 {
-	if (lane->state == PEAL_CAST_LANE_NONE ||
-		(message->request != lane->request && !PEAL_BUG(CAST_LATE_GRANT_TAKEN))) {
+	if (lane->state == PEAL_CAST_LANE_NONE || message->request != lane->request) {
 		return PEAL_CAST_LANE_REFUSE;
 	}
 	if (lane->state != PEAL_CAST_LANE_ASKING) {
