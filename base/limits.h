@@ -322,6 +322,17 @@
 /* Copies of a broadcast that one member sends on, per tree: two hops reach 273 members. */
 #define PEAL_CAST_FAN_OUT_MAX 16U
 
+/* Neighbours of a member of a large view in the two trees of broadcast: the root has its children
+ * in both, anybody else has children in one. */
+#define PEAL_CAST_LINKS_MAX (2U * PEAL_CAST_FAN_OUT_MAX)
+
+/* Members of a large view that may have frames under way at one moment: a lane each. As many as a
+ * direct view has members, so what a core keeps is the same; others wait for one. */
+#define PEAL_CAST_LANES_MAX PEAL_DIRECT_MAX
+
+/* Members that wait for a lane, and are remembered by who grants them; others ask again. */
+#define PEAL_CAST_WAITING_MAX 64U
+
 /* Frames of all origins together that a member keeps until all have them, and of one at most. The
  * share of an origin follows from the number of members alone, so all compute the same. */
 #define PEAL_CAST_FRAMES_MAX 8192U
@@ -365,8 +376,10 @@ _Static_assert(PEAL_MTU_MIN - 48U == PEAL_PAYLOAD_SIZE_MAX, "every path carries 
 _Static_assert(
 	PEAL_SLOTS_MAX >= 6U * PEAL_RINGS_MAX +
 				  PEAL_TREES_MAX * (PEAL_TREE_DEPTH_MAX + PEAL_TREE_ARITY_MAX) +
-				  PEAL_GUESTS_MAX,
+				  PEAL_CAST_LINKS_MAX + PEAL_GUESTS_MAX,
 	"every neighbour in a large group needs a slot");
+_Static_assert(PEAL_CAST_LANES_MAX <= 64U && PEAL_CAST_LINKS_MAX <= 64U,
+	"sets of lanes and of links are words");
 _Static_assert(
 	(PEAL_FLOOD_SETS_MAX & (PEAL_FLOOD_SETS_MAX - 1U)) == 0U, "a set is some bits of a hash");
 _Static_assert(PEAL_EXPECT_MAX / 2U <= 2U * PEAL_SEEDS_MAX,

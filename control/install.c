@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/museum.h"
+#include "dataplane/cast_tree.h"
 #include "wire/frame.h"
 
 #include <string.h>
@@ -138,6 +139,32 @@ choose_tree(struct peal_install *install, const struct peal_install_args *args, 
 	}
 }
 
+/* Its neighbours in the trees of broadcast. */
+static void
+choose_cast_links(
+	struct peal_install *install, const struct peal_install_args *args, struct choice *choice)
+{
+	const struct peal_view *view = &args->group->view;
+	const struct peal_topology *topology = &args->group->topology;
+	uint32_t place = peal_trees_place(topology, view, args->self_rank);
+
+	for (uint32_t tree = 0; tree < PEAL_CAST_TREES; tree++) {
+		uint32_t children[PEAL_CAST_FAN_OUT_MAX];
+		uint32_t count =
+			peal_cast_tree_children(view->members_count, tree, place, children);
+
+		if (place != 0) {
+			choose(install, view,
+				peal_trees_rank(topology, view,
+					peal_cast_tree_parent(view->members_count, tree, place)),
+				choice);
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			choose(install, view, peal_trees_rank(topology, view, children[i]), choice);
+		}
+	}
+}
+
 /* Those that matter most come first: places may be short after many changes at once. */
 static void
 choose_neighbours(
@@ -160,6 +187,7 @@ choose_neighbours(
 	for (uint32_t attempt = 0; attempt < ALTERNATES_COUNT; attempt++) {
 		choose(install, view, peal_rings_elect(topology, view, 0, attempt), choice);
 	}
+	choose_cast_links(install, args, choice);
 	for (uint32_t i = 0; i < args->guests_count; i++) {
 		uint16_t rank = peal_view_find_mid(view, args->guests[i]);
 

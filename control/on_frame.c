@@ -201,6 +201,7 @@ on_member_message(struct peal_node *node, const struct peal_record *record, uint
 	case PEAL_MESSAGE_CAST_STATE:
 	case PEAL_MESSAGE_CAST_PULL:
 	case PEAL_MESSAGE_CAST_FLUSH:
+	case PEAL_MESSAGE_CAST_LANE:
 	default:
 		peal_on_refused(node);
 	}

@@ -22,7 +22,8 @@ peal_on_alert(struct peal_node *node, const struct peal_record *record)
 		node->report_reason = record->reason;
 		node->is_report_new = true;
 	}
-	if (record->reason == PEAL_ALERT_STUCK || record->reason == PEAL_ALERT_LAG) {
+	if (record->reason == PEAL_ALERT_STUCK || record->reason == PEAL_ALERT_LAG ||
+		record->reason == PEAL_ALERT_SLOW) {
 		peal_bitset_add(&node->unfit, record->rank);
 	}
 	if (!peal_bitset_has(&node->accused, record->rank)) {

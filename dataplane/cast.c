@@ -21,35 +21,68 @@ peal_cast_init(struct peal_cast *cast, const struct peal_cast_config *config)
 /* Begins the streams of another epoch; places of the ring are shared out anew. */
 void
 peal_cast_open_streams(
-	struct peal_cast *cast, uint64_t epoch, const uint32_t *origins, uint32_t origins_count)
+	struct peal_cast *cast, uint64_t epoch, const uint32_t *names, uint32_t names_count)
 {
-	uint32_t window = origins_count > 0 ? peal_cast_window(origins_count) : 0;
+	uint32_t window = names_count > 0 ? peal_cast_window(names_count) : 0;
 
+	PEAL_ASSERT(names_count <= PEAL_DIRECT_MAX);
 	cast->base = epoch;
-	cast->streams_count = origins_count;
+	cast->streams_count = names_count;
 	cast->own = PEAL_RANK_NONE;
 	cast->active = 0;
 	peal_cast_cut_restart(&cast->cut);
-	for (uint32_t i = 0; i < origins_count; i++) {
-		peal_cast_stream_init(&cast->streams[i], origins[i],
+	peal_cast_lane_reset(&cast->lane);
+	peal_cast_grants_reset(&cast->grants);
+	for (uint32_t i = 0; i < names_count; i++) {
+		peal_cast_stream_init(&cast->streams[i], names[i],
 			cast->config.frame_bytes + (uint64_t)i * window * PEAL_BODY_SIZE_MAX,
 			window);
 		peal_cast_digest_stop(&cast->digests[i]);
-		if (origins[i] == (uint32_t)cast->self_mid) {
+		if (names[i] == (uint32_t)cast->self_mid) {
 			cast->own = (uint16_t)i;
 		}
 	}
 }
 
+bool
+peal_cast_turn_lane(struct peal_cast *cast, uint32_t index, uint32_t origin)
+{
+	uint16_t rank = peal_view_find_mid_low(cast->peers->view, origin);
+
+	if (rank == PEAL_RANK_NONE) {
+		return false;
+	}
+	peal_cast_digest_init_lane(&cast->digests[index], &cast->links, index,
+		peal_trees_place(cast->peers->topology, cast->peers->view, rank));
+	return true;
+}
+
 static uint32_t
-find_stream(const struct peal_cast *cast, uint32_t origin)
+find_stream(const struct peal_cast *cast, uint32_t name)
 {
 	uint32_t i = 0;
 
-	while (i < cast->streams_count && cast->streams[i].origin != origin) {
+	while (i < cast->streams_count && cast->streams[i].name != name) {
 		i++;
 	}
 	return i;
+}
+
+/* Whose frames a stream has, as a frame or row says. False: not any more, or it is a lie. */
+static bool
+is_of_origin(
+	struct peal_cast *cast, uint32_t index, uint32_t origin, uint64_t stable, uint64_t head)
+{
+	struct peal_cast_stream *stream = &cast->streams[index];
+
+	if (stream->origin == origin) {
+		return true;
+	}
+	return peal_cast_stream_is_lane(stream) && origin != (uint32_t)cast->self_mid &&
+	       index != cast->own &&
+	       peal_view_find_mid_low(cast->peers->view, origin) != PEAL_RANK_NONE &&
+	       peal_cast_stream_pass(stream, origin, stable, head) &&
+	       peal_cast_turn_lane(cast, index, origin);
 }
 
 struct delivering {
@@ -98,6 +131,35 @@ judge_send(const struct peal_cast *cast, uint32_t size)
 	return size > PEAL_MESSAGE_SIZE_MAX ? PEAL_CAST_TOO_BIG : PEAL_CAST_OK;
 }
 
+void
+peal_cast_set_policy(struct peal_cast *cast, enum peal_cast_policy policy, uint64_t evict_after_ns)
+{
+	PEAL_ASSERT(policy != PEAL_CAST_EVICT || evict_after_ns >= 1);
+	PEAL_ASSERT(policy != PEAL_CAST_DROP_BEHIND || cast->config.user.dropped != NULL);
+	cast->policy = policy;
+	cast->evict_after_ns = evict_after_ns;
+}
+
+/* Makes room for an entry of `size`, if this node may. True: there may be some. */
+static bool
+make_room(struct peal_cast *cast, uint64_t size)
+{
+	const struct peal_sendqueue_lender lender = peal_cast_lender(cast);
+	uint64_t quarter = cast->config.queue_capacity / 4U;
+	uint64_t count;
+
+	if (cast->policy != PEAL_CAST_DROP_BEHIND) {
+		return false;
+	}
+	size += UINT64_C(4) * PEAL_SENDQUEUE_ENTRY_SIZE; /* heads, rounding */
+	count = peal_cast_cut_drop(&cast->cut, size > quarter ? size : quarter, &lender);
+	if (count > 0) {
+		peal_counter_add(cast->config.counters, PEAL_COUNTER_CAST_MESSAGES_DROPPED, count);
+		cast->config.user.dropped(cast->config.user.state, count);
+	}
+	return count > 0;
+}
+
 static enum peal_cast_result
 accept(struct peal_cast *cast, bool is_room)
 {
@@ -116,7 +178,9 @@ peal_cast_send(struct peal_cast *cast, const uint8_t *bytes, uint32_t size)
 	if (result != PEAL_CAST_OK) {
 		return result;
 	}
-	return accept(cast, peal_sendqueue_copy(&cast->cut.queue, bytes, size));
+	return accept(cast, peal_sendqueue_copy(&cast->cut.queue, bytes, size) ||
+				    (make_room(cast, size) &&
+					    peal_sendqueue_copy(&cast->cut.queue, bytes, size)));
 }
 
 enum peal_cast_result
@@ -127,7 +191,9 @@ peal_cast_lend(struct peal_cast *cast, const uint8_t *bytes, uint32_t size, uint
 	if (result != PEAL_CAST_OK) {
 		return result;
 	}
-	return accept(cast, peal_sendqueue_lend(&cast->cut.queue, bytes, size, token));
+	return accept(cast, peal_sendqueue_lend(&cast->cut.queue, bytes, size, token) ||
+				    (make_room(cast, 0) && peal_sendqueue_lend(&cast->cut.queue,
+								   bytes, size, token)));
 }
 
 enum peal_cast_result
@@ -162,6 +228,13 @@ is_present(struct peal_cast *cast, uint64_t epoch)
 	return false;
 }
 
+/* In a large view: what is agreed on are streams of this epoch, and they are not here. */
+static bool
+is_foreign_flush(const struct peal_cast *cast, uint64_t epoch)
+{
+	return !peal_cast_is_running(cast) && peal_cast_is_foreign(cast) && epoch == cast->flush.of;
+}
+
 /* After frames or rows moved a stream: what is owed, missing, and due. */
 void
 peal_cast_settle(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
@@ -172,6 +245,7 @@ peal_cast_settle(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
 	peal_cast_digest_settle(digest, stream, now_ns);
 	if (stream->have == stream->head) {
 		digest->pull_at_ns = NEVER;
+		digest->asked = 0;
 	} else if (digest->pull_at_ns == NEVER) {
 		peal_cast_digest_begin_pull(digest, stream->have, stream->head, now_ns);
 		digest->pull_at_ns = now_ns + PEAL_CAST_REORDER_NS;
@@ -181,8 +255,8 @@ peal_cast_settle(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
 
 /* A frame of a former view, as far as it was agreed on. */
 static void
-on_old_data(struct peal_cast *cast, uint32_t index, const struct peal_cast_msg *message,
-	const struct peal_opened *opened, uint64_t now_ns)
+on_old_data(struct peal_cast *cast, uint32_t index, uint32_t from,
+	const struct peal_cast_msg *message, const struct peal_opened *opened, uint64_t now_ns)
 {
 	if (!peal_cast_flush_is_agreed(&cast->flush) || message->seq >= cast->flush.goals[index]) {
 		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_EPOCH);
@@ -190,14 +264,24 @@ on_old_data(struct peal_cast *cast, uint32_t index, const struct peal_cast_msg *
 	}
 	if (peal_cast_stream_put(&cast->streams[index], message, opened->body, opened->body_size) ==
 		PEAL_CAST_PUT_FRESH) {
+		/* What is not stable in a lane is of one origin. */
+		cast->streams[index].origin = message->origin;
+		peal_cast_relay_old(cast, from, message, opened->body, opened->body_size);
 		peal_cast_progress(cast, now_ns);
 	} else {
 		peal_cast_count(cast, PEAL_COUNTER_CAST_DUPLICATES);
 	}
 }
 
+static uint32_t
+name_of(const struct peal_cast_msg *message)
+{
+	return peal_cast_name(
+		message->origin, (message->flags & PEAL_CAST_FLAG_LANE) != 0, message->lane);
+}
+
 static void
-on_data(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns)
+on_data(struct peal_cast *cast, const struct peal_opened *opened, uint32_t from, uint64_t now_ns)
 {
 	static const enum peal_counter counters[] = {
 		[PEAL_CAST_PUT_DUPLICATE] = PEAL_COUNTER_CAST_DUPLICATES,
@@ -211,16 +295,28 @@ on_data(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_n
 		peal_cast_count(cast, PEAL_COUNTER_REFUSED_BODY);
 		return;
 	}
+	if (is_foreign_flush(cast, message.epoch)) {
+		peal_cast_relay_old(cast, from, &message, opened->body, opened->body_size);
+		return;
+	}
 	if (!is_present(cast, message.epoch)) {
 		return;
 	}
-	index = find_stream(cast, message.origin);
-	if (index == cast->streams_count || index == cast->own) {
+	index = find_stream(cast, name_of(&message));
+	if (index == cast->streams_count || index == cast->own ||
+		message.origin == (uint32_t)cast->self_mid) {
 		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_ORIGIN);
 		return;
 	}
 	if (!peal_cast_is_running(cast)) {
-		on_old_data(cast, index, &message, opened, now_ns);
+		on_old_data(cast, index, from, &message, opened, now_ns);
+		return;
+	}
+	if (!is_of_origin(cast, index, message.origin, message.seq - message.unstable,
+		    message.seq + 1U)) {
+		peal_cast_count(cast, message.seq < cast->streams[index].have
+					      ? PEAL_COUNTER_CAST_DUPLICATES
+					      : PEAL_COUNTER_CAST_REFUSED_ORIGIN);
 		return;
 	}
 	outcome = peal_cast_stream_put(
@@ -235,8 +331,40 @@ on_data(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_n
 	peal_cast_settle(cast, index, now_ns);
 }
 
+/* A row; false: it cannot be. */
+static bool
+on_row(struct peal_cast *cast, uint32_t from, const struct peal_cast_row *row, uint64_t now_ns)
+{
+	uint32_t index = find_stream(cast, peal_cast_name(row->origin, row->is_lane, row->lane));
+	struct peal_cast_digest *digest = &cast->digests[index];
+
+	if (index == cast->streams_count) {
+		return false;
+	}
+	if (!is_of_origin(cast, index, row->origin, row->stable, row->head)) {
+		/* Of a former holder of the lane, or a lie. */
+		if (row->is_asking && cast->streams[index].origin != 0) {
+			digest->owed |= UINT64_C(1) << from;
+			digest->ack_at_ns = now_ns < digest->ack_at_ns ? now_ns : digest->ack_at_ns;
+			cast->active |= UINT64_C(1) << index;
+		}
+		return row->head <= cast->streams[index].head;
+	}
+	if (!peal_cast_digest_on_row(digest, &cast->streams[index], (uint16_t)from, row, now_ns)) {
+		return false;
+	}
+	/* Only who passes the stream on to this member can know. */
+	if (row->is_slow && from == digest->parents[0] && cast->policy == PEAL_CAST_EVICT &&
+		!cast->is_slow) {
+		cast->is_slow = true;
+		peal_cast_count(cast, PEAL_COUNTER_CAST_SLOW);
+	}
+	peal_cast_settle(cast, index, now_ns);
+	return true;
+}
+
 static void
-on_state(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns)
+on_state(struct peal_cast *cast, const struct peal_opened *opened, uint32_t from, uint64_t now_ns)
 {
 	struct peal_cast_state_msg message;
 
@@ -248,20 +376,14 @@ on_state(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_
 		return;
 	}
 	for (uint32_t i = 0; i < message.rows_count; i++) {
-		uint32_t index = find_stream(cast, message.rows[i].origin);
-
-		if (index == cast->streams_count ||
-			!peal_cast_digest_on_row(&cast->digests[index], &cast->streams[index],
-				opened->rank, &message.rows[i], now_ns)) {
+		if (!on_row(cast, from, &message.rows[i], now_ns)) {
 			peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_ROW);
-			continue;
 		}
-		peal_cast_settle(cast, index, now_ns);
 	}
 }
 
 static void
-on_pull(struct peal_cast *cast, const struct peal_opened *opened)
+on_pull(struct peal_cast *cast, const struct peal_opened *opened, uint32_t from)
 {
 	struct peal_cast_pull_msg message;
 	uint32_t sent_count = 0;
@@ -269,6 +391,10 @@ on_pull(struct peal_cast *cast, const struct peal_opened *opened)
 
 	if (!peal_cast_pull_msg_decode(opened->body, opened->body_size, &message)) {
 		peal_cast_count(cast, PEAL_COUNTER_REFUSED_BODY);
+		return;
+	}
+	if (is_foreign_flush(cast, message.epoch)) {
+		peal_cast_relay_pull(cast, from, &message);
 		return;
 	}
 	if (!is_present(cast, message.epoch)) {
@@ -287,14 +413,18 @@ on_pull(struct peal_cast *cast, const struct peal_opened *opened)
 
 		if (body != NULL) {
 			peal_cast_send_frame(
-				cast, opened->rank, body, size, PEAL_COUNTER_CAST_FRAMES_REPEATED);
+				cast, from, body, size, PEAL_COUNTER_CAST_FRAMES_REPEATED);
 			sent_count++;
+		} else if (peal_cast_is_running(cast)) {
+			cast->digests[index].asked |= UINT64_C(1) << from; /* when it comes */
+		} else {
+			cast->flush.asked[index] |= UINT64_C(1) << from;
 		}
 	}
 }
 
 static void
-on_flush(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns)
+on_flush(struct peal_cast *cast, const struct peal_opened *opened, uint32_t from, uint64_t now_ns)
 {
 	struct peal_cast_flush_msg message;
 
@@ -303,30 +433,56 @@ on_flush(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_
 		return;
 	}
 	if ((message.flags & PEAL_CAST_FLAG_ASK) != 0) {
-		cast->flush.owed |= UINT64_C(1) << opened->rank;
+		cast->flush.owed |= UINT64_C(1) << from;
 	}
 	if (!peal_cast_is_running(cast)) {
-		peal_cast_on_vector(cast, opened->rank, &message, now_ns);
+		peal_cast_on_vector(cast, (uint16_t)from, &message, now_ns);
 		peal_cast_progress(cast, now_ns);
 	}
+}
+
+static void
+on_lane(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns)
+{
+	struct peal_cast_lane_msg message;
+
+	if (!peal_cast_lane_msg_decode(opened->body, opened->body_size, &message)) {
+		peal_cast_count(cast, PEAL_COUNTER_REFUSED_BODY);
+		return;
+	}
+	if (!is_present(cast, message.epoch)) {
+		return;
+	}
+	if (!cast->is_large || !peal_cast_is_running(cast)) {
+		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_LANE);
+		return;
+	}
+	peal_cast_on_lane(cast, &message, now_ns);
 }
 
 void
 peal_cast_on_frame(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns)
 {
+	uint32_t from;
+
 	if (cast->epoch == 0 || opened->epoch != cast->epoch ||
 		opened->rank >= cast->order.members_count) {
 		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_EPOCH);
 		return;
 	}
-	if (opened->kind == PEAL_MESSAGE_CAST) {
-		on_data(cast, opened, now_ns);
+	from = peal_cast_find_member(cast, opened->rank);
+	if (from == PEAL_DIRECT_MAX) {
+		peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_LINK);
+	} else if (opened->kind == PEAL_MESSAGE_CAST) {
+		on_data(cast, opened, from, now_ns);
 	} else if (opened->kind == PEAL_MESSAGE_CAST_STATE) {
-		on_state(cast, opened, now_ns);
+		on_state(cast, opened, from, now_ns);
 	} else if (opened->kind == PEAL_MESSAGE_CAST_PULL) {
-		on_pull(cast, opened);
+		on_pull(cast, opened, from);
+	} else if (opened->kind == PEAL_MESSAGE_CAST_LANE) {
+		on_lane(cast, opened, now_ns);
 	} else {
 		PEAL_DASSERT(opened->kind == PEAL_MESSAGE_CAST_FLUSH);
-		on_flush(cast, opened, now_ns);
+		on_flush(cast, opened, from, now_ns);
 	}
 }

@@ -13,8 +13,13 @@
  *     FLUSHING   < epoch          of view  everybody is done -> RUNNING; a further view: again
  *     RUNNING    = epoch          of view  a further view -> FLUSHING; no member any more -> OUT
  *
- * Views of up to PEAL_DIRECT_MAX members; in a larger one the machine is OUT. What was accepted and
- * is not known to have reached all when this node leaves the group is reported.
+ * In a direct view every member has a stream and speaks to all others. In a large one it speaks to
+ * its links, and casts while it holds one of the lanes; whoever has something to cast asks for one
+ * (cast_lane.h), and what was accepted waits for it. Sets below are of members by rank, or of
+ * links.
+ *
+ * What was accepted and is not known to have reached all when this node leaves the group is
+ * reported.
  *
  * Pure; plain struct, fields private; one core.
  */
@@ -25,6 +30,7 @@
 #include "dataplane/cast_cut.h"
 #include "dataplane/cast_digest.h"
 #include "dataplane/cast_flush.h"
+#include "dataplane/cast_lane.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
 #include "dataplane/peers.h"
@@ -32,8 +38,15 @@
 enum peal_cast_result {
 	PEAL_CAST_OK = 0,
 	PEAL_CAST_FULL,       /* no room in the queue; try again later */
-	PEAL_CAST_NOT_MEMBER, /* no view was shown, or it is too large */
+	PEAL_CAST_NOT_MEMBER, /* no view was shown */
 	PEAL_CAST_TOO_BIG,    /* above PEAL_MESSAGE_SIZE_MAX */
+};
+
+/* What is to happen when the slowest member brakes this one: docs/design/0009-broadcast.md. */
+enum peal_cast_policy {
+	PEAL_CAST_BLOCK = 0,   /* none is accepted until there is room */
+	PEAL_CAST_DROP_BEHIND, /* the oldest of which nothing was sent are given up, and counted */
+	PEAL_CAST_EVICT,       /* who brakes for too long is removed from the group */
 };
 
 /* Who uses broadcast. Called from within a turn; may cast. */
@@ -49,6 +62,10 @@ struct peal_cast_user {
 	void (*ended)(void *state, uint64_t lost_count);
 	/* Lent bytes are free again. */
 	void (*release)(void *state, uint64_t token);
+	/* The oldest `count` messages of this node of which nothing was sent were given up to make
+	 * room: nobody will have them. Only with PEAL_CAST_DROP_BEHIND, and may be NULL without;
+	 * must not call back. */
+	void (*dropped)(void *state, uint64_t count);
 	void *state;
 };
 
@@ -64,6 +81,7 @@ struct peal_cast_config {
 /* A view that was installed and not shown yet. */
 struct peal_cast_view {
 	uint64_t epoch;
+	uint64_t next_mid;
 	uint32_t view_tag;
 };
 
@@ -72,13 +90,22 @@ struct peal_cast {
 	const struct peal_peers *peers;
 	uint32_t cluster;
 	uint64_t self_mid;
-	uint64_t base;  /* epoch of the streams; 0 = none */
-	uint64_t epoch; /* of the view; 0 = OUT */
+	uint64_t base;          /* epoch of the streams; 0 = none */
+	uint64_t base_next_mid; /* who is below it was in that view, or in one before */
+	uint64_t epoch;         /* of the view; 0 = OUT */
 	uint32_t view_tag;
 	uint64_t first_epoch; /* of the first view that this member had */
 	uint64_t done_epoch;  /* the latest view for which it said that it was done */
-	struct peal_cast_order order;
-	uint16_t slots[PEAL_DIRECT_MAX]; /* by rank of the view */
+	enum peal_cast_policy policy;
+	uint64_t evict_after_ns;
+	bool is_slow; /* was told in this view that it brakes all others */
+	bool is_large;
+	struct peal_cast_order order;    /* of a direct view */
+	struct peal_cast_links links;    /* of a large one */
+	uint16_t slots[PEAL_DIRECT_MAX]; /* by member or link */
+	uint64_t everyone;               /* who can be asked for frames */
+	struct peal_cast_lane lane;
+	struct peal_cast_grants grants; /* at place 0 */
 	uint32_t views_count;
 	struct peal_cast_view views[PEAL_CAST_VIEWS_MAX];
 	struct peal_cast_flush flush;
@@ -88,6 +115,7 @@ struct peal_cast {
 	uint64_t active;                  /* streams that may have a timer */
 	uint64_t rows[PEAL_DIRECT_MAX];   /* of which streams a member is sent a row in this turn */
 	uint64_t asking[PEAL_DIRECT_MAX]; /* and which of them it is to answer */
+	uint64_t slow[PEAL_DIRECT_MAX];   /* in which of them it brakes */
 	struct peal_cast_stream streams[PEAL_DIRECT_MAX];
 	struct peal_cast_digest digests[PEAL_DIRECT_MAX];
 };
@@ -109,6 +137,23 @@ enum peal_cast_result peal_cast_lend(
  * PEAL_CAST_VALUE_SIZE_MAX bytes, or TOO_BIG; never FULL. */
 enum peal_cast_result peal_cast_set(
 	struct peal_cast *cast, uint32_t number, const uint8_t *bytes, uint32_t size);
+
+/*
+ * What is to happen when a member is slow; BLOCK until it is said otherwise. DROP_BEHIND is of this
+ * node's messages alone: it gives up a quarter of the queue at a time, and only what is not in a
+ * frame, for what is numbered must reach all. EVICT is of the group, and all must have it: who has
+ * half a ring less than its neighbour towards the origin for `evict_after_ns`, at least 1, is told,
+ * says so to its observers, and they report it. It comes back as a new member.
+ */
+void peal_cast_set_policy(
+	struct peal_cast *cast, enum peal_cast_policy policy, uint64_t evict_after_ns);
+
+/* True when this node has to say of itself that it is slow, until the next view. */
+static inline bool
+peal_cast_is_slow(const struct peal_cast *cast)
+{
+	return cast->is_slow;
+}
 
 /* An opened frame of family 5 from a member, of this epoch. */
 void peal_cast_on_frame(struct peal_cast *cast, const struct peal_opened *opened, uint64_t now_ns);

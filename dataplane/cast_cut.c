@@ -22,6 +22,14 @@ peal_cast_cut_restart(struct peal_cast_cut *cut)
 	cut->values_fresh = cut->values_set;
 }
 
+void
+peal_cast_cut_begin_at(struct peal_cast_cut *cut, uint64_t seq)
+{
+	PEAL_ASSERT(cut->doubtful_count == 0);
+	PEAL_ASSERT(cut->offset == 0);
+	cut->settled = seq;
+}
+
 bool
 peal_cast_cut_set(struct peal_cast_cut *cut, uint32_t number, const uint8_t *bytes, uint32_t size)
 {
@@ -126,6 +134,18 @@ peal_cast_cut_frame(struct peal_cast_cut *cut, uint64_t seq, uint8_t *body, uint
 	cut->ends[seq % PEAL_CAST_WINDOW_MAX] = ends_count;
 	cut->doubtful_count += ends_count;
 	return (uint16_t)size;
+}
+
+uint64_t
+peal_cast_cut_drop(
+	struct peal_cast_cut *cut, uint64_t room, const struct peal_sendqueue_lender *lender)
+{
+	uint64_t from = cut->queue.tail;
+
+	if (cut->offset != 0) {
+		from = peal_sendqueue_at(&cut->queue, from).next;
+	}
+	return peal_sendqueue_drop(&cut->queue, from, room, lender);
 }
 
 void

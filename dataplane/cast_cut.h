@@ -42,6 +42,10 @@ bool peal_cast_cut_set(
 /* Frames are numbered from 0 again; those before are had by all who matter. */
 void peal_cast_cut_restart(struct peal_cast_cut *cut);
 
+/* The next frame is `seq`: a lane that others used before. Nothing is in doubt, for all had all of
+ * the lane before. */
+void peal_cast_cut_begin_at(struct peal_cast_cut *cut, uint64_t seq);
+
 /*
  * Writes the data of frame `seq`, behind its header. Something must be queued.
  *
@@ -50,6 +54,11 @@ void peal_cast_cut_restart(struct peal_cast_cut *cut);
  */
 uint16_t peal_cast_cut_frame(struct peal_cast_cut *cut, uint64_t seq, uint8_t *body,
 	uint8_t *flags_out, const struct peal_sendqueue_lender *lender);
+
+/* Gives up queued messages of which nothing is in a frame, oldest first, until `room` bytes of the
+ * queue are free or none is left. Returns how many. */
+uint64_t peal_cast_cut_drop(
+	struct peal_cast_cut *cut, uint64_t room, const struct peal_sendqueue_lender *lender);
 
 /* All frames before `stable` are had by all. */
 void peal_cast_cut_settle(struct peal_cast_cut *cut, uint64_t stable);

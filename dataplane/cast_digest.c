@@ -42,6 +42,23 @@ peal_cast_digest_init(
 }
 
 void
+peal_cast_digest_init_lane(struct peal_cast_digest *digest, const struct peal_cast_links *links,
+	uint32_t lane, uint16_t place)
+{
+	*digest = (struct peal_cast_digest){.parents = {PEAL_RANK_NONE, PEAL_RANK_NONE}};
+	peal_cast_digest_stop(digest);
+	for (uint32_t i = 0; i < PEAL_CAST_TREES; i++) {
+		uint32_t tree = (lane + i) % PEAL_CAST_TREES;
+
+		digest->children[i] = links->trees[tree];
+		if (place != links->self_place) {
+			digest->parents[i] = peal_cast_links_towards(links, tree, place);
+			digest->children[i] &= ~(UINT64_C(1) << digest->parents[i]);
+		}
+	}
+}
+
+void
 peal_cast_digest_stop(struct peal_cast_digest *digest)
 {
 	digest->ack_at_ns = digest->tell_at_ns = digest->pull_at_ns = NEVER;
@@ -132,6 +149,30 @@ peal_cast_digest_on_row(struct peal_cast_digest *digest, struct peal_cast_stream
 		digest->tell_at_ns = earlier(digest->tell_at_ns, now_ns + PEAL_CAST_TELL_NS);
 	}
 	return true;
+}
+
+uint64_t
+peal_cast_digest_find_slow(struct peal_cast_digest *digest, const struct peal_cast_stream *stream,
+	uint64_t after_ns, uint64_t now_ns)
+{
+	uint64_t slow = 0;
+
+	for (uint64_t rest = digest->children[0]; rest != 0; rest &= rest - 1U) {
+		struct peal_cast_said *said = &digest->said[__builtin_ctzll(rest)];
+
+		/* Who said nothing of a lane that had another holder before has all before. */
+		uint64_t have = larger(said->have, stream->stable);
+
+		if (2U * (stream->have - (have < stream->have ? have : stream->have)) <
+			stream->window) {
+			said->behind_at_ns = 0;
+		} else if (said->behind_at_ns == 0) {
+			said->behind_at_ns = now_ns;
+		} else if (now_ns - said->behind_at_ns >= after_ns) {
+			slow |= rest & -rest;
+		}
+	}
+	return slow;
 }
 
 void

@@ -8,26 +8,28 @@
  * frame; the first time in tree 0 only. *Pull*: see dataplane/cast.c. A stream of which all is
  * stable everywhere around has no timer.
  *
- * Members are ranks of a direct view; sets of them are words. Pure; fields read only for others;
- * one core.
+ * Members are ranks of a direct view, or links of a large one; sets of them are words. Pure; fields
+ * read only for others; one core.
  */
 #ifndef PEAL_DATAPLANE_CAST_DIGEST_H
 #define PEAL_DATAPLANE_CAST_DIGEST_H
 
+#include "dataplane/cast_links.h"
 #include "dataplane/cast_stream.h"
-#include "dataplane/cast_tree.h"
 
 struct peal_cast_said {
 	uint64_t stable;
 	uint64_t low;
 	uint64_t have;
 	uint64_t head;
+	uint64_t behind_at_ns; /* since then half a ring behind this member; 0 = is not */
 };
 
 struct peal_cast_digest {
-	uint16_t parents[PEAL_CAST_TREES]; /* ranks; PEAL_RANK_NONE for the origin */
+	uint16_t parents[PEAL_CAST_TREES]; /* members; PEAL_RANK_NONE for the origin */
 	uint64_t children[PEAL_CAST_TREES];
 	uint64_t owed;  /* who is sent a row with the next acknowledgement */
+	uint64_t asked; /* who pulled what is not here either: is sent what comes, until all is */
 	uint64_t low;   /* all before are in the subtree of tree 0 */
 	uint64_t acked; /* `low` as the parent was told */
 	uint64_t ack_at_ns;
@@ -54,6 +56,11 @@ struct peal_cast_order {
 /* Nothing was said yet about the stream of the member at rank `origin`. */
 void peal_cast_digest_init(
 	struct peal_cast_digest *digest, const struct peal_cast_order *order, uint16_t origin);
+
+/* The same about a lane: as `parents` the links towards `place`, where its holder is, as children
+ * all others. Odd lanes have the trees the other way round: [0] is the one that frames take. */
+void peal_cast_digest_init_lane(struct peal_cast_digest *digest,
+	const struct peal_cast_links *links, uint32_t lane, uint16_t place);
 
 /* A pause that doubles with each try, from PEAL_CAST_REPEAT_NS to PEAL_CAST_REPEAT_NS_MAX. */
 uint64_t peal_cast_digest_pause_ns(uint8_t tries);
@@ -85,6 +92,14 @@ void peal_cast_digest_settle(
  * answer. */
 uint64_t peal_cast_digest_run(struct peal_cast_digest *digest,
 	const struct peal_cast_stream *stream, uint64_t now_ns, uint64_t *asking_out);
+
+/*
+ * Children of the first tree that say for `after_ns` or longer that they have less than this member
+ * by half a ring or more; counts from the first call that sees it. They are told so at once, and as
+ * often as any news.
+ */
+uint64_t peal_cast_digest_find_slow(struct peal_cast_digest *digest,
+	const struct peal_cast_stream *stream, uint64_t after_ns, uint64_t now_ns);
 
 /* A gap at `have`: all before `end` may be asked for, at once. */
 void peal_cast_digest_begin_pull(

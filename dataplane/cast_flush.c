@@ -24,7 +24,7 @@ find(const struct peal_cast_stream *streams, uint32_t streams_count, uint32_t or
 {
 	uint32_t i = 0;
 
-	while (i < streams_count && streams[i].origin != origin) {
+	while (i < streams_count && streams[i].name != origin) {
 		i++;
 	}
 	return i;

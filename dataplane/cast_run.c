@@ -15,12 +15,12 @@ peal_cast_send_frame(struct peal_cast *cast, uint32_t rank, const uint8_t *body,
 	}
 }
 
-/* To those children in tree 0 of whom it is not known that they have it. */
+/* To those children in tree 0, and who have asked, of whom it is not known that they have it. */
 void
 peal_cast_pass_on(struct peal_cast *cast, uint32_t index, uint64_t seq, enum peal_counter counter)
 {
 	const struct peal_cast_digest *digest = &cast->digests[index];
-	uint64_t rest = digest->children[0];
+	uint64_t rest = digest->children[0] | digest->asked;
 	uint16_t size = 0;
 	const uint8_t *body = peal_cast_stream_find(&cast->streams[index], seq, &size);
 
@@ -45,7 +45,8 @@ may_send(const struct peal_cast *cast)
 {
 	const struct peal_cast_stream *own;
 
-	if (!peal_cast_is_running(cast) || peal_cast_cut_is_empty(&cast->cut)) {
+	if (!peal_cast_is_running(cast) || peal_cast_cut_is_empty(&cast->cut) ||
+		cast->own == PEAL_RANK_NONE || !peal_cast_may_use_lane(cast)) {
 		return false;
 	}
 	own = &cast->streams[cast->own];
@@ -68,6 +69,10 @@ send_own(struct peal_cast *cast, uint64_t now_ns)
 		uint8_t *body = peal_cast_stream_begin(own);
 		uint16_t size = peal_cast_cut_frame(&cast->cut, seq, body, &message.flags, &lender);
 
+		if (peal_cast_stream_is_lane(own)) {
+			message.flags |= PEAL_CAST_FLAG_LANE;
+			message.lane = (uint8_t)cast->own;
+		}
 		peal_cast_msg_encode(&message, body);
 		peal_cast_stream_end(own, size);
 		peal_cast_pass_on(cast, cast->own, seq, PEAL_COUNTER_CAST_FRAMES_SENT);
@@ -86,7 +91,7 @@ static uint32_t
 choose_source(const struct peal_cast *cast, uint32_t index)
 {
 	const struct peal_cast_digest *digest = &cast->digests[index];
-	uint64_t from = cast->flush.others;
+	uint64_t from = cast->everyone;
 	uint32_t skip = digest->pull_tries;
 
 	if (peal_cast_is_running(cast)) {
@@ -115,7 +120,7 @@ ask_for(struct peal_cast *cast, uint32_t index, uint64_t from, uint64_t end)
 		struct peal_cast_pull_msg message = {.epoch = cast->base,
 			.from = from,
 			.missing = peal_cast_stream_missing(stream, from, end),
-			.origin = stream->origin};
+			.origin = stream->name};
 		uint8_t body[PEAL_CAST_PULL_SIZE];
 
 		from += 64U;
@@ -184,13 +189,16 @@ send_rows(struct peal_cast *cast, uint32_t rank)
 			uint32_t index = (uint32_t)__builtin_ctzll(rest);
 			const struct peal_cast_stream *stream = &cast->streams[index];
 
-			message.rows[message.rows_count++] =
-				(struct peal_cast_row){.origin = stream->origin,
-					.is_asking = (cast->asking[rank] >> index & 1U) != 0,
-					.stable = stream->stable,
-					.low = cast->digests[index].low,
-					.have = stream->have,
-					.head = stream->head};
+			message.rows[message.rows_count++] = (struct peal_cast_row){
+				.origin = stream->origin,
+				.is_lane = peal_cast_stream_is_lane(stream),
+				.lane = peal_cast_stream_is_lane(stream) ? (uint8_t)index : 0,
+				.is_asking = (cast->asking[rank] >> index & 1U) != 0,
+				.is_slow = (cast->slow[rank] >> index & 1U) != 0,
+				.stable = stream->stable,
+				.low = cast->digests[index].low,
+				.have = stream->have,
+				.head = stream->head};
 		}
 		if (cast->slots[rank] != PEAL_PEERS_NONE &&
 			peal_egress_send_slot(cast->config.egress, cast->slots[rank],
@@ -200,8 +208,29 @@ send_rows(struct peal_cast *cast, uint32_t rank)
 			sent_count++;
 		}
 	}
-	cast->asking[rank] = 0;
+	cast->asking[rank] = cast->slow[rank] = 0;
 	return sent_count;
+}
+
+/* Children that hold all others back for too long, when such are evicted: they are told. */
+static uint64_t
+tell_slow(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
+{
+	struct peal_cast_digest *digest = &cast->digests[index];
+	uint64_t slow;
+
+	if (cast->policy != PEAL_CAST_EVICT || !peal_cast_is_running(cast)) {
+		return 0;
+	}
+	slow = peal_cast_digest_find_slow(
+		digest, &cast->streams[index], cast->evict_after_ns, now_ns);
+	for (uint64_t rest = slow; rest != 0; rest &= rest - 1U) {
+		uint32_t child = (uint32_t)__builtin_ctzll(rest);
+
+		digest->said[child].behind_at_ns = now_ns; /* if it stays so, once more */
+		cast->slow[child] |= UINT64_C(1) << index;
+	}
+	return slow;
 }
 
 /* What the timers of the streams want. */
@@ -217,6 +246,7 @@ run_streams(struct peal_cast *cast, uint64_t now_ns)
 		uint64_t asking;
 		uint64_t to = peal_cast_digest_run(digest, &cast->streams[index], now_ns, &asking);
 
+		to |= tell_slow(cast, index, now_ns);
 		to_any |= to;
 		for (; to != 0; to &= to - 1U) {
 			uint32_t rank = (uint32_t)__builtin_ctzll(to);
@@ -248,6 +278,7 @@ peal_cast_run(struct peal_cast *cast, uint64_t now_ns)
 	if (cast->own != PEAL_RANK_NONE) {
 		peal_cast_cut_settle(&cast->cut, cast->streams[cast->own].stable);
 	}
+	peal_cast_run_lanes(cast, now_ns);
 	sent_count = peal_cast_run_flush(cast, now_ns);
 	sent_count += send_own(cast, now_ns);
 	return sent_count + run_streams(cast, now_ns);
@@ -261,11 +292,12 @@ peal_cast_deadline_at_ns(const struct peal_cast *cast)
 	if (cast->epoch == 0) {
 		return NEVER;
 	}
-	if (cast->flush.owed != 0 || may_send(cast)) {
+	if (peal_cast_has_vectors(cast) || may_send(cast)) {
 		return 0;
 	}
+	at_ns = peal_cast_lanes_deadline_at_ns(cast);
 	if (!peal_cast_is_running(cast)) {
-		at_ns = cast->flush.at_ns;
+		at_ns = cast->flush.at_ns < at_ns ? cast->flush.at_ns : at_ns;
 	}
 	for (uint64_t rest = cast->active; rest != 0; rest &= rest - 1U) {
 		uint64_t due_at_ns =

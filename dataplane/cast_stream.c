@@ -5,12 +5,12 @@
 #include "base/museum.h"
 
 uint32_t
-peal_cast_window(uint32_t members_count)
+peal_cast_window(uint32_t streams_count)
 {
 	uint32_t window = PEAL_CAST_WINDOW_MAX;
 
-	PEAL_ASSERT(members_count >= 1 && members_count <= PEAL_DIRECT_MAX);
-	while (window * members_count > PEAL_CAST_FRAMES_MAX) {
+	PEAL_ASSERT(streams_count >= 1 && streams_count <= PEAL_DIRECT_MAX);
+	while (window * streams_count > PEAL_CAST_FRAMES_MAX) {
 		window /= 2U;
 	}
 	return window;
@@ -18,12 +18,27 @@ peal_cast_window(uint32_t members_count)
 
 void
 peal_cast_stream_init(
-	struct peal_cast_stream *stream, uint32_t origin, uint8_t *frames, uint32_t window)
+	struct peal_cast_stream *stream, uint32_t name, uint8_t *frames, uint32_t window)
 {
 	PEAL_ASSERT(window >= 1 && window <= PEAL_CAST_WINDOW_MAX);
 	PEAL_ASSERT((window & (window - 1U)) == 0);
-	*stream = (struct peal_cast_stream){.origin = origin, .window = window};
+	*stream = (struct peal_cast_stream){.name = name, .window = window};
+	stream->origin = peal_cast_stream_is_lane(stream) ? 0 : name;
 	stream->frames = frames;
+}
+
+bool
+peal_cast_stream_pass(
+	struct peal_cast_stream *stream, uint32_t origin, uint64_t stable, uint64_t head)
+{
+	PEAL_DASSERT(peal_cast_stream_is_lane(stream));
+	if (stable < stream->head || stable > stream->have || head <= stream->head) {
+		return false;
+	}
+	peal_cast_stream_settle(stream, stable);
+	stream->origin = origin;
+	stream->message_offset = 0;
+	return true;
 }
 
 static uint32_t

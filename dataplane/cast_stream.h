@@ -6,6 +6,9 @@
  *          everybody  all    known to
  *          has those  here   exist
  *
+ * A stream is that of one origin, or a lane of a large view, which is held by one origin after the
+ * other: its next holder begins where everybody has all.
+ *
  * A frame has its place by its number, so nothing is allocated, moved or searched. What is before
  * `stable` is gone; what is before `have` was delivered; behind it some may be here, and wait.
  *
@@ -25,7 +28,8 @@ enum peal_cast_put {
 };
 
 struct peal_cast_stream {
-	uint32_t origin;
+	uint32_t name;   /* the number of its origin, or PEAL_CAST_LANE_NAME */
+	uint32_t origin; /* whose frames these are; 0 = a lane that nobody has used */
 	uint32_t window; /* a power of two, [1, PEAL_CAST_WINDOW_MAX] */
 	uint64_t stable;
 	uint64_t have;
@@ -37,12 +41,28 @@ struct peal_cast_stream {
 	uint32_t message_offset; /* bytes of it that were; 0 = none under way */
 };
 
-/* Places that each origin has in a view of so many members. */
-uint32_t peal_cast_window(uint32_t members_count);
+/* Places that each of so many streams has, [1, 64]. */
+uint32_t peal_cast_window(uint32_t streams_count);
 
 /* @param frames  [window][PEAL_BODY_SIZE_MAX], outlives the stream */
 void peal_cast_stream_init(
-	struct peal_cast_stream *stream, uint32_t origin, uint8_t *frames, uint32_t window);
+	struct peal_cast_stream *stream, uint32_t name, uint8_t *frames, uint32_t window);
+
+/* True when the stream is a lane. */
+static inline bool
+peal_cast_stream_is_lane(const struct peal_cast_stream *stream)
+{
+	return stream->name >= PEAL_CAST_LANE_NAME(0);
+}
+
+/*
+ * A lane is `origin`'s now, as one of its frames or rows shows that says so much of stable and
+ * head. Whoever begins knows that everybody has all before.
+ *
+ * @return false: it cannot be, or it is late; nothing changed
+ */
+bool peal_cast_stream_pass(
+	struct peal_cast_stream *stream, uint32_t origin, uint64_t stable, uint64_t head);
 
 /* Keeps a copy of a whole body. Raises head, and stable as far as the message says. */
 enum peal_cast_put peal_cast_stream_put(struct peal_cast_stream *stream,

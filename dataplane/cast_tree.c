@@ -47,6 +47,22 @@ peal_cast_tree_children(uint32_t members_count, uint32_t tree, uint32_t position
 }
 
 uint32_t
+peal_cast_tree_next(uint32_t members_count, uint32_t tree, uint32_t position, uint32_t target)
+{
+	PEAL_ASSERT(position < members_count && target < members_count);
+	PEAL_ASSERT(position != target);
+	while (target != 0) {
+		uint32_t parent = peal_cast_tree_parent(members_count, tree, target);
+
+		if (parent == position) {
+			return target;
+		}
+		target = parent;
+	}
+	return peal_cast_tree_parent(members_count, tree, position);
+}
+
+uint32_t
 peal_cast_tree_depth(uint32_t members_count, uint32_t tree, uint32_t position)
 {
 	uint32_t depth = 0;

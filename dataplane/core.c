@@ -527,6 +527,8 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	core->was_behind = received_count == PEAL_BURST_MAX;
 	work_count += received_count;
 	if (__builtin_expect(is_home(core), 1)) {
+		core->heartbeat.is_slow =
+			core->config.cast != NULL && peal_cast_is_slow(core->config.cast);
 		work_count += peal_heartbeat_run(
 			&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
 		work_count += peal_alertbatch_run(&core->alertbatch, now_ns);

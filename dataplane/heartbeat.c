@@ -63,6 +63,8 @@ check_verdict(struct peal_heartbeat *heartbeat, struct peal_heartbeat_peer *peer
 		peal_counter_add(heartbeat->counters, PEAL_COUNTER_EDGES_STUCK, 1);
 	} else if (peer->edge.reason == PEAL_ALERT_LAG) {
 		peal_counter_add(heartbeat->counters, PEAL_COUNTER_EDGES_LAGGING, 1);
+	} else if (peer->edge.reason == PEAL_ALERT_SLOW) {
+		peal_counter_add(heartbeat->counters, PEAL_COUNTER_EDGES_SLOW, 1);
 	}
 	report(heartbeat, peer, now_ns);
 }
@@ -183,6 +185,13 @@ find_core_age(struct peal_heartbeat *heartbeat, uint64_t now_ns)
 	return heartbeat->core_age_ms;
 }
 
+/* What this node says of itself. */
+static inline uint8_t
+own_flags(const struct peal_heartbeat *heartbeat)
+{
+	return heartbeat->is_slow ? PEAL_LIVENESS_FLAG_SLOW : 0;
+}
+
 static void
 judge_lag(struct peal_heartbeat *heartbeat, struct peal_heartbeat_peer *peer, uint64_t epoch,
 	uint64_t now_ns)
@@ -244,6 +253,11 @@ take_liveness(struct peal_heartbeat *heartbeat, const struct peal_opened *opened
 		peal_edge_on_unfit(&peer->edge, PEAL_ALERT_STUCK, now_ns);
 		check_verdict(heartbeat, peer, now_ns);
 	}
+	if (__builtin_expect((message->flags & PEAL_LIVENESS_FLAG_SLOW) != 0, 0) &&
+		opened->epoch == heartbeat->epoch) {
+		peal_edge_on_unfit(&peer->edge, PEAL_ALERT_SLOW, now_ns);
+		check_verdict(heartbeat, peer, now_ns);
+	}
 	if (__builtin_expect(opened->epoch != heartbeat->epoch || peer->lag_from_ns != 0, 0)) {
 		judge_lag(heartbeat, peer, opened->epoch, now_ns);
 	}
@@ -270,9 +284,10 @@ peal_heartbeat_on_probe(struct peal_heartbeat *heartbeat, const struct peal_open
 		.seq = peer->seq,
 		.echo_seq = message->seq,
 		.core_age_ms = find_core_age(heartbeat, now_ns),
-		.flags = opened->rank == PEAL_RANK_NONE
-				 ? PEAL_LIVENESS_FLAG_ECHO_VALID | PEAL_LIVENESS_FLAG_NOT_MEMBER
-				 : PEAL_LIVENESS_FLAG_ECHO_VALID,
+		.flags = (opened->rank == PEAL_RANK_NONE ? PEAL_LIVENESS_FLAG_ECHO_VALID |
+								   PEAL_LIVENESS_FLAG_NOT_MEMBER
+							 : PEAL_LIVENESS_FLAG_ECHO_VALID) |
+			 own_flags(heartbeat),
 	};
 
 	peal_liveness_msg_encode(&answer, body);
@@ -308,7 +323,8 @@ send_probe(struct peal_heartbeat *heartbeat, uint16_t slot, struct peal_heartbea
 		.seq = peer->seq,
 		.echo_seq = peer->heard_seq,
 		.core_age_ms = find_core_age(heartbeat, now_ns),
-		.flags = peer->has_heard ? PEAL_LIVENESS_FLAG_ECHO_VALID : 0,
+		.flags = (peer->has_heard ? PEAL_LIVENESS_FLAG_ECHO_VALID : 0) |
+			 own_flags(heartbeat),
 	};
 
 	peal_liveness_msg_encode(&probe, body);

@@ -23,7 +23,8 @@
  * cannot blind a detector.
  *
  * Not fit, though it answers: STUCK, its control plane took no step for stuck_ns; LAG, it stays
- * more than one epoch behind for PEAL_LAG_PROBES_MAX intervals and PEAL_LAG_NS_MIN.
+ * more than one epoch behind for PEAL_LAG_PROBES_MAX intervals and PEAL_LAG_NS_MIN; SLOW, it says
+ * that it holds broadcasts back.
  *
  * Plain struct, fields private, one core. An idle turn costs one compare.
  * paper: RAPID 6, edge detector; the proof of life and the rules for a late observer are Peal's.
@@ -77,6 +78,7 @@ struct peal_heartbeat {
 	uint32_t view_tag;
 	uint16_t core_age_ms;
 	uint16_t stuck_ms;
+	bool is_slow; /* this node, as it says in probes and answers; the core writes it */
 	uint16_t subjects_count;
 	uint16_t undrained_count; /* turns in a row that judged nothing */
 	uint64_t lag_ns;

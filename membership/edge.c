@@ -86,13 +86,15 @@ peal_edge_on_silence(struct peal_edge *edge, const struct peal_timing *timing, u
 void
 peal_edge_on_unfit(struct peal_edge *edge, uint8_t reason, uint64_t now_ns)
 {
-	PEAL_ASSERT(reason == PEAL_ALERT_STUCK || reason == PEAL_ALERT_LAG);
+	PEAL_ASSERT(reason == PEAL_ALERT_STUCK || reason == PEAL_ALERT_LAG ||
+		    reason == PEAL_ALERT_SLOW);
 
 	if (edge->is_failed) {
 		return;
 	}
-	/* A newcomer answers before it is fit: heard or not, it has the grace to become so. */
-	if (now_ns < edge->grace_until_ns) {
+	/* A newcomer answers before it is fit: heard or not, it has the grace to become so. Who
+	 * says that it is slow is in the view, and was given its time. */
+	if (now_ns < edge->grace_until_ns && reason != PEAL_ALERT_SLOW) {
 		return;
 	}
 	edge->is_failed = true;

@@ -74,8 +74,8 @@ void peal_edge_on_echo(struct peal_edge *edge, const struct peal_timing *timing,
 /* A probe's interval ended without echo. Ignored in grace. */
 void peal_edge_on_silence(
 	struct peal_edge *edge, const struct peal_timing *timing, uint64_t now_ns);
-/* The subject answers but is not fit: STUCK or LAG. Final at once. Ignored in grace, even if heard.
- */
+/* The subject answers but is not fit: STUCK, LAG or SLOW. Final at once. Ignored in grace, even if
+ * heard, but for SLOW, which the subject says of itself. */
 void peal_edge_on_unfit(struct peal_edge *edge, uint8_t reason, uint64_t now_ns);
 /* The observer looks later than it should by `late_ns`: no silence of the subject. Less is excused
  * when the last event is not so long ago. */

@@ -164,10 +164,11 @@ find_reason(uint64_t reason)
 		[PEAL_ALERT_STUCK] = "stuck, its control plane stands still",
 		[PEAL_ALERT_ECHO] = "others accuse it",
 		[PEAL_ALERT_LAG] = "lag, it stays in an old view",
+		[PEAL_ALERT_SLOW] = "slow, it holds broadcasts back",
 	};
 
-	return reason >= PEAL_ALERT_SILENT && reason <= PEAL_ALERT_LAG ? reasons[reason]
-								       : "unknown";
+	return reason >= PEAL_ALERT_SILENT && reason <= PEAL_ALERT_SLOW ? reasons[reason]
+									: "unknown";
 }
 
 static const char *

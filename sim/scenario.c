@@ -89,6 +89,8 @@ static const struct peal_scenario scenarios[] = {
 		0, 3, "dpdk", false, peal_story_cast},
 	{"fanout", "One member broadcasts, without loss and with 1 %, against a message to each.",
 		16, 4, "dpdk", false, peal_story_fanout},
+	{"brake", "One of five is too slow for what another one broadcasts, under each policy.", 5,
+		5, "dpdk", false, peal_story_brake},
 	{"relay", "A member that passes broadcasts on crashes in the middle of a stream.", 16, 8,
 		"dpdk-fast", false, peal_story_relay},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,

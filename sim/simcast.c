@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sim/simcast.h"
 
+#include "base/assert.h"
 #include "base/hash.h"
 #include "base/prng.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define PAUSE_NS_MAX     UINT64_C(5000000)
 #define MESSAGE_SIZE_MAX 6000U
 #define HEAD_SIZE        16U        /* life u32, size u32, index u64 */
 #define VALUE_MARK       UINT32_MAX /* in place of the size, for latest values */
@@ -59,6 +59,19 @@ is_value(const struct peal_delivery *delivery)
 	return size == VALUE_MARK;
 }
 
+/* What its origin gave up is not waited for. */
+static void
+skip_gaps(const struct peal_simcast_ledger *ledger, uint32_t life, struct peal_simcast_heard *heard)
+{
+	for (uint32_t i = 0; i < ledger->gaps_count; i++) {
+		const struct peal_simcast_gap *gap = &ledger->gaps[i];
+
+		if (gap->life == life && gap->first == heard->next_index) {
+			heard->next_index += gap->count;
+		}
+	}
+}
+
 /* The first part of a message says which one it is. 0: it cannot be. */
 static uint32_t
 begin_message(struct peal_simcast *simcast, const struct peal_delivery *delivery)
@@ -80,6 +93,7 @@ begin_message(struct peal_simcast *simcast, const struct peal_delivery *delivery
 		return 0;
 	}
 	heard = &simcast->heard[life];
+	skip_gaps(ledger, life, heard);
 	if (heard->is_known && index != heard->next_index) {
 		peal_report_violate(ledger->report, now_of(simcast),
 			"n%u: message %" PRIu64 " of life %u was delivered where %" PRIu64
@@ -119,6 +133,14 @@ note_gap(struct peal_simcast *simcast)
 }
 
 static void
+note_latency(struct peal_simcast *simcast, uint64_t index)
+{
+	uint64_t at_ns = simcast->ledger->accepted_at_ns[index % PEAL_SIMCAST_TIMES_MAX];
+
+	peal_histogram_record(&simcast->latency, now_of(simcast) - at_ns);
+}
+
+static void
 deliver(void *state, uint32_t origin, const struct peal_delivery *delivery)
 {
 	struct peal_simcast *simcast = state;
@@ -148,6 +170,9 @@ deliver(void *state, uint32_t origin, const struct peal_delivery *delivery)
 	if (delivery->offset + delivery->size == delivery->message_size) {
 		simcast->set += peal_hash_mix(
 			(uint64_t)*part_life << 40 ^ simcast->heard[*part_life].next_index);
+		if (simcast->ledger->is_timed) {
+			note_latency(simcast, simcast->heard[*part_life].next_index);
+		}
 		simcast->heard[*part_life].next_index++;
 		simcast->delivered_count++;
 	}
@@ -212,10 +237,12 @@ check_told(const struct peal_simcast *simcast, uint32_t life)
 
 	for (uint32_t i = 0; i < ledger->casts_count; i++) {
 		const struct peal_simcast *other = &ledger->casts[i];
+		struct peal_simcast_heard next = other->heard[life];
 
+		skip_gaps(ledger, life, &next);
 		if (other->is_member && other->cluster == simcast->cluster &&
-			other->epoch == simcast->epoch && other->heard[life].is_known &&
-			other->heard[life].next_index < sure_count) {
+			other->epoch == simcast->epoch && next.is_known &&
+			next.next_index < sure_count) {
 			peal_report_violate(ledger->report, now_of(simcast),
 				"n%u has %" PRIu64
 				" messages of life %u, whose end reported %" PRIu64 " of %" PRIu64
@@ -260,6 +287,23 @@ release(void *state, uint64_t token)
 	(void)token;
 }
 
+/* The oldest messages of which nothing was sent: those behind what was delivered here, for own ones
+ * are delivered when they are sent, and behind one that is being cut. */
+static void
+dropped(void *state, uint64_t count)
+{
+	struct peal_simcast *simcast = state;
+	struct peal_simcast_ledger *ledger = simcast->ledger;
+	struct peal_simcast_heard *heard = &simcast->heard[simcast->life];
+
+	skip_gaps(ledger, simcast->life, heard);
+	PEAL_ASSERT(ledger->gaps_count < PEAL_SIMCAST_GAPS_MAX);
+	ledger->gaps[ledger->gaps_count++] = (struct peal_simcast_gap){.life = simcast->life,
+		.first = heard->next_index + (simcast->cast.cut.offset != 0 ? 1U : 0U),
+		.count = count};
+	ledger->dropped_count += count;
+}
+
 void
 peal_simcast_start(struct peal_simcast *simcast, struct peal_egress *egress,
 	struct peal_counters *counters, uint64_t seed, uint64_t now_ns)
@@ -270,6 +314,7 @@ peal_simcast_start(struct peal_simcast *simcast, struct peal_egress *egress,
 			.view = on_view,
 			.ended = ended,
 			.release = release,
+			.dropped = dropped,
 			.state = simcast},
 		.queue_bytes = simcast->queue,
 		.queue_capacity = PEAL_SIMCAST_QUEUE_SIZE,
@@ -279,6 +324,8 @@ peal_simcast_start(struct peal_simcast *simcast, struct peal_egress *egress,
 	simcast->next_at_ns = now_ns;
 	simcast->heard_at_ns = 0;
 	peal_cast_init(&simcast->cast, &config);
+	peal_cast_set_policy(
+		&simcast->cast, simcast->ledger->policy, simcast->ledger->evict_after_ns);
 }
 
 void
@@ -306,6 +353,7 @@ peal_simcast_say(struct peal_simcast *simcast, uint32_t size)
 	if (peal_cast_send(&simcast->cast, message, size) != PEAL_CAST_OK) {
 		return false;
 	}
+	ledger->accepted_at_ns[life->accepted_count % PEAL_SIMCAST_TIMES_MAX] = now_of(simcast);
 	life->accepted_count++;
 	ledger->messages_count++;
 	return true;
@@ -346,7 +394,8 @@ peal_simcast_turn(struct peal_simcast *simcast, uint64_t now_ns)
 		return;
 	}
 	if (ledger->manner == PEAL_SIMCAST_CHATTER) {
-		simcast->next_at_ns = now_ns + peal_prng_below(&simcast->prng, PAUSE_NS_MAX);
+		simcast->next_at_ns =
+			now_ns + peal_prng_below(&simcast->prng, ledger->pause_ns_max);
 		for (count = 1U + peal_prng_below(&simcast->prng, 8); count > 0; count--) {
 			(void)peal_simcast_say(simcast, draw_size(simcast));
 		}
@@ -378,8 +427,10 @@ peal_simcast_deadline_at_ns(const struct peal_simcast *simcast)
 static uint64_t
 count_missing(const struct peal_simcast *simcast, const struct peal_simcast *origin)
 {
-	const struct peal_simcast_heard *heard = &simcast->heard[origin->life];
+	struct peal_simcast_heard next = simcast->heard[origin->life];
+	const struct peal_simcast_heard *heard = &next;
 
+	skip_gaps(simcast->ledger, origin->life, &next);
 	return simcast->ledger->lives[origin->life].accepted_count - heard->next_index +
 	       simcast->ledger->lives[origin->life].version - heard->version;
 }

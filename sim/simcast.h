@@ -13,6 +13,7 @@
 #ifndef PEAL_SIM_SIMCAST_H
 #define PEAL_SIM_SIMCAST_H
 
+#include "base/histogram.h"
 #include "dataplane/cast.h"
 #include "sim/report.h"
 
@@ -20,7 +21,19 @@
 #define PEAL_SIMCAST_LIVES_MAX 4096U
 #define PEAL_SIMCAST_VIEWS_MAX 8192U
 
+/* Times that messages were given up in one run; beyond, a policy that does it is an error. */
+#define PEAL_SIMCAST_GAPS_MAX 4096U
+
+/* Messages of the source that may be under way when latencies are measured. */
+#define PEAL_SIMCAST_TIMES_MAX 4096U
+
 #define PEAL_SIMCAST_QUEUE_SIZE 16384U
+
+/* Longest pause of who chatters; in a large group longer, so that all together hear as much as some
+ * dozens. */
+#define PEAL_SIMCAST_PAUSE_NS(nodes_count)                                                         \
+	(UINT64_C(5000000) *                                                                       \
+		((nodes_count) > PEAL_DIRECT_MAX ? (nodes_count) * (nodes_count) / 800U : 1U))
 
 /* How a run is cast in. */
 enum peal_simcast_manner {
@@ -46,6 +59,13 @@ struct peal_simcast_passage {
 	uint16_t node;
 };
 
+/* Messages that their origin gave up before they were sent. */
+struct peal_simcast_gap {
+	uint32_t life;
+	uint64_t first;
+	uint64_t count;
+};
+
 struct peal_simcast;
 
 /* What all share. */
@@ -55,14 +75,23 @@ struct peal_simcast_ledger {
 	struct peal_report *report;
 	const uint64_t *now_ns; /* virtual */
 	enum peal_simcast_manner manner;
-	uint32_t message_size; /* but of chatter */
-	uint64_t interval_ns;  /* of steady */
+	uint64_t pause_ns_max;        /* of chatter */
+	uint32_t message_size;        /* but of chatter */
+	uint64_t interval_ns;         /* of steady */
+	enum peal_cast_policy policy; /* of all, from their start */
+	uint64_t evict_after_ns;
 	uint64_t messages_count;
+	uint64_t dropped_count;
+	bool is_timed;           /* latencies are measured: there is one source */
 	uint64_t passages_total; /* seen */
 	uint32_t lives_count;
 	uint32_t passages_count;                                /* kept */
 	struct peal_simcast_life lives[PEAL_SIMCAST_LIVES_MAX]; /* [0] is nobody's */
 	struct peal_simcast_passage passages[PEAL_SIMCAST_VIEWS_MAX];
+	uint32_t gaps_count;
+	struct peal_simcast_gap gaps[PEAL_SIMCAST_GAPS_MAX];
+	/* When the latest messages of sources were accepted; by index. */
+	uint64_t accepted_at_ns[PEAL_SIMCAST_TIMES_MAX];
 };
 
 /* What a process has heard of a life. */
@@ -89,6 +118,7 @@ struct peal_simcast {
 	/* Virtual: of the last delivery from each node, and the longest time between two. */
 	uint64_t heard_at_ns;
 	uint64_t gap_ns;
+	struct peal_histogram latency; /* ns, of messages of a steady source, when they are timed */
 	/* The message under way, by the origin's number. */
 	uint32_t part_lives[PEAL_SIMCAST_LIVES_MAX];
 	struct peal_simcast_heard heard[PEAL_SIMCAST_LIVES_MAX];

@@ -113,7 +113,11 @@ void peal_story_mtu(const struct peal_scenario_options *options, struct peal_rep
 /* story_cast.c: broadcasts. */
 void peal_story_cast(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_fanout(const struct peal_scenario_options *options, struct peal_report *report);
+/* Nobody casts anything but a last word, and all that was cast must be everywhere soon. */
+void peal_story_finish_cast(struct peal_simworld *world);
 void peal_story_relay(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_brake.c: a member that is too slow for broadcasts. */
+void peal_story_brake(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);

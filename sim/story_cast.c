@@ -41,8 +41,8 @@ run_until_all_have(struct peal_simworld *world)
 }
 
 /* Everybody casts a last word, so that all are known to all; and what was said must arrive. */
-static void
-finish_cast(struct peal_simworld *world)
+void
+peal_story_finish_cast(struct peal_simworld *world)
 {
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->casts[i].is_quiet = true;
@@ -77,7 +77,7 @@ cast_in_the_storm(const struct peal_scenario_options *options, struct peal_repor
 		peal_faults_run(&faults, world.time.now_ns + SECOND_NS);
 		peal_faults_heal(&faults);
 		if (peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world))) {
-			finish_cast(&world);
+			peal_story_finish_cast(&world);
 		}
 	}
 	peal_simworld_fini(&world);
@@ -90,7 +90,7 @@ peal_story_cast(const struct peal_scenario_options *options, struct peal_report 
 
 	casting.has_cast = true;
 	peal_story_bad_weather(&casting,
-		&(struct peal_story_weather){DUPLICATE_PPM_MAX, NULL, finish_cast}, report);
+		&(struct peal_story_weather){DUPLICATE_PPM_MAX, NULL, peal_story_finish_cast}, report);
 	cast_in_the_storm(&casting, report);
 }
 
@@ -198,7 +198,7 @@ peal_story_fanout(const struct peal_scenario_options *options, struct peal_repor
 			peal_counter_get(counters, PEAL_COUNTER_CAST_FRAMES_SENT) +
 			peal_counter_get(counters, PEAL_COUNTER_CAST_FRAMES_REPEATED);
 		fan_out->lossy_deliveries += flood_for_a_span(&world, LOSS_PPM);
-		finish_cast(&world);
+		peal_story_finish_cast(&world);
 	}
 	peal_simworld_fini(&world);
 }
@@ -272,7 +272,7 @@ peal_story_relay(const struct peal_scenario_options *options, struct peal_report
 		if (peal_story_expect(&world, relay != UINT16_MAX, "nobody passes anything on")) {
 			measure_gap(&world, relay);
 		}
-		finish_cast(&world);
+		peal_story_finish_cast(&world);
 	}
 	peal_simworld_fini(&world);
 }

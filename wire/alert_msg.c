@@ -14,7 +14,7 @@ _Static_assert(16U + FIXED_SIZE + PEAL_ALERT_ENTRIES_MAX * ENTRY_SIZE <= PEAL_BO
 static bool
 is_reason_known(uint8_t reason)
 {
-	return reason >= PEAL_ALERT_SILENT && reason <= PEAL_ALERT_LAG;
+	return reason >= PEAL_ALERT_SILENT && reason <= PEAL_ALERT_SLOW;
 }
 
 const char *
@@ -25,6 +25,7 @@ peal_alert_reason_name(uint8_t reason)
 		[PEAL_ALERT_STUCK] = "stuck",
 		[PEAL_ALERT_ECHO] = "echo",
 		[PEAL_ALERT_LAG] = "lag",
+		[PEAL_ALERT_SLOW] = "slow",
 	};
 
 	return is_reason_known(reason) ? names[reason] : "unknown";

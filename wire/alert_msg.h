@@ -21,6 +21,7 @@ enum peal_alert_reason {
 	PEAL_ALERT_STUCK = 2,  /* answers, but its control plane does not move */
 	PEAL_ALERT_ECHO = 3,   /* reinforcement of an unstable subject */
 	PEAL_ALERT_LAG = 4,    /* answers, but stays in an old epoch */
+	PEAL_ALERT_SLOW = 5,   /* answers, but holds broadcasts of all back, as it says itself */
 };
 
 struct peal_alert_entry {
@@ -35,7 +36,7 @@ struct peal_alert_msg {
 	struct peal_alert_entry entries[PEAL_ALERT_ENTRIES_MAX];
 };
 
-/* "silent", "stuck", "echo", "lag"; "unknown" for any other number. Static. */
+/* "silent", "stuck", "echo", "lag", "slow"; "unknown" for any other number. Static. */
 const char *peal_alert_reason_name(uint8_t reason);
 void peal_alert_msg_encode(const struct peal_alert_msg *message, struct peal_writer *writer);
 /* False: truncated or longer, count 0 or too large, unknown flag or reason, mask 0, a rank twice.

@@ -62,6 +62,12 @@ is_fragment(const uint8_t *data, uint32_t size)
 	       size - PEAL_CAST_FRAGMENT_SIZE <= message_size - offset;
 }
 
+static bool
+is_lane_right(bool is_lane, uint8_t lane)
+{
+	return is_lane ? lane < PEAL_CAST_LANES_MAX : lane == 0;
+}
+
 void
 peal_cast_msg_encode(const struct peal_cast_msg *message, uint8_t body[PEAL_CAST_HEADER_SIZE])
 {
@@ -71,7 +77,7 @@ peal_cast_msg_encode(const struct peal_cast_msg *message, uint8_t body[PEAL_CAST
 	memcpy(body + 16, &message->origin, 4);
 	memcpy(body + 20, &message->unstable, 2);
 	body[22] = message->flags;
-	body[23] = 0;
+	body[23] = message->lane;
 }
 
 bool
@@ -87,9 +93,12 @@ peal_cast_msg_decode(const uint8_t *body, uint32_t size, struct peal_cast_msg *m
 	memcpy(&message_out->origin, body + 16, 4);
 	memcpy(&message_out->unstable, body + 20, 2);
 	message_out->flags = body[22];
+	message_out->lane = body[23];
 	if (message_out->epoch == 0 || message_out->unstable > message_out->seq ||
 		message_out->seq >= UINT64_MAX - PEAL_CAST_WINDOW_MAX ||
-		(message_out->flags & ~PEAL_CAST_FLAG_FRAGMENT) != 0 || body[23] != 0) {
+		(message_out->flags & ~(PEAL_CAST_FLAG_FRAGMENT | PEAL_CAST_FLAG_LANE)) != 0 ||
+		!is_lane_right(
+			(message_out->flags & PEAL_CAST_FLAG_LANE) != 0, message_out->lane)) {
 		return false;
 	}
 	size -= PEAL_CAST_HEADER_SIZE;
@@ -102,7 +111,9 @@ encode_row(const struct peal_cast_row *row, uint8_t *out)
 {
 	const uint16_t counts[4] = {(uint16_t)(row->low - row->stable),
 		(uint16_t)(row->have - row->stable), (uint16_t)(row->head - row->stable),
-		row->is_asking ? PEAL_CAST_FLAG_ASKING : 0};
+		(uint16_t)((row->is_asking ? PEAL_CAST_FLAG_ASKING : 0) |
+			   (row->is_lane ? PEAL_CAST_FLAG_LANE : 0) |
+			   (row->is_slow ? PEAL_CAST_FLAG_SLOW : 0) | (uint16_t)(row->lane << 8U))};
 
 	PEAL_DASSERT(row->stable <= row->low && row->low <= row->have && row->have <= row->head);
 	PEAL_DASSERT(row->head - row->stable <= PEAL_CAST_WINDOW_MAX);
@@ -122,9 +133,13 @@ decode_row(const uint8_t *bytes, struct peal_cast_row *row_out)
 	row_out->low = row_out->stable + counts[0];
 	row_out->have = row_out->stable + counts[1];
 	row_out->head = row_out->stable + counts[2];
-	row_out->is_asking = counts[3] != 0;
+	row_out->is_asking = (counts[3] & PEAL_CAST_FLAG_ASKING) != 0;
+	row_out->is_slow = (counts[3] & PEAL_CAST_FLAG_SLOW) != 0;
+	row_out->is_lane = (counts[3] & PEAL_CAST_FLAG_LANE) != 0;
+	row_out->lane = (uint8_t)(counts[3] >> 8U);
 	return counts[0] <= counts[1] && counts[1] <= counts[2] &&
-	       counts[2] <= PEAL_CAST_WINDOW_MAX && counts[3] <= PEAL_CAST_FLAG_ASKING &&
+	       counts[2] <= PEAL_CAST_WINDOW_MAX && (counts[3] & 0xf8U) == 0 &&
+	       is_lane_right(row_out->is_lane, row_out->lane) &&
 	       row_out->stable < UINT64_MAX - 2U * (uint64_t)PEAL_CAST_WINDOW_MAX;
 }
 
@@ -229,7 +244,8 @@ peal_cast_flush_msg_decode(
 	message_out->flags = body[10];
 	message_out->rows_count = count;
 	if (count > PEAL_DIRECT_MAX || (message_out->epoch == 0 && count > 0) ||
-		(message_out->flags & ~(PEAL_CAST_FLAG_DONE | PEAL_CAST_FLAG_ASK)) != 0 ||
+		(message_out->flags &
+			~(PEAL_CAST_FLAG_DONE | PEAL_CAST_FLAG_ASK | PEAL_CAST_FLAG_WHOLE)) != 0 ||
 		!is_zero(body + 11, 5) || size != row_offset(count, PEAL_CAST_FLUSH_ROW_SIZE)) {
 		return false;
 	}
@@ -243,4 +259,40 @@ peal_cast_flush_msg_decode(
 		}
 	}
 	return true;
+}
+
+void
+peal_cast_lane_msg_encode(
+	const struct peal_cast_lane_msg *message, uint8_t body[PEAL_CAST_LANE_SIZE])
+{
+	memset(body, 0, PEAL_CAST_LANE_SIZE);
+	memcpy(body, &message->epoch, 8);
+	memcpy(body + 8, &message->seq, 8);
+	memcpy(body + 16, &message->origin, 4);
+	memcpy(body + 20, &message->request, 4);
+	body[24] = message->what;
+	body[25] = message->lane;
+	body[26] = message->tree;
+}
+
+bool
+peal_cast_lane_msg_decode(
+	const uint8_t *body, uint32_t size, struct peal_cast_lane_msg *message_out)
+{
+	if (size != PEAL_CAST_LANE_SIZE) {
+		return false;
+	}
+	memcpy(&message_out->epoch, body, 8);
+	memcpy(&message_out->seq, body + 8, 8);
+	memcpy(&message_out->origin, body + 16, 4);
+	memcpy(&message_out->request, body + 20, 4);
+	message_out->what = body[24];
+	message_out->lane = body[25];
+	message_out->tree = body[26];
+	return message_out->epoch != 0 && message_out->request != 0 &&
+	       message_out->seq < UINT64_MAX - PEAL_CAST_WINDOW_MAX &&
+	       message_out->what >= PEAL_CAST_LANE_ASK &&
+	       message_out->what <= PEAL_CAST_LANE_RECALL &&
+	       message_out->lane < PEAL_CAST_LANES_MAX && message_out->tree < 2U &&
+	       is_zero(body + 27, 5);
 }

@@ -22,7 +22,8 @@
 #define PEAL_LIVENESS_FLAG_NOT_MEMBER 0x01U /* the receiver is not in the sender's view */
 #define PEAL_LIVENESS_FLAG_LEAVING    0x02U
 #define PEAL_LIVENESS_FLAG_ECHO_VALID 0x04U /* echo_seq means something */
-#define PEAL_LIVENESS_FLAGS_ALL       0x07U
+#define PEAL_LIVENESS_FLAG_SLOW       0x08U /* the sender holds broadcasts back */
+#define PEAL_LIVENESS_FLAGS_ALL       0x0fU
 
 struct peal_liveness_msg {
 	uint32_t view_tag;

@@ -2,14 +2,16 @@
 /*
  * Frames of broadcast, one behind the other, against what one member keeps of a stream.
  *
- * The input is pairs: u8 what and from whom (two bits, three bits), u8 size, a body of that size;
- * the last may be cut. A body that is accepted must come back unchanged when it is encoded again,
- * and goes to a ring of eight frames, to what the others said about it, or to an agreement; its
- * origin and epoch are taken to be the right ones. Whatever is said, stable <= low <= have <= head
+ * The input is pairs: u8 what and from whom (two bits, five bits, one bit: of a large view), u8
+ * size, a body of that size; the last may be cut. A body that is accepted must come back unchanged
+ * when it is encoded again, and goes to a ring of eight frames, to what the others said about it,
+ * or to an agreement; its origin and epoch are taken to be the right ones. Whatever is said, stable
+ * <= low <= have <= head
  * <= stable + ring, what is delivered is whole and in order, and goals are within reach.
  */
 #include "dataplane/cast_digest.h"
 #include "dataplane/cast_flush.h"
+#include "dataplane/cast_lane.h"
 #include "wire/cast_msg.h"
 
 #include "base/assert.h"
@@ -25,6 +27,9 @@
 static struct peal_cast_stream stream;
 static struct peal_cast_digest digest;
 static struct peal_cast_flush flush;
+static struct peal_cast_flush sum_flush;
+static struct peal_cast_lane lane;
+static struct peal_cast_grants grants;
 static uint8_t frames[WINDOW * PEAL_BODY_SIZE_MAX];
 static uint64_t now_ns;
 static uint32_t part_offset;
@@ -130,6 +135,61 @@ take_flush(const uint8_t *body, uint16_t size, uint16_t rank)
 	PEAL_ASSERT((flush.holders[0] & ~flush.heard) == 0);
 }
 
+/* At one member that wants a lane, and is place 0 for others. */
+static void
+take_lane(const uint8_t *body, uint16_t size)
+{
+	uint64_t heads[PEAL_CAST_LANES_MAX] = {0};
+	struct peal_cast_lane_msg messages[PEAL_CAST_LANES_MAX];
+	struct peal_cast_lane_msg message;
+	uint8_t again[PEAL_CAST_LANE_SIZE];
+
+	if (!peal_cast_lane_msg_decode(body, size, &message)) {
+		return;
+	}
+	peal_cast_lane_msg_encode(&message, again);
+	PEAL_ASSERT(memcmp(again, body, size) == 0);
+	if (lane.state == PEAL_CAST_LANE_NONE) {
+		peal_cast_lane_ask(&lane, now_ns);
+	}
+	if (message.what >= PEAL_CAST_LANE_GRANT) {
+		(void)peal_cast_lane_on_answer(&lane, &message, 0);
+		return;
+	}
+	message.origin = 1U + message.origin % 200U; /* a member, as its number was found */
+	(void)peal_cast_grants_on_message(&grants, &message, heads, now_ns, messages);
+	PEAL_ASSERT(peal_cast_grants_run(&grants, heads, now_ns, messages) <= PEAL_CAST_LANES_MAX);
+	PEAL_ASSERT(grants.waiting_count <= PEAL_CAST_WAITING_MAX);
+	for (uint32_t i = 0; i < PEAL_CAST_LANES_MAX; i++) {
+		for (uint32_t j = 0; j < i && grants.holders[i].origin != 0; j++) {
+			PEAL_ASSERT(grants.holders[i].origin != grants.holders[j].origin);
+		}
+	}
+}
+
+/* At a member that has no streams itself. */
+static void
+take_sum(const uint8_t *body, uint16_t size, uint16_t link)
+{
+	struct peal_cast_flush_msg message;
+
+	if (!peal_cast_flush_msg_decode(body, size, &message)) {
+		return;
+	}
+	if (message.epoch > sum_flush.of) {
+		if (message.rows_count == 0) {
+			return;
+		}
+		peal_cast_flush_adopt(&sum_flush, &message);
+	}
+	(void)peal_cast_flush_on_sum(&sum_flush, link, &message, NULL);
+	PEAL_ASSERT((sum_flush.heard & ~sum_flush.others) == 0);
+	PEAL_ASSERT((sum_flush.done & ~sum_flush.heard) == 0);
+	PEAL_ASSERT((peal_cast_flush_sendable(&sum_flush) & ~sum_flush.others) == 0);
+	peal_cast_flush_sum(&sum_flush, link, &message);
+	PEAL_ASSERT(message.rows_count <= sum_flush.names_count);
+}
+
 static void
 check(void)
 {
@@ -159,15 +219,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	peal_cast_stream_init(&stream, ORIGIN, frames, WINDOW);
 	peal_cast_digest_init(&digest, &order, 0);
 	peal_cast_flush_begin(&flush, MEMBERS, SELF, &stream, 1, now_ns);
+	peal_cast_flush_begin_tree(&sum_flush, 0x7d, 0, NULL, 0, now_ns);
+	memset(&lane, 0, sizeof(lane));
+	peal_cast_lane_reset(&lane);
+	peal_cast_grants_reset(&grants);
 	while (at + 2U <= size) {
 		uint8_t what = data[at] & 3U;
-		uint16_t rank = (uint16_t)((data[at] >> 2) % MEMBERS);
+		bool is_large = (data[at] & 0x80U) != 0;
+		uint16_t rank = (uint16_t)((data[at] >> 2 & 0x1fU) % MEMBERS);
 		uint16_t body_size = data[at + 1U];
 
 		at += 2U;
 		body_size = body_size <= size - at ? body_size : (uint16_t)(size - at);
 		rank = rank == SELF ? 0 : rank;
-		if (what == 0) {
+		if (is_large && what < 2U) {
+			take_lane(data + at, body_size);
+		} else if (is_large) {
+			take_sum(data + at, body_size, rank);
+		} else if (what == 0) {
 			take_data(data + at, body_size);
 		} else if (what == 1) {
 			take_state(data + at, body_size, rank);

@@ -21,7 +21,7 @@ on_view(void *state, uint64_t epoch, uint32_t view_tag)
 {
 	struct peal_crier *crier = state;
 
-	PEAL_ASSERT(view_tag == peal_fakecores_view_tag(epoch));
+	PEAL_ASSERT(crier->is_large || view_tag == peal_fakecores_view_tag(epoch));
 	crier->views_count++;
 	crier->last_view = epoch;
 }
@@ -44,6 +44,34 @@ release(void *state, uint64_t token)
 	crier->released_count++;
 }
 
+static void
+dropped(void *state, uint64_t count)
+{
+	struct peal_crier *crier = state;
+
+	crier->dropped_count += count;
+}
+
+static void
+attach(struct peal_crier *crier, struct peal_core *core, uint64_t now_ns)
+{
+	const struct peal_cast_config config = {.egress = &core->egress,
+		.counters = &core->counters,
+		.user = {.deliver = deliver,
+			.view = on_view,
+			.ended = ended,
+			.release = release,
+			.dropped = dropped,
+			.state = crier},
+		.queue_bytes = crier->queue,
+		.queue_capacity = PEAL_CRIER_QUEUE_SIZE,
+		.frame_bytes = crier->frames};
+
+	peal_cast_init(&crier->cast, &config);
+	core->config.cast = &crier->cast;
+	peal_cast_switch(&crier->cast, core->peers, now_ns);
+}
+
 struct peal_crier *
 peal_criers_create(struct peal_fakecores *cores)
 {
@@ -51,22 +79,22 @@ peal_criers_create(struct peal_fakecores *cores)
 
 	PEAL_ASSERT(criers != NULL);
 	for (uint32_t i = 0; i < cores->count; i++) {
-		struct peal_crier *crier = &criers[i];
-		struct peal_core *core = &cores->nodes[i]->core;
-		const struct peal_cast_config config = {.egress = &core->egress,
-			.counters = &core->counters,
-			.user = {.deliver = deliver,
-				.view = on_view,
-				.ended = ended,
-				.release = release,
-				.state = crier},
-			.queue_bytes = crier->queue,
-			.queue_capacity = PEAL_CRIER_QUEUE_SIZE,
-			.frame_bytes = crier->frames};
+		attach(&criers[i], &cores->nodes[i]->core, cores->now_ns);
+	}
+	return criers;
+}
 
-		peal_cast_init(&crier->cast, &config);
-		core->config.cast = &crier->cast;
-		peal_cast_switch(&crier->cast, core->peers, cores->now_ns);
+struct peal_crier *
+peal_criers_create_large(struct peal_bigcores *cores, uint16_t first_rank, uint16_t count)
+{
+	struct peal_crier *criers = calloc(count, sizeof(*criers));
+
+	PEAL_ASSERT(criers != NULL);
+	for (uint16_t i = 0; i < count; i++) {
+		struct peal_bignode *node = peal_bigcores_start(cores, (uint16_t)(first_rank + i));
+
+		criers[i].is_large = true;
+		attach(&criers[i], &node->core, cores->now_ns);
 	}
 	return criers;
 }

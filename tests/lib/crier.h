@@ -6,6 +6,7 @@
 #define PEAL_TESTS_LIB_CRIER_H
 
 #include "dataplane/cast.h"
+#include "tests/lib/bigcore.h"
 #include "tests/lib/fakecore.h"
 
 #define PEAL_CRIER_QUEUE_SIZE 16384U
@@ -20,6 +21,8 @@ struct peal_crier {
 	uint32_t ended_count;
 	uint64_t last_lost_count;
 	uint32_t released_count;
+	uint64_t dropped_count; /* given up behind a slow member */
+	bool is_large;          /* views have the tags of a teststore */
 	uint8_t text[PEAL_CRIER_TEXT_MAX];
 	_Alignas(8) uint8_t queue[PEAL_CRIER_QUEUE_SIZE];
 	uint8_t frames[PEAL_CAST_FRAMES_MAX * PEAL_BODY_SIZE_MAX];
@@ -27,6 +30,9 @@ struct peal_crier {
 
 /* One for each of the cores; those that are members flush from nothing. */
 struct peal_crier *peal_criers_create(struct peal_fakecores *cores);
+/* The same in a large view: starts a core for each of `count` members, by rank. */
+struct peal_crier *peal_criers_create_large(
+	struct peal_bigcores *cores, uint16_t first_rank, uint16_t count);
 void peal_criers_destroy(struct peal_crier *criers);
 
 /* Casts a text; asserts that it is accepted. */

@@ -306,7 +306,7 @@ peal_gen_alert_msg(struct peal_prng *prng, struct peal_alert_msg *message_out)
 		struct peal_alert_entry *entry = &message_out->entries[i];
 
 		entry->rank = (uint16_t)((first + i * step) % PEAL_MEMBERS_MAX);
-		entry->reason = (uint8_t)(PEAL_ALERT_SILENT + below(prng, PEAL_ALERT_LAG));
+		entry->reason = (uint8_t)(PEAL_ALERT_SILENT + below(prng, PEAL_ALERT_SLOW));
 		entry->mask = (uint32_t)peal_prng_next(prng) | 1U;
 	}
 }

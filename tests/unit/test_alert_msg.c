@@ -75,7 +75,7 @@ test_alert_msg__refuses_each_wrong_field(void **state)
 	assert_false(decode_changed(4, "\x00\x28", 2));         /* no such rank */
 	assert_false(decode_changed(5, "\xFF", 1));             /* no such rank */
 	assert_false(decode_changed(6, "\x00", 1));             /* no reason */
-	assert_false(decode_changed(6, "\x05", 1));             /* unknown reason */
+	assert_false(decode_changed(6, "\x06", 1));             /* unknown reason */
 	assert_false(decode_changed(7, "\x01", 1));             /* padding */
 	assert_false(decode_changed(8, "\x00\x00\x00\x00", 4)); /* nobody reports it */
 	assert_false(decode_changed(12, "\x05", 1));            /* a subject twice */
@@ -172,7 +172,8 @@ test_alert_msg__reasons_have_names(void **state)
 	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_ECHO), "echo");
 	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_LAG), "lag");
 	assert_string_equal(peal_alert_reason_name(0), "unknown");
-	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_LAG + 1U), "unknown");
+	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_SLOW), "slow");
+	assert_string_equal(peal_alert_reason_name(PEAL_ALERT_SLOW + 1U), "unknown");
 }
 
 int

@@ -221,6 +221,95 @@ test_cast__of_latest_values_only_the_last_waits(void **state)
 }
 
 static void
+fill_the_ring(uint32_t rounds_count)
+{
+	uint8_t message[1000] = {0};
+
+	losing.from = 1U << 6; /* what node 6 says is lost */
+	losing.to = CRY_ALL;
+	losing.count = UINT32_MAX;
+	for (uint32_t i = 0; i < rounds_count; i++) {
+		while (peal_cast_send(&criers[0].cast, message, sizeof(message)) == PEAL_CAST_OK) {
+		}
+		cry_run(10U * US);
+	}
+}
+
+static void
+test_cast__who_brakes_for_too_long_is_told(void **state)
+{
+	uint64_t after_ns = 5000U * US;
+
+	(void)state;
+	for (uint32_t i = 0; i < CRY_COUNT; i++) {
+		peal_cast_set_policy(&criers[i].cast, PEAL_CAST_EVICT, after_ns);
+	}
+	fill_the_ring(200);
+	assert_false(peal_cast_is_slow(&criers[6].cast));
+	fill_the_ring(2000);
+	assert_true(peal_cast_is_slow(&criers[6].cast));
+	assert_true(cores->nodes[6]->core.heartbeat.is_slow);
+	assert_int_equal(cry_counter(6, PEAL_COUNTER_CAST_SLOW), 1);
+	assert_int_equal(cry_sum(PEAL_COUNTER_CAST_SLOW), 1);
+	losing.count = 0;
+	cry_install(PEAL_FAKECORE_EPOCH + 1U, CRY_ALL);
+	assert_false(peal_cast_is_slow(&criers[6].cast)); /* another view, another chance */
+}
+
+static void
+test_cast__who_blocks_and_strangers_tell_nobody(void **state)
+{
+	struct peal_cast_state_msg rows = {.epoch = PEAL_FAKECORE_EPOCH,
+		.rows_count = 1,
+		.rows = {{.origin = 1, .is_slow = true}}};
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+	uint16_t size = peal_cast_state_msg_encode(&rows, body);
+
+	(void)state;
+	fill_the_ring(3000);
+	assert_int_equal(cry_sum(PEAL_COUNTER_CAST_SLOW), 0);
+	losing.count = 0;
+	inject(2, 6, PEAL_MESSAGE_CAST_STATE, body, size); /* blocks: does not listen */
+	assert_int_equal(cry_counter(6, PEAL_COUNTER_CAST_SLOW), 0);
+	peal_cast_set_policy(&criers[6].cast, PEAL_CAST_EVICT, 1);
+	inject(1, 6, PEAL_MESSAGE_CAST_STATE, body, size); /* not who passes it on */
+	assert_int_equal(cry_counter(6, PEAL_COUNTER_CAST_SLOW), 0);
+	inject(2, 6, PEAL_MESSAGE_CAST_STATE, body, size);
+	assert_int_equal(cry_counter(6, PEAL_COUNTER_CAST_SLOW), 1);
+}
+
+static void
+test_cast__what_is_dropped_behind_was_never_sent(void **state)
+{
+	uint8_t message[1000] = {0};
+	uint32_t count = 3000;
+	uint32_t last = 0;
+
+	(void)state;
+	peal_cast_set_policy(&criers[0].cast, PEAL_CAST_DROP_BEHIND, 0);
+	losing.from = 1U << 6;
+	losing.to = CRY_ALL;
+	losing.count = UINT32_MAX;
+	for (uint32_t i = 0; i < count; i++) {
+		memcpy(message, &i, sizeof(i));
+		assert_int_equal(
+			peal_cast_send(&criers[0].cast, message, sizeof(message)), PEAL_CAST_OK);
+		cry_run(10U * US);
+	}
+	losing.count = 0;
+	cry_run(50000U * US);
+	assert_true(criers[0].dropped_count > 0);
+	assert_true(cry_counter(0, PEAL_COUNTER_CAST_MESSAGES_DROPPED) == criers[0].dropped_count);
+	assert_true(peal_cast_doubtful_count(&criers[0].cast) == 0);
+	for (uint32_t i = 0; i < CRY_COUNT; i++) {
+		assert_int_equal(criers[i].messages_count + criers[0].dropped_count, count);
+		memcpy(&last, criers[i].text + criers[i].text_size - sizeof(message), sizeof(last));
+		assert_int_equal(last, count - 1U);
+		assert_memory_equal(criers[i].text, criers[0].text, criers[0].text_size);
+	}
+}
+
+static void
 test_cast__without_a_machine_broadcasts_are_refused(void **state)
 {
 	uint8_t body[PEAL_CAST_HEADER_SIZE + 4U] = {1};
@@ -245,6 +334,12 @@ main(void)
 			test_cast__large_messages_are_passed_on_in_parts, cry_begin, cry_finish),
 		cmocka_unit_test_setup_teardown(
 			test_cast__slowest_member_brakes_the_origin, cry_begin, cry_finish),
+		cmocka_unit_test_setup_teardown(
+			test_cast__who_brakes_for_too_long_is_told, cry_begin, cry_finish),
+		cmocka_unit_test_setup_teardown(
+			test_cast__who_blocks_and_strangers_tell_nobody, cry_begin, cry_finish),
+		cmocka_unit_test_setup_teardown(
+			test_cast__what_is_dropped_behind_was_never_sent, cry_begin, cry_finish),
 		cmocka_unit_test_setup_teardown(
 			test_cast__refuses_what_is_not_of_these_streams, cry_begin, cry_finish),
 		cmocka_unit_test_setup_teardown(

@@ -185,6 +185,45 @@ test_cast_cut__values_wait_for_the_end_of_a_large_message(void **state)
 	assert_true(peal_cast_cut_is_empty(&cut));
 }
 
+static void
+test_cast_cut__goes_on_where_a_lane_is(void **state)
+{
+	(void)state;
+	assert_true(peal_sendqueue_copy(&cut.queue, (const uint8_t *)"a", 1));
+	(void)cut_next(0);
+	peal_cast_cut_settle(&cut, 1);
+	assert_true(cut.doubtful_count == 0);
+	peal_cast_cut_begin_at(&cut, 5000);
+	assert_true(peal_sendqueue_copy(&cut.queue, (const uint8_t *)"b", 1));
+	(void)cut_next(5000);
+	peal_cast_cut_settle(&cut, 5000);
+	assert_true(cut.doubtful_count == 1);
+	peal_cast_cut_settle(&cut, 5001);
+	assert_true(cut.doubtful_count == 0);
+}
+
+static void
+test_cast_cut__drops_what_is_in_no_frame(void **state)
+{
+	static uint8_t large[3000];
+	uint64_t count;
+
+	(void)state;
+	assert_true(peal_sendqueue_copy(&cut.queue, large, sizeof(large)));
+	assert_true(peal_sendqueue_copy(&cut.queue, (const uint8_t *)"a", 1));
+	assert_true(peal_sendqueue_lend(&cut.queue, large, 7, 0));
+	(void)cut_next(0); /* a part of the first */
+	assert_true(cut.offset > 0);
+	count = peal_cast_cut_drop(&cut, CAPACITY, &lender);
+	assert_int_equal(count, 2);
+	assert_int_equal(released_count, 1);
+	while (!peal_cast_cut_is_empty(&cut)) {
+		(void)cut_next(1);
+	}
+	assert_true(cut.queue.accepted_count == 3 && cut.queue.released_count == 3);
+	assert_int_equal(peal_cast_cut_drop(&cut, CAPACITY, &lender), 0);
+}
+
 int
 main(void)
 {
@@ -194,6 +233,8 @@ main(void)
 		cmocka_unit_test_setup(test_cast_cut__parts_stand_alone, begin),
 		cmocka_unit_test_setup(test_cast_cut__a_view_begins_a_large_message_again, begin),
 		cmocka_unit_test_setup(test_cast_cut__doubt_ends_with_stability, begin),
+		cmocka_unit_test_setup(test_cast_cut__goes_on_where_a_lane_is, begin),
+		cmocka_unit_test_setup(test_cast_cut__drops_what_is_in_no_frame, begin),
 		cmocka_unit_test_setup(
 			test_cast_cut__latest_values_overwrite_and_are_never_queued, begin),
 		cmocka_unit_test_setup(

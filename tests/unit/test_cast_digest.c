@@ -212,6 +212,59 @@ test_cast_digest__pauses_grow_to_an_end(void **state)
 	assert_true(tries >= UINT8_MAX - 1U);
 }
 
+static void
+test_cast_digest__finds_who_is_half_a_ring_behind_for_long(void **state)
+{
+	(void)state;
+	begin_as(0); /* children are 1 and 2 */
+	arrived(WINDOW / 2U);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW) == 0);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 99U) == 0);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 100U) == 0x6);
+	/* It says that it has one: less than half is missing. */
+	assert_true(hear(1, 0, 0, 1, 1, false));
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 100U) == 0x4);
+	arrived(WINDOW / 2U + 1U);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 200U) == 0x4);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 300U) == 0x6);
+	/* Who is no child of the first tree is not judged. */
+	begin_as(1);
+	arrived(WINDOW);
+	(void)peal_cast_digest_find_slow(&digest, &stream, 100, NOW);
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 100U) == 0x18);
+	/* What all have, nobody lacks. */
+	stream.stable = WINDOW;
+	assert_true(peal_cast_digest_find_slow(&digest, &stream, 100, NOW + 100U) == 0);
+}
+
+static void
+test_cast_digest__a_lane_is_turned_to_its_holder(void **state)
+{
+	/* The second of seven, as above: 0, 3 and 4 in tree 0, only 5 in the other. */
+	const struct peal_cast_links links = {.members_count = 7,
+		.self_place = 1,
+		.count = 4,
+		.places = {0, 3, 4, 5},
+		.trees = {0x7, 0x8}};
+
+	(void)state;
+	peal_cast_digest_init_lane(&digest, &links, 0, 6);
+	assert_int_equal(digest.parents[0], 0);
+	assert_int_equal(digest.parents[1], 3);
+	assert_true(digest.children[0] == 0x6);
+	assert_true(digest.children[1] == 0);
+	peal_cast_digest_init_lane(&digest, &links, 1, 4); /* the trees the other way round */
+	assert_int_equal(digest.parents[0], 3);
+	assert_int_equal(digest.parents[1], 2);
+	assert_true(digest.children[0] == 0);
+	assert_true(digest.children[1] == 0x3);
+	peal_cast_digest_init_lane(&digest, &links, 0, 1);
+	assert_int_equal(digest.parents[0], PEAL_RANK_NONE);
+	assert_true(digest.children[0] == 0x7);
+	assert_true(digest.children[1] == 0x8);
+	assert_true(peal_cast_digest_deadline_at_ns(&digest) == NEVER);
+}
+
 int
 main(void)
 {
@@ -226,6 +279,8 @@ main(void)
 		cmocka_unit_test(test_cast_digest__news_is_passed_on_at_once),
 		cmocka_unit_test(test_cast_digest__refuses_rows_that_cannot_be),
 		cmocka_unit_test(test_cast_digest__pauses_grow_to_an_end),
+		cmocka_unit_test(test_cast_digest__finds_who_is_half_a_ring_behind_for_long),
+		cmocka_unit_test(test_cast_digest__a_lane_is_turned_to_its_holder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,35 @@ test_cast_stream__rings_share_the_frames(void **state)
 	}
 }
 
+static void
+test_cast_stream__a_lane_passes_when_all_have_all(void **state)
+{
+	(void)state;
+	assert_false(peal_cast_stream_is_lane(&stream));
+	assert_int_equal(stream.origin, 3);
+	peal_cast_stream_init(&stream, PEAL_CAST_LANE_NAME(5), frames, WINDOW);
+	assert_true(peal_cast_stream_is_lane(&stream));
+	assert_int_equal(stream.origin, 0);
+	assert_false(peal_cast_stream_pass(&stream, 3, 1, 2)); /* all have what is not here */
+	assert_false(peal_cast_stream_pass(&stream, 3, 0, 0)); /* nothing was said in it */
+	assert_true(peal_cast_stream_pass(&stream, 3, 0, 1));
+	assert_int_equal(stream.origin, 3);
+	assert_int_equal(put(0, 0, 'a'), PEAL_CAST_PUT_FRESH);
+	assert_int_equal(put(1, 1, 'b'), PEAL_CAST_PUT_FRESH);
+	assert_false(peal_cast_stream_pass(&stream, 4, 1, 3)); /* not all have all of it */
+	assert_false(peal_cast_stream_pass(&stream, 4, 2, 3)); /* neither has this one */
+	while (peal_cast_stream_deliver(&stream, &sink) == PEAL_CAST_DELIVERED) {
+	}
+	assert_false(peal_cast_stream_pass(&stream, 4, 1, 3));
+	assert_false(peal_cast_stream_pass(&stream, 4, 2, 2)); /* late, or says nothing */
+	assert_int_equal(stream.origin, 3);
+	stream.message_offset = 7; /* the last one broke off: that cannot be any more */
+	assert_true(peal_cast_stream_pass(&stream, 4, 2, 3));
+	assert_int_equal(stream.origin, 4);
+	assert_int_equal(stream.message_offset, 0);
+	assert_true(stream.stable == 2 && stream.have == 2 && stream.head == 2);
+}
+
 int
 main(void)
 {
@@ -214,6 +243,7 @@ main(void)
 		cmocka_unit_test_setup(
 			test_cast_stream__origin_writes_in_place_until_the_ring_is_full, begin),
 		cmocka_unit_test_setup(test_cast_stream__rings_share_the_frames, begin),
+		cmocka_unit_test_setup(test_cast_stream__a_lane_passes_when_all_have_all, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

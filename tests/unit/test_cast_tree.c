@@ -52,6 +52,36 @@ test_cast_tree__one_member_has_nobody(void **state)
 	}
 }
 
+/* Step by step every member is reached from every other one, over links of the tree only. */
+static void
+test_cast_tree__the_next_hop_leads_to_the_target(void **state)
+{
+	enum { COUNT = 83 };
+
+	(void)state;
+	assert_int_equal(peal_cast_tree_next(6, 0, 5, 3), 2);
+	assert_int_equal(peal_cast_tree_next(6, 0, 2, 3), 0);
+	assert_int_equal(peal_cast_tree_next(6, 0, 0, 3), 1);
+	assert_int_equal(peal_cast_tree_next(6, 0, 1, 3), 3);
+	assert_int_equal(peal_cast_tree_next(6, 1, 0, 1), 4);
+	for (uint32_t i = 0; i < PEAL_CAST_TREES * COUNT * COUNT; i++) {
+		uint32_t tree = i % PEAL_CAST_TREES;
+		uint32_t at = i / PEAL_CAST_TREES % COUNT;
+		uint32_t target = i / PEAL_CAST_TREES / COUNT;
+		uint32_t hops = 0;
+
+		while (at != target) {
+			uint32_t next = peal_cast_tree_next(COUNT, tree, at, target);
+
+			assert_true((at != 0 && peal_cast_tree_parent(COUNT, tree, at) == next) ||
+				    peal_cast_tree_parent(COUNT, tree, next) == at);
+			at = next;
+			hops++;
+		}
+		assert_in_range(hops, 0, 4);
+	}
+}
+
 int
 main(void)
 {
@@ -59,6 +89,7 @@ main(void)
 		cmocka_unit_test(test_cast_tree__sends_as_few_copies_as_two_hops_need),
 		cmocka_unit_test(test_cast_tree__small_group_by_hand),
 		cmocka_unit_test(test_cast_tree__one_member_has_nobody),
+		cmocka_unit_test(test_cast_tree__the_next_hop_leads_to_the_target),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

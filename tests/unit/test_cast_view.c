@@ -203,6 +203,30 @@ test_cast_view__newcomers_begin_with_their_view(void **state)
 	cry_assert_all_heard(CRY_ALL, "hello");
 }
 
+/* A newcomer that missed the begin of its first view is no newcomer when that view ends. */
+static void
+test_cast_view__a_newcomer_that_missed_its_begin_is_waited_for(void **state)
+{
+	(void)state;
+	peal_fakecores_install(cores, 0, 0, 0, 0);
+	cores->nodes[0]->mid = 50;
+	lose(0, CRY_ALL, 1U << 0, UINT32_MAX);
+	cry_install(NEXT, CRY_ALL);
+	cry_run(1000U * US);
+	assert_true(criers[1].last_view == NEXT);
+	assert_true(criers[0].last_view < NEXT);
+	peal_crier_say(&criers[1], "ahead");
+	cry_run(300U * US);
+	cry_install(NEXT + 1U, CRY_ALL);
+	cry_run(50U * US); /* the others have all that there is */
+	lose(0, 0, 0, 0);
+	cry_run(20000U * US);
+	for (uint32_t i = 0; i < CRY_COUNT; i++) {
+		assert_true(criers[i].last_view == NEXT + 1U);
+		assert_true(peal_crier_heard(&criers[i], "ahead"));
+	}
+}
+
 static void
 test_cast_view__vectors_that_cannot_be_are_refused(void **state)
 {
@@ -255,6 +279,9 @@ main(void)
 			test_cast_view__who_leaves_is_told_what_is_in_doubt, cry_begin, cry_finish),
 		cmocka_unit_test_setup_teardown(
 			test_cast_view__newcomers_begin_with_their_view, cry_begin, cry_finish),
+		cmocka_unit_test_setup_teardown(
+			test_cast_view__a_newcomer_that_missed_its_begin_is_waited_for, cry_begin,
+			cry_finish),
 		cmocka_unit_test_setup_teardown(
 			test_cast_view__vectors_that_cannot_be_are_refused, cry_begin, cry_finish),
 	};

@@ -164,6 +164,11 @@ test_edge__fails_the_unfit_at_once_but_not_in_grace(void **state)
 	peal_edge_on_unfit(&edge, PEAL_ALERT_LAG, 1000);
 	assert_int_equal(peal_edge_verdict(&edge), PEAL_VERDICT_FAILED);
 	assert_int_equal(edge.reason, PEAL_ALERT_LAG);
+	/* Who says it of itself needs no grace. */
+	peal_edge_open(&edge, 1000, 0);
+	peal_edge_on_unfit(&edge, PEAL_ALERT_SLOW, 10);
+	assert_int_equal(peal_edge_verdict(&edge), PEAL_VERDICT_FAILED);
+	assert_int_equal(edge.reason, PEAL_ALERT_SLOW);
 }
 
 static void

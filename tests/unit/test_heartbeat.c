@@ -6,6 +6,8 @@
 #include "wire/alert_msg.h"
 #include "wire/messages.h"
 
+#include <stdlib.h>
+
 #define MS      UINT64_C(1000000)
 #define STEP_NS (UINT64_C(100) * 1000U)
 
@@ -425,6 +427,31 @@ test_heartbeat__who_stays_in_an_old_epoch_is_not_fit(void **state)
 }
 
 static void
+test_heartbeat__who_says_that_it_is_slow_is_reported(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, *state);
+	struct peal_record record;
+
+	run_alive(cores, 500U * MS);
+	assert_int_equal(verdict(cores, 0, 1), PEAL_VERDICT_OK);
+	peal_fakecores_drain(cores, 0, PEAL_RECORD_ALERT);
+	/* The core writes it anew in each turn, from the machine that knows. */
+	struct peal_cast *slow = calloc(1, sizeof(*slow));
+
+	assert_non_null(slow);
+	slow->is_slow = true;
+	cores->nodes[1]->core.config.cast = slow;
+	run_alive(cores, 500U * MS);
+	assert_int_equal(verdict(cores, 0, 1), PEAL_VERDICT_FAILED);
+	assert_int_equal(verdict(cores, 1, 0), PEAL_VERDICT_OK);
+	assert_true(peal_fakecores_find(cores, 0, PEAL_RECORD_ALERT, &record));
+	assert_int_equal(record.reason, PEAL_ALERT_SLOW);
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_EDGES_SLOW), 1);
+	peal_fakecores_destroy(cores);
+	free(slow);
+}
+
+static void
 test_heartbeat__a_new_member_may_be_silent_for_a_while(void **state)
 {
 	struct peal_fakecores *cores = peal_fakecores_create(2, *state);
@@ -686,6 +713,7 @@ main(void)
 		TEST(judges_nothing_before_the_queue_is_empty),
 		TEST(a_stuck_control_plane_is_a_failure),
 		TEST(who_stays_in_an_old_epoch_is_not_fit),
+		TEST(who_says_that_it_is_slow_is_reported),
 		TEST(a_new_member_may_be_silent_for_a_while),
 		TEST(a_failure_outlives_the_view),
 		TEST(a_guest_changes_nothing_for_others),

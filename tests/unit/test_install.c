@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/install.h"
 
+#include "dataplane/cast_tree.h"
 #include "dataplane/plane.h"
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/teststore.h"
@@ -379,6 +380,25 @@ test_install__no_member_knows_nobody(void **state)
 	tear_down(&world);
 }
 
+/* Neighbours in the trees of broadcast: whose parent I am, and who is mine. */
+static void
+add_cast_links(const struct world *world, struct peal_bitset *wanted)
+{
+	const struct peal_view *view = &world->group->view;
+	const struct peal_topology *topology = &world->group->topology;
+	uint32_t self = peal_trees_place(topology, view, world->self_rank);
+	uint32_t count = view->members_count;
+
+	for (uint32_t place = 0; place < count; place++) {
+		for (uint32_t tree = 0; tree < PEAL_CAST_TREES; tree++) {
+			if ((place != 0 && peal_cast_tree_parent(count, tree, place) == self) ||
+				(self != 0 && peal_cast_tree_parent(count, tree, self) == place)) {
+				peal_bitset_add(wanted, peal_trees_rank(topology, view, place));
+			}
+		}
+	}
+}
+
 /* Slots of a large view: exactly the neighbours. */
 static void
 check_neighbours(const struct world *world, const struct peal_peers *peers)
@@ -427,6 +447,7 @@ check_neighbours(const struct world *world, const struct peal_peers *peers)
 	for (uint32_t attempt = 0; attempt < 3; attempt++) {
 		peal_bitset_add(&wanted, peal_rings_elect(topology, view, 0, attempt));
 	}
+	add_cast_links(world, &wanted);
 	for (uint32_t i = 0; i < world->guests_count; i++) {
 		uint16_t rank = peal_view_find_mid(view, world->guests[i]);
 

@@ -25,6 +25,7 @@ test_messages__have_the_numbers_of_the_wire(void **state)
 	assert_int_equal(PEAL_MESSAGE_PATH_ANSWER, 0x42);
 	assert_int_equal(PEAL_MESSAGE_CAST, 0x50);
 	assert_int_equal(PEAL_MESSAGE_CAST_FLUSH, 0x53);
+	assert_int_equal(PEAL_MESSAGE_CAST_LANE, 0x54);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_INSTALL), PEAL_FAMILY_JOIN);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_ECHO_REPLY), PEAL_FAMILY_LIVENESS);
 	assert_int_equal(peal_message_family(PEAL_MESSAGE_JOIN_BATCH), PEAL_FAMILY_FLOOD);
@@ -64,7 +65,7 @@ test_messages__have_one_name_each(void **state)
 				peal_message_name((uint8_t)a), peal_message_name((uint8_t)b));
 		}
 	}
-	assert_int_equal(known_count, 36);
+	assert_int_equal(known_count, 37);
 }
 
 int

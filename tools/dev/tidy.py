@@ -48,6 +48,7 @@ MAY_INCLUDE = {
         "dataplane/plane.h",
         "dataplane/peers.h",
         "dataplane/stream.h",
+        "dataplane/cast_tree.h",
         "control",
     ),
     "sim": PURE + ("sim",),
