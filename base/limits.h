@@ -317,6 +317,34 @@
 /* How long to wait for the first answer of a peer, of which nothing is known. */
 #define PEAL_RTT_UNKNOWN_NS (UINT64_C(1) * 1000000U)
 
+/* Of a peer that does not answer, so many echoes at this distance show whether the direct way to it
+ * carries: ten milliseconds, so that a core that is late for that long is not taken for a cut link.
+ */
+#define PEAL_PATH_ECHOES_MAX 4U
+#define PEAL_PATH_ECHO_NS    (UINT64_C(2500) * 1000U)
+
+/* While frames to a peer go through another member, the direct way is tried this often. So many
+ * answers in a row bring it back: the first number, doubled up to the second each time that it broke
+ * again soon after. */
+#define PEAL_PATH_PROBE_NS    (UINT64_C(50) * 1000000U)
+#define PEAL_PATH_REPLIES_MIN 3U
+#define PEAL_PATH_REPLIES_MAX 48U
+#define PEAL_PATH_FLAP_NS     (UINT64_C(2) * 1000000000U)
+
+/* A member through which nothing comes for so long, while something is awaited, makes room for the
+ * next one. */
+#define PEAL_PATH_TRY_NS (UINT64_C(10) * 1000000U)
+
+/* Time-outs of a channel in a row after which it is doubted that the way to the peer carries, and
+ * repeats of a broadcast's rows, pulls and vectors. */
+#define PEAL_PATH_TIMEOUTS 2U
+#define PEAL_PATH_REPEATS  3U
+
+/* Frames of other pairs that a core passes on in a second, and at once: less than a tenth of its
+ * time, and all places for bulk in one turn. */
+#define PEAL_RELAY_FRAMES_PER_SECOND_MAX 200000U
+#define PEAL_RELAY_FRAMES_BURST_MAX      PEAL_TX_BULK_MAX
+
 /* Effects that one step of the control half may cause, and the bytes of their messages. */
 #define PEAL_OUTBOX_EFFECTS_MAX 128U
 #define PEAL_OUTBOX_BYTES_MAX   (96U * 1024U)

@@ -65,6 +65,13 @@ peal_cast_digest_next_try(uint8_t tries)
 	return tries < UINT8_MAX ? (uint8_t)(tries + 1U) : (uint8_t)(UINT8_MAX - 1U);
 }
 
+/* True when rows of this stream were repeated often. */
+static inline bool
+peal_cast_digest_is_in_vain(const struct peal_cast_digest *digest)
+{
+	return digest->ack_tries >= PEAL_PATH_REPEATS || digest->tell_tries >= PEAL_PATH_REPEATS;
+}
+
 /* A frame came or was made: tells of it when no other follows. */
 void peal_cast_digest_on_frame(struct peal_cast_digest *digest, uint64_t now_ns);
 

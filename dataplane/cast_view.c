@@ -270,7 +270,13 @@ peal_cast_run_flush(struct peal_cast *cast, uint64_t now_ns)
 		flush->tries = peal_cast_digest_next_try(flush->tries);
 	}
 	for (; flush->owed != 0; flush->owed &= flush->owed - 1U) {
-		send_vector(cast, (uint32_t)__builtin_ctzll(flush->owed));
+		uint32_t rank = (uint32_t)__builtin_ctzll(flush->owed);
+
+		if ((flush->asks >> rank & 1U) != 0 && flush->tries >= PEAL_PATH_REPEATS &&
+			cast->slots[rank] != PEAL_PEERS_NONE) {
+			peal_egress_doubt(cast->config.egress, cast->slots[rank]);
+		}
+		send_vector(cast, rank);
 		sent_count++;
 	}
 	flush->asks = 0; /* an answer asks for nothing, or two would answer each other for ever */

@@ -73,6 +73,9 @@ struct peal_channel_user {
 	 * will never have them, and has or will have those before and after. Only with
 	 * PEAL_CHANNEL_DROP_BEHIND, and may be NULL without; must not call back. */
 	void (*dropped)(void *state, uint16_t channel, uint64_t count);
+	/* Frames of the channel go through another member of the view from now on, because the
+	 * direct way to the peer is broken; or directly again. May be NULL; must not call back. */
+	void (*rerouted)(void *state, uint16_t channel, bool is_indirect);
 	void *state;
 };
 
@@ -104,6 +107,7 @@ struct peal_channels {
 	uint64_t late_ns; /* by how much this core reads late what arrived */
 	struct peal_channelsender sender;
 	struct peal_channeltable table;
+	uint64_t indirect[PEAL_RESIDENTS_WORDS]; /* slots of peers that are reached so */
 	uint16_t held_counts[PEAL_SLOTS_MAX]; /* buffers of the pool that frames of a peer are in */
 };
 
@@ -149,6 +153,16 @@ void peal_channels_reset(struct peal_channels *channels, uint16_t index);
 /* From now on the user takes `room` frames beyond those delivered, [0, PEAL_CHANNEL_WINDOW]. */
 void peal_channels_grant(
 	struct peal_channels *channels, uint16_t index, uint32_t room, uint64_t now_ns);
+
+/* True while its frames go through another member. */
+bool peal_channels_is_indirect(const struct peal_channels *channels, uint16_t index);
+
+/*
+ * Frames to the peer at `slot` take another way (`is_moved`): what was on its way is sent again. Or
+ * it became known, or ended, that the way through another member is the one that carries.
+ */
+void peal_channels_on_path(struct peal_channels *channels, uint16_t slot, bool is_moved,
+	bool is_indirect, uint64_t now_ns);
 
 /* An opened frame of family 4 from a member. */
 void peal_channels_on_frame(

@@ -32,6 +32,15 @@ peal_congestion_init(struct peal_congestion *congestion, uint64_t target_ns)
 		.rtt_ns_min = UINT64_MAX};
 }
 
+void
+peal_congestion_restart(struct peal_congestion *congestion)
+{
+	uint32_t flights_count = congestion->flights_count;
+
+	peal_congestion_init(congestion, congestion->target_ns);
+	congestion->flights_count = flights_count;
+}
+
 static uint64_t
 smooth(uint64_t mean_ns, uint64_t sample_ns)
 {

@@ -129,6 +129,9 @@ struct peal_plane {
 	 */
 	_Atomic uint64_t echoed_at_ns[PEAL_SLOTS_MAX];
 	_Atomic uint64_t heard_at_ns[PEAL_SLOTS_MAX];
+	/* Through whom frames to peer `slot` go, and that it hears them: slot + 1; 0 = directly.
+	 * Written by the core. */
+	_Atomic uint16_t via[PEAL_SLOTS_MAX];
 	/* Of the next shard of the node; NULL = this is the last. A shard's own core and control
 	 * use the rings; the home core reads `heard_at_ns` of all. */
 	struct peal_plane *next;

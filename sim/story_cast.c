@@ -40,9 +40,8 @@ run_until_all_have(struct peal_simworld *world)
 	}
 }
 
-/* Everybody casts a last word, so that all are known to all; and what was said must arrive. */
-static void
-finish_cast(struct peal_simworld *world)
+void
+peal_story_finish_cast(struct peal_simworld *world)
 {
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->casts[i].is_quiet = true;
@@ -84,7 +83,7 @@ cast_in_bad_weather(const struct peal_scenario_options *options, struct peal_rep
 		peal_simworld_set_weather(&world, &weather);
 		peal_simworld_run_for(&world, 100U * MILLISECOND_NS);
 		peal_simworld_set_weather(&world, &fair);
-		finish_cast(&world);
+		peal_story_finish_cast(&world);
 	}
 	peal_simworld_fini(&world);
 }
@@ -101,7 +100,7 @@ cast_in_the_storm(const struct peal_scenario_options *options, struct peal_repor
 		peal_faults_run(&faults, world.time.now_ns + SECOND_NS);
 		peal_faults_heal(&faults);
 		if (peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world))) {
-			finish_cast(&world);
+			peal_story_finish_cast(&world);
 		}
 	}
 	peal_simworld_fini(&world);
@@ -221,7 +220,7 @@ peal_story_fanout(const struct peal_scenario_options *options, struct peal_repor
 			peal_counter_get(counters, PEAL_COUNTER_CAST_FRAMES_SENT) +
 			peal_counter_get(counters, PEAL_COUNTER_CAST_FRAMES_REPEATED);
 		fan_out->lossy_deliveries += flood_for_a_span(&world, LOSS_PPM);
-		finish_cast(&world);
+		peal_story_finish_cast(&world);
 	}
 	peal_simworld_fini(&world);
 }
@@ -322,7 +321,7 @@ peal_story_relay(const struct peal_scenario_options *options, struct peal_report
 			watch.epoch = world.nodes[relay]->node.view.epoch;
 			measure_gap(&world, relay, &watch);
 		}
-		finish_cast(&world);
+		peal_story_finish_cast(&world);
 	}
 	peal_simworld_fini(&world);
 }
