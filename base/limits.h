@@ -279,6 +279,9 @@
 #define PEAL_CONGESTION_TARGET_NS      (UINT64_C(50) * 1000U)
 #define PEAL_CONGESTION_HOST_TARGET_NS (UINT64_C(100) * 1000U)
 
+/* How many times that delay through another member: two ways, and the turn of a core between. */
+#define PEAL_CONGESTION_ROUND_FACTOR 3U
+
 /* Largest message of a channel: parts are counted in 32 bits, and nobody should wait longer. */
 #define PEAL_MESSAGE_SIZE_MAX (UINT32_C(1) << 30)
 
@@ -323,6 +326,9 @@
 #define PEAL_PATH_ECHOES_MAX 4U
 #define PEAL_PATH_ECHO_NS    (UINT64_C(2500) * 1000U)
 
+/* Who has just answered is not doubted again for so long. */
+#define PEAL_PATH_TRUST_NS (UINT64_C(10) * 1000000U)
+
 /* While frames to a peer go through another member, the direct way is tried this often. So many
  * answers in a row bring it back: the first number, doubled up to the second each time that it broke
  * again soon after. */
@@ -335,10 +341,12 @@
  * next one. */
 #define PEAL_PATH_TRY_NS (UINT64_C(10) * 1000000U)
 
-/* Time-outs of a channel in a row after which it is doubted that the way to the peer carries, and
- * repeats of a broadcast's rows, pulls and vectors. */
+/* Time-outs of a channel in a row after which it is doubted that the way to the peer carries; repeats
+ * of digests and vectors of a broadcast; and the time in which nothing of it became stable though rows
+ * were sent. */
 #define PEAL_PATH_TIMEOUTS 2U
 #define PEAL_PATH_REPEATS  3U
+#define PEAL_PATH_VAIN_NS  (UINT64_C(1) * 1000000U)
 
 /* Frames of other pairs that a core passes on in a second, and at once: less than a tenth of its
  * time, and all places for bulk in one turn. */

@@ -392,17 +392,17 @@ peal_channels_is_indirect(const struct peal_channels *channels, uint16_t index)
 }
 
 void
-peal_channels_on_path(struct peal_channels *channels, uint16_t slot, bool is_moved,
-	bool is_indirect, uint64_t now_ns)
+peal_channels_on_path(struct peal_channels *channels, uint16_t slot,
+	const struct peal_channel_way *way, uint64_t now_ns)
 {
 	const struct peal_channel_user *user = &channels->config.user;
-	bool is_news = is_indirect != is_slot_indirect(channels, slot);
+	bool is_news = way->is_indirect != is_slot_indirect(channels, slot);
 
 	if (is_news) {
 		channels->indirect[slot / 64U] ^= UINT64_C(1) << (slot % 64U);
 	}
-	if (is_moved) {
-		peal_channelsender_on_path(&channels->sender, slot);
+	if (way->is_moved) {
+		peal_channelsender_on_path(&channels->sender, slot, way->is_round);
 	}
 	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
 		struct peal_channel *channel = &channels->table.channels[i];
@@ -410,11 +410,11 @@ peal_channels_on_path(struct peal_channels *channels, uint16_t slot, bool is_mov
 		if (channel->state == PEAL_CHANNEL_FREE || channel->slot != slot) {
 			continue;
 		}
-		if (is_moved) {
+		if (way->is_moved) {
 			peal_channelsender_resume(&channels->sender, channel, now_ns);
 		}
 		if (is_news && owns(channels, i) && user->rerouted != NULL) {
-			user->rerouted(user->state, i, is_indirect);
+			user->rerouted(user->state, i, way->is_indirect);
 		}
 	}
 }

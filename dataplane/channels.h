@@ -157,12 +157,16 @@ void peal_channels_grant(
 /* True while its frames go through another member. */
 bool peal_channels_is_indirect(const struct peal_channels *channels, uint16_t index);
 
-/*
- * Frames to the peer at `slot` take another way (`is_moved`): what was on its way is sent again. Or
- * it became known, or ended, that the way through another member is the one that carries.
- */
-void peal_channels_on_path(struct peal_channels *channels, uint16_t slot, bool is_moved,
-	bool is_indirect, uint64_t now_ns);
+/* The way of frames to a peer. */
+struct peal_channel_way {
+	bool is_moved;    /* it is another than before: what was on its way is sent again */
+	bool is_round;    /* it goes through another member */
+	bool is_indirect; /* and the peer was heard on it */
+};
+
+/* The way to the peer at `slot` is this one from now on. */
+void peal_channels_on_path(struct peal_channels *channels, uint16_t slot,
+	const struct peal_channel_way *way, uint64_t now_ns);
 
 /* An opened frame of family 4 from a member. */
 void peal_channels_on_frame(

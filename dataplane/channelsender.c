@@ -217,9 +217,10 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 }
 
 void
-peal_channelsender_on_path(struct peal_channelsender *sender, uint16_t slot)
+peal_channelsender_on_path(struct peal_channelsender *sender, uint16_t slot, bool is_round)
 {
-	peal_congestion_restart(&sender->windows[slot].congestion);
+	peal_congestion_restart(&sender->windows[slot].congestion,
+		is_round ? PEAL_CONGESTION_ROUND_FACTOR * sender->target_ns : sender->target_ns);
 	wake(sender, slot);
 }
 

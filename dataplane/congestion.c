@@ -33,11 +33,11 @@ peal_congestion_init(struct peal_congestion *congestion, uint64_t target_ns)
 }
 
 void
-peal_congestion_restart(struct peal_congestion *congestion)
+peal_congestion_restart(struct peal_congestion *congestion, uint64_t target_ns)
 {
 	uint32_t flights_count = congestion->flights_count;
 
-	peal_congestion_init(congestion, congestion->target_ns);
+	peal_congestion_init(congestion, target_ns);
 	congestion->flights_count = flights_count;
 }
 

@@ -71,8 +71,9 @@ struct peal_congestion_news {
 /* Nothing is on its way and nothing known. `target_ns`: see PEAL_CONGESTION_TARGET_NS. */
 void peal_congestion_init(struct peal_congestion *congestion, uint64_t target_ns);
 
-/* The way to the peer is another: nothing is known of it. What is on its way still counts. */
-void peal_congestion_restart(struct peal_congestion *congestion);
+/* The way to the peer is another: nothing is known of it but its target. What is on its way still
+ * counts. */
+void peal_congestion_restart(struct peal_congestion *congestion, uint64_t target_ns);
 
 /* Frames more, or fewer, on their way. */
 static inline void

@@ -68,11 +68,13 @@ static void
 on_path(void *state, uint16_t slot, bool is_moved, uint64_t now_ns)
 {
 	struct peal_core *core = state;
-	bool is_indirect = peal_paths_state(&core->paths, slot) == PEAL_PATH_INDIRECT;
+	const struct peal_path *path = &core->paths.paths[slot];
+	const struct peal_channel_way way = {.is_moved = is_moved,
+		.is_round = path->via != PEAL_PEERS_NONE,
+		.is_indirect = path->state == PEAL_PATH_INDIRECT};
 
 	if (core->config.channels != NULL) {
-		peal_channels_on_path(
-			core->config.channels, slot, is_moved, is_indirect, now_ns);
+		peal_channels_on_path(core->config.channels, slot, &way, now_ns);
 	}
 }
 

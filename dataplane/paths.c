@@ -108,7 +108,7 @@ find_next(const struct peal_paths *paths, const struct peal_path *path, uint16_t
 		/* From `before` on, round; it comes last itself. */
 		distance = find_order(paths, path->mid, peers->peers[slot].mid) - from;
 		distance = slot == before ? UINT64_MAX - 1U : distance >> 2;
-		if (paths->paths[slot].state != PEAL_PATH_DIRECT) {
+		if (paths->paths[slot].via != PEAL_PEERS_NONE) {
 			distance |= UINT64_C(1) << 63;
 		}
 		if (distance < least) {
@@ -223,7 +223,7 @@ static bool
 may_doubt(const struct peal_paths *paths, const struct peal_path *path, uint64_t now_ns)
 {
 	return path->mid != 0 && !paths->peers->is_large &&
-	       (path->tested_at_ns == 0 || now_ns - path->tested_at_ns >= PEAL_PATH_PROBE_NS);
+	       (path->tested_at_ns == 0 || now_ns - path->tested_at_ns >= PEAL_PATH_TRUST_NS);
 }
 
 void
