@@ -345,7 +345,7 @@
  * of digests and vectors of a broadcast; and the time in which nothing of it became stable though rows
  * were sent. */
 #define PEAL_PATH_TIMEOUTS 2U
-#define PEAL_PATH_REPEATS  3U
+#define PEAL_PATH_REPEATS  5U
 #define PEAL_PATH_VAIN_NS  (UINT64_C(1) * 1000000U)
 
 /* Frames of other pairs that a core passes on in a second, and at once: less than a tenth of its

@@ -69,10 +69,11 @@ peal_cast_digest_next_try(uint8_t tries)
 
 /* True when rows of this stream were sent for a while and nothing came of it. */
 static inline bool
-peal_cast_digest_is_in_vain(const struct peal_cast_digest *digest, uint64_t now_ns)
+peal_cast_digest_is_in_vain(const struct peal_cast_digest *digest,
+	const struct peal_cast_stream *stream, uint64_t now_ns)
 {
 	return digest->tell_tries >= PEAL_PATH_REPEATS ||
-	       (digest->vain_from_ns != 0 &&
+	       (digest->vain_from_ns != 0 && digest->vain_stable == stream->stable &&
 		       now_ns - digest->vain_from_ns >= PEAL_PATH_VAIN_NS);
 }
 

@@ -137,6 +137,21 @@ struct peal_plane {
 	struct peal_plane *next;
 };
 
+/* Slot of the member through which frames of a shard to the peer at `slot` go, because the direct way
+ * is broken; PEAL_SLOT_NONE = all go directly. `home` is the plane of shard 0. */
+static inline uint16_t
+peal_plane_via(const struct peal_plane *home, uint16_t slot)
+{
+	for (const struct peal_plane *plane = home; plane != NULL; plane = plane->next) {
+		uint16_t via = atomic_load_explicit(&plane->via[slot], memory_order_relaxed);
+
+		if (via != 0) {
+			return (uint16_t)(via - 1U);
+		}
+	}
+	return PEAL_SLOT_NONE;
+}
+
 /* When a frame of the peer at `slot` came last to any shard; `home` is the plane of shard 0. */
 static inline uint64_t
 peal_plane_heard_at_ns(const struct peal_plane *home, uint16_t slot)

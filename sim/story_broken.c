@@ -17,13 +17,18 @@
 #define POUR_NS   (200U * MICROSECOND_NS)
 #define CAST_SIZE 200U
 #define CAST_NS   (200U * MICROSECOND_NS)
-#define STEP_NS   (100U * MICROSECOND_NS)
+/* Two hops, a repair, and a beat. */
+#define CAST_GAP_NS_MAX (5U * MILLISECOND_NS)
+#define STEP_NS         (100U * MICROSECOND_NS)
 #define WARM_NS   (20U * MILLISECOND_NS)
 /* Time-outs, a test at each end, and time-outs again. */
 #define GAP_NS_MAX (60U * MILLISECOND_NS)
 /* The same after who passes frames on goes, which is noticed by silence. */
 #define CHANGE_NS_MAX (120U * MILLISECOND_NS)
 #define RETURN_NS_MAX (1U * SECOND_NS)
+#define VIEW_NS_MAX   (50U * MILLISECOND_NS)
+/* Four that stay: a broken pair among fewer is too much of what its ends see. */
+#define LEAVE_NODES_MIN 5U
 #define LOSS_PPM      10000U
 
 /* Which directions of the link are cut. */
@@ -110,6 +115,18 @@ take_cast_gap(const struct peal_simworld *world)
 		world->casts[i].gap_ns = 0;
 	}
 	return gap_ns;
+}
+
+/* The ring of an origin holds a tenth of a second: had one of the pair no way to say what it has, all
+ * would have stood by now. */
+static void
+expect_casts(struct peal_simworld *world, const char *figure)
+{
+	uint64_t gap_ns = take_cast_gap(world);
+
+	peal_report_note(world->report, figure, gap_ns);
+	(void)peal_story_expect(world, gap_ns <= CAST_GAP_NS_MAX,
+		"somebody heard no broadcasts for too long while a pair was broken");
 }
 
 /* A group in which the ends of a pair pour and broadcast, and nobody says anything else. */
@@ -214,10 +231,10 @@ break_for_good(const struct peal_scenario_options *options, enum cut cut, struct
 			"a pair was silent for too long when its link was cut");
 		(void)peal_story_expect(&world, are_both(&pair, PEAL_PATH_INDIRECT),
 			"a pair with a cut link does not know that it is indirect");
-		peal_report_note(report, "cast_gap_ns", take_cast_gap(&world));
+		expect_casts(&world, "cast_gap_ns");
 		watch(&pair, 500U * MILLISECOND_NS);
 		peal_report_note(report, "indirect_gap_ns", pair.gap_ns);
-		peal_report_note(report, "indirect_cast_gap_ns", take_cast_gap(&world));
+		expect_casts(&world, "indirect_cast_gap_ns");
 
 		peal_simworld_set_weather(&world, &rain);
 		watch(&pair, 300U * MILLISECOND_NS);
@@ -237,6 +254,49 @@ break_for_good(const struct peal_scenario_options *options, enum cut cut, struct
 			report, "return_ns", world.time.now_ns + RETURN_NS_MAX - until_ns);
 		(void)peal_story_expect(&world, are_both(&pair, PEAL_PATH_DIRECT),
 			"a pair whose link was mended is still indirect");
+		stop_pair(&pair);
+		peal_story_finish_talk(&world);
+		peal_story_finish_cast(&world);
+	}
+	peal_simworld_fini(&world);
+}
+
+/* A member leaves while the pair is indirect: what of the view is delivered is agreed on through
+ * others too, and the broadcasts of all go on. */
+static void
+leave_around(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	struct peal_simworld world;
+	struct pair pair;
+
+	if (options->nodes_count < LEAVE_NODES_MIN) {
+		return;
+	}
+	if (open_pair(&world, &pair, options, CUTS_COUNT + 2U, report)) {
+		uint16_t leaver = 0;
+		uint64_t epoch;
+
+		while (leaver == pair.ends[0] || leaver == pair.ends[1]) {
+			leaver++;
+		}
+		set_cut(&pair, CUT_BOTH, true);
+		watch(&pair, 100U * MILLISECOND_NS);
+		(void)take_cast_gap(&world);
+		epoch = world.casts[pair.ends[0]].epoch;
+		peal_simworld_leave(&world, leaver);
+		watch(&pair, 200U * MILLISECOND_NS);
+		peal_report_note(report, "view_gap_ns", pair.gap_ns);
+		(void)peal_story_expect(&world,
+			world.casts[pair.ends[0]].epoch > epoch &&
+				world.casts[pair.ends[1]].epoch > epoch,
+			"a broken pair did not come to the next view of broadcasts");
+		for (uint32_t end = 0; end < 2U; end++) {
+			(void)peal_story_expect(&world,
+				world.casts[pair.ends[end]].gap_ns <= VIEW_NS_MAX,
+				"a broken pair kept the broadcasts of a view");
+		}
+		(void)peal_story_expect(&world, pair.gap_ns <= GAP_NS_MAX,
+			"a pair was silent for too long when a view came");
 		stop_pair(&pair);
 		peal_story_finish_talk(&world);
 		peal_story_finish_cast(&world);
@@ -316,6 +376,7 @@ peal_story_broken(const struct peal_scenario_options *options, struct peal_repor
 	for (uint32_t cut = 0; cut < CUTS_COUNT; cut++) {
 		break_for_good(options, (enum cut)cut, report);
 	}
+	leave_around(options, report);
 	flap(options, report);
 	talk_around(options, report);
 }

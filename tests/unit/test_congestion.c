@@ -252,6 +252,21 @@ test_congestion__losses_and_time_outs(void **state)
 	assert_int_equal(congestion.size, 8 * FRAME);
 }
 
+/* Another way: nothing is known, but what is on its way is still there. */
+static void
+test_congestion__begins_anew_on_another_way(void **state)
+{
+	(void)state;
+	set_window(3 * PEAL_CONGESTION_FRAME);
+	peal_congestion_on_send(&congestion, now_ns);
+	peal_congestion_on_send(&congestion, now_ns);
+	peal_congestion_restart(&congestion, 2 * TARGET);
+	assert_int_equal(congestion.size, PEAL_CONGESTION_WINDOW_FIRST * PEAL_CONGESTION_FRAME);
+	assert_int_equal(congestion.flights_count, 2);
+	assert_int_equal(congestion.target_ns, 2 * TARGET);
+	assert_int_equal(congestion.rtt_ns, 0);
+}
+
 int
 main(void)
 {
@@ -267,6 +282,7 @@ main(void)
 		cmocka_unit_test_setup(test_congestion__below_one_frame_a_window_is_time, begin),
 		cmocka_unit_test_setup(test_congestion__never_waits_for_long, begin),
 		cmocka_unit_test_setup(test_congestion__losses_and_time_outs, begin),
+		cmocka_unit_test_setup(test_congestion__begins_anew_on_another_way, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
