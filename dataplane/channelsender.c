@@ -220,7 +220,8 @@ void
 peal_channelsender_on_path(struct peal_channelsender *sender, uint16_t slot, bool is_round)
 {
 	peal_congestion_restart(&sender->windows[slot].congestion,
-		is_round ? PEAL_CONGESTION_ROUND_FACTOR * sender->target_ns : sender->target_ns);
+		is_round && !PEAL_BUG(ROUND_WAY_AIMED_SHORT)
+			? PEAL_CONGESTION_ROUND_FACTOR * sender->target_ns : sender->target_ns);
 	wake(sender, slot);
 }
 

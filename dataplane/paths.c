@@ -2,6 +2,7 @@
 #include "dataplane/paths.h"
 
 #include "base/hash.h"
+#include "base/museum.h"
 #include "wire/messages.h"
 
 #include <string.h>
@@ -233,7 +234,7 @@ peal_paths_doubt(struct peal_paths *paths, uint16_t slot, uint64_t now_ns)
 
 	PEAL_ASSERT(slot < PEAL_SLOTS_MAX);
 	if (path->state == PEAL_PATH_DIRECT) {
-		if (may_doubt(paths, path, now_ns)) {
+		if (may_doubt(paths, path, now_ns) && !PEAL_BUG(PAIR_NOT_TESTED)) {
 			peal_counter_add(paths->counters, PEAL_COUNTER_PATH_DOUBTS, 1);
 			path->state = PEAL_PATH_TESTING;
 			path->echoes_count = 1;
@@ -245,7 +246,7 @@ peal_paths_doubt(struct peal_paths *paths, uint16_t slot, uint64_t now_ns)
 		uint16_t next = find_next(paths, path, path->via);
 
 		path->via_at_ns = now_ns;
-		if (next != path->via) {
+		if (next != path->via && !PEAL_BUG(RELAY_NEVER_CHANGED)) {
 			peal_counter_add(paths->counters, PEAL_COUNTER_PATHS_CHANGED, 1);
 			set_via(paths, path, next, now_ns);
 		}
@@ -297,7 +298,9 @@ peal_paths_on_relayed(struct peal_paths *paths, uint16_t slot, const struct peal
 	PEAL_ASSERT(slot < PEAL_SLOTS_MAX);
 	peal_counter_add(paths->counters, PEAL_COUNTER_RELAY_HEARD, 1);
 	if (path->via == PEAL_PEERS_NONE) {
-		peal_paths_doubt(paths, slot, now_ns);
+		if (!PEAL_BUG(RELAYED_NOT_ANSWERED)) {
+			peal_paths_doubt(paths, slot, now_ns);
+		}
 		return;
 	}
 	via = find_address(paths, slot, source);
@@ -330,7 +333,7 @@ peal_paths_on_reply(struct peal_paths *paths, uint16_t slot,
 		   !path->is_answered) {
 		path->is_answered = true;
 		path->replies_count++;
-		if (path->replies_count >= path->replies_needed) {
+		if (path->replies_count >= path->replies_needed && !PEAL_BUG(WAY_NEVER_BACK)) {
 			go_direct(paths, path, now_ns);
 		}
 	}

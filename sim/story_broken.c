@@ -25,7 +25,8 @@
 #define GAP_NS_MAX (60U * MILLISECOND_NS)
 /* The same after who passes frames on goes, which is noticed by silence. */
 #define CHANGE_NS_MAX (120U * MILLISECOND_NS)
-#define RETURN_NS_MAX (1U * SECOND_NS)
+#define INDIRECT_NS_MAX (5U * MILLISECOND_NS)
+#define RETURN_NS_MAX   (1U * SECOND_NS)
 #define VIEW_NS_MAX   (50U * MILLISECOND_NS)
 /* Four that stay: a broken pair among fewer is too much of what its ends see. */
 #define LEAVE_NODES_MIN 5U
@@ -42,6 +43,7 @@ enum cut {
 struct pair {
 	struct peal_simworld *world;
 	uint16_t ends[2];
+	uint32_t speakers_count; /* the first, or both */
 	uint64_t seen[2]; /* messages of each that the other has */
 	uint64_t seen_at_ns[2];
 	uint64_t gap_ns; /* the longest time in which one of them heard nothing of the other */
@@ -90,7 +92,7 @@ watch(struct pair *pair, uint64_t span_ns)
 	pair->seen_at_ns[0] = pair->seen_at_ns[1] = world->time.now_ns;
 	while (world->time.now_ns < until_ns && !world->is_over) {
 		peal_simworld_run_for(world, STEP_NS);
-		for (uint32_t end = 0; end < 2U; end++) {
+		for (uint32_t end = 0; end < pair->speakers_count; end++) {
 			uint64_t seen =
 				peal_simtalk_poured(peal_simworld_talk(world, pair->ends[end]), 0);
 			uint64_t gap_ns = world->time.now_ns - pair->seen_at_ns[end];
@@ -129,10 +131,12 @@ expect_casts(struct peal_simworld *world, const char *figure)
 		"somebody heard no broadcasts for too long while a pair was broken");
 }
 
-/* A group in which the ends of a pair pour and broadcast, and nobody says anything else. */
+/* A group in which the first of a pair pours, or both pour and broadcast, and nobody says anything
+ * else. */
 static bool
 open_pair(struct peal_simworld *world, struct pair *pair,
-	const struct peal_scenario_options *options, uint64_t part, struct peal_report *report)
+	const struct peal_scenario_options *options, uint64_t part, uint32_t speakers_count,
+	struct peal_report *report)
 {
 	struct peal_scenario_options both = *options;
 	bool is_formed;
@@ -140,7 +144,7 @@ open_pair(struct peal_simworld *world, struct pair *pair,
 	both.has_talk = both.has_cast = true;
 	both.shards_max = 1;
 	peal_story_open(world, &both, part, report);
-	*pair = (struct pair){.world = world};
+	*pair = (struct pair){.world = world, .speakers_count = speakers_count};
 	pair->ends[0] = (uint16_t)((options->seed + part) % options->nodes_count);
 	pair->ends[1] = (uint16_t)((pair->ends[0] + 1U + part % (options->nodes_count - 1U)) %
 				   options->nodes_count);
@@ -156,23 +160,23 @@ open_pair(struct peal_simworld *world, struct pair *pair,
 	}
 	peal_simworld_run_for(world, 4U * world->timing.probe_interval_ns);
 	peal_story_protect_all(world);
-	for (uint32_t end = 0; end < 2U; end++) {
+	for (uint32_t end = 0; end < speakers_count; end++) {
 		(void)peal_simtalk_pour(peal_simworld_talk(world, pair->ends[end]),
 			core_of(pair, 1U - end)->peers->self_mid, POUR_SIZE, POUR_NS,
 			PEAL_CHANNEL_BLOCK);
-		world->casts[pair->ends[end]].is_source = true;
+		world->casts[pair->ends[end]].is_source = speakers_count == 2U;
 		peal_simnode_prompt(world->nodes[pair->ends[end]]);
 	}
 	watch(pair, WARM_NS);
 	(void)take_cast_gap(world);
-	return peal_story_expect(world, pair->seen[0] > 0 && pair->seen[1] > 0,
+	return peal_story_expect(world, pair->seen[0] > 0 && pair->seen[speakers_count - 1U] > 0,
 		"a pair with a whole link does not talk");
 }
 
 static void
 stop_pair(const struct pair *pair)
 {
-	for (uint32_t end = 0; end < 2U; end++) {
+	for (uint32_t end = 0; end < pair->speakers_count; end++) {
 		peal_simworld_talk(pair->world, pair->ends[end])->pours[0].next_at_ns = UINT64_MAX;
 		pair->world->casts[pair->ends[end]].is_source = false;
 	}
@@ -221,7 +225,7 @@ break_for_good(const struct peal_scenario_options *options, enum cut cut, struct
 	struct peal_simworld world;
 	struct pair pair;
 
-	if (open_pair(&world, &pair, options, (uint64_t)cut, report)) {
+	if (open_pair(&world, &pair, options, (uint64_t)cut, 2, report)) {
 		uint64_t until_ns;
 
 		set_cut(&pair, cut, true);
@@ -234,6 +238,8 @@ break_for_good(const struct peal_scenario_options *options, enum cut cut, struct
 		expect_casts(&world, "cast_gap_ns");
 		watch(&pair, 500U * MILLISECOND_NS);
 		peal_report_note(report, "indirect_gap_ns", pair.gap_ns);
+		(void)peal_story_expect(&world, pair.gap_ns <= INDIRECT_NS_MAX,
+			"a pair that is indirect does not go on evenly");
 		expect_casts(&world, "indirect_cast_gap_ns");
 
 		peal_simworld_set_weather(&world, &rain);
@@ -261,6 +267,27 @@ break_for_good(const struct peal_scenario_options *options, enum cut cut, struct
 	peal_simworld_fini(&world);
 }
 
+/* One end speaks, and the other, of which nothing arrives any more, has nothing to repeat: it learns
+ * that its answers are lost by what comes through another member. */
+static void
+answer_in_vain(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	struct peal_simworld world;
+	struct pair pair;
+
+	if (open_pair(&world, &pair, options, CUTS_COUNT + 3U, 1, report)) {
+		set_cut(&pair, CUT_BACK, true);
+		watch(&pair, 300U * MILLISECOND_NS);
+		peal_report_note(report, "answers_gap_ns", pair.gap_ns);
+		(void)peal_story_expect(&world, pair.gap_ns <= GAP_NS_MAX,
+			"a member whose answers are lost does not send them another way");
+		stop_pair(&pair);
+		peal_story_finish_talk(&world);
+		peal_story_finish_cast(&world);
+	}
+	peal_simworld_fini(&world);
+}
+
 /* A member leaves while the pair is indirect: what of the view is delivered is agreed on through
  * others too, and the broadcasts of all go on. */
 static void
@@ -272,7 +299,7 @@ leave_around(const struct peal_scenario_options *options, struct peal_report *re
 	if (options->nodes_count < LEAVE_NODES_MIN) {
 		return;
 	}
-	if (open_pair(&world, &pair, options, CUTS_COUNT + 2U, report)) {
+	if (open_pair(&world, &pair, options, CUTS_COUNT + 2U, 2, report)) {
 		uint16_t leaver = 0;
 		uint64_t epoch;
 
@@ -313,7 +340,7 @@ flap(const struct peal_scenario_options *options, struct peal_report *report)
 	struct pair pair;
 
 	peal_prng_init(&prng, options->seed ^ UINT64_C(0x666C6170));
-	if (open_pair(&world, &pair, options, CUTS_COUNT, report)) {
+	if (open_pair(&world, &pair, options, CUTS_COUNT, 2, report)) {
 		uint64_t until_ns = world.time.now_ns + SECOND_NS;
 
 		while (world.time.now_ns < until_ns && !world.is_over) {
@@ -376,6 +403,7 @@ peal_story_broken(const struct peal_scenario_options *options, struct peal_repor
 	for (uint32_t cut = 0; cut < CUTS_COUNT; cut++) {
 		break_for_good(options, (enum cut)cut, report);
 	}
+	answer_in_vain(options, report);
 	leave_around(options, report);
 	flap(options, report);
 	talk_around(options, report);
