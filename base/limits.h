@@ -330,8 +330,8 @@
 #define PEAL_PATH_TRUST_NS (UINT64_C(10) * 1000000U)
 
 /* While frames to a peer go through another member, the direct way is tried this often. So many
- * answers in a row bring it back: the first number, doubled up to the second each time that it broke
- * again soon after. */
+ * answers in a row bring it back: the first number, doubled up to the second each time that it
+ * broke again soon after. */
 #define PEAL_PATH_PROBE_NS    (UINT64_C(50) * 1000000U)
 #define PEAL_PATH_REPLIES_MIN 3U
 #define PEAL_PATH_REPLIES_MAX 48U
@@ -341,12 +341,12 @@
  * next one. */
 #define PEAL_PATH_TRY_NS (UINT64_C(10) * 1000000U)
 
-/* Time-outs of a channel in a row after which it is doubted that the way to the peer carries; repeats
- * of digests and vectors of a broadcast; and the time in which nothing of it became stable though rows
- * were sent. */
-#define PEAL_PATH_TIMEOUTS 2U
-#define PEAL_PATH_REPEATS  5U
-#define PEAL_PATH_VAIN_NS  (UINT64_C(1) * 1000000U)
+/* Time-outs of a channel in a row after which it is doubted that the way to the peer carries;
+ * repeats of digests and vectors of a broadcast; and the time in which nothing of it became stable
+ * though rows were sent. */
+#define PEAL_PATH_BACKOFFS_MIN 2U
+#define PEAL_PATH_REPEATS      5U
+#define PEAL_PATH_VAIN_NS      (UINT64_C(1) * 1000000U)
 
 /* Frames of other pairs that a core passes on in a second, and at once: less than a tenth of its
  * time, and all places for bulk in one turn. */

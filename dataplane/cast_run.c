@@ -235,7 +235,8 @@ run_streams(struct peal_cast *cast, uint64_t now_ns)
 
 			cast->rows[rank] |= UINT64_C(1) << index;
 			if (__builtin_expect(peal_cast_digest_is_in_vain(
-				    digest, &cast->streams[index], now_ns), 0)) {
+						     digest, &cast->streams[index], now_ns),
+				    0)) {
 				doubt(cast, rank);
 			}
 			cast->asking[rank] |= (asking >> rank & 1U) << index;

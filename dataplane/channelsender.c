@@ -221,7 +221,8 @@ peal_channelsender_on_path(struct peal_channelsender *sender, uint16_t slot, boo
 {
 	peal_congestion_restart(&sender->windows[slot].congestion,
 		is_round && !PEAL_BUG(ROUND_WAY_AIMED_SHORT)
-			? PEAL_CONGESTION_ROUND_FACTOR * sender->target_ns : sender->target_ns);
+			? PEAL_CONGESTION_ROUND_FACTOR * sender->target_ns
+			: sender->target_ns);
 	wake(sender, slot);
 }
 
@@ -248,7 +249,7 @@ on_timer(struct peal_channelsender *sender, struct peal_channel *channel, uint64
 	} else if (channel->tx.lost != lost && !channel->tx.is_tail_due) {
 		count_events(sender, true, peal_congestion_on_loss(congestion, now_ns));
 	}
-	if (channel->tx.backoff != backoff && channel->tx.backoff >= PEAL_PATH_TIMEOUTS) {
+	if (channel->tx.backoff != backoff && channel->tx.backoff >= PEAL_PATH_BACKOFFS_MIN) {
 		peal_egress_doubt(sender->egress, channel->slot);
 	}
 	recount(sender, channel);

@@ -366,8 +366,7 @@ take_relay(struct peal_core *core, const struct peal_opened *opened,
 	return peal_relay_take(&core->relay, packet, opened->body - PEAL_HEADER_SIZE, now_ns);
 }
 
-/* An ECHO_REPLY at a shard that is not at home: of a test of the way, or of how packets are steered.
- */
+/* An ECHO_REPLY at a shard that is not at home: to a test of the way, or of steering. */
 static void
 take_reply_away(
 	struct peal_core *core, const struct peal_opened *opened, bool was_moved, uint64_t now_ns)

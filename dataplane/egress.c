@@ -41,8 +41,7 @@ peal_egress_next_hop(const struct peal_egress *egress, const struct peal_address
 static void
 set_slow(const struct peal_egress *egress, struct peal_egress_peer *peer)
 {
-	peer->is_slow =
-		peer->is_lost || peer->via != PEAL_PEERS_NONE || !egress->headers.is_plain;
+	peer->is_slow = peer->is_lost || peer->via != PEAL_PEERS_NONE || !egress->headers.is_plain;
 }
 
 /* Writes what frames to one peer begin with. */
@@ -398,8 +397,8 @@ drop_lost(struct peal_egress *egress, const struct peal_packet *packet)
 	}
 }
 
-/* Writes the headers in front of a payload of `payload_size` to a shard of a peer to whom there is a
- * way. */
+/* Writes the headers in front of a payload of `payload_size` to a shard of a peer to whom there is
+ * a way. */
 static void
 write_headers(const struct peal_egress *egress, uint16_t slot, uint8_t shard, uint32_t payload_size,
 	uint8_t *data)

@@ -19,9 +19,9 @@
  * that the port's own queue has room for the others. Who finds no place tries again next turn:
  * nothing of it is dropped here, but for whom there is no way to.
  *
- * To a peer whose direct way does not carry (dataplane/paths.h), frames of channels and broadcast go
- * to another member, which passes them on: the same frame, of the same stream, with the flag RELAY,
- * behind the headers of a frame to that member. All else always goes directly.
+ * To a peer whose direct way does not carry (dataplane/paths.h), frames of channels and broadcast
+ * go to another member, which passes them on: the same frame, of the same stream, with the flag
+ * RELAY, behind the headers of a frame to that member. All else always goes directly.
  *
  * A peer has one template and one counter, whichever of its shards a frame is for: the header names
  * both shards, so the frames to each of them are a stream of its own with gaps in its counters. A
@@ -121,10 +121,11 @@ void peal_egress_switch(struct peal_egress *egress, const struct peal_peers *pee
 void peal_egress_set_gateway(struct peal_egress *egress, const uint8_t mac[6]);
 
 /*
- * From now on frames of channels and broadcast to the peer at `slot` go through the one at `via`, to
- * its shard `via_shard`; directly again with PEAL_PEERS_NONE. A switch makes all ways direct.
+ * From now on frames of channels and broadcast to the peer at `slot` go through the one at `via`,
+ * to its shard `via_shard`; directly again with PEAL_PEERS_NONE. A switch makes all ways direct.
  */
-void peal_egress_set_via(struct peal_egress *egress, uint16_t slot, uint16_t via, uint8_t via_shard);
+void peal_egress_set_via(
+	struct peal_egress *egress, uint16_t slot, uint16_t via, uint8_t via_shard);
 
 /* The peer at `slot` does not answer: perhaps the way to it does not carry. The core looks at the
  * end of its turn. */

@@ -328,7 +328,7 @@ find_window(struct peal_ingress *ingress, struct peal_ingress_peer *peer, uint64
 			 : use_window(ingress, (uint32_t)(peer - ingress->peers), from);
 }
 
-/* A frame that is not for this node alone and direct. MESSAGE: it is to be checked like any other. */
+/* A frame for another number, or with flags. MESSAGE: it is to be checked like any other. */
 static __attribute__((noinline)) enum peal_arrival
 take_odd(struct peal_ingress *ingress, const struct peal_header *header,
 	struct peal_opened *opened_out)
@@ -339,9 +339,8 @@ take_odd(struct peal_ingress *ingress, const struct peal_header *header,
 		return refuse(ingress, PEAL_REFUSAL_DESTINATION);
 	}
 	if ((header->flags & PEAL_FRAME_FLAG_RELAY) == 0) {
-		return header->dst == ingress->self_mid
-			       ? PEAL_ARRIVAL_MESSAGE
-			       : refuse(ingress, PEAL_REFUSAL_DESTINATION);
+		return header->dst == ingress->self_mid ? PEAL_ARRIVAL_MESSAGE
+							: refuse(ingress, PEAL_REFUSAL_DESTINATION);
 	}
 	if (family != PEAL_FAMILY_CHANNEL && family != PEAL_FAMILY_CAST) {
 		return drop(ingress, PEAL_COUNTER_RELAY_REFUSED_KIND);

@@ -63,7 +63,7 @@ enum peal_arrival {
 	PEAL_ARRIVAL_HELD = 6,     /* families 2, 3 and 5 of the next epoch, opened */
 	PEAL_ARRIVAL_STRANGER = 7, /* dropped and counted; control should hear who it says it is */
 	PEAL_ARRIVAL_ELSEWHERE =
-		8, /* for another shard of this node, by its UDP port; not checked */
+		8,              /* for another shard of this node, by its UDP port; not checked */
 	PEAL_ARRIVAL_RELAY = 9, /* to be passed on; checked up to the key slot, not opened */
 };
 
@@ -81,10 +81,10 @@ struct peal_opened {
 	uint16_t slot; /* of the sender; PEAL_PEERS_NONE in family 0 and when not authenticated */
 	uint16_t rank; /* of the sender, PEAL_RANK_NONE when departed */
 	uint16_t body_size;
-	uint8_t shard;  /* of the sender; of ELSEWHERE, whose it is */
+	uint8_t shard;   /* of the sender; of ELSEWHERE, whose it is */
 	bool is_relayed; /* it came through another member */
-	uint64_t mid;   /* of the sender, as it says if it is a stranger; 0 in family 0 */
-	uint64_t epoch; /* of the sender; 0 in family 0 */
+	uint64_t mid;    /* of the sender, as it says if it is a stranger; 0 in family 0 */
+	uint64_t epoch;  /* of the sender; 0 in family 0 */
 	const uint8_t *body;
 	const uint8_t *packet; /* Ethernet header; PEAL_HEADERS_SIZE_MAX bytes can be read */
 };

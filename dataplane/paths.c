@@ -176,8 +176,7 @@ reset(struct peal_paths *paths, struct peal_path *path, uint64_t mid, uint64_t n
 
 	*path = (struct peal_path){.mid = mid, .via = PEAL_PEERS_NONE};
 	peal_deadlines_set(&paths->echoes_at, slot_of(paths, path), NEVER);
-	atomic_store_explicit(
-		&paths->plane->via[slot_of(paths, path)], 0, memory_order_relaxed);
+	atomic_store_explicit(&paths->plane->via[slot_of(paths, path)], 0, memory_order_relaxed);
 	if (was_round) {
 		paths->user.changed(paths->user.state, slot_of(paths, path), true, now_ns);
 	}
@@ -193,8 +192,8 @@ peal_paths_switch(struct peal_paths *paths, const struct peal_peers *peers, uint
 	paths->peers = peers;
 	for (uint16_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
 		struct peal_path *path = &paths->paths[slot];
-		uint64_t mid = peers->peers[slot].rank == PEAL_RANK_NONE ? 0
-									 : peers->peers[slot].mid;
+		uint64_t mid =
+			peers->peers[slot].rank == PEAL_RANK_NONE ? 0 : peers->peers[slot].mid;
 
 		if (mid == peers->self_mid) {
 			mid = 0;
@@ -259,7 +258,8 @@ peal_paths_take_doubts(struct peal_paths *paths, uint64_t now_ns)
 	struct peal_egress *egress = paths->egress;
 
 	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
-		for (; egress->doubts[word] != 0; egress->doubts[word] &= egress->doubts[word] - 1U) {
+		for (; egress->doubts[word] != 0;
+			egress->doubts[word] &= egress->doubts[word] - 1U) {
 			uint32_t bit = (uint32_t)__builtin_ctzll(egress->doubts[word]);
 
 			peal_paths_doubt(paths, (uint16_t)(word * 64U + bit), now_ns);
@@ -288,8 +288,8 @@ find_address(const struct peal_paths *paths, uint16_t not_slot, const struct pea
 }
 
 void
-peal_paths_on_relayed(struct peal_paths *paths, uint16_t slot, const struct peal_address *source,
-	uint64_t now_ns)
+peal_paths_on_relayed(
+	struct peal_paths *paths, uint16_t slot, const struct peal_address *source, uint64_t now_ns)
 {
 	struct peal_path *path = &paths->paths[slot];
 	uint64_t patience_ns = PEAL_PATH_TRY_NS;

@@ -9,26 +9,27 @@
  *     TRYING    through `via`   a frame that was passed on -> INDIRECT; an answer -> DIRECT
  *     INDIRECT  through `via`   answers in a row -> DIRECT
  *
- * Who repeats things to a peer in vain doubts (peal_egress_doubt). Doubts prove nothing: the peer may
- * be slow, dead, or on links that lose much. So the direct way is asked, by an ECHO, which is never
- * passed on. Its answer proves both directions, so both ends come to the same opinion, whichever of
- * them is cut; and the end that has nothing to repeat hears that it must look by the first frame that
- * was passed on. In TRYING nobody can tell a broken way from a peer that stands still; only a frame
- * of the peer itself can, that came through another member. That alone is called indirect.
+ * Who repeats things to a peer in vain doubts (peal_egress_doubt). Doubts prove nothing: the peer
+ * may be slow, dead, or on links that lose much. So the direct way is asked, by an ECHO, which is
+ * never passed on. Its answer proves both directions, so both ends come to the same opinion,
+ * whichever of them is cut; and the end that has nothing to repeat hears that it must look by the
+ * first frame that was passed on. In TRYING nobody can tell a broken way from a peer that stands
+ * still; only a frame of the peer itself can, that came through another member. That alone is
+ * called indirect.
  *
- * The others of the view are tried in an order that both ends compute from the three member numbers,
- * those first to which the own way is direct. The next one has its turn when doubts come while
- * nothing came through the present one for PEAL_PATH_TRY_NS; and who hears the peer through another
- * one than its own follows it, since the peer may be the one that notices. So that the two do not
- * pass each other by for ever, the larger number is quicker to follow.
+ * The others of the view are tried in an order that both ends compute from the three member
+ * numbers, those first to which the own way is direct. The next one has its turn when doubts come
+ * while nothing came through the present one for PEAL_PATH_TRY_NS; and who hears the peer through
+ * another one than its own follows it, since the peer may be the one that notices. So that the two
+ * do not pass each other by for ever, the larger number is quicker to follow.
  *
  * Timers, one per peer whose way is not DIRECT: the next echo. After PEAL_PATH_ECHO_NS in a test,
- * PEAL_PATH_PROBE_NS afterwards. A direct way that breaks soon after it came back needs twice as many
- * answers in a row the next time.
+ * PEAL_PATH_PROBE_NS afterwards. A direct way that breaks soon after it came back needs twice as
+ * many answers in a row the next time.
  *
- * Views above PEAL_DIRECT_MAX have no common neighbours to count on: there all ways are direct. Pure;
- * plain struct, fields private; one core, each of which finds out for itself. While all is well an
- * idle turn costs a comparison, and a frame nothing.
+ * Views above PEAL_DIRECT_MAX have no common neighbours to count on: there all ways are direct.
+ * Pure; plain struct, fields private; one core, each of which finds out for itself. While all is
+ * well an idle turn costs a comparison, and a frame nothing.
  */
 #ifndef PEAL_DATAPLANE_PATHS_H
 #define PEAL_DATAPLANE_PATHS_H

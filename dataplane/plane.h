@@ -137,8 +137,8 @@ struct peal_plane {
 	struct peal_plane *next;
 };
 
-/* Slot of the member through which frames of a shard to the peer at `slot` go, because the direct way
- * is broken; PEAL_SLOT_NONE = all go directly. `home` is the plane of shard 0. */
+/* Slot of the member through which frames of a shard to the peer at `slot` go, because the direct
+ * way is broken; PEAL_SLOT_NONE = all go directly. `home` is the plane of shard 0. */
 static inline uint16_t
 peal_plane_via(const struct peal_plane *home, uint16_t slot)
 {

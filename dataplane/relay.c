@@ -95,8 +95,7 @@ peal_relay_take(struct peal_relay *relay, const struct peal_packet *packet, cons
 	if (!is_sealed(relay, from->key, payload, body_size)) {
 		return refuse(relay, PEAL_COUNTER_RELAY_REFUSED_TAG);
 	}
-	if (!peal_egress_pass(
-		    relay->egress, packet, (uint16_t)(to - peers->peers), shard, size)) {
+	if (!peal_egress_pass(relay->egress, packet, (uint16_t)(to - peers->peers), shard, size)) {
 		peal_counter_add(relay->counters, PEAL_COUNTER_RELAY_DROPPED, 1);
 		return false;
 	}

@@ -2,13 +2,13 @@
 /*
  * Passes frames of a broken pair on: what comes from one member and is for another one.
  *
- * The frame stays as it is, byte for byte: header, body and tag are those that its sender sealed for
- * its receiver, and only the headers in front of it are written anew. So a relay can spoil nothing
- * that its receiver would not notice, no nonce is used twice, and no frame becomes longer. A relay is
- * no proxy for others, and makes nothing more of what it is given: one frame in is at most one frame
- * out, of the same size, to an address of the own view. The checks, in this order, behind those that
- * every frame passes (dataplane/ingress.h); each refusal has a counter, RELAY_REFUSED_*, and changes
- * nothing:
+ * The frame stays as it is, byte for byte: header, body and tag are those that its sender sealed
+ * for its receiver, and only the headers in front of it are written anew. So a relay can spoil
+ * nothing that its receiver would not notice, no nonce is used twice, and no frame becomes longer.
+ * A relay is no proxy for others, and makes nothing more of what it is given: one frame in is at
+ * most one frame out, of the same size, to an address of the own view. The checks, in this order,
+ * behind those that every frame passes (dataplane/ingress.h); each refusal has a counter,
+ * RELAY_REFUSED_*, and changes nothing:
  *
  *   KIND     only channels and broadcast (ingress.c)
  *   MEMBER   sender and receiver are two others of the view, and the receiver has the shard

@@ -123,8 +123,9 @@ find_member_state(const struct peal_node *node, uint16_t rank)
 	return peal_cut_effective(&node->cut, rank) > 0 ? "accused" : "alive";
 }
 
-/* Whom frames of channels and broadcast go through when the direct way to the peer is broken. The core
- * may be ahead of control or behind it by a view, so a slot may have become another's, or nobody's. */
+/* Whom frames of channels and broadcast go through when the direct way to the peer is broken. The
+ * core may be ahead of control or behind it by a view, so a slot may have become another's, or
+ * nobody's. */
 static void
 add_way(struct rte_tel_data *entry, const struct peal_node *node, uint16_t slot)
 {

@@ -8,8 +8,8 @@
  * leaves behind what was sealed after it, so counters may be out of order, but never by more than
  * the receiver's replay window bears. Family 0 has random nonces.
  *
- * Who passes a frame of another pair on (flag RELAY) sends what was sealed elsewhere, as often as it
- * comes: that must be a frame that its sender has sent.
+ * Who passes a frame of another pair on (flag RELAY) sends what was sealed elsewhere, as often as
+ * it comes: that must be a frame that its sender has sent.
  *
  * One entry for each stream that ever was; heap, released by fini.
  */

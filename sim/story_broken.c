@@ -20,17 +20,17 @@
 /* Two hops, a repair, and a beat. */
 #define CAST_GAP_NS_MAX (5U * MILLISECOND_NS)
 #define STEP_NS         (100U * MICROSECOND_NS)
-#define WARM_NS   (20U * MILLISECOND_NS)
+#define WARM_NS         (20U * MILLISECOND_NS)
 /* Time-outs, a test at each end, and time-outs again. */
 #define GAP_NS_MAX (60U * MILLISECOND_NS)
 /* The same after who passes frames on goes, which is noticed by silence. */
-#define CHANGE_NS_MAX (120U * MILLISECOND_NS)
+#define CHANGE_NS_MAX   (120U * MILLISECOND_NS)
 #define INDIRECT_NS_MAX (5U * MILLISECOND_NS)
 #define RETURN_NS_MAX   (1U * SECOND_NS)
-#define VIEW_NS_MAX   (50U * MILLISECOND_NS)
+#define VIEW_NS_MAX     (50U * MILLISECOND_NS)
 /* Four that stay: a broken pair among fewer is too much of what its ends see. */
 #define LEAVE_NODES_MIN 5U
-#define LOSS_PPM      10000U
+#define LOSS_PPM        10000U
 
 /* Which directions of the link are cut. */
 enum cut {
@@ -44,7 +44,7 @@ struct pair {
 	struct peal_simworld *world;
 	uint16_t ends[2];
 	uint32_t speakers_count; /* the first, or both */
-	uint64_t seen[2]; /* messages of each that the other has */
+	uint64_t seen[2];        /* messages of each that the other has */
 	uint64_t seen_at_ns[2];
 	uint64_t gap_ns; /* the longest time in which one of them heard nothing of the other */
 };
@@ -119,8 +119,8 @@ take_cast_gap(const struct peal_simworld *world)
 	return gap_ns;
 }
 
-/* The ring of an origin holds a tenth of a second: had one of the pair no way to say what it has, all
- * would have stood by now. */
+/* The ring of an origin holds a tenth of a second: had one of the pair no way to say what it has,
+ * all would have stood by now. */
 static void
 expect_casts(struct peal_simworld *world, const char *figure)
 {
@@ -218,7 +218,8 @@ lose_relay(struct pair *pair)
 }
 
 static void
-break_for_good(const struct peal_scenario_options *options, enum cut cut, struct peal_report *report)
+break_for_good(
+	const struct peal_scenario_options *options, enum cut cut, struct peal_report *report)
 {
 	const struct peal_simworld_weather rain = {.loss_ppm = LOSS_PPM};
 	const struct peal_simworld_weather fair = {0};
@@ -244,8 +245,8 @@ break_for_good(const struct peal_scenario_options *options, enum cut cut, struct
 
 		peal_simworld_set_weather(&world, &rain);
 		watch(&pair, 300U * MILLISECOND_NS);
-		(void)peal_story_expect(&world, pair.gap_ns <= GAP_NS_MAX,
-			"loss stopped a pair that is indirect");
+		(void)peal_story_expect(
+			&world, pair.gap_ns <= GAP_NS_MAX, "loss stopped a pair that is indirect");
 		peal_simworld_set_weather(&world, &fair);
 		if (options->nodes_count > 3U && are_both(&pair, PEAL_PATH_INDIRECT)) {
 			lose_relay(&pair);
@@ -256,8 +257,7 @@ break_for_good(const struct peal_scenario_options *options, enum cut cut, struct
 		while (!are_both(&pair, PEAL_PATH_DIRECT) && world.time.now_ns < until_ns) {
 			peal_simworld_run_for(&world, MILLISECOND_NS);
 		}
-		peal_report_note(
-			report, "return_ns", world.time.now_ns + RETURN_NS_MAX - until_ns);
+		peal_report_note(report, "return_ns", world.time.now_ns + RETURN_NS_MAX - until_ns);
 		(void)peal_story_expect(&world, are_both(&pair, PEAL_PATH_DIRECT),
 			"a pair whose link was mended is still indirect");
 		stop_pair(&pair);
@@ -267,8 +267,8 @@ break_for_good(const struct peal_scenario_options *options, enum cut cut, struct
 	peal_simworld_fini(&world);
 }
 
-/* One end speaks, and the other, of which nothing arrives any more, has nothing to repeat: it learns
- * that its answers are lost by what comes through another member. */
+/* One end speaks, and the other, of which nothing arrives any more, has nothing to repeat: it
+ * learns that its answers are lost by what comes through another member. */
 static void
 answer_in_vain(const struct peal_scenario_options *options, struct peal_report *report)
 {
@@ -383,10 +383,10 @@ talk_around(const struct peal_scenario_options *options, struct peal_report *rep
 
 		pair = (struct pair){.world = &world};
 		pair.ends[0] = (uint16_t)peal_prng_below(&prng, options->nodes_count);
-		pair.ends[1] = (uint16_t)((pair.ends[0] + 1U +
-						  peal_prng_below(
-							  &prng, options->nodes_count - 1U)) %
-					  options->nodes_count);
+		pair.ends[1] =
+			(uint16_t)((pair.ends[0] + 1U +
+					   peal_prng_below(&prng, options->nodes_count - 1U)) %
+				   options->nodes_count);
 		peal_story_protect_all(&world);
 		peal_simworld_set_weather(&world, &rain);
 		set_cut(&pair, (enum cut)peal_prng_below(&prng, CUTS_COUNT), true);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A pair whose link is broken goes on through another member, in `--seeds` worlds (8) of three, five
- * and nine nodes; the scenario compares, and this prints the worst of all runs. And members that ask
- * for what a relay does not do.
+ * A pair whose link is broken goes on through another member, in `--seeds` worlds (8) of three,
+ * five and nine nodes; the scenario compares, and this prints the worst of all runs. And members
+ * that ask for what a relay does not do.
  */
 #include "tests/sim/intruder.h"
 #include "tests/sim/simrun.h"
@@ -58,8 +58,8 @@ test_relay__a_pair_of_nine(void **state)
 	run_all(9, seeds_count > 4U ? seeds_count / 4U : 1U);
 }
 
-/* What the member `liar` asks the victim to pass on: a frame of this kind, from and to whom it says,
- * sealed under its own key. */
+/* What the member `liar` asks the victim to pass on: a frame of this kind, from and to whom it
+ * says, sealed under its own key. */
 static void
 ask(struct intruder_scene *scene, uint16_t liar, uint8_t kind, uint32_t src, uint32_t dst)
 {

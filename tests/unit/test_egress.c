@@ -508,8 +508,8 @@ test_egress__sends_round_and_passes_on(void **state)
 		/* To the station of node 2, with the number of node 1. */
 		assert_memory_equal(port->last, peal_fakecores_address(2).mac, 6);
 		assert_int_equal(port->last_size, offset + 48U + 40U);
-		assert_int_equal(peal_frame_decode(port->last + offset, 88, &header),
-			PEAL_REFUSAL_NONE);
+		assert_int_equal(
+			peal_frame_decode(port->last + offset, 88, &header), PEAL_REFUSAL_NONE);
 		assert_int_equal(header.flags, PEAL_FRAME_FLAG_RELAY);
 		assert_int_equal(header.dst, cores->nodes[1]->mid);
 		assert_true(header.counter ==

@@ -278,7 +278,8 @@ test_paths__two_members_have_nobody_between_them(void **state)
 	assert_int_equal(counter(A, PEAL_COUNTER_PATHS_BROKEN), 0);
 }
 
-/* Who passes frames on leaves: the next takes its place in the new view; the peer leaves: nothing. */
+/* Who passes frames on leaves: the next takes its place in the new view; the peer leaves: nothing.
+ */
 static void
 test_paths__views_come_and_go(void **state)
 {
@@ -291,8 +292,8 @@ test_paths__views_come_and_go(void **state)
 	assert_int_equal(state_of(A, B), PEAL_PATH_TRYING);
 	assert_int_not_equal(paths->paths[B].via, via);
 	assert_int_equal(cores->nodes[A]->core.egress.peers[B].via, paths->paths[B].via);
-	peal_fakecores_install(cores, A, PEAL_FAKECORE_EPOCH + 2U,
-		ALL & ~(1U << via) & ~(1U << B), 1U << via | 1U << B);
+	peal_fakecores_install(cores, A, PEAL_FAKECORE_EPOCH + 2U, ALL & ~(1U << via) & ~(1U << B),
+		1U << via | 1U << B);
 	assert_int_equal(state_of(A, B), PEAL_PATH_DIRECT);
 	assert_int_equal(cores->nodes[A]->core.egress.peers[B].via, PEAL_PEERS_NONE);
 	assert_true(peal_paths_deadline_at_ns(paths) == UINT64_MAX);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Node A sends, node R between them passes on, node B receives, node C is there to be confused with. */
+/* Node A sends, node R between them passes on, node B receives, node C is there to be confused
+ * with. */
 #include "dataplane/relay.h"
 
 #include "dataplane/link.h"
@@ -279,7 +280,7 @@ test_relay__drops_without_room(void **state)
 }
 
 #define BOTH(test)                                                                                 \
-	cmocka_unit_test_prestate_setup_teardown(test, begin, finish, NULL), \
+	cmocka_unit_test_prestate_setup_teardown(test, begin, finish, NULL),                       \
 		cmocka_unit_test_prestate_setup_teardown(test, begin, finish, none)
 
 int
