@@ -313,6 +313,9 @@
 /* A large frame that left so often may be too large for the path. */
 #define PEAL_CHANNEL_SENDS_SUSPECT 3U
 
+/* How many times that delay through another member: two ways, and the turn of a core between. */
+#define PEAL_CONGESTION_ROUND_FACTOR 3U
+
 /* Largest message of a channel: parts are counted in 32 bits, and nobody should wait longer. */
 #define PEAL_MESSAGE_SIZE_MAX (UINT32_C(1) << 30)
 
@@ -361,6 +364,39 @@
 
 /* How long to wait for the first answer of a peer, of which nothing is known. */
 #define PEAL_RTT_UNKNOWN_NS (UINT64_C(1) * 1000000U)
+
+/* Of a peer that does not answer, so many echoes at this distance show whether the direct way to it
+ * carries: ten milliseconds, so that a core that is late for that long is not taken for a cut link.
+ */
+#define PEAL_PATH_ECHOES_MAX 4U
+#define PEAL_PATH_ECHO_NS    (UINT64_C(2500) * 1000U)
+
+/* Who has just answered is not doubted again for so long. */
+#define PEAL_PATH_TRUST_NS (UINT64_C(10) * 1000000U)
+
+/* While frames to a peer go through another member, the direct way is tried this often. So many
+ * answers in a row bring it back: the first number, doubled up to the second each time that it
+ * broke again soon after. */
+#define PEAL_PATH_PROBE_NS    (UINT64_C(50) * 1000000U)
+#define PEAL_PATH_REPLIES_MIN 3U
+#define PEAL_PATH_REPLIES_MAX 48U
+#define PEAL_PATH_FLAP_NS     (UINT64_C(2) * 1000000000U)
+
+/* A member through which nothing comes for so long, while something is awaited, makes room for the
+ * next one. */
+#define PEAL_PATH_TRY_NS (UINT64_C(10) * 1000000U)
+
+/* Time-outs of a channel in a row after which it is doubted that the way to the peer carries;
+ * repeats of digests and vectors of a broadcast; and the time in which nothing of it became stable
+ * though rows were sent. */
+#define PEAL_PATH_BACKOFFS_MIN 2U
+#define PEAL_PATH_REPEATS      5U
+#define PEAL_PATH_VAIN_NS      (UINT64_C(1) * 1000000U)
+
+/* Frames of other pairs that a core passes on in a second, and at once: less than a tenth of its
+ * time, and all places for bulk in one turn. */
+#define PEAL_RELAY_FRAMES_PER_SECOND_MAX 200000U
+#define PEAL_RELAY_FRAMES_BURST_MAX      PEAL_TX_BULK_MAX
 
 /* Effects that one step of the control half may cause, and the bytes of their messages. */
 #define PEAL_OUTBOX_EFFECTS_MAX 128U

@@ -216,6 +216,10 @@ run_ack(struct peal_cast_digest *digest, const struct peal_cast_stream *stream, 
 	uint64_t to = digest->owed;
 
 	if (!is_origin && !(is_resting && digest->acked == digest->low)) {
+		if (digest->vain_from_ns == 0 || digest->vain_stable != stream->stable) {
+			digest->vain_from_ns = now_ns;
+			digest->vain_stable = stream->stable;
+		}
 		/* Repeats go over both trees in turn. */
 		to |= UINT64_C(1) << digest->parents[digest->ack_tries % PEAL_CAST_TREES];
 	}
@@ -224,6 +228,7 @@ run_ack(struct peal_cast_digest *digest, const struct peal_cast_stream *stream, 
 	digest->ack_at_ns = NEVER;
 	if (is_origin || is_resting) {
 		digest->ack_tries = 0;
+		digest->vain_from_ns = 0;
 	} else {
 		digest->ack_at_ns = now_ns + peal_cast_digest_pause_ns(digest->ack_tries);
 		digest->ack_tries = peal_cast_digest_next_try(digest->ack_tries);

@@ -42,6 +42,8 @@ struct peal_cast_digest {
 	uint8_t ack_tries;
 	uint8_t tell_tries;
 	uint8_t pull_tries;
+	uint64_t vain_from_ns; /* rows go to the parents and `vain_stable` stays; 0 = none is due */
+	uint64_t vain_stable;
 	struct peal_cast_said said[PEAL_DIRECT_MAX];
 };
 
@@ -70,6 +72,16 @@ static inline uint8_t
 peal_cast_digest_next_try(uint8_t tries)
 {
 	return tries < UINT8_MAX ? (uint8_t)(tries + 1U) : (uint8_t)(UINT8_MAX - 1U);
+}
+
+/* True when rows of this stream were sent for a while and nothing came of it. */
+static inline bool
+peal_cast_digest_is_in_vain(const struct peal_cast_digest *digest,
+	const struct peal_cast_stream *stream, uint64_t now_ns)
+{
+	return digest->tell_tries >= PEAL_PATH_REPEATS ||
+	       (digest->vain_from_ns != 0 && digest->vain_stable == stream->stable &&
+		       now_ns - digest->vain_from_ns >= PEAL_PATH_VAIN_NS);
 }
 
 /* A frame came or was made: tells of it when no other follows. */

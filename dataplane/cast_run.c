@@ -139,6 +139,15 @@ ask_for(struct peal_cast *cast, uint32_t index, uint64_t from, uint64_t end)
 	return sent_count;
 }
 
+/* Repeats to a member bring nothing: perhaps the way to it does not carry. */
+static void
+doubt(struct peal_cast *cast, uint32_t rank)
+{
+	if (rank < PEAL_DIRECT_MAX && cast->slots[rank] != PEAL_PEERS_NONE) {
+		peal_egress_doubt(cast->config.egress, cast->slots[rank]);
+	}
+}
+
 /* Asks for gaps that are old enough and new ones, and after a pause for all of them again. */
 static uint32_t
 send_pull(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
@@ -152,6 +161,9 @@ send_pull(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
 	PEAL_DASSERT(stream->have < end);
 	if (digest->pull_again_at_ns <= now_ns) {
 		/* Who has brought something is asked again, or else the next. */
+		if (stream->have == digest->pull_have) {
+			doubt(cast, choose_source(cast, index));
+		}
 		digest->pull_tries = stream->have > digest->pull_have
 					     ? 0
 					     : peal_cast_digest_next_try(digest->pull_tries);
@@ -252,6 +264,11 @@ run_streams(struct peal_cast *cast, uint64_t now_ns)
 			uint32_t rank = (uint32_t)__builtin_ctzll(to);
 
 			cast->rows[rank] |= UINT64_C(1) << index;
+			if (__builtin_expect(peal_cast_digest_is_in_vain(
+						     digest, &cast->streams[index], now_ns),
+				    0)) {
+				doubt(cast, rank);
+			}
 			cast->asking[rank] |= (asking >> rank & 1U) << index;
 		}
 		if (digest->pull_at_ns <= now_ns) {

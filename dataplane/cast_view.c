@@ -390,7 +390,13 @@ peal_cast_run_flush(struct peal_cast *cast, uint64_t now_ns)
 	to = find_sendable(cast);
 	flush->owed &= ~to;
 	for (to |= flush->asks; to != 0; to &= to - 1U) {
-		send_vector(cast, (uint32_t)__builtin_ctzll(to));
+		uint32_t rank = (uint32_t)__builtin_ctzll(to);
+
+		if ((flush->asks >> rank & 1U) != 0 && flush->tries >= PEAL_PATH_REPEATS &&
+			cast->slots[rank] != PEAL_PEERS_NONE) {
+			peal_egress_doubt(cast->config.egress, cast->slots[rank]);
+		}
+		send_vector(cast, rank);
 		sent_count++;
 	}
 	flush->asks = 0; /* an answer asks for nothing, or two would answer each other for ever */

@@ -495,13 +495,22 @@ peal_channel_tx_deadline_at_ns(const struct peal_channel_tx *tx)
 	return silence_at_ns < tx->overtaken_at_ns ? silence_at_ns : tx->overtaken_at_ns;
 }
 
+/* What was sent and is not known to have arrived. */
+static uint64_t
+find_missing(const struct peal_channel_tx *tx)
+{
+	uint32_t count = peal_channel_tx_places_count(tx);
+	uint64_t all = count < PEAL_CHANNEL_WINDOW ? (UINT64_C(1) << count) - 1U : UINT64_MAX;
+
+	return all & ~tx->arrived;
+}
+
 /* Nothing was heard for long. */
 static void
 on_silence(struct peal_channel_tx *tx)
 {
 	uint32_t count = peal_channel_tx_places_count(tx);
-	uint64_t all = count < PEAL_CHANNEL_WINDOW ? (UINT64_C(1) << count) - 1U : UINT64_MAX;
-	uint64_t missing = all & ~tx->arrived;
+	uint64_t missing = find_missing(tx);
 
 	if (PEAL_BUG(TAIL_NEVER_REPEATED) && count > 0) {
 		tx->heard_at_ns += tx->config.rto_ns_max;
@@ -529,6 +538,21 @@ on_silence(struct peal_channel_tx *tx)
 	tx->backoff += tx->backoff < BACKOFF_MAX;
 	tx->is_tail_due = true;
 	tx->lost |= missing & (~missing + 1U);
+}
+
+void
+peal_channel_tx_on_path(struct peal_channel_tx *tx, uint64_t now_ns)
+{
+	if (tx->epoch == 0) {
+		return;
+	}
+	peal_rtt_init(&tx->rtt, tx->config.rto_ns_min, tx->config.rto_ns_max, PEAL_CHANNEL_HOLD_NS);
+	tx->lost = find_missing(tx);
+	/* Who waits for credit asks again; that it had asked before is nothing. */
+	tx->is_probe_due = peal_channel_tx_places_count(tx) == 0 && peal_channel_tx_has_new(tx);
+	tx->is_tail_asked = tx->is_tail_due = false;
+	tx->backoff = 0;
+	tx->heard_at_ns = now_ns;
 }
 
 void

@@ -202,6 +202,10 @@ enum peal_channel_ack_outcome peal_channel_tx_on_ack(struct peal_channel_tx *tx,
  * on their way: they may all be lost. */
 void peal_channel_tx_on_timer(struct peal_channel_tx *tx, uint64_t now_ns);
 
+/* Frames take another way: what is on its way is sent again at once, and round trips are measured
+ * anew. */
+void peal_channel_tx_on_path(struct peal_channel_tx *tx, uint64_t now_ns);
+
 /* When on_timer should be called; UINT64_MAX = not needed. */
 uint64_t peal_channel_tx_deadline_at_ns(const struct peal_channel_tx *tx);
 

@@ -423,6 +423,50 @@ peal_channels_grant(struct peal_channels *channels, uint16_t index, uint32_t roo
 	}
 }
 
+/* --- another way --- */
+
+static bool
+is_slot_indirect(const struct peal_channels *channels, uint16_t slot)
+{
+	return (channels->indirect[slot / 64U] >> (slot % 64U) & 1U) != 0;
+}
+
+bool
+peal_channels_is_indirect(const struct peal_channels *channels, uint16_t index)
+{
+	PEAL_ASSERT(owns(channels, index));
+	return is_slot_indirect(channels, channels->table.channels[index].slot);
+}
+
+void
+peal_channels_on_path(struct peal_channels *channels, uint16_t slot,
+	const struct peal_channel_way *way, uint64_t now_ns)
+{
+	const struct peal_channel_user *user = &channels->config.user;
+	bool is_news = way->is_indirect != is_slot_indirect(channels, slot);
+
+	if (is_news) {
+		channels->indirect[slot / 64U] ^= UINT64_C(1) << (slot % 64U);
+	}
+	if (way->is_moved) {
+		peal_pathmtu_restart(&channels->paths, slot);
+		peal_channelsender_on_path(&channels->sender, slot, way->is_round);
+	}
+	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+		struct peal_channel *channel = &channels->table.channels[i];
+
+		if (channel->state == PEAL_CHANNEL_FREE || channel->slot != slot) {
+			continue;
+		}
+		if (way->is_moved) {
+			peal_channelsender_resume(&channels->sender, channel, now_ns);
+		}
+		if (is_news && owns(channels, i) && user->rerouted != NULL) {
+			user->rerouted(user->state, i, way->is_indirect);
+		}
+	}
+}
+
 /* --- what the peer says --- */
 
 static void

@@ -76,6 +76,9 @@ struct peal_channel_user {
 	 * will never have them, and has or will have those before and after. Only with
 	 * PEAL_CHANNEL_DROP_BEHIND, and may be NULL without; must not call back. */
 	void (*dropped)(void *state, uint16_t channel, uint64_t count);
+	/* Frames of the channel go through another member of the view from now on, because the
+	 * direct way to the peer is broken; or directly again. May be NULL; must not call back. */
+	void (*rerouted)(void *state, uint16_t channel, bool is_indirect);
 	void *state;
 };
 
@@ -111,6 +114,7 @@ struct peal_channels {
 	uint64_t late_ns; /* by how much this core reads late what arrived */
 	struct peal_channelsender sender;
 	struct peal_channeltable table;
+	uint64_t indirect[PEAL_RESIDENTS_WORDS]; /* slots of peers that are reached so */
 	uint16_t held_counts[PEAL_SLOTS_MAX]; /* buffers of the pool that frames of a peer are in */
 };
 
@@ -156,6 +160,20 @@ void peal_channels_reset(struct peal_channels *channels, uint16_t index);
 /* From now on the user takes `room` frames beyond those delivered, [0, PEAL_CHANNEL_WINDOW]. */
 void peal_channels_grant(
 	struct peal_channels *channels, uint16_t index, uint32_t room, uint64_t now_ns);
+
+/* True while its frames go through another member. */
+bool peal_channels_is_indirect(const struct peal_channels *channels, uint16_t index);
+
+/* The way of frames to a peer. */
+struct peal_channel_way {
+	bool is_moved;    /* it is another than before: what was on its way is sent again */
+	bool is_round;    /* it goes through another member */
+	bool is_indirect; /* and the peer was heard on it */
+};
+
+/* The way to the peer at `slot` is this one from now on. */
+void peal_channels_on_path(struct peal_channels *channels, uint16_t slot,
+	const struct peal_channel_way *way, uint64_t now_ns);
 
 /* An opened frame of family 4 from a member: of a channel, or about the path. */
 void peal_channels_on_frame(

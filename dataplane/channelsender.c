@@ -247,6 +247,25 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 	return true;
 }
 
+void
+peal_channelsender_on_path(struct peal_channelsender *sender, uint16_t slot, bool is_round)
+{
+	peal_congestion_restart(&sender->windows[slot].congestion,
+		is_round && !PEAL_BUG(ROUND_WAY_AIMED_SHORT)
+			? PEAL_CONGESTION_ROUND_FACTOR * sender->target_ns
+			: sender->target_ns);
+	wake(sender, slot);
+}
+
+void
+peal_channelsender_resume(
+	struct peal_channelsender *sender, struct peal_channel *channel, uint64_t now_ns)
+{
+	peal_channel_tx_on_path(&channel->tx, now_ns);
+	recount(sender, channel);
+	peal_channelsender_settle(sender, channel);
+}
+
 static void
 on_timer(struct peal_channelsender *sender, struct peal_channel *channel, uint64_t now_ns)
 {
@@ -260,6 +279,9 @@ on_timer(struct peal_channelsender *sender, struct peal_channel *channel, uint64
 		count_events(sender, true, peal_congestion_on_timeout(congestion, now_ns));
 	} else if (channel->tx.lost != lost && !channel->tx.is_tail_due) {
 		count_events(sender, true, peal_congestion_on_loss(congestion, now_ns));
+	}
+	if (channel->tx.backoff != backoff && channel->tx.backoff >= PEAL_PATH_BACKOFFS_MIN) {
+		peal_egress_doubt(sender->egress, channel->slot);
 	}
 	recount(sender, channel);
 	offer(sender, channel->slot, now_ns);

@@ -72,6 +72,14 @@ void peal_channelsender_on_resize(
 /* The channel's stream is closed: nothing of it is on its way, and it has no timer. */
 void peal_channelsender_on_end(struct peal_channelsender *sender, struct peal_channel *channel);
 
+/* Frames to the peer at `slot` take another way, directly or round through another member: the
+ * window to it begins anew. */
+void peal_channelsender_on_path(struct peal_channelsender *sender, uint16_t slot, bool is_round);
+
+/* The same for one channel, afterwards: what was on its way is sent again. */
+void peal_channelsender_resume(
+	struct peal_channelsender *sender, struct peal_channel *channel, uint64_t now_ns);
+
 /* Once a turn: timers, and what has to leave. Returns frames sent. */
 uint32_t peal_channelsender_run(struct peal_channelsender *sender, uint64_t now_ns);
 

@@ -44,6 +44,15 @@ peal_congestion_absolve(struct peal_congestion *congestion)
 	congestion->timeouts_count = 0;
 }
 
+void
+peal_congestion_restart(struct peal_congestion *congestion, uint64_t target_ns)
+{
+	uint32_t flights_count = congestion->flights_count;
+
+	peal_congestion_init(congestion, target_ns);
+	congestion->flights_count = flights_count;
+}
+
 static uint64_t
 smooth(uint64_t mean_ns, uint64_t sample_ns)
 {

@@ -75,6 +75,10 @@ void peal_congestion_init(struct peal_congestion *congestion, uint64_t target_ns
  * again, unless it is larger. */
 void peal_congestion_absolve(struct peal_congestion *congestion);
 
+/* The way to the peer is another: nothing is known of it but its target. What is on its way still
+ * counts. */
+void peal_congestion_restart(struct peal_congestion *congestion, uint64_t target_ns);
+
 /* Frames more, or fewer, on their way. */
 static inline void
 peal_congestion_add(struct peal_congestion *congestion, int32_t count)

@@ -26,6 +26,7 @@ switch_machines(struct peal_core *core, uint64_t now_ns)
 
 	peal_ingress_switch(&core->ingress, peers);
 	peal_egress_switch(&core->egress, peers);
+	peal_relay_switch(&core->relay, peers);
 	if (core->config.channels != NULL) {
 		peal_channels_switch(core->config.channels, peers);
 	}
@@ -35,6 +36,7 @@ switch_machines(struct peal_core *core, uint64_t now_ns)
 	if (core->config.load != NULL) {
 		peal_load_switch(core->config.load, peers);
 	}
+	peal_paths_switch(&core->paths, peers, now_ns);
 	if (!is_home(core)) {
 		return;
 	}
@@ -58,6 +60,21 @@ forget_heard(struct peal_core *core, const struct peal_peers *before)
 			atomic_store_explicit(
 				&core->config.plane->heard_at_ns[slot], 0, memory_order_relaxed);
 		}
+	}
+}
+
+/* Frames to a peer take another way, or it is heard on the one they take. */
+static void
+on_path(void *state, uint16_t slot, bool is_moved, uint64_t now_ns)
+{
+	struct peal_core *core = state;
+	const struct peal_path *path = &core->paths.paths[slot];
+	const struct peal_channel_way way = {.is_moved = is_moved,
+		.is_round = path->via != PEAL_PEERS_NONE,
+		.is_indirect = path->state == PEAL_PATH_INDIRECT};
+
+	if (core->config.channels != NULL) {
+		peal_channels_on_path(core->config.channels, slot, &way, now_ns);
 	}
 }
 
@@ -88,6 +105,7 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		.alertbatch = &core->alertbatch,
 		.counters = &core->counters,
 		.seed = peal_hash_mix(config->seed[0] ^ config->seed[1])};
+	const struct peal_paths_user user = {on_path, core};
 
 	PEAL_ASSERT(config->shard == 0 || config->shard < config->shards_count);
 	PEAL_ASSERT(config->shards_count <= PEAL_SHARDS_MAX);
@@ -115,6 +133,8 @@ peal_core_init(struct peal_core *core, const struct peal_core_config *config, ui
 		&core->votetree, config->timing, &core->egress, &core->uplink, &core->counters);
 	peal_streamer_init(
 		&core->streamer, &core->egress, &core->neighbour, &core->uplink, &core->counters);
+	peal_paths_init(&core->paths, &core->egress, config->plane, &core->counters, &user);
+	peal_relay_init(&core->relay, &core->config.aead, &core->egress, &core->counters);
 	core->downlink = (struct peal_downlink){.plane = config->plane,
 		.egress = &core->egress,
 		.neighbour = &core->neighbour,
@@ -316,19 +336,58 @@ take_liveness(struct peal_core *core, const struct peal_opened *opened,
 		peal_echo_on_echo(&core->echo, opened, packet);
 		return true;
 	}
-	peal_echo_on_reply(&core->echo, opened, &message);
+	if (peal_paths_is_reply(&message)) {
+		peal_paths_on_reply(&core->paths, opened->slot, &message, now_ns);
+	} else {
+		peal_echo_on_reply(&core->echo, opened, &message);
+	}
 	return false;
 }
 
+/* A frame that came through another member says nothing about the direct way. */
 static void
-note_heard(struct peal_core *core, uint16_t slot, uint64_t now_ns)
+note_heard(struct peal_core *core, const struct peal_opened *opened, uint64_t now_ns)
 {
+	uint16_t slot = opened->slot;
+
+	if (__builtin_expect(opened->is_relayed, 0)) {
+		struct peal_address source = peal_headers_source(opened->packet);
+
+		peal_paths_on_relayed(&core->paths, slot, &source, now_ns);
+		return;
+	}
 	atomic_store_explicit(&core->config.plane->heard_at_ns[slot], now_ns, memory_order_relaxed);
 }
 
+static bool
+take_relay(struct peal_core *core, const struct peal_opened *opened,
+	const struct peal_packet *packet, uint64_t now_ns)
+{
+	return peal_relay_take(&core->relay, packet, opened->body - PEAL_HEADER_SIZE, now_ns);
+}
+
+/* An ECHO_REPLY at a shard that is not at home: to a test of the way, or of steering. */
+static void
+take_reply_away(
+	struct peal_core *core, const struct peal_opened *opened, bool was_moved, uint64_t now_ns)
+{
+	struct peal_liveness_msg message;
+
+	if (!peal_liveness_msg_decode(opened->body, opened->body_size, &message)) {
+		peal_counter_add(&core->counters, PEAL_COUNTER_REFUSED_BODY, 1);
+		return;
+	}
+	if (peal_paths_is_reply(&message)) {
+		peal_paths_on_reply(&core->paths, opened->slot, &message, now_ns);
+		return;
+	}
+	peal_counter_add(&core->counters,
+		was_moved ? PEAL_COUNTER_STEERED_WRONG : PEAL_COUNTER_STEERED_RIGHT, 1);
+}
+
 /*
- * One packet at a shard that is not at home. Returns true when it was moved. What the home shard
- * hears of a peer is enough to tell control how the peer stands.
+ * One packet at a shard that is not at home. Returns true when it was moved, or passed on. What the
+ * home shard hears of a peer is enough to tell control how the peer stands.
  */
 static bool
 take_packet_away(
@@ -349,14 +408,15 @@ take_packet_away(
 		peal_message_family(opened.kind) == PEAL_FAMILY_CHANNEL) {
 		take_message(core, &opened, now_ns);
 	} else if (arrival == PEAL_ARRIVAL_LIVENESS && opened.kind == PEAL_MESSAGE_ECHO_REPLY) {
-		peal_counter_add(&core->counters,
-			was_moved ? PEAL_COUNTER_STEERED_WRONG : PEAL_COUNTER_STEERED_RIGHT, 1);
+		take_reply_away(core, &opened, was_moved, now_ns);
+	} else if (arrival == PEAL_ARRIVAL_RELAY) {
+		return take_relay(core, &opened, packet, now_ns);
 	} else if (arrival == PEAL_ARRIVAL_MESSAGE || arrival == PEAL_ARRIVAL_HELD ||
 		   arrival == PEAL_ARRIVAL_LIVENESS) {
 		peal_counter_add(&core->counters, PEAL_COUNTER_SHARD_REFUSED, 1);
 	}
 	if (opened.slot != PEAL_PEERS_NONE) {
-		note_heard(core, opened.slot, now_ns);
+		note_heard(core, &opened, now_ns);
 	}
 	return false;
 }
@@ -390,10 +450,12 @@ take_packet(struct peal_core *core, const struct peal_packet *packet, uint64_t n
 	} else if (arrival == PEAL_ARRIVAL_ELSEWHERE) {
 		peal_resteer_move(&core->resteer, packet, opened.shard);
 		is_taken = true;
+	} else if (arrival == PEAL_ARRIVAL_RELAY) {
+		is_taken = take_relay(core, &opened, packet, now_ns);
 	}
 
 	if (opened.slot != PEAL_PEERS_NONE) {
-		note_heard(core, opened.slot, now_ns);
+		note_heard(core, &opened, now_ns);
 		if (__builtin_expect(opened.standing != PEAL_STANDING_EQUAL, 0)) {
 			peal_uplink_tell(&core->uplink, &opened, is_not_member, now_ns);
 		}
@@ -555,6 +617,10 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	if (core->config.cast != NULL) {
 		work_count += peal_cast_run(core->config.cast, now_ns);
 	}
+	if (__builtin_expect(core->egress.has_doubts, 0)) {
+		peal_paths_take_doubts(&core->paths, now_ns);
+	}
+	work_count += peal_paths_run(&core->paths, now_ns);
 	if (__builtin_expect(peal_uplink_is_owing(&core->uplink), 0)) {
 		peal_uplink_flush(&core->uplink, now_ns);
 	}
@@ -585,6 +651,7 @@ find_urgent(const struct peal_core *core)
 		deadline_at_ns = earlier(
 			deadline_at_ns, peal_channels_deadline_at_ns(core->config.channels));
 	}
+	deadline_at_ns = earlier(deadline_at_ns, peal_paths_deadline_at_ns(&core->paths));
 	if (core->config.cast != NULL) {
 		deadline_at_ns =
 			earlier(deadline_at_ns, peal_cast_deadline_at_ns(core->config.cast));

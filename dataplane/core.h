@@ -11,7 +11,7 @@
  *
  * Shard 0 is the home of its node and does all of this. The other shards have their own queue of
  * the port, UDP port, plane and counters, and do channels only: of their machines ingress, egress,
- * resteer and channels run, the others rest.
+ * resteer, paths, relay and channels run, the others rest.
  *
  * A liveness frame is answered in the packet it came in. Buffers of others are
  * used for what leaves next, or released in one call.
@@ -37,9 +37,11 @@
 #include "dataplane/ingress.h"
 #include "dataplane/load.h"
 #include "dataplane/neighbour.h"
+#include "dataplane/paths.h"
 #include "dataplane/peers.h"
 #include "dataplane/plane.h"
 #include "dataplane/port.h"
+#include "dataplane/relay.h"
 #include "dataplane/resteer.h"
 #include "dataplane/streamer.h"
 #include "dataplane/uplink.h"
@@ -121,6 +123,8 @@ struct peal_core {
 	struct peal_streamer streamer;
 	struct peal_hold hold;
 	struct peal_resteer resteer;
+	struct peal_paths paths;
+	struct peal_relay relay;
 };
 
 #endif

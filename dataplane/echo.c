@@ -64,6 +64,9 @@ peal_echo_start(struct peal_echo *echo, struct peal_ping_run *run, const struct 
 	echo->slot = slot;
 	echo->mid = mid;
 	echo->run_seq++;
+	if (echo->run_seq == PEAL_ECHO_PATH) {
+		echo->run_seq++;
+	}
 	echo->start_at_ns = now_ns;
 	echo->next_at_ns = now_ns;
 	echo->is_waiting = false;

@@ -14,7 +14,8 @@
  *   end     PEAL_ECHO_TIMEOUT_NS after the last echo left: what is not here by then is lost. In a
  * closed loop the same for each echo.
  *
- * The body carries a tag: 16 bits that name the run and 48 bits that count the echoes.
+ * The body carries a tag: 16 bits that name the run and 48 bits that count the echoes. No run has
+ * the name PEAL_ECHO_PATH: echoes of that name test ways (dataplane/paths.h).
  * Plain struct, fields private, one core; one run at a time.
  */
 #ifndef PEAL_DATAPLANE_ECHO_H
@@ -27,6 +28,8 @@
 #include "dataplane/peers.h"
 #include "dataplane/uplink.h"
 #include "wire/liveness_msg.h"
+
+#define PEAL_ECHO_PATH UINT16_MAX
 
 /* Asked by control, answered by the core, which owns it between PING and PING_DONE. */
 struct peal_ping_run {

@@ -52,6 +52,13 @@ peal_egress_next_hop(const struct peal_egress *egress, const struct peal_address
 	return peal_mac_is_none(mac) ? NULL : mac;
 }
 
+/* Whether frames to a peer take the short path. */
+static void
+set_slow(const struct peal_egress *egress, struct peal_egress_peer *peer)
+{
+	peer->is_slow = peer->is_lost || peer->via != PEAL_PEERS_NONE || !egress->headers.is_plain;
+}
+
 /* Writes what frames to one peer begin with. */
 static void
 aim(struct peal_egress *egress, struct peal_egress_peer *peer, const struct peal_address *address)
@@ -63,7 +70,8 @@ aim(struct peal_egress *egress, struct peal_egress_peer *peer, const struct peal
 	peer->is_far = peal_address_is_ipv6(address) == headers->is_ipv6 &&
 		       !peal_route_is_near(&egress->route, &headers->address, address);
 	peer->is_lost = mac == NULL;
-	peer->is_slow = peer->is_lost || !headers->is_plain;
+	peer->via = PEAL_PEERS_NONE;
+	set_slow(egress, peer);
 	if (peal_address_is_ipv6(address) != headers->is_ipv6) {
 		return;
 	}
@@ -91,7 +99,7 @@ peal_egress_set_gateway(struct peal_egress *egress, const uint8_t mac[6])
 		if (peer->dst != 0 && peer->is_far) {
 			memcpy(peer->link, mac, PEAL_LINK_MAC_SIZE);
 			peer->is_lost = false;
-			peer->is_slow = !egress->headers.is_plain;
+			set_slow(egress, peer);
 		}
 	}
 }
@@ -108,6 +116,19 @@ find_body_size_max(const struct peal_port *port, const struct peal_headers *head
 	PEAL_ASSERT(port->mtu <= PEAL_MTU_MAX);
 	PEAL_ASSERT(port->mtu + PEAL_LINK_SIZE_MAX <= port->packet_size_max);
 	return (uint16_t)(port->mtu - ip_size - PEAL_UDP_HEADER_SIZE - FRAME_SIZE(0));
+}
+
+void
+peal_egress_set_via(struct peal_egress *egress, uint16_t slot, uint16_t via, uint8_t via_shard)
+{
+	struct peal_egress_peer *peer = &egress->peers[slot];
+
+	PEAL_ASSERT(slot < PEAL_SLOTS_MAX);
+	PEAL_ASSERT(via == PEAL_PEERS_NONE || (via < PEAL_SLOTS_MAX && via != slot));
+	PEAL_ASSERT(via == PEAL_PEERS_NONE || egress->peers[via].dst != 0);
+	peer->via = via;
+	peer->via_shard = via_shard;
+	set_slow(egress, peer);
 }
 
 void
@@ -132,6 +153,9 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 	egress->counters = config->counters;
 	egress->bulk_max = PEAL_TX_BULK_MAX;
 	egress->body_size_max = find_body_size_max(&config->port, &egress->headers);
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		egress->peers[slot].via = PEAL_PEERS_NONE;
+	}
 	peal_prng_init_full(&egress->prng, config->seed);
 }
 
@@ -338,8 +362,9 @@ seal_body(struct peal_egress *egress, const struct peal_aead_key *key, uint8_t *
 
 /* Writes header and tag of the next frame of a stream around the body that is there. */
 static inline __attribute__((always_inline)) void
-finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard, uint8_t kind,
-	uint16_t size, uint8_t *payload, const struct peal_egress_rest *rest)
+finish_flagged(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard,
+	uint8_t kind, uint8_t flags, uint16_t size, uint8_t *payload,
+	const struct peal_egress_rest *rest)
 {
 	/* 2^52 frames to one receiver: at 100 million a second more than a year. */
 	PEAL_ASSERT(peer->counter < PEAL_FRAME_COUNTER_MAX);
@@ -347,6 +372,7 @@ finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t 
 	const struct peal_header header = {
 		.kind = kind,
 		.key_id = egress->aead.key_id,
+		.flags = flags,
 		.body_size = size,
 		.cluster = egress->cluster,
 		.src = egress->self_mid,
@@ -357,6 +383,13 @@ finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t 
 
 	peal_frame_encode(&header, payload);
 	seal_body(egress, egress->self_key, payload, size, rest);
+}
+
+static inline __attribute__((always_inline)) void
+finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard, uint8_t kind,
+	uint16_t size, uint8_t *payload, const struct peal_egress_rest *rest)
+{
+	finish_flagged(egress, peer, shard, kind, 0, size, payload, rest);
 }
 
 /* The same with the body. */
@@ -406,28 +439,82 @@ drop_lost(struct peal_egress *egress, const struct peal_packet *packet)
 	}
 }
 
+/* Writes the headers in front of a payload of `payload_size` to a shard of a peer to whom there is
+ * a way. */
+static void
+write_headers(const struct peal_egress *egress, uint16_t slot, uint8_t shard, uint32_t payload_size,
+	uint8_t *data)
+{
+	const struct peal_headers *headers = &egress->headers;
+	struct peal_headers_target target;
+
+	if (headers->is_plain) {
+		copy_link(egress, slot, shard, data);
+		write_lengths(data, payload_size);
+		return;
+	}
+	target = egress->peers[slot].target;
+	peal_link_store16(target.port, (uint16_t)(peal_link_load16(target.port) + shard));
+	peal_headers_write(headers, &target, payload_size, data);
+}
+
+/* Only what is repeated between two members is passed on by a third one. */
+static inline bool
+may_go_round(uint8_t kind)
+{
+	return peal_message_family(kind) == PEAL_FAMILY_CHANNEL ||
+	       peal_message_family(kind) == PEAL_FAMILY_CAST;
+}
+
 /*
  * The whole of a frame whose body is in place, to a peer whose headers are not plain, or to whom
- * there is no way: then the packet is given back, and false returned.
+ * frames go through another, or to whom there is no way: then the packet is given back, and false
+ * returned.
  */
 static __attribute__((noinline)) bool
 finish_slowly(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard,
 	uint8_t kind, uint16_t size, struct peal_packet *packet,
 	const struct peal_egress_rest *rest)
 {
-	const struct peal_headers *headers = &egress->headers;
-	struct peal_headers_target target = peer->target;
+	uint32_t offset = egress->headers.size;
+	uint16_t hop = (uint16_t)(peer - egress->peers);
+	uint8_t hop_shard = shard;
+	uint8_t flags = 0;
 
-	if (peer->is_lost) {
+	if (peer->via != PEAL_PEERS_NONE && may_go_round(kind)) {
+		hop = peer->via;
+		hop_shard = peer->via_shard;
+		flags = PEAL_FRAME_FLAG_RELAY;
+		peal_counter_add(egress->counters, PEAL_COUNTER_RELAY_ASKED, 1);
+	}
+	if (egress->peers[hop].is_lost) {
 		drop_lost(egress, packet);
 		return false;
 	}
-	PEAL_DASSERT(!headers->is_plain);
-	peal_link_store16(target.port, (uint16_t)(peal_link_load16(target.port) + shard));
-	peal_headers_write(headers, &target, FRAME_SIZE(size), packet->data);
-	finish_frame(egress, peer, shard, kind, size, packet->data + headers->size, rest);
-	peal_headers_seal(headers, FRAME_SIZE(size), packet->data);
-	packet->size = headers->size + FRAME_SIZE(size);
+	write_headers(egress, hop, hop_shard, FRAME_SIZE(size), packet->data);
+	finish_flagged(egress, peer, shard, kind, flags, size, packet->data + offset, rest);
+	peal_headers_seal(&egress->headers, FRAME_SIZE(size), packet->data);
+	packet->size = offset + FRAME_SIZE(size);
+	return true;
+}
+
+bool
+peal_egress_pass(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint32_t payload_size)
+{
+	struct peal_packet passed = *packet;
+
+	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
+	PEAL_DASSERT(egress->peers[slot].dst != 0);
+	PEAL_DASSERT(shard < PEAL_SHARDS_MAX);
+	PEAL_DASSERT(packet->size >= egress->headers.size + payload_size);
+	if (egress->bulk_count >= egress->bulk_max || egress->peers[slot].is_lost) {
+		return false;
+	}
+	write_headers(egress, slot, shard, payload_size, passed.data);
+	peal_headers_seal(&egress->headers, payload_size, passed.data);
+	passed.size = egress->headers.size + payload_size;
+	egress->bulk[egress->bulk_count++] = passed;
 	return true;
 }
 

@@ -19,6 +19,10 @@
  * that the port's own queue has room for the others. Who finds no place tries again next turn:
  * nothing of it is dropped here, but for whom there is no way to.
  *
+ * To a peer whose direct way does not carry (dataplane/paths.h), frames of channels and broadcast
+ * go to another member, which passes them on: the same frame, of the same stream, with the flag
+ * RELAY, behind the headers of a frame to that member. All else always goes directly.
+ *
  * A peer has one template and one counter, whichever of its shards a frame is for: the header names
  * both shards, so the frames to each of them are a stream of its own with gaps in its counters. A
  * receiver's window bears as much disorder as if there were no shards.
@@ -31,6 +35,7 @@
 #ifndef PEAL_DATAPLANE_EGRESS_H
 #define PEAL_DATAPLANE_EGRESS_H
 
+#include "base/assert.h"
 #include "base/counters.h"
 #include "base/prng.h"
 #include "dataplane/headers.h"
@@ -47,13 +52,15 @@ struct peal_egress_peer {
 	uint32_t dst;                 /* member number; 0 = empty slot */
 	bool is_far;                  /* behind the gateway */
 	bool is_lost;                 /* there is no way to it (yet) */
-	bool is_slow;                 /* that, or the headers are not plain */
+	bool is_slow;                 /* that, or the headers are not plain, or `via` */
 	/* Headers of a liveness frame when they are plain; a frame of another size has two lengths
 	 * and a checksum replaced. Otherwise what differs between receivers. */
 	union {
 		uint8_t link[PEAL_UDP_OFFSET];
 		struct peal_headers_target target;
 	};
+	uint8_t via_shard;
+	uint16_t via; /* slot of who passes frames on; PEAL_PEERS_NONE = they go directly */
 };
 
 _Static_assert(sizeof(struct peal_egress_peer) == 64, "one cache line");
@@ -86,6 +93,8 @@ struct peal_egress {
 	struct peal_packet bulk[PEAL_TX_BULK_MAX];
 	struct peal_packet stash[PEAL_TX_STASH_MAX];
 	struct peal_egress_peer peers[PEAL_SLOTS_MAX];
+	bool has_doubts;
+	uint64_t doubts[PEAL_RESIDENTS_WORDS]; /* slots of peers that do not answer */
 	/* Source ports with which the cards of peers find the queue of each shard; of peers with
 	 * several shards only, when headers are plain; others have the shard's own port
 	 * (dataplane/toeplitz.h). */
@@ -113,6 +122,33 @@ void peal_egress_switch(struct peal_egress *egress, const struct peal_peers *pee
 
 /* The gateway has this MAC now: those behind it are reached through it from here on. */
 void peal_egress_set_gateway(struct peal_egress *egress, const uint8_t mac[6]);
+
+/*
+ * From now on frames of channels and broadcast to the peer at `slot` go through the one at `via`,
+ * to its shard `via_shard`; directly again with PEAL_PEERS_NONE. A switch makes all ways direct.
+ */
+void peal_egress_set_via(
+	struct peal_egress *egress, uint16_t slot, uint16_t via, uint8_t via_shard);
+
+/* The peer at `slot` does not answer: perhaps the way to it does not carry. The core looks at the
+ * end of its turn. */
+static inline void
+peal_egress_doubt(struct peal_egress *egress, uint16_t slot)
+{
+	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
+	egress->has_doubts = true;
+	egress->doubts[slot / 64U] |= UINT64_C(1) << (slot % 64U);
+}
+
+/*
+ * Passes a received frame on as it is: behind the headers of a frame to `shard` of the peer at
+ * `slot`, as bulk, whatever way own frames to that peer take.
+ *
+ * @param payload_size  of the whole frame behind the packet's headers
+ * @return true: the packet belongs to the egress; false: there is no room, or no way to the peer
+ */
+bool peal_egress_pass(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
+	uint8_t shard, uint32_t payload_size);
 
 /*
  * Finds the MAC that frames for `address` go to, if they can be sent: its own or the gateway's.

@@ -328,6 +328,30 @@ find_window(struct peal_ingress *ingress, struct peal_ingress_peer *peer, uint64
 			 : use_window(ingress, (uint32_t)(peer - ingress->peers), from);
 }
 
+/* A frame for another number, or with flags. MESSAGE: it is to be checked like any other. */
+static __attribute__((noinline)) enum peal_arrival
+take_odd(struct peal_ingress *ingress, const struct peal_header *header,
+	struct peal_opened *opened_out)
+{
+	uint8_t family = peal_message_family(header->kind);
+
+	if ((header->flags & PEAL_FRAME_FLAG_GROUP) != 0) {
+		return refuse(ingress, PEAL_REFUSAL_DESTINATION);
+	}
+	if ((header->flags & PEAL_FRAME_FLAG_RELAY) == 0) {
+		return header->dst == ingress->self_mid ? PEAL_ARRIVAL_MESSAGE
+							: refuse(ingress, PEAL_REFUSAL_DESTINATION);
+	}
+	if (family != PEAL_FAMILY_CHANNEL && family != PEAL_FAMILY_CAST) {
+		return drop(ingress, PEAL_COUNTER_RELAY_REFUSED_KIND);
+	}
+	if (header->dst != ingress->self_mid) {
+		return PEAL_ARRIVAL_RELAY;
+	}
+	opened_out->is_relayed = true;
+	return PEAL_ARRIVAL_MESSAGE;
+}
+
 /* Checks and opens a frame of a member: families 1 and up. */
 static inline enum peal_arrival
 take_member(struct peal_ingress *ingress, const struct peal_header *header, uint8_t *payload,
@@ -339,8 +363,12 @@ take_member(struct peal_ingress *ingress, const struct peal_header *header, uint
 	if (header->key_id != ingress->key_id) {
 		return refuse(ingress, PEAL_REFUSAL_KEY);
 	}
-	if (header->dst != ingress->self_mid || (header->flags & PEAL_FRAME_FLAG_GROUP) != 0) {
-		return refuse(ingress, PEAL_REFUSAL_DESTINATION);
+	if (__builtin_expect(header->dst != ingress->self_mid || header->flags != 0, 0)) {
+		enum peal_arrival arrival = take_odd(ingress, header, opened_out);
+
+		if (arrival != PEAL_ARRIVAL_MESSAGE) {
+			return arrival;
+		}
 	}
 	struct peal_ingress_peer *peer = find_peer(ingress, header->src);
 
@@ -419,6 +447,7 @@ peal_ingress_take(struct peal_ingress *ingress, const struct peal_packet *packet
 {
 	opened_out->slot = PEAL_PEERS_NONE;
 	opened_out->standing = PEAL_STANDING_EQUAL;
+	opened_out->is_relayed = false;
 	/* Of a node with another shape the plain MAC is none, so no packet passes. */
 	if (!is_plain_frame(ingress, packet)) {
 		return take_slowly(ingress, packet, now_ns, opened_out);

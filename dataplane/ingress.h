@@ -22,6 +22,11 @@
  * A peer that departed or speaks in another epoch is told from the rest by `standing`, whether its
  * frame passed or not, so that control can bring it, or this node, forward.
  *
+ * A frame with the flag RELAY is one of families 4 and 5 that goes through a third member. There it
+ * is for another number, and nothing else is looked at here (dataplane/relay.h); at its receiver it
+ * is checked like any other, under its sender's key and window, and told from the rest, for it says
+ * nothing about the direct way.
+ *
  * A stranger is a number of the view that has no slot here. Its frames cannot be opened and are
  * refused (source) like any other; so that control can give it a slot, some of them are told, at
  * most PEAL_STRANGERS_PER_SECOND_MAX: who is not authenticated must not be able to do more.
@@ -58,7 +63,8 @@ enum peal_arrival {
 	PEAL_ARRIVAL_HELD = 6,     /* families 2, 3 and 5 of the next epoch, opened */
 	PEAL_ARRIVAL_STRANGER = 7, /* dropped and counted; control should hear who it says it is */
 	PEAL_ARRIVAL_ELSEWHERE =
-		8, /* for another shard of this node, by its UDP port; not checked */
+		8,              /* for another shard of this node, by its UDP port; not checked */
+	PEAL_ARRIVAL_RELAY = 9, /* to be passed on; checked up to the key slot, not opened */
 };
 
 /* How an authenticated sender stands to this node's view. */
@@ -75,9 +81,10 @@ struct peal_opened {
 	uint16_t slot; /* of the sender; PEAL_PEERS_NONE in family 0 and when not authenticated */
 	uint16_t rank; /* of the sender, PEAL_RANK_NONE when departed */
 	uint16_t body_size;
-	uint8_t shard;  /* of the sender; of ELSEWHERE, whose it is */
-	uint64_t mid;   /* of the sender, as it says if it is a stranger; 0 in family 0 */
-	uint64_t epoch; /* of the sender; 0 in family 0 */
+	uint8_t shard;   /* of the sender; of ELSEWHERE, whose it is */
+	bool is_relayed; /* it came through another member */
+	uint64_t mid;    /* of the sender, as it says if it is a stranger; 0 in family 0 */
+	uint64_t epoch;  /* of the sender; 0 in family 0 */
 	const uint8_t *body;
 	const uint8_t *packet; /* Ethernet header; PEAL_HEADERS_SIZE_MAX bytes can be read */
 };

@@ -113,6 +113,15 @@ peal_pathmtu_suspect(struct peal_pathmtu *paths, uint16_t slot)
 	}
 }
 
+void
+peal_pathmtu_restart(struct peal_pathmtu *paths, uint16_t slot)
+{
+	if (paths->peers[slot].is_wanted) {
+		set_rung(paths, slot, 0);
+		begin_round(paths, slot);
+	}
+}
+
 /* Rung of the highest bit, of at least one. */
 static uint8_t
 highest(uint8_t bits)

@@ -11,7 +11,8 @@
  * narrow path.
  *
  * A round begins when the first channel to a peer opens, in each new view, when large frames are
- * lost again and again (suspect), and every PEAL_PATH_RAISE_NS while the path is narrower than the
+ * lost again and again (suspect), when
+ * frames take another way, and every PEAL_PATH_RAISE_NS while the path is narrower than the
  * own link. One in which nothing at all was answered says nothing and is repeated.
  *
  * A peer answers only what it has buffers for. Pure; plain struct, fields private; one core. Costs
@@ -74,6 +75,10 @@ void peal_pathmtu_want(struct peal_pathmtu *paths, uint16_t slot);
 
 /* Large frames to it are lost again and again. Does nothing while its path is being tried. */
 void peal_pathmtu_suspect(struct peal_pathmtu *paths, uint16_t slot);
+
+/* Frames to it go another way, through another member or directly again: what was proven is not
+ * known of this one. The smallest size is used until more is proven. */
+void peal_pathmtu_restart(struct peal_pathmtu *paths, uint16_t slot);
 
 /* Body of the largest frame to the peer at `slot`. */
 static inline uint16_t

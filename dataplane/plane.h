@@ -129,10 +129,28 @@ struct peal_plane {
 	 */
 	_Atomic uint64_t echoed_at_ns[PEAL_SLOTS_MAX];
 	_Atomic uint64_t heard_at_ns[PEAL_SLOTS_MAX];
+	/* Through whom frames to peer `slot` go, and that it hears them: slot + 1; 0 = directly.
+	 * Written by the core. */
+	_Atomic uint16_t via[PEAL_SLOTS_MAX];
 	/* Of the next shard of the node; NULL = this is the last. A shard's own core and control
 	 * use the rings; the home core reads `heard_at_ns` of all. */
 	struct peal_plane *next;
 };
+
+/* Slot of the member through which frames of a shard to the peer at `slot` go, because the direct
+ * way is broken; PEAL_SLOT_NONE = all go directly. `home` is the plane of shard 0. */
+static inline uint16_t
+peal_plane_via(const struct peal_plane *home, uint16_t slot)
+{
+	for (const struct peal_plane *plane = home; plane != NULL; plane = plane->next) {
+		uint16_t via = atomic_load_explicit(&plane->via[slot], memory_order_relaxed);
+
+		if (via != 0) {
+			return (uint16_t)(via - 1U);
+		}
+	}
+	return PEAL_SLOT_NONE;
+}
 
 /* When a frame of the peer at `slot` came last to any shard; `home` is the plane of shard 0. */
 static inline uint64_t

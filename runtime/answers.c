@@ -123,6 +123,24 @@ find_member_state(const struct peal_node *node, uint16_t rank)
 	return peal_cut_effective(&node->cut, rank) > 0 ? "accused" : "alive";
 }
 
+/* Whom frames of channels and broadcast go through when the direct way to the peer is broken. The
+ * core may be ahead of control or behind it by a view, so a slot may have become another's, or
+ * nobody's. */
+static void
+add_way(struct rte_tel_data *entry, const struct peal_node *node, uint16_t slot)
+{
+	uint16_t via = peal_plane_via(node->plane, slot);
+
+	for (uint16_t rank = 0; via != PEAL_SLOT_NONE && rank < node->view.members_count; rank++) {
+		uint64_t mid = node->view.members[rank].mid;
+
+		if (peal_install_find(&node->install, mid) == via) {
+			add_number(entry, "via", mid);
+			return;
+		}
+	}
+}
+
 /* When a frame of the peer came last, and what goes through if this node observes it. */
 static void
 add_reach(struct rte_tel_data *entry, const struct peal_node *node, uint16_t rank, uint16_t slot,
@@ -168,6 +186,7 @@ add_member(struct peal_answer *answer, const struct peal_node *node, uint16_t ra
 	add_text(entry, "state", find_member_state(node, rank));
 	if (rank != node->self_rank && slot != PEAL_RANK_NONE) {
 		add_reach(entry, node, rank, slot, now_ns);
+		add_way(entry, node, slot);
 	}
 	add_entry(answer->data, rank, entry);
 }

@@ -67,6 +67,51 @@ grow(struct peal_check_nonces *check)
 	free(before);
 }
 
+/* The entry of a stream, which begins with this frame if there is none. */
+static struct peal_check_stream *
+take_stream(struct peal_check_nonces *check, const struct peal_check_stream *wanted)
+{
+	struct peal_check_stream *stream = find_stream(check, wanted);
+
+	if (stream->src != 0) {
+		return stream;
+	}
+	*stream = *wanted;
+	peal_replay_init(&stream->replay);
+	check->streams_count++;
+	if (2U * check->streams_count > check->streams_capacity) {
+		grow(check);
+		stream = find_stream(check, wanted);
+	}
+	return stream;
+}
+
+/* A frame that another port than its sender's passes on must be one that was sent. */
+static bool
+is_passed_on(struct peal_check_nonces *check, const struct peal_header *header,
+	const struct peal_check_stream *wanted, uint64_t counter, uint64_t now_ns)
+{
+	const struct peal_check_stream self = {
+		.cluster = wanted->cluster, .src = wanted->src, .owner = wanted->port};
+	struct peal_check_stream origin = *wanted;
+
+	if ((header->flags & PEAL_FRAME_FLAG_RELAY) == 0) {
+		return false;
+	}
+	/* The first that leaves is its sender's. */
+	origin.port = take_stream(check, &self)->owner;
+	if (origin.port == wanted->port) {
+		return false;
+	}
+	if (peal_replay_check(&take_stream(check, &origin)->replay, counter)) {
+		peal_report_violate(check->report, now_ns,
+			"n%u passed frame %" PRIu64
+			" from member %u to %u on, which was never sent",
+			wanted->port, counter, wanted->src, wanted->dst);
+	}
+	return true;
+}
+
 void
 peal_check_nonces_on_frame(struct peal_check_nonces *check, uint16_t index, const uint8_t *bytes,
 	uint32_t size, uint64_t now_ns)
@@ -96,16 +141,10 @@ peal_check_nonces_on_frame(struct peal_check_nonces *check, uint16_t index, cons
 		.shards = (uint16_t)(header.counter >> PEAL_FRAME_COUNTER_BITS)};
 	uint64_t counter = header.counter & ((UINT64_C(1) << PEAL_FRAME_COUNTER_BITS) - 1U);
 
-	stream = find_stream(check, &wanted);
-	if (stream->src == 0) {
-		*stream = wanted;
-		peal_replay_init(&stream->replay);
-		check->streams_count++;
-		if (2U * check->streams_count > check->streams_capacity) {
-			grow(check);
-			stream = find_stream(check, &wanted);
-		}
+	if (is_passed_on(check, &header, &wanted, counter, now_ns)) {
+		return;
 	}
+	stream = take_stream(check, &wanted);
 	if (!peal_replay_check(&stream->replay, counter)) {
 		peal_report_violate(check->report, now_ns,
 			"n%u sealed frame %" PRIu64

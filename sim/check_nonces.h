@@ -8,6 +8,9 @@
  * leaves behind what was sealed after it, so counters may be out of order, but never by more than
  * the receiver's replay window bears. Family 0 has random nonces.
  *
+ * Who passes a frame of another pair on (flag RELAY) sends what was sealed elsewhere, as often as
+ * it comes: that must be a frame that its sender has sent.
+ *
  * One entry for each stream that ever was; heap, released by fini.
  */
 #ifndef PEAL_SIM_CHECK_NONCES_H
@@ -25,6 +28,7 @@ struct peal_check_stream {
 	uint16_t port;             /* of the sender */
 	uint16_t shards;           /* of sender and receiver, as the header has them */
 	struct peal_replay replay; /* of what left */
+	uint16_t owner;            /* of an entry for the sender itself (dst 0): its port */
 };
 
 struct peal_check_nonces {

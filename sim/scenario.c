@@ -93,6 +93,10 @@ static const struct peal_scenario scenarios[] = {
 		5, "dpdk", false, peal_story_brake},
 	{"relay", "A member that passes broadcasts on crashes in the middle of a stream.", 16, 8,
 		"dpdk-fast", false, peal_story_relay},
+	{"broken",
+		"The link of one pair is cut, both ways, one way, and again and again: it goes on "
+		"through another member.",
+		5, 3, "dpdk", false, peal_story_broken},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

@@ -113,11 +113,13 @@ void peal_story_mtu(const struct peal_scenario_options *options, struct peal_rep
 /* story_cast.c: broadcasts. */
 void peal_story_cast(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_fanout(const struct peal_scenario_options *options, struct peal_report *report);
-/* Nobody casts anything but a last word, and all that was cast must be everywhere soon. */
+/* Everybody casts a last word, so that all are known to all; and what was said must arrive. */
 void peal_story_finish_cast(struct peal_simworld *world);
 void peal_story_relay(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_brake.c: a member that is too slow for broadcasts. */
 void peal_story_brake(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_broken.c: one pair whose link is broken, while all else is well. */
+void peal_story_broken(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);

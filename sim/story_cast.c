@@ -40,7 +40,6 @@ run_until_all_have(struct peal_simworld *world)
 	}
 }
 
-/* Everybody casts a last word, so that all are known to all; and what was said must arrive. */
 void
 peal_story_finish_cast(struct peal_simworld *world)
 {
@@ -90,7 +89,8 @@ peal_story_cast(const struct peal_scenario_options *options, struct peal_report 
 
 	casting.has_cast = true;
 	peal_story_bad_weather(&casting,
-		&(struct peal_story_weather){DUPLICATE_PPM_MAX, NULL, peal_story_finish_cast}, report);
+		&(struct peal_story_weather){DUPLICATE_PPM_MAX, NULL, peal_story_finish_cast},
+		report);
 	cast_in_the_storm(&casting, report);
 }
 

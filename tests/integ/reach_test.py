@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""A link that is dead in one direction, on real frames: both ends say which one it is.
+"""A link that is dead in one direction, on real frames: both ends say which one it is, and messages go round it.
 
 The preset cloud bears that a shared machine stands still for a while: nobody is to be found dead for that."""
 import os
@@ -15,6 +15,33 @@ def find_reach(lab, node):
     answer = lab.ask(node, "members", "0") or {}
     members = [answer[str(rank)] for rank in range(answer.get("members", 0)) if str(rank) in answer]
     return {member["address"]: member.get("reach") for member in members}
+
+
+def find_via(lab, node, member):
+    """The number of the member through which messages of a node to another go; None when they go directly."""
+    answer = lab.ask(node, "members", "0") or {}
+    members = [answer[str(rank)] for rank in range(answer.get("members", 0)) if str(rank) in answer]
+    return {each["member"]: each.get("via") for each in members}.get(member)
+
+
+def go_round(lab):
+    """While node 2 does not hear node 1: both talk through node 3, and directly when the link is whole."""
+    numbers = {node: lab.view(node)["member"] for node in (1, 2, 3)}
+    lab.run("cut", "1", "2", "--one-way")
+    lab.run("ctl", "1", "load", str(numbers[2]), "--count", "2000", "--interval", "1000")
+    if find_via(lab, 1, numbers[2]) != numbers[3]:
+        raise LabError("node 1 does not say that it reaches node 2 through node 3")
+    if find_via(lab, 1, numbers[3]) is not None:
+        raise LabError("node 1 says that it reaches node 3 through another")
+    if find_via(lab, 2, numbers[1]) != numbers[3]:
+        raise LabError("node 2 does not say that it reaches node 1 through node 3")
+    if lab.ask(3, "stats")["relay_passed"] < 100:
+        raise LabError("node 3 passed on too little")
+    lab.run("heal")
+    lab.wait("node 1 to reach node 2 directly", lambda: (
+        find_via(lab, 1, numbers[2]) is None and find_via(lab, 2, numbers[1]) is None), 10.0)
+    if lab.view(3)["members"] != 3:
+        raise LabError("a broken pair cost somebody's membership")
 
 
 def one_way(lab):
@@ -49,6 +76,8 @@ def main():
             lab.wait_view([1, 2, 3], 3)
             one_way(lab)
             print("ok - one way")
+            go_round(lab)
+            print("ok - round a broken link")
     except LabError as error:
         print(f"not ok - {error}")
         return 1

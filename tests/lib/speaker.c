@@ -76,6 +76,16 @@ dropped(void *state, uint16_t channel, uint64_t count)
 	speaker->dropped_count += count;
 }
 
+static void
+rerouted(void *state, uint16_t channel, bool is_indirect)
+{
+	struct peal_speaker *speaker = state;
+
+	speaker->rerouted_count++;
+	speaker->last_channel = channel;
+	speaker->is_indirect = is_indirect;
+}
+
 struct peal_speaker *
 peal_speakers_create(struct peal_fakecores *cores)
 {
@@ -100,6 +110,7 @@ peal_speakers_create_wide(struct peal_fakecores *cores, uint16_t body_size_max)
 				.ended = ended,
 				.release = release,
 				.dropped = dropped,
+				.rerouted = rerouted,
 				.state = speaker},
 			.queue_bytes = speaker->queues[0],
 			.queue_capacity = PEAL_SPEAKER_QUEUE_SIZE,

@@ -23,6 +23,8 @@ struct peal_speaker {
 	uint32_t ended_count;
 	uint32_t released_count;
 	uint64_t dropped_count;
+	uint32_t rerouted_count;
+	bool is_indirect; /* as it was told last */
 	uint16_t last_channel;
 	enum peal_channel_reason last_reason;
 	uint64_t last_lost_count;

@@ -263,6 +263,8 @@ test_check_votes__finds_what_an_acceptor_may_not_do(void **state)
 	peal_check_votes_fini(&check);
 }
 
+static uint8_t sent_flags;
+
 /* Port `port` sends a frame without body from one member to another. */
 static void
 send_counter(struct peal_check_nonces *check, uint16_t port, uint32_t src, uint32_t dst,
@@ -270,6 +272,7 @@ send_counter(struct peal_check_nonces *check, uint16_t port, uint32_t src, uint3
 {
 	uint8_t bytes[PEAL_UDP_OFFSET + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE] = {0};
 	const struct peal_header header = {.kind = PEAL_MESSAGE_PROBE,
+		.flags = sent_flags,
 		.cluster = 7,
 		.src = src,
 		.dst = dst,
@@ -516,6 +519,30 @@ test_checkers__metadata_is_the_members_own(void **state)
 	assert_int_equal(report.violations_count, violations_count + 1U);
 }
 
+/* What another port passes on was sent before; then it may come as often as it likes. */
+static void
+test_check_nonces__finds_what_was_passed_on_and_never_sent(void **state)
+{
+	struct peal_check_nonces check;
+
+	(void)state;
+	peal_check_nonces_init(&check, &report);
+	sent_flags = PEAL_FRAME_FLAG_RELAY;
+	send_counter(&check, 1, 5, 6, 10);
+	send_counter(&check, 2, 5, 6, 10);
+	send_counter(&check, 3, 5, 6, 10);
+	send_counter(&check, 2, 5, 6, 10);
+	assert_int_equal(report.violations_count, 0);
+	send_counter(&check, 2, 5, 6, 11);
+	assert_int_equal(report.violations_count, 1);
+	assert_non_null(strstr(report.violations[0], "never sent"));
+	/* Its sender may not send it again. */
+	send_counter(&check, 1, 5, 6, 10);
+	assert_int_equal(report.violations_count, 2);
+	sent_flags = 0;
+	peal_check_nonces_fini(&check);
+}
+
 int
 main(void)
 {
@@ -526,6 +553,8 @@ main(void)
 		cmocka_unit_test_setup(test_check_views__finds_each_broken_rule, setup),
 		cmocka_unit_test_setup(test_check_votes__finds_what_an_acceptor_may_not_do, setup),
 		cmocka_unit_test_setup(test_check_nonces__finds_a_counter_that_comes_again, setup),
+		cmocka_unit_test_setup(
+			test_check_nonces__finds_what_was_passed_on_and_never_sent, setup),
 		cmocka_unit_test_setup(test_check_healthy__knows_who_had_a_reason_to_fall, setup),
 		cmocka_unit_test_setup(
 			test_check_healthy__looks_at_edges_in_both_directions, setup),

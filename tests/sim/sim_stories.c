@@ -61,11 +61,21 @@ test_stories__two_halves_that_share_a_member(void **state)
 	tell("tests/sim/scripts/overlapping-partition.txt");
 }
 
+static void
+test_stories__a_link_that_never_comes_back(void **state)
+{
+	(void)state;
+	tell("tests/sim/scripts/broken-pair.txt");
+	assert_int_equal(simrun_report.removed_count, 0);
+	assert_true(simrun_report.counters[PEAL_COUNTER_RELAY_HEARD] > 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stories__a_link_that_works_one_way),
+		cmocka_unit_test(test_stories__a_link_that_never_comes_back),
 		cmocka_unit_test(test_stories__two_halves_that_share_a_member),
 	};
 

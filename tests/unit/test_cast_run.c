@@ -112,6 +112,38 @@ test_cast_run__rows_of_many_streams_share_a_frame(void **state)
 	assert_true(cry_sum(PEAL_COUNTER_CAST_STATES_SENT) < 216U);
 }
 
+/* A parent that is never answered doubts that the way carries, and so does who asks in vain; nobody
+ * else. */
+static void
+test_cast_run__who_repeats_in_vain_doubts(void **state)
+{
+	(void)state;
+	cores->nodes[1]->is_running = false;
+	peal_crier_say(&criers[0], "anybody?");
+	cry_run(5U * PEAL_PATH_VAIN_NS);
+	assert_true(cry_counter(0, PEAL_COUNTER_PATH_DOUBTS) > 0);
+	assert_true(cry_counter(3, PEAL_COUNTER_PATH_DOUBTS) > 0);
+	assert_int_equal(cores->nodes[0]->core.paths.paths[1].state, PEAL_PATH_TESTING);
+	cores->nodes[1]->is_running = true;
+	cry_run(40000U * US);
+	assert_int_equal(cry_sum(PEAL_COUNTER_PATHS_BROKEN), 0);
+	for (uint32_t i = 0; i < CRY_COUNT; i++) {
+		assert_true(peal_cast_is_idle(&criers[i].cast));
+	}
+}
+
+/* As long as all is well nobody does, however much is said. */
+static void
+test_cast_run__nobody_doubts_while_all_is_well(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 200; i++) {
+		peal_crier_say(&criers[i % 3U], "more");
+		cry_run(100U * US);
+	}
+	assert_int_equal(cry_sum(PEAL_COUNTER_PATH_DOUBTS), 0);
+}
+
 int
 main(void)
 {
@@ -129,6 +161,10 @@ main(void)
 			test_cast_run__pauses_between_repeats_grow, cry_begin, cry_finish),
 		cmocka_unit_test_setup_teardown(
 			test_cast_run__rows_of_many_streams_share_a_frame, cry_begin, cry_finish),
+		cmocka_unit_test_setup_teardown(
+			test_cast_run__who_repeats_in_vain_doubts, cry_begin, cry_finish),
+		cmocka_unit_test_setup_teardown(
+			test_cast_run__nobody_doubts_while_all_is_well, cry_begin, cry_finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -862,6 +862,45 @@ test_channel_tx__who_waits_for_a_window_has_timers(void **state)
 	assert_int_equal(peal_channel_tx_deadline_at_ns(&tx), now_ns + 2 * TIMEOUT_NS);
 }
 
+/* Another way: all that is not known to be here is sent again now, and nothing is known of time. */
+static void
+test_channel_tx__sends_again_on_another_way(void **state)
+{
+	(void)state;
+	measure();
+	send_letters(1, 3);
+	take_answer(1, 0x1); /* the second of three has arrived */
+	now_ns += 1000 * US;
+	peal_channel_tx_on_timer(&tx, now_ns);
+	peal_channel_tx_on_path(&tx, now_ns);
+	assert_int_equal(tx.backoff, 0);
+	assert_int_equal(tx.rtt.smooth_ns, 0);
+	make(1, DATA, 3);
+	make(3, DATA, 3);
+	assert_false(peal_channel_tx_is_ready(&tx));
+	assert_int_equal(peal_channel_tx_deadline_at_ns(&tx), now_ns + PEAL_RTT_UNKNOWN_NS);
+	take_answer(4, 0);
+	assert_true(peal_channel_tx_is_idle(&tx));
+	/* With nothing on its way there is nothing to do. */
+	peal_channel_tx_on_path(&tx, now_ns);
+	assert_false(peal_channel_tx_is_ready(&tx));
+	assert_true(peal_channel_tx_deadline_at_ns(&tx) == UINT64_MAX);
+}
+
+static void
+test_channel_tx__asks_for_credit_on_another_way(void **state)
+{
+	(void)state;
+	open_with(true, 1);
+	send_letters(0, 1);
+	assert_int_equal(answer(1, 0, 1, 0), PEAL_CHANNEL_ACK_PROGRESS);
+	accept(1, 'x');
+	assert_false(peal_channel_tx_is_ready(&tx));
+	peal_channel_tx_on_path(&tx, now_ns);
+	make(1, PROBE, 0);
+	assert_false(peal_channel_tx_is_ready(&tx));
+}
+
 int
 main(void)
 {
@@ -870,6 +909,8 @@ main(void)
 		TX_TEST(test_channel_tx__gives_up_what_was_not_begun),
 		TX_TEST(test_channel_tx__counts_what_is_on_its_way),
 		TX_TEST(test_channel_tx__who_waits_for_a_window_has_timers),
+		TX_TEST(test_channel_tx__sends_again_on_another_way),
+		TX_TEST(test_channel_tx__asks_for_credit_on_another_way),
 		TX_TEST(test_channel_tx__or_sends_each_alone),
 		TX_TEST(test_channel_tx__cuts_large_messages_into_parts),
 		TX_TEST(test_channel_tx__the_end_travels_alone),

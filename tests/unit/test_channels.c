@@ -708,6 +708,78 @@ test_channels__follow_a_path_that_changes(void **state)
 	assert_int_equal(b->channels.pool.free_count, b->channels.pool.count);
 }
 
+/* Loses all from A to B. */
+static bool
+part(void *state, uint32_t from, uint32_t to, const uint8_t *data, uint32_t size)
+{
+	(void)state;
+	(void)data;
+	(void)size;
+	return from != 0 || to != 1;
+}
+
+/* One direction is cut: both go round, are told so, and come back. */
+static void
+test_channels__go_round_a_broken_link(void **state)
+{
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "one ");
+	turn_all(10);
+	assert_false(peal_channels_is_indirect(&a->channels, channel));
+	cores->wire->filter = part;
+	say(a, channel, "two ");
+	say(b, b->last_channel, "and ");
+	turn_all(6000); /* 60 ms */
+	assert_memory_equal(b->text, "one two ", 8);
+	assert_memory_equal(a->text, "and ", 4);
+	say(a, channel, "three ");
+	say(b, b->last_channel, "back");
+	turn_all(10);
+	assert_memory_equal(b->text, "one two three ", 14);
+	assert_memory_equal(a->text, "and back", 8);
+	assert_true(peal_channels_is_indirect(&a->channels, channel));
+	assert_int_equal(a->rerouted_count, 1);
+	assert_int_equal(b->rerouted_count, 1);
+	assert_true(a->is_indirect);
+	assert_true(b->is_indirect);
+	assert_true(counter(2, PEAL_COUNTER_RELAY_PASSED) > 0);
+	assert_int_equal(a->ended_count, 0);
+	cores->wire->filter = NULL;
+	turn_all(25000);
+	assert_false(peal_channels_is_indirect(&a->channels, channel));
+	assert_int_equal(a->rerouted_count, 2);
+	assert_int_equal(b->rerouted_count, 2);
+	assert_false(a->is_indirect);
+	assert_int_equal(peal_channels_deadline_at_ns(&a->channels), UINT64_MAX);
+}
+
+/* Each change is told once, and moves the target of delay. */
+static void
+test_channels__tell_how_a_peer_is_reached(void **state)
+{
+	const struct peal_channel_way round = {
+		.is_moved = true, .is_round = true, .is_indirect = true};
+	const struct peal_channel_way direct = {.is_moved = true};
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	peal_channels_on_path(&a->channels, 1, &round, cores->now_ns);
+	assert_int_equal(a->rerouted_count, 1);
+	assert_true(peal_channels_is_indirect(&a->channels, channel));
+	assert_int_equal(a->channels.sender.windows[1].congestion.target_ns,
+		PEAL_CONGESTION_ROUND_FACTOR * PEAL_CONGESTION_TARGET_NS);
+	/* The same again is no news. */
+	peal_channels_on_path(&a->channels, 1, &round, cores->now_ns);
+	assert_int_equal(a->rerouted_count, 1);
+	peal_channels_on_path(&a->channels, 1, &direct, cores->now_ns);
+	assert_int_equal(a->rerouted_count, 2);
+	assert_false(peal_channels_is_indirect(&a->channels, channel));
+	assert_int_equal(
+		a->channels.sender.windows[1].congestion.target_ns, PEAL_CONGESTION_TARGET_NS);
+}
+
 #define CHANNELS_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
 
 int
@@ -736,6 +808,8 @@ main(void)
 		CHANNELS_TEST(test_channels__block_gives_nothing_up),
 		CHANNELS_TEST(test_channels__evict_ends_who_waits_for_too_long),
 		CHANNELS_TEST(test_channels__evict_spares_who_goes_on),
+		CHANNELS_TEST(test_channels__go_round_a_broken_link),
+		CHANNELS_TEST(test_channels__tell_how_a_peer_is_reached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,6 +272,21 @@ test_congestion__is_absolved_of_what_was_too_large(void **state)
 	assert_int_equal(congestion.size, 100 * FRAME);
 }
 
+/* Another way: nothing is known, but what is on its way is still there. */
+static void
+test_congestion__begins_anew_on_another_way(void **state)
+{
+	(void)state;
+	set_window(3 * PEAL_CONGESTION_FRAME);
+	peal_congestion_on_send(&congestion, now_ns);
+	peal_congestion_on_send(&congestion, now_ns);
+	peal_congestion_restart(&congestion, 2 * TARGET);
+	assert_int_equal(congestion.size, PEAL_CONGESTION_WINDOW_FIRST * PEAL_CONGESTION_FRAME);
+	assert_int_equal(congestion.flights_count, 2);
+	assert_int_equal(congestion.target_ns, 2 * TARGET);
+	assert_int_equal(congestion.rtt_ns, 0);
+}
+
 int
 main(void)
 {
@@ -288,6 +303,7 @@ main(void)
 		cmocka_unit_test_setup(test_congestion__never_waits_for_long, begin),
 		cmocka_unit_test_setup(test_congestion__losses_and_time_outs, begin),
 		cmocka_unit_test_setup(test_congestion__is_absolved_of_what_was_too_large, begin),
+		cmocka_unit_test_setup(test_congestion__begins_anew_on_another_way, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -481,6 +481,73 @@ test_egress__turns_a_packet_round(void **state)
 	peal_fakecores_destroy(cores);
 }
 
+/* A frame to node 1 that node 2 is to pass on, and then a packet passed on to it, on every kind of
+ * link. */
+static void
+test_egress__sends_round_and_passes_on(void **state)
+{
+	const struct peal_fakecores_link plain = {.vlan = 0};
+
+	(void)state;
+	for (uint32_t shape = 0; shape < 4; shape++) {
+		const struct peal_fakecores_link link = {
+			.is_ipv6 = (shape & 1U) != 0, .vlan = (shape & 2U) != 0 ? 100 : 0};
+		struct peal_fakecores *cores;
+		struct peal_fakeport *port;
+		struct peal_packet packet;
+		struct peal_header header;
+		uint8_t first[PEAL_PAYLOAD_SIZE_MAX];
+		uint32_t offset;
+
+		peal_fakecores_set_link(&link);
+		cores = peal_fakecores_create_view(3, NULL);
+		port = &cores->wire->ports[0];
+		offset = egress_of(cores)->headers.size;
+		peal_egress_set_via(egress_of(cores), 1, 2, 0);
+		memcpy(peal_egress_begin(egress_of(cores), &packet), text, 40);
+		peal_egress_end(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL, 40);
+		peal_egress_flush(egress_of(cores));
+		/* To the station of node 2, with the number of node 1. */
+		assert_memory_equal(port->last, peal_fakecores_address(2).mac, 6);
+		assert_int_equal(port->last_size, offset + 48U + 40U);
+		assert_int_equal(
+			peal_frame_decode(port->last + offset, 88, &header), PEAL_REFUSAL_NONE);
+		assert_int_equal(header.flags, PEAL_FRAME_FLAG_RELAY);
+		assert_int_equal(header.dst, cores->nodes[1]->mid);
+		assert_true(header.counter ==
+			    peal_frame_counter(0, 0, egress_of(cores)->peers[1].counter));
+		memcpy(first, port->last + offset, 88);
+
+		/* The same frame, passed on by this node: its bytes stay. */
+		memcpy(peal_egress_begin(egress_of(cores), &packet) - PEAL_HEADER_SIZE, first, 88);
+		packet.size = offset + 88U;
+		assert_true(peal_egress_pass(egress_of(cores), &packet, 1, 0, 88));
+		peal_egress_flush(egress_of(cores));
+		assert_memory_equal(port->last, peal_fakecores_address(1).mac, 6);
+		assert_int_equal(port->last_size, offset + 88U);
+		assert_memory_equal(port->last + offset, first, 88);
+		if (link.is_ipv6) {
+			assert_int_equal(peal_link_fold_ipv6(port->last + offset - 48U,
+						 PEAL_IPV6_NEXT_UDP, 8U + 88U),
+				0xFFFF);
+		}
+
+		/* Directly again; and of itself with each table. */
+		peal_egress_set_via(egress_of(cores), 1, PEAL_PEERS_NONE, 0);
+		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_CHANNEL, text, 40);
+		peal_egress_flush(egress_of(cores));
+		assert_memory_equal(port->last, peal_fakecores_address(1).mac, 6);
+		peal_egress_set_via(egress_of(cores), 1, 2, 0);
+		peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 1U, 7, 0);
+		assert_int_equal(egress_of(cores)->peers[1].via, PEAL_PEERS_NONE);
+		assert_true(egress_of(cores)->peers[1].is_slow == (shape != 0));
+		peal_fakeswitch_clear(cores->wire, 1);
+		peal_fakeswitch_clear(cores->wire, 2);
+		peal_fakecores_destroy(cores);
+	}
+	peal_fakecores_set_link(&plain);
+}
+
 static void
 test_egress__gives_everything_back_at_the_end(void **state)
 {
@@ -623,6 +690,7 @@ main(void)
 		cmocka_unit_test(test_egress__bulk_leaves_last_and_has_its_places),
 		cmocka_unit_test(test_egress__bulk_makes_room_when_the_port_is_full),
 		cmocka_unit_test(test_egress__turns_a_packet_round),
+		cmocka_unit_test(test_egress__sends_round_and_passes_on),
 		cmocka_unit_test(test_egress__gives_everything_back_at_the_end),
 		cmocka_unit_test(test_egress__sends_next_in_what_was_received),
 		cmocka_unit_test(test_egress__seals_what_lies_elsewhere),

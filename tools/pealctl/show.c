@@ -63,6 +63,20 @@ print_heard(const json_t *member)
 	(void)printf(" %6" PRIu64 " ms", peal_show_number(member, "heard_ms_ago"));
 }
 
+/* What goes through directly, and who passes on what does not. */
+static void
+print_reach(const json_t *member)
+{
+	char text[32];
+
+	if (json_object_get(member, "via") == NULL) {
+		(void)printf("  %-12s", peal_show_text(member, "reach"));
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "via %" PRIu64, peal_show_number(member, "via"));
+	(void)printf("  %-12s", text);
+}
+
 void
 peal_show_members(const json_t *members, const json_t *departed, uint64_t now_ns)
 {
@@ -77,8 +91,8 @@ peal_show_members(const json_t *members, const json_t *departed, uint64_t now_ns
 			peal_show_number(entry, "rank"), peal_show_number(entry, "member"),
 			peal_show_text(entry, "address"), peal_show_text(entry, "state"));
 		print_heard(entry);
-		(void)printf("  %-12s  %s\n", peal_show_text(entry, "reach"),
-			peal_show_text(entry, "metadata"));
+		print_reach(entry);
+		(void)printf("  %s\n", peal_show_text(entry, "metadata"));
 	}
 	json_array_foreach(departed, i, entry)
 	{
