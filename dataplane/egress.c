@@ -450,7 +450,7 @@ write_headers(const struct peal_egress *egress, uint16_t slot, uint8_t shard, ui
 
 	if (headers->is_plain) {
 		copy_link(egress, slot, shard, data);
-		write_lengths(data, payload_size);
+		write_lengths(egress->peers[slot].link, data, payload_size);
 		return;
 	}
 	target = egress->peers[slot].target;

@@ -4,6 +4,7 @@
  * broadcasting, through another member, and directly again when the link is whole.
  */
 #include "base/prng.h"
+#include "dataplane/headers.h"
 #include "sim/simtalk.h"
 #include "sim/story.h"
 #include "wire/frame.h"
@@ -189,12 +190,14 @@ struct hole {
 };
 
 static bool
-fall_in(void *state, uint16_t from, uint16_t to, const uint8_t *bytes)
+fall_in(void *state, uint16_t from, uint16_t to, const struct peal_simframe *frame)
 {
 	const struct hole *hole = state;
+	uint32_t size;
+	const uint8_t *payload = peal_headers_payload(frame->bytes, frame->size, &size);
 
-	return from == hole->from && to == hole->to && bytes[12] == 0x08 && bytes[13] == 0x00 &&
-	       (bytes[PEAL_UDP_OFFSET + FLAGS_OFFSET] & PEAL_FRAME_FLAG_RELAY) != 0;
+	return from == hole->from && to == hole->to && payload != NULL && size > FLAGS_OFFSET &&
+	       (payload[FLAGS_OFFSET] & PEAL_FRAME_FLAG_RELAY) != 0;
 }
 
 /* Who passes frames of the pair on does so no more, in one direction: another one does. */
