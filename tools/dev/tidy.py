@@ -16,7 +16,7 @@ import sys
 Finding = collections.namedtuple("Finding", "path line asked text")
 
 # The pure folders: what decides. They know no clock, heap, chance, thread, file or floating point.
-PURE = ("base", "wire", "membership", "abcast", "control", "dataplane")
+PURE = ("base", "wire", "membership", "abcast", "shm", "control", "dataplane")
 
 # Who may include whom. An entry is a folder (its own files, not those of folders inside it) or one
 # header. "tools" stands for any folder in tools/ that has no line of its own; those and the tests
@@ -52,7 +52,7 @@ MAY_INCLUDE = {
     ),
     "sim": PURE + ("sim",),
     "runtime": PURE
-    + ("wire/crypto", "dataplane/dpdk", "shm", "client", "runtime", "include/peal"),
+    + ("wire/crypto", "dataplane/dpdk", "client", "runtime", "include/peal"),
     "tools": ("base", "wire", "runtime", "include/peal"),
     # It measures a core and its channels without a daemon around them: docs/design/0012.
     "tools/peal-bench": (
@@ -70,7 +70,6 @@ MAY_INCLUDE = {
     + (
         "wire/crypto",
         "dataplane/dpdk",
-        "shm",
         "client",
         "runtime",
         "sim",
