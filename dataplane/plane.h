@@ -125,6 +125,9 @@ struct peal_plane {
 	uint8_t (*up_buffers)[PEAL_PLANE_BUFFER_SIZE];   /* [PEAL_PLANE_BUFFERS_MAX] */
 	/* When control last took a step: it writes, the core reads relaxed, for its acks. */
 	_Atomic uint64_t control_alive_at_ns;
+	/* The epoch in which this node is a member and enough others are heard; 0 = not so.
+	 * Control writes, the home core reads relaxed. */
+	_Atomic uint64_t standing;
 	/* When peer `slot` last proved life, and when a frame of it last came: written by the core.
 	 */
 	_Atomic uint64_t echoed_at_ns[PEAL_SLOTS_MAX];
