@@ -27,8 +27,8 @@ peal_clients_serve(struct peal_clients *clients, const struct peal_clients_outsi
 /* --- the door --- */
 
 uint32_t
-peal_clients_attach(
-	struct peal_clients *clients, struct peal_region_up *up, struct peal_region_down *down)
+peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
+	struct peal_region_down *down, uint64_t bell)
 {
 	PEAL_ASSERT(clients->outside.page != NULL);
 	for (uint32_t place = 0; place < PEAL_CLIENTS_MAX; place++) {
@@ -38,6 +38,7 @@ peal_clients_attach(
 			PEAL_CLIENTS_FREE) {
 			client->up = up;
 			client->down = down;
+			client->bell = bell;
 			atomic_store_explicit(
 				&client->end_asked, PEAL_CLIENT_END_NONE, memory_order_relaxed);
 			atomic_store_explicit(
@@ -168,8 +169,7 @@ end_some(struct peal_clients *clients, struct peal_client *client)
 	if (client->channels_count == 0) {
 		clients->ending &= ~peal_clients_bit_of(clients, client);
 		if (peal_shmbell_is_due(&client->ringer)) {
-			clients->outside.ring(clients->outside.state,
-				peal_clients_place_of(clients, client));
+			clients->outside.ring(clients->outside.state, client->bell);
 		}
 		atomic_store_explicit(&client->state, PEAL_CLIENTS_OVER, memory_order_release);
 		clients->outside.tell(clients->outside.state);
@@ -278,8 +278,7 @@ peal_clients_flush_busy(struct peal_clients *clients)
 		is_news = peal_shmring_release(&client->reader) || is_news;
 		is_news = peal_shmring_publish(&client->writer) || is_news;
 		if (is_news && peal_shmbell_is_due(&client->ringer)) {
-			clients->outside.ring(clients->outside.state,
-				peal_clients_place_of(clients, client));
+			clients->outside.ring(clients->outside.state, client->bell);
 		}
 	}
 }

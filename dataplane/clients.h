@@ -64,8 +64,8 @@ struct peal_clients_outside {
 	struct peal_region_page *page;
 	const struct peal_plane *plane; /* of this core */
 	uint64_t lease_ns;
-	/* Wakes a client that sleeps: once for each of its sleeps. */
-	void (*ring)(void *state, uint32_t place);
+	/* Wakes a client that sleeps, by what the door gave: once for each of its sleeps. */
+	void (*ring)(void *state, uint64_t bell);
 	/* Tells the door that places are OVER. */
 	void (*tell)(void *state);
 	void *state;
@@ -83,6 +83,7 @@ struct peal_client {
 	_Atomic uint32_t end_asked; /* enum peal_client_end, by the door */
 	struct peal_region_up *up;  /* read only */
 	struct peal_region_down *down;
+	uint64_t bell;
 	/* From here on the core's. */
 	enum peal_client_end end;
 	bool is_hearing; /* broadcasts */
@@ -182,10 +183,11 @@ uint64_t peal_clients_deadline_at_ns(const struct peal_clients *clients);
 
 /*
  * Door: gives a client to the core; then ring at the core. The regions stay mapped until OVER.
+ * `bell` means something to the door's `ring`.
  * @return the place, or PEAL_CLIENTS_NONE: all are taken
  */
-uint32_t peal_clients_attach(
-	struct peal_clients *clients, struct peal_region_up *up, struct peal_region_down *down);
+uint32_t peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
+	struct peal_region_down *down, uint64_t bell);
 
 /* Door: the core shall have done with a client; then ring at the core. */
 void peal_clients_hang_up(

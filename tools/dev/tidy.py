@@ -40,7 +40,7 @@ MAY_INCLUDE = {
         "membership/edge.h",
         "dataplane",
     ),
-    "dataplane/dpdk": ("base", "wire", "dataplane", "dataplane/dpdk"),
+    "dataplane/dpdk": ("base", "wire", "shm", "dataplane", "dataplane/dpdk"),
     "control": (
         "base",
         "wire",
@@ -65,6 +65,8 @@ MAY_INCLUDE = {
         "include/peal",
     ),
     "tools/pealctl": ("base", "include/peal"),
+    # What applications see, and nothing else.
+    "examples": ("include/peal",),
     "tools/peal-sim": ("base", "wire", "sim", "include/peal"),
     "tests": PURE
     + (
@@ -104,7 +106,7 @@ LIBRARY_HEADERS = (
     (r"jemalloc/.*|numa\.h|numaif\.h|cyaml/.*", ("runtime", "tests/integ"), "a function of runtime"),
     (r"jansson\.h", ("runtime", "tools", "tests/integ"), "a function of runtime"),
     (r"cmocka\.h", ("tests",), "a file in tests"),
-    (r"peal/.*", ("runtime", "client", "tools", "tests", "include/peal"), "types of base"),
+    (r"peal/.*", ("runtime", "client", "tools", "tests", "examples", "include/peal"), "types of base"),
 )
 
 # Files of base whose purpose is text, arithmetic for people, or the end of the process.
