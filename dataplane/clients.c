@@ -76,6 +76,17 @@ peal_clients_free(struct peal_clients *clients, uint32_t place)
 /* --- the core --- */
 
 static void
+write_news(struct peal_clients *clients, struct peal_client *client)
+{
+	const struct peal_client_news news = {
+		.kind = clients->told_standing != 0 ? PEAL_CLIENT_QUORUM : PEAL_CLIENT_NO_QUORUM,
+		.epoch = clients->shown.epoch};
+
+	peal_clients_write(clients, client, PEAL_CLIENT_NEWS, 0,
+		&(struct peal_clients_bytes){.head = &news, .head_size = sizeof(news)});
+}
+
+static void
 begin(struct peal_clients *clients, struct peal_client *client)
 {
 	const struct peal_shmring_memory up =
@@ -100,6 +111,14 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	clients->attached |= peal_clients_bit_of(clients, client);
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_ATTACHED, memory_order_relaxed);
 	peal_clients_show(clients, client);
+	/* That all is well goes without saying. */
+	if (clients->attached == peal_clients_bit_of(clients, client)) {
+		clients->told_standing = atomic_load_explicit(
+			&clients->outside.plane->standing, memory_order_relaxed);
+	}
+	if (clients->told_standing == 0 && clients->shown.epoch != 0) {
+		write_news(clients, client);
+	}
 }
 
 void
@@ -206,14 +225,8 @@ tell_standing(struct peal_clients *clients, uint64_t now_ns)
 		return;
 	}
 	clients->told_standing = standing;
-	const struct peal_client_news news = {
-		.kind = standing != 0 ? PEAL_CLIENT_QUORUM : PEAL_CLIENT_NO_QUORUM,
-		.epoch = epoch};
-
-	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
-		peal_clients_write(clients, &clients->clients[__builtin_ctzll(left)],
-			PEAL_CLIENT_NEWS, 0,
-			&(struct peal_clients_bytes){.head = &news, .head_size = sizeof(news)});
+	for (uint64_t left = epoch != 0 ? clients->attached : 0; left != 0; left &= left - 1U) {
+		write_news(clients, &clients->clients[__builtin_ctzll(left)]);
 	}
 }
 

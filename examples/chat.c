@@ -17,38 +17,24 @@
 static void
 show(struct peal *peal, const struct peal_event *event)
 {
-	switch ((enum peal_event_kind)event->kind) {
-	case PEAL_EVENT_VIEW:
-		printf("* view %" PRIu64 " of %" PRIu32 ", I am %" PRIu64 "\n",
-			peal_view(peal)->epoch, peal_view(peal)->members_count,
-			peal_view(peal)->self);
-		break;
-	case PEAL_EVENT_JOINED:
-	case PEAL_EVENT_GONE:
+	const struct peal_view *view = peal_view(peal);
+
+	if (event->kind == PEAL_EVENT_VIEW) {
+		printf("* view %" PRIu64 " of %" PRIu32 ", I am %" PRIu64 "\n", view->epoch,
+			view->members_count, view->self);
+	} else if (event->kind == PEAL_EVENT_JOINED || event->kind == PEAL_EVENT_GONE) {
 		printf("* %" PRIu64 " %s\n", event->member,
 			event->kind == PEAL_EVENT_GONE ? "is gone" : "is here");
-		break;
-	case PEAL_EVENT_NO_QUORUM:
-	case PEAL_EVENT_QUORUM:
+	} else if (event->kind == PEAL_EVENT_NO_QUORUM || event->kind == PEAL_EVENT_QUORUM) {
 		puts(event->kind == PEAL_EVENT_QUORUM ? "* quorum" : "* no quorum");
-		break;
-	case PEAL_EVENT_CAST:
-	case PEAL_EVENT_MESSAGE:
+	} else if (event->kind == PEAL_EVENT_CAST || event->kind == PEAL_EVENT_MESSAGE) {
 		printf("%" PRIu64 "%s: %.*s\n", event->member,
 			event->kind == PEAL_EVENT_CAST ? "" : " to me", (int)event->size,
 			(const char *)event->bytes);
-		break;
-	case PEAL_EVENT_FINISHED:
+	} else if (event->kind == PEAL_EVENT_FINISHED) {
 		(void)peal_close(peal, event->channel);
-		break;
-	case PEAL_EVENT_ENDED:
-	case PEAL_EVENT_CAST_LOST:
-		if (event->lost_count > 0) {
-			printf("* %" PRIu64 " lines may be lost\n", event->lost_count);
-		}
-		break;
-	case PEAL_EVENT_OPENED:
-		break;
+	} else if (event->lost_count > 0) {
+		printf("* %" PRIu64 " lines may be lost\n", event->lost_count);
 	}
 }
 
@@ -100,15 +86,11 @@ main(int argc, char **argv)
 			return EXIT_FAILURE;
 		}
 		(void)poll(polls, 2, peal_rest(peal) == PEAL_EMPTY ? -1 : 0);
-		if (polls[0].revents == 0) {
-			continue;
-		}
-		if (fgets(line, sizeof(line), stdin) == NULL) {
+		if (polls[0].revents != 0 && fgets(line, sizeof(line), stdin) == NULL) {
 			peal_detach(peal);
 			return EXIT_SUCCESS;
 		}
-		result = say(peal, line);
-		if (result != PEAL_OK) {
+		if (polls[0].revents != 0 && (result = say(peal, line)) != PEAL_OK) {
 			printf("* not said: %s\n", peal_result_name(result));
 		}
 	}
