@@ -66,8 +66,8 @@ connect_to(const char *path)
 
 /* Receives the welcome; descriptors that did not come are -1. */
 static bool
-receive_welcome(int fd, struct peal_client_welcome *welcome,
-	int descriptors_out[PEAL_CLIENT_DESCRIPTORS])
+receive_welcome(
+	int fd, struct peal_client_welcome *welcome, int descriptors_out[PEAL_CLIENT_DESCRIPTORS])
 {
 	union {
 		struct cmsghdr header;
@@ -135,8 +135,8 @@ map_regions(struct peal *peal, const struct peal_client_welcome *welcome, const 
 	peal->message_size_max = welcome->message_size_max;
 	peal->up = map(descriptors[0], PEAL_REGION_RING_OFFSET + (size_t)peal->up_size,
 		PROT_READ | PROT_WRITE);
-	peal->down = map(
-		descriptors[1], PEAL_REGION_RING_OFFSET + (size_t)peal->down_size, PROT_READ);
+	peal->down =
+		map(descriptors[1], PEAL_REGION_RING_OFFSET + (size_t)peal->down_size, PROT_READ);
 	peal->page = map(descriptors[2], PEAL_REGION_PAGE_SIZE, PROT_READ);
 	return peal->up != NULL && peal->down != NULL && peal->page != NULL;
 }
@@ -164,8 +164,7 @@ init_rings(struct peal *peal, bool is_awake)
 	peal_shmring_writer_init(&peal->writer, &up);
 	peal_shmring_reader_init(&peal->reader, &down);
 	peal->sleeper = (struct peal_shmbell_sleeper){.word = &peal->up->sleep};
-	peal->ringer =
-		(struct peal_shmbell_ringer){.word = is_awake ? NULL : &peal->page->sleep};
+	peal->ringer = (struct peal_shmbell_ringer){.word = is_awake ? NULL : &peal->page->sleep};
 	peal->spin_ns = SPIN_NS_DEFAULT;
 	peal->wanted_head = UINT64_MAX;
 	peal->wanted_released = UINT64_MAX;
@@ -182,8 +181,9 @@ explain_refusal(const struct peal_client_welcome *welcome)
 		[PEAL_CLIENT_NO_MEMORY] = PEAL_NO_MEMORY,
 	};
 
-	return fail(welcome->status < sizeof(results) / sizeof(results[0]) ? results[welcome->status]
-									    : PEAL_NO_DAEMON,
+	return fail(welcome->status < sizeof(results) / sizeof(results[0])
+			    ? results[welcome->status]
+			    : PEAL_NO_DAEMON,
 		"the daemon refused", welcome->text);
 }
 

@@ -77,8 +77,8 @@ struct peal {
 
 /* viewbook.c: a piece of a view came. True: it is whole, and shown from now on. `is_good_out`:
  * false = it cannot be. */
-bool peal_viewbook_add(struct peal_viewbook *book, const struct peal_shmring_record *record,
-	bool *is_good_out);
+bool peal_viewbook_add(
+	struct peal_viewbook *book, const struct peal_shmring_record *record, bool *is_good_out);
 /* viewbook.c: the next change from the view before, or false. */
 bool peal_viewbook_next_change(struct peal_viewbook *book, struct peal_event *event_out);
 /* viewbook.c: the member, in the view that is shown. */

@@ -107,8 +107,7 @@ peal_life_let_go(struct peal_region_death *death)
 	struct robust_list *link = &life.head.list;
 
 	(void)pthread_mutex_lock(&life.lock);
-	while (life.thread != 0 && link->next != &life.head.list &&
-		link->next != link_of(death)) {
+	while (life.thread != 0 && link->next != &life.head.list && link->next != link_of(death)) {
 		link = link->next;
 	}
 	if (life.thread != 0 && link->next == link_of(death)) {

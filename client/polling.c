@@ -174,8 +174,7 @@ take_cast(struct peal *peal, const struct peal_shmring_record *record, struct pe
 		return WRONG;
 	}
 	memcpy(&part, record->bytes + sizeof(event->member), sizeof(part));
-	assembly = add_part(
-		buffer, &part, record->bytes + head_size, record->size - head_size);
+	assembly = add_part(buffer, &part, record->bytes + head_size, record->size - head_size);
 	event->bytes = buffer->bytes;
 	event->size = buffer->message_size;
 	return assembly == WHOLE ? EVENT : (assembly == MORE ? NOTHING : WRONG);
@@ -263,8 +262,7 @@ take_news(const struct peal_shmring_record *record, struct peal_event *event)
 	if (news.kind != PEAL_CLIENT_NO_QUORUM && news.kind != PEAL_CLIENT_QUORUM) {
 		return NOTHING;
 	}
-	event->kind =
-		news.kind == PEAL_CLIENT_QUORUM ? PEAL_EVENT_QUORUM : PEAL_EVENT_NO_QUORUM;
+	event->kind = news.kind == PEAL_CLIENT_QUORUM ? PEAL_EVENT_QUORUM : PEAL_EVENT_NO_QUORUM;
 	return EVENT;
 }
 
@@ -380,9 +378,8 @@ has_something(struct peal *peal)
 	if (peal_shmring_has_more(&peal->reader) || peal->views.is_comparing) {
 		return true;
 	}
-	if (peal->wanted_head != UINT64_MAX &&
-		atomic_load_explicit(&peal->down->up_head, memory_order_relaxed) !=
-			peal->wanted_head) {
+	if (peal->wanted_head != UINT64_MAX && atomic_load_explicit(&peal->down->up_head,
+						       memory_order_relaxed) != peal->wanted_head) {
 		peal->wanted_head = UINT64_MAX;
 		return true;
 	}

@@ -175,7 +175,7 @@ check_group(const struct peal *peal)
 		return PEAL_OK;
 	}
 	return atomic_load_explicit(&page->epoch, memory_order_relaxed) == 0 ? PEAL_NOT_IN_VIEW
-									      : PEAL_NO_QUORUM;
+									     : PEAL_NO_QUORUM;
 }
 
 static enum peal_result
@@ -240,8 +240,7 @@ peal_commit(struct peal *peal, uint32_t size)
 	end = &peal->channels[PEAL_CLIENT_TAG_PLACE(peal->claim_channel)];
 	end->sent += peal_shmring_span(size);
 	end->sent_count++;
-	peal_shmring_commit(
-		&peal->writer, PEAL_CLIENT_SEND, (uint16_t)peal->claim_channel, size);
+	peal_shmring_commit(&peal->writer, PEAL_CLIENT_SEND, (uint16_t)peal->claim_channel, size);
 }
 
 void

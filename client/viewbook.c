@@ -55,8 +55,8 @@ is_in_order(const struct peal_viewbook *book, uint32_t first, uint32_t count)
 }
 
 bool
-peal_viewbook_add(struct peal_viewbook *book, const struct peal_shmring_record *record,
-	bool *is_good_out)
+peal_viewbook_add(
+	struct peal_viewbook *book, const struct peal_shmring_record *record, bool *is_good_out)
 {
 	struct peal_client_view piece;
 	struct peal_view *view;
@@ -72,10 +72,9 @@ peal_viewbook_add(struct peal_viewbook *book, const struct peal_shmring_record *
 		piece.members_count > PEAL_MEMBERS_MAX ||
 		count > (uint32_t)piece.members_count - piece.first ||
 		piece.first > piece.members_count ||
-		(piece.first > 0 && (piece.first != book->coming_count ||
-					    piece.epoch != book->coming.epoch ||
-					    piece.members_count !=
-						    book->coming.members_count))) {
+		(piece.first > 0 &&
+			(piece.first != book->coming_count || piece.epoch != book->coming.epoch ||
+				piece.members_count != book->coming.members_count))) {
 		return false;
 	}
 	if (!make_room(book, piece.members_count)) {

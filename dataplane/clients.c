@@ -58,8 +58,7 @@ peal_clients_hang_up(struct peal_clients *clients, uint32_t place, enum peal_cli
 	PEAL_ASSERT(reason != PEAL_CLIENT_END_NONE);
 	atomic_store_explicit(
 		&clients->clients[place].end_asked, (uint32_t)reason, memory_order_relaxed);
-	(void)atomic_fetch_or_explicit(
-		&clients->asked, UINT64_C(1) << place, memory_order_release);
+	(void)atomic_fetch_or_explicit(&clients->asked, UINT64_C(1) << place, memory_order_release);
 }
 
 void
@@ -154,8 +153,7 @@ hear_door(struct peal_clients *clients)
 
 	for (; asked != 0; asked &= asked - 1U) {
 		struct peal_client *client = &clients->clients[__builtin_ctzll(asked)];
-		uint32_t end =
-			atomic_load_explicit(&client->end_asked, memory_order_relaxed);
+		uint32_t end = atomic_load_explicit(&client->end_asked, memory_order_relaxed);
 
 		if (atomic_load_explicit(&client->state, memory_order_relaxed) ==
 			PEAL_CLIENTS_ATTACHING) {

@@ -42,7 +42,9 @@
 
 #define PEAL_CLIENTS_NONE         UINT32_MAX
 #define PEAL_CLIENTS_PREFIX_SIZE  8U
-#define PEAL_CLIENTS_LEASE_PROBES 3U
+/* Length of a lease, in probe intervals: a detector takes two at least, and the last probe that
+ * was answered may be one older than the last turn. */
+#define PEAL_CLIENTS_LEASE_PROBES 1U
 
 enum peal_clients_state {
 	PEAL_CLIENTS_FREE = 0,
@@ -158,9 +160,9 @@ uint32_t peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns);
 static inline uint32_t
 peal_clients_run(struct peal_clients *clients, uint64_t now_ns)
 {
-	if (__builtin_expect((clients->attached | clients->ending) == 0 &&
-				    atomic_load_explicit(&clients->asked, memory_order_relaxed) ==
-					    0,
+	if (__builtin_expect(
+		    (clients->attached | clients->ending) == 0 &&
+			    atomic_load_explicit(&clients->asked, memory_order_relaxed) == 0,
 		    1)) {
 		return 0;
 	}

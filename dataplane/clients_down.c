@@ -39,8 +39,8 @@ peal_clients_write(struct peal_clients *clients, struct peal_client *client,
 /* --- channels --- */
 
 void
-peal_clients_own(struct peal_clients *clients, struct peal_client *client, uint32_t place,
-	uint16_t index)
+peal_clients_own(
+	struct peal_clients *clients, struct peal_client *client, uint32_t place, uint16_t index)
 {
 	struct peal_client_channel *channel = &client->channels[place];
 
@@ -85,8 +85,8 @@ peal_clients_adjust_room(struct peal_clients *clients, struct peal_client *clien
 		for (uint64_t left = client->busy[i]; left != 0; left &= left - 1U) {
 			uint32_t place = i * 64U + (uint32_t)__builtin_ctzll(left);
 
-			peal_channels_grant(clients->config.channels,
-				client->channels[place].index, room, now_ns);
+			peal_channels_grant(clients->config.channels, client->channels[place].index,
+				room, now_ns);
 		}
 	}
 }
@@ -321,8 +321,7 @@ on_cast_ended(void *state, uint64_t lost_count)
 	struct peal_clients *clients = state;
 
 	clients->load_cast.ended(clients->load_cast.state, lost_count);
-	for (uint64_t left = lost_count > 0 ? clients->attached : 0; left != 0;
-		left &= left - 1U) {
+	for (uint64_t left = lost_count > 0 ? clients->attached : 0; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->clients[__builtin_ctzll(left)];
 
 		if (client->casts_count > 0) {

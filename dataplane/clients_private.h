@@ -27,8 +27,8 @@ void peal_clients_write(struct peal_clients *clients, struct peal_client *client
 	enum peal_client_down kind, uint16_t tag, const struct peal_clients_bytes *bytes);
 
 /* clients_down.c: a place of the client for a channel of the core. */
-void peal_clients_own(struct peal_clients *clients, struct peal_client *client, uint32_t place,
-	uint16_t index);
+void peal_clients_own(
+	struct peal_clients *clients, struct peal_client *client, uint32_t place, uint16_t index);
 
 /* clients_down.c: grants peers what there is room for now. */
 void peal_clients_adjust_room(

@@ -82,8 +82,7 @@ open_channel(struct peal_clients *clients, struct peal_client *client,
 		return VIOLATION;
 	}
 	channel->life = (uint16_t)(record->tag >> 7);
-	result = peal_channels_open(
-		clients->config.channels, request.mid, request.number, &index);
+	result = peal_channels_open(clients->config.channels, request.mid, request.number, &index);
 	if (result == PEAL_CHANNEL_OK) {
 		peal_clients_own(clients, client, place, index);
 		return TAKEN;

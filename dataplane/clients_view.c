@@ -68,8 +68,8 @@ peal_clients_show_more(struct peal_clients *clients, struct peal_client *client)
 void
 peal_clients_show(struct peal_clients *clients, struct peal_client *client)
 {
-	_Static_assert(PEAL_CLIENT_MEMBERS_BURST_MAX * PEAL_CLIENT_PIECES_BURST_MAX >=
-			       PEAL_DIRECT_MAX,
+	_Static_assert(
+		PEAL_CLIENT_MEMBERS_BURST_MAX * PEAL_CLIENT_PIECES_BURST_MAX >= PEAL_DIRECT_MAX,
 		"a view in which messages are cast is whole before the first of them");
 
 	client->shown_rank = 0;

@@ -8,6 +8,7 @@
 #ifndef PEAL_DATAPLANE_TRAFFIC_H
 #define PEAL_DATAPLANE_TRAFFIC_H
 
+#include "base/clientlimits.h"
 #include "dataplane/core.h"
 
 /* Messages that were accepted and are not acknowledged: of one channel, and of broadcast. */

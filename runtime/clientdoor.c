@@ -21,13 +21,13 @@
 #include <unistd.h>
 
 /* Beside those that the core has, so many may be on their way in or out. */
-#define GUESTS_MAX      (PEAL_CLIENTS_MAX + 32U)
-#define BACKLOG         64
-#define EVENTS_MAX      16
-#define READY_NS_MAX    UINT64_C(1000000000)
-#define STOP_STEPS_MAX  200
-#define STOP_STEP_US    1000U
-#define NS_PER_MS       UINT64_C(1000000)
+#define GUESTS_MAX     (PEAL_CLIENTS_MAX + 32U)
+#define BACKLOG        64
+#define EVENTS_MAX     16
+#define READY_NS_MAX   UINT64_C(1000000000)
+#define STOP_STEPS_MAX 200
+#define STOP_STEP_US   1000U
+#define NS_PER_MS      UINT64_C(1000000)
 
 enum stage {
 	STAGE_FREE = 0,
@@ -60,9 +60,9 @@ struct peal_clientdoor {
 	bool is_running;
 	_Atomic bool is_stopping;
 	int listener;
-	int events;  /* epoll of all that this thread waits for */
-	int told;    /* eventfd: the core has done with somebody, or the thread shall end */
-	int bells;   /* epoll of the clients' bells, for the lcore */
+	int events; /* epoll of all that this thread waits for */
+	int told;   /* eventfd: the core has done with somebody, or the thread shall end */
+	int bells;  /* epoll of the clients' bells, for the lcore */
 	struct peal_clientmem page;
 	struct peal_shmbell_sleeper sleeper; /* of the lcore */
 	pthread_t thread;
@@ -113,8 +113,12 @@ see_off(struct guest *guest)
 	close_one(&guest->wake);
 	peal_clientmem_close(&guest->up);
 	peal_clientmem_close(&guest->down);
-	*guest = (struct guest){.socket = -1, .pidfd = -1, .bell = -1, .wake = -1,
-		.up = {.fd = -1}, .down = {.fd = -1}};
+	*guest = (struct guest){.socket = -1,
+		.pidfd = -1,
+		.bell = -1,
+		.wake = -1,
+		.up = {.fd = -1},
+		.down = {.fd = -1}};
 }
 
 /* The guest hung up, died, or was never ready. */
@@ -270,8 +274,8 @@ on_ready(struct peal_clientdoor *door, struct guest *guest)
 	}
 	peal_clientmem_close_fd(&guest->up);
 	peal_clientmem_close_fd(&guest->down);
-	guest->place = peal_clients_attach(door->config.clients, guest->up.memory,
-		guest->down.memory, (uint64_t)guest->wake);
+	guest->place = peal_clients_attach(
+		door->config.clients, guest->up.memory, guest->down.memory, (uint64_t)guest->wake);
 	/* Those who are leaving are counted as inside, so there is a place. */
 	PEAL_ASSERT(guest->place != PEAL_CLIENTS_NONE);
 	guest->stage = STAGE_INSIDE;
@@ -295,8 +299,8 @@ let_in(struct peal_clientdoor *door)
 		close_one(&fd);
 		return;
 	}
-	struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP,
-		.data.u64 = (uint64_t)(guest - door->guests)};
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLRDHUP, .data.u64 = (uint64_t)(guest - door->guests)};
 
 	guest->stage = STAGE_HELLO;
 	guest->socket = fd;
@@ -368,8 +372,7 @@ run(void *argument)
 	uint64_t rings;
 
 	while (!atomic_load_explicit(&door->is_stopping, memory_order_acquire)) {
-		int count = epoll_wait(
-			door->events, events, EVENTS_MAX, send_away_the_slow(door));
+		int count = epoll_wait(door->events, events, EVENTS_MAX, send_away_the_slow(door));
 
 		for (int i = 0; i < count; i++) {
 			uint64_t about = events[i].data.u64;
@@ -395,8 +398,8 @@ static bool
 is_answered(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	bool is_there = fd >= 0 && connect(fd, (const struct sockaddr *)address,
-					   sizeof(*address)) == 0;
+	bool is_there =
+		fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
 
 	close_one(&fd);
 	return is_there;
@@ -445,8 +448,7 @@ prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 	door->told = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (door->events < 0 || door->bells < 0 || door->told < 0 ||
 		epoll_ctl(door->events, EPOLL_CTL_ADD, door->told, &event) != 0 ||
-		!peal_clientmem_open(
-			&door->page, PEAL_REGION_PAGE_SIZE, PEAL_CLIENTMEM_DAEMON)) {
+		!peal_clientmem_open(&door->page, PEAL_REGION_PAGE_SIZE, PEAL_CLIENTMEM_DAEMON)) {
 		return peal_sentence_set(error,
 			"socket: no descriptors or memory for applications (%s); raise the limit "
 			"of open files",
@@ -462,8 +464,8 @@ prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 	peal_idle_add_clients(door->config.idle, door->bells, &door->sleeper);
 	const struct peal_clients_outside outside = {.page = page,
 		.plane = door->config.plane,
-		.lease_ns = PEAL_CLIENTS_LEASE_PROBES *
-			    door->config.config->timing.probe_interval_ns,
+		.lease_ns =
+			PEAL_CLIENTS_LEASE_PROBES * door->config.config->timing.probe_interval_ns,
 		.ring = ring,
 		.tell = tell,
 		.state = door};
@@ -473,8 +475,7 @@ prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 }
 
 struct peal_clientdoor *
-peal_clientdoor_open(
-	const struct peal_clientdoor_config *config, struct peal_sentence *error)
+peal_clientdoor_open(const struct peal_clientdoor_config *config, struct peal_sentence *error)
 {
 	struct peal_clientdoor *door = peal_memory_take("door", sizeof(*door), -1, error);
 
@@ -488,8 +489,12 @@ peal_clientdoor_open(
 		.bells = -1,
 		.page = {.fd = -1}};
 	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
-		door->guests[i] = (struct guest){.socket = -1, .pidfd = -1, .bell = -1, .wake = -1,
-			.up = {.fd = -1}, .down = {.fd = -1}};
+		door->guests[i] = (struct guest){.socket = -1,
+			.pidfd = -1,
+			.bell = -1,
+			.wake = -1,
+			.up = {.fd = -1},
+			.down = {.fd = -1}};
 	}
 	if (!prepare(door, error)) {
 		peal_clientdoor_close(door);

@@ -28,8 +28,7 @@ make(struct peal_clientmem *region, enum peal_clientmem_writer writer)
 }
 
 bool
-peal_clientmem_open(
-	struct peal_clientmem *region, size_t size, enum peal_clientmem_writer writer)
+peal_clientmem_open(struct peal_clientmem *region, size_t size, enum peal_clientmem_writer writer)
 {
 	*region = (struct peal_clientmem){.size = size};
 	region->fd = memfd_create("peal", MFD_CLOEXEC | MFD_ALLOW_SEALING);

@@ -61,7 +61,7 @@ struct resident {
 	size_t groups_size;
 	size_t bodies_size;
 	struct peal_clientdoor *door; /* NULL: no application attaches */
-	bool is_initialised; /* the node was, and has to be ended */
+	bool is_initialised;          /* the node was, and has to be ended */
 	uint32_t control_place;
 	_Atomic uint64_t gateway_mac; /* what the home core tells the others */
 };

@@ -15,7 +15,7 @@
 #ifndef PEAL_SHM_CLIENTMSG_H
 #define PEAL_SHM_CLIENTMSG_H
 
-#include "base/limits.h"
+#include "base/clientlimits.h"
 
 #include <stdint.h>
 
@@ -80,7 +80,7 @@ struct peal_client_ready {
  * channel of the place is known for that. Below CHANNELS_MAX / 2 the client gives places, above the
  * core does. */
 #define PEAL_CLIENT_TAG(place, life) ((uint16_t)((place) | (uint32_t)(life) << 7))
-#define PEAL_CLIENT_TAG_PLACE(tag)   ((tag) & 0x7FU)
+#define PEAL_CLIENT_TAG_PLACE(tag)   ((tag)&0x7FU)
 #define PEAL_CLIENT_PLACES_OWN       (PEAL_CLIENT_CHANNELS_MAX / 2U)
 
 enum peal_client_up {

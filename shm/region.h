@@ -18,7 +18,7 @@
 #ifndef PEAL_SHM_REGION_H
 #define PEAL_SHM_REGION_H
 
-#include "base/limits.h"
+#include "base/clientlimits.h"
 #include "shm/shmring.h"
 
 /* Where the bytes of the ring begin, in `up` and in `down`. */
@@ -71,8 +71,7 @@ _Static_assert(sizeof(_Atomic uint64_t) == 8 && sizeof(_Atomic uint32_t) == 4,
 
 /* The ring up: the client writes, the core reads. */
 static inline struct peal_shmring_memory
-peal_region_up_ring(
-	struct peal_region_up *up, struct peal_region_down *down, uint32_t capacity)
+peal_region_up_ring(struct peal_region_up *up, struct peal_region_down *down, uint32_t capacity)
 {
 	return (struct peal_shmring_memory){
 		.bytes = (uint8_t *)up + PEAL_REGION_RING_OFFSET,
@@ -84,8 +83,7 @@ peal_region_up_ring(
 
 /* The ring down: the core writes, the client reads. */
 static inline struct peal_shmring_memory
-peal_region_down_ring(
-	struct peal_region_up *up, struct peal_region_down *down, uint32_t capacity)
+peal_region_down_ring(struct peal_region_up *up, struct peal_region_down *down, uint32_t capacity)
 {
 	return (struct peal_shmring_memory){
 		.bytes = (uint8_t *)down + PEAL_REGION_RING_OFFSET,

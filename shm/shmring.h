@@ -125,16 +125,15 @@ peal_shmring_claim(struct peal_shmring_writer *writer, uint32_t size)
 
 /* Makes a record of the claim: `size` is at most what was claimed, `kind` is not SKIP. */
 static inline void
-peal_shmring_commit(
-	struct peal_shmring_writer *writer, uint16_t kind, uint16_t tag, uint32_t size)
+peal_shmring_commit(struct peal_shmring_writer *writer, uint16_t kind, uint16_t tag, uint32_t size)
 {
 	uint64_t offset = writer->tail & (writer->memory.capacity - 1U);
 	_Atomic uint64_t *header = (_Atomic uint64_t *)(void *)(writer->memory.bytes + offset);
 
 	PEAL_ASSERT(writer->claimed != UINT32_MAX && size <= writer->claimed);
 	PEAL_DASSERT(kind != PEAL_SHMRING_KIND_SKIP);
-	atomic_store_explicit(header,
-		(uint64_t)size | (uint64_t)kind << 32 | (uint64_t)tag << 48, memory_order_relaxed);
+	atomic_store_explicit(header, (uint64_t)size | (uint64_t)kind << 32 | (uint64_t)tag << 48,
+		memory_order_relaxed);
 	writer->tail += peal_shmring_span(size);
 	writer->claimed = UINT32_MAX;
 }
@@ -174,8 +173,8 @@ peal_shmring_borrow(struct peal_shmring_reader *reader, struct peal_shmring_reco
 		header = atomic_load_explicit(word, memory_order_relaxed);
 		span = peal_shmring_span((uint32_t)header);
 		/* In this order: what is past the tail is not the writer's word. */
-		if (__builtin_expect(span > reader->tail - reader->next || span > capacity - offset,
-			    0)) {
+		if (__builtin_expect(
+			    span > reader->tail - reader->next || span > capacity - offset, 0)) {
 			reader->is_broken = true;
 			return false;
 		}

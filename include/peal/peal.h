@@ -80,8 +80,7 @@ PEAL_API const char *peal_result_name(enum peal_result result);
  * people who look at the daemon, up to 31 bytes. Blocks for as long as the daemon takes to answer,
  * some milliseconds, a second at the most. On anything but OK `*peal_out` is NULL.
  */
-PEAL_API enum peal_result peal_attach(
-	const char *socket, const char *name, struct peal **peal_out);
+PEAL_API enum peal_result peal_attach(const char *socket, const char *name, struct peal **peal_out);
 
 /* Why the last peal_attach of this thread failed, as a sentence. Never NULL. */
 PEAL_API const char *peal_attach_error(void);
@@ -96,7 +95,7 @@ PEAL_API enum peal_result peal_state(const struct peal *peal);
 /* --- the view --- */
 
 struct peal_member {
-	uint64_t member;  /* its number: the lower, the longer it has been there; never used again */
+	uint64_t member; /* its number: the lower, the longer it has been there; never used again */
 	uint8_t uuid[16]; /* of this life of the node */
 	uint8_t ip[16];   /* IPv6, or IPv4 mapped into it (::ffff:a.b.c.d) */
 	uint16_t port;
@@ -125,16 +124,16 @@ PEAL_API bool peal_is_member(const struct peal *peal, uint64_t *epoch_out);
 /* --- events --- */
 
 enum peal_event_kind {
-	PEAL_EVENT_VIEW = 1,      /* peal_view() is another; messages that follow are of it */
-	PEAL_EVENT_JOINED = 2,    /* after VIEW, for each: `member` is new in it */
-	PEAL_EVENT_GONE = 3,      /* after VIEW, for each: `member` is not in it any more */
-	PEAL_EVENT_NO_QUORUM = 4, /* too few of the group are heard */
-	PEAL_EVENT_QUORUM = 5,    /* enough are heard again */
-	PEAL_EVENT_OPENED = 6,    /* `member` opened `channel`, of `number` on which we listen */
-	PEAL_EVENT_MESSAGE = 7,   /* on `channel`: `bytes`, `size` */
-	PEAL_EVENT_CAST = 8,      /* `member` sent `bytes`, `size` to all; own messages too */
-	PEAL_EVENT_FINISHED = 9,  /* the peer sends no more on `channel` */
-	PEAL_EVENT_ENDED = 10,    /* `channel` means nothing any more: `reason`, `lost_count` */
+	PEAL_EVENT_VIEW = 1,       /* peal_view() is another; messages that follow are of it */
+	PEAL_EVENT_JOINED = 2,     /* after VIEW, for each: `member` is new in it */
+	PEAL_EVENT_GONE = 3,       /* after VIEW, for each: `member` is not in it any more */
+	PEAL_EVENT_NO_QUORUM = 4,  /* too few of the group are heard */
+	PEAL_EVENT_QUORUM = 5,     /* enough are heard again */
+	PEAL_EVENT_OPENED = 6,     /* `member` opened `channel`, of `number` on which we listen */
+	PEAL_EVENT_MESSAGE = 7,    /* on `channel`: `bytes`, `size` */
+	PEAL_EVENT_CAST = 8,       /* `member` sent `bytes`, `size` to all; own messages too */
+	PEAL_EVENT_FINISHED = 9,   /* the peer sends no more on `channel` */
+	PEAL_EVENT_ENDED = 10,     /* `channel` means nothing any more: `reason`, `lost_count` */
 	PEAL_EVENT_CAST_LOST = 11, /* up to `lost_count` own messages to all may not have reached */
 };
 
@@ -151,16 +150,16 @@ enum peal_reason {
 };
 
 struct peal_event {
-	uint32_t kind;    /* enum peal_event_kind */
-	uint32_t channel; /* OPENED, MESSAGE, FINISHED, ENDED */
-	uint64_t member;  /* JOINED, GONE, OPENED, CAST; of MESSAGE too, when it is in the view */
+	uint32_t kind;     /* enum peal_event_kind */
+	uint32_t channel;  /* OPENED, MESSAGE, FINISHED, ENDED */
+	uint64_t member;   /* JOINED, GONE, OPENED, CAST; of MESSAGE too, when it is in the view */
 	const void *bytes; /* MESSAGE, CAST: good until the next peal_poll */
 	uint32_t size;
 	uint16_t number; /* OPENED */
 	uint8_t reason;  /* ENDED: enum peal_reason */
 	uint8_t result;  /* ENDED, REFUSED: enum peal_result */
 	uint64_t lost_count;
-	uint64_t reserved[2];
+	uint64_t reserved[3];
 };
 
 /*

@@ -2,11 +2,10 @@
 /*
  * What a record through shared memory costs, and what DPDK's ring costs in the same run.
  *
- *     push and pop    one thread: claim, fill, commit, publish, borrow, check, read, release; cycles
- *                     a record, one at a time and 32 at a time
- *     one way         two threads: records a second, 32 at a time
- *     round trip      two threads that spin: there and back, a record of shm against an object of
- *                     rte_ring of the same size, in turns; percentiles in ns
+ *     push and pop    one thread: claim, fill, commit, publish, borrow, check, read, release;
+ * cycles a record, one at a time and 32 at a time one way         two threads: records a second, 32
+ * at a time round trip      two threads that spin: there and back, a record of shm against an
+ * object of rte_ring of the same size, in turns; percentiles in ns
  *
  *     bench_shm [--size N] [--rounds N] [--cpus A,B]     a line of JSON
  *
@@ -15,7 +14,7 @@
  * processor to themselves.
  */
 #include "base/assert.h"
-#include "base/limits.h"
+#include "base/clientlimits.h"
 #include "shm/shmbell.h"
 #include "shm/shmring.h"
 
@@ -94,8 +93,8 @@ init_ring(uint32_t index)
 	PEAL_ASSERT(memory_size > 0);
 	rings[index] = aligned_alloc(128, ((size_t)memory_size + 127U) & ~(size_t)127U);
 	PEAL_ASSERT(rings[index] != NULL);
-	int result = rte_ring_init(
-		rings[index], "bench", OBJECTS_COUNT, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	int result =
+		rte_ring_init(rings[index], "bench", OBJECTS_COUNT, RING_F_SP_ENQ | RING_F_SC_DEQ);
 
 	PEAL_ASSERT(result == 0);
 }

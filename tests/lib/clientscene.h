@@ -148,8 +148,7 @@ scene_attach(uint32_t index, uint32_t node)
 	peal_shmring_reader_init(&visitor->reader, &down);
 	visitor->sleeper = (struct peal_shmbell_sleeper){.word = &visitor->up->sleep};
 	atomic_store(&visitor->up->death.word, THREAD);
-	visitor->place =
-		peal_clients_attach(visitor->clients, visitor->up, visitor->down, index);
+	visitor->place = peal_clients_attach(visitor->clients, visitor->up, visitor->down, index);
 	assert_int_not_equal(visitor->place, PEAL_CLIENTS_NONE);
 	(void)peal_fakecores_turn(cores, node);
 	return visitor;

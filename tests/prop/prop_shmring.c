@@ -224,12 +224,12 @@ scribble(void *argument)
 			(_Atomic uint64_t *)(void *)(shared.bytes + (draw & (CAPACITY - 8U)));
 
 		/* Mostly what could be, so that more than the first check is passed. */
-		atomic_store_explicit(word, draw >> 20 & UINT64_C(0x7000000FF),
-			memory_order_relaxed);
+		atomic_store_explicit(
+			word, draw >> 20 & UINT64_C(0x7000000FF), memory_order_relaxed);
 		if ((draw >> 50 & 3U) == 0) {
 			atomic_store_explicit(&shared.writer.position,
-				atomic_load_explicit(&shared.reader.position,
-					memory_order_relaxed) +
+				atomic_load_explicit(
+					&shared.reader.position, memory_order_relaxed) +
 					(draw >> 30 & (CAPACITY - 8U)),
 				memory_order_relaxed);
 		}

@@ -3,8 +3,7 @@
 #include "tests/lib/clientscene.h"
 
 static const struct peal_client_number number_of_load = {.number = PEAL_LOAD_CHANNELS_LOWER};
-static const struct peal_client_open open_of_load = {
-	.mid = 2, .number = PEAL_LOAD_CHANNELS_LOWER};
+static const struct peal_client_open open_of_load = {.mid = 2, .number = PEAL_LOAD_CHANNELS_LOWER};
 static const struct peal_client_open good_open = {.mid = 2, .number = 5};
 
 /* Each of these ends who says it, and nobody else. */
@@ -168,8 +167,8 @@ test_clients_up__takes_a_bounded_number_in_a_turn(void **state)
 		scene_say(visitor, PEAL_CLIENT_CAST, 0, "x", 1);
 	}
 	(void)peal_fakecores_turn(cores, 0);
-	assert_int_equal(scene_counter(0, PEAL_COUNTER_CLIENT_RECORDS_UP),
-		PEAL_CLIENT_RECORDS_BURST_MAX);
+	assert_int_equal(
+		scene_counter(0, PEAL_COUNTER_CLIENT_RECORDS_UP), PEAL_CLIENT_RECORDS_BURST_MAX);
 	for (uint32_t i = 0; i < 5; i++) {
 		cores->now_ns += 1000;
 		(void)peal_fakecores_turn(cores, 0);
@@ -194,8 +193,7 @@ test_clients_up__a_broadcast_without_room_waits_in_the_ring(void **state)
 
 		if (room != NULL) {
 			memcpy(room, bytes, sizeof(bytes));
-			peal_shmring_commit(
-				&visitor->writer, PEAL_CLIENT_CAST, 0, sizeof(bytes));
+			peal_shmring_commit(&visitor->writer, PEAL_CLIENT_CAST, 0, sizeof(bytes));
 			(void)peal_shmring_publish(&visitor->writer);
 			said_count++;
 		}

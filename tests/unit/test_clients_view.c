@@ -12,10 +12,8 @@ next_view(struct visitor *visitor, struct peal_client_member *members_out)
 	assert_true(record.size >= sizeof(view));
 	memcpy(&view, record.bytes, sizeof(view));
 	assert_int_equal(view.first, 0);
-	assert_int_equal(
-		record.size, sizeof(view) + view.members_count * sizeof(*members_out));
-	memcpy(members_out, record.bytes + sizeof(view),
-		view.members_count * sizeof(*members_out));
+	assert_int_equal(record.size, sizeof(view) + view.members_count * sizeof(*members_out));
+	memcpy(members_out, record.bytes + sizeof(view), view.members_count * sizeof(*members_out));
 	return view;
 }
 
