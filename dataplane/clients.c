@@ -20,8 +20,12 @@ peal_clients_init(struct peal_clients *clients, const struct peal_clients_config
 void
 peal_clients_serve(struct peal_clients *clients, const struct peal_clients_outside *outside)
 {
-	PEAL_ASSERT(clients->attached == 0);
+	/* Views that came before are not remembered. */
+	PEAL_ASSERT(clients->room == NULL);
+	PEAL_ASSERT(clients->peers == NULL || clients->peers->members_count == 0);
 	clients->outside = *outside;
+	clients->room = outside->room;
+	memset(clients->room, 0, sizeof(*clients->room));
 }
 
 /* --- the door --- */
@@ -30,9 +34,9 @@ uint32_t
 peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
 	struct peal_region_down *down, uint64_t bell)
 {
-	PEAL_ASSERT(clients->outside.page != NULL);
+	PEAL_ASSERT(clients->room != NULL);
 	for (uint32_t place = 0; place < PEAL_CLIENTS_MAX; place++) {
-		struct peal_client *client = &clients->clients[place];
+		struct peal_client *client = &clients->room->clients[place];
 
 		if (atomic_load_explicit(&client->state, memory_order_acquire) ==
 			PEAL_CLIENTS_FREE) {
@@ -57,14 +61,14 @@ peal_clients_hang_up(struct peal_clients *clients, uint32_t place, enum peal_cli
 	PEAL_ASSERT(place < PEAL_CLIENTS_MAX);
 	PEAL_ASSERT(reason != PEAL_CLIENT_END_NONE);
 	atomic_store_explicit(
-		&clients->clients[place].end_asked, (uint32_t)reason, memory_order_relaxed);
+		&clients->room->clients[place].end_asked, (uint32_t)reason, memory_order_relaxed);
 	(void)atomic_fetch_or_explicit(&clients->asked, UINT64_C(1) << place, memory_order_release);
 }
 
 void
 peal_clients_free(struct peal_clients *clients, uint32_t place)
 {
-	struct peal_client *client = &clients->clients[place];
+	struct peal_client *client = &clients->room->clients[place];
 
 	PEAL_ASSERT(peal_clients_is_over(clients, place));
 	client->up = NULL;
@@ -79,7 +83,7 @@ write_news(struct peal_clients *clients, struct peal_client *client)
 {
 	const struct peal_client_news news = {
 		.kind = clients->told_standing != 0 ? PEAL_CLIENT_QUORUM : PEAL_CLIENT_NO_QUORUM,
-		.epoch = clients->shown.epoch};
+		.epoch = clients->room->shown.epoch};
 
 	peal_clients_write(clients, client, PEAL_CLIENT_NEWS, 0,
 		&(struct peal_clients_bytes){.head = &news, .head_size = sizeof(news)});
@@ -115,7 +119,7 @@ begin(struct peal_clients *clients, struct peal_client *client)
 		clients->told_standing = atomic_load_explicit(
 			&clients->outside.plane->standing, memory_order_relaxed);
 	}
-	if (clients->told_standing == 0 && clients->shown.epoch != 0) {
+	if (clients->told_standing == 0 && clients->room->shown.epoch != 0) {
 		write_news(clients, client);
 	}
 }
@@ -152,7 +156,7 @@ hear_door(struct peal_clients *clients)
 	uint64_t asked = atomic_exchange_explicit(&clients->asked, 0, memory_order_acquire);
 
 	for (; asked != 0; asked &= asked - 1U) {
-		struct peal_client *client = &clients->clients[__builtin_ctzll(asked)];
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(asked)];
 		uint32_t end = atomic_load_explicit(&client->end_asked, memory_order_relaxed);
 
 		if (atomic_load_explicit(&client->state, memory_order_relaxed) ==
@@ -208,7 +212,7 @@ tell_standing(struct peal_clients *clients, uint64_t now_ns)
 {
 	uint64_t standing =
 		atomic_load_explicit(&clients->outside.plane->standing, memory_order_relaxed);
-	uint64_t epoch = clients->shown.epoch;
+	uint64_t epoch = clients->room->shown.epoch;
 	bool is_good = standing != 0 && epoch != 0;
 	bool is_news = (standing != 0) != (clients->told_standing != 0);
 
@@ -224,7 +228,7 @@ tell_standing(struct peal_clients *clients, uint64_t now_ns)
 	}
 	clients->told_standing = standing;
 	for (uint64_t left = epoch != 0 ? clients->attached : 0; left != 0; left &= left - 1U) {
-		write_news(clients, &clients->clients[__builtin_ctzll(left)]);
+		write_news(clients, &clients->room->clients[__builtin_ctzll(left)]);
 	}
 }
 
@@ -240,7 +244,7 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 	}
 	tell_standing(clients, now_ns);
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
-		struct peal_client *client = &clients->clients[__builtin_ctzll(left)];
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
 		if (__builtin_expect(is_dead(client), 0)) {
 			peal_clients_end(clients, client, PEAL_CLIENT_END_DIED);
@@ -251,7 +255,7 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 		peal_clients_adjust_room(clients, client, now_ns);
 	}
 	for (uint64_t left = clients->ending; left != 0; left &= left - 1U) {
-		work_count += end_some(clients, &clients->clients[__builtin_ctzll(left)]);
+		work_count += end_some(clients, &clients->room->clients[__builtin_ctzll(left)]);
 	}
 	return work_count;
 }
@@ -283,7 +287,7 @@ void
 peal_clients_flush_busy(struct peal_clients *clients)
 {
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
-		struct peal_client *client = &clients->clients[__builtin_ctzll(left)];
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 		bool is_news = tell_released(clients, client);
 
 		is_news = peal_shmring_release(&client->reader) || is_news;

@@ -40,8 +40,8 @@
 #include "shm/region.h"
 #include "shm/shmbell.h"
 
-#define PEAL_CLIENTS_NONE         UINT32_MAX
-#define PEAL_CLIENTS_PREFIX_SIZE  8U
+#define PEAL_CLIENTS_NONE        UINT32_MAX
+#define PEAL_CLIENTS_PREFIX_SIZE 8U
 /* Length of a lease, in probe intervals: a detector takes two at least, and the last probe that
  * was answered may be one older than the last turn. */
 #define PEAL_CLIENTS_LEASE_PROBES 1U
@@ -63,6 +63,7 @@ struct peal_clients_config {
 
 /* What the outside does for the core; set by `serve`, before anybody attaches. */
 struct peal_clients_outside {
+	struct peal_clients_room *room; /* uninitialised; outlives the core */
 	struct peal_region_page *page;
 	const struct peal_plane *plane; /* of this core */
 	uint64_t lease_ns;
@@ -119,6 +120,15 @@ struct peal_clients_view {
 	struct peal_client_member members[PEAL_DIRECT_MAX];
 };
 
+/* What only a core has that applications may attach to: some 300 KiB. Fields are private. */
+struct peal_clients_room {
+	struct peal_clients_view shown;
+	uint32_t views_count;
+	struct peal_clients_view views[PEAL_CAST_VIEWS_MAX]; /* installed, oldest first */
+	uint8_t message[PEAL_CLIENTS_PREFIX_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
+	struct peal_client clients[PEAL_CLIENTS_MAX];
+};
+
 struct peal_clients {
 	struct peal_clients_config config;
 	struct peal_clients_outside outside;
@@ -134,11 +144,7 @@ struct peal_clients {
 	const struct peal_peers *peers;
 	struct peal_clients_owner owners[PEAL_CHANNELS_MAX];
 	uint64_t app_origins[PEAL_DIRECT_MAX]; /* whose message that is under way is of clients */
-	struct peal_clients_view shown;
-	uint32_t views_count;
-	struct peal_clients_view views[PEAL_CAST_VIEWS_MAX]; /* installed, oldest first */
-	uint8_t message[PEAL_CLIENTS_PREFIX_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
-	struct peal_client clients[PEAL_CLIENTS_MAX];
+	struct peal_clients_room *room;        /* NULL: nobody may attach */
 };
 
 /* @param config  copied; all of it outlives the machine */
@@ -199,7 +205,7 @@ void peal_clients_hang_up(
 static inline bool
 peal_clients_is_over(const struct peal_clients *clients, uint32_t place)
 {
-	return atomic_load_explicit(&clients->clients[place].state, memory_order_acquire) ==
+	return atomic_load_explicit(&clients->room->clients[place].state, memory_order_acquire) ==
 	       PEAL_CLIENTS_OVER;
 }
 

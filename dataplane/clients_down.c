@@ -95,7 +95,7 @@ static struct peal_client *
 listener_of(struct peal_clients *clients, uint16_t number)
 {
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
-		struct peal_client *client = &clients->clients[__builtin_ctzll(left)];
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
 		for (uint32_t i = 0; i < client->listens_count; i++) {
 			if (client->listens[i] == number) {
@@ -159,7 +159,7 @@ owner_of(struct peal_clients *clients, uint16_t index)
 {
 	uint8_t owner = clients->owners[index].client;
 
-	return owner == 0 ? NULL : &clients->clients[owner - 1U];
+	return owner == 0 ? NULL : &clients->room->clients[owner - 1U];
 }
 
 static void
@@ -306,7 +306,7 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 	};
 
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
-		struct peal_client *client = &clients->clients[__builtin_ctzll(left)];
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
 		if (client->is_hearing) {
 			peal_clients_write(clients, client,
@@ -322,7 +322,7 @@ on_cast_ended(void *state, uint64_t lost_count)
 
 	clients->load_cast.ended(clients->load_cast.state, lost_count);
 	for (uint64_t left = lost_count > 0 ? clients->attached : 0; left != 0; left &= left - 1U) {
-		struct peal_client *client = &clients->clients[__builtin_ctzll(left)];
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
 		if (client->casts_count > 0) {
 			peal_clients_write(clients, client, PEAL_CLIENT_CAST_LOST, 0,

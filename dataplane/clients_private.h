@@ -46,7 +46,7 @@ void peal_clients_show_none(struct peal_clients *clients);
 static inline uint32_t
 peal_clients_place_of(const struct peal_clients *clients, const struct peal_client *client)
 {
-	return (uint32_t)(client - clients->clients);
+	return (uint32_t)(client - clients->room->clients);
 }
 
 static inline uint64_t

@@ -159,9 +159,9 @@ cast(struct peal_clients *clients, struct peal_client *client,
 	if (size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
 		return VIOLATION;
 	}
-	memcpy(clients->message + PEAL_CLIENTS_PREFIX_SIZE, record->bytes, size);
+	memcpy(clients->room->message + PEAL_CLIENTS_PREFIX_SIZE, record->bytes, size);
 	result = peal_cast_send(
-		clients->config.cast, clients->message, PEAL_CLIENTS_PREFIX_SIZE + size);
+		clients->config.cast, clients->room->message, PEAL_CLIENTS_PREFIX_SIZE + size);
 	if (result == PEAL_CAST_FULL) {
 		return LATER;
 	}

@@ -23,7 +23,7 @@ describe_member(const struct peal_member *member, struct peal_client_member *out
 static void
 write_piece(struct peal_clients *clients, struct peal_client *client)
 {
-	const struct peal_clients_view *shown = &clients->shown;
+	const struct peal_clients_view *shown = &clients->room->shown;
 	struct peal_client_member members[PEAL_CLIENT_MEMBERS_BURST_MAX];
 	const struct peal_client_view head = {
 		.epoch = shown->epoch,
@@ -81,7 +81,7 @@ static void
 show_all(struct peal_clients *clients)
 {
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
-		peal_clients_show(clients, &clients->clients[__builtin_ctzll(left)]);
+		peal_clients_show(clients, &clients->room->clients[__builtin_ctzll(left)]);
 	}
 }
 
@@ -106,10 +106,13 @@ take_members(const struct peal_peers *peers, struct peal_clients_view *out)
 void
 peal_clients_show_none(struct peal_clients *clients)
 {
-	clients->views_count = 0;
+	if (clients->room == NULL) {
+		return;
+	}
+	clients->room->views_count = 0;
 	/* A large view is shown without the broadcast, which ends when one comes. */
-	if (clients->shown.epoch != 0 && clients->shown.large == NULL) {
-		clients->shown = (struct peal_clients_view){.epoch = 0};
+	if (clients->room->shown.epoch != 0 && clients->room->shown.large == NULL) {
+		clients->room->shown = (struct peal_clients_view){.epoch = 0};
 		show_all(clients);
 	}
 }
@@ -120,30 +123,34 @@ peal_clients_switch(struct peal_clients *clients, const struct peal_peers *peers
 	bool is_same = peal_peers_is_same_view(clients->peers, peers);
 
 	clients->peers = peers;
+	if (clients->room == NULL) {
+		return;
+	}
 	if (is_same) {
 		/* The view that the members of a large one stand in is that of the newest table. */
-		clients->shown.large = clients->shown.large != NULL ? peers->view : NULL;
+		clients->room->shown.large =
+			clients->room->shown.large != NULL ? peers->view : NULL;
 		return;
 	}
 	if (peers->members_count == 0) {
-		clients->shown.large = NULL;
+		clients->room->shown.large = NULL;
 		peal_clients_show_none(clients);
 		return;
 	}
 	if (peers->is_large) {
-		clients->views_count = 0;
-		take_members(peers, &clients->shown);
+		clients->room->views_count = 0;
+		take_members(peers, &clients->room->shown);
 		show_all(clients);
 		return;
 	}
-	clients->shown.large = NULL;
-	if (clients->views_count == PEAL_CAST_VIEWS_MAX) {
+	clients->room->shown.large = NULL;
+	if (clients->room->views_count == PEAL_CAST_VIEWS_MAX) {
 		/* Broadcast gives the oldest up as well. */
-		clients->views_count--;
-		memmove(clients->views, clients->views + 1,
-			clients->views_count * sizeof(clients->views[0]));
+		clients->room->views_count--;
+		memmove(clients->room->views, clients->room->views + 1,
+			clients->room->views_count * sizeof(clients->room->views[0]));
 	}
-	take_members(peers, &clients->views[clients->views_count++]);
+	take_members(peers, &clients->room->views[clients->room->views_count++]);
 }
 
 void
@@ -153,7 +160,10 @@ peal_clients_on_view(void *state, uint64_t epoch, uint32_t view_tag)
 	uint32_t passed = 0;
 
 	clients->load_cast.view(clients->load_cast.state, epoch, view_tag);
-	while (passed < clients->views_count && clients->views[passed].epoch <= epoch) {
+	if (clients->room == NULL) {
+		return;
+	}
+	while (passed < clients->room->views_count && clients->room->views[passed].epoch <= epoch) {
 		passed++;
 	}
 	if (passed == 0) {
@@ -161,9 +171,9 @@ peal_clients_on_view(void *state, uint64_t epoch, uint32_t view_tag)
 	}
 	/* Parts of messages of the last view that did not all come begin again. */
 	memset(clients->app_origins, 0, sizeof(clients->app_origins));
-	clients->shown = clients->views[passed - 1U];
-	clients->views_count -= passed;
-	memmove(clients->views, clients->views + passed,
-		clients->views_count * sizeof(clients->views[0]));
+	clients->room->shown = clients->room->views[passed - 1U];
+	clients->room->views_count -= passed;
+	memmove(clients->room->views, clients->room->views + passed,
+		clients->room->views_count * sizeof(clients->room->views[0]));
 	show_all(clients);
 }

@@ -67,6 +67,7 @@ struct peal_clientdoor {
 	struct peal_shmbell_sleeper sleeper; /* of the lcore */
 	pthread_t thread;
 	struct guest guests[GUESTS_MAX];
+	struct peal_clients_room room;
 };
 
 /* What an event is about. */
@@ -462,7 +463,8 @@ prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 	}
 	door->sleeper = (struct peal_shmbell_sleeper){.word = &page->sleep};
 	peal_idle_add_clients(door->config.idle, door->bells, &door->sleeper);
-	const struct peal_clients_outside outside = {.page = page,
+	const struct peal_clients_outside outside = {.room = &door->room,
+		.page = page,
 		.plane = door->config.plane,
 		.lease_ns =
 			PEAL_CLIENTS_LEASE_PROBES * door->config.config->timing.probe_interval_ns,
@@ -482,12 +484,9 @@ peal_clientdoor_open(const struct peal_clientdoor_config *config, struct peal_se
 	if (door == NULL) {
 		return NULL;
 	}
-	*door = (struct peal_clientdoor){.config = *config,
-		.listener = -1,
-		.events = -1,
-		.told = -1,
-		.bells = -1,
-		.page = {.fd = -1}};
+	memset(door, 0, sizeof(*door));
+	door->config = *config;
+	door->listener = door->events = door->told = door->bells = door->page.fd = -1;
 	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
 		door->guests[i] = (struct guest){.socket = -1,
 			.pidfd = -1,

@@ -35,6 +35,7 @@ struct visitor {
 static struct peal_fakecores *cores;
 static struct peal_traffic *traffic[SCENE_NODES];
 static struct peal_region_page *pages[SCENE_NODES];
+static struct peal_clients_room *rooms[SCENE_NODES];
 static struct visitor visitors[SCENE_VISITORS];
 static uint64_t told_count;
 
@@ -94,9 +95,11 @@ scene_begin(void **state)
 
 		traffic[i] = scene_region(sizeof(*traffic[i]));
 		pages[i] = scene_region(sizeof(*pages[i]));
+		rooms[i] = scene_region(sizeof(*rooms[i]));
 		/* The core is there already: what its init does for them is done here. */
 		peal_traffic_init(traffic[i], core, &core->config, 1, 1);
-		const struct peal_clients_outside outside = {.page = pages[i],
+		const struct peal_clients_outside outside = {.room = rooms[i],
+			.page = pages[i],
 			.plane = &cores->nodes[i]->plane,
 			.lease_ns = MS,
 			.ring = scene_ring,
@@ -122,6 +125,7 @@ scene_finish(void **state)
 	for (uint32_t i = 0; i < SCENE_NODES; i++) {
 		free(traffic[i]);
 		free(pages[i]);
+		free(rooms[i]);
 	}
 	for (uint32_t i = 0; i < SCENE_VISITORS; i++) {
 		free(visitors[i].up);
