@@ -289,7 +289,7 @@ take_machine(struct peal_config *config, const struct peal_config_file *file,
 	if (file->users != NULL && file->socket == NULL) {
 		return peal_config_file_refuse(file, "users", error);
 	}
-	for (unsigned int i = 0; i < file->users_count; i++) {
+	for (unsigned int i = 0; file->users != NULL && i < file->users_count; i++) {
 		config->users[config->users_count++] = file->users[i];
 	}
 	config->idle = file->idle == 0 ? PEAL_IDLE_SHARED : PEAL_IDLE_DEDICATED;

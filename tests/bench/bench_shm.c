@@ -33,6 +33,7 @@
 #define STREAM_COUNT  (UINT64_C(4) << 20)
 #define PAIRS_COUNT   (UINT32_C(1) << 18)
 #define REPEATS_COUNT 21U
+#define MEDIAN        10U
 #define OBJECTS_COUNT 1024U
 
 struct lane {
@@ -278,7 +279,9 @@ trip_all(enum task wanted, uint64_t *cycles)
 static double
 percentile(const uint64_t *sorted, uint32_t count, uint32_t permille)
 {
-	return (double)sorted[(uint64_t)(count - 1U) * permille / 1000U] / cycles_per_ns;
+	uint64_t place = (uint64_t)(count - 1U) * permille / 1000U;
+
+	return (double)sorted[place] / cycles_per_ns;
 }
 
 static void
@@ -332,7 +335,7 @@ bench_stream(double rates_out[2])
 		spans_ns[repeat] = now_ns() - start_ns;
 	}
 	qsort(spans_ns, REPEATS_COUNT, sizeof(spans_ns[0]), compare);
-	rates_out[0] = (double)STREAM_COUNT * 1e3 / (double)spans_ns[REPEATS_COUNT / 2U];
+	rates_out[0] = (double)STREAM_COUNT * 1e3 / (double)spans_ns[MEDIAN];
 	rates_out[1] = (double)STREAM_COUNT * 1e3 / (double)spans_ns[0];
 }
 
@@ -360,7 +363,7 @@ bench_pairs(uint32_t burst)
 		spans[repeat] = __rdtsc() - start;
 	}
 	qsort(spans, REPEATS_COUNT, sizeof(spans[0]), compare);
-	return (double)spans[REPEATS_COUNT / 2U] / PAIRS_COUNT;
+	return (double)spans[MEDIAN] / PAIRS_COUNT;
 }
 
 static void

@@ -53,7 +53,7 @@ test_clients__refuses_one_too_many(void **state)
 
 /* Opens `count` channels from a visitor at node 0 to one that listens at node 1. */
 static void
-open_many(uint32_t count)
+open_many(uint16_t count)
 {
 	scene_listen(&visitors[1], 1);
 	for (uint16_t number = 2; number <= PEAL_CLIENT_LISTENS_MAX; number++) {

@@ -257,7 +257,8 @@ test_clients_up__survives_noise(void **state)
 						  (peal_prng_below(&prng, 10) << 32) |
 						  (peal_prng_below(&prng, 3) << 48);
 
-				memcpy(bytes + ((at + i * 8U) & (PEAL_CLIENT_UP_SIZE - 1U)),
+				memcpy(bytes + ((at + UINT64_C(8) * i) &
+						       (PEAL_CLIENT_UP_SIZE - 1U)),
 					&header, sizeof(header));
 			}
 			atomic_store(&noisy->up->up_tail, at + 8U * peal_prng_below(&prng, 17));

@@ -305,7 +305,8 @@ test_shmring__survives_noise(void **state)
 			word = round % 2U == 0 ? word & UINT64_C(0xFFFFFFFF000000FF) : word;
 			memcpy(shared.bytes + i, &word, sizeof(word));
 		}
-		atomic_store(&shared.tail, (peal_prng_next(&prng) & 0x3F8U) + 64U * (round % 3U));
+		atomic_store(&shared.tail,
+			(peal_prng_next(&prng) & 0x3F8U) + UINT64_C(64) * (round % 3U));
 		while (peal_shmring_borrow(&reader, &record)) {
 			assert_true(record.bytes >= shared.bytes);
 			assert_true(record.bytes + record.size <= shared.bytes + CAPACITY);
