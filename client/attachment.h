@@ -39,6 +39,8 @@ struct peal_viewbook {
 	struct peal_client_view coming; /* members_count 0 and epoch 0: none */
 	uint32_t shown;                 /* index */
 	uint32_t coming_count;          /* members that are here */
+	uint32_t departed_count;        /* of the view that is coming, or of the comparison */
+	struct peal_client_departed departed[PEAL_DIRECT_MAX];
 	/* What changed from the one before to the one shown: where the comparison stands. */
 	bool is_comparing;
 	uint32_t before_rank;
@@ -79,6 +81,9 @@ struct peal {
  * false = it cannot be. */
 bool peal_viewbook_add(
 	struct peal_viewbook *book, const struct peal_shmring_record *record, bool *is_good_out);
+/* viewbook.c: why a member will not be in the next view. False: it cannot be. */
+bool peal_viewbook_add_departed(
+	struct peal_viewbook *book, const struct peal_shmring_record *record);
 /* viewbook.c: the next change from the view before, or false. */
 bool peal_viewbook_next_change(struct peal_viewbook *book, struct peal_event *event_out);
 /* viewbook.c: the member, in the view that is shown. */

@@ -295,6 +295,8 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 		return take_cast(peal, record, event);
 	case PEAL_CLIENT_VIEW:
 		return take_view(peal, record, event);
+	case PEAL_CLIENT_DEPARTED:
+		return peal_viewbook_add_departed(&peal->views, record) ? NOTHING : WRONG;
 	case PEAL_CLIENT_NEWS:
 		return take_news(record, event);
 	case PEAL_CLIENT_OPENED:

@@ -109,6 +109,32 @@ peal_viewbook_add(
 }
 
 bool
+peal_viewbook_add_departed(struct peal_viewbook *book, const struct peal_shmring_record *record)
+{
+	struct peal_client_departed departed;
+
+	if (record->size != sizeof(departed)) {
+		return false;
+	}
+	memcpy(&departed, record->bytes, sizeof(departed));
+	if (departed.departure <= PEAL_GONE_REPLACED && book->departed_count < PEAL_DIRECT_MAX) {
+		book->departed[book->departed_count++] = departed;
+	}
+	return departed.departure <= PEAL_GONE_REPLACED;
+}
+
+static uint8_t
+find_reason(const struct peal_viewbook *book, uint64_t member)
+{
+	for (uint32_t i = 0; i < book->departed_count; i++) {
+		if (book->departed[i].mid == member) {
+			return (uint8_t)book->departed[i].departure;
+		}
+	}
+	return PEAL_GONE_UNKNOWN;
+}
+
+bool
 peal_viewbook_next_change(struct peal_viewbook *book, struct peal_event *event_out)
 {
 	const struct peal_view *shown = &book->views[book->shown];
@@ -124,13 +150,15 @@ peal_viewbook_next_change(struct peal_viewbook *book, struct peal_event *event_o
 
 		if (now == then) {
 			book->is_comparing = now != UINT64_MAX;
+			book->departed_count = book->is_comparing ? book->departed_count : 0;
 			book->shown_rank++;
 			book->before_rank++;
 			continue;
 		}
 		*event_out = (struct peal_event){
 			.kind = now < then ? PEAL_EVENT_JOINED : PEAL_EVENT_GONE,
-			.member = now < then ? now : then};
+			.member = now < then ? now : then,
+			.reason = now < then ? 0 : find_reason(book, then)};
 		book->shown_rank += now < then;
 		book->before_rank += now > then;
 		return true;

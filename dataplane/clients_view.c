@@ -77,6 +77,34 @@ peal_clients_show(struct peal_clients *clients, struct peal_client *client)
 	(void)peal_clients_show_more(clients, client);
 }
 
+/* Why members of `before` are not in the view that is shown now. */
+static void
+tell_departed(struct peal_clients *clients, const struct peal_clients_view *before)
+{
+	const struct peal_clients_view *shown = &clients->room->shown;
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < before->members_count; i++) {
+		uint64_t mid = before->members[i].mid;
+		struct peal_client_departed departed = {.mid = mid};
+
+		while (at < shown->members_count && shown->members[at].mid < mid) {
+			at++;
+		}
+		if (at < shown->members_count && shown->members[at].mid == mid) {
+			continue;
+		}
+		departed.departure =
+			(uint32_t)peal_plane_find_departure(clients->outside.plane, mid);
+		for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
+			peal_clients_write(clients, &clients->room->clients[__builtin_ctzll(left)],
+				PEAL_CLIENT_DEPARTED, 0,
+				&(struct peal_clients_bytes){
+					.head = &departed, .head_size = sizeof(departed)});
+		}
+	}
+}
+
 static void
 show_all(struct peal_clients *clients)
 {
@@ -171,7 +199,12 @@ peal_clients_on_view(void *state, uint64_t epoch, uint32_t view_tag)
 	}
 	/* Parts of messages of the last view that did not all come begin again. */
 	memset(clients->app_origins, 0, sizeof(clients->app_origins));
+	const struct peal_clients_view before = clients->room->shown;
+
 	clients->room->shown = clients->room->views[passed - 1U];
+	if (before.large == NULL && before.self_mid == clients->room->shown.self_mid) {
+		tell_departed(clients, &before);
+	}
 	clients->room->views_count -= passed;
 	memmove(clients->room->views, clients->room->views + passed,
 		clients->room->views_count * sizeof(clients->room->views[0]));

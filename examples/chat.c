@@ -17,6 +17,7 @@
 static void
 show(struct peal *peal, const struct peal_event *event)
 {
+	static const char *const gone[] = {"is gone", "has left", "has crashed", "is another"};
 	const struct peal_view *view = peal_view(peal);
 
 	if (event->kind == PEAL_EVENT_VIEW) {
@@ -24,7 +25,7 @@ show(struct peal *peal, const struct peal_event *event)
 			view->members_count, view->self);
 	} else if (event->kind == PEAL_EVENT_JOINED || event->kind == PEAL_EVENT_GONE) {
 		printf("* %" PRIu64 " %s\n", event->member,
-			event->kind == PEAL_EVENT_GONE ? "is gone" : "is here");
+			event->kind == PEAL_EVENT_GONE ? gone[event->reason] : "is here");
 	} else if (event->kind == PEAL_EVENT_NO_QUORUM || event->kind == PEAL_EVENT_QUORUM) {
 		puts(event->kind == PEAL_EVENT_QUORUM ? "* quorum" : "* no quorum");
 	} else if (event->kind == PEAL_EVENT_CAST || event->kind == PEAL_EVENT_MESSAGE) {

@@ -107,6 +107,7 @@ enum peal_client_down {
 	PEAL_CLIENT_HEARD,        /* u64 member number, a message that it cast */
 	PEAL_CLIENT_HEARD_PART,   /* u64 member number, struct peal_client_part, bytes */
 	PEAL_CLIENT_CAST_LOST,    /* u64: messages of this node of which nobody knows */
+	PEAL_CLIENT_DEPARTED,     /* struct peal_client_departed: before the VIEW without it */
 };
 
 struct peal_client_number {
@@ -147,13 +148,19 @@ struct peal_client_view {
 	uint16_t first;
 };
 
-/* Why somebody of the view before is not in this one stands in NEWS. */
 struct peal_client_member {
 	uint64_t mid;
 	uint8_t uuid[16];
 	uint8_t ip[16]; /* IPv6, or IPv4 mapped into it */
 	uint16_t port;  /* host order */
 	uint16_t reserved[3];
+};
+
+/* Why a member is not in the next view. Nothing is said of who is gone for no known reason. */
+struct peal_client_departed {
+	uint64_t mid;
+	uint32_t departure; /* enum peal_departure of dataplane/plane.h */
+	uint32_t reserved;
 };
 
 /* What happened, as far as this node knows, in order with views and messages. */

@@ -126,7 +126,7 @@ PEAL_API bool peal_is_member(const struct peal *peal, uint64_t *epoch_out);
 enum peal_event_kind {
 	PEAL_EVENT_VIEW = 1,       /* peal_view() is another; messages that follow are of it */
 	PEAL_EVENT_JOINED = 2,     /* after VIEW, for each: `member` is new in it */
-	PEAL_EVENT_GONE = 3,       /* after VIEW, for each: `member` is not in it any more */
+	PEAL_EVENT_GONE = 3,       /* after VIEW, for each: `member` is not in it; `reason` */
 	PEAL_EVENT_NO_QUORUM = 4,  /* too few of the group are heard */
 	PEAL_EVENT_QUORUM = 5,     /* enough are heard again */
 	PEAL_EVENT_OPENED = 6,     /* `member` opened `channel`, of `number` on which we listen */
@@ -135,6 +135,14 @@ enum peal_event_kind {
 	PEAL_EVENT_FINISHED = 9,   /* the peer sends no more on `channel` */
 	PEAL_EVENT_ENDED = 10,     /* `channel` means nothing any more: `reason`, `lost_count` */
 	PEAL_EVENT_CAST_LOST = 11, /* up to `lost_count` own messages to all may not have reached */
+};
+
+/* Why a member is gone, as far as this node knows; others may know otherwise. */
+enum peal_gone {
+	PEAL_GONE_UNKNOWN = 0,
+	PEAL_GONE_LEFT = 1,     /* it asked to */
+	PEAL_GONE_CRASHED = 2,  /* its observers missed it */
+	PEAL_GONE_REPLACED = 3, /* its node began another life */
 };
 
 enum peal_reason {
@@ -156,7 +164,7 @@ struct peal_event {
 	const void *bytes; /* MESSAGE, CAST: good until the next peal_poll */
 	uint32_t size;
 	uint16_t number; /* OPENED */
-	uint8_t reason;  /* ENDED: enum peal_reason */
+	uint8_t reason;  /* ENDED: enum peal_reason; GONE: enum peal_gone */
 	uint8_t result;  /* ENDED, REFUSED: enum peal_result */
 	uint64_t lost_count;
 	uint64_t reserved[3];

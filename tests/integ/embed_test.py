@@ -183,7 +183,7 @@ def daemon_dies(lab):
     lab.kill(3 - senior)
     dying.wait("* closed", 2.0)
     expect(dying.process.wait(timeout=5.0) == 1, "a chat without a daemon ended as if all were well")
-    staying.wait(f"* {numbers[3 - senior]} is gone", 15.0)
+    staying.wait(f"* {numbers[3 - senior]} has crashed", 15.0)
     staying.say("alone")
     staying.wait(f"{numbers[senior]}: alone")
     lab.start(3 - senior)
@@ -196,10 +196,14 @@ def daemon_dies(lab):
 
 
 def daemon_leaves(lab):
-    chat = Chat(lab, 2)
+    chat, other = Chat(lab, 2), Chat(lab, 1)
     chat.wait("* view ")
+    other.wait("* view ")
+    number = lab.view(2)["member"]
     os.kill(lab.pid(2), signal.SIGTERM)
     chat.wait("* closed", 15.0)
+    other.wait(f"* {number} has left", 15.0)
+    expect(other.close() == 0, "a chat did not end well")
     lab.wait("the socket to be gone", lambda: not os.path.exists(socket_of(lab, 2)), 5.0)
 
 

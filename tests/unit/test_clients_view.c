@@ -41,6 +41,7 @@ test_clients_view__a_change_comes_after_the_messages_before_it(void **state)
 {
 	struct visitor *near = scene_attach(0, 0), *far = scene_attach(1, 1);
 	struct peal_client_member members[SCENE_NODES];
+	struct peal_client_departed departed;
 	struct peal_shmring_record record;
 
 	(void)state;
@@ -50,12 +51,17 @@ test_clients_view__a_change_comes_after_the_messages_before_it(void **state)
 	scene_say(near, PEAL_CLIENT_CAST, 0, "before", 6);
 	(void)peal_fakecores_turn(cores, 0);
 	for (uint32_t i = 0; i < 2; i++) {
+		peal_plane_note_departure(&cores->nodes[i]->plane, 3, PEAL_DEPARTURE_LEFT);
 		scene_view(i, PEAL_FAKECORE_EPOCH + 1U, 3);
 	}
 	cores->nodes[2]->is_running = false;
 	scene_run(20U * MS);
 	assert_true(scene_find(far, PEAL_CLIENT_HEARD, &record));
 	assert_memory_equal(record.bytes + 8, "before", 6);
+	assert_true(scene_find(far, PEAL_CLIENT_DEPARTED, &record));
+	memcpy(&departed, record.bytes, sizeof(departed));
+	assert_int_equal(departed.mid, 3);
+	assert_int_equal(departed.departure, PEAL_DEPARTURE_LEFT);
 	assert_int_equal(next_view(far, members).members_count, 2);
 	scene_say(near, PEAL_CLIENT_CAST, 0, "after", 5);
 	scene_run(5U * MS);
