@@ -345,7 +345,10 @@ peal_poll(struct peal *peal, struct peal_event *event)
 	if (peal_viewbook_next_change(&peal->views, event)) {
 		return PEAL_OK;
 	}
-	(void)peal_shmring_release(&peal->reader);
+	if (peal_shmring_release(&peal->reader) &&
+		atomic_load_explicit(&peal->down->is_waiting, memory_order_relaxed) != 0) {
+		peal_sending_ring(peal);
+	}
 	while (peal_shmring_borrow(&peal->reader, &record)) {
 		enum outcome outcome;
 

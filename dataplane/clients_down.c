@@ -53,8 +53,8 @@ peal_clients_own(
 		.client = (uint8_t)(peal_clients_place_of(clients, client) + 1U),
 		.place = (uint8_t)place};
 	atomic_store_explicit(&client->down->released[place], 0, memory_order_relaxed);
-	/* The share of each has changed. */
-	client->room = PEAL_CHANNEL_WINDOW;
+	/* The share of each has changed: all are granted anew. */
+	client->room = UINT16_MAX;
 	peal_clients_adjust_room(clients, client, clients->now_ns);
 }
 
@@ -81,6 +81,7 @@ peal_clients_adjust_room(struct peal_clients *clients, struct peal_client *clien
 		return;
 	}
 	client->room = room;
+	atomic_store_explicit(&client->down->is_waiting, room == 0 ? 1U : 0U, memory_order_relaxed);
 	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX / 64U; i++) {
 		for (uint64_t left = client->busy[i]; left != 0; left &= left - 1U) {
 			uint32_t place = i * 64U + (uint32_t)__builtin_ctzll(left);

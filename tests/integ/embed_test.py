@@ -17,6 +17,7 @@ from labclient import Lab, LabError  # noqa: E402
 
 BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 CHAT = os.path.join(BUILD, "examples", "chat")
+FLOW = os.path.join(BUILD, "tests", "flow_client")
 HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
 NOBODY = 65534
 # Random words over the memory of a client.
@@ -94,6 +95,13 @@ def talk(lab):
     expect(first.close() == 0 and second.close() == 0, "a chat did not end well")
 
 
+def flow(lab):
+    done = subprocess.run([FLOW, socket_of(lab, 1), socket_of(lab, 2), "400"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=100.0, check=False)
+    expect(done.returncode == 0, f"flow: {done.stdout.strip()}")
+    print(f"# {done.stdout.strip()}")
+
+
 def client_dies(lab):
     before = descriptors_count(lab, 1)
     ended = stat(lab, 1, "clients_ended")
@@ -104,7 +112,7 @@ def client_dies(lab):
     for chat in chats:
         chat.kill()
     lab.wait("the end of eight dead clients", lambda: stat(lab, 1, "clients_ended") == ended + 8, 5.0)
-    lab.wait("their descriptors to be closed", lambda: descriptors_count(lab, 1) == before, 5.0)
+    lab.wait("their descriptors to be closed", lambda: descriptors_count(lab, 1) <= before, 5.0)
 
 
 def many_come_and_go(lab):
@@ -117,7 +125,7 @@ def many_come_and_go(lab):
         for chat in chats:
             codes.append(chat.process.wait(timeout=20.0))
         expect(codes.count(0) >= 32, f"too few of seventy were let in: {codes}")
-    lab.wait("all to be forgotten", lambda: descriptors_count(lab, 1) == before, 5.0)
+    lab.wait("all to be forgotten", lambda: descriptors_count(lab, 1) <= before, 5.0)
 
 
 def strangers(lab):
@@ -139,7 +147,7 @@ def strangers(lab):
     link.connect(socket_of(lab, 1))
     expect(link.recv(512) == b"", "who said nothing was told something")
     link.close()
-    lab.wait("strangers to be gone", lambda: descriptors_count(lab, 1) == before, 5.0)
+    lab.wait("strangers to be gone", lambda: descriptors_count(lab, 1) <= before, 5.0)
     os.chmod(lab.state, 0o711)
     done = subprocess.run([CHAT, socket_of(lab, 1)], user=NOBODY, group=NOBODY, extra_groups=[],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -170,7 +178,7 @@ def hostile_beside_calm(lab):
     expect(near.close() == 0 and far.close() == 0, "a calm chat did not end well")
     expect(lab.pid(1) == pid and lab.view(1)["epoch"] == epoch, "the daemon or its view is another")
     expect(stat(lab, 1, "clients_violated") > 0 and stat(lab, 1, "clients_evicted") > 0, "nobody was cut off")
-    lab.wait("hostile clients to be forgotten", lambda: descriptors_count(lab, 1) == before, 5.0)
+    lab.wait("hostile clients to be forgotten", lambda: descriptors_count(lab, 1) <= before, 5.0)
 
 
 def daemon_dies(lab):
@@ -214,7 +222,7 @@ def main():
     try:
         with Lab(f"emb{os.getpid()}", 2) as lab:
             lab.wait_view([1, 2], 2, 10.0)
-            for story in (talk, client_dies, many_come_and_go, strangers, hostile_beside_calm, daemon_dies,
+            for story in (talk, flow, client_dies, many_come_and_go, strangers, hostile_beside_calm, daemon_dies,
                           daemon_leaves):
                 begin_s = time.monotonic()
                 story(lab)

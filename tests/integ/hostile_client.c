@@ -21,11 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ATTACH_TRIES 2000U
-#define WRITES_BURST 4096U
-#define SECOND_NS    UINT64_C(1000000000)
-#define DEAF_NS_MAX  (20U * SECOND_NS)
-#define DIE_US_MAX   2000U
+#define ATTACH_TRIES   2000U
+#define WRITES_BURST   4096U
+#define SECOND_NS      UINT64_C(1000000000)
+#define DEAF_NS_MAX    (20U * SECOND_NS)
+#define DIE_US_MAX     2000U
+#define CAST_EVERY     256U
+#define UNHEARD_NUMBER 8U
 
 static uint64_t
 now_ns(void)
@@ -131,16 +133,28 @@ be_deaf(const char *path)
 									       : EXIT_FAILURE;
 }
 
+/* Over channels that nobody listens on, and now and then to all: those who hear that print it. */
 static _Noreturn void
 send_for_ever(const char *path)
 {
 	struct peal *peal = attach(path);
 	struct peal_event event;
 	uint8_t bytes[700] = {0};
+	uint32_t channel = PEAL_ALL;
 
 	(void)peal_hear(peal, true);
-	for (;;) {
-		(void)peal_send(peal, PEAL_ALL, bytes, sizeof(bytes));
+	for (uint64_t i = 0;; i++) {
+		const struct peal_view *view = peal_view(peal);
+		enum peal_result result = peal_send(peal, channel, bytes, sizeof(bytes));
+
+		if (i % CAST_EVERY == 0) {
+			(void)peal_send(peal, PEAL_ALL, bytes, 1);
+		}
+		if (view->members_count > 1 && (channel == PEAL_ALL || result == PEAL_CLOSED) &&
+			peal_open(peal, view->members[view->members[0].member == view->self].member,
+				UNHEARD_NUMBER, &channel) != PEAL_OK) {
+			channel = UINT16_MAX;
+		}
 		(void)peal_poll(peal, &event);
 	}
 }
