@@ -211,6 +211,57 @@ test_clients_down__who_reads_late_holds_its_peer_back(void **state)
 	assert_int_equal(got_count, sent_count);
 }
 
+/* Sends as much as credit lets, for a while, and reads nothing. Returns messages sent. */
+static uint32_t
+fill(uint64_t *sent)
+{
+	static const uint8_t bytes[1000];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < 5000; i++) {
+		uint64_t released = atomic_load(&visitors[0].down->released[0]);
+
+		if (*sent + peal_shmring_span(sizeof(bytes)) - released <= PEAL_CLIENT_QUEUE_SIZE) {
+			scene_say(&visitors[0], PEAL_CLIENT_SEND, NEAR_TAG, bytes, sizeof(bytes));
+			*sent += peal_shmring_span(sizeof(bytes));
+			count++;
+		}
+		scene_run(10U * US);
+	}
+	return count;
+}
+
+static void
+test_clients_down__a_new_channel_takes_nothing_from_those_that_wait(void **state)
+{
+	struct peal_shmring_record record;
+	uint64_t sent = 0;
+	uint32_t sent_count, got_count = 0;
+
+	(void)state;
+	open_one();
+	sent_count = fill(&sent);
+	assert_int_equal(atomic_load(&visitors[1].down->is_waiting), 1);
+	/* Its first frame comes in the turn in which there is room again. */
+	scene_open(&visitors[0], PEAL_CLIENT_TAG(1, 1), 2, 6);
+	scene_listen(&visitors[1], 6);
+	scene_run(50U * US);
+	scene_say(&visitors[0], PEAL_CLIENT_SEND, PEAL_CLIENT_TAG(1, 1), "x", 1);
+	(void)peal_fakecores_turn(cores, 0);
+	while (scene_find(&visitors[1], PEAL_CLIENT_DELIVER, &record)) {
+		got_count++;
+	}
+	(void)peal_fakecores_turn(cores, 1);
+	assert_int_equal(atomic_load(&visitors[1].down->is_waiting), 0);
+	for (uint32_t i = 0; i < 1000; i++) {
+		while (scene_find(&visitors[1], PEAL_CLIENT_DELIVER, &record)) {
+			got_count++;
+		}
+		scene_run(100U * US);
+	}
+	assert_int_equal(got_count, sent_count + 1U);
+}
+
 /* The smallest messages take most of the ring; what is granted still fits. */
 static void
 test_clients_down__what_is_granted_fits_in_the_smallest_messages_too(void **state)
@@ -264,6 +315,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_clients_down__who_reads_late_holds_its_peer_back, scene_begin,
 			scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients_down__a_new_channel_takes_nothing_from_those_that_wait,
+			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients_down__what_is_granted_fits_in_the_smallest_messages_too,
 			scene_begin, scene_finish),
