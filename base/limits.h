@@ -2,8 +2,9 @@
 /*
  * Every compile-time bound of Peal, each with its reason.
  *
- * A table, queue, window or loop anywhere in the tree is bounded by a constant of this file. Where
- * two bounds depend on each other a static assert below says how.
+ * A table, queue, window or loop anywhere in the tree is bounded by a constant of this file, or, if
+ * it is about applications, of base/clientlimits.h. Where two bounds depend on each other a static
+ * assert below says how.
  */
 #ifndef PEAL_BASE_LIMITS_H
 #define PEAL_BASE_LIMITS_H
@@ -439,5 +440,4 @@ _Static_assert(
 	(PEAL_PLANE_RECORDS_MAX & (PEAL_PLANE_RECORDS_MAX - 1U)) == 0U, "rings are powers of two");
 _Static_assert(PEAL_TX_QUEUE_MAX >= PEAL_DIRECT_MAX + 2U * PEAL_BURST_MAX,
 	"one flush carries the answers to a burst and one message to every peer");
-
 #endif

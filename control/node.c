@@ -221,6 +221,9 @@ peal_node_step(struct peal_node *node, uint64_t now_ns)
 	handled_count += hear_shards(node);
 	node->hint_mid = 0;
 	peal_on_tick(node);
+	atomic_store_explicit(&node->plane->standing,
+		peal_node_is_active(node) && node->has_quorum ? node->view.epoch : 0,
+		memory_order_relaxed);
 	return handled_count;
 }
 

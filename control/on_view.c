@@ -291,20 +291,32 @@ peal_on_first_view(
 	greet(node);
 }
 
-/* A member of `before` is out; why, as far as anybody knows. Reasons are not part of what was
- * agreed. */
+/* Why a member is not in `next`, as far as anybody knows. Reasons are not part of what was agreed.
+ */
+static enum peal_departure
+find_reason(const struct peal_view *next, const struct peal_member *member, bool has_left)
+{
+	if (peal_view_find_address(next, &member->address) != PEAL_RANK_NONE) {
+		return PEAL_DEPARTURE_REPLACED;
+	}
+	return has_left && !PEAL_BUG(LEFT_IS_CRASHED) ? PEAL_DEPARTURE_LEFT
+						      : PEAL_DEPARTURE_CRASHED;
+}
+
+/* A member of the view before is out. */
 static void
 tell_removed(struct peal_node *node, const struct peal_member *member, bool has_left)
 {
-	enum peal_event_kind kind = PEAL_EVENT_CRASHED;
+	static const enum peal_event_kind kinds[] = {
+		[PEAL_DEPARTURE_UNKNOWN] = PEAL_EVENT_CRASHED,
+		[PEAL_DEPARTURE_LEFT] = PEAL_EVENT_LEFT,
+		[PEAL_DEPARTURE_CRASHED] = PEAL_EVENT_CRASHED,
+		[PEAL_DEPARTURE_REPLACED] = PEAL_EVENT_REPLACED,
+	};
+	enum peal_departure why = find_reason(&node->view, member, has_left);
 
-	if (peal_view_find_address(&node->view, &member->address) != PEAL_RANK_NONE) {
-		kind = PEAL_EVENT_REPLACED;
-	} else if (has_left && !PEAL_BUG(LEFT_IS_CRASHED)) {
-		kind = PEAL_EVENT_LEFT;
-	}
 	peal_admission_bury(&node->admission, member->uuid);
-	peal_emit_event(node, kind, member->mid, 0, &member->address);
+	peal_emit_event(node, kinds[why], member->mid, 0, &member->address);
 }
 
 static void
@@ -396,6 +408,13 @@ switch_group(struct peal_node *node, const struct peal_group *next, const struct
 {
 	const struct peal_group *before = node->group;
 
+	/* Before the core hears of the view. */
+	PEAL_BITSET_FOR_EACH (rank, &value->proposal.removals) {
+		const struct peal_member *member = &before->view.members[rank];
+
+		peal_plane_note_departure(node->plane, member->mid,
+			find_reason(&next->view, member, peal_bitset_has(left, rank)));
+	}
 	take_group(node, next, before->view.next_mid);
 	start_epoch(node);
 	PEAL_BITSET_FOR_EACH (rank, &value->proposal.removals) {

@@ -27,6 +27,9 @@ switch_machines(struct peal_core *core, uint64_t now_ns)
 	peal_ingress_switch(&core->ingress, peers);
 	peal_egress_switch(&core->egress, peers);
 	peal_relay_switch(&core->relay, peers);
+	if (core->config.clients != NULL) {
+		peal_clients_switch(core->config.clients, peers);
+	}
 	if (core->config.channels != NULL) {
 		peal_channels_switch(core->config.channels, peers);
 	}
@@ -611,6 +614,9 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	if (core->config.load != NULL) {
 		work_count += peal_load_run(core->config.load, now_ns);
 	}
+	if (core->config.clients != NULL) {
+		work_count += peal_clients_run(core->config.clients, now_ns);
+	}
 	if (core->config.channels != NULL) {
 		work_count += peal_channels_run(core->config.channels, now_ns);
 	}
@@ -625,6 +631,9 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 		peal_uplink_flush(&core->uplink, now_ns);
 	}
 	peal_egress_flush(&core->egress);
+	if (core->config.clients != NULL) {
+		peal_clients_flush(core->config.clients);
+	}
 	return work_count;
 }
 
@@ -659,6 +668,10 @@ find_urgent(const struct peal_core *core)
 	if (core->config.load != NULL) {
 		deadline_at_ns =
 			earlier(deadline_at_ns, peal_load_deadline_at_ns(core->config.load));
+	}
+	if (core->config.clients != NULL) {
+		deadline_at_ns =
+			earlier(deadline_at_ns, peal_clients_deadline_at_ns(core->config.clients));
 	}
 	return earlier(deadline_at_ns, peal_uplink_deadline_at_ns(&core->uplink));
 }

@@ -28,6 +28,7 @@
 #include "dataplane/alertbatch.h"
 #include "dataplane/cast.h"
 #include "dataplane/channels.h"
+#include "dataplane/clients.h"
 #include "dataplane/downlink.h"
 #include "dataplane/echo.h"
 #include "dataplane/egress.h"
@@ -73,9 +74,10 @@ struct peal_core_config {
 	void (*work)(void *state, uint64_t now_ns);
 	void *work_state;
 	struct peal_channels
-		*channels;      /* NULL = none; outlives the core, initialised by its owner */
-	struct peal_cast *cast; /* the same */
-	struct peal_load *load; /* the same; their user, when there is no other */
+		*channels;            /* NULL = none; outlives the core, initialised by its owner */
+	struct peal_cast *cast;       /* the same */
+	struct peal_load *load;       /* the same; their user, when there is no other */
+	struct peal_clients *clients; /* the same; their user, and load is behind it */
 };
 
 struct peal_core;

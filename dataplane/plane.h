@@ -110,6 +110,17 @@ _Static_assert(sizeof(struct peal_record) == 64, "a record is one cache line");
 
 #define PEAL_SLOT_NONE UINT16_MAX
 
+/* Why a member is not in the view any more, as far as this node knows. */
+enum peal_departure {
+	PEAL_DEPARTURE_UNKNOWN = 0,
+	PEAL_DEPARTURE_LEFT = 1,
+	PEAL_DEPARTURE_CRASHED = 2,
+	PEAL_DEPARTURE_REPLACED = 3,
+};
+
+/* Departures that are remembered; place = member number modulo these. */
+#define PEAL_PLANE_DEPARTURES_MAX 256U
+
 /* One direction. `push` takes all of `count` or none, `pop` gives up to `capacity`; both return how
  * many. */
 struct peal_plane_ring {
@@ -125,6 +136,11 @@ struct peal_plane {
 	uint8_t (*up_buffers)[PEAL_PLANE_BUFFER_SIZE];   /* [PEAL_PLANE_BUFFERS_MAX] */
 	/* When control last took a step: it writes, the core reads relaxed, for its acks. */
 	_Atomic uint64_t control_alive_at_ns;
+	/* The epoch in which this node is a member and enough others are heard; 0 = not so.
+	 * Control writes, the home core reads relaxed. */
+	_Atomic uint64_t standing;
+	/* Member number << 2 | enum peal_departure; control writes before the VIEW without it. */
+	_Atomic uint64_t departures[PEAL_PLANE_DEPARTURES_MAX];
 	/* When peer `slot` last proved life, and when a frame of it last came: written by the core.
 	 */
 	_Atomic uint64_t echoed_at_ns[PEAL_SLOTS_MAX];
@@ -165,6 +181,23 @@ peal_plane_heard_at_ns(const struct peal_plane *home, uint16_t slot)
 		latest_ns = at_ns > latest_ns ? at_ns : latest_ns;
 	}
 	return latest_ns;
+}
+
+/* By control; the newest of a place is kept. */
+static inline void
+peal_plane_note_departure(struct peal_plane *plane, uint64_t mid, enum peal_departure why)
+{
+	atomic_store_explicit(&plane->departures[mid % PEAL_PLANE_DEPARTURES_MAX],
+		mid << 2 | (uint64_t)why, memory_order_relaxed);
+}
+
+static inline enum peal_departure
+peal_plane_find_departure(const struct peal_plane *plane, uint64_t mid)
+{
+	uint64_t word = atomic_load_explicit(
+		&plane->departures[mid % PEAL_PLANE_DEPARTURES_MAX], memory_order_relaxed);
+
+	return word >> 2 == mid ? (enum peal_departure)(word & 3U) : PEAL_DEPARTURE_UNKNOWN;
 }
 
 #endif

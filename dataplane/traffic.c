@@ -23,7 +23,7 @@ peal_traffic_init(struct peal_traffic *traffic, struct peal_core *core,
 	const struct peal_channels_config channels = {
 		.egress = &core->egress,
 		.counters = &core->counters,
-		.user = peal_load_channel_user(&traffic->load),
+		.user = peal_clients_channel_user(&traffic->clients),
 		.queue_bytes = traffic->channel_queues[0],
 		.queue_capacity = PEAL_TRAFFIC_CHANNEL_SIZE,
 		.frame_bytes = traffic->channel_frames,
@@ -39,16 +39,23 @@ peal_traffic_init(struct peal_traffic *traffic, struct peal_core *core,
 	const struct peal_cast_config cast = {
 		.egress = &core->egress,
 		.counters = &core->counters,
-		.user = peal_load_cast_user(&traffic->load),
+		.user = peal_clients_cast_user(&traffic->clients),
 		.queue_bytes = traffic->cast_queue,
 		.queue_capacity = PEAL_TRAFFIC_CAST_SIZE,
 		.frame_bytes = traffic->cast_frames[0],
 	};
 
+	const struct peal_clients_config clients = {.channels = &traffic->channels,
+		.cast = &traffic->cast,
+		.load = &traffic->load,
+		.counters = &core->counters};
+
 	peal_load_init(&traffic->load, &load);
+	peal_clients_init(&traffic->clients, &clients);
 	peal_channels_init(&traffic->channels, &channels);
 	peal_cast_init(&traffic->cast, &cast);
 	config->channels = &traffic->channels;
 	config->cast = &traffic->cast;
 	config->load = &traffic->load;
+	config->clients = &traffic->clients;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Channels and broadcast of a home core, their memory, and load as their user.
+ * Channels and broadcast of a home core, their memory, and their users: applications and load.
  *
  * 74 MiB of room, most of which is never touched where there is little traffic: take it from memory
  * that comes page by page. Fields are private to the machines that they are.
@@ -8,10 +8,11 @@
 #ifndef PEAL_DATAPLANE_TRAFFIC_H
 #define PEAL_DATAPLANE_TRAFFIC_H
 
+#include "base/clientlimits.h"
 #include "dataplane/core.h"
 
 /* Messages that were accepted and are not acknowledged: of one channel, and of broadcast. */
-#define PEAL_TRAFFIC_CHANNEL_SIZE (UINT32_C(1) << 18)
+#define PEAL_TRAFFIC_CHANNEL_SIZE PEAL_CLIENT_QUEUE_SIZE
 #define PEAL_TRAFFIC_CAST_SIZE    (UINT32_C(1) << 20)
 
 /* Buffers for early frames of channels: PEAL_FRAMEPOOL_MAX of them, or as many as fit here where
@@ -26,6 +27,7 @@ struct peal_traffic {
 	struct peal_channels channels;
 	struct peal_cast cast;
 	struct peal_load load;
+	struct peal_clients clients;
 	_Alignas(64) uint8_t channel_queues[PEAL_CHANNELS_MAX][PEAL_TRAFFIC_CHANNEL_SIZE];
 	_Alignas(64) uint8_t cast_queue[PEAL_TRAFFIC_CAST_SIZE];
 	uint8_t channel_frames[PEAL_TRAFFIC_FRAMES_SIZE];

@@ -283,6 +283,15 @@ take_machine(struct peal_config *config, const struct peal_config_file *file,
 		(void)snprintf(
 			config->device_args, sizeof(config->device_args), "%s", file->device_args);
 	}
+	if (file->socket != NULL) {
+		(void)snprintf(config->socket, sizeof(config->socket), "%s", file->socket);
+	}
+	if (file->users != NULL && file->socket == NULL) {
+		return peal_config_file_refuse(file, "users", error);
+	}
+	for (unsigned int i = 0; file->users != NULL && i < file->users_count; i++) {
+		config->users[config->users_count++] = file->users[i];
+	}
 	config->idle = file->idle == 0 ? PEAL_IDLE_SHARED : PEAL_IDLE_DEDICATED;
 	config->huge = (enum peal_config_huge)file->huge;
 	if (file->mtu != NULL) {

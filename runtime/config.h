@@ -24,6 +24,8 @@
  *     cores: 1                        # data cores, 1 to 16: one is for the group, all for channels
  *     mtu: 9000                       # bytes of the largest IP packet, 1280 to 9000; default: what
  *                                     # the device has. Only what peers prove is used
+ *     socket: /run/peal/n1.sock       # where applications attach; default: none may
+ *     users: [1000]                   # user ids that may; default: root, and the daemon's own
  *     memory_mb: 64                   # given to DPDK
  *     huge: auto                      # huge pages: auto, yes or no
  *     rejoin: true                    # join again after the group removed this node
@@ -49,6 +51,8 @@
 #define PEAL_CONFIG_PATH_SIZE_MAX        255U
 #define PEAL_CONFIG_DEVICE_SIZE_MAX      63U
 #define PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX 255U
+#define PEAL_CONFIG_SOCKET_SIZE_MAX      107U /* the kernel's */
+#define PEAL_CONFIG_USERS_MAX            32U
 #define PEAL_CONFIG_MEMORY_MB_MIN        8U
 #define PEAL_CONFIG_MEMORY_MB_MAX        65536U
 #define PEAL_CONFIG_MEMORY_MB_DEFAULT    64U
@@ -88,6 +92,9 @@ struct peal_config {
 	char device[PEAL_CONFIG_DEVICE_SIZE_MAX + 1U];
 	char device_args[PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX + 1U]; /* may be empty */
 	uint16_t mtu; /* [PEAL_MTU_MIN, PEAL_MTU_MAX]; 0 = what the device has */
+	char socket[PEAL_CONFIG_SOCKET_SIZE_MAX + 1U]; /* empty: no application attaches */
+	uint32_t users_count;                          /* 0: root, and who runs the daemon */
+	uint32_t users[PEAL_CONFIG_USERS_MAX];
 	uint32_t memory_mb;
 	enum peal_config_huge huge;
 	/*

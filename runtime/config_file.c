@@ -22,6 +22,8 @@ static const cyaml_strval_t huge_words[] = {{"auto", 0}, {"yes", 1}, {"no", 2}};
 static const cyaml_schema_value_t seed_schema = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 63)};
 
+static const cyaml_schema_value_t user_schema = {CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint32_t)};
+
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define TEXT(key, flags, size_max)                                                                 \
 	CYAML_FIELD_STRING_PTR(#key, flags, struct peal_config_file, key, 1, size_max)
@@ -37,6 +39,9 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(gateway, OPTIONAL, 63),
 	CYAML_FIELD_SEQUENCE("seeds", CYAML_FLAG_POINTER, struct peal_config_file, seeds,
 		&seed_schema, 1, PEAL_SEEDS_MAX),
+	TEXT(socket, OPTIONAL, PEAL_CONFIG_SOCKET_SIZE_MAX),
+	CYAML_FIELD_SEQUENCE("users", OPTIONAL, struct peal_config_file, users, &user_schema, 1,
+		PEAL_CONFIG_USERS_MAX),
 	TEXT(key, OPTIONAL, PEAL_CONFIG_PATH_SIZE_MAX),
 	TEXT(encryption, OPTIONAL, 63),
 	TEXT(device, CYAML_FLAG_POINTER, PEAL_CONFIG_DEVICE_SIZE_MAX),
@@ -88,6 +93,9 @@ static const struct {
 		   "follows a comma goes to device_args"},
 	{"device_args",
 		"expected key=value pairs of at most 255 characters, such as \"iface=eth1\""},
+	{"socket", "expected the path of a socket of at most 107 characters, such as "
+		   "/run/peal/n1.sock"},
+	{"users", "expected a list of 1 to 32 user ids, such as [0, 1000], and a socket"},
 	{"metadata", "expected a text of at most 4096 bytes"},
 	{"preset", "expected dpdk-fast, dpdk, cloud or paper"},
 	{"detector", "expected window, phi or silence"},

@@ -23,6 +23,9 @@ struct peal_config_file {
 	char *gateway;
 	char **seeds;
 	unsigned int seeds_count;
+	char *socket;
+	uint32_t *users;
+	unsigned int users_count;
 	char *key;
 	char *encryption;
 	char *device;

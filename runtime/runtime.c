@@ -10,6 +10,7 @@
 #include "membership/bodystore.h"
 #include "membership/groupstore.h"
 #include "runtime/admin.h"
+#include "runtime/clientdoor.h"
 #include "runtime/eal_files.h"
 #include "runtime/memory.h"
 #include "runtime/portlock.h"
@@ -59,7 +60,8 @@ struct resident {
 	struct peal_traffic *traffic;
 	size_t groups_size;
 	size_t bodies_size;
-	bool is_initialised; /* the node was, and has to be ended */
+	struct peal_clientdoor *door; /* NULL: no application attaches */
+	bool is_initialised;          /* the node was, and has to be ended */
 	uint32_t control_place;
 	_Atomic uint64_t gateway_mac; /* what the home core tells the others */
 };
@@ -416,10 +418,29 @@ open_planes(struct peal_runtime *runtime, struct resident *resident, int numa_no
 		&resident->rings, resident->shards_count, numa_node, bells, error);
 }
 
+/* Where applications attach to the home core, if the configuration names a place. */
+static bool
+open_door(struct peal_runtime *runtime, struct resident *resident, struct peal_bell bell,
+	struct peal_sentence *error)
+{
+	const struct peal_clientdoor_config config = {.config = &resident->config,
+		.clients = &resident->traffic->clients,
+		.plane = &resident->shards[0].planes.plane,
+		.idle = &lcore_of(runtime, &resident->shards[0])->idle,
+		.bell = bell};
+
+	if (resident->config.socket[0] == '\0') {
+		return true;
+	}
+	resident->door = peal_clientdoor_open(&config, error);
+	return resident->door != NULL;
+}
+
 static bool
 open_resident(struct peal_runtime *runtime, struct resident *resident, uint32_t lcore_index,
 	struct peal_sentence *error)
 {
+	struct peal_bell bell = peal_lcore_next_bell(&runtime->lcores[lcore_index]);
 	int numa_node;
 
 	resident->shards_count = resident->config.cores_count;
@@ -450,7 +471,7 @@ open_resident(struct peal_runtime *runtime, struct resident *resident, uint32_t 
 	}
 	resident->node.shards_count = resident->shards_count;
 	resident->node.core = resident->shards[0].core;
-	return init_node(resident, error);
+	return init_node(resident, error) && open_door(runtime, resident, bell, error);
 }
 
 static void
@@ -459,6 +480,7 @@ close_resident(struct resident *resident)
 	if (resident->is_initialised) {
 		peal_node_fini(resident->node.node);
 	}
+	peal_clientdoor_close(resident->door);
 	peal_shardrings_close(&resident->rings);
 	peal_port_dpdk_close(&resident->device);
 	for (uint32_t i = 0; i < resident->shards_count; i++) {
@@ -523,6 +545,13 @@ peal_runtime_start(struct peal_runtime *runtime, struct peal_sentence *error)
 		peal_lcore_start(&runtime->lcores[i]);
 	}
 	runtime->is_started = true;
+	for (uint32_t i = 0; i < runtime->residents_count; i++) {
+		struct peal_clientdoor *door = runtime->residents[i]->door;
+
+		if (door != NULL && !peal_clientdoor_start(door, error)) {
+			return false;
+		}
+	}
 	peal_eal_files_pass_log();
 	return peal_admin_open(runtime, error);
 }
@@ -531,6 +560,9 @@ void
 peal_runtime_stop(struct peal_runtime *runtime)
 {
 	peal_admin_close();
+	for (uint32_t i = 0; i < runtime->residents_count; i++) {
+		peal_clientdoor_stop(runtime->residents[i]->door);
+	}
 	for (uint32_t i = 0; runtime->lcores != NULL && i < runtime->config.eal.lcores_count; i++) {
 		peal_lcore_stop(&runtime->lcores[i]);
 	}

@@ -41,6 +41,21 @@ peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port, ui
 	idle->polls[idle->sources_count] = (struct pollfd){.fd = source.fd, .events = POLLIN};
 }
 
+void
+peal_idle_add_clients(struct peal_idle *idle, int fd, struct peal_shmbell_sleeper *sleeper)
+{
+	if (idle->role == PEAL_IDLE_DEDICATED) {
+		return;
+	}
+	if (idle->sources_count == PEAL_IDLE_SOURCES_MAX) {
+		idle->is_blind = true;
+		return;
+	}
+	idle->sources[idle->sources_count++] = (struct peal_wakesource){
+		.kind = PEAL_WAKESOURCE_CLIENTS, .fd = fd, .sleeper = sleeper};
+	idle->polls[idle->sources_count] = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
 bool
 peal_idle_is_rung_only(const struct peal_idle *idle)
 {

@@ -76,6 +76,8 @@ void peal_idle_init(
 
 /* The lcore polls this queue of a port too. A port without a wake source makes all sleeps short. */
 void peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port, uint16_t queue);
+/* Applications ring at `fd`, an epoll descriptor, while `sleeper`, which outlives this, says so. */
+void peal_idle_add_clients(struct peal_idle *idle, int fd, struct peal_shmbell_sleeper *sleeper);
 void peal_idle_close(struct peal_idle *idle);
 
 /* True when no port is polled: whatever comes, the doorbell is rung. */

@@ -10,6 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Rings of applications that are taken off at once. */
+#define RINGS_COUNT 16
+
 #ifndef AF_XDP
 #define AF_XDP 44
 #endif
@@ -134,6 +137,8 @@ peal_wakesource_arm(const struct peal_wakesource *source)
 {
 	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
 		(void)rte_eth_dev_rx_intr_enable(source->port_id, source->queue);
+	} else if (source->kind == PEAL_WAKESOURCE_CLIENTS) {
+		peal_shmbell_declare_asleep(source->sleeper);
 	}
 }
 
@@ -151,6 +156,12 @@ peal_wakesource_disarm(const struct peal_wakesource *source, bool has_error)
 	} else if (source->kind == PEAL_WAKESOURCE_SOCKET && has_error) {
 		/* The interface went down, say. Unread, the error would end every further wait. */
 		(void)getsockopt(source->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	} else if (source->kind == PEAL_WAKESOURCE_CLIENTS) {
+		struct epoll_event rings[RINGS_COUNT];
+
+		peal_shmbell_declare_awake(source->sleeper);
+		/* Takes the rings off; of more than these, the rest ends the next wait. */
+		(void)epoll_wait(source->fd, rings, RINGS_COUNT, 0);
 	}
 }
 
@@ -166,6 +177,8 @@ peal_wakesource_name(enum peal_wakesource_kind kind)
 		return "socket";
 	case PEAL_WAKESOURCE_QUEUE:
 		return "queue";
+	case PEAL_WAKESOURCE_CLIENTS:
+		return "clients";
 	}
 	return "none";
 }

@@ -10,11 +10,15 @@
  * descriptor that a driver shows for its queue though it has no interrupts (tap). None is not an
  * error: the core then sleeps in short steps. Opened on the main thread; armed, disarmed and waited
  * for on the lcore of the port.
+ *
+ * And one kind that is no port's: clients, an epoll descriptor that is readable, once for each
+ * ring, when applications have rung. Armed, it tells them that they have to.
  */
 #ifndef PEAL_DPDK_WAKESOURCE_H
 #define PEAL_DPDK_WAKESOURCE_H
 
 #include "dataplane/dpdk/port_dpdk.h"
+#include "shm/shmbell.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +28,7 @@ enum peal_wakesource_kind {
 	PEAL_WAKESOURCE_INTERRUPT = 1,
 	PEAL_WAKESOURCE_SOCKET = 2,
 	PEAL_WAKESOURCE_QUEUE = 3,
+	PEAL_WAKESOURCE_CLIENTS = 4,
 };
 
 struct peal_wakesource {
@@ -31,6 +36,7 @@ struct peal_wakesource {
 	int fd;           /* to poll for input; -1 = none */
 	uint16_t port_id; /* interrupt only */
 	uint16_t queue;
+	struct peal_shmbell_sleeper *sleeper; /* clients only: tells them whether to ring */
 };
 
 /* Finds what a queue of an open port offers; kind NONE when it offers nothing. */

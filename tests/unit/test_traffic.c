@@ -34,9 +34,12 @@ test_traffic__gives_a_core_all_that_messages_need(void **state)
 	assert_true((uint64_t)PEAL_FRAMEPOOL_MAX * PEAL_BODY_SIZE_MAX <=
 		    sizeof(traffic->channel_frames));
 	assert_int_equal(traffic->cast.config.queue_capacity, sizeof(traffic->cast_queue));
-	/* Load is the user of both. */
-	assert_ptr_equal(traffic->channels.config.user.state, &traffic->load);
-	assert_ptr_equal(traffic->cast.config.user.state, &traffic->load);
+	/* Applications are the user of both, and load is behind them. */
+	assert_ptr_equal(config.clients, &traffic->clients);
+	assert_ptr_equal(traffic->channels.config.user.state, &traffic->clients);
+	assert_ptr_equal(traffic->cast.config.user.state, &traffic->clients);
+	assert_ptr_equal(traffic->clients.load_channels.state, &traffic->load);
+	assert_ptr_equal(traffic->clients.load_cast.state, &traffic->load);
 	free(traffic);
 	peal_fakecores_destroy(cores);
 }

@@ -16,7 +16,7 @@ import sys
 Finding = collections.namedtuple("Finding", "path line asked text")
 
 # The pure folders: what decides. They know no clock, heap, chance, thread, file or floating point.
-PURE = ("base", "wire", "membership", "abcast", "control", "dataplane")
+PURE = ("base", "wire", "membership", "abcast", "shm", "control", "dataplane")
 
 # Who may include whom. An entry is a folder (its own files, not those of folders inside it) or one
 # header. "tools" stands for any folder in tools/ that has no line of its own; those and the tests
@@ -40,7 +40,7 @@ MAY_INCLUDE = {
         "membership/edge.h",
         "dataplane",
     ),
-    "dataplane/dpdk": ("base", "wire", "dataplane", "dataplane/dpdk"),
+    "dataplane/dpdk": ("base", "wire", "shm", "dataplane", "dataplane/dpdk"),
     "control": (
         "base",
         "wire",
@@ -53,7 +53,7 @@ MAY_INCLUDE = {
     ),
     "sim": PURE + ("sim",),
     "runtime": PURE
-    + ("wire/crypto", "dataplane/dpdk", "shm", "client", "runtime", "include/peal"),
+    + ("wire/crypto", "dataplane/dpdk", "client", "runtime", "include/peal"),
     "tools": ("base", "wire", "runtime", "include/peal"),
     # It measures a core and its channels without a daemon around them: docs/design/0012.
     "tools/peal-bench": (
@@ -66,12 +66,13 @@ MAY_INCLUDE = {
         "include/peal",
     ),
     "tools/pealctl": ("base", "include/peal"),
+    # What applications see, and nothing else.
+    "examples": ("include/peal",),
     "tools/peal-sim": ("base", "wire", "sim", "include/peal"),
     "tests": PURE
     + (
         "wire/crypto",
         "dataplane/dpdk",
-        "shm",
         "client",
         "runtime",
         "sim",
@@ -106,7 +107,7 @@ LIBRARY_HEADERS = (
     (r"jemalloc/.*|numa\.h|numaif\.h|cyaml/.*", ("runtime", "tests/integ"), "a function of runtime"),
     (r"jansson\.h", ("runtime", "tools", "tests/integ"), "a function of runtime"),
     (r"cmocka\.h", ("tests",), "a file in tests"),
-    (r"peal/.*", ("runtime", "client", "tools", "tests", "include/peal"), "types of base"),
+    (r"peal/.*", ("runtime", "client", "tools", "tests", "examples", "include/peal"), "types of base"),
 )
 
 # Files of base whose purpose is text, arithmetic for people, or the end of the process.

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Compile-time bounds of what applications may have, each with its reason; see base/limits.h.
+ *
+ * A daemon tells sizes to a client when it comes, so the two may differ in these.
+ */
+#ifndef PEAL_BASE_CLIENTLIMITS_H
+#define PEAL_BASE_CLIENTLIMITS_H
+
+#include "base/limits.h"
+
+/* Applications that one core serves: a bit of one word each. */
+#define PEAL_CLIENTS_MAX 64U
+
+/* Rings of one client: what it says, and what it is told. Down there is room for all that peers
+ * were granted beforehand, in the smallest messages. Both are taken when a client comes. */
+#define PEAL_CLIENT_UP_SIZE   (UINT32_C(1) << 19)
+#define PEAL_CLIENT_DOWN_SIZE (UINT32_C(1) << 21)
+
+/* Channels of one client: places of seven bits, half of them for those that peers open. */
+#define PEAL_CLIENT_CHANNELS_MAX 128U
+
+/* Messages of one channel that were accepted and not acknowledged; a client counts along. */
+#define PEAL_CLIENT_QUEUE_SIZE (UINT32_C(1) << 18)
+
+/* Numbers that one client listens on. */
+#define PEAL_CLIENT_LISTENS_MAX 16U
+
+/* Largest message of a client: larger ones would hold up what stands behind them. */
+#define PEAL_CLIENT_MESSAGE_SIZE_MAX 65536U
+
+/* Records of one client, and their bytes, that a core takes in one turn: what it costs the others
+ * of that core. */
+#define PEAL_CLIENT_RECORDS_BURST_MAX 64U
+#define PEAL_CLIENT_BYTES_BURST_MAX   131072U
+
+/* Channels of a client that is gone which a core ends in one turn. */
+#define PEAL_CLIENT_ENDS_BURST_MAX 8U
+
+/* Members in one piece of a view for a client, and pieces in one turn. */
+#define PEAL_CLIENT_MEMBERS_BURST_MAX 32U
+#define PEAL_CLIENT_PIECES_BURST_MAX  4U
+
+/* Frames that all peers of one client together may have been granted: with the smallest messages
+ * one of them takes 6 KiB of the ring down. */
+#define PEAL_CLIENT_FRAMES_MAX 256U
+
+_Static_assert(PEAL_CLIENTS_MAX == 64U, "a set of clients is one word");
+_Static_assert(PEAL_CLIENT_CHANNELS_MAX == 128U, "a place has seven bits of a tag");
+_Static_assert(PEAL_CLIENT_FRAMES_MAX * 6144U <= PEAL_CLIENT_DOWN_SIZE / 4U * 3U,
+	"what was granted to peers of a client fits, and some broadcast beside it");
+_Static_assert(PEAL_CLIENT_MESSAGE_SIZE_MAX + 64U <= PEAL_CLIENT_UP_SIZE / 4U,
+	"the largest message of a client is a record");
+
+#endif

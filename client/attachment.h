@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An attachment, as the files of libpeal know it.
+ *
+ * What comes from the daemon is checked like anything from outside: a daemon that says what cannot
+ * be is one that is gone (`is_broken`).
+ */
+#ifndef PEAL_CLIENT_ATTACHMENT_H
+#define PEAL_CLIENT_ATTACHMENT_H
+
+#include "peal/peal.h"
+#include "shm/clientmsg.h"
+#include "shm/region.h"
+#include "shm/shmbell.h"
+
+/* A message that comes in parts. */
+struct peal_assembly_buffer {
+	uint64_t origin; /* of a broadcast; 0 = free */
+	uint8_t *bytes;  /* [capacity] */
+	uint32_t capacity;
+	uint32_t message_size; /* 0: none is under way, or it is one that is left out */
+	uint32_t filled;
+};
+
+struct peal_channel_end {
+	bool is_open;    /* the tag means something */
+	bool is_closing; /* no more is sent */
+	uint16_t life;
+	uint16_t number;
+	uint64_t member;
+	uint64_t sent;       /* position in the queue of the core */
+	uint64_t sent_count; /* messages */
+	struct peal_assembly_buffer parts;
+};
+
+struct peal_viewbook {
+	struct peal_view views[3]; /* by turns: shown, before it, and the one that is coming */
+	uint32_t capacities[3];
+	struct peal_client_view coming; /* members_count 0 and epoch 0: none */
+	uint32_t shown;                 /* index */
+	uint32_t coming_count;          /* members that are here */
+	uint32_t departed_count;        /* of the view that is coming, or of the comparison */
+	struct peal_client_departed departed[PEAL_DIRECT_MAX];
+	/* What changed from the one before to the one shown: where the comparison stands. */
+	bool is_comparing;
+	uint32_t before_rank;
+	uint32_t shown_rank;
+};
+
+struct peal {
+	int socket;
+	int bell;    /* rung at the core */
+	int wake;    /* rung by the core */
+	int poll_fd; /* epoll of wake and socket */
+	uint32_t up_size;
+	uint32_t down_size;
+	uint32_t queue_size;
+	uint32_t message_size_max;
+	struct peal_region_up *up;
+	struct peal_region_down *down;       /* read only */
+	const struct peal_region_page *page; /* the same */
+	bool is_held;                        /* the death word */
+	bool is_broken;
+	struct peal_shmring_writer writer;
+	struct peal_shmring_reader reader;
+	struct peal_shmbell_ringer ringer;
+	struct peal_shmbell_sleeper sleeper;
+	uint64_t spin_ns;
+	uint32_t claim_channel;
+	bool has_claim;
+	/* What a refused call would have needed; a sleep ends when it has moved. */
+	uint64_t wanted_head; /* UINT64_MAX = nothing */
+	uint32_t wanted_place;
+	uint64_t wanted_released; /* UINT64_MAX = nothing */
+	struct peal_viewbook views;
+	struct peal_channel_end channels[PEAL_CLIENT_CHANNELS_MAX];
+	struct peal_assembly_buffer casts[PEAL_DIRECT_MAX];
+};
+
+/* viewbook.c: a piece of a view came. True: it is whole, and shown from now on. `is_good_out`:
+ * false = it cannot be. */
+bool peal_viewbook_add(
+	struct peal_viewbook *book, const struct peal_shmring_record *record, bool *is_good_out);
+/* viewbook.c: why a member will not be in the next view. False: it cannot be. */
+bool peal_viewbook_add_departed(
+	struct peal_viewbook *book, const struct peal_shmring_record *record);
+/* viewbook.c: the next change from the view before, or false. */
+bool peal_viewbook_next_change(struct peal_viewbook *book, struct peal_event *event_out);
+/* viewbook.c: the member, in the view that is shown. */
+bool peal_viewbook_has(const struct peal_viewbook *book, uint64_t member);
+void peal_viewbook_free(struct peal_viewbook *book);
+
+/* sending.c: rings at the core if it sleeps. */
+void peal_sending_ring(struct peal *peal);
+/* sending.c: the end of a tag, or NULL. */
+struct peal_channel_end *peal_sending_find(struct peal *peal, uint32_t channel);
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "client/attachment.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Looks between two looks at the clock. */
+#define LOOKS_COUNT 32U
+#define SECOND_NS   UINT64_C(1000000000)
+
+#if defined(__x86_64__) || defined(__i386__)
+#define PAUSE() __builtin_ia32_pause()
+#else
+#define PAUSE() atomic_signal_fence(memory_order_seq_cst)
+#endif
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+enum peal_result
+peal_state(const struct peal *peal)
+{
+	uint32_t end = atomic_load_explicit(&peal->down->end, memory_order_relaxed);
+	uint32_t death = atomic_load_explicit(&peal->page->death.word, memory_order_relaxed);
+
+	if (end == PEAL_CLIENT_END_VIOLATION || end == PEAL_CLIENT_END_SLOW) {
+		return PEAL_EVICTED;
+	}
+	return end != PEAL_CLIENT_END_NONE || death == 0 || (death & PEAL_REGION_OWNER_DIED) != 0 ||
+			       peal->is_broken
+		       ? PEAL_CLOSED
+		       : PEAL_OK;
+}
+
+const struct peal_view *
+peal_view(const struct peal *peal)
+{
+	return &peal->views.views[peal->views.shown];
+}
+
+bool
+peal_is_member(const struct peal *peal, uint64_t *epoch_out)
+{
+	uint64_t epoch;
+	uint64_t lease_ns = peal_region_read_lease(peal->page, &epoch);
+
+	if (epoch_out != NULL) {
+		*epoch_out = epoch;
+	}
+	return lease_ns != 0 && epoch != 0 && now_ns() < lease_ns;
+}
+
+/* --- messages in parts --- */
+
+enum assembly {
+	WHOLE = 0,
+	MORE,   /* wait for the rest */
+	BROKEN, /* parts that do not follow each other */
+};
+
+static enum assembly
+add_part(struct peal_assembly_buffer *buffer, const struct peal_client_part *part,
+	const uint8_t *bytes, uint32_t size)
+{
+	if (part->offset == 0) {
+		buffer->filled = 0;
+		buffer->message_size = part->message_size;
+		if (part->message_size > buffer->capacity) {
+			free(buffer->bytes);
+			buffer->capacity = 0;
+			buffer->bytes = malloc(part->message_size);
+			if (buffer->bytes == NULL) {
+				return BROKEN;
+			}
+			buffer->capacity = part->message_size;
+		}
+	}
+	if (part->message_size != buffer->message_size || part->offset != buffer->filled ||
+		size > buffer->message_size - buffer->filled) {
+		return BROKEN;
+	}
+	memcpy(buffer->bytes + buffer->filled, bytes, size);
+	buffer->filled += size;
+	return buffer->filled == buffer->message_size ? WHOLE : MORE;
+}
+
+/* The buffer of an origin; NULL: more origins than a view with broadcast has members. */
+static struct peal_assembly_buffer *
+find_origin(struct peal *peal, uint64_t origin)
+{
+	struct peal_assembly_buffer *spare = NULL;
+
+	for (uint32_t i = 0; i < PEAL_DIRECT_MAX; i++) {
+		if (peal->casts[i].origin == origin) {
+			return &peal->casts[i];
+		}
+		if (spare == NULL && peal->casts[i].origin == 0) {
+			spare = &peal->casts[i];
+		}
+	}
+	if (spare != NULL) {
+		spare->origin = origin;
+	}
+	return spare;
+}
+
+/* --- records --- */
+
+enum outcome {
+	EVENT = 0, /* *event_out is one */
+	NOTHING,   /* that was for us, not for the application */
+	WRONG,     /* it cannot be */
+};
+
+static enum outcome
+take_message(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	struct peal_channel_end *end = peal_sending_find(peal, record->tag);
+	struct peal_client_part part;
+	enum assembly assembly;
+
+	if (end == NULL) {
+		return WRONG;
+	}
+	event->kind = PEAL_EVENT_MESSAGE;
+	event->channel = record->tag;
+	event->member = end->member;
+	if (record->kind == PEAL_CLIENT_DELIVER) {
+		event->bytes = record->bytes;
+		event->size = record->size;
+		return EVENT;
+	}
+	if (record->size < sizeof(part)) {
+		return WRONG;
+	}
+	memcpy(&part, record->bytes, sizeof(part));
+	assembly = add_part(&end->parts, &part, record->bytes + sizeof(part),
+		record->size - (uint32_t)sizeof(part));
+	event->bytes = end->parts.bytes;
+	event->size = end->parts.message_size;
+	return assembly == WHOLE ? EVENT : (assembly == MORE ? NOTHING : WRONG);
+}
+
+static enum outcome
+take_cast(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	struct peal_assembly_buffer *buffer;
+	struct peal_client_part part;
+	enum assembly assembly;
+	uint32_t head_size = (uint32_t)(sizeof(event->member) + sizeof(part));
+
+	event->kind = PEAL_EVENT_CAST;
+	if (record->size < sizeof(event->member)) {
+		return WRONG;
+	}
+	memcpy(&event->member, record->bytes, sizeof(event->member));
+	if (record->kind == PEAL_CLIENT_HEARD) {
+		event->bytes = record->bytes + sizeof(event->member);
+		event->size = record->size - (uint32_t)sizeof(event->member);
+		return EVENT;
+	}
+	buffer = find_origin(peal, event->member);
+	if (record->size < head_size || buffer == NULL) {
+		return WRONG;
+	}
+	memcpy(&part, record->bytes + sizeof(event->member), sizeof(part));
+	assembly = add_part(buffer, &part, record->bytes + head_size, record->size - head_size);
+	event->bytes = buffer->bytes;
+	event->size = buffer->message_size;
+	return assembly == WHOLE ? EVENT : (assembly == MORE ? NOTHING : WRONG);
+}
+
+static enum outcome
+take_opened(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	struct peal_channel_end *end = &peal->channels[PEAL_CLIENT_TAG_PLACE(record->tag)];
+	struct peal_client_open opened;
+
+	if (record->size != sizeof(opened) || end->is_open ||
+		PEAL_CLIENT_TAG_PLACE(record->tag) < PEAL_CLIENT_PLACES_OWN) {
+		return WRONG;
+	}
+	memcpy(&opened, record->bytes, sizeof(opened));
+	end->is_open = true;
+	end->is_closing = false;
+	end->life = (uint16_t)(record->tag >> 7);
+	end->number = opened.number;
+	end->member = opened.mid;
+	end->sent = 0;
+	end->sent_count = 0;
+	end->parts.message_size = 0;
+	event->kind = PEAL_EVENT_OPENED;
+	event->channel = record->tag;
+	event->member = opened.mid;
+	event->number = opened.number;
+	return EVENT;
+}
+
+static enum outcome
+take_end(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	static const uint8_t results[] = {
+		[PEAL_CLIENT_NOT_IN_VIEW] = PEAL_NOT_IN_VIEW,
+		[PEAL_CLIENT_TOO_MANY] = PEAL_TOO_MANY,
+		[PEAL_CLIENT_IN_USE] = PEAL_IN_USE,
+		[PEAL_CLIENT_ELSEWHERE] = PEAL_NOT_HERE,
+	};
+	struct peal_channel_end *end = peal_sending_find(peal, record->tag);
+	struct peal_client_refused refused;
+	struct peal_client_ended ended;
+
+	if (end == NULL) {
+		return WRONG;
+	}
+	event->kind = PEAL_EVENT_ENDED;
+	event->channel = record->tag;
+	event->member = end->member;
+	event->number = end->number;
+	end->is_open = false;
+	if (record->kind == PEAL_CLIENT_REFUSED) {
+		if (record->size != sizeof(refused)) {
+			return WRONG;
+		}
+		memcpy(&refused, record->bytes, sizeof(refused));
+		event->reason = PEAL_REASON_REFUSED;
+		event->result = refused.result < sizeof(results) ? results[refused.result] : 0;
+		event->lost_count = end->sent_count;
+		return EVENT;
+	}
+	if (record->size != sizeof(ended)) {
+		return WRONG;
+	}
+	memcpy(&ended, record->bytes, sizeof(ended));
+	if (ended.reason > PEAL_REASON_REMOVED || ended.accepted_count > end->sent_count) {
+		return WRONG;
+	}
+	event->reason = (uint8_t)ended.reason;
+	/* And what the core did not take any more. */
+	event->lost_count = ended.lost_count + (end->sent_count - ended.accepted_count);
+	return EVENT;
+}
+
+static enum outcome
+take_news(const struct peal_shmring_record *record, struct peal_event *event)
+{
+	struct peal_client_news news;
+
+	if (record->size != sizeof(news)) {
+		return WRONG;
+	}
+	memcpy(&news, record->bytes, sizeof(news));
+	if (news.kind != PEAL_CLIENT_NO_QUORUM && news.kind != PEAL_CLIENT_QUORUM) {
+		return NOTHING;
+	}
+	event->kind = news.kind == PEAL_CLIENT_QUORUM ? PEAL_EVENT_QUORUM : PEAL_EVENT_NO_QUORUM;
+	return EVENT;
+}
+
+static enum outcome
+take_view(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	bool is_good;
+
+	event->kind = PEAL_EVENT_VIEW;
+	if (!peal_viewbook_add(&peal->views, record, &is_good)) {
+		return is_good ? NOTHING : WRONG;
+	}
+	/* Who sent a part and is gone never sends the rest; who stays begins again. */
+	for (uint32_t i = 0; i < PEAL_DIRECT_MAX; i++) {
+		peal->casts[i].origin = 0;
+		peal->casts[i].message_size = 0;
+	}
+	return EVENT;
+}
+
+static enum outcome
+take(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	switch (record->kind) {
+	case PEAL_CLIENT_DELIVER:
+	case PEAL_CLIENT_DELIVER_PART:
+		return take_message(peal, record, event);
+	case PEAL_CLIENT_HEARD:
+	case PEAL_CLIENT_HEARD_PART:
+		return take_cast(peal, record, event);
+	case PEAL_CLIENT_VIEW:
+		return take_view(peal, record, event);
+	case PEAL_CLIENT_DEPARTED:
+		return peal_viewbook_add_departed(&peal->views, record) ? NOTHING : WRONG;
+	case PEAL_CLIENT_NEWS:
+		return take_news(record, event);
+	case PEAL_CLIENT_OPENED:
+		return take_opened(peal, record, event);
+	case PEAL_CLIENT_REFUSED:
+	case PEAL_CLIENT_ENDED:
+		return take_end(peal, record, event);
+	case PEAL_CLIENT_FINISHED:
+		event->kind = PEAL_EVENT_FINISHED;
+		event->channel = record->tag;
+		return peal_sending_find(peal, record->tag) != NULL ? EVENT : WRONG;
+	case PEAL_CLIENT_CAST_LOST:
+		event->kind = PEAL_EVENT_CAST_LOST;
+		if (record->size != sizeof(event->lost_count)) {
+			return WRONG;
+		}
+		memcpy(&event->lost_count, record->bytes, sizeof(event->lost_count));
+		return EVENT;
+	default:
+		return WRONG;
+	}
+}
+
+/* Back from a sleep: the bell is silent again. */
+static void
+wake_up(struct peal *peal)
+{
+	uint64_t rings;
+	ssize_t size;
+
+	if ((peal->sleeper.told & 1U) != 0) {
+		peal_shmbell_declare_awake(&peal->sleeper);
+		size = read(peal->wake, &rings, sizeof(rings));
+		(void)size;
+		peal->wanted_head = UINT64_MAX;
+		peal->wanted_released = UINT64_MAX;
+	}
+}
+
+enum peal_result
+peal_poll(struct peal *peal, struct peal_event *event)
+{
+	struct peal_shmring_record record;
+
+	wake_up(peal);
+	if (peal_viewbook_next_change(&peal->views, event)) {
+		return PEAL_OK;
+	}
+	if (peal_shmring_release(&peal->reader) &&
+		atomic_load_explicit(&peal->down->is_waiting, memory_order_relaxed) != 0) {
+		peal_sending_ring(peal);
+	}
+	while (peal_shmring_borrow(&peal->reader, &record)) {
+		enum outcome outcome;
+
+		*event = (struct peal_event){.kind = 0};
+		outcome = take(peal, &record, event);
+		if (outcome == EVENT) {
+			return PEAL_OK;
+		}
+		if (outcome == WRONG) {
+			peal->is_broken = true;
+			return PEAL_CLOSED;
+		}
+		(void)peal_shmring_release(&peal->reader);
+	}
+	peal->is_broken = peal->is_broken || peal->reader.is_broken;
+	*event = (struct peal_event){.kind = 0};
+	enum peal_result state = peal_state(peal);
+
+	/* It may have written its last between our look and its end. */
+	if (state != PEAL_OK && !peal->is_broken && peal_shmring_has_more(&peal->reader)) {
+		return peal_poll(peal, event);
+	}
+	return state != PEAL_OK ? state : PEAL_EMPTY;
+}
+
+/* --- waiting --- */
+
+/* Something came, or what a refused call needed. */
+static bool
+has_something(struct peal *peal)
+{
+	if (peal_shmring_has_more(&peal->reader) || peal->views.is_comparing) {
+		return true;
+	}
+	if (peal->wanted_head != UINT64_MAX && atomic_load_explicit(&peal->down->up_head,
+						       memory_order_relaxed) != peal->wanted_head) {
+		peal->wanted_head = UINT64_MAX;
+		return true;
+	}
+	if (peal->wanted_released != UINT64_MAX &&
+		atomic_load_explicit(&peal->down->released[peal->wanted_place],
+			memory_order_relaxed) != peal->wanted_released) {
+		peal->wanted_released = UINT64_MAX;
+		return true;
+	}
+	return false;
+}
+
+enum peal_result
+peal_rest(struct peal *peal)
+{
+	enum peal_result state = peal_state(peal);
+
+	peal_flush(peal);
+	if (state != PEAL_OK || has_something(peal)) {
+		return state;
+	}
+	peal_shmbell_declare_asleep(&peal->sleeper);
+	state = peal_state(peal);
+	if (state != PEAL_OK || has_something(peal)) {
+		wake_up(peal);
+		return state;
+	}
+	return PEAL_EMPTY;
+}
+
+static enum peal_result
+spin(struct peal *peal, uint64_t until_ns)
+{
+	do {
+		for (uint32_t i = 0; i < LOOKS_COUNT; i++) {
+			if (has_something(peal)) {
+				return PEAL_OK;
+			}
+			PAUSE();
+		}
+		if (peal_state(peal) != PEAL_OK) {
+			return peal_state(peal);
+		}
+	} while (now_ns() < until_ns);
+	return PEAL_TIMEOUT;
+}
+
+enum peal_result
+peal_wait(struct peal *peal, uint64_t timeout_ns)
+{
+	uint64_t start_ns = now_ns();
+	uint64_t end_ns = timeout_ns < UINT64_MAX - start_ns ? start_ns + timeout_ns : UINT64_MAX;
+	uint64_t spin_end_ns = start_ns + peal->spin_ns;
+	enum peal_result result;
+
+	peal_flush(peal);
+	result = spin(peal, spin_end_ns < end_ns ? spin_end_ns : end_ns);
+	if (result != PEAL_TIMEOUT || end_ns <= spin_end_ns) {
+		return result;
+	}
+	result = peal_rest(peal);
+	if (result != PEAL_EMPTY) {
+		return result;
+	}
+	struct pollfd wait = {.fd = peal->poll_fd, .events = POLLIN};
+	uint64_t left_ns = end_ns - spin_end_ns;
+	const struct timespec limit = {
+		.tv_sec = (time_t)(left_ns / SECOND_NS), .tv_nsec = (long)(left_ns % SECOND_NS)};
+	int ready = ppoll(&wait, 1, end_ns == UINT64_MAX ? NULL : &limit, NULL);
+
+	wake_up(peal);
+	/* The socket says nothing but that it hangs up. */
+	result = peal_state(peal);
+	if (result != PEAL_OK && !has_something(peal)) {
+		return result;
+	}
+	return ready == 0 ? PEAL_TIMEOUT : PEAL_OK;
+}
+
+void
+peal_set_spin(struct peal *peal, uint64_t spin_ns)
+{
+	peal->spin_ns = spin_ns;
+}
+
+int
+peal_fd(const struct peal *peal)
+{
+	return peal->poll_fd;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "client/attachment.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define LIFE_MASK 0x1FFU
+
+void
+peal_sending_ring(struct peal *peal)
+{
+	uint64_t one = 1;
+
+	if (peal_shmbell_is_due(&peal->ringer)) {
+		/* Fails only when the bell is full of rings already. */
+		ssize_t written = write(peal->bell, &one, sizeof(one));
+
+		(void)written;
+	}
+}
+
+struct peal_channel_end *
+peal_sending_find(struct peal *peal, uint32_t channel)
+{
+	struct peal_channel_end *end;
+
+	if (channel > UINT16_MAX) {
+		return NULL;
+	}
+	end = &peal->channels[PEAL_CLIENT_TAG_PLACE(channel)];
+	return end->is_open && end->life == channel >> 7 ? end : NULL;
+}
+
+/* Why the daemon takes nothing now. */
+static enum peal_result
+refuse_full(struct peal *peal)
+{
+	enum peal_result state = peal_state(peal);
+
+	if (peal->writer.is_broken) {
+		peal->is_broken = true;
+		return PEAL_CLOSED;
+	}
+	peal->wanted_head = peal->writer.head;
+	return state != PEAL_OK ? state : PEAL_FULL;
+}
+
+/* One record that says something about a channel, or about this client. */
+static enum peal_result
+say(struct peal *peal, enum peal_client_up kind, uint32_t tag, const void *bytes, uint32_t size)
+{
+	enum peal_result state = peal_state(peal);
+	uint8_t *room;
+
+	if (state != PEAL_OK) {
+		return state;
+	}
+	peal->has_claim = false;
+	room = peal_shmring_claim(&peal->writer, size);
+	if (room == NULL) {
+		return refuse_full(peal);
+	}
+	if (size > 0) {
+		memcpy(room, bytes, size);
+	}
+	peal_shmring_commit(&peal->writer, (uint16_t)kind, (uint16_t)tag, size);
+	peal_flush(peal);
+	return PEAL_OK;
+}
+
+enum peal_result
+peal_listen(struct peal *peal, uint16_t number)
+{
+	const struct peal_client_number request = {.number = number};
+
+	return number > PEAL_NUMBER_MAX
+		       ? PEAL_TOO_BIG
+		       : say(peal, PEAL_CLIENT_LISTEN, 0, &request, sizeof(request));
+}
+
+enum peal_result
+peal_unlisten(struct peal *peal, uint16_t number)
+{
+	const struct peal_client_number request = {.number = number};
+
+	return number > PEAL_NUMBER_MAX
+		       ? PEAL_TOO_BIG
+		       : say(peal, PEAL_CLIENT_UNLISTEN, 0, &request, sizeof(request));
+}
+
+enum peal_result
+peal_hear(struct peal *peal, bool is_heard)
+{
+	return say(peal, is_heard ? PEAL_CLIENT_HEAR : PEAL_CLIENT_UNHEAR, 0, NULL, 0);
+}
+
+enum peal_result
+peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel_out)
+{
+	const struct peal_client_open request = {.mid = member, .number = number};
+	const struct peal_view *view = peal_view(peal);
+	struct peal_channel_end *end = NULL;
+	enum peal_result result;
+	uint32_t place;
+
+	if (number > PEAL_NUMBER_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	if (member == view->self || !peal_viewbook_has(&peal->views, member)) {
+		result = peal_state(peal);
+		return result != PEAL_OK ? result : PEAL_NOT_IN_VIEW;
+	}
+	for (place = 0; place < PEAL_CLIENT_PLACES_OWN; place++) {
+		if (!peal->channels[place].is_open) {
+			end = &peal->channels[place];
+			break;
+		}
+	}
+	if (end == NULL) {
+		return PEAL_TOO_MANY;
+	}
+	uint16_t life = (uint16_t)((end->life + 1U) & LIFE_MASK);
+	uint16_t tag = PEAL_CLIENT_TAG(place, life);
+
+	result = say(peal, PEAL_CLIENT_OPEN, tag, &request, sizeof(request));
+	if (result == PEAL_OK) {
+		end->is_open = true;
+		end->is_closing = false;
+		end->life = life;
+		end->number = number;
+		end->member = member;
+		end->sent = 0;
+		end->sent_count = 0;
+		end->parts.message_size = 0;
+		*channel_out = tag;
+	}
+	return result;
+}
+
+enum peal_result
+peal_close(struct peal *peal, uint32_t channel)
+{
+	struct peal_channel_end *end = peal_sending_find(peal, channel);
+	enum peal_result result = PEAL_CLOSED;
+
+	if (end != NULL && !end->is_closing) {
+		result = say(peal, PEAL_CLIENT_CLOSE, channel, NULL, 0);
+		end->is_closing = result == PEAL_OK;
+	}
+	return result;
+}
+
+enum peal_result
+peal_reset(struct peal *peal, uint32_t channel)
+{
+	struct peal_channel_end *end = peal_sending_find(peal, channel);
+	enum peal_result result = PEAL_CLOSED;
+
+	if (end != NULL) {
+		result = say(peal, PEAL_CLIENT_RESET, channel, NULL, 0);
+		end->is_closing = end->is_closing || result == PEAL_OK;
+	}
+	return result;
+}
+
+/* --- messages --- */
+
+/* Whether all members could be reached at all. */
+static enum peal_result
+check_group(const struct peal *peal)
+{
+	const struct peal_region_page *page = peal->page;
+
+	if (atomic_load_explicit(&page->lease_until_ns, memory_order_relaxed) != 0) {
+		return PEAL_OK;
+	}
+	return atomic_load_explicit(&page->epoch, memory_order_relaxed) == 0 ? PEAL_NOT_IN_VIEW
+									     : PEAL_NO_QUORUM;
+}
+
+static enum peal_result
+check_credit(struct peal *peal, uint32_t channel, uint32_t size)
+{
+	const struct peal_channel_end *end = peal_sending_find(peal, channel);
+	uint32_t place = PEAL_CLIENT_TAG_PLACE(channel);
+	uint64_t released;
+
+	if (end == NULL || end->is_closing) {
+		return PEAL_CLOSED;
+	}
+	released = atomic_load_explicit(&peal->down->released[place], memory_order_relaxed);
+	/* A place that was just given: what stands there may be of its former life. */
+	released = released > end->sent ? 0 : released;
+	if (peal_shmring_span(size) <= peal->queue_size - (end->sent - released)) {
+		return PEAL_OK;
+	}
+	peal->wanted_place = place;
+	peal->wanted_released = released;
+	return PEAL_NO_CREDIT;
+}
+
+enum peal_result
+peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
+{
+	enum peal_result result;
+
+	*bytes_out = NULL;
+	peal->has_claim = false;
+	if (size > peal->message_size_max) {
+		return PEAL_TOO_BIG;
+	}
+	result = channel == PEAL_ALL ? check_group(peal) : check_credit(peal, channel, size);
+	if (result != PEAL_OK) {
+		enum peal_result state = peal_state(peal);
+
+		return state != PEAL_OK ? state : result;
+	}
+	*bytes_out = peal_shmring_claim(&peal->writer, size);
+	if (*bytes_out == NULL) {
+		return refuse_full(peal);
+	}
+	peal->claim_channel = channel;
+	peal->has_claim = true;
+	return PEAL_OK;
+}
+
+void
+peal_commit(struct peal *peal, uint32_t size)
+{
+	struct peal_channel_end *end;
+
+	if (!peal->has_claim || size > peal->writer.claimed) {
+		return;
+	}
+	peal->has_claim = false;
+	if (peal->claim_channel == PEAL_ALL) {
+		peal_shmring_commit(&peal->writer, PEAL_CLIENT_CAST, 0, size);
+		return;
+	}
+	end = &peal->channels[PEAL_CLIENT_TAG_PLACE(peal->claim_channel)];
+	end->sent += peal_shmring_span(size);
+	end->sent_count++;
+	peal_shmring_commit(&peal->writer, PEAL_CLIENT_SEND, (uint16_t)peal->claim_channel, size);
+}
+
+void
+peal_flush(struct peal *peal)
+{
+	if (peal_shmring_publish(&peal->writer)) {
+		peal_sending_ring(peal);
+	}
+}
+
+enum peal_result
+peal_send(struct peal *peal, uint32_t channel, const void *bytes, uint32_t size)
+{
+	void *room;
+	enum peal_result result = peal_claim(peal, channel, size, &room);
+
+	if (result != PEAL_OK) {
+		return result;
+	}
+	if (size > 0) {
+		memcpy(room, bytes, size);
+	}
+	peal_commit(peal, size);
+	peal_flush(peal);
+	return PEAL_OK;
+}

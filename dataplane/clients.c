@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/clients.h"
+
+#include "dataplane/clients_private.h"
+
+#include <string.h>
+
+/* A lease is renewed so many times before it would end. */
+#define LEASE_PARTS 4U
+
+void
+peal_clients_init(struct peal_clients *clients, const struct peal_clients_config *config)
+{
+	memset(clients, 0, sizeof(*clients));
+	clients->config = *config;
+	clients->load_channels = peal_load_channel_user(config->load);
+	clients->load_cast = peal_load_cast_user(config->load);
+}
+
+void
+peal_clients_serve(struct peal_clients *clients, const struct peal_clients_outside *outside)
+{
+	/* Views that came before are not remembered. */
+	PEAL_ASSERT(clients->room == NULL);
+	PEAL_ASSERT(clients->peers == NULL || clients->peers->members_count == 0);
+	clients->outside = *outside;
+	clients->room = outside->room;
+	memset(clients->room, 0, sizeof(*clients->room));
+}
+
+/* --- the door --- */
+
+uint32_t
+peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
+	struct peal_region_down *down, uint64_t bell)
+{
+	PEAL_ASSERT(clients->room != NULL);
+	for (uint32_t place = 0; place < PEAL_CLIENTS_MAX; place++) {
+		struct peal_client *client = &clients->room->clients[place];
+
+		if (atomic_load_explicit(&client->state, memory_order_acquire) ==
+			PEAL_CLIENTS_FREE) {
+			client->up = up;
+			client->down = down;
+			client->bell = bell;
+			atomic_store_explicit(
+				&client->end_asked, PEAL_CLIENT_END_NONE, memory_order_relaxed);
+			atomic_store_explicit(
+				&client->state, PEAL_CLIENTS_ATTACHING, memory_order_release);
+			(void)atomic_fetch_or_explicit(
+				&clients->asked, UINT64_C(1) << place, memory_order_release);
+			return place;
+		}
+	}
+	return PEAL_CLIENTS_NONE;
+}
+
+void
+peal_clients_hang_up(struct peal_clients *clients, uint32_t place, enum peal_client_end reason)
+{
+	PEAL_ASSERT(place < PEAL_CLIENTS_MAX);
+	PEAL_ASSERT(reason != PEAL_CLIENT_END_NONE);
+	atomic_store_explicit(
+		&clients->room->clients[place].end_asked, (uint32_t)reason, memory_order_relaxed);
+	(void)atomic_fetch_or_explicit(&clients->asked, UINT64_C(1) << place, memory_order_release);
+}
+
+void
+peal_clients_free(struct peal_clients *clients, uint32_t place)
+{
+	struct peal_client *client = &clients->room->clients[place];
+
+	PEAL_ASSERT(peal_clients_is_over(clients, place));
+	client->up = NULL;
+	client->down = NULL;
+	atomic_store_explicit(&client->state, PEAL_CLIENTS_FREE, memory_order_release);
+}
+
+/* --- the core --- */
+
+static void
+write_news(struct peal_clients *clients, struct peal_client *client)
+{
+	const struct peal_client_news news = {
+		.kind = clients->told_standing != 0 ? PEAL_CLIENT_QUORUM : PEAL_CLIENT_NO_QUORUM,
+		.epoch = clients->room->shown.epoch};
+
+	peal_clients_write(clients, client, PEAL_CLIENT_NEWS, 0,
+		&(struct peal_clients_bytes){.head = &news, .head_size = sizeof(news)});
+}
+
+static void
+begin(struct peal_clients *clients, struct peal_client *client)
+{
+	const struct peal_shmring_memory up =
+		peal_region_up_ring(client->up, client->down, PEAL_CLIENT_UP_SIZE);
+	const struct peal_shmring_memory down =
+		peal_region_down_ring(client->up, client->down, PEAL_CLIENT_DOWN_SIZE);
+
+	peal_shmring_reader_init(&client->reader, &up);
+	peal_shmring_writer_init(&client->writer, &down);
+	client->ringer = (struct peal_shmbell_ringer){.word = &client->up->sleep};
+	client->end = PEAL_CLIENT_END_NONE;
+	client->is_hearing = false;
+	client->is_shown_due = false;
+	client->channels_count = 0;
+	client->listens_count = 0;
+	client->casts_count = 0;
+	client->room = PEAL_CHANNEL_WINDOW;
+	memset(client->busy, 0, sizeof(client->busy));
+	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX; i++) {
+		client->channels[i] = (struct peal_client_channel){.index = PEAL_CHANNEL_NONE};
+	}
+	clients->attached |= peal_clients_bit_of(clients, client);
+	atomic_store_explicit(&client->state, PEAL_CLIENTS_ATTACHED, memory_order_relaxed);
+	peal_clients_show(clients, client);
+	/* That all is well goes without saying. */
+	if (clients->attached == peal_clients_bit_of(clients, client)) {
+		clients->told_standing = atomic_load_explicit(
+			&clients->outside.plane->standing, memory_order_relaxed);
+	}
+	if (clients->told_standing == 0 && clients->room->shown.epoch != 0) {
+		write_news(clients, client);
+	}
+}
+
+void
+peal_clients_end(
+	struct peal_clients *clients, struct peal_client *client, enum peal_client_end reason)
+{
+	uint64_t bit = peal_clients_bit_of(clients, client);
+
+	if ((clients->attached & bit) == 0) {
+		return;
+	}
+	client->end = reason;
+	client->is_hearing = false;
+	client->listens_count = 0;
+	clients->attached &= ~bit;
+	clients->ending |= bit;
+	atomic_store_explicit(&client->state, PEAL_CLIENTS_ENDING, memory_order_relaxed);
+	/* What was written before is shown, so that the client knows what it got. */
+	(void)peal_shmring_publish(&client->writer);
+	atomic_store_explicit(&client->down->end, (uint32_t)reason, memory_order_release);
+	peal_counter_add(clients->config.counters,
+		reason == PEAL_CLIENT_END_VIOLATION ? PEAL_COUNTER_CLIENTS_VIOLATED
+		: reason == PEAL_CLIENT_END_SLOW    ? PEAL_COUNTER_CLIENTS_EVICTED
+						    : PEAL_COUNTER_CLIENTS_ENDED,
+		1);
+}
+
+/* What the door asked for at these places. */
+static void
+hear_door(struct peal_clients *clients)
+{
+	uint64_t asked = atomic_exchange_explicit(&clients->asked, 0, memory_order_acquire);
+
+	for (; asked != 0; asked &= asked - 1U) {
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(asked)];
+		uint32_t end = atomic_load_explicit(&client->end_asked, memory_order_relaxed);
+
+		if (atomic_load_explicit(&client->state, memory_order_relaxed) ==
+			PEAL_CLIENTS_ATTACHING) {
+			begin(clients, client);
+			peal_counter_add(
+				clients->config.counters, PEAL_COUNTER_CLIENTS_ATTACHED, 1);
+		}
+		if (end != PEAL_CLIENT_END_NONE) {
+			peal_clients_end(clients, client, (enum peal_client_end)end);
+		}
+	}
+}
+
+/* A few channels of a client that is gone. Returns how many. */
+static uint32_t
+end_some(struct peal_clients *clients, struct peal_client *client)
+{
+	uint32_t ended_count = 0;
+
+	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX / 64U; i++) {
+		while (client->busy[i] != 0 && ended_count < PEAL_CLIENT_ENDS_BURST_MAX) {
+			uint32_t place = i * 64U + (uint32_t)__builtin_ctzll(client->busy[i]);
+
+			/* Calls back, and the place is free. */
+			peal_channels_reset(
+				clients->config.channels, client->channels[place].index);
+			ended_count++;
+		}
+	}
+	if (client->channels_count == 0) {
+		clients->ending &= ~peal_clients_bit_of(clients, client);
+		if (peal_shmbell_is_due(&client->ringer)) {
+			clients->outside.ring(clients->outside.state, client->bell);
+		}
+		atomic_store_explicit(&client->state, PEAL_CLIENTS_OVER, memory_order_release);
+		clients->outside.tell(clients->outside.state);
+	}
+	return ended_count + 1U;
+}
+
+static bool
+is_dead(const struct peal_client *client)
+{
+	uint32_t word = atomic_load_explicit(&client->up->death.word, memory_order_relaxed);
+
+	return word == 0 || (word & PEAL_REGION_OWNER_DIED) != 0;
+}
+
+/* Whether the node is in good standing, for those who ask without a call and for those who wait. */
+static void
+tell_standing(struct peal_clients *clients, uint64_t now_ns)
+{
+	uint64_t standing =
+		atomic_load_explicit(&clients->outside.plane->standing, memory_order_relaxed);
+	uint64_t epoch = clients->room->shown.epoch;
+	bool is_good = standing != 0 && epoch != 0;
+	bool is_news = (standing != 0) != (clients->told_standing != 0);
+
+	if (is_news || epoch != clients->leased_epoch ||
+		now_ns - clients->leased_at_ns >= clients->outside.lease_ns / LEASE_PARTS) {
+		clients->leased_at_ns = now_ns;
+		clients->leased_epoch = epoch;
+		peal_region_write_lease(clients->outside.page, epoch,
+			is_good ? now_ns + clients->outside.lease_ns : 0);
+	}
+	if (!is_news) {
+		return;
+	}
+	clients->told_standing = standing;
+	for (uint64_t left = epoch != 0 ? clients->attached : 0; left != 0; left &= left - 1U) {
+		write_news(clients, &clients->room->clients[__builtin_ctzll(left)]);
+	}
+}
+
+uint32_t
+peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
+{
+	uint32_t work_count = 0;
+
+	clients->now_ns = now_ns;
+	if (atomic_load_explicit(&clients->asked, memory_order_relaxed) != 0) {
+		hear_door(clients);
+		work_count++;
+	}
+	tell_standing(clients, now_ns);
+	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
+
+		if (__builtin_expect(is_dead(client), 0)) {
+			peal_clients_end(clients, client, PEAL_CLIENT_END_DIED);
+			continue;
+		}
+		work_count += peal_clients_take(clients, client);
+		work_count += peal_clients_show_more(clients, client);
+		peal_clients_adjust_room(clients, client, now_ns);
+	}
+	for (uint64_t left = clients->ending; left != 0; left &= left - 1U) {
+		work_count += end_some(clients, &clients->room->clients[__builtin_ctzll(left)]);
+	}
+	return work_count;
+}
+
+/* How far the queues of its channels are released. True: further than before. */
+static bool
+tell_released(const struct peal_clients *clients, struct peal_client *client)
+{
+	bool is_news = false;
+
+	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX / 64U; i++) {
+		for (uint64_t left = client->busy[i]; left != 0; left &= left - 1U) {
+			uint32_t place = i * 64U + (uint32_t)__builtin_ctzll(left);
+			uint16_t index = client->channels[place].index;
+			uint64_t released =
+				clients->config.channels->table.channels[index].tx.queue.tail;
+			_Atomic uint64_t *word = &client->down->released[place];
+
+			if (atomic_load_explicit(word, memory_order_relaxed) != released) {
+				atomic_store_explicit(word, released, memory_order_release);
+				is_news = true;
+			}
+		}
+	}
+	return is_news;
+}
+
+void
+peal_clients_flush_busy(struct peal_clients *clients)
+{
+	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
+		bool is_news = tell_released(clients, client);
+
+		is_news = peal_shmring_release(&client->reader) || is_news;
+		is_news = peal_shmring_publish(&client->writer) || is_news;
+		if (is_news && peal_shmbell_is_due(&client->ringer)) {
+			clients->outside.ring(clients->outside.state, client->bell);
+		}
+	}
+}
+
+uint64_t
+peal_clients_deadline_at_ns(const struct peal_clients *clients)
+{
+	if (clients->ending != 0) {
+		return 0;
+	}
+	return clients->attached == 0
+		       ? UINT64_MAX
+		       : clients->leased_at_ns + clients->outside.lease_ns / LEASE_PARTS;
+}

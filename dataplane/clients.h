@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The applications that a core serves through shared memory (docs/design/0014-embedding.md).
+ *
+ * Each client has a place with two rings (shm/region.h). In a turn the core takes a bounded number
+ * of records from each, gives them to channels and broadcast, and writes what these deliver into
+ * the other ring; at the end of the turn it shows what it wrote and rings who sleeps. It never
+ * waits for a client and believes nothing that it says: what cannot be cuts the client off.
+ *
+ *     state      owner  on
+ *     FREE       door   attach -> ATTACHING
+ *     ATTACHING  core   next turn -> ATTACHED
+ *     ATTACHED   core   hung up, died, violation, slow -> ENDING
+ *     ENDING     core   its channels are reset, a few a turn -> OVER
+ *     OVER       door   free -> FREE
+ *
+ * The door is who talks to clients on the socket and maps their memory: another thread, which calls
+ * the functions marked so and no others. Memory of a client is the door's to give, and to take back
+ * only when the place is OVER.
+ *
+ * What is delivered to a client must be taken. Peers are granted no more frames than the ring down
+ * has room for, whatever is in them; broadcast is not held back for a client. A client whose ring
+ * is full when something is to be delivered is evicted.
+ *
+ * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on, and broadcasts that do not begin with eight
+ * zero bytes, are those of load (dataplane/load.h) and handed on to it. Clients do not see the
+ * eight bytes: they are the place of a group's name.
+ *
+ * Pure; plain struct, fields private; one core, but for what is the door's.
+ */
+#ifndef PEAL_DATAPLANE_CLIENTS_H
+#define PEAL_DATAPLANE_CLIENTS_H
+
+#include "base/counters.h"
+#include "dataplane/cast.h"
+#include "dataplane/channels.h"
+#include "dataplane/load.h"
+#include "dataplane/plane.h"
+#include "shm/clientmsg.h"
+#include "shm/region.h"
+#include "shm/shmbell.h"
+
+#define PEAL_CLIENTS_NONE        UINT32_MAX
+#define PEAL_CLIENTS_PREFIX_SIZE 8U
+/* Length of a lease, in probe intervals: a detector takes two at least, and the last probe that
+ * was answered may be one older than the last turn. */
+#define PEAL_CLIENTS_LEASE_PROBES 1U
+
+enum peal_clients_state {
+	PEAL_CLIENTS_FREE = 0,
+	PEAL_CLIENTS_ATTACHING,
+	PEAL_CLIENTS_ATTACHED,
+	PEAL_CLIENTS_ENDING,
+	PEAL_CLIENTS_OVER,
+};
+
+struct peal_clients_config {
+	struct peal_channels *channels;
+	struct peal_cast *cast;
+	struct peal_load *load;
+	struct peal_counters *counters;
+};
+
+/* What the outside does for the core; set by `serve`, before anybody attaches. */
+struct peal_clients_outside {
+	struct peal_clients_room *room; /* uninitialised; outlives the core */
+	struct peal_region_page *page;
+	const struct peal_plane *plane; /* of this core */
+	uint64_t lease_ns;
+	/* Wakes a client that sleeps, by what the door gave: once for each of its sleeps. */
+	void (*ring)(void *state, uint64_t bell);
+	/* Tells the door that places are OVER. */
+	void (*tell)(void *state);
+	void *state;
+};
+
+/* A channel of a client. */
+struct peal_client_channel {
+	uint16_t index; /* of the core's channels; PEAL_CHANNEL_NONE = the place is free */
+	uint16_t life;  /* of the place, nine bits */
+	uint64_t accepted_count;
+};
+
+struct peal_client {
+	_Atomic uint32_t state;
+	_Atomic uint32_t end_asked; /* enum peal_client_end, by the door */
+	struct peal_region_up *up;  /* read only */
+	struct peal_region_down *down;
+	uint64_t bell;
+	/* From here on the core's. */
+	enum peal_client_end end;
+	bool is_hearing; /* broadcasts */
+	bool is_shown_due;
+	uint16_t shown_rank; /* members before it are in its ring */
+	uint16_t channels_count;
+	uint16_t room; /* frames that each of its peers is granted */
+	uint32_t listens_count;
+	uint16_t listens[PEAL_CLIENT_LISTENS_MAX];
+	uint64_t casts_count;
+	struct peal_shmring_reader reader;
+	struct peal_shmring_writer writer;
+	struct peal_shmbell_ringer ringer;
+	uint64_t busy[PEAL_CLIENT_CHANNELS_MAX / 64U]; /* places that are in use */
+	struct peal_client_channel channels[PEAL_CLIENT_CHANNELS_MAX];
+};
+
+/* Whose a channel of the core is. */
+struct peal_clients_owner {
+	uint8_t client; /* place + 1; 0 = load */
+	uint8_t place;
+};
+
+/* A view that clients were not shown yet, or the one that they were shown. */
+struct peal_clients_view {
+	uint64_t epoch; /* 0 = no view */
+	uint64_t self_mid;
+	uint32_t view_tag;
+	uint16_t members_count;
+	const struct peal_view *large; /* more members than PEAL_DIRECT_MAX: they stand here */
+	struct peal_client_member members[PEAL_DIRECT_MAX];
+};
+
+/* What only a core has that applications may attach to: some 300 KiB. Fields are private. */
+struct peal_clients_room {
+	struct peal_clients_view shown;
+	uint32_t views_count;
+	struct peal_clients_view views[PEAL_CAST_VIEWS_MAX]; /* installed, oldest first */
+	uint8_t message[PEAL_CLIENTS_PREFIX_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
+	struct peal_client clients[PEAL_CLIENTS_MAX];
+};
+
+struct peal_clients {
+	struct peal_clients_config config;
+	struct peal_clients_outside outside;
+	struct peal_channel_user load_channels;
+	struct peal_cast_user load_cast;
+	_Alignas(64) _Atomic uint64_t asked; /* places where the door wants something */
+	_Alignas(64) uint64_t attached;
+	uint64_t ending;
+	uint64_t now_ns;
+	uint64_t told_standing; /* as in plane.h */
+	uint64_t leased_at_ns;
+	uint64_t leased_epoch;
+	const struct peal_peers *peers;
+	struct peal_clients_owner owners[PEAL_CHANNELS_MAX];
+	uint64_t app_origins[PEAL_DIRECT_MAX]; /* whose message that is under way is of clients */
+	struct peal_clients_room *room;        /* NULL: nobody may attach */
+};
+
+/* @param config  copied; all of it outlives the machine */
+void peal_clients_init(struct peal_clients *clients, const struct peal_clients_config *config);
+
+/* Before the first attach; `outside` is copied. */
+void peal_clients_serve(struct peal_clients *clients, const struct peal_clients_outside *outside);
+
+/* Who uses the channels and the broadcast of the core: this machine, which is `clients`. */
+struct peal_channel_user peal_clients_channel_user(struct peal_clients *clients);
+struct peal_cast_user peal_clients_cast_user(struct peal_clients *clients);
+
+/* Takes another table. Before channels and broadcast do. */
+void peal_clients_switch(struct peal_clients *clients, const struct peal_peers *peers);
+
+/* Once a turn, before channels and broadcast. Returns records taken. */
+uint32_t peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns);
+
+static inline uint32_t
+peal_clients_run(struct peal_clients *clients, uint64_t now_ns)
+{
+	if (__builtin_expect(
+		    (clients->attached | clients->ending) == 0 &&
+			    atomic_load_explicit(&clients->asked, memory_order_relaxed) == 0,
+		    1)) {
+		return 0;
+	}
+	return peal_clients_run_busy(clients, now_ns);
+}
+
+/* Last thing in a turn: shows what was written and rings. */
+void peal_clients_flush_busy(struct peal_clients *clients);
+
+static inline void
+peal_clients_flush(struct peal_clients *clients)
+{
+	if (__builtin_expect(clients->attached != 0, 0)) {
+		peal_clients_flush_busy(clients);
+	}
+}
+
+/* When it wants a turn: 0 = at once, UINT64_MAX = never. */
+uint64_t peal_clients_deadline_at_ns(const struct peal_clients *clients);
+
+/*
+ * Door: gives a client to the core; then ring at the core. The regions stay mapped until OVER.
+ * `bell` means something to the door's `ring`.
+ * @return the place, or PEAL_CLIENTS_NONE: all are taken
+ */
+uint32_t peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
+	struct peal_region_down *down, uint64_t bell);
+
+/* Door: the core shall have done with a client; then ring at the core. */
+void peal_clients_hang_up(
+	struct peal_clients *clients, uint32_t place, enum peal_client_end reason);
+
+/* Door: the core has done with this client; its regions are read and written no more. */
+static inline bool
+peal_clients_is_over(const struct peal_clients *clients, uint32_t place)
+{
+	return atomic_load_explicit(&clients->room->clients[place].state, memory_order_acquire) ==
+	       PEAL_CLIENTS_OVER;
+}
+
+/* Door: the place may be given to another. */
+void peal_clients_free(struct peal_clients *clients, uint32_t place);
+
+#endif

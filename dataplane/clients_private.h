@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of clients know of each other.
+ */
+#ifndef PEAL_DATAPLANE_CLIENTS_PRIVATE_H
+#define PEAL_DATAPLANE_CLIENTS_PRIVATE_H
+
+#include "dataplane/clients.h"
+
+/* clients.c: begins the end of a client. Does nothing when it has begun. */
+void peal_clients_end(
+	struct peal_clients *clients, struct peal_client *client, enum peal_client_end reason);
+
+/* clients_up.c: a bounded number of records of one client. Returns how many. */
+uint32_t peal_clients_take(struct peal_clients *clients, struct peal_client *client);
+
+/* What a record is made of: two pieces, either of which may be empty. */
+struct peal_clients_bytes {
+	const void *head;
+	uint32_t head_size;
+	const void *body;
+	uint32_t body_size;
+};
+
+/* clients_down.c: writes a record that must be taken; a client without room is evicted. */
+void peal_clients_write(struct peal_clients *clients, struct peal_client *client,
+	enum peal_client_down kind, uint16_t tag, const struct peal_clients_bytes *bytes);
+
+/* clients_down.c: a place of the client for a channel of the core. */
+void peal_clients_own(
+	struct peal_clients *clients, struct peal_client *client, uint32_t place, uint16_t index);
+
+/* clients_down.c: grants peers what there is room for now. */
+void peal_clients_adjust_room(
+	struct peal_clients *clients, struct peal_client *client, uint64_t now_ns);
+
+/* clients_view.c: from the next record on the client is in the view that is shown. */
+void peal_clients_show(struct peal_clients *clients, struct peal_client *client);
+/* clients_view.c: pieces of a large view that the client has not got yet. Returns how many. */
+uint32_t peal_clients_show_more(struct peal_clients *clients, struct peal_client *client);
+/* clients_view.c: the broadcast's user. */
+void peal_clients_on_view(void *state, uint64_t epoch, uint32_t view_tag);
+/* clients_view.c: this node is no member any more. */
+void peal_clients_show_none(struct peal_clients *clients);
+
+static inline uint32_t
+peal_clients_place_of(const struct peal_clients *clients, const struct peal_client *client)
+{
+	return (uint32_t)(client - clients->room->clients);
+}
+
+static inline uint64_t
+peal_clients_bit_of(const struct peal_clients *clients, const struct peal_client *client)
+{
+	return UINT64_C(1) << peal_clients_place_of(clients, client);
+}
+
+static inline uint16_t
+peal_clients_tag_of(const struct peal_client *client, uint32_t place)
+{
+	return PEAL_CLIENT_TAG(place, client->channels[place].life);
+}
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/clients_private.h"
+
+#include <string.h>
+
+/* What came of a record. */
+enum outcome {
+	TAKEN = 0,
+	LATER,     /* there is no room for it now: it stays in the ring */
+	VIOLATION, /* it cannot be */
+};
+
+static bool
+is_listening(const struct peal_client *client, uint16_t number, uint32_t *at_out)
+{
+	for (uint32_t i = 0; i < client->listens_count; i++) {
+		if (client->listens[i] == number) {
+			*at_out = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum outcome
+listen_on(struct peal_client *client, const struct peal_shmring_record *record)
+{
+	struct peal_client_number request;
+	uint32_t at;
+
+	if (record->size != sizeof(request)) {
+		return VIOLATION;
+	}
+	memcpy(&request, record->bytes, sizeof(request));
+	if (request.number >= PEAL_LOAD_CHANNELS_LOWER) {
+		return VIOLATION;
+	}
+	if (record->kind == PEAL_CLIENT_UNLISTEN) {
+		if (is_listening(client, request.number, &at)) {
+			client->listens[at] = client->listens[--client->listens_count];
+		}
+		return TAKEN;
+	}
+	if (is_listening(client, request.number, &at)) {
+		return TAKEN;
+	}
+	if (client->listens_count == PEAL_CLIENT_LISTENS_MAX) {
+		return VIOLATION;
+	}
+	client->listens[client->listens_count++] = request.number;
+	return TAKEN;
+}
+
+static uint32_t
+explain(enum peal_channel_result result)
+{
+	if (result == PEAL_CHANNEL_NOT_IN_VIEW) {
+		return PEAL_CLIENT_NOT_IN_VIEW;
+	}
+	if (result == PEAL_CHANNEL_IN_USE) {
+		return PEAL_CLIENT_IN_USE;
+	}
+	return result == PEAL_CHANNEL_ELSEWHERE ? PEAL_CLIENT_ELSEWHERE : PEAL_CLIENT_TOO_MANY;
+}
+
+static enum outcome
+open_channel(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	uint32_t place = PEAL_CLIENT_TAG_PLACE(record->tag);
+	struct peal_client_channel *channel = &client->channels[place];
+	struct peal_client_open request;
+	enum peal_channel_result result;
+	uint16_t index;
+
+	if (record->size != sizeof(request) || place >= PEAL_CLIENT_PLACES_OWN ||
+		channel->index != PEAL_CHANNEL_NONE) {
+		return VIOLATION;
+	}
+	memcpy(&request, record->bytes, sizeof(request));
+	if (request.number >= PEAL_LOAD_CHANNELS_LOWER) {
+		return VIOLATION;
+	}
+	channel->life = (uint16_t)(record->tag >> 7);
+	result = peal_channels_open(clients->config.channels, request.mid, request.number, &index);
+	if (result == PEAL_CHANNEL_OK) {
+		peal_clients_own(clients, client, place, index);
+		return TAKEN;
+	}
+	const struct peal_client_refused refused = {
+		.result = explain(result), .number = request.number};
+
+	peal_clients_write(clients, client, PEAL_CLIENT_REFUSED, record->tag,
+		&(struct peal_clients_bytes){.head = &refused, .head_size = sizeof(refused)});
+	return TAKEN;
+}
+
+/* The channel that a tag names; NULL: it has ended, which the client was told, or will be. */
+static struct peal_client_channel *
+find_channel(struct peal_client *client, uint16_t tag)
+{
+	struct peal_client_channel *channel = &client->channels[PEAL_CLIENT_TAG_PLACE(tag)];
+
+	return channel->index != PEAL_CHANNEL_NONE && channel->life == tag >> 7 ? channel : NULL;
+}
+
+static enum outcome
+send(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	struct peal_client_channel *channel = find_channel(client, record->tag);
+	enum peal_channel_result result;
+
+	if (record->size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
+		return VIOLATION;
+	}
+	if (channel == NULL) {
+		return TAKEN;
+	}
+	/* Copied once; whatever the client does to it meanwhile, nobody decides by its bytes. */
+	result = peal_channels_send(
+		clients->config.channels, channel->index, record->bytes, record->size);
+	/* Who keeps to its credit never finds the queue full. */
+	if (result == PEAL_CHANNEL_FULL) {
+		return VIOLATION;
+	}
+	channel->accepted_count += result == PEAL_CHANNEL_OK;
+	return TAKEN;
+}
+
+static enum outcome
+end_channel(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	struct peal_client_channel *channel = find_channel(client, record->tag);
+
+	if (record->size != 0) {
+		return VIOLATION;
+	}
+	if (channel == NULL) {
+		return TAKEN;
+	}
+	if (record->kind == PEAL_CLIENT_RESET) {
+		peal_channels_reset(clients->config.channels, channel->index);
+	} else {
+		(void)peal_channels_close(clients->config.channels, channel->index);
+	}
+	return TAKEN;
+}
+
+static enum outcome
+cast(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	uint32_t size = record->size;
+	const uint64_t lost_count = 1;
+	enum peal_cast_result result;
+
+	if (size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
+		return VIOLATION;
+	}
+	memcpy(clients->room->message + PEAL_CLIENTS_PREFIX_SIZE, record->bytes, size);
+	result = peal_cast_send(
+		clients->config.cast, clients->room->message, PEAL_CLIENTS_PREFIX_SIZE + size);
+	if (result == PEAL_CAST_FULL) {
+		return LATER;
+	}
+	if (result == PEAL_CAST_OK) {
+		client->casts_count++;
+	} else {
+		peal_clients_write(clients, client, PEAL_CLIENT_CAST_LOST, 0,
+			&(struct peal_clients_bytes){
+				.head = &lost_count, .head_size = sizeof(lost_count)});
+	}
+	return TAKEN;
+}
+
+static enum outcome
+take_one(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	switch (record->kind) {
+	case PEAL_CLIENT_SEND:
+		return send(clients, client, record);
+	case PEAL_CLIENT_CAST:
+		return cast(clients, client, record);
+	case PEAL_CLIENT_OPEN:
+		return open_channel(clients, client, record);
+	case PEAL_CLIENT_CLOSE:
+	case PEAL_CLIENT_RESET:
+		return end_channel(clients, client, record);
+	case PEAL_CLIENT_LISTEN:
+	case PEAL_CLIENT_UNLISTEN:
+		return listen_on(client, record);
+	case PEAL_CLIENT_HEAR:
+	case PEAL_CLIENT_UNHEAR:
+		client->is_hearing = record->kind == PEAL_CLIENT_HEAR;
+		return record->size == 0 ? TAKEN : VIOLATION;
+	default:
+		return VIOLATION;
+	}
+}
+
+uint32_t
+peal_clients_take(struct peal_clients *clients, struct peal_client *client)
+{
+	struct peal_shmring_record record;
+	uint32_t count = 0;
+	uint64_t size = 0;
+
+	while (count < PEAL_CLIENT_RECORDS_BURST_MAX && size < PEAL_CLIENT_BYTES_BURST_MAX &&
+		peal_shmring_borrow(&client->reader, &record)) {
+		enum outcome outcome = take_one(clients, client, &record);
+
+		if (outcome == LATER) {
+			peal_shmring_return(&client->reader, &record);
+			break;
+		}
+		if (outcome == VIOLATION) {
+			client->reader.is_broken = true;
+			break;
+		}
+		count++;
+		size += record.size;
+	}
+	if (client->reader.is_broken) {
+		peal_clients_end(clients, client, PEAL_CLIENT_END_VIOLATION);
+	}
+	peal_counter_add(clients->config.counters, PEAL_COUNTER_CLIENT_RECORDS_UP, count);
+	return count;
+}

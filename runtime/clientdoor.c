@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "runtime/clientdoor.h"
+
+#include "base/assert.h"
+#include "client/life.h"
+#include "dataplane/dpdk/tsc.h"
+#include "runtime/clientmem.h"
+#include "runtime/memory.h"
+
+#include <errno.h>
+#include <rte_lcore.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* Beside those that the core has, so many may be on their way in or out. */
+#define GUESTS_MAX     (PEAL_CLIENTS_MAX + 32U)
+#define BACKLOG        64
+#define EVENTS_MAX     16
+#define READY_NS_MAX   UINT64_C(1000000000)
+#define STOP_STEPS_MAX 200
+#define STOP_STEP_US   1000U
+#define NS_PER_MS      UINT64_C(1000000)
+
+enum stage {
+	STAGE_FREE = 0,
+	STAGE_HELLO, /* has connected */
+	STAGE_READY, /* was welcomed */
+	STAGE_INSIDE,
+	STAGE_LEAVING, /* the core was asked to have done with it */
+};
+
+struct guest {
+	enum stage stage;
+	int socket;
+	int pidfd;
+	int bell; /* the client rings, the lcore waits */
+	int wake; /* the core rings, the client waits */
+	uint32_t place;
+	uint64_t session;
+	uint64_t patience_at_ns;
+	struct ucred who;
+	struct peal_clientmem up;
+	struct peal_clientmem down;
+	char name[PEAL_NAME_SIZE_MAX + 1U];
+};
+
+struct peal_clientdoor {
+	struct peal_clientdoor_config config;
+	struct sockaddr_un address;
+	bool is_bound;
+	bool is_held;
+	bool is_running;
+	_Atomic bool is_stopping;
+	int listener;
+	int events; /* epoll of all that this thread waits for */
+	int told;   /* eventfd: the core has done with somebody, or the thread shall end */
+	int bells;  /* epoll of the clients' bells, for the lcore */
+	struct peal_clientmem page;
+	struct peal_shmbell_sleeper sleeper; /* of the lcore */
+	pthread_t thread;
+	struct guest guests[GUESTS_MAX];
+	struct peal_clients_room room;
+};
+
+/* What an event is about. */
+#define ABOUT_LISTENER UINT64_MAX
+#define ABOUT_TOLD     (UINT64_MAX - 1U)
+
+static void
+close_one(int *fd)
+{
+	if (*fd >= 0) {
+		(void)close(*fd);
+		*fd = -1;
+	}
+}
+
+/* --- called by the core --- */
+
+static void
+ring(void *state, uint64_t bell)
+{
+	uint64_t one = 1;
+	ssize_t written = write((int)bell, &one, sizeof(one));
+
+	(void)state;
+	(void)written; /* full of rings already */
+}
+
+static void
+tell(void *state)
+{
+	const struct peal_clientdoor *door = state;
+
+	ring(state, (uint64_t)door->told);
+}
+
+/* --- one guest --- */
+
+static void
+see_off(struct guest *guest)
+{
+	close_one(&guest->socket);
+	close_one(&guest->pidfd);
+	close_one(&guest->bell);
+	close_one(&guest->wake);
+	peal_clientmem_close(&guest->up);
+	peal_clientmem_close(&guest->down);
+	*guest = (struct guest){.socket = -1,
+		.pidfd = -1,
+		.bell = -1,
+		.wake = -1,
+		.up = {.fd = -1},
+		.down = {.fd = -1}};
+}
+
+/* The guest hung up, died, or was never ready. */
+static void
+send_away(struct peal_clientdoor *door, struct guest *guest, enum peal_client_end reason)
+{
+	if (guest->stage == STAGE_INSIDE) {
+		peal_clients_hang_up(door->config.clients, guest->place, reason);
+		peal_bell_ring(&door->config.bell);
+		guest->stage = STAGE_LEAVING;
+		/* Both would go on saying the same. */
+		(void)epoll_ctl(door->events, EPOLL_CTL_DEL, guest->socket, NULL);
+		close_one(&guest->pidfd);
+	} else if (guest->stage != STAGE_LEAVING) {
+		see_off(guest);
+	}
+}
+
+static bool
+is_allowed(const struct peal_clientdoor *door, uid_t user)
+{
+	const struct peal_config *config = door->config.config;
+
+	if (config->users_count == 0) {
+		return user == 0 || user == geteuid();
+	}
+	for (uint32_t i = 0; i < config->users_count; i++) {
+		if (config->users[i] == user) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+open_guest(struct peal_clientdoor *door, struct guest *guest)
+{
+	struct epoll_event ring_event = {.events = EPOLLIN | EPOLLET};
+	struct epoll_event end_event = {
+		.events = EPOLLIN, .data.u64 = (uint64_t)(guest - door->guests)};
+
+	guest->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	guest->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	guest->pidfd = (int)syscall(SYS_pidfd_open, guest->who.pid, 0);
+	return guest->bell >= 0 && guest->wake >= 0 && guest->pidfd >= 0 &&
+	       getrandom(&guest->session, sizeof(guest->session), 0) ==
+		       (ssize_t)sizeof(guest->session) &&
+	       peal_clientmem_open(&guest->up, PEAL_REGION_UP_SIZE, PEAL_CLIENTMEM_CLIENT) &&
+	       peal_clientmem_open(&guest->down, PEAL_REGION_DOWN_SIZE, PEAL_CLIENTMEM_DAEMON) &&
+	       epoll_ctl(door->bells, EPOLL_CTL_ADD, guest->bell, &ring_event) == 0 &&
+	       epoll_ctl(door->events, EPOLL_CTL_ADD, guest->pidfd, &end_event) == 0;
+}
+
+/* Says welcome, with everything, or no, with nothing but the reason. */
+static bool
+answer(struct peal_clientdoor *door, struct guest *guest, enum peal_client_status status,
+	const char *text)
+{
+	bool is_awake = door->config.idle->role == PEAL_IDLE_DEDICATED;
+	struct peal_client_welcome welcome = {.magic = PEAL_CLIENT_MAGIC,
+		.packet = PEAL_CLIENT_WELCOME,
+		.version = PEAL_CLIENT_VERSION_MAX,
+		.status = (uint16_t)status,
+		.flags = is_awake ? PEAL_CLIENT_FLAG_AWAKE : 0,
+		.session = guest->session,
+		.up_size = PEAL_CLIENT_UP_SIZE,
+		.down_size = PEAL_CLIENT_DOWN_SIZE,
+		.queue_size = PEAL_CLIENT_QUEUE_SIZE,
+		.message_size_max = PEAL_CLIENT_MESSAGE_SIZE_MAX};
+	const int descriptors[PEAL_CLIENT_DESCRIPTORS] = {
+		guest->up.fd, guest->down.fd, door->page.fd, guest->bell, guest->wake};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(descriptors))];
+	} control;
+	struct iovec part = {.iov_base = &welcome, .iov_len = sizeof(welcome)};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+	(void)snprintf(welcome.text, sizeof(welcome.text), "%s", text);
+	if (status == PEAL_CLIENT_WELCOMED) {
+		memset(&control, 0, sizeof(control));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(descriptors));
+		memcpy(CMSG_DATA(&control.header), descriptors, sizeof(descriptors));
+	}
+	return sendmsg(guest->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	       (ssize_t)sizeof(welcome);
+}
+
+static void
+refuse(struct peal_clientdoor *door, struct guest *guest, enum peal_client_status status,
+	const char *text)
+{
+	(void)answer(door, guest, status, text);
+	see_off(guest);
+}
+
+static void
+on_hello(struct peal_clientdoor *door, struct guest *guest)
+{
+	struct peal_client_hello hello;
+	ssize_t size = recv(guest->socket, &hello, sizeof(hello), MSG_DONTWAIT | MSG_TRUNC);
+	uint32_t inside_count = 0;
+
+	if (size != (ssize_t)sizeof(hello) || hello.magic != PEAL_CLIENT_MAGIC ||
+		hello.packet != PEAL_CLIENT_HELLO) {
+		refuse(door, guest, PEAL_CLIENT_MALFORMED, "that was no hello");
+		return;
+	}
+	if (hello.version_min > PEAL_CLIENT_VERSION_MAX ||
+		hello.version_max < PEAL_CLIENT_VERSION_MIN) {
+		refuse(door, guest, PEAL_CLIENT_VERSION,
+			"this daemon and this libpeal have no version in common");
+		return;
+	}
+	if (!is_allowed(door, guest->who.uid)) {
+		refuse(door, guest, PEAL_CLIENT_FORBIDDEN,
+			"this user is not among `users` of the node's configuration");
+		return;
+	}
+	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+		inside_count += door->guests[i].stage >= STAGE_READY;
+	}
+	if (inside_count >= PEAL_CLIENTS_MAX) {
+		refuse(door, guest, PEAL_CLIENT_CROWDED, "as many as there is room for are here");
+		return;
+	}
+	memcpy(guest->name, hello.name, sizeof(guest->name));
+	guest->name[sizeof(guest->name) - 1U] = '\0';
+	if (!open_guest(door, guest)) {
+		refuse(door, guest, PEAL_CLIENT_NO_MEMORY, strerror(errno));
+		return;
+	}
+	guest->stage = STAGE_READY;
+	if (!answer(door, guest, PEAL_CLIENT_WELCOMED, "")) {
+		see_off(guest);
+	}
+}
+
+static void
+on_ready(struct peal_clientdoor *door, struct guest *guest)
+{
+	struct peal_client_ready ready;
+	ssize_t size = recv(guest->socket, &ready, sizeof(ready), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (size != (ssize_t)sizeof(ready) || ready.magic != PEAL_CLIENT_MAGIC ||
+		ready.packet != PEAL_CLIENT_READY || ready.session != guest->session) {
+		see_off(guest);
+		return;
+	}
+	peal_clientmem_close_fd(&guest->up);
+	peal_clientmem_close_fd(&guest->down);
+	guest->place = peal_clients_attach(
+		door->config.clients, guest->up.memory, guest->down.memory, (uint64_t)guest->wake);
+	/* Those who are leaving are counted as inside, so there is a place. */
+	PEAL_ASSERT(guest->place != PEAL_CLIENTS_NONE);
+	guest->stage = STAGE_INSIDE;
+	peal_bell_ring(&door->config.bell);
+}
+
+/* --- all guests --- */
+
+static void
+let_in(struct peal_clientdoor *door)
+{
+	int fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct guest *guest = NULL;
+	socklen_t size = sizeof(guest->who);
+
+	for (uint32_t i = 0; i < GUESTS_MAX && guest == NULL; i++) {
+		guest = door->guests[i].stage == STAGE_FREE ? &door->guests[i] : NULL;
+	}
+	if (fd < 0 || guest == NULL) {
+		/* Hung up: too many are at the door, and the next may try again. */
+		close_one(&fd);
+		return;
+	}
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLRDHUP, .data.u64 = (uint64_t)(guest - door->guests)};
+
+	guest->stage = STAGE_HELLO;
+	guest->socket = fd;
+	guest->patience_at_ns = peal_tsc_now_ns() + READY_NS_MAX;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &guest->who, &size) != 0 ||
+		epoll_ctl(door->events, EPOLL_CTL_ADD, fd, &event) != 0) {
+		see_off(guest);
+	}
+}
+
+/* Something of a guest: a packet, the end of its socket, or the end of its process. */
+static void
+on_guest(struct peal_clientdoor *door, struct guest *guest, uint32_t events)
+{
+	if (guest->stage == STAGE_HELLO && (events & EPOLLIN) != 0) {
+		on_hello(door, guest);
+	} else if (guest->stage == STAGE_READY && (events & EPOLLIN) != 0) {
+		on_ready(door, guest);
+	} else if (guest->stage != STAGE_FREE) {
+		/* Nothing more is to be said, so whatever this is, it is the end. */
+		send_away(door, guest, PEAL_CLIENT_END_ASKED);
+	}
+}
+
+/* The core has done with some. */
+static void
+sweep(struct peal_clientdoor *door)
+{
+	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+		struct guest *guest = &door->guests[i];
+
+		if (guest->stage >= STAGE_INSIDE &&
+			peal_clients_is_over(door->config.clients, guest->place)) {
+			uint32_t place = guest->place;
+
+			see_off(guest);
+			peal_clients_free(door->config.clients, place);
+		}
+	}
+}
+
+/* How long to wait for the next who may have to be sent away, in ms; -1 = for ever. */
+static int
+send_away_the_slow(struct peal_clientdoor *door)
+{
+	uint64_t now_ns = peal_tsc_now_ns();
+	uint64_t wait_ns = UINT64_MAX;
+
+	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+		struct guest *guest = &door->guests[i];
+
+		if (guest->stage != STAGE_HELLO && guest->stage != STAGE_READY) {
+			continue;
+		}
+		if (now_ns >= guest->patience_at_ns) {
+			see_off(guest);
+		} else if (guest->patience_at_ns - now_ns < wait_ns) {
+			wait_ns = guest->patience_at_ns - now_ns;
+		}
+	}
+	return wait_ns == UINT64_MAX ? -1 : (int)(wait_ns / NS_PER_MS) + 1;
+}
+
+static void *
+run(void *argument)
+{
+	struct peal_clientdoor *door = argument;
+	struct epoll_event events[EVENTS_MAX];
+	uint64_t rings;
+
+	while (!atomic_load_explicit(&door->is_stopping, memory_order_acquire)) {
+		int count = epoll_wait(door->events, events, EVENTS_MAX, send_away_the_slow(door));
+
+		for (int i = 0; i < count; i++) {
+			uint64_t about = events[i].data.u64;
+
+			if (about == ABOUT_LISTENER) {
+				let_in(door);
+			} else if (about == ABOUT_TOLD) {
+				ssize_t size = read(door->told, &rings, sizeof(rings));
+
+				(void)size;
+				sweep(door);
+			} else {
+				on_guest(door, &door->guests[about], events[i].events);
+			}
+		}
+	}
+	return NULL;
+}
+
+/* --- opening and closing --- */
+
+static bool
+is_answered(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	bool is_there =
+		fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+
+	close_one(&fd);
+	return is_there;
+}
+
+static bool
+listen_at(struct peal_clientdoor *door, struct peal_sentence *error)
+{
+	const char *path = door->config.config->socket;
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = ABOUT_LISTENER};
+
+	door->address.sun_family = AF_UNIX;
+	memcpy(door->address.sun_path, path, strlen(path) + 1U);
+	if (is_answered(&door->address)) {
+		return peal_sentence_set(error,
+			"socket: another daemon listens at %s; give each node a path of its own",
+			path);
+	}
+	(void)unlink(path);
+	door->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (door->listener < 0 || bind(door->listener, (const struct sockaddr *)&door->address,
+					  sizeof(door->address)) != 0) {
+		return peal_sentence_set(error,
+			"socket: %s cannot be made (%s); create its folder, or choose another path",
+			path, strerror(errno));
+	}
+	door->is_bound = true;
+	/* Who may attach is looked up when somebody comes, and told why not. */
+	(void)chmod(path, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH);
+	if (listen(door->listener, BACKLOG) != 0 ||
+		epoll_ctl(door->events, EPOLL_CTL_ADD, door->listener, &event) != 0) {
+		return peal_sentence_set(
+			error, "socket: nobody can attach at %s (%s)", path, strerror(errno));
+	}
+	return true;
+}
+
+static bool
+prepare(struct peal_clientdoor *door, struct peal_sentence *error)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = ABOUT_TOLD};
+	struct peal_region_page *page;
+
+	door->events = epoll_create1(EPOLL_CLOEXEC);
+	door->bells = epoll_create1(EPOLL_CLOEXEC);
+	door->told = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (door->events < 0 || door->bells < 0 || door->told < 0 ||
+		epoll_ctl(door->events, EPOLL_CTL_ADD, door->told, &event) != 0 ||
+		!peal_clientmem_open(&door->page, PEAL_REGION_PAGE_SIZE, PEAL_CLIENTMEM_DAEMON)) {
+		return peal_sentence_set(error,
+			"socket: no descriptors or memory for applications (%s); raise the limit "
+			"of open files",
+			strerror(errno));
+	}
+	page = door->page.memory;
+	door->is_held = peal_life_hold(&page->death);
+	if (!door->is_held) {
+		return peal_sentence_set(
+			error, "socket: a thread could not be started; raise the limit of threads");
+	}
+	door->sleeper = (struct peal_shmbell_sleeper){.word = &page->sleep};
+	peal_idle_add_clients(door->config.idle, door->bells, &door->sleeper);
+	const struct peal_clients_outside outside = {.room = &door->room,
+		.page = page,
+		.plane = door->config.plane,
+		.lease_ns =
+			PEAL_CLIENTS_LEASE_PROBES * door->config.config->timing.probe_interval_ns,
+		.ring = ring,
+		.tell = tell,
+		.state = door};
+
+	peal_clients_serve(door->config.clients, &outside);
+	return listen_at(door, error);
+}
+
+struct peal_clientdoor *
+peal_clientdoor_open(const struct peal_clientdoor_config *config, struct peal_sentence *error)
+{
+	struct peal_clientdoor *door = peal_memory_take("door", sizeof(*door), -1, error);
+
+	if (door == NULL) {
+		return NULL;
+	}
+	memset(door, 0, sizeof(*door));
+	door->config = *config;
+	door->listener = door->events = door->told = door->bells = door->page.fd = -1;
+	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+		door->guests[i] = (struct guest){.socket = -1,
+			.pidfd = -1,
+			.bell = -1,
+			.wake = -1,
+			.up = {.fd = -1},
+			.down = {.fd = -1}};
+	}
+	if (!prepare(door, error)) {
+		peal_clientdoor_close(door);
+		return NULL;
+	}
+	return door;
+}
+
+bool
+peal_clientdoor_start(struct peal_clientdoor *door, struct peal_sentence *error)
+{
+	int result = rte_ctrl_thread_create(&door->thread, "peal-door", NULL, run, door);
+
+	if (result != 0) {
+		return peal_sentence_set(error,
+			"the thread for applications could not be started (%s); raise the limit of "
+			"threads",
+			strerror(result < 0 ? -result : result));
+	}
+	door->is_running = true;
+	return true;
+}
+
+void
+peal_clientdoor_stop(struct peal_clientdoor *door)
+{
+	bool is_empty = false;
+
+	if (door == NULL || !door->is_running) {
+		return;
+	}
+	atomic_store_explicit(&door->is_stopping, true, memory_order_release);
+	tell(door);
+	(void)pthread_join(door->thread, NULL);
+	door->is_running = false;
+	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+		send_away(door, &door->guests[i], PEAL_CLIENT_END_STOPPED);
+	}
+	/* The core ends them in its turns. One that stands still will not touch them any more,
+	 * either: its lcore is stopped next. */
+	for (uint32_t step = 0; step < STOP_STEPS_MAX && !is_empty; step++) {
+		is_empty = true;
+		sweep(door);
+		for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+			is_empty = is_empty && door->guests[i].stage == STAGE_FREE;
+		}
+		if (!is_empty) {
+			(void)usleep(STOP_STEP_US);
+		}
+	}
+}
+
+void
+peal_clientdoor_close(struct peal_clientdoor *door)
+{
+	if (door == NULL) {
+		return;
+	}
+	PEAL_ASSERT(!door->is_running);
+	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+		see_off(&door->guests[i]);
+	}
+	if (door->is_held) {
+		peal_life_let_go(&((struct peal_region_page *)door->page.memory)->death);
+	}
+	peal_clientmem_close(&door->page);
+	close_one(&door->listener);
+	close_one(&door->events);
+	close_one(&door->told);
+	close_one(&door->bells);
+	if (door->is_bound) {
+		(void)unlink(door->config.config->socket);
+	}
+	peal_memory_give(door);
+}

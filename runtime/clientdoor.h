@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where applications come in: a Unix socket, and a thread that gives them to a core and takes them
+ * away again.
+ *
+ * Who may come is asked of the kernel (SO_PEERCRED) and looked up in the configuration. Who is
+ * welcome gets memory and bells by SCM_RIGHTS (shm/clientmsg.h), says that it is ready, and belongs
+ * to the core from then on. That a client is gone is learnt three ways, and the first one
+ * is enough: its death word, which the core looks at; its socket; its process (pidfd).
+ *
+ * A thread of its own, because making and mapping memory takes milliseconds, which neither a core
+ * nor the control thread has. It sleeps unless somebody comes or goes. What it does for one
+ * client is bounded, and clients that are not ready within a second are sent away.
+ */
+#ifndef PEAL_RUNTIME_CLIENTDOOR_H
+#define PEAL_RUNTIME_CLIENTDOOR_H
+
+#include "dataplane/clients.h"
+#include "dataplane/dpdk/doorbell.h"
+#include "dataplane/dpdk/idle.h"
+#include "dataplane/dpdk/sentence.h"
+#include "runtime/config.h"
+
+struct peal_clientdoor; /* opaque */
+
+struct peal_clientdoor_config {
+	const struct peal_config *config; /* socket, users, timing; outlives the door */
+	struct peal_clients *clients;     /* of the core */
+	const struct peal_plane *plane;   /* of the core */
+	struct peal_idle *idle;           /* of the core's lcore, which does not run yet */
+	struct peal_bell bell;            /* of the core */
+};
+
+/* Opens the socket and prepares the core. Before lcores start. NULL with a sentence. */
+struct peal_clientdoor *peal_clientdoor_open(
+	const struct peal_clientdoor_config *config, struct peal_sentence *error);
+/* Starts the thread. False with a sentence. */
+bool peal_clientdoor_start(struct peal_clientdoor *door, struct peal_sentence *error);
+/* Ends all clients and the thread; the lcore still runs. NULL is fine. */
+void peal_clientdoor_stop(struct peal_clientdoor *door);
+/* After the lcore has stopped. NULL is fine. */
+void peal_clientdoor_close(struct peal_clientdoor *door);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a client and a daemon say to each other: a few packets over the socket, then records.
+ *
+ * On the socket (SOCK_SEQPACKET, one struct a packet, no padding):
+ *
+ *     client HELLO -> daemon WELCOME with descriptors, or a refusal and the end
+ *     client READY (mapped, death word held) -> the core begins to look at its ring
+ *
+ * After that the socket carries nothing; that it hangs up is the news.
+ *
+ * Records, by kind; `tag` names a channel (PEAL_CLIENT_TAG), numbers are little endian as the
+ * machine is. A record of another size than its kind has is a violation: the client is cut off.
+ */
+#ifndef PEAL_SHM_CLIENTMSG_H
+#define PEAL_SHM_CLIENTMSG_H
+
+#include "base/clientlimits.h"
+
+#include <stdint.h>
+
+#define PEAL_CLIENT_MAGIC UINT32_C(0x6c616570)
+/* Versions of this page. Each side says the range that it knows; the highest common one holds. */
+#define PEAL_CLIENT_VERSION_MIN 1U
+#define PEAL_CLIENT_VERSION_MAX 1U
+
+enum peal_client_packet {
+	PEAL_CLIENT_HELLO = 1,
+	PEAL_CLIENT_WELCOME = 2,
+	PEAL_CLIENT_READY = 3,
+};
+
+/* Why a client was not welcomed; the text says the same to people. */
+enum peal_client_status {
+	PEAL_CLIENT_WELCOMED = 0,
+	PEAL_CLIENT_FORBIDDEN = 1, /* this user may not */
+	PEAL_CLIENT_VERSION = 2,   /* no version in common */
+	PEAL_CLIENT_CROWDED = 3,   /* PEAL_CLIENTS_MAX are here */
+	PEAL_CLIENT_MALFORMED = 4,
+	PEAL_CLIENT_NO_MEMORY = 5,
+};
+
+struct peal_client_hello {
+	uint32_t magic;
+	uint16_t packet;
+	uint16_t version_min;
+	uint16_t version_max;
+	uint16_t reserved;
+	char name[PEAL_NAME_SIZE_MAX + 1U]; /* for people; any bytes, cut at the first zero */
+};
+
+/* With it come descriptors, in this order: up, down, page, to ring at the core, to be rung. */
+#define PEAL_CLIENT_DESCRIPTORS 5U
+/* The core never sleeps: nobody need look whether to ring. */
+#define PEAL_CLIENT_FLAG_AWAKE 0x1U
+
+struct peal_client_welcome {
+	uint32_t magic;
+	uint16_t packet;
+	uint16_t version; /* chosen */
+	uint16_t status;  /* enum peal_client_status */
+	uint16_t flags;
+	uint32_t generation; /* of the place that this client has */
+	uint64_t session;    /* random; never that of another life */
+	uint32_t up_size;    /* capacities of the rings */
+	uint32_t down_size;
+	uint32_t queue_size; /* of a channel in the core: credit that is not used */
+	uint32_t message_size_max;
+	char text[128];
+};
+
+struct peal_client_ready {
+	uint32_t magic;
+	uint16_t packet;
+	uint16_t reserved;
+	uint64_t session;
+};
+
+/* A channel in a tag: the place, and how often it was used, so that what is on its way to a former
+ * channel of the place is known for that. Below CHANNELS_MAX / 2 the client gives places, above the
+ * core does. */
+#define PEAL_CLIENT_TAG(place, life) ((uint16_t)((place) | (uint32_t)(life) << 7))
+#define PEAL_CLIENT_TAG_PLACE(tag)   ((tag)&0x7FU)
+#define PEAL_CLIENT_PLACES_OWN       (PEAL_CLIENT_CHANNELS_MAX / 2U)
+
+enum peal_client_up {
+	PEAL_CLIENT_LISTEN = 1, /* struct peal_client_number */
+	PEAL_CLIENT_UNLISTEN,   /* the same */
+	PEAL_CLIENT_OPEN,       /* struct peal_client_open; tag: the client's choice */
+	PEAL_CLIENT_SEND,       /* a message; tag */
+	PEAL_CLIENT_CLOSE,      /* nothing; tag: no more is sent, the rest still is */
+	PEAL_CLIENT_RESET,      /* nothing; tag: ends at once */
+	PEAL_CLIENT_CAST,       /* a message for all members */
+	PEAL_CLIENT_HEAR,       /* nothing: from here on what is cast is heard ... */
+	PEAL_CLIENT_UNHEAR,     /* ... and no more */
+};
+
+enum peal_client_down {
+	PEAL_CLIENT_VIEW = 1,     /* struct peal_client_view, then members: in pieces */
+	PEAL_CLIENT_NEWS,         /* struct peal_client_news */
+	PEAL_CLIENT_REFUSED,      /* struct peal_client_refused; tag of an OPEN */
+	PEAL_CLIENT_OPENED,       /* struct peal_client_open; tag: the core's choice */
+	PEAL_CLIENT_DELIVER,      /* a message; tag */
+	PEAL_CLIENT_DELIVER_PART, /* struct peal_client_part, bytes; tag */
+	PEAL_CLIENT_FINISHED,     /* nothing; tag: the peer sends no more */
+	PEAL_CLIENT_ENDED,        /* struct peal_client_ended; tag: means nothing from here on */
+	PEAL_CLIENT_HEARD,        /* u64 member number, a message that it cast */
+	PEAL_CLIENT_HEARD_PART,   /* u64 member number, struct peal_client_part, bytes */
+	PEAL_CLIENT_CAST_LOST,    /* u64: messages of this node of which nobody knows */
+	PEAL_CLIENT_DEPARTED,     /* struct peal_client_departed: before the VIEW without it */
+};
+
+struct peal_client_number {
+	uint16_t number;
+	uint16_t reserved[3];
+};
+
+struct peal_client_open {
+	uint64_t mid;
+	uint16_t number;
+	uint16_t reserved[3];
+};
+
+struct peal_client_part {
+	uint32_t message_size;
+	uint32_t offset;
+};
+
+struct peal_client_refused {
+	uint32_t result; /* enum peal_client_result */
+	uint32_t number;
+};
+
+struct peal_client_ended {
+	uint32_t reason; /* enum peal_client_reason */
+	uint32_t reserved;
+	uint64_t accepted_count; /* messages that the core took for this channel */
+	uint64_t lost_count;     /* of these: nobody knows whether they arrived */
+};
+
+/* One piece of a view, members [first, first + count) by rank. The piece that reaches
+ * `members_count` ends it. */
+struct peal_client_view {
+	uint64_t epoch;
+	uint64_t self_mid;
+	uint32_t view_tag;
+	uint16_t members_count; /* 0: this node is no member any more, and there are no others */
+	uint16_t first;
+};
+
+struct peal_client_member {
+	uint64_t mid;
+	uint8_t uuid[16];
+	uint8_t ip[16]; /* IPv6, or IPv4 mapped into it */
+	uint16_t port;  /* host order */
+	uint16_t reserved[3];
+};
+
+/* Why a member is not in the next view. Nothing is said of who is gone for no known reason. */
+struct peal_client_departed {
+	uint64_t mid;
+	uint32_t departure; /* enum peal_departure of dataplane/plane.h */
+	uint32_t reserved;
+};
+
+/* What happened, as far as this node knows, in order with views and messages. */
+enum peal_client_news_kind {
+	PEAL_CLIENT_NO_QUORUM = 1,
+	PEAL_CLIENT_QUORUM,
+};
+
+struct peal_client_news {
+	uint32_t kind;
+	uint32_t reserved;
+	uint64_t epoch;
+};
+
+/* Why a channel was not opened. */
+enum peal_client_result {
+	PEAL_CLIENT_NOT_IN_VIEW = 1,
+	PEAL_CLIENT_TOO_MANY,
+	PEAL_CLIENT_IN_USE,
+	PEAL_CLIENT_ELSEWHERE, /* the channel lives on another core of the node */
+};
+
+/* The reasons of wire/channel_msg.h, which keep their numbers, and what only clients know. */
+enum peal_client_reason {
+	PEAL_CLIENT_REASON_ORDERLY = 0,
+	PEAL_CLIENT_REASON_CLOSED = 1,
+	PEAL_CLIENT_REASON_UNKNOWN = 2,
+	PEAL_CLIENT_REASON_FULL = 3,
+	PEAL_CLIENT_REASON_STALE = 4,
+	PEAL_CLIENT_REASON_PROTOCOL = 5,
+	PEAL_CLIENT_REASON_SLOW = 6,
+	PEAL_CLIENT_REASON_REMOVED = 7,
+};
+
+/* Why the core has done with a client. */
+enum peal_client_end {
+	PEAL_CLIENT_END_NONE = 0,
+	PEAL_CLIENT_END_ASKED = 1,     /* it hung up */
+	PEAL_CLIENT_END_DIED = 2,      /* its death word says so */
+	PEAL_CLIENT_END_VIOLATION = 3, /* it wrote what cannot be */
+	PEAL_CLIENT_END_SLOW = 4,      /* it did not take what must be delivered: evicted */
+	PEAL_CLIENT_END_STOPPED = 5,   /* the daemon ends */
+};
+
+_Static_assert(sizeof(struct peal_client_member) == 48, "no padding");
+_Static_assert(sizeof(struct peal_client_view) == 24, "no padding");
+
+#endif

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The boundary that applications are compiled against: which symbols libpeal has, that it needs nothing but the
+C library, and that the header means the same to C11 and to C++11, byte by byte."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
+LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
+
+# What a program that was compiled once relies on. Lines may be added at the end of a struct's reserved room;
+# changing one takes another PEAL_ABI.
+LAYOUT = """
+sizeof(struct peal_member) 48
+offsetof(struct peal_member, uuid) 8
+offsetof(struct peal_member, ip) 24
+offsetof(struct peal_member, port) 40
+sizeof(struct peal_view) 32
+offsetof(struct peal_view, self) 8
+offsetof(struct peal_view, tag) 16
+offsetof(struct peal_view, members_count) 20
+offsetof(struct peal_view, members) 24
+sizeof(struct peal_event) 64
+offsetof(struct peal_event, channel) 4
+offsetof(struct peal_event, member) 8
+offsetof(struct peal_event, bytes) 16
+offsetof(struct peal_event, size) 24
+offsetof(struct peal_event, number) 28
+offsetof(struct peal_event, reason) 30
+offsetof(struct peal_event, result) 31
+offsetof(struct peal_event, lost_count) 32
+offsetof(struct peal_event, reserved) 40
+(int)PEAL_FULL 2
+(int)PEAL_NO_CREDIT 3
+(int)PEAL_NOT_IN_VIEW 4
+(int)PEAL_TOO_BIG 5
+(int)PEAL_CLOSED 6
+(int)PEAL_NO_QUORUM 7
+(int)PEAL_EVICTED 8
+(int)PEAL_TIMEOUT 15
+(int)PEAL_EVENT_VIEW 1
+(int)PEAL_EVENT_MESSAGE 7
+(int)PEAL_EVENT_CAST 8
+(int)PEAL_EVENT_CAST_LOST 11
+(int)PEAL_REASON_REFUSED 8
+PEAL_ABI 0
+"""
+
+PROGRAM = """
+#include <peal/peal.h>
+#include <assert.h>
+%s
+int main(void)
+{
+	struct peal *peal = (struct peal *)0;
+	return peal_attach("/nonexistent/socket", "abi", &peal) == PEAL_NO_DAEMON && !peal &&
+		peal_result_name(PEAL_NO_CREDIT)[0] == 'n' ? 0 : 1;
+}
+"""
+
+
+class Failed(Exception):
+    """A sentence that says what differs."""
+
+
+def run(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command)}: {done.stdout.strip()}")
+    return done.stdout
+
+
+def check_symbols():
+    with open(os.path.join(ROOT, "client", "libpeal.map"), encoding="ascii") as file:
+        wanted = set(re.findall(r"^\t\t(peal_\w+);$", file.read(), re.MULTILINE))
+    with open(os.path.join(ROOT, "include", "peal", "peal.h"), encoding="ascii") as file:
+        declared = set(re.findall(r"^PEAL_API [^;]*?\b(peal_\w+)\(", file.read(), re.MULTILINE))
+    lines = run("nm", "-D", "--defined-only", LIBRARY).splitlines()
+    found = {line.split()[-1].split("@")[0] for line in lines if " T " in line}
+    for what, names in (("in the map", wanted), ("in the library", found)):
+        if names != declared:
+            raise Failed(f"declared in peal.h and {what} differ in {sorted(names ^ declared)}")
+    others = [line for line in lines if " T " not in line and not line.endswith(" PEAL_0")]
+    if others:
+        raise Failed(f"libpeal shows more than functions: {others}")
+
+
+def check_needs():
+    needed = re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "-d", LIBRARY))
+    strange = [name for name in needed if not re.match(r"libc\.so|ld-linux|libasan|libtsan|libubsan", name)]
+    if strange:
+        raise Failed(f"libpeal needs {strange}")
+    if "[libpeal.so.0]" not in run("readelf", "-d", LIBRARY):
+        raise Failed("libpeal has another name than libpeal.so.0")
+
+
+def check_compilers(folder):
+    lines = [line.rsplit(" ", 1) for line in LAYOUT.strip().splitlines()]
+    checks = "\n".join(f'static_assert({what} == {number}, "{what}");' for what, number in lines)
+    for compiler, standard, ending in (("gcc", "c11", "c"), ("g++", "c++11", "cc")):
+        source, program = os.path.join(folder, f"abi.{ending}"), os.path.join(folder, f"abi-{ending}")
+        with open(source, "w", encoding="ascii") as file:
+            file.write(PROGRAM % checks)
+        run(compiler, f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I",
+            os.path.join(ROOT, "include"), source, "-o", program, LIBRARY,
+            f"-Wl,-rpath,{os.path.dirname(LIBRARY)}")
+        run(program)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        stories = (("symbols", check_symbols), ("needs", check_needs), ("compilers", lambda: check_compilers(folder)))
+        for name, story in stories:
+            try:
+                story()
+            except Failed as failed:
+                print(f"not ok - {name}: {failed}")
+                return 1
+            print(f"ok - {name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Applications through shared memory: two daemons in namespaces, the example chat at each, and what happens
+when one of these four dies, or somebody comes who may not, or says what cannot be."""
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+from labclient import Lab, LabError  # noqa: E402
+
+BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
+CHAT = os.path.join(BUILD, "examples", "chat")
+FLOW = os.path.join(BUILD, "tests", "flow_client")
+HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
+NOBODY = 65534
+# Random words over the memory of a client.
+WRITES = 1000000000 if os.environ.get("PEAL_NIGHTLY") else 100000000
+DEATHS = 2000 if os.environ.get("PEAL_NIGHTLY") else 100
+
+
+def expect(condition, text):
+    if not condition:
+        raise LabError(text)
+
+
+class Chat:
+    """A chat at a node; its lines come in order."""
+
+    def __init__(self, lab, node):
+        self.process = subprocess.Popen([CHAT, socket_of(lab, node)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.lines = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def wait(self, wanted, timeout_s=10.0):
+        """The lines up to the one that begins like this."""
+        seen = []
+        end_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                seen.append(self.lines.get(timeout=max(0.0, end_s - time.monotonic())))
+            except queue.Empty:
+                raise LabError(f"'{wanted}' did not come; there were {seen}") from None
+            if seen[-1].startswith(wanted):
+                return seen
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        self.process.stdin.close()
+        return self.process.wait(timeout=10.0)
+
+
+def socket_of(lab, node):
+    return f"{lab.state}/n{node}.sock"
+
+
+def stat(lab, node, name):
+    return lab.ask(node, "stats")[name]
+
+
+def descriptors_count(lab, node):
+    return len(os.listdir(f"/proc/{lab.pid(node)}/fd"))
+
+
+def talk(lab):
+    first, second = Chat(lab, 1), Chat(lab, 2)
+    numbers = {node: lab.view(node)["member"] for node in (1, 2)}
+    for chat in (first, second):
+        chat.wait(f"* {max(numbers.values())} is here")
+    first.say("hello")
+    for chat in (first, second):
+        chat.wait(f"{numbers[1]}: hello")
+    second.say(f"/to {numbers[1]} a word")
+    first.wait(f"{numbers[2]} to me: a word")
+    first.say("/to 999 nobody")
+    first.wait("* not said: not in view")
+    expect(first.close() == 0 and second.close() == 0, "a chat did not end well")
+
+
+def flow(lab):
+    done = subprocess.run([FLOW, socket_of(lab, 1), socket_of(lab, 2), "400"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=100.0, check=False)
+    expect(done.returncode == 0, f"flow: {done.stdout.strip()}")
+    print(f"# {done.stdout.strip()}")
+
+
+def client_dies(lab):
+    before = descriptors_count(lab, 1)
+    ended = stat(lab, 1, "clients_ended")
+    chats = [Chat(lab, 1) for _ in range(8)]
+    for chat in chats:
+        chat.wait("* view ")
+    expect(descriptors_count(lab, 1) > before, "eight clients take no descriptors")
+    for chat in chats:
+        chat.kill()
+    lab.wait("the end of eight dead clients", lambda: stat(lab, 1, "clients_ended") == ended + 8, 5.0)
+    lab.wait("their descriptors to be closed", lambda: descriptors_count(lab, 1) <= before, 5.0)
+
+
+def many_come_and_go(lab):
+    before = descriptors_count(lab, 1)
+    for _ in range(3):
+        chats = [Chat(lab, 1) for _ in range(70)]
+        codes = []
+        for chat in chats:
+            chat.process.stdin.close()
+        for chat in chats:
+            codes.append(chat.process.wait(timeout=20.0))
+        expect(codes.count(0) >= 32, f"too few of seventy were let in: {codes}")
+    lab.wait("all to be forgotten", lambda: descriptors_count(lab, 1) <= before, 5.0)
+
+
+def strangers(lab):
+    before = descriptors_count(lab, 1)
+    link = None
+    for i in range(300):
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        link.settimeout(2.0)
+        link.connect(socket_of(lab, 1))
+        if i % 3 == 0:
+            link.send(os.urandom(44))
+            expect(b"no hello" in link.recv(512), "noise was answered otherwise")
+        elif i % 3 == 1:
+            link.send(b"leap")
+        link.close()
+    # Who says nothing is sent away.
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    link.settimeout(5.0)
+    link.connect(socket_of(lab, 1))
+    expect(link.recv(512) == b"", "who said nothing was told something")
+    link.close()
+    lab.wait("strangers to be gone", lambda: descriptors_count(lab, 1) <= before, 5.0)
+    os.chmod(lab.state, 0o711)
+    done = subprocess.run([CHAT, socket_of(lab, 1)], user=NOBODY, group=NOBODY, extra_groups=[],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=10.0, check=False)
+    expect(done.returncode == 1 and "not among `users`" in done.stdout,
+           f"a user who may not was told: {done.stdout}")
+
+
+def hostile_beside_calm(lab):
+    """Whatever a client does, the daemon goes on, and so does who is beside it."""
+    before = descriptors_count(lab, 1)
+    epoch, pid, number = lab.view(1)["epoch"], lab.pid(1), lab.view(1)["member"]
+    near, far = Chat(lab, 1), Chat(lab, 2)
+    near.wait("* view ")
+    far.wait("* view ")
+    for arguments in (("scribble", str(WRITES)), ("deaf",), ("die", str(DEATHS))):
+        with subprocess.Popen([HOSTILE, socket_of(lab, 1), *arguments], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True) as hostile:
+            said = 0
+            while hostile.poll() is None:
+                said += 1
+                near.say(f"calm {said}")
+                far.wait(f"{number}: calm {said}")
+                time.sleep(0.02)
+            text = hostile.stdout.read().strip()
+            expect(hostile.returncode == 0, f"hostile client {arguments}: {text}")
+            print(f"# {arguments[0]}: {text}; {said} lines beside it")
+    expect(near.close() == 0 and far.close() == 0, "a calm chat did not end well")
+    expect(lab.pid(1) == pid and lab.view(1)["epoch"] == epoch, "the daemon or its view is another")
+    expect(stat(lab, 1, "clients_violated") > 0 and stat(lab, 1, "clients_evicted") > 0, "nobody was cut off")
+    lab.wait("hostile clients to be forgotten", lambda: descriptors_count(lab, 1) <= before, 5.0)
+
+
+def daemon_dies(lab):
+    near, far = Chat(lab, 1), Chat(lab, 2)
+    numbers = {node: lab.view(node)["member"] for node in (1, 2)}
+    for chat in (near, far):
+        chat.wait(f"* {max(numbers.values())} is here")
+    senior = min(numbers, key=numbers.get)
+    dying, staying = (far, near) if senior == 1 else (near, far)
+    lab.kill(3 - senior)
+    dying.wait("* closed", 2.0)
+    expect(dying.process.wait(timeout=5.0) == 1, "a chat without a daemon ended as if all were well")
+    staying.wait(f"* {numbers[3 - senior]} has crashed", 15.0)
+    staying.say("alone")
+    staying.wait(f"{numbers[senior]}: alone")
+    lab.start(3 - senior)
+    lab.wait_view([1, 2], 2, 10.0)
+    back = Chat(lab, 3 - senior)
+    back.wait(f"* {lab.view(3 - senior)['member']} is here")
+    back.say("again")
+    staying.wait(f"{lab.view(3 - senior)['member']}: again")
+    expect(back.close() == 0 and staying.close() == 0, "a chat did not end well")
+
+
+def daemon_leaves(lab):
+    chat, other = Chat(lab, 2), Chat(lab, 1)
+    chat.wait("* view ")
+    other.wait("* view ")
+    number = lab.view(2)["member"]
+    os.kill(lab.pid(2), signal.SIGTERM)
+    chat.wait("* closed", 15.0)
+    other.wait(f"* {number} has left", 15.0)
+    expect(other.close() == 0, "a chat did not end well")
+    lab.wait("the socket to be gone", lambda: not os.path.exists(socket_of(lab, 2)), 5.0)
+
+
+def main():
+    if os.geteuid() != 0:
+        print("SKIP: network namespaces need root")
+        return 77
+    try:
+        with Lab(f"emb{os.getpid()}", 2) as lab:
+            lab.wait_view([1, 2], 2, 10.0)
+            for story in (talk, flow, client_dies, many_come_and_go, strangers, hostile_beside_calm, daemon_dies,
+                          daemon_leaves):
+                begin_s = time.monotonic()
+                story(lab)
+                print(f"ok - {story.__name__.replace('_', ' ')} ({time.monotonic() - begin_s:.1f} s)")
+    except LabError as error:
+        print(f"not ok - {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/clients.h"
+
+#include "tests/lib/clientscene.h"
+#include "tests/lib/dies.h"
+
+static void
+test_clients__frees_a_place_when_its_client_hangs_up(void **state)
+{
+	struct visitor *visitor = scene_attach(0, 0);
+
+	(void)state;
+	assert_int_equal(scene_counter(0, PEAL_COUNTER_CLIENTS_ATTACHED), 1);
+	assert_false(peal_clients_is_over(visitor->clients, visitor->place));
+	peal_clients_hang_up(visitor->clients, visitor->place, PEAL_CLIENT_END_ASKED);
+	(void)peal_fakecores_turn(cores, 0);
+	assert_true(peal_clients_is_over(visitor->clients, visitor->place));
+	assert_int_equal(scene_end_of(visitor), PEAL_CLIENT_END_ASKED);
+	assert_int_equal(told_count, 1);
+	peal_clients_free(visitor->clients, visitor->place);
+	assert_int_equal(scene_attach(1, 0)->place, visitor->place);
+	assert_int_equal(scene_end_of(&visitors[1]), PEAL_CLIENT_END_NONE);
+}
+
+static void
+free_early(void *argument)
+{
+	const struct visitor *visitor = argument;
+
+	peal_clients_free(visitor->clients, visitor->place);
+}
+
+static void
+test_clients__gives_no_place_back_before_the_core_has_done_with_it(void **state)
+{
+	(void)state;
+	assert_true(peal_test_dies(free_early, scene_attach(0, 0)));
+}
+
+static void
+test_clients__refuses_one_too_many(void **state)
+{
+	struct visitor *visitor = scene_attach(0, 0);
+
+	(void)state;
+	for (uint32_t i = 1; i < PEAL_CLIENTS_MAX; i++) {
+		assert_int_equal(
+			peal_clients_attach(visitor->clients, visitor->up, visitor->down, 0), i);
+	}
+	assert_int_equal(peal_clients_attach(visitor->clients, visitor->up, visitor->down, 0),
+		PEAL_CLIENTS_NONE);
+}
+
+/* Opens `count` channels from a visitor at node 0 to one that listens at node 1. */
+static void
+open_many(uint16_t count)
+{
+	scene_listen(&visitors[1], 1);
+	for (uint16_t number = 2; number <= PEAL_CLIENT_LISTENS_MAX; number++) {
+		scene_listen(&visitors[1], number);
+	}
+	scene_run(100U * US);
+	for (uint16_t i = 0; i < count; i++) {
+		scene_open(&visitors[0], PEAL_CLIENT_TAG(i, 1), 2, (uint16_t)(1U + i));
+		scene_say(&visitors[0], PEAL_CLIENT_SEND, PEAL_CLIENT_TAG(i, 1), "x", 1);
+	}
+	scene_run(5U * MS);
+	assert_int_equal(scene_channels_count(0), count);
+	assert_int_equal(scene_channels_count(1), count);
+}
+
+static void
+test_clients__who_died_leaves_nothing_within_bounded_turns(void **state)
+{
+	uint32_t turns_count = 0;
+
+	(void)state;
+	(void)scene_attach(0, 0);
+	(void)scene_attach(1, 1);
+	open_many(16);
+	/* As the kernel does it, and half a record that was never shown. */
+	assert_non_null(peal_shmring_claim(&visitors[0].writer, 100));
+	atomic_store(&visitors[0].up->death.word, PEAL_REGION_OWNER_DIED);
+	while (!peal_clients_is_over(visitors[0].clients, visitors[0].place)) {
+		cores->now_ns += 1000;
+		(void)peal_fakecores_turn(cores, 0);
+		turns_count++;
+	}
+	assert_int_equal(scene_end_of(&visitors[0]), PEAL_CLIENT_END_DIED);
+	assert_in_range(turns_count, 16U / PEAL_CLIENT_ENDS_BURST_MAX,
+		16U / PEAL_CLIENT_ENDS_BURST_MAX + 1U);
+	assert_int_equal(scene_channels_count(0), 0);
+	/* The other end hears of each. */
+	scene_run(5U * MS);
+	assert_int_equal(scene_channels_count(1), 0);
+	for (uint32_t i = 0; i < 16; i++) {
+		struct peal_shmring_record record;
+		struct peal_client_ended ended;
+
+		assert_true(scene_find(&visitors[1], PEAL_CLIENT_ENDED, &record));
+		memcpy(&ended, record.bytes, sizeof(ended));
+		assert_int_equal(ended.reason, PEAL_CLIENT_REASON_CLOSED);
+	}
+}
+
+static void
+test_clients__asks_for_turns_until_all_is_ended(void **state)
+{
+	(void)state;
+	assert_true(peal_clients_deadline_at_ns(&traffic[0]->clients) == UINT64_MAX);
+	(void)scene_attach(0, 0);
+	(void)scene_attach(1, 1);
+	open_many(16);
+	assert_in_range(peal_clients_deadline_at_ns(&traffic[0]->clients), cores->now_ns,
+		cores->now_ns + MS);
+	atomic_store(&visitors[0].up->death.word, 0);
+	(void)peal_fakecores_turn(cores, 0);
+	assert_int_equal(peal_clients_deadline_at_ns(&traffic[0]->clients), 0);
+	assert_int_equal(peal_core_deadline_at_ns(&cores->nodes[0]->core), 0);
+}
+
+static void
+test_clients__rings_once_for_each_sleep_and_never_for_who_is_awake(void **state)
+{
+	struct visitor *visitor = scene_attach(0, 0);
+
+	(void)state;
+	scene_say(visitor, PEAL_CLIENT_HEAR, 0, NULL, 0);
+	for (uint32_t i = 0; i < 10; i++) {
+		scene_say(visitor, PEAL_CLIENT_CAST, 0, "x", 1);
+		scene_run(100U * US);
+	}
+	assert_int_equal(visitor->rings_count, 0);
+	for (uint32_t i = 1; i <= 3; i++) {
+		struct peal_shmring_record record;
+
+		while (peal_shmring_borrow(&visitor->reader, &record)) {
+			(void)peal_shmring_release(&visitor->reader);
+		}
+		peal_shmbell_declare_asleep(&visitor->sleeper);
+		assert_false(peal_shmring_has_more(&visitor->reader));
+		scene_run(100U * US);
+		assert_int_equal(visitor->rings_count, i - 1U);
+		for (uint32_t j = 0; j < 3; j++) {
+			scene_say(visitor, PEAL_CLIENT_CAST, 0, "x", 1);
+			scene_run(100U * US);
+		}
+		assert_int_equal(visitor->rings_count, i);
+		peal_shmbell_declare_awake(&visitor->sleeper);
+	}
+}
+
+static void
+test_clients__lease_ends_with_the_quorum(void **state)
+{
+	struct visitor *visitor = scene_attach(0, 0);
+	struct peal_shmring_record record;
+	struct peal_client_news news;
+	uint64_t epoch = 0;
+
+	(void)state;
+	scene_run(3U * MS);
+	assert_in_range(peal_region_read_lease(pages[0], &epoch), cores->now_ns + MS / 2U,
+		cores->now_ns + MS);
+	assert_int_equal(epoch, PEAL_FAKECORE_EPOCH);
+	scene_set_standing(0, 0);
+	(void)peal_fakecores_turn(cores, 0);
+	assert_int_equal(peal_region_read_lease(pages[0], &epoch), 0);
+	assert_int_equal(epoch, PEAL_FAKECORE_EPOCH);
+	assert_true(scene_find(visitor, PEAL_CLIENT_NEWS, &record));
+	memcpy(&news, record.bytes, sizeof(news));
+	assert_int_equal(news.kind, PEAL_CLIENT_NO_QUORUM);
+	/* Who comes now is told at once. */
+	assert_true(scene_find(scene_attach(1, 0), PEAL_CLIENT_NEWS, &record));
+	scene_set_standing(0, PEAL_FAKECORE_EPOCH);
+	(void)peal_fakecores_turn(cores, 0);
+	assert_true(peal_region_read_lease(pages[0], &epoch) > cores->now_ns);
+	assert_true(scene_find(visitor, PEAL_CLIENT_NEWS, &record));
+	memcpy(&news, record.bytes, sizeof(news));
+	assert_int_equal(news.kind, PEAL_CLIENT_QUORUM);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_clients__frees_a_place_when_its_client_hangs_up, scene_begin,
+			scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients__gives_no_place_back_before_the_core_has_done_with_it,
+			scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients__refuses_one_too_many, scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients__who_died_leaves_nothing_within_bounded_turns, scene_begin,
+			scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients__asks_for_turns_until_all_is_ended, scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients__rings_once_for_each_sleep_and_never_for_who_is_awake,
+			scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients__lease_ends_with_the_quorum, scene_begin, scene_finish),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
