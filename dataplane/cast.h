@@ -27,6 +27,7 @@
 #define PEAL_DATAPLANE_CAST_H
 
 #include "base/counters.h"
+#include "base/messagelimits.h"
 #include "dataplane/cast_cut.h"
 #include "dataplane/cast_digest.h"
 #include "dataplane/cast_flush.h"

@@ -16,6 +16,7 @@
 #ifndef PEAL_DATAPLANE_CAST_CUT_H
 #define PEAL_DATAPLANE_CAST_CUT_H
 
+#include "base/messagelimits.h"
 #include "dataplane/sendqueue.h"
 #include "wire/cast_msg.h"
 

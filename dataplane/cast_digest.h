@@ -14,6 +14,7 @@
 #ifndef PEAL_DATAPLANE_CAST_DIGEST_H
 #define PEAL_DATAPLANE_CAST_DIGEST_H
 
+#include "base/messagelimits.h"
 #include "dataplane/cast_links.h"
 #include "dataplane/cast_stream.h"
 

@@ -17,6 +17,7 @@
 #ifndef PEAL_DATAPLANE_CAST_LANE_H
 #define PEAL_DATAPLANE_CAST_LANE_H
 
+#include "base/messagelimits.h"
 #include "wire/cast_msg.h"
 
 enum peal_cast_lane_state {

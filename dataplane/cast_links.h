@@ -9,6 +9,7 @@
 #ifndef PEAL_DATAPLANE_CAST_LINKS_H
 #define PEAL_DATAPLANE_CAST_LINKS_H
 
+#include "base/messagelimits.h"
 #include "dataplane/cast_tree.h"
 #include "membership/trees.h"
 

@@ -17,6 +17,7 @@
 #ifndef PEAL_DATAPLANE_CAST_STREAM_H
 #define PEAL_DATAPLANE_CAST_STREAM_H
 
+#include "base/messagelimits.h"
 #include "dataplane/channel_rx.h"
 #include "wire/cast_msg.h"
 

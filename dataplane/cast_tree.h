@@ -15,6 +15,7 @@
 #define PEAL_DATAPLANE_CAST_TREE_H
 
 #include "base/limits.h"
+#include "base/messagelimits.h"
 
 #include <stdint.h>
 

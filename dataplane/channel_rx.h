@@ -27,6 +27,7 @@
 #ifndef PEAL_DATAPLANE_CHANNEL_RX_H
 #define PEAL_DATAPLANE_CHANNEL_RX_H
 
+#include "base/messagelimits.h"
 #include "dataplane/framepool.h"
 #include "wire/channel_msg.h"
 

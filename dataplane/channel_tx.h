@@ -34,6 +34,7 @@
 #define PEAL_DATAPLANE_CHANNEL_TX_H
 
 #include "base/counters.h"
+#include "base/messagelimits.h"
 #include "dataplane/rtt.h"
 #include "dataplane/sendqueue.h"
 #include "wire/channel_msg.h"

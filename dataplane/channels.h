@@ -37,6 +37,7 @@
 
 #include "base/counters.h"
 #include "base/deadlines.h"
+#include "base/messagelimits.h"
 #include "dataplane/channelsender.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"

@@ -17,6 +17,7 @@
 
 #include "base/counters.h"
 #include "base/deadlines.h"
+#include "base/messagelimits.h"
 #include "dataplane/channeltable.h"
 #include "dataplane/congestion.h"
 #include "dataplane/egress.h"

@@ -13,6 +13,7 @@
 #ifndef PEAL_DATAPLANE_CHANNELTABLE_H
 #define PEAL_DATAPLANE_CHANNELTABLE_H
 
+#include "base/messagelimits.h"
 #include "dataplane/channel_rx.h"
 #include "dataplane/channel_tx.h"
 

@@ -32,6 +32,7 @@
 #define PEAL_DATAPLANE_CLIENTS_H
 
 #include "base/counters.h"
+#include "base/messagelimits.h"
 #include "dataplane/cast.h"
 #include "dataplane/channels.h"
 #include "dataplane/load.h"

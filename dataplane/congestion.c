@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/messagelimits.h"
 #include "base/museum.h"
 
 #define FRAME      PEAL_CONGESTION_FRAME

@@ -35,6 +35,7 @@
 #define PEAL_DATAPLANE_CONGESTION_H
 
 #include "base/limits.h"
+#include "base/messagelimits.h"
 
 #include <stdbool.h>
 #include <stdint.h>

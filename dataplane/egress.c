@@ -508,7 +508,8 @@ peal_egress_pass(struct peal_egress *egress, const struct peal_packet *packet, u
 	PEAL_DASSERT(egress->peers[slot].dst != 0);
 	PEAL_DASSERT(shard < PEAL_SHARDS_MAX);
 	PEAL_DASSERT(packet->size >= egress->headers.size + payload_size);
-	if (egress->bulk_count >= egress->bulk_max || egress->peers[slot].is_lost) {
+	if (egress->bulk_count >= egress->bulk_max || egress->peers[slot].is_lost ||
+		payload_size > FRAME_SIZE(egress->body_size_max)) {
 		return false;
 	}
 	write_headers(egress, slot, shard, payload_size, passed.data);

@@ -145,7 +145,8 @@ peal_egress_doubt(struct peal_egress *egress, uint16_t slot)
  * `slot`, as bulk, whatever way own frames to that peer take.
  *
  * @param payload_size  of the whole frame behind the packet's headers
- * @return true: the packet belongs to the egress; false: there is no room, or no way to the peer
+ * @return true: the packet belongs to the egress; false: no room, no way to the peer, or too large
+ * for this link
  */
 bool peal_egress_pass(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 	uint8_t shard, uint32_t payload_size);

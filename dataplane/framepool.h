@@ -8,6 +8,7 @@
 #define PEAL_DATAPLANE_FRAMEPOOL_H
 
 #include "base/limits.h"
+#include "base/messagelimits.h"
 
 #include <stdbool.h>
 #include <stdint.h>

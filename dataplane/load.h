@@ -23,6 +23,7 @@
 #define PEAL_DATAPLANE_LOAD_H
 
 #include "base/histogram.h"
+#include "base/messagelimits.h"
 #include "dataplane/cast.h"
 #include "dataplane/channels.h"
 #include "dataplane/uplink.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/pathmtu.h"
 
+#include "base/messagelimits.h"
 #include "base/museum.h"
 #include "wire/messages.h"
 #include "wire/path_msg.h"
@@ -82,7 +83,7 @@ peal_pathmtu_switch(struct peal_pathmtu *paths, const struct peal_peers *peers)
 
 		if (peer->mid != mid || !peal_peers_is_member(peers, slot, mid)) {
 			*peer = (struct peal_pathmtu_peer){
-				.mid = mid, .first_pause_ns = PEAL_PATH_PAUSE_NS};
+				.mid = mid, .first_pause_ns = PEAL_PATHMTU_PAUSE_NS};
 			peal_deadlines_set(&paths->due_at, slot, UINT64_MAX);
 		} else if (peer->is_wanted) {
 			begin_round(paths, slot);
@@ -139,15 +140,15 @@ end_round(struct peal_pathmtu *paths, uint16_t slot, uint64_t now_ns)
 	peer->is_trying = false;
 	if (peer->answered == 0) {
 		peer->first_pause_ns *= 2U;
-		if (peer->first_pause_ns > PEAL_PATH_PAUSE_NS_MAX) {
-			peer->first_pause_ns = PEAL_PATH_PAUSE_NS_MAX;
+		if (peer->first_pause_ns > PEAL_PATHMTU_PAUSE_NS_MAX) {
+			peer->first_pause_ns = PEAL_PATHMTU_PAUSE_NS_MAX;
 		}
-		peal_deadlines_set(&paths->due_at, slot, now_ns + PEAL_PATH_AGAIN_NS);
+		peal_deadlines_set(&paths->due_at, slot, now_ns + PEAL_PATHMTU_AGAIN_NS);
 		return;
 	}
 	set_rung(paths, slot, highest(peer->answered));
 	if (peer->rung + 1U < paths->rungs_count) {
-		next_at_ns = now_ns + PEAL_PATH_RAISE_NS;
+		next_at_ns = now_ns + PEAL_PATHMTU_RAISE_NS;
 	}
 	peal_deadlines_set(&paths->due_at, slot, next_at_ns);
 }
@@ -180,7 +181,7 @@ step(struct peal_pathmtu *paths, uint16_t slot, uint64_t now_ns)
 	if (!peer->is_trying) {
 		begin_round(paths, slot);
 	}
-	if (peer->tries_count == PEAL_PATH_TRIES_MAX) {
+	if (peer->tries_count == PEAL_PATHMTU_TRIES_MAX) {
 		end_round(paths, slot, now_ns);
 		return 0;
 	}
@@ -204,7 +205,7 @@ peal_pathmtu_run_due(struct peal_pathmtu *paths, uint64_t now_ns)
 	_Static_assert(PEAL_SLOTS_MAX <= PEAL_RESIDENTS_MAX, "every slot has a deadline");
 	peal_deadlines_collect(&paths->due_at, now_ns, due);
 	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
-		while (due[word] != 0 && sent_count < PEAL_PATH_BURST) {
+		while (due[word] != 0 && sent_count < PEAL_PATHMTU_BURST) {
 			uint32_t slot = word * 64U + (uint32_t)__builtin_ctzll(due[word]);
 
 			due[word] &= due[word] - 1U;
@@ -245,7 +246,7 @@ on_answer(struct peal_pathmtu *paths, const struct peal_opened *opened,
 	for (uint8_t rung = 0; rung < paths->rungs_count; rung++) {
 		if (paths->body_sizes[rung] == message->size) {
 			peer->answered |= (uint8_t)(1U << rung);
-			peer->first_pause_ns = PEAL_PATH_PAUSE_NS;
+			peer->first_pause_ns = PEAL_PATHMTU_PAUSE_NS;
 			if (rung > peer->rung) {
 				set_rung(paths, opened->slot, rung);
 			}

@@ -5,14 +5,14 @@
  * Each direction is proven by who sends in it. There are few sizes (rungs): what every path
  * carries, what an Ethernet of 1 500 bytes carries, what the own link carries. A round sends a
  * probe of each size, and again those that are not answered, with doubled pauses; it ends when the
- * largest was answered, or after PEAL_PATH_TRIES_MAX. A larger size is used as soon as it is
+ * largest was answered, or after PEAL_PATHMTU_TRIES_MAX. A larger size is used as soon as it is
  * answered. A smaller one is taken only when a round ends in which smaller probes were answered and
  * those of the size in use were not: so silence, which membership judges, is never taken for a
  * narrow path.
  *
  * A round begins when the first channel to a peer opens, in each new view, when large frames are
  * lost again and again (suspect), when
- * frames take another way, and every PEAL_PATH_RAISE_NS while the path is narrower than the
+ * frames take another way, and every PEAL_PATHMTU_RAISE_NS while the path is narrower than the
  * own link. One in which nothing at all was answered says nothing and is repeated.
  *
  * A peer answers only what it has buffers for. Pure; plain struct, fields private; one core. Costs
@@ -24,6 +24,7 @@
 
 #include "base/counters.h"
 #include "base/deadlines.h"
+#include "base/messagelimits.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
 #include "dataplane/peers.h"
@@ -48,7 +49,7 @@ struct peal_pathmtu {
 	void *state;
 	uint16_t buffer_size; /* probes above are not answered */
 	uint8_t rungs_count;
-	uint16_t body_sizes[PEAL_PATH_RUNGS_MAX]; /* rungs, growing */
+	uint16_t body_sizes[PEAL_PATHMTU_RUNGS_MAX]; /* rungs, growing */
 	uint32_t next_round;
 	struct peal_deadlines due_at; /* by slot */
 	struct peal_pathmtu_peer peers[PEAL_SLOTS_MAX];

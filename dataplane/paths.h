@@ -36,6 +36,7 @@
 
 #include "base/counters.h"
 #include "base/deadlines.h"
+#include "base/messagelimits.h"
 #include "dataplane/echo.h"
 #include "dataplane/egress.h"
 #include "dataplane/peers.h"

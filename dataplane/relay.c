@@ -49,7 +49,7 @@ static bool
 is_sealed(const struct peal_relay *relay, const struct peal_aead_key *key, const uint8_t *payload,
 	uint16_t body_size)
 {
-	uint8_t body[PEAL_BODY_SIZE_MAX];
+	uint8_t body[PEAL_LARGE_BODY_SIZE_MAX];
 	uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
 
 	memcpy(body, payload + PEAL_HEADER_SIZE, body_size);

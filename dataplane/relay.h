@@ -25,6 +25,7 @@
 #define PEAL_DATAPLANE_RELAY_H
 
 #include "base/counters.h"
+#include "base/messagelimits.h"
 #include "dataplane/egress.h"
 #include "dataplane/pace.h"
 #include "dataplane/peers.h"

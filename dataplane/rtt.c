@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/messagelimits.h"
 
 void
 peal_rtt_init(struct peal_rtt *rtt, uint64_t rto_ns_min, uint64_t rto_ns_max, uint64_t hold_ns)

@@ -9,6 +9,8 @@
 #ifndef PEAL_DATAPLANE_RTT_H
 #define PEAL_DATAPLANE_RTT_H
 
+#include "base/messagelimits.h"
+
 #include <stdint.h>
 
 struct peal_rtt {

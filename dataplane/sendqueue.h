@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/messagelimits.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,6 +9,7 @@
 #define PEAL_DATAPLANE_TRAFFIC_H
 
 #include "base/clientlimits.h"
+#include "base/messagelimits.h"
 #include "dataplane/core.h"
 
 /* Messages that were accepted and are not acknowledged: of one channel, and of broadcast. */

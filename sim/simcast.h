@@ -14,6 +14,7 @@
 #define PEAL_SIM_SIMCAST_H
 
 #include "base/histogram.h"
+#include "base/messagelimits.h"
 #include "dataplane/cast.h"
 #include "sim/report.h"
 

@@ -17,6 +17,7 @@
 #define PEAL_SIM_SIMTALK_H
 
 #include "base/histogram.h"
+#include "base/messagelimits.h"
 #include "dataplane/channels.h"
 #include "sim/report.h"
 

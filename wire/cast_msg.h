@@ -25,6 +25,7 @@
 #define PEAL_WIRE_CAST_MSG_H
 
 #include "base/limits.h"
+#include "base/messagelimits.h"
 
 #include <stdbool.h>
 #include <stdint.h>

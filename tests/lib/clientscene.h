@@ -6,6 +6,7 @@
 #ifndef PEAL_TESTS_LIB_CLIENTSCENE_H
 #define PEAL_TESTS_LIB_CLIENTSCENE_H
 
+#include "base/messagelimits.h"
 #include "dataplane/clients.h"
 #include "dataplane/traffic.h"
 #include "tests/lib/cmocka_all.h"

@@ -5,6 +5,7 @@
 #ifndef PEAL_TESTS_LIB_CRIER_H
 #define PEAL_TESTS_LIB_CRIER_H
 
+#include "base/messagelimits.h"
 #include "dataplane/cast.h"
 #include "tests/lib/bigcore.h"
 #include "tests/lib/fakecore.h"

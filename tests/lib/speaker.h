@@ -5,6 +5,7 @@
 #ifndef PEAL_TESTS_LIB_SPEAKER_H
 #define PEAL_TESTS_LIB_SPEAKER_H
 
+#include "base/messagelimits.h"
 #include "dataplane/channels.h"
 #include "tests/lib/fakecore.h"
 

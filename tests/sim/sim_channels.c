@@ -6,6 +6,7 @@
  * at most; one slow receiver of five costs the others at most a fifth of their
  * 99th percentile. The scenarios compare, and this prints the worst of all runs.
  */
+#include "base/messagelimits.h"
 #include "tests/sim/simrun.h"
 
 static uint64_t seeds_count = 20;

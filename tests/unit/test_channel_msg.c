@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "wire/channel_msg.h"
 
+#include "base/messagelimits.h"
 #include "tests/lib/cmocka_all.h"
 
 #define DATA     PEAL_CHANNEL_FLAG_DATA

@@ -2,6 +2,7 @@
 #include "dataplane/congestion.h"
 
 #include "base/limits.h"
+#include "base/messagelimits.h"
 #include "tests/lib/cmocka_all.h"
 
 #include <string.h>

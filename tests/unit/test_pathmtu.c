@@ -129,10 +129,10 @@ test_pathmtu__finds_a_narrow_path_and_tries_again_later(void **state)
 	pass(MS, MS / 10);
 	assert_int_equal(size_to_b(), USUAL); /* used at once */
 	pass(60 * MS, MS / 10);
-	assert_int_equal(lost_count, PEAL_PATH_TRIES_MAX);
+	assert_int_equal(lost_count, PEAL_PATHMTU_TRIES_MAX);
 	assert_false(a->channels.paths.peers[1].is_trying);
 	there_size_max = UINT32_MAX;
-	pass(PEAL_PATH_RAISE_NS - 200 * MS, 100 * MS);
+	pass(PEAL_PATHMTU_RAISE_NS - 200 * MS, 100 * MS);
 	assert_int_equal(size_to_b(), USUAL);
 	pass(400 * MS, 100 * MS);
 	assert_int_equal(size_to_b(), TOP_SIZE);
@@ -149,7 +149,7 @@ test_pathmtu__what_is_lost_on_the_way_back_proves_nothing(void **state)
 	assert_true(counter(1, PEAL_COUNTER_PATH_PROBES_ANSWERED) > 0);
 	/* Nor does silence say that a path is narrow; it is asked again. */
 	back_size_max = UINT32_MAX;
-	pass(2 * PEAL_PATH_AGAIN_NS, MS);
+	pass(2 * PEAL_PATHMTU_AGAIN_NS, MS);
 	assert_int_equal(size_to_b(), TOP_SIZE);
 	back_size_max = 0;
 	peal_pathmtu_suspect(&a->channels.paths, 1);

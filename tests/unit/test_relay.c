@@ -136,6 +136,22 @@ test_relay__passes_a_frame_on_as_it_is(void **state)
 	assert_int_equal(atomic_load(&cores->nodes[R]->plane.heard_at_ns[A]), 0);
 }
 
+/* One that the link of A carries and that of R does not. */
+static void
+test_relay__drops_what_its_link_does_not_carry(void **state)
+{
+	static const uint8_t wide[PEAL_BODY_SIZE_MAX + 500U] = {1, 2, 3};
+	struct peal_header header = make_header(PEAL_MESSAGE_CHANNEL);
+	struct frame frame;
+
+	(void)state;
+	frame.size = peal_fakecores_seal(cores, A, R, &header, wide, sizeof(wide), frame.bytes);
+	inject(R, &frame);
+	peal_fakecores_turn(cores, R);
+	assert_int_equal(counter(R, PEAL_COUNTER_RELAY_DROPPED), 1);
+	assert_int_equal(cores->wire->ports[R].sent_count, 0);
+}
+
 static void
 test_relay__passes_broadcasts_on(void **state)
 {
@@ -288,6 +304,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH(test_relay__passes_a_frame_on_as_it_is),
+		BOTH(test_relay__drops_what_its_link_does_not_carry),
 		BOTH(test_relay__passes_broadcasts_on),
 		BOTH(test_relay__refuses_all_other_kinds),
 		BOTH(test_relay__refuses_who_is_no_other_member),

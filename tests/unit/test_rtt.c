@@ -2,6 +2,7 @@
 #include "dataplane/rtt.h"
 
 #include "base/limits.h"
+#include "base/messagelimits.h"
 #include "tests/lib/cmocka_all.h"
 
 #define US UINT64_C(1000)
