@@ -45,12 +45,13 @@ class Plan:
         self.card = host.card_of(self.device if self.is_pci else self.interface or "") if self.device else None
         self.wants = {self.idle} | ({PCI} if self.is_pci else set())
         allowed = sorted(host.cpus_allowed())
+        self.asked = set()  # CPUs of its data cores; none: the kernel chooses
         if self.lcore >= 0:
-            self.cpus = set(range(self.lcore, self.lcore + self.cores))
+            self.asked = set(range(self.lcore, self.lcore + self.cores))
         elif self.idle == DEDICATED:
-            self.cpus = set(allowed[-self.cores:])  # the same choice as peald's
-        else:
-            self.cpus = set()
+            self.asked = set(allowed[-self.cores:])  # the same choice as peald's
+        self.cpus = self.asked & set(allowed)
+        self.spinning = self.cpus if self.idle == DEDICATED else set()
 
     def drives_itself(self):
         """True when the driver of DPDK works beside that of the kernel, as those of mlx5 do."""
@@ -81,7 +82,7 @@ def set_key(plan, key, value):
 
 def check_cpus(host, plan):
     allowed, online = host.cpus_allowed(), host.cpus_online()
-    missing = plan.cpus - allowed
+    missing = plan.asked - allowed
     if missing - online:
         yield stops("cpus", ROLES, f"lcore: there is no CPU {show_list(missing - online)} here; online are "
                     f"{show_list(online)}", set_key(plan, "lcore", max(0, max(allowed) - plan.cores + 1)))
@@ -111,10 +112,11 @@ def check_cpus(host, plan):
 
 
 def check_isolation(host, plan):
-    cpus = plan.cpus
+    cpus = plan.spinning
     if not cpus:
         isolated = host.kept_free("isolcpus")
-        yield well("isolation", f"isolated CPUs: {show_list(isolated) or 'none'}; a core that sleeps when idle needs none")
+        rest = "; a core that sleeps when idle needs none" if plan.idle == SHARED else ""
+        yield well("isolation", f"isolated CPUs: {show_list(isolated) or 'none'}{rest}")
         return
     words = []
     for key in ("isolcpus", "nohz_full", "rcu_nocbs"):
@@ -131,7 +133,7 @@ def check_isolation(host, plan):
 
 
 def check_interrupts(host, plan):
-    cpus = plan.cpus
+    cpus = plan.spinning
     found = host.irqs_on(cpus)
     others = host.cpus_online() - cpus
     if found and others:
@@ -147,7 +149,7 @@ def check_interrupts(host, plan):
 
 def check_frequency(host, plan):
     governors = collections.defaultdict(set)
-    for cpu in plan.cpus or host.cpus_allowed():
+    for cpu in plan.spinning or host.cpus_allowed():
         governors[host.word(f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor")].add(cpu)
     slow = {name: cpus for name, cpus in governors.items() if name not in (None, "performance")}
     for name, cpus in sorted(slow.items()):
@@ -164,13 +166,13 @@ def check_frequency(host, plan):
 
 def check_siblings(host, plan):
     siblings = set()
-    for cpu in plan.cpus:
+    for cpu in plan.spinning:
         siblings |= parse_list(host.word(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")) - {cpu}
-    busy = (siblings - plan.cpus) & host.cpus_online()
-    double = siblings & plan.cpus
+    busy = (siblings - plan.spinning) & host.cpus_online()
+    double = siblings & plan.spinning
     if double:
-        yield advice("siblings", f"data cores {show_list(double)} are hardware threads of one core and halve each other",
-                     "lscpu --extended=CPU,CORE; then an lcore whose cores are apart")
+        yield advice("siblings", f"data cores {show_list(double)} are hardware threads of one core and halve each other; "
+                     "choose an lcore from where on each CPU has another core", "lscpu --extended=CPU,CORE")
     if busy:
         yield advice("siblings", f"CPU {show_list(busy)} shares a core with a data core: what runs there slows it",
                      "; ".join(f"echo 0 > /sys/devices/system/cpu/cpu{cpu}/online" for cpu in sorted(busy)))
@@ -378,9 +380,8 @@ def check_address(host, plan):
     if kernel_form(ipaddress.ip_address(text)) not in host.own_addresses():
         yield well("address", f"{plan.address} is not the kernel's, so it and its ports are Peal's")
         return
-    where = plan.interface or "INTERFACE"
     yield stops("address", ROLES, f"address: the kernel has {text} as well, and both would answer for it",
-                f"ip address del {text}/PREFIX dev {where}")
+                f"ip address flush to {text}" + (f" dev {plan.interface}" if plan.interface else ""))
 
 
 def check_daemons(host, plan):
@@ -391,12 +392,12 @@ def check_daemons(host, plan):
     found = False
     if plan.device and claim in names:
         found = True
-        yield stops("daemons", EVERYTHING, f"the {claim[6:].rstrip(',')} is used by another Peal process here",
-                    "ss -xlp | grep @peal/; then stop that one, or give this node a device of its own")
+        yield stops("daemons", EVERYTHING, f"the {claim[6:].rstrip(',')} is used by another Peal process here; stop that one, "
+                    "or give this node a device of its own", "ss -xlp | grep @peal/")
     if plan.name and any(name.endswith(f"/dpdk/{plan.name}/dpdk_telemetry.v2") for name in names):
         found = True
-        yield stops("daemons", EVERYTHING, f"name: a process named {plan.name} runs already",
-                    f"pealctl -n {plan.name} view; then stop it or choose another name")
+        yield stops("daemons", EVERYTHING, f"name: a process named {plan.name} runs already; stop it or choose another name",
+                    f"pealctl -n {plan.name} leave")
     running = [pid for pid, _ in host.daemons()]
     if not found:
         yield well("daemons", f"{len(running)} other peald on this host" + (", none of them in the way" if running else ""))
