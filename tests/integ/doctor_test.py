@@ -141,6 +141,7 @@ HOSTS = (
     ("no huge pages, a card", pages(0, 0), {}, {"huge-pages": "stops"}),
     ("no huge pages, huge: yes", pages(0, 0), {**PACKET, "huge": "yes"}, {"huge-pages": "stops"}),
     ("no huge pages, huge: no", pages(0, 0), {**PACKET, "huge": "no"}, {}),
+    ("no huge pages, huge: no, a card", pages(0, 0), {"huge": "no"}, {"huge-pages": "advice"}),
     ("no huge pages, af_packet", pages(0, 0), PACKET, {"huge-pages": "advice"}),
     ("huge pages in use", pages(1024, 16), {}, {"huge-pages": "stops"}),
     ("no memory", {**pages(0, 0), "/proc/meminfo": "MemAvailable: 65536 kB\n"}, PACKET, {
@@ -184,6 +185,8 @@ HOSTS = (
     ("tsc is not invariant, sleeping", {"/proc/cpuinfo": "flags : fpu tsc\n"}, SHARED, {"clock": "advice"}),
     ("an ordinary user, locked memory", {"/proc/self/status": status("0-15", "0", "1000"),
                                          "/proc/self/limits": limits(65536)}, {}, {"limits": "stops"}),
+    ("an ordinary user, one right of two", {"/proc/self/status": status("0-15", "2000", "1000")}, PACKET, {
+        "permissions": "stops"}),
     ("few open files", {"/proc/self/limits": limits(files=256)}, {}, {"limits": "advice"}),
     ("narrow interface", {f"/sys/class/net/{LAN}/mtu": 1500}, {**PACKET, "mtu": 9000}, {"mtu": "stops"}),
     ("too narrow interface", {f"/sys/class/net/{LAN}/mtu": 1000}, PACKET, {"mtu": "stops"}),
@@ -353,11 +356,19 @@ def beside_a_daemon(scratch):
         with open(spinning, "w", encoding="utf-8") as file:
             file.write(text + "idle: dedicated\n")
 
-        def look(config):
-            done = subprocess.run([PEAL_LAB, "--lab", lab.name, "exec", "1", "env", f"PEALD={PEALD}", DOCTOR, "--json",
-                                   "--config", config], capture_output=True, text=True, check=False)
+        def inside(*command):
+            return subprocess.run([PEAL_LAB, "--lab", lab.name, "exec", "1", "env", f"PEALD={PEALD}", *command],
+                                  capture_output=True, text=True, timeout=60, check=False)
+
+        def look(config, *wrapper):
+            done = inside(*wrapper, DOCTOR, "--json", "--config", config)
             expect(done.stdout, done.stderr)
             return json.loads(done.stdout)["findings"]
+
+        raw_only = ("setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw")
+        expect(any(one["check"] == "permissions" and one["level"] == "stops" for one in look(path, *raw_only)),
+               "CAP_NET_RAW alone is said to be enough")
+        expect(inside(*raw_only, PEALD, "--config", path).returncode == 1, "CAP_NET_RAW alone is enough for the daemon")
 
         expect(not any(one["check"] in ("daemons", "address") and one["level"] != "ready" for one in look(path)),
                "in the way before it was started")

@@ -212,8 +212,10 @@ def check_memory(host, plan):
                       for node in sorted({entry[0] for entry in pages} - {None}))
     count = (plan.memory_mb - free_mb + reserved_mb + 1) // 2
     mend = f"sysctl -w vm.nr_hugepages={count}"
-    if plan.huge == "no":
-        yield well("huge-pages", "huge: no, so none are needed")
+    if plan.huge == "no" and plan.is_pci:
+        yield advice("huge-pages", "huge is no, and nobody has tried that with a card", set_key(plan, "huge", "auto"))
+    elif plan.huge == "no":
+        yield well("huge-pages", "huge is no, so none are needed")
     elif free_mb >= plan.memory_mb:
         yield well("huge-pages", f"{free_mb} of {reserved_mb} MiB free ({nodes})")
     elif plan.huge == "yes":
@@ -416,16 +418,18 @@ def check_drivers(host, plan):
 
 
 def check_permissions(host, plan):
-    needs = {}
     if plan.is_packet:
-        needs["CAP_NET_RAW"] = ROLES
+        # The second for what DPDK does at every start: it sets the address of the interface.
+        needs = ("CAP_NET_RAW", "CAP_NET_ADMIN")
     elif plan.device.startswith("net_tap"):
-        needs["CAP_NET_ADMIN"] = ROLES
+        needs = ("CAP_NET_ADMIN",)
     elif plan.device.startswith("net_af_xdp"):
-        needs = {name: ROLES for name in ("CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_SYS_ADMIN")}
-    missing = sorted(name for name in needs if name not in plan.capabilities)
+        needs = ("CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_SYS_ADMIN")
+    else:
+        needs = ()
+    missing = [name for name in needs if name not in plan.capabilities]
     if missing:
-        letters = ",".join(name.lower() for name in missing)
+        letters = ",".join(name.lower() for name in needs)
         yield stops("permissions", ROLES, f"{plan.device or 'net_af_packet0'} needs {', '.join(missing)}, which this user "
                     "has not", f"sudo setcap {letters}+ep {plan.peald}")
     else:
