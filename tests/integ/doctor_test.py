@@ -4,6 +4,7 @@
 this machine, and, as root, at a daemon that runs. Every command that it recommends must at least be one for the shell."""
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 PEALD = os.path.join(BUILD, "tools", "peald", "peald")
 DOCTOR = os.path.join(ROOT, "tools", "peal-doctor")
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+from doctorchecks import CHECKS, Plan  # noqa: E402
+from doctorhost import Host  # noqa: E402
 from labclient import PEAL_LAB, Lab, LabError  # noqa: E402
 
 CARD, GROUP = "0000:3b:00.0", 17
@@ -23,6 +26,7 @@ CPU = "/sys/devices/system/cpu"
 NODE = "/sys/devices/system/node"
 PAGES = "hugepages/hugepages-2048kB"
 PMDS = "/usr/lib/x86_64-linux-gnu/dpdk/pmds-23.0"
+NONSENSE = ("", "x", "-1", "0x", "3-", "0-,a", "\n\n", "max", "1:2:3\n::", "40:", "99999999999999999999", "1 2 3 4 5 6 7 8 9")
 UNIX_HEAD = "Num       RefCount Protocol Flags    Type St Inode Path\n"
 
 CONFIG = {"cluster": "made-up", "name": "n1", "address": "10.77.0.1:7400", "seeds": "[10.77.0.1:7400]",
@@ -285,6 +289,24 @@ def made_up_hosts(scratch):
         print(f"ok - {name}", flush=True)
 
 
+def odd_hosts(scratch):
+    """Kernels and containers that say nothing, or what nobody expects: every check still comes to an end."""
+    draw = random.Random(7)
+    plans = ({}, {"idle": "dedicated", "device": CARD}, {"device": "", "lcore": 3, "cores": 16},
+             {"device": "net_af_packet0", "device_args": f"iface={LAN}", "address": "10.0.0.1:1", "mtu": 9000})
+    for number in range(8):
+        changes = {path: None for path in perfect() if number == 0 or draw.random() < 0.1}
+        if number > 0:
+            changes.update({path: draw.choice(NONSENSE) for path in perfect() if draw.random() < 0.15})
+        folder = f"{scratch}/odd{number}"
+        build(folder, changes)
+        for plan in plans:
+            host = Host(folder)
+            found = [finding for check in CHECKS for finding in check(host, Plan(host, plan))]
+            expect(all(finding.text for finding in found), f"odd host {number}: a finding without words")
+    print("ok - hosts that say little, or nonsense")
+
+
 def roles(scratch):
     """Without a configuration: what blocks which."""
     build(f"{scratch}/laptop", {**LAPTOP, "/proc/self/status": status("0")})
@@ -385,6 +407,7 @@ def main():
     try:
         with tempfile.TemporaryDirectory() as scratch:
             made_up_hosts(scratch)
+            odd_hosts(scratch)
             roles(scratch)
             same_sentence(scratch)
             without_peald(scratch)

@@ -9,6 +9,7 @@ import collections
 import ipaddress
 import os
 import re
+import shlex
 
 from doctorhost import parse_list, show_list
 
@@ -32,8 +33,9 @@ class Plan:
 
     def __init__(self, host, demands, config_path=None, peald="peald", capabilities=()):
         self.__dict__.update(DEFAULTS, **demands)
-        self.config_path = config_path
-        self.peald = peald
+        # As they stand in a command.
+        self.file = shlex.quote(config_path or "FILE")
+        self.peald = shlex.quote(peald)
         # What its file gives to whoever starts it, beside what they have.
         self.capabilities = host.capabilities() | set(capabilities)
         match = re.search(r"(?:^|,)iface=([^,]+)", self.device_args)
@@ -76,12 +78,14 @@ def stops(check, blocks, text, mend=None):
 
 def set_key(plan, key, value):
     """The command that gives a key of the configuration this value, whether it stands there or not."""
-    path = plan.config_path or "FILE"
-    return f"sed -i '/^{key}:/d' {path} && echo '{key}: {value}' >> {path}"
+    return f"sed -i '/^{key}:/d' {plan.file} && echo '{key}: {value}' >> {plan.file}"
 
 
 def check_cpus(host, plan):
     allowed, online = host.cpus_allowed(), host.cpus_online()
+    if not allowed:
+        yield advice("cpus", "which CPUs may be used is not known: neither /proc nor /sys says so")
+        return
     missing = plan.asked - allowed
     if missing - online:
         yield stops("cpus", ROLES, f"lcore: there is no CPU {show_list(missing - online)} here; online are "
@@ -89,11 +93,11 @@ def check_cpus(host, plan):
     elif missing:
         yield stops("cpus", ROLES, f"lcore: this process may not use CPU {show_list(missing)}, only "
                     f"{show_list(allowed)}", f"taskset -c {show_list(allowed | missing)} peald --config "
-                    f"{plan.config_path}")
+                    f"{plan.file}")
     if len(allowed) <= plan.cores:
         yield stops("cpus", (DEDICATED,), f"{len(allowed)} CPUs for {plan.cores} spinning cores and everything else: "
                     "the control thread and the kernel would wait for a core that never sleeps",
-                    f"taskset -c {show_list(online)} peald --config {plan.config_path or 'FILE'}"
+                    f"taskset -c {show_list(online)} peald --config {plan.file}"
                     if len(online) > plan.cores else None)
     quota = host.quota()
     if quota is not None and quota < plan.cores + 1:
@@ -471,11 +475,12 @@ def check_socket(host, plan):
         return
     folder = os.path.dirname(plan.socket) or "."
     if not host.exists(folder):
-        yield stops("socket", EVERYTHING, f"socket: there is no folder {folder}", f"mkdir -p {folder}")
+        yield stops("socket", EVERYTHING, f"socket: there is no folder {folder}", f"mkdir -p {shlex.quote(folder)}")
     else:
         yield well("socket", f"{folder} is there")
 
 
-CHECKS = (check_drivers, check_permissions, check_limits, check_cpus, check_isolation, check_interrupts, check_frequency, check_siblings,
-          check_clock, check_memory, check_iommu, check_devices, check_numa, check_mtu, check_address, check_daemons,
-          check_neighbours, check_socket)
+CHECKS = (
+    check_drivers, check_permissions, check_limits, check_cpus, check_isolation, check_interrupts, check_frequency,
+    check_siblings, check_clock, check_memory, check_iommu, check_devices, check_numa, check_mtu, check_address,
+    check_daemons, check_neighbours, check_socket)

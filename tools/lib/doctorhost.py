@@ -116,9 +116,9 @@ class Host:
             group = group.rstrip("/")
             if number == "0" and not controllers:
                 while True:
-                    words = (self.word(f"/sys/fs/cgroup{group}/cpu.max") or "max 0").split()
-                    if words[0] != "max":
-                        return int(words[0]) / int(words[1])
+                    given = re.fullmatch(r"(\d+) ([1-9]\d*)", self.word(f"/sys/fs/cgroup{group}/cpu.max") or "")
+                    if given:
+                        return int(given.group(1)) / int(given.group(2))
                     if not group:
                         break
                     group = group.rpartition("/")[0]
@@ -132,7 +132,7 @@ class Host:
     # Processors.
 
     def cpus_allowed(self):
-        return parse_list(self.status("Cpus_allowed_list"))
+        return parse_list(self.status("Cpus_allowed_list")) or self.cpus_online()
 
     def cpus_online(self):
         return parse_list(self.word("/sys/devices/system/cpu/online"))
