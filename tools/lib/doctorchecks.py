@@ -101,8 +101,8 @@ def check_cpus(host, plan):
                     if len(online) > plan.cores else None)
     quota = host.quota()
     if quota is not None and quota < plan.cores + 1:
-        yield stops("cpus", (DEDICATED,), f"the control group gives {quota:.1f} CPUs of time; cores that spin use it up and "
-                    "are then held for tens of milliseconds, which others take for a crash",
+        yield stops("cpus", (DEDICATED,), f"the control group gives {quota:.1f} CPUs of time; cores that spin use it "
+                    "up and are then held for tens of milliseconds, which others take for a crash",
                     "systemctl set-property peald.service CPUQuota=")
     for pid, pinned in host.daemons():
         both = pinned & plan.cpus
@@ -129,8 +129,8 @@ def check_isolation(host, plan):
             words.append(key)
     if words:
         wanted = show_list(cpus)
-        yield advice("isolation", f"the kernel keeps CPU {wanted} not free ({', '.join(words)}): other threads and ticks "
-                     "interrupt a spinning core for milliseconds",
+        yield advice("isolation", f"the kernel keeps CPU {wanted} not free ({', '.join(words)}): other threads and "
+                     "ticks interrupt a spinning core for milliseconds",
                      GRUB.format(" ".join(f"{word}={wanted}" for word in words)))
     else:
         yield well("isolation", f"CPU {show_list(cpus)} is kept free of threads, ticks and callbacks")
@@ -157,8 +157,8 @@ def check_frequency(host, plan):
         governors[host.word(f"/sys/devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor")].add(cpu)
     slow = {name: cpus for name, cpus in governors.items() if name not in (None, "performance")}
     for name, cpus in sorted(slow.items()):
-        yield advice("frequency", f"CPU {show_list(cpus)} has the governor {name}: its first turns after a sleep are slow "
-                     "ones", f"cpupower --cpu {show_list(cpus)} frequency-set --governor performance")
+        yield advice("frequency", f"CPU {show_list(cpus)} has the governor {name}: its first turns after a sleep are "
+                     "slow ones", f"cpupower --cpu {show_list(cpus)} frequency-set --governor performance")
     if not slow:
         yield well("frequency", "the governor is performance" if "performance" in governors else
                    "the kernel does not set the frequency here")
@@ -175,8 +175,8 @@ def check_siblings(host, plan):
     busy = (siblings - plan.spinning) & host.cpus_online()
     double = siblings & plan.spinning
     if double:
-        yield advice("siblings", f"data cores {show_list(double)} are hardware threads of one core and halve each other; "
-                     "choose an lcore from where on each CPU has another core", "lscpu --extended=CPU,CORE")
+        yield advice("siblings", f"data cores {show_list(double)} are hardware threads of one core and halve each "
+                     "other; choose an lcore from where on each CPU has another core", "lscpu --extended=CPU,CORE")
     if busy:
         yield advice("siblings", f"CPU {show_list(busy)} shares a core with a data core: what runs there slows it",
                      "; ".join(f"echo 0 > /sys/devices/system/cpu/cpu{cpu}/online" for cpu in sorted(busy)))
@@ -191,17 +191,17 @@ def check_clock(host, plan):
     if not host.cpu_flags():
         yield advice("clock", "the flags of the processor are not known")
     elif "constant_tsc" in missing or (missing and not host.is_virtual()):
-        yield stops("clock", (DEDICATED,), f"the time stamp counter is not invariant ({', '.join(sorted(missing))} missing): "
-                    "Peal reads the time from it, and probes come early or late", None)
+        yield stops("clock", (DEDICATED,), f"the time stamp counter is not invariant ({', '.join(sorted(missing))} "
+                    "missing): Peal reads the time from it, and probes come early or late", None)
     elif source != "tsc" and "tsc" in available:
         yield advice("clock", f"the kernel's clock is {source}, although tsc is there",
                      "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource")
     elif source != "tsc" and not host.is_virtual():
-        yield stops("clock", (DEDICATED,), f"the kernel's clock is {source} and it does not trust tsc, which Peal reads",
+        yield stops("clock", (DEDICATED,), f"the kernel's clock is {source}: it does not trust tsc, which Peal reads",
                     "journalctl -k --grep tsc")
     elif source != "tsc":
-        yield advice("clock", f"the kernel's clock is {source}, of the hypervisor: Peal follows it, with steps of up to "
-                     "500 ppm")
+        yield advice("clock", f"the kernel's clock is {source}, of the hypervisor: Peal follows it, with steps of up "
+                     "to 500 ppm")
     else:
         yield well("clock", "tsc, at a constant rate")
 
@@ -223,11 +223,12 @@ def check_memory(host, plan):
     elif free_mb >= plan.memory_mb:
         yield well("huge-pages", f"{free_mb} of {reserved_mb} MiB free ({nodes})")
     elif plan.huge == "yes":
-        yield stops("huge-pages", EVERYTHING, f"{free_mb} of {reserved_mb} MiB of huge pages are free, memory_mb asks for "
-                    f"{plan.memory_mb} and huge is yes", mend)
+        yield stops("huge-pages", EVERYTHING, f"{free_mb} of {reserved_mb} MiB of huge pages are free, memory_mb asks "
+                    f"for {plan.memory_mb} and huge is yes", mend)
     else:
-        yield stops("huge-pages", (PCI,), f"{free_mb} of {reserved_mb} MiB of huge pages are free and {plan.memory_mb} are "
-                    "wanted: a virtual device goes on in small pages, slower; a card is driven from huge ones", mend)
+        yield stops("huge-pages", (PCI,), f"{free_mb} of {reserved_mb} MiB of huge pages are free and "
+                    f"{plan.memory_mb} are wanted: a virtual device goes on in small pages, slower; a "
+                    "card is driven from huge ones", mend)
     mounts = re.findall(r"^\S+ (\S+) hugetlbfs ", host.text("/proc/mounts") or "", re.MULTILINE)
     if whole:
         yield well("huge-pages", f"mounted at {', '.join(mounts)}" if mounts else
@@ -244,7 +245,7 @@ def check_iommu(host, plan):
         yield well("iommu", f"{plan.card.pmd} works beside the kernel's driver, without vfio")
         return
     if plan.card is not None and plan.is_pci and plan.card.driver in ("uio_pci_generic", "igb_uio"):
-        yield advice("iommu", f"{plan.card.driver} lets the card write anywhere in memory; vfio-pci with an IOMMU does not",
+        yield advice("iommu", f"{plan.card.driver} lets the card write anywhere in memory, vfio-pci does not",
                      f"modprobe vfio-pci && dpdk-devbind.py --bind=vfio-pci {plan.card.address}")
         return
     if not groups:
@@ -286,8 +287,8 @@ def check_card(host, card, is_wanted):
     object_to = stops if is_wanted else lambda check, blocks, text, mend=None: well(
         check, text + (f"; to change it: {mend}" if mend else ""))
     if card.pmd is None:
-        yield object_to("devices", (PCI,), f"{what}: this DPDK has no driver for it; net_af_packet works on its interface"
-                        if card.interfaces else f"{what}: this DPDK has no driver for it")
+        rest = "; net_af_packet works on its interface" if card.interfaces else ""
+        yield object_to("devices", (PCI,), f"{what}: this DPDK has no driver for it{rest}")
     elif not takes_over(card) and card.kernel_drivers:
         if card.driver in card.kernel_drivers:
             yield well("devices", f"{what}: {card.pmd} beside the kernel's {card.driver}, as it should be")
@@ -299,15 +300,15 @@ def check_card(host, card, is_wanted):
     elif card.driver in card.kernel_drivers:
         yield well("devices", f"{what}: {card.pmd} on {card.driver}, as it should be")
         for address, driver in companions(host, card):
-            yield object_to("devices", (PCI,), f"{address} is in the IOMMU group of {card.address} and the kernel drives it "
-                            f"({driver}); the group is given away as a whole",
+            yield object_to("devices", (PCI,), f"{address} is in the IOMMU group of {card.address} and the kernel "
+                            f"drives it ({driver}); the group is given away as a whole",
                             f"dpdk-devbind.py --bind=vfio-pci {address}")
     elif host.default_interface() in card.interfaces:
         yield object_to("devices", (PCI,), f"{what}: carries this host's default route, so leave it to the kernel "
                         f"({card.driver}); net_af_packet or net_af_xdp work on it, or take another card")
     else:
-        yield object_to("devices", (PCI,), f"{what}: the kernel's {card.driver or 'no driver'}; {card.pmd} needs vfio-pci. "
-                        "Or, as it is: net_af_packet, net_af_xdp", bind_command(card, "vfio-pci"))
+        yield object_to("devices", (PCI,), f"{what}: the kernel's {card.driver or 'no driver'}; {card.pmd} needs "
+                        "vfio-pci. Or, as it is: net_af_packet, net_af_xdp", bind_command(card, "vfio-pci"))
 
 
 def check_devices(host, plan):
@@ -398,22 +399,22 @@ def check_daemons(host, plan):
     found = False
     if plan.device and claim in names:
         found = True
-        yield stops("daemons", EVERYTHING, f"the {claim[6:].rstrip(',')} is used by another Peal process here; stop that one, "
-                    "or give this node a device of its own", "ss -xlp | grep @peal/")
+        yield stops("daemons", EVERYTHING, f"the {claim[6:].rstrip(',')} is used by another Peal process here; stop "
+                    "that one, or give this node a device of its own", "ss -xlp | grep @peal/")
     if plan.name and any(name.endswith(f"/dpdk/{plan.name}/dpdk_telemetry.v2") for name in names):
         found = True
-        yield stops("daemons", EVERYTHING, f"name: a process named {plan.name} runs already; stop it or choose another name",
-                    f"pealctl -n {plan.name} leave")
+        yield stops("daemons", EVERYTHING, f"name: a process named {plan.name} runs already; stop it or take "
+                    "another name", f"pealctl -n {plan.name} leave")
     running = [pid for pid, _ in host.daemons()]
     if not found:
-        yield well("daemons", f"{len(running)} other peald on this host" + (", none of them in the way" if running else ""))
+        yield well("daemons", f"{len(running)} other peald on this host, none of them in the way")
 
 
 def check_drivers(host, plan):
     names = {pmd["name"] for pmd in host.pmds}
     wanted = re.sub(r"\d+$", "", plan.device or "net_af_packet0")
     if not names:
-        yield advice("dpdk", "no drivers of DPDK lie where its packages put them; a DPDK that was linked in has its own",
+        yield advice("dpdk", "no drivers of DPDK lie where its packages put them; one that was linked in has its own",
                      "sudo apt-get install dpdk")
     elif wanted.startswith("net_") and wanted not in names:
         yield stops("dpdk", ROLES, f"device: this DPDK has no driver {wanted}", "sudo apt-get install dpdk")
@@ -434,8 +435,8 @@ def check_permissions(host, plan):
     missing = [name for name in needs if name not in plan.capabilities]
     if missing:
         letters = ",".join(name.lower() for name in needs)
-        yield stops("permissions", ROLES, f"{plan.device or 'net_af_packet0'} needs {', '.join(missing)}, which this user "
-                    "has not", f"sudo setcap {letters}+ep {plan.peald}")
+        yield stops("permissions", ROLES, f"{plan.device or 'net_af_packet0'} needs {', '.join(missing)}, which this "
+                    "user has not", f"sudo setcap {letters}+ep {plan.peald}")
     else:
         yield well("permissions", "root" if host.is_root() else "what the device needs is there")
     if plan.is_pci and not plan.drives_itself() and not host.is_root() and plan.card and plan.card.group:
@@ -464,8 +465,9 @@ def check_neighbours(host, plan):
     if limit is None or limit >= plan.members_max:
         yield well("neighbours", "Peal has a table of its own; the kernel's is large enough for the same members")
     else:
-        yield advice("neighbours", f"the kernel's table ends at {limit} neighbours and members_max is {plan.members_max}: "
-                     "Peal has its own, but programs of the kernel that talk to all members meet it",
+        yield advice("neighbours", f"the kernel's table ends at {limit} neighbours and members_max is "
+                     f"{plan.members_max}: Peal has its own, but programs of the kernel that talk to all "
+                     "members meet it",
                      "sysctl -w " + " ".join(f"net.ipv{version}.neigh.default.gc_thresh{i}={plan.members_max * times}"
                                              for version in (4, 6) for i, times in ((1, 1), (2, 2), (3, 4))))
 
