@@ -10,6 +10,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <rte_version.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,12 @@ bool
 peal_eal_is_huge(void)
 {
 	return is_huge;
+}
+
+const char *
+peal_eal_version(void)
+{
+	return rte_version();
 }
 
 /* Appends "(cpu,cpu,...)": all CPUs this process may use, but those that lcores have to themselves.

@@ -56,4 +56,7 @@ bool peal_eal_has_cpu(int cpu);
 /* True when the packets lie in huge pages. After start. */
 bool peal_eal_is_huge(void);
 
+/* "DPDK 22.11.11", the one that was found when the process began. Any time. */
+const char *peal_eal_version(void);
+
 #endif

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ enum exit_code {
 struct options {
 	const char *config_path;
 	bool is_check;
+	bool is_json;
 	uint32_t extra_count;
 	char *const *extra;
 };
@@ -51,11 +53,12 @@ struct options {
 static const char help_text[] =
 	"peald - a node of a Peal group\n"
 	"\n"
-	"usage: peald --config FILE [--check] [-- EAL arguments]\n"
+	"usage: peald --config FILE [--check [--json]] [-- EAL arguments]\n"
 	"\n"
 	"  -c, --config FILE   the configuration of the node, YAML\n"
 	"      --check         check the configuration, start nothing\n"
-	"  -V, --version       print the version\n"
+	"      --json          with --check: print what it says about this host\n"
+	"  -V, --version       print the version, and that of DPDK\n"
 	"  -h, --help          print this text\n"
 	"\n"
 	"What follows -- is given to DPDK as it is.\n"
@@ -98,6 +101,7 @@ read_options(int argc, char **argv, struct options *options)
 	static const struct option known[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"check", no_argument, NULL, 'k'},
+		{"json", no_argument, NULL, 'j'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -113,8 +117,11 @@ read_options(int argc, char **argv, struct options *options)
 		case 'k':
 			options->is_check = true;
 			break;
+		case 'j':
+			options->is_json = true;
+			break;
 		case 'V':
-			(void)puts("peald " PEAL_VERSION);
+			(void)printf("peald " PEAL_VERSION " (%s)\n", peal_eal_version());
 			return EXIT_SUCCESS;
 		case 'h':
 			(void)fputs(help_text, stdout);
@@ -131,6 +138,9 @@ read_options(int argc, char **argv, struct options *options)
 	}
 	if (options->config_path == NULL) {
 		return misuse("--config FILE is missing", "");
+	}
+	if (options->is_json && !options->is_check) {
+		return misuse("--json belongs to --check", "");
 	}
 	options->extra = argv + optind;
 	options->extra_count = (uint32_t)(argc - optind);
@@ -370,6 +380,28 @@ run(const struct options *options, const struct peal_config *config)
 	return code;
 }
 
+/* What the configuration asks of the host, for peal-doctor; defaults are filled in. */
+static int
+print_demands(const struct peal_config *config)
+{
+	static const char *const huge_words[] = {"auto", "yes", "no"};
+	char address[PEAL_DESCRIBE_SIZE_MAX];
+	json_t *demands;
+	int result;
+
+	peal_describe_address(&config->address, address);
+	demands = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:i, s:s}",
+		"name", config->name, "cluster", config->cluster, "address", address, "device",
+		config->device, "device_args", config->device_args, "idle",
+		config->idle == PEAL_IDLE_DEDICATED ? "dedicated" : "shared", "lcore",
+		config->lcore, "cores", (int)config->cores_count, "mtu", (int)config->mtu,
+		"memory_mb", (int)config->memory_mb, "huge", huge_words[config->huge],
+		"members_max", (int)config->members_max, "socket", config->socket);
+	result = demands == NULL ? -1 : json_dumpf(demands, stdout, JSON_INDENT(2));
+	json_decref(demands);
+	return result == 0 && puts("") >= 0 ? EXIT_SUCCESS : EXIT_SETUP;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -383,6 +415,9 @@ main(int argc, char **argv)
 	}
 	if (!peal_config_load(&config, options.config_path, &error)) {
 		return complain(&error);
+	}
+	if (options.is_json) {
+		return print_demands(&config);
 	}
 	if (options.is_check) {
 		(void)printf("%s: node %s of cluster %s is well configured\n", options.config_path,
