@@ -122,6 +122,27 @@ def tagged(lab):
     expect(lab.own_view(3)["members"] == 0, "a node of another VLAN got in")
 
 
+def shared_memory(lab):
+    """Two daemons whose frames pass no kernel: messages, a member that is killed and comes back, and no faults of a
+    bridge."""
+    lab.start(1)
+    lab.wait_view([1], 1)  # the senior of two: who goes on without the other
+    lab.start(2)
+    lab.wait_view([1, 2], 2)
+    number = lab.own_view(2)["member"]
+    lab.run("ctl", "1", "load", str(number), "--count", "2000", "--interval", "100")
+    lab.kill(2)
+    lab.wait_view([1], 1)
+    lab.start(2)
+    lab.wait_view([1, 2], 2)
+    try:
+        lab.run("cut", "1", "2")
+    except LabError as error:
+        expect("pass no bridge" in str(error), str(error))
+    else:
+        raise LabError("a link without a bridge was cut at the bridge")
+
+
 def run(name, story, count, *options):
     with Lab(f"{name}{os.getpid()}", count, *options) as lab:
         story(lab)
@@ -142,6 +163,8 @@ def main():
         run("rt6", lambda lab: two_segments(lab, "fd00:77::fe", "[fd00:77::fe]:7400", "fd00:77:0:1::2"), 3,
             "--ipv6", "--routed", "--no-start", "--expect", "2")
         run("tag", tagged, 3, "--vlan", "100", "--no-start")
+        for link in ("memif", "vhost"):
+            run(link, shared_memory, 2, "--link", link, "--no-start", "--expect", "1")
     except LabError as error:
         print(f"not ok - {error}")
         return 1
