@@ -43,6 +43,7 @@ peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
 			client->up = up;
 			client->down = down;
 			client->bell = bell;
+			memset(&client->tally, 0, sizeof(client->tally));
 			atomic_store_explicit(
 				&client->end_asked, PEAL_CLIENT_END_NONE, memory_order_relaxed);
 			atomic_store_explicit(

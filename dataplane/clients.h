@@ -81,12 +81,23 @@ struct peal_client_channel {
 	uint64_t accepted_count;
 };
 
+/* What went through a client so far. The core writes, any thread may read; a reader may see one
+ * number of an instant before the other. */
+struct peal_client_tally {
+	_Atomic uint64_t sent_count; /* messages that the core took from it, to one or to all */
+	_Atomic uint64_t sent_size;
+	_Atomic uint64_t delivered_count; /* messages of which the last part is in its ring */
+	_Atomic uint64_t delivered_size;
+	_Atomic uint32_t channels_count; /* open now */
+};
+
 struct peal_client {
 	_Atomic uint32_t state;
 	_Atomic uint32_t end_asked; /* enum peal_client_end, by the door */
 	struct peal_region_up *up;  /* read only */
 	struct peal_region_down *down;
 	uint64_t bell;
+	struct peal_client_tally tally;
 	/* From here on the core's. */
 	enum peal_client_end end;
 	bool is_hearing; /* broadcasts */
@@ -207,6 +218,14 @@ peal_clients_is_over(const struct peal_clients *clients, uint32_t place)
 {
 	return atomic_load_explicit(&clients->room->clients[place].state, memory_order_acquire) ==
 	       PEAL_CLIENTS_OVER;
+}
+
+/* Door: why the core has done with this client. While it is OVER. */
+static inline enum peal_client_end
+peal_clients_end_of(const struct peal_clients *clients, uint32_t place)
+{
+	PEAL_ASSERT(peal_clients_is_over(clients, place));
+	return clients->room->clients[place].end;
 }
 
 /* Door: the place may be given to another. */

@@ -43,6 +43,22 @@ void peal_clients_on_view(void *state, uint64_t epoch, uint32_t view_tag);
 /* clients_view.c: this node is no member any more. */
 void peal_clients_show_none(struct peal_clients *clients);
 
+/* Only the core counts, so a load and a store are enough. */
+static inline void
+peal_clients_count(_Atomic uint64_t *count, uint64_t added)
+{
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + added,
+		memory_order_relaxed);
+}
+
+/* After `channels_count` has changed. */
+static inline void
+peal_clients_tell_channels(struct peal_client *client)
+{
+	atomic_store_explicit(
+		&client->tally.channels_count, client->channels_count, memory_order_relaxed);
+}
+
 static inline uint32_t
 peal_clients_place_of(const struct peal_clients *clients, const struct peal_client *client)
 {

@@ -104,6 +104,13 @@ find_channel(struct peal_client *client, uint16_t tag)
 	return channel->index != PEAL_CHANNEL_NONE && channel->life == tag >> 7 ? channel : NULL;
 }
 
+static void
+count_sent(struct peal_client *client, uint32_t size)
+{
+	peal_clients_count(&client->tally.sent_count, 1);
+	peal_clients_count(&client->tally.sent_size, size);
+}
+
 static enum outcome
 send(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
@@ -124,7 +131,10 @@ send(struct peal_clients *clients, struct peal_client *client,
 	if (result == PEAL_CHANNEL_FULL) {
 		return VIOLATION;
 	}
-	channel->accepted_count += result == PEAL_CHANNEL_OK;
+	if (result == PEAL_CHANNEL_OK) {
+		channel->accepted_count++;
+		count_sent(client, record->size);
+	}
 	return TAKEN;
 }
 
@@ -167,6 +177,7 @@ cast(struct peal_clients *clients, struct peal_client *client,
 	}
 	if (result == PEAL_CAST_OK) {
 		client->casts_count++;
+		count_sent(client, size);
 	} else {
 		peal_clients_write(clients, client, PEAL_CLIENT_CAST_LOST, 0,
 			&(struct peal_clients_bytes){
