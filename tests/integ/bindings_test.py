@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The examples at two daemons in namespaces, and what pealctl says of the applications of a node."""
+"""What applications are written with, at two daemons in namespaces: the examples, C++, and what pealctl says of
+them all."""
 import json
 import os
 import re
@@ -14,6 +15,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
 from labclient import Lab, LabError  # noqa: E402
 
 BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
+LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
 HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
 PEALCTL = os.path.join(BUILD, "tools", "pealctl", "pealctl")
 PINGS = 500
@@ -147,6 +149,25 @@ def clients(lab):
     lab.wait("forty to be gone", lambda: not clients_of(lab, 2), 10.0)
 
 
+def cplusplus(lab):
+    with tempfile.TemporaryDirectory() as folder:
+        for source in ("bindings/cpp/greeting.cc", "tests/integ/cpp_client.cc"):
+            run("g++", "-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror",
+                "-I", os.path.join(ROOT, "include"), os.path.join(ROOT, source), LIBRARY,
+                f"-Wl,-rpath,{os.path.dirname(LIBRARY)}", "-o", os.path.join(folder, os.path.basename(source)[:-3]))
+        # Without exceptions there is still attach, and nothing else throws.
+        run("g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-x", "c++", "-I",
+            os.path.join(ROOT, "include"), os.path.join(ROOT, "include", "peal", "peal.hpp"))
+        print("#", run(os.path.join(folder, "cpp_client"), socket_of(lab, 1), socket_of(lab, 2)).strip())
+        greeting = os.path.join(folder, "greeting")
+        with Beside(greeting, socket_of(lab, 1), "stay"):
+            lab.wait("somebody to greet", lambda: named(clients_of(lab, 1), "greeting"), 5.0)
+            said = run(greeting, socket_of(lab, 2))
+        expect(said == f"{lab.view(1)['member']}: hello yourself\n", f"greeted by {said}")
+        said = run(greeting, "/nonexistent", code=1)
+        expect("no daemon" in said and "/nonexistent" in said, f"without a daemon: {said}")
+
+
 def main():
     if os.geteuid() != 0:
         print("SKIP: network namespaces need root")
@@ -154,7 +175,7 @@ def main():
     try:
         with Lab(f"bind{os.getpid()}", 2) as lab:
             lab.wait_view([1, 2], 2, 10.0)
-            for story in (examples, clients):
+            for story in (examples, clients, cplusplus):
                 begin_s = time.monotonic()
                 story(lab)
                 print(f"ok - {story.__name__} ({time.monotonic() - begin_s:.1f} s)")
