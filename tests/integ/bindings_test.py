@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""What applications are written with, at two daemons in namespaces: the examples, C++, and what pealctl says of
+"""What applications are written with, at two daemons in namespaces: the examples, C++, Python, and what pealctl says of
 them all."""
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -168,6 +169,38 @@ def cplusplus(lab):
         expect("no daemon" in said and "/nonexistent" in said, f"without a daemon: {said}")
 
 
+def python(lab):
+    environment = {**os.environ, "PEAL_LIBRARY": LIBRARY, "PYTHONDONTWRITEBYTECODE": "1",
+                   "PYTHONPATH": os.path.join(ROOT, "bindings", "python")}
+    print("#", run(sys.executable, os.path.join(ROOT, "tests", "integ", "python_client.py"),
+                   os.path.join(ROOT, "include", "peal", "peal.h"), socket_of(lab, 1), socket_of(lab, 2),
+                   env=environment).strip())
+    tally = os.path.join(ROOT, "bindings", "python", "tally.py")
+    with Beside(sys.executable, tally, socket_of(lab, 1), "tea", env=environment) as first, \
+            Beside(sys.executable, tally, socket_of(lab, 2), "coffee", env=environment) as second:
+        for one in (first, second):
+            one.wait(r"^view \d+: coffee 1 tea 1$")
+
+
+def package(lab):
+    """Installed by pip from a copy of the folder, without a network, it is what the loader finds."""
+    able = "import setuptools as s, pip; assert int(s.__version__.split('.')[0]) > 70 or __import__('wheel')"
+    pythons = [name for name in (sys.executable, "/usr/bin/python3")
+               if subprocess.run([name, "-c", able], stderr=subprocess.DEVNULL, check=False).returncode == 0]
+    if not pythons:
+        return "# SKIP no Python here has pip, setuptools and wheel; see tools/dev/install-deps"
+    with tempfile.TemporaryDirectory() as folder:
+        copy, target = os.path.join(folder, "copy"), os.path.join(folder, "target")
+        shutil.copytree(os.path.join(ROOT, "bindings", "python"), copy)
+        run(pythons[0], "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--no-cache-dir",
+            "--disable-pip-version-check", "--root-user-action=ignore", "--target", target, copy)
+        said = run(pythons[0], "-c", "import peal, sys\nwith peal.Session(sys.argv[1]) as s: print(peal.__file__, s.next(5).kind)",
+                   socket_of(lab, 1), cwd="/", env={**os.environ, "PYTHONPATH": target,
+                                                    "LD_LIBRARY_PATH": os.path.dirname(LIBRARY)})
+        expect(said.startswith(os.path.join(target, "peal")), f"the package says {said}")
+    return ""
+
+
 def main():
     if os.geteuid() != 0:
         print("SKIP: network namespaces need root")
@@ -175,10 +208,10 @@ def main():
     try:
         with Lab(f"bind{os.getpid()}", 2) as lab:
             lab.wait_view([1, 2], 2, 10.0)
-            for story in (examples, clients, cplusplus):
+            for story in (examples, clients, cplusplus, python, package):
                 begin_s = time.monotonic()
-                story(lab)
-                print(f"ok - {story.__name__} ({time.monotonic() - begin_s:.1f} s)")
+                said = story(lab)
+                print(f"ok - {story.__name__} ({time.monotonic() - begin_s:.1f} s) {said or ''}".rstrip())
     except (LabError, subprocess.TimeoutExpired) as error:
         print(f"not ok - {error}")
         return 1
