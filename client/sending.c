@@ -68,24 +68,55 @@ say(struct peal *peal, enum peal_client_up kind, uint32_t tag, const void *bytes
 	return PEAL_OK;
 }
 
+/* Where a number stands among those that are listened on; their count when it does not. */
+static uint32_t
+find_listen(const struct peal *peal, uint16_t number)
+{
+	uint32_t at = 0;
+
+	while (at < peal->listens_count && peal->listens[at] != number) {
+		at++;
+	}
+	return at;
+}
+
 enum peal_result
 peal_listen(struct peal *peal, uint16_t number)
 {
 	const struct peal_client_number request = {.number = number};
+	uint32_t at = find_listen(peal, number);
+	enum peal_result result;
 
-	return number > PEAL_NUMBER_MAX
-		       ? PEAL_TOO_BIG
-		       : say(peal, PEAL_CLIENT_LISTEN, 0, &request, sizeof(request));
+	if (number > PEAL_NUMBER_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	/* To say more than there is room for would be a violation. */
+	if (at == PEAL_CLIENT_LISTENS_MAX) {
+		result = peal_state(peal);
+		return result != PEAL_OK ? result : PEAL_TOO_MANY;
+	}
+	result = say(peal, PEAL_CLIENT_LISTEN, 0, &request, sizeof(request));
+	if (result == PEAL_OK && at == peal->listens_count) {
+		peal->listens[peal->listens_count++] = number;
+	}
+	return result;
 }
 
 enum peal_result
 peal_unlisten(struct peal *peal, uint16_t number)
 {
 	const struct peal_client_number request = {.number = number};
+	uint32_t at = find_listen(peal, number);
+	enum peal_result result;
 
-	return number > PEAL_NUMBER_MAX
-		       ? PEAL_TOO_BIG
-		       : say(peal, PEAL_CLIENT_UNLISTEN, 0, &request, sizeof(request));
+	if (number > PEAL_NUMBER_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	result = say(peal, PEAL_CLIENT_UNLISTEN, 0, &request, sizeof(request));
+	if (result == PEAL_OK && at < peal->listens_count) {
+		peal->listens[at] = peal->listens[--peal->listens_count];
+	}
+	return result;
 }
 
 enum peal_result
