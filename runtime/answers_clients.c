@@ -19,7 +19,9 @@ describe_name(const char *name, char out[PEAL_DESCRIBE_SIZE_MAX])
 {
 	peal_describe_bytes((const uint8_t *)name, strlen(name), out);
 	for (char *c = out; *c != '\0'; c++) {
-		*c = *c == '"' || *c == '\\' ? '.' : *c;
+		if (*c == '"' || *c == '\\') {
+			*c = '.';
+		}
 	}
 }
 
