@@ -150,6 +150,22 @@ def clients(lab):
     lab.wait("forty to be gone", lambda: not clients_of(lab, 2), 10.0)
 
 
+def readme(lab):
+    """The application that the README shows, at both nodes."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        text = re.search(r"^```c\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL).group(1)
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "hello")
+        run("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-I", os.path.join(ROOT, "include"), "-x", "c", "-",
+            "-x", "none", LIBRARY, f"-Wl,-rpath,{os.path.dirname(LIBRARY)}", "-o", program, input=text)
+        both = [{**os.environ, "PEAL_SOCKET": socket_of(lab, node)} for node in (1, 2)]
+        with Beside("stdbuf", "-oL", program, env=both[0]) as first:
+            first.wait(r"^2 members\nhello$")
+            with Beside("stdbuf", "-oL", program, env=both[1]) as second:
+                second.wait(r"^2 members\nhello$")
+                first.wait(r"^hello\nhello$")
+
+
 def cplusplus(lab):
     with tempfile.TemporaryDirectory() as folder:
         for source in ("bindings/cpp/greeting.cc", "tests/integ/cpp_client.cc"):
@@ -208,7 +224,7 @@ def main():
     try:
         with Lab(f"bind{os.getpid()}", 2) as lab:
             lab.wait_view([1, 2], 2, 10.0)
-            for story in (examples, clients, cplusplus, python, package):
+            for story in (examples, clients, readme, cplusplus, python, package):
                 begin_s = time.monotonic()
                 said = story(lab)
                 print(f"ok - {story.__name__} ({time.monotonic() - begin_s:.1f} s) {said or ''}".rstrip())
