@@ -196,8 +196,8 @@ check_refusals(struct end *end)
 		peal_close(end->peal, end->channel) != PEAL_CLOSED) {
 		return "a channel that has ended takes messages";
 	}
-	for (uint16_t number = 100; number < 100U + LISTENS_MAX - 1U; number++) {
-		if (peal_listen(end->peal, number) != PEAL_OK) {
+	for (uint32_t i = 1; i < LISTENS_MAX; i++) {
+		if (peal_listen(end->peal, (uint16_t)(99U + i)) != PEAL_OK) {
 			return "a number is not listened on";
 		}
 	}
