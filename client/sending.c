@@ -6,6 +6,10 @@
 
 #define LIFE_MASK 0x1FFU
 
+_Static_assert(PEAL_VALUES_MAX == PEAL_CLIENT_VALUES_MAX &&
+		       PEAL_VALUE_SIZE_MAX == PEAL_CLIENT_VALUE_SIZE_MAX,
+	"what applications are told is what the daemon takes");
+
 void
 peal_sending_ring(struct peal *peal)
 {
@@ -207,6 +211,34 @@ check_group(const struct peal *peal)
 	}
 	return atomic_load_explicit(&page->epoch, memory_order_relaxed) == 0 ? PEAL_NOT_IN_VIEW
 									     : PEAL_NO_QUORUM;
+}
+
+enum peal_result
+peal_set(struct peal *peal, uint16_t number, const void *bytes, uint32_t size)
+{
+	const struct peal_client_number request = {.number = number};
+	enum peal_result result = peal_state(peal);
+	uint8_t *room;
+
+	peal->has_claim = false;
+	if (number >= PEAL_VALUES_MAX || size > PEAL_VALUE_SIZE_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	result = result != PEAL_OK ? result : check_group(peal);
+	if (result != PEAL_OK) {
+		return result;
+	}
+	room = peal_shmring_claim(&peal->writer, (uint32_t)sizeof(request) + size);
+	if (room == NULL) {
+		return refuse_full(peal);
+	}
+	memcpy(room, &request, sizeof(request));
+	if (size > 0) {
+		memcpy(room + sizeof(request), bytes, size);
+	}
+	peal_shmring_commit(&peal->writer, PEAL_CLIENT_SET, 0, (uint32_t)sizeof(request) + size);
+	peal_flush(peal);
+	return PEAL_OK;
 }
 
 static enum peal_result

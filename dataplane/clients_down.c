@@ -309,6 +309,9 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 		struct peal_client_part part;
 	} head = {.origin = origin};
 
+	if (peal_clients_take_value(clients, origin, delivery)) {
+		return;
+	}
 	if (!is_of_clients(clients, origin, delivery)) {
 		clients->load_cast.deliver(clients->load_cast.state, origin, delivery);
 		return;

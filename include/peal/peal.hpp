@@ -81,6 +81,7 @@ enum class event_kind : std::uint32_t {
 	finished = PEAL_EVENT_FINISHED,
 	ended = PEAL_EVENT_ENDED,
 	cast_lost = PEAL_EVENT_CAST_LOST,
+	value = PEAL_EVENT_VALUE,
 };
 
 // The name of a result: "full", "no credit".
@@ -553,6 +554,15 @@ class session
 	send_to_all(std::string_view bytes) noexcept
 	{
 		return send_to(PEAL_ALL, bytes);
+	}
+
+	// The latest value of a number of this member.
+	result
+	set(std::uint16_t number, std::string_view bytes) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_set(peal_, number, bytes.data(),
+						  static_cast<std::uint32_t>(bytes.size())));
 	}
 
 	result

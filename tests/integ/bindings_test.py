@@ -89,7 +89,7 @@ def named(clients, name):
 
 def examples(lab):
     """A watcher and a reader at the one node, what they see at the other."""
-    for name in ("chat", "watcher", "publisher", "pingpong"):
+    for name in ("chat", "watcher", "publisher", "latest", "pingpong"):
         with open(os.path.join(ROOT, "examples", f"{name}.c"), encoding="utf-8") as file:
             expect(len(file.readlines()) < 100, f"{name}.c is no small example any more")
     with Beside(example("watcher"), socket_of(lab, 1)) as watcher, \
@@ -148,6 +148,22 @@ def clients(lab):
         finally:
             os.killpg(many.process.pid, 9)
     lab.wait("forty to be gone", lambda: not clients_of(lab, 2), 10.0)
+
+
+def values(lab):
+    """Who comes later sees what is true now, and who is gone takes it along."""
+    numbers = {node: lab.view(node)["member"] for node in (1, 2)}
+    for text in ("old", "new"):
+        run(example("latest"), socket_of(lab, 1), "3", text)
+    with Beside(example("latest"), socket_of(lab, 2)) as reader:
+        reader.wait(rf"^{numbers[1]}\.3 = new$")
+        expect("old" not in reader.text(), "what is no more was told")
+        run(example("latest"), socket_of(lab, 2), "15", "here")
+        run(example("latest"), socket_of(lab, 1), "3", "")
+        reader.wait(rf"^{numbers[2]}\.15 = here$")
+        reader.wait(rf"^{numbers[1]}\.3 = $")
+        said = run(example("latest"), socket_of(lab, 1), "16", "x", code=1)
+        expect(said == "too big\n", f"a number that is none: {said}")
 
 
 def readme(lab):
@@ -224,7 +240,7 @@ def main():
     try:
         with Lab(f"bind{os.getpid()}", 2) as lab:
             lab.wait_view([1, 2], 2, 10.0)
-            for story in (examples, clients, readme, cplusplus, python, package):
+            for story in (examples, clients, values, readme, cplusplus, python, package):
                 begin_s = time.monotonic()
                 said = story(lab)
                 print(f"ok - {story.__name__} ({time.monotonic() - begin_s:.1f} s) {said or ''}".rstrip())

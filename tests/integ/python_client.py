@@ -94,6 +94,25 @@ def talk(near, far):
     expect(ended.reason == peal.Reason.ORDERLY and ended.lost_count == 0, f"ended by {ended}")
 
 
+def tell_values(near, far):
+    """A reader that reads nothing gets the last of many, and is not evicted for the others."""
+    values_count = 20000
+    for i in range(values_count):
+        while refused(near.set, 5, b"v%d" % i + b"x" * 900) != peal.Result.OK:
+            near.wait(0.1)
+    seen = 0
+    while True:
+        event = await_kind(far, peal.EventKind.VALUE)
+        expect((event.member, event.number) == (near.view.self, 5), f"whose is {event}?")
+        seen += 1
+        if event.data.startswith(b"v%dx" % (values_count - 1)):
+            break
+    expect(seen < values_count, "each of the values was told")
+    expect(refused(near.set, 16, b"") == peal.Result.TOO_BIG and refused(near.set, 0, b"x" * 1017) ==
+           peal.Result.TOO_BIG, "too big was not")
+    return f"{seen} of {values_count} values"
+
+
 async def cast(near, far):
     """Two tasks in one loop, each asleep until the other has sent."""
     near.hear()
@@ -119,10 +138,11 @@ def main():
     expect(refused(peal.Session, "/nonexistent") == peal.Result.NO_DAEMON, "there is a daemon where there is none")
     with peal.Session(near_path, name="py-near") as near, peal.Session(far_path, name="py-far") as far:
         talk(near, far)
+        seen = tell_values(near, far)
         asyncio.run(cast(near, far))
         expect(near.next(0.05) is None or near.state == peal.Result.OK, "nothing more should come")
     expect(refused(near.poll) == peal.Result.CLOSED, "a detached session is not closed")
-    print("python: numbers, channel, asyncio")
+    print(f"python: numbers, channel, {seen}, asyncio")
     return 0
 
 

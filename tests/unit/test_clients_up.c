@@ -26,6 +26,10 @@ test_clients_up__cuts_off_who_says_what_cannot_be(void **state)
 		{PEAL_CLIENT_CLOSE, 0, "x", 1},
 		{PEAL_CLIENT_RESET, 0, "x", 1},
 		{PEAL_CLIENT_HEAR, 0, "x", 1},
+		{PEAL_CLIENT_SET, 0, "short", 5},
+		{PEAL_CLIENT_SET, 0, &number_of_load, sizeof(number_of_load)},
+		{PEAL_CLIENT_SET, 0, large,
+			sizeof(struct peal_client_number) + PEAL_CLIENT_VALUE_SIZE_MAX + 1U},
 		{PEAL_CLIENT_SEND, 0, large, sizeof(large)},
 		{PEAL_CLIENT_CAST, 0, large, sizeof(large)},
 	};

@@ -56,6 +56,7 @@ class EventKind(enum.IntEnum):
     FINISHED = 9
     ENDED = 10
     CAST_LOST = 11
+    VALUE = 12
 
 
 class Gone(enum.IntEnum):
@@ -111,7 +112,7 @@ class Event:
     channel: typing.Optional["Channel"] = None  # OPENED, MESSAGE, FINISHED, ENDED
     member: int = 0
     data: bytes = b""
-    number: int = 0  # OPENED
+    number: int = 0  # OPENED, VALUE
     reason: typing.Union[Gone, Reason, None] = None  # GONE, ENDED
     result: typing.Optional[Result] = None  # ENDED for REFUSED
     lost_count: int = 0
@@ -346,3 +347,7 @@ class Session:
 
     def send_to_all(self, data):
         _insist(_peal().peal_send(self.handle, _library.ALL, bytes(data), len(data)))
+
+    def set(self, number, data):
+        """The latest value of a number of this member."""
+        _insist(_peal().peal_set(self.handle, number, bytes(data), len(data)))
