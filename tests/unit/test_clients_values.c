@@ -8,7 +8,9 @@ set(struct visitor *visitor, uint16_t number, const char *text)
 	const struct peal_client_number request = {.number = number};
 
 	memcpy(bytes, &request, sizeof(request));
-	memcpy(bytes + sizeof(request), text, strlen(text));
+	for (size_t i = 0; text[i] != '\0'; i++) {
+		bytes[sizeof(request) + i] = (uint8_t)text[i];
+	}
 	scene_say(visitor, PEAL_CLIENT_SET, 0, bytes, (uint32_t)(sizeof(request) + strlen(text)));
 }
 
