@@ -29,6 +29,14 @@
 /* Largest message of a client: larger ones would hold up what stands behind them. */
 #define PEAL_CLIENT_MESSAGE_SIZE_MAX 65536U
 
+/* Latest values of a member: numbers, and bytes of each. What broadcast has room for, less the
+ * eight bytes that tell them from messages. */
+#define PEAL_CLIENT_VALUES_MAX     16U
+#define PEAL_CLIENT_VALUE_SIZE_MAX 1016U
+
+/* Values that are written to one client in one turn. */
+#define PEAL_CLIENT_VALUES_BURST_MAX 32U
+
 /* Records of one client, and their bytes, that a core takes in one turn: what it costs the others
  * of that core. */
 #define PEAL_CLIENT_RECORDS_BURST_MAX 64U

@@ -66,6 +66,8 @@ struct peal {
 	struct peal_shmbell_ringer ringer;
 	struct peal_shmbell_sleeper sleeper;
 	uint64_t spin_ns;
+	uint32_t listens_count;
+	uint16_t listens[PEAL_CLIENT_LISTENS_MAX];
 	uint32_t claim_channel;
 	bool has_claim;
 	/* What a refused call would have needed; a sleep ends when it has moved. */

@@ -181,6 +181,24 @@ take_cast(struct peal *peal, const struct peal_shmring_record *record, struct pe
 }
 
 static enum outcome
+take_value(const struct peal_shmring_record *record, struct peal_event *event)
+{
+	struct peal_client_value value;
+
+	if (record->size < sizeof(value) ||
+		record->size > sizeof(value) + PEAL_CLIENT_VALUE_SIZE_MAX) {
+		return WRONG;
+	}
+	memcpy(&value, record->bytes, sizeof(value));
+	event->kind = PEAL_EVENT_VALUE;
+	event->member = value.mid;
+	event->number = value.number;
+	event->bytes = record->bytes + sizeof(value);
+	event->size = record->size - (uint32_t)sizeof(value);
+	return value.number < PEAL_CLIENT_VALUES_MAX ? EVENT : WRONG;
+}
+
+static enum outcome
 take_opened(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
 {
 	struct peal_channel_end *end = &peal->channels[PEAL_CLIENT_TAG_PLACE(record->tag)];
@@ -293,6 +311,8 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 	case PEAL_CLIENT_HEARD:
 	case PEAL_CLIENT_HEARD_PART:
 		return take_cast(peal, record, event);
+	case PEAL_CLIENT_VALUE:
+		return take_value(record, event);
 	case PEAL_CLIENT_VIEW:
 		return take_view(peal, record, event);
 	case PEAL_CLIENT_DEPARTED:

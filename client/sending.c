@@ -6,6 +6,10 @@
 
 #define LIFE_MASK 0x1FFU
 
+_Static_assert(PEAL_VALUES_MAX == PEAL_CLIENT_VALUES_MAX &&
+		       PEAL_VALUE_SIZE_MAX == PEAL_CLIENT_VALUE_SIZE_MAX,
+	"what applications are told is what the daemon takes");
+
 void
 peal_sending_ring(struct peal *peal)
 {
@@ -68,24 +72,55 @@ say(struct peal *peal, enum peal_client_up kind, uint32_t tag, const void *bytes
 	return PEAL_OK;
 }
 
+/* Where a number stands among those that are listened on; their count when it does not. */
+static uint32_t
+find_listen(const struct peal *peal, uint16_t number)
+{
+	uint32_t at = 0;
+
+	while (at < peal->listens_count && peal->listens[at] != number) {
+		at++;
+	}
+	return at;
+}
+
 enum peal_result
 peal_listen(struct peal *peal, uint16_t number)
 {
 	const struct peal_client_number request = {.number = number};
+	uint32_t at = find_listen(peal, number);
+	enum peal_result result;
 
-	return number > PEAL_NUMBER_MAX
-		       ? PEAL_TOO_BIG
-		       : say(peal, PEAL_CLIENT_LISTEN, 0, &request, sizeof(request));
+	if (number > PEAL_NUMBER_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	/* To say more than there is room for would be a violation. */
+	if (at == PEAL_CLIENT_LISTENS_MAX) {
+		result = peal_state(peal);
+		return result != PEAL_OK ? result : PEAL_TOO_MANY;
+	}
+	result = say(peal, PEAL_CLIENT_LISTEN, 0, &request, sizeof(request));
+	if (result == PEAL_OK && at == peal->listens_count) {
+		peal->listens[peal->listens_count++] = number;
+	}
+	return result;
 }
 
 enum peal_result
 peal_unlisten(struct peal *peal, uint16_t number)
 {
 	const struct peal_client_number request = {.number = number};
+	uint32_t at = find_listen(peal, number);
+	enum peal_result result;
 
-	return number > PEAL_NUMBER_MAX
-		       ? PEAL_TOO_BIG
-		       : say(peal, PEAL_CLIENT_UNLISTEN, 0, &request, sizeof(request));
+	if (number > PEAL_NUMBER_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	result = say(peal, PEAL_CLIENT_UNLISTEN, 0, &request, sizeof(request));
+	if (result == PEAL_OK && at < peal->listens_count) {
+		peal->listens[at] = peal->listens[--peal->listens_count];
+	}
+	return result;
 }
 
 enum peal_result
@@ -176,6 +211,34 @@ check_group(const struct peal *peal)
 	}
 	return atomic_load_explicit(&page->epoch, memory_order_relaxed) == 0 ? PEAL_NOT_IN_VIEW
 									     : PEAL_NO_QUORUM;
+}
+
+enum peal_result
+peal_set(struct peal *peal, uint16_t number, const void *bytes, uint32_t size)
+{
+	const struct peal_client_number request = {.number = number};
+	enum peal_result result = peal_state(peal);
+	uint8_t *room;
+
+	peal->has_claim = false;
+	if (number >= PEAL_VALUES_MAX || size > PEAL_VALUE_SIZE_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	result = result != PEAL_OK ? result : check_group(peal);
+	if (result != PEAL_OK) {
+		return result;
+	}
+	room = peal_shmring_claim(&peal->writer, (uint32_t)sizeof(request) + size);
+	if (room == NULL) {
+		return refuse_full(peal);
+	}
+	memcpy(room, &request, sizeof(request));
+	if (size > 0) {
+		memcpy(room + sizeof(request), bytes, size);
+	}
+	peal_shmring_commit(&peal->writer, PEAL_CLIENT_SET, 0, (uint32_t)sizeof(request) + size);
+	peal_flush(peal);
+	return PEAL_OK;
 }
 
 static enum peal_result

@@ -43,6 +43,7 @@ peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
 			client->up = up;
 			client->down = down;
 			client->bell = bell;
+			memset(&client->tally, 0, sizeof(client->tally));
 			atomic_store_explicit(
 				&client->end_asked, PEAL_CLIENT_END_NONE, memory_order_relaxed);
 			atomic_store_explicit(
@@ -106,6 +107,8 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->channels_count = 0;
 	client->listens_count = 0;
 	client->casts_count = 0;
+	client->stale_members = 0;
+	memset(client->stale, 0, sizeof(client->stale));
 	client->room = PEAL_CHANNEL_WINDOW;
 	memset(client->busy, 0, sizeof(client->busy));
 	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX; i++) {
@@ -137,6 +140,7 @@ peal_clients_end(
 	client->is_hearing = false;
 	client->listens_count = 0;
 	clients->attached &= ~bit;
+	clients->stale &= ~bit;
 	clients->ending |= bit;
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_ENDING, memory_order_relaxed);
 	/* What was written before is shown, so that the client knows what it got. */
@@ -288,8 +292,15 @@ peal_clients_flush_busy(struct peal_clients *clients)
 {
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
-		bool is_news = tell_released(clients, client);
+		bool is_news;
 
+		if (__builtin_expect(
+			    client->stale_members != 0 ||
+				    (clients->stale & peal_clients_bit_of(clients, client)) != 0,
+			    0)) {
+			peal_clients_write_values(clients, client);
+		}
+		is_news = tell_released(clients, client);
 		is_news = peal_shmring_release(&client->reader) || is_news;
 		is_news = peal_shmring_publish(&client->writer) || is_news;
 		if (is_news && peal_shmbell_is_due(&client->ringer)) {
@@ -301,7 +312,7 @@ peal_clients_flush_busy(struct peal_clients *clients)
 uint64_t
 peal_clients_deadline_at_ns(const struct peal_clients *clients)
 {
-	if (clients->ending != 0) {
+	if ((clients->ending | clients->stale) != 0) {
 		return 0;
 	}
 	return clients->attached == 0

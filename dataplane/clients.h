@@ -22,9 +22,14 @@
  * has room for, whatever is in them; broadcast is not held back for a client. A client whose ring
  * is full when something is to be delivered is evicted.
  *
- * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on, and broadcasts that do not begin with eight
- * zero bytes, are those of load (dataplane/load.h) and handed on to it. Clients do not see the
- * eight bytes: they are the place of a group's name.
+ * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
+ * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
+ * a message of clients, and the place of a group's name; 1 to PEAL_CLIENT_VALUES_MAX is the latest
+ * value of the number before it; anything else is load's.
+ *
+ * The latest value of each member and number is kept. It is written to a client when its ring has
+ * room, so who reads slowly is not evicted for values, but skips some; and who begins to hear gets
+ * all of them.
  *
  * Pure; plain struct, fields private; one core, but for what is the door's.
  */
@@ -82,12 +87,31 @@ struct peal_client_channel {
 	uint64_t accepted_count;
 };
 
+/* The latest values of a member. */
+struct peal_clients_values {
+	uint64_t mid; /* 0 = the place is free */
+	uint16_t set; /* numbers that have one */
+	uint16_t sizes[PEAL_CLIENT_VALUES_MAX];
+	uint8_t bytes[PEAL_CLIENT_VALUES_MAX][PEAL_CLIENT_VALUE_SIZE_MAX];
+};
+
+/* What went through a client so far. The core writes, any thread may read; a reader may see one
+ * number of an instant before the other. */
+struct peal_client_tally {
+	_Atomic uint64_t sent_count; /* messages that the core took from it, to one or to all */
+	_Atomic uint64_t sent_size;
+	_Atomic uint64_t delivered_count; /* messages of which the last part is in its ring */
+	_Atomic uint64_t delivered_size;
+	_Atomic uint32_t channels_count; /* open now */
+};
+
 struct peal_client {
 	_Atomic uint32_t state;
 	_Atomic uint32_t end_asked; /* enum peal_client_end, by the door */
 	struct peal_region_up *up;  /* read only */
 	struct peal_region_down *down;
 	uint64_t bell;
+	struct peal_client_tally tally;
 	/* From here on the core's. */
 	enum peal_client_end end;
 	bool is_hearing; /* broadcasts */
@@ -98,6 +122,8 @@ struct peal_client {
 	uint32_t listens_count;
 	uint16_t listens[PEAL_CLIENT_LISTENS_MAX];
 	uint64_t casts_count;
+	uint64_t stale_members;          /* places of members with values that it has not got */
+	uint16_t stale[PEAL_DIRECT_MAX]; /* which, by number */
 	struct peal_shmring_reader reader;
 	struct peal_shmring_writer writer;
 	struct peal_shmbell_ringer ringer;
@@ -121,11 +147,12 @@ struct peal_clients_view {
 	struct peal_client_member members[PEAL_DIRECT_MAX];
 };
 
-/* What only a core has that applications may attach to: some 300 KiB. Fields are private. */
+/* What only a core has that applications may attach to: some 1.3 MiB. Fields are private. */
 struct peal_clients_room {
 	struct peal_clients_view shown;
 	uint32_t views_count;
 	struct peal_clients_view views[PEAL_CAST_VIEWS_MAX]; /* installed, oldest first */
+	struct peal_clients_values values[PEAL_DIRECT_MAX];
 	uint8_t message[PEAL_CLIENTS_PREFIX_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
 	struct peal_client clients[PEAL_CLIENTS_MAX];
 };
@@ -138,6 +165,7 @@ struct peal_clients {
 	_Alignas(64) _Atomic uint64_t asked; /* places where the door wants something */
 	_Alignas(64) uint64_t attached;
 	uint64_t ending;
+	uint64_t stale; /* clients with room in their rings for values that they have not got */
 	uint64_t now_ns;
 	uint64_t told_standing; /* as in plane.h */
 	uint64_t leased_at_ns;
@@ -208,6 +236,14 @@ peal_clients_is_over(const struct peal_clients *clients, uint32_t place)
 {
 	return atomic_load_explicit(&clients->room->clients[place].state, memory_order_acquire) ==
 	       PEAL_CLIENTS_OVER;
+}
+
+/* Door: why the core has done with this client. While it is OVER. */
+static inline enum peal_client_end
+peal_clients_end_of(const struct peal_clients *clients, uint32_t place)
+{
+	PEAL_ASSERT(peal_clients_is_over(clients, place));
+	return clients->room->clients[place].end;
 }
 
 /* Door: the place may be given to another. */

@@ -49,6 +49,7 @@ peal_clients_own(
 	channel->accepted_count = 0;
 	client->busy[place / 64U] |= UINT64_C(1) << place % 64U;
 	client->channels_count++;
+	peal_clients_tell_channels(client);
 	clients->owners[index] = (struct peal_clients_owner){
 		.client = (uint8_t)(peal_clients_place_of(clients, client) + 1U),
 		.place = (uint8_t)place};
@@ -154,6 +155,19 @@ on_opened(void *state, uint16_t index, uint64_t mid, uint16_t number)
 		&(struct peal_clients_bytes){.head = &opened, .head_size = sizeof(opened)});
 }
 
+/* A message is counted with its last part; what did not fit any more, not at all. */
+static void
+count_delivered(const struct peal_clients *clients, struct peal_client *client, uint32_t size,
+	const struct peal_delivery *delivery)
+{
+	bool is_last = delivery->offset + delivery->size == delivery->message_size;
+
+	if ((clients->attached & peal_clients_bit_of(clients, client)) != 0) {
+		peal_clients_count(&client->tally.delivered_count, is_last ? 1 : 0);
+		peal_clients_count(&client->tally.delivered_size, size);
+	}
+}
+
 /* NULL: the channel is load's. */
 static struct peal_client *
 owner_of(struct peal_clients *clients, uint16_t index)
@@ -184,6 +198,7 @@ on_delivered(void *state, uint16_t index, const struct peal_delivery *delivery)
 	}
 	peal_clients_write(clients, client, kind,
 		peal_clients_tag_of(client, clients->owners[index].place), &bytes);
+	count_delivered(clients, client, delivery->size, delivery);
 }
 
 static void
@@ -221,6 +236,7 @@ on_ended(void *state, uint16_t index, enum peal_channel_reason reason, uint64_t 
 	client->channels[place].index = PEAL_CHANNEL_NONE;
 	client->busy[place / 64U] &= ~(UINT64_C(1) << place % 64U);
 	client->channels_count--;
+	peal_clients_tell_channels(client);
 	clients->owners[index] = (struct peal_clients_owner){.client = 0};
 	peal_clients_write(clients, client, PEAL_CLIENT_ENDED, tag,
 		&(struct peal_clients_bytes){.head = &ended, .head_size = sizeof(ended)});
@@ -293,6 +309,9 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 		struct peal_client_part part;
 	} head = {.origin = origin};
 
+	if (peal_clients_take_value(clients, origin, delivery)) {
+		return;
+	}
 	if (!is_of_clients(clients, origin, delivery)) {
 		clients->load_cast.deliver(clients->load_cast.state, origin, delivery);
 		return;
@@ -312,6 +331,7 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 		if (client->is_hearing) {
 			peal_clients_write(clients, client,
 				is_whole ? PEAL_CLIENT_HEARD : PEAL_CLIENT_HEARD_PART, 0, &bytes);
+			count_delivered(clients, client, bytes.body_size, delivery);
 		}
 	}
 }

@@ -43,6 +43,39 @@ void peal_clients_on_view(void *state, uint64_t epoch, uint32_t view_tag);
 /* clients_view.c: this node is no member any more. */
 void peal_clients_show_none(struct peal_clients *clients);
 
+/* Only the core counts, so a load and a store are enough. */
+static inline void
+peal_clients_count(_Atomic uint64_t *count, uint64_t added)
+{
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + added,
+		memory_order_relaxed);
+}
+
+/* After `channels_count` has changed. */
+static inline void
+peal_clients_tell_channels(struct peal_client *client)
+{
+	atomic_store_explicit(
+		&client->tally.channels_count, client->channels_count, memory_order_relaxed);
+}
+
+/* clients_values.c: the first bytes of a broadcast that is the latest value of this number. */
+static inline uint64_t
+peal_clients_value_prefix(uint32_t number)
+{
+	return (uint64_t)number + 1U;
+}
+
+/* clients_values.c: takes a broadcast if it is a value. False: it is none. */
+bool peal_clients_take_value(
+	struct peal_clients *clients, uint64_t origin, const struct peal_delivery *delivery);
+/* clients_values.c: a client begins to hear: it has none of the values yet. */
+void peal_clients_hear_values(struct peal_clients *clients, struct peal_client *client);
+/* clients_values.c: values that the client has not got, as far as there is room. */
+void peal_clients_write_values(struct peal_clients *clients, struct peal_client *client);
+/* clients_values.c: those of members that are not in the view that is shown are forgotten. */
+void peal_clients_forget_values(struct peal_clients *clients);
+
 static inline uint32_t
 peal_clients_place_of(const struct peal_clients *clients, const struct peal_client *client)
 {

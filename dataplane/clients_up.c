@@ -104,6 +104,13 @@ find_channel(struct peal_client *client, uint16_t tag)
 	return channel->index != PEAL_CHANNEL_NONE && channel->life == tag >> 7 ? channel : NULL;
 }
 
+static void
+count_sent(struct peal_client *client, uint32_t size)
+{
+	peal_clients_count(&client->tally.sent_count, 1);
+	peal_clients_count(&client->tally.sent_size, size);
+}
+
 static enum outcome
 send(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
@@ -124,7 +131,10 @@ send(struct peal_clients *clients, struct peal_client *client,
 	if (result == PEAL_CHANNEL_FULL) {
 		return VIOLATION;
 	}
-	channel->accepted_count += result == PEAL_CHANNEL_OK;
+	if (result == PEAL_CHANNEL_OK) {
+		channel->accepted_count++;
+		count_sent(client, record->size);
+	}
 	return TAKEN;
 }
 
@@ -148,12 +158,21 @@ end_channel(struct peal_clients *clients, struct peal_client *client,
 	return TAKEN;
 }
 
+/* The last record was one for all, and this node is no member. */
+static void
+tell_cast_lost(struct peal_clients *clients, struct peal_client *client)
+{
+	const uint64_t lost_count = 1;
+
+	peal_clients_write(clients, client, PEAL_CLIENT_CAST_LOST, 0,
+		&(struct peal_clients_bytes){.head = &lost_count, .head_size = sizeof(lost_count)});
+}
+
 static enum outcome
 cast(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
 {
 	uint32_t size = record->size;
-	const uint64_t lost_count = 1;
 	enum peal_cast_result result;
 
 	if (size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
@@ -167,11 +186,61 @@ cast(struct peal_clients *clients, struct peal_client *client,
 	}
 	if (result == PEAL_CAST_OK) {
 		client->casts_count++;
+		count_sent(client, size);
 	} else {
-		peal_clients_write(clients, client, PEAL_CLIENT_CAST_LOST, 0,
-			&(struct peal_clients_bytes){
-				.head = &lost_count, .head_size = sizeof(lost_count)});
+		tell_cast_lost(clients, client);
 	}
+	return TAKEN;
+}
+
+static enum outcome
+set_value(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	struct peal_client_number request;
+	uint8_t *message = clients->room->message;
+	uint64_t prefix;
+	uint32_t size;
+
+	if (record->size < sizeof(request) ||
+		record->size > sizeof(request) + PEAL_CLIENT_VALUE_SIZE_MAX) {
+		return VIOLATION;
+	}
+	memcpy(&request, record->bytes, sizeof(request));
+	if (request.number >= PEAL_CLIENT_VALUES_MAX) {
+		return VIOLATION;
+	}
+	prefix = peal_clients_value_prefix(request.number);
+	size = record->size - (uint32_t)sizeof(request);
+	memcpy(message, &prefix, sizeof(prefix));
+	memcpy(message + sizeof(prefix), record->bytes + sizeof(request), size);
+	if (peal_cast_set(clients->config.cast, request.number, message,
+		    (uint32_t)sizeof(prefix) + size) == PEAL_CAST_OK) {
+		count_sent(client, size);
+	} else {
+		tell_cast_lost(clients, client);
+	}
+	/* What follows is a message again. */
+	memset(message, 0, PEAL_CLIENTS_PREFIX_SIZE);
+	return TAKEN;
+}
+
+/* What others send to all is heard from here on, or no more. */
+static enum outcome
+hear(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	bool is_hearing = record->kind == PEAL_CLIENT_HEAR;
+
+	if (record->size != 0) {
+		return VIOLATION;
+	}
+	if (is_hearing && !client->is_hearing) {
+		peal_clients_hear_values(clients, client);
+	} else if (!is_hearing) {
+		client->stale_members = 0;
+	}
+	client->is_hearing = is_hearing;
 	return TAKEN;
 }
 
@@ -194,8 +263,9 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 		return listen_on(client, record);
 	case PEAL_CLIENT_HEAR:
 	case PEAL_CLIENT_UNHEAR:
-		client->is_hearing = record->kind == PEAL_CLIENT_HEAR;
-		return record->size == 0 ? TAKEN : VIOLATION;
+		return hear(clients, client, record);
+	case PEAL_CLIENT_SET:
+		return set_value(clients, client, record);
 	default:
 		return VIOLATION;
 	}

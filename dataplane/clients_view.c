@@ -108,6 +108,7 @@ tell_departed(struct peal_clients *clients, const struct peal_clients_view *befo
 static void
 show_all(struct peal_clients *clients)
 {
+	peal_clients_forget_values(clients);
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		peal_clients_show(clients, &clients->room->clients[__builtin_ctzll(left)]);
 	}

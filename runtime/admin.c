@@ -31,6 +31,8 @@ static const struct command commands[] = {
 	{"/peal/stats", "All counters. Parameters: NODE", true, 0, peal_answer_stats},
 	{"/peal/cores", "Where the time of the poll loop went. Parameters: NODE", true, 0,
 		peal_answer_cores},
+	{"/peal/clients", "Applications, a page. Parameters: NODE,FROM", true, 1,
+		peal_answer_clients},
 	{"/peal/leave", "Starts a graceful leave. Parameters: NODE", true, 0, peal_answer_leave},
 	{"/peal/ping", "Starts a run of round trips. Parameters: NODE,MEMBER,COUNT,INTERVAL_US",
 		true, 3, peal_answer_ping},

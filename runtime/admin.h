@@ -8,6 +8,7 @@
  *     /peal/events,NODE,AFTER              events with a number above AFTER, a page of them
  *     /peal/stats,NODE                     every counter of core and control, and of the device
  *     /peal/cores,NODE                     the poll loop of the node: where its time went
+ *     /peal/clients,NODE,FROM              applications from place FROM on, a page of them
  *     /peal/leave,NODE                     starts a graceful leave
  *     /peal/ping,NODE,MEMBER,COUNT,US      starts a run of round trips to a member number
  *     /peal/pinged,NODE                    how that run ended, or that it goes on

@@ -14,6 +14,7 @@
 /* Entries of a page: each is one container, and all together stay below 16 KiB. */
 #define PEAL_ANSWER_MEMBERS_MAX 16U
 #define PEAL_ANSWER_EVENTS_MAX  48U
+#define PEAL_ANSWER_CLIENTS_MAX 16U
 
 struct peal_answer {
 	struct peal_runtime *runtime;
@@ -32,6 +33,8 @@ void peal_answer_metadata(struct peal_answer *answer);
 void peal_answer_events(struct peal_answer *answer);
 void peal_answer_stats(struct peal_answer *answer);
 void peal_answer_cores(struct peal_answer *answer);
+/* The applications of the node, those that were cut off lately too. */
+void peal_answer_clients(struct peal_answer *answer);
 void peal_answer_leave(struct peal_answer *answer);
 void peal_answer_ping(struct peal_answer *answer);
 void peal_answer_pinged(struct peal_answer *answer);

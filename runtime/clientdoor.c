@@ -46,6 +46,7 @@ struct guest {
 	uint32_t place;
 	uint64_t session;
 	uint64_t patience_at_ns;
+	uint64_t since_at_ns;
 	struct ucred who;
 	struct peal_clientmem up;
 	struct peal_clientmem down;
@@ -66,6 +67,8 @@ struct peal_clientdoor {
 	struct peal_clientmem page;
 	struct peal_shmbell_sleeper sleeper; /* of the lcore */
 	pthread_t thread;
+	pthread_mutex_t lock; /* held by the thread but where it waits: guests, list */
+	struct peal_clientlist list;
 	struct guest guests[GUESTS_MAX];
 	struct peal_clients_room room;
 };
@@ -305,7 +308,8 @@ let_in(struct peal_clientdoor *door)
 
 	guest->stage = STAGE_HELLO;
 	guest->socket = fd;
-	guest->patience_at_ns = peal_tsc_now_ns() + READY_NS_MAX;
+	guest->since_at_ns = peal_tsc_now_ns();
+	guest->patience_at_ns = guest->since_at_ns + READY_NS_MAX;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &guest->who, &size) != 0 ||
 		epoll_ctl(door->events, EPOLL_CTL_ADD, fd, &event) != 0) {
 		see_off(guest);
@@ -326,6 +330,65 @@ on_guest(struct peal_clientdoor *door, struct guest *guest, uint32_t events)
 	}
 }
 
+static void
+describe(const struct peal_clientdoor *door, const struct guest *guest,
+	struct peal_clientlist_entry *entry)
+{
+	*entry = (struct peal_clientlist_entry){.state = PEAL_CLIENTLIST_ARRIVING,
+		.pid = guest->who.pid,
+		.user = guest->who.uid,
+		.at_ns = guest->since_at_ns};
+	memcpy(entry->name, guest->name, sizeof(entry->name));
+	if (guest->stage >= STAGE_INSIDE) {
+		entry->state = guest->stage == STAGE_INSIDE ? PEAL_CLIENTLIST_ATTACHED
+							    : PEAL_CLIENTLIST_LEAVING;
+		peal_clientlist_measure(entry, &door->room.clients[guest->place], guest->up.memory,
+			guest->down.memory);
+	}
+}
+
+/* Who did not go by itself is remembered. */
+static void
+remember(struct peal_clientdoor *door, const struct guest *guest)
+{
+	enum peal_client_end end = peal_clients_end_of(door->config.clients, guest->place);
+	struct peal_clientlist_entry entry;
+
+	if (end == PEAL_CLIENT_END_VIOLATION || end == PEAL_CLIENT_END_SLOW) {
+		describe(door, guest, &entry);
+		entry.state = PEAL_CLIENTLIST_CUT_OFF;
+		entry.end = end;
+		entry.at_ns = peal_tsc_now_ns();
+		peal_clientlist_remember(&door->list, &entry);
+	}
+}
+
+uint32_t
+peal_clientdoor_list(struct peal_clientdoor *door, uint64_t from,
+	struct peal_clientlist_entry *entries, uint32_t entries_max, uint32_t *next_out)
+{
+	const uint64_t places_count = GUESTS_MAX + PEAL_CLIENTLIST_CUT_OFF_MAX;
+	uint32_t count = 0;
+	uint64_t place;
+
+	(void)pthread_mutex_lock(&door->lock);
+	for (place = from; place < places_count && count < entries_max; place++) {
+		const struct peal_clientlist_entry *gone;
+
+		if (place >= GUESTS_MAX) {
+			gone = &door->list.cut_off[place - GUESTS_MAX];
+			if (gone->times_count > 0) {
+				entries[count++] = *gone;
+			}
+		} else if (door->guests[place].stage >= STAGE_READY) {
+			describe(door, &door->guests[place], &entries[count++]);
+		}
+	}
+	(void)pthread_mutex_unlock(&door->lock);
+	*next_out = place < places_count ? (uint32_t)place : 0;
+	return count;
+}
+
 /* The core has done with some. */
 static void
 sweep(struct peal_clientdoor *door)
@@ -337,6 +400,7 @@ sweep(struct peal_clientdoor *door)
 			peal_clients_is_over(door->config.clients, guest->place)) {
 			uint32_t place = guest->place;
 
+			remember(door, guest);
 			see_off(guest);
 			peal_clients_free(door->config.clients, place);
 		}
@@ -372,9 +436,14 @@ run(void *argument)
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t rings;
 
+	(void)pthread_mutex_lock(&door->lock);
 	while (!atomic_load_explicit(&door->is_stopping, memory_order_acquire)) {
-		int count = epoll_wait(door->events, events, EVENTS_MAX, send_away_the_slow(door));
+		int wait_ms = send_away_the_slow(door);
 
+		(void)pthread_mutex_unlock(&door->lock);
+		int count = epoll_wait(door->events, events, EVENTS_MAX, wait_ms);
+
+		(void)pthread_mutex_lock(&door->lock);
 		for (int i = 0; i < count; i++) {
 			uint64_t about = events[i].data.u64;
 
@@ -390,6 +459,7 @@ run(void *argument)
 			}
 		}
 	}
+	(void)pthread_mutex_unlock(&door->lock);
 	return NULL;
 }
 
@@ -485,6 +555,7 @@ peal_clientdoor_open(const struct peal_clientdoor_config *config, struct peal_se
 		return NULL;
 	}
 	memset(door, 0, sizeof(*door));
+	(void)pthread_mutex_init(&door->lock, NULL);
 	door->config = *config;
 	door->listener = door->events = door->told = door->bells = door->page.fd = -1;
 	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
@@ -567,5 +638,6 @@ peal_clientdoor_close(struct peal_clientdoor *door)
 	if (door->is_bound) {
 		(void)unlink(door->config.config->socket);
 	}
+	(void)pthread_mutex_destroy(&door->lock);
 	peal_memory_give(door);
 }

@@ -19,6 +19,7 @@
 #include "dataplane/dpdk/doorbell.h"
 #include "dataplane/dpdk/idle.h"
 #include "dataplane/dpdk/sentence.h"
+#include "runtime/clientlist.h"
 #include "runtime/config.h"
 
 struct peal_clientdoor; /* opaque */
@@ -36,6 +37,15 @@ struct peal_clientdoor *peal_clientdoor_open(
 	const struct peal_clientdoor_config *config, struct peal_sentence *error);
 /* Starts the thread. False with a sentence. */
 bool peal_clientdoor_start(struct peal_clientdoor *door, struct peal_sentence *error);
+/*
+ * Copies what there is to tell of clients, those that are here before those that were cut off: up
+ * to `entries_max` from `from` on, which is 0 or what the last call gave as `*next_out`; that is 0
+ * when there are no more. Who comes or goes between two calls is in one of them, or in none. Any
+ * thread; waits for the door while it lets somebody in, some milliseconds.
+ * @return how many entries were written
+ */
+uint32_t peal_clientdoor_list(struct peal_clientdoor *door, uint64_t from,
+	struct peal_clientlist_entry *entries, uint32_t entries_max, uint32_t *next_out);
 /* Ends all clients and the thread; the lcore still runs. NULL is fine. */
 void peal_clientdoor_stop(struct peal_clientdoor *door);
 /* After the lcore has stopped. NULL is fine. */

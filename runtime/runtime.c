@@ -433,6 +433,7 @@ open_door(struct peal_runtime *runtime, struct resident *resident, struct peal_b
 		return true;
 	}
 	resident->door = peal_clientdoor_open(&config, error);
+	resident->node.door = resident->door;
 	return resident->door != NULL;
 }
 

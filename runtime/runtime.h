@@ -38,6 +38,7 @@ struct peal_runtime_config {
 };
 
 struct peal_runtime; /* opaque */
+struct peal_clientdoor;
 
 /* One of the cores of a node; counters only. */
 struct peal_runtime_shard {
@@ -60,6 +61,7 @@ struct peal_runtime_node {
 	bool is_pinging;                     /* lock: `ping` is with the core or in its answer */
 	struct peal_load_run *load;          /* lock: for one run of load at a time */
 	bool is_loading;                     /* lock: `load` is with the core or in its answer */
+	struct peal_clientdoor *door;        /* NULL: no application attaches */
 };
 
 /* The runtime configuration of a daemon with the one node `config`, which outlives it. */

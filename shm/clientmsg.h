@@ -93,6 +93,7 @@ enum peal_client_up {
 	PEAL_CLIENT_CAST,       /* a message for all members */
 	PEAL_CLIENT_HEAR,       /* nothing: from here on what is cast is heard ... */
 	PEAL_CLIENT_UNHEAR,     /* ... and no more */
+	PEAL_CLIENT_SET,        /* struct peal_client_number, the latest value of that number */
 };
 
 enum peal_client_down {
@@ -108,9 +109,16 @@ enum peal_client_down {
 	PEAL_CLIENT_HEARD_PART,   /* u64 member number, struct peal_client_part, bytes */
 	PEAL_CLIENT_CAST_LOST,    /* u64: messages of this node of which nobody knows */
 	PEAL_CLIENT_DEPARTED,     /* struct peal_client_departed: before the VIEW without it */
+	PEAL_CLIENT_VALUE, /* struct peal_client_value, the latest of that member and number */
 };
 
 struct peal_client_number {
+	uint16_t number;
+	uint16_t reserved[3];
+};
+
+struct peal_client_value {
+	uint64_t mid;
 	uint16_t number;
 	uint16_t reserved[3];
 };

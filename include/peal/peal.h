@@ -55,7 +55,7 @@ enum peal_result {
 	PEAL_FULL = 2,        /* the daemon has not taken what was said before; try again */
 	PEAL_NO_CREDIT = 3,   /* the peer has not acknowledged what was sent before; try again */
 	PEAL_NOT_IN_VIEW = 4, /* there is no such member, or this node is none */
-	PEAL_TOO_BIG = 5,     /* above peal_message_size_max */
+	PEAL_TOO_BIG = 5,     /* above peal_message_size_max, or another bound */
 	PEAL_CLOSED = 6,      /* the channel, or the daemon, is no more; attach again */
 	PEAL_NO_QUORUM = 7,   /* this node hears too few of the group to promise anything */
 	PEAL_EVICTED = 8,     /* cut off: too slow, or something that cannot be was said */
@@ -135,6 +135,7 @@ enum peal_event_kind {
 	PEAL_EVENT_FINISHED = 9,   /* the peer sends no more on `channel` */
 	PEAL_EVENT_ENDED = 10,     /* `channel` means nothing any more: `reason`, `lost_count` */
 	PEAL_EVENT_CAST_LOST = 11, /* up to `lost_count` own messages to all may not have reached */
+	PEAL_EVENT_VALUE = 12,     /* the latest value of `number` of `member`: `bytes`, `size` */
 };
 
 /* Why a member is gone, as far as this node knows; others may know otherwise. */
@@ -160,10 +161,10 @@ enum peal_reason {
 struct peal_event {
 	uint32_t kind;     /* enum peal_event_kind */
 	uint32_t channel;  /* OPENED, MESSAGE, FINISHED, ENDED */
-	uint64_t member;   /* JOINED, GONE, OPENED, CAST; of MESSAGE too, when it is in the view */
-	const void *bytes; /* MESSAGE, CAST: good until the next peal_poll */
+	uint64_t member;   /* JOINED, GONE, OPENED, CAST, VALUE; of MESSAGE too, if in the view */
+	const void *bytes; /* MESSAGE, CAST, VALUE: good until the next peal_poll */
 	uint32_t size;
-	uint16_t number; /* OPENED */
+	uint16_t number; /* OPENED, VALUE */
 	uint8_t reason;  /* ENDED: enum peal_reason; GONE: enum peal_gone */
 	uint8_t result;  /* ENDED, REFUSED: enum peal_result */
 	uint64_t lost_count;
@@ -222,6 +223,19 @@ PEAL_API enum peal_result peal_reset(struct peal *peal, uint32_t channel);
 
 /* Whether what members send to all is to be heard; at first it is not. */
 PEAL_API enum peal_result peal_hear(struct peal *peal, bool is_heard);
+
+/* Numbers of latest values are below the one, values are not larger than the other. */
+#define PEAL_VALUES_MAX     16U
+#define PEAL_VALUE_SIZE_MAX 1016U
+
+/*
+ * Sets the latest value of a number of this member, for all who hear, at once or later: VALUE.
+ * Nothing waits for readers: who is slow, or comes later, gets the latest and not those before. The
+ * applications of a node share its numbers. A value stays until another takes its place or the
+ * member is in the view no more.
+ */
+PEAL_API enum peal_result peal_set(
+	struct peal *peal, uint16_t number, const void *bytes, uint32_t size);
 
 /* The largest message. */
 PEAL_API uint32_t peal_message_size_max(const struct peal *peal);

@@ -46,6 +46,7 @@ offsetof(struct peal_event, reserved) 40
 (int)PEAL_EVENT_MESSAGE 7
 (int)PEAL_EVENT_CAST 8
 (int)PEAL_EVENT_CAST_LOST 11
+(int)PEAL_EVENT_VALUE 12
 (int)PEAL_REASON_REFUSED 8
 PEAL_ABI 0
 """

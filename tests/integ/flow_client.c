@@ -22,6 +22,7 @@
 #define WAIT_NS_MAX     UINT64_C(10000000000)
 #define SIZES           7U
 #define CASTS_AHEAD_MAX 8U
+#define LISTENS_MAX     16U
 
 struct end {
 	const char *path;
@@ -194,6 +195,16 @@ check_refusals(struct end *end)
 	if (peal_send(end->peal, end->channel, "x", 1) != PEAL_CLOSED ||
 		peal_close(end->peal, end->channel) != PEAL_CLOSED) {
 		return "a channel that has ended takes messages";
+	}
+	for (uint32_t i = 1; i < LISTENS_MAX; i++) {
+		if (peal_listen(end->peal, (uint16_t)(99U + i)) != PEAL_OK) {
+			return "a number is not listened on";
+		}
+	}
+	if (peal_listen(end->peal, 99) != PEAL_TOO_MANY ||
+		peal_listen(end->peal, NUMBER) != PEAL_OK ||
+		peal_unlisten(end->peal, 100) != PEAL_OK || peal_listen(end->peal, 99) != PEAL_OK) {
+		return "one number more than there is room for was not refused";
 	}
 	if (!peal_is_member(end->peal, &epoch) || epoch != peal_view(end->peal)->epoch) {
 		return "a member is none";

@@ -26,6 +26,10 @@ test_clients_up__cuts_off_who_says_what_cannot_be(void **state)
 		{PEAL_CLIENT_CLOSE, 0, "x", 1},
 		{PEAL_CLIENT_RESET, 0, "x", 1},
 		{PEAL_CLIENT_HEAR, 0, "x", 1},
+		{PEAL_CLIENT_SET, 0, "short", 5},
+		{PEAL_CLIENT_SET, 0, &number_of_load, sizeof(number_of_load)},
+		{PEAL_CLIENT_SET, 0, large,
+			sizeof(struct peal_client_number) + PEAL_CLIENT_VALUE_SIZE_MAX + 1U},
 		{PEAL_CLIENT_SEND, 0, large, sizeof(large)},
 		{PEAL_CLIENT_CAST, 0, large, sizeof(large)},
 	};
@@ -92,6 +96,45 @@ test_clients_up__opens_a_channel_that_carries_messages_both_ways(void **state)
 	assert_int_equal(ended.accepted_count, 1);
 	assert_int_equal(ended.lost_count, 0);
 	assert_true(scene_find(far, PEAL_CLIENT_ENDED, &record));
+}
+
+/* What went through each is counted, once it did. */
+static void
+test_clients_up__tells_what_went_through_a_client(void **state)
+{
+	static uint8_t large[10000];
+	struct visitor *near = scene_attach(0, 0), *far = scene_attach(1, 1);
+	struct peal_client *at_near = &near->clients->room->clients[near->place];
+	struct peal_client *at_far = &far->clients->room->clients[far->place];
+	uint16_t tag = PEAL_CLIENT_TAG(3, 8);
+	struct peal_shmring_record record;
+
+	(void)state;
+	scene_listen(far, 5);
+	scene_say(far, PEAL_CLIENT_HEAR, 0, NULL, 0);
+	scene_run(100U * US);
+	assert_int_equal(atomic_load(&at_near->tally.channels_count), 0);
+	scene_open(near, tag, 2, 5);
+	scene_say(near, PEAL_CLIENT_SEND, tag, "there", 5);
+	scene_say(near, PEAL_CLIENT_SEND, tag, large, sizeof(large));
+	scene_say(near, PEAL_CLIENT_CAST, 0, large, sizeof(large));
+	/* To a channel that is none: nobody took it. */
+	scene_say(near, PEAL_CLIENT_SEND, PEAL_CLIENT_TAG(4, 1), "nowhere", 7);
+	scene_run(5U * MS);
+	assert_int_equal(scene_end_of(near), PEAL_CLIENT_END_NONE);
+	assert_int_equal(atomic_load(&at_near->tally.sent_count), 3);
+	assert_int_equal(atomic_load(&at_near->tally.sent_size), 5U + 2U * sizeof(large));
+	assert_int_equal(atomic_load(&at_near->tally.channels_count), 1);
+	assert_int_equal(atomic_load(&at_near->tally.delivered_count), 0);
+	/* In parts, and each of them once. */
+	assert_true(scene_find(far, PEAL_CLIENT_DELIVER_PART, &record));
+	assert_int_equal(atomic_load(&at_far->tally.delivered_count), 3);
+	assert_int_equal(atomic_load(&at_far->tally.delivered_size), 5U + 2U * sizeof(large));
+	assert_int_equal(atomic_load(&at_far->tally.channels_count), 1);
+	scene_say(near, PEAL_CLIENT_RESET, tag, NULL, 0);
+	scene_run(MS);
+	assert_int_equal(atomic_load(&at_near->tally.channels_count), 0);
+	assert_int_equal(atomic_load(&at_far->tally.channels_count), 0);
 }
 
 static void
@@ -291,6 +334,8 @@ main(void)
 			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients_up__opens_a_channel_that_carries_messages_both_ways,
+			scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(test_clients_up__tells_what_went_through_a_client,
 			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(test_clients_up__says_why_a_channel_is_not_opened,
 			scene_begin, scene_finish),

@@ -62,6 +62,35 @@ peal_pages_read_members(struct peal_telemetry *telemetry, uint64_t *epoch_out)
 	return list;
 }
 
+json_t *
+peal_pages_read_clients(struct peal_telemetry *telemetry)
+{
+	json_t *list = json_array(), *whole = json_object();
+	uint64_t from = 0;
+
+	for (uint32_t page = 0; page < PAGES_MAX && (page == 0 || from > 0); page++) {
+		static const char *const kept[] = {"now_ns", "up_bytes", "down_bytes"};
+		char parameters[24];
+		json_t *answer;
+
+		(void)snprintf(parameters, sizeof(parameters), "%" PRIu64, from);
+		answer = peal_telemetry_ask(telemetry, "clients", parameters);
+		if (answer == NULL) {
+			json_decref(list);
+			json_decref(whole);
+			return NULL;
+		}
+		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+			(void)json_object_set(whole, kept[i], json_object_get(answer, kept[i]));
+		}
+		peal_pages_take_entries(answer, 0, list);
+		from = peal_show_number(answer, "next");
+		json_decref(answer);
+	}
+	(void)json_object_set_new(whole, "clients", list);
+	return whole;
+}
+
 static uint8_t
 value_of(char digit)
 {

@@ -30,6 +30,12 @@ const json_t *peal_pages_find_member(const json_t *members, const char *word);
 json_t *peal_pages_read_events(struct peal_telemetry *telemetry, uint64_t after);
 
 /*
+ * All applications of the node, those that were cut off lately last: a dictionary with "now_ns",
+ * sizes of rings and an array "clients", to be freed. NULL with a sentence.
+ */
+json_t *peal_pages_read_clients(struct peal_telemetry *telemetry);
+
+/*
  * Departures that the daemon's event log still knows, as an array, to be freed. NULL with a
  * sentence. `now_ns_out`: the daemon's clock.
  */

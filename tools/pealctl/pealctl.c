@@ -53,6 +53,8 @@ static const char help_text[] =
 	"  watch                events so far, and then as they come\n"
 	"  stats                every counter that is not zero\n"
 	"  cores                where the time of the poll loop went\n"
+	"  clients              which applications are attached, what went through them, and\n"
+	"                       which were evicted lately and why\n"
 	"  ping MEMBER [--count N] [--interval US]\n"
 	"                       round trips to a member number or address, measured on the core;\n"
 	"                       1000 of them, 1000 us apart; --interval 0: each after the last\n"
@@ -164,6 +166,23 @@ on_cores(struct peal_telemetry *telemetry, const struct options *options)
 	}
 	json_decref(list);
 	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int
+on_clients(struct peal_telemetry *telemetry, const struct options *options)
+{
+	json_t *clients = peal_pages_read_clients(telemetry);
+
+	if (clients == NULL) {
+		return complain(telemetry);
+	}
+	if (options->is_json) {
+		print_json(clients);
+	} else {
+		peal_show_clients(clients);
+	}
+	json_decref(clients);
 	return EXIT_DONE;
 }
 
@@ -457,6 +476,7 @@ static const struct {
 	{"watch", false, on_watch},
 	{"stats", false, on_stats},
 	{"cores", false, on_cores},
+	{"clients", false, on_clients},
 	{"ping", true, on_ping},
 	{"load", true, on_load},
 	{"heard", false, on_heard},

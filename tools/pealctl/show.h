@@ -20,6 +20,8 @@ void peal_show_members(const json_t *members, const json_t *departed, uint64_t n
 void peal_show_event(const json_t *event);
 void peal_show_stats(json_t *stats);
 void peal_show_cores(const json_t *cores);
+/* As peal_pages_read_clients gives it. */
+void peal_show_clients(const json_t *clients);
 /* `member` is an entry of the member that was asked. */
 void peal_show_ping(const json_t *ping, const json_t *member);
 

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Peal for applications: who is in the group, messages to one member and to all.
+
+What each call, event and result means stands in include/peal/peal.h and docs/API.md; here is what differs.
+
+    with peal.Session(name="my-program") as session:
+        session.hear()
+        for event in session:
+            ...
+
+A Session belongs to one thread at a time. Refusals are exceptions: Busy when it is worth trying again,
+Error otherwise. Events are copies and may be kept.
+"""
+import asyncio
+import ctypes
+import dataclasses
+import enum
+import ipaddress
+import typing
+import uuid
+
+from . import _library
+
+__all__ = ["Busy", "Channel", "Error", "Event", "EventKind", "Gone", "Member", "Reason", "Result", "Session",
+           "View"]
+
+
+class Result(enum.IntEnum):
+    OK = 0
+    EMPTY = 1
+    FULL = 2
+    NO_CREDIT = 3
+    NOT_IN_VIEW = 4
+    TOO_BIG = 5
+    CLOSED = 6
+    NO_QUORUM = 7
+    EVICTED = 8
+    TOO_MANY = 9
+    IN_USE = 10
+    NOT_HERE = 11
+    FORBIDDEN = 12
+    NO_DAEMON = 13
+    NO_MEMORY = 14
+    TIMEOUT = 15
+
+
+class EventKind(enum.IntEnum):
+    VIEW = 1
+    JOINED = 2
+    GONE = 3
+    NO_QUORUM = 4
+    QUORUM = 5
+    OPENED = 6
+    MESSAGE = 7
+    CAST = 8
+    FINISHED = 9
+    ENDED = 10
+    CAST_LOST = 11
+    VALUE = 12
+
+
+class Gone(enum.IntEnum):
+    UNKNOWN = 0
+    LEFT = 1
+    CRASHED = 2
+    REPLACED = 3
+
+
+class Reason(enum.IntEnum):
+    ORDERLY = 0
+    CLOSED = 1
+    UNKNOWN = 2
+    FULL = 3
+    STALE = 4
+    PROTOCOL = 5
+    SLOW = 6
+    REMOVED = 7
+    REFUSED = 8
+
+
+class Error(Exception):
+    """A refusal; `result` is its reason."""
+
+    def __init__(self, result, sentence=None):
+        super().__init__(sentence or _result_name(result))
+        self.result = Result(result)
+
+
+class Busy(Error):
+    """FULL or NO_CREDIT: take events, or wait, and try again."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    member: int  # its number
+    uuid: uuid.UUID
+    address: typing.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+    port: int
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    epoch: int  # 0: not a member
+    self: int  # pylint: disable=no-self-argument
+    tag: int
+    members: typing.Tuple[Member, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    kind: EventKind
+    channel: typing.Optional["Channel"] = None  # OPENED, MESSAGE, FINISHED, ENDED
+    member: int = 0
+    data: bytes = b""
+    number: int = 0  # OPENED, VALUE
+    reason: typing.Union[Gone, Reason, None] = None  # GONE, ENDED
+    result: typing.Optional[Result] = None  # ENDED for REFUSED
+    lost_count: int = 0
+
+
+_loaded = None
+
+
+def _peal():
+    global _loaded  # pylint: disable=global-statement
+    if _loaded is None:
+        _loaded = _library.load()
+    return _loaded
+
+
+def _result_name(result):
+    return _peal().peal_result_name(int(result)).decode()
+
+
+def _insist(result):
+    if result in (Result.FULL, Result.NO_CREDIT):
+        raise Busy(result)
+    if result != Result.OK:
+        raise Error(result)
+
+
+def _member_of(raw):
+    address = ipaddress.IPv6Address(bytes(raw.ip))
+    return Member(raw.member, uuid.UUID(bytes=bytes(raw.uuid)), address.ipv4_mapped or address, raw.port)
+
+
+class Channel:
+    """One end of a channel. Two objects of the same end are equal."""
+
+    def __init__(self, session, number):
+        self._session = session
+        self.id = number
+
+    def __eq__(self, other):
+        return isinstance(other, Channel) and (self.id, self._session) == (other.id, other._session)
+
+    def __hash__(self):
+        return hash(self.id)
+
+    def __repr__(self):
+        return f"<peal.Channel {self.id}>"
+
+    def send(self, data):
+        _insist(_peal().peal_send(self._session.handle, self.id, bytes(data), len(data)))
+
+    def close(self):
+        """No more is sent; what was, still arrives. An end that is closed already stays so."""
+        result = _peal().peal_close(self._session.handle, self.id)
+        if result != Result.CLOSED:
+            _insist(result)
+
+    def reset(self):
+        result = _peal().peal_reset(self._session.handle, self.id)
+        if result != Result.CLOSED:
+            _insist(result)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Session:
+    """One attachment to the daemon of this host."""
+
+    def __init__(self, socket=None, name="python"):
+        self._handle = ctypes.c_void_p()
+        self._raw = _library.Event()
+        self._view = None
+        library = _peal()
+        result = library.peal_attach(None if socket is None else str(socket).encode(), name.encode(),
+                                     ctypes.byref(self._handle))
+        if result != Result.OK:
+            raise Error(result, library.peal_attach_error().decode())
+
+    @property
+    def handle(self):
+        if not self._handle:
+            raise Error(Result.CLOSED, "this session was detached")
+        return self._handle
+
+    def detach(self):
+        """Ends it; its channels are reset. More than once does no harm."""
+        handle, self._handle = self._handle, ctypes.c_void_p()
+        _peal().peal_detach(handle)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.detach()
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self.detach()
+
+    @property
+    def state(self):
+        return Result(_peal().peal_state(self.handle))
+
+    @property
+    def view(self):
+        """The view as of the last event."""
+        if self._view is None:
+            raw = _peal().peal_view(self.handle).contents
+            members = tuple(_member_of(raw.members[i]) for i in range(raw.members_count))
+            self._view = View(raw.epoch, raw.self, raw.tag, members)
+        return self._view
+
+    @property
+    def membership(self):
+        """The epoch in which this node is in good standing at this instant, or None."""
+        epoch = ctypes.c_uint64()
+        return epoch.value if _peal().peal_is_member(self.handle, ctypes.byref(epoch)) else None
+
+    @property
+    def message_size_max(self):
+        return _peal().peal_message_size_max(self.handle)
+
+    # --- events ---
+
+    def poll(self):
+        """The next event, or None. Never waits."""
+        result = _peal().peal_poll(self.handle, ctypes.byref(self._raw))
+        if result == Result.EMPTY:
+            return None
+        _insist(result)
+        return self._event()
+
+    def _event(self):
+        raw = self._raw
+        kind = EventKind(raw.kind)
+        if kind == EventKind.VIEW:
+            self._view = None
+        if kind in (EventKind.OPENED, EventKind.MESSAGE, EventKind.FINISHED, EventKind.ENDED):
+            channel = Channel(self, raw.channel)
+        else:
+            channel = None
+        reason = Gone(raw.reason) if kind == EventKind.GONE else None
+        if kind == EventKind.ENDED:
+            reason = Reason(raw.reason)
+        return Event(kind, channel, raw.member, ctypes.string_at(raw.bytes, raw.size) if raw.size else b"",
+                     raw.number, reason, Result(raw.result) if reason == Reason.REFUSED else None,
+                     raw.lost_count)
+
+    def wait(self, seconds=None):
+        """Until there is something to poll, at the soonest. False: the time is over."""
+        limit_ns = _library.FOREVER if seconds is None else max(0, int(seconds * 1e9))
+        result = _peal().peal_wait(self.handle, limit_ns)
+        if result == Result.TIMEOUT:
+            return False
+        _insist(result)
+        return True
+
+    def next(self, seconds=None):
+        """The next event, or None when none came in time. What is waited for begins anew with each wake."""
+        event = self.poll()
+        while event is None and self._wait_some(seconds):
+            event = self.poll()
+        return event
+
+    def _wait_some(self, seconds):
+        try:
+            return self.wait(seconds)
+        except Error as error:
+            # What was delivered before the end can still be polled, and that raises when it is all.
+            if error.result not in (Result.CLOSED, Result.EVICTED):
+                raise
+            return True
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.next()
+
+    def set_spin(self, seconds):
+        """For how long wait looks before it sleeps."""
+        _peal().peal_set_spin(self.handle, int(seconds * 1e9))
+
+    def fileno(self):
+        """For poll sets: before each wait call rest."""
+        return _peal().peal_fd(self.handle)
+
+    def rest(self):
+        """True: now wait for fileno to be readable. False: do not, but poll."""
+        return _peal().peal_rest(self.handle) == Result.EMPTY
+
+    async def wait_async(self):
+        """As wait, in the running loop of asyncio."""
+        loop = asyncio.get_running_loop()
+        if not self.rest():
+            return
+        readable = loop.create_future()
+        loop.add_reader(self.fileno(), lambda: readable.done() or readable.set_result(None))
+        try:
+            await readable
+        finally:
+            loop.remove_reader(self.fileno())
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        event = self.poll()
+        while event is None:
+            await self.wait_async()
+            event = self.poll()
+        return event
+
+    # --- messages ---
+
+    def listen(self, number):
+        _insist(_peal().peal_listen(self.handle, number))
+
+    def unlisten(self, number):
+        _insist(_peal().peal_unlisten(self.handle, number))
+
+    def open(self, member, number):
+        channel = ctypes.c_uint32()
+        _insist(_peal().peal_open(self.handle, member, number, ctypes.byref(channel)))
+        return Channel(self, channel.value)
+
+    def hear(self, is_heard=True):
+        _insist(_peal().peal_hear(self.handle, is_heard))
+
+    def send_to_all(self, data):
+        _insist(_peal().peal_send(self.handle, _library.ALL, bytes(data), len(data)))
+
+    def set(self, number, data):
+        """The latest value of a number of this member."""
+        _insist(_peal().peal_set(self.handle, number, bytes(data), len(data)))

@@ -1,0 +1,632 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Peal for C++17: peal.h with owners. Header only; link libpeal as C does.
+//
+//     libpeal::session session("/run/peal/peal.sock", "my-program");
+//     libpeal::event event;
+//
+//     session.hear(true);
+//     while (session.next(event) == libpeal::result::ok) {
+//         if (event.kind() == libpeal::event_kind::cast) { ... event.bytes() ... }
+//     }
+//
+// What a call may answer, and what each event means, stands in peal.h and docs/API.md; here is what
+// differs.
+//
+// The namespace has the name of the library, since `peal` is a struct of it.
+//
+// Errors. Calls return libpeal::result, which must be looked at: "full" and "no credit" are how a
+// sender learns that it should wait, thousands of times a second, so they are values and cost
+// nothing. A result turns into a std::error_code by itself, for those who collect these. Only the
+// constructor of a session throws, std::system_error, since it has no other way to say no;
+// session::attach does the same without.
+//
+// Owners. A session detaches and a channel closes when it ends; both can be moved and not copied. A
+// channel uses its session, wherever that was moved, and has to end before it.
+//
+// Costs. No call allocates; each is the one of peal.h and a few instructions.
+#ifndef PEAL_HPP
+#define PEAL_HPP
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" // peal_view names a struct and a function, as C may
+#endif
+#include <peal/peal.h>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
+namespace libpeal
+{
+
+enum class [[nodiscard]] result : int{
+	ok = PEAL_OK,
+	empty = PEAL_EMPTY,
+	full = PEAL_FULL,
+	no_credit = PEAL_NO_CREDIT,
+	not_in_view = PEAL_NOT_IN_VIEW,
+	too_big = PEAL_TOO_BIG,
+	closed = PEAL_CLOSED,
+	no_quorum = PEAL_NO_QUORUM,
+	evicted = PEAL_EVICTED,
+	too_many = PEAL_TOO_MANY,
+	in_use = PEAL_IN_USE,
+	not_here = PEAL_NOT_HERE,
+	forbidden = PEAL_FORBIDDEN,
+	no_daemon = PEAL_NO_DAEMON,
+	no_memory = PEAL_NO_MEMORY,
+	timeout = PEAL_TIMEOUT,
+};
+
+enum class event_kind : std::uint32_t {
+	view = PEAL_EVENT_VIEW,
+	joined = PEAL_EVENT_JOINED,
+	gone = PEAL_EVENT_GONE,
+	no_quorum = PEAL_EVENT_NO_QUORUM,
+	quorum = PEAL_EVENT_QUORUM,
+	opened = PEAL_EVENT_OPENED,
+	message = PEAL_EVENT_MESSAGE,
+	cast = PEAL_EVENT_CAST,
+	finished = PEAL_EVENT_FINISHED,
+	ended = PEAL_EVENT_ENDED,
+	cast_lost = PEAL_EVENT_CAST_LOST,
+	value = PEAL_EVENT_VALUE,
+};
+
+// The name of a result: "full", "no credit".
+inline const char *
+name_of(result value) noexcept
+{
+	return peal_result_name(static_cast<peal_result>(value));
+}
+
+class category_type final : public std::error_category
+{
+      public:
+	const char *
+	name() const noexcept override
+	{
+		return "peal";
+	}
+
+	std::string
+	message(int value) const override
+	{
+		return name_of(static_cast<result>(value));
+	}
+};
+
+inline const std::error_category &
+category() noexcept
+{
+	static const category_type only;
+
+	return only;
+}
+
+inline std::error_code
+make_error_code(result value) noexcept
+{
+	return {static_cast<int>(value), category()};
+}
+
+// What session::poll gave. Its bytes are good until the next poll of the session.
+class event
+{
+      public:
+	event_kind
+	kind() const noexcept
+	{
+		return static_cast<event_kind>(raw_.kind);
+	}
+
+	// The number of a channel, to be compared with channel::id.
+	std::uint32_t
+	channel() const noexcept
+	{
+		return raw_.channel;
+	}
+
+	std::uint64_t
+	member() const noexcept
+	{
+		return raw_.member;
+	}
+
+	std::string_view
+	bytes() const noexcept
+	{
+		return raw_.size == 0
+			       ? std::string_view()
+			       : std::string_view(static_cast<const char *>(raw_.bytes), raw_.size);
+	}
+
+	std::uint16_t
+	number() const noexcept
+	{
+		return raw_.number;
+	}
+
+	// Of gone.
+	peal_gone
+	why_gone() const noexcept
+	{
+		return static_cast<peal_gone>(raw_.reason);
+	}
+
+	// Of ended.
+	peal_reason
+	why_ended() const noexcept
+	{
+		return static_cast<peal_reason>(raw_.reason);
+	}
+
+	// Of ended, when the reason is PEAL_REASON_REFUSED.
+	result
+	why_refused() const noexcept
+	{
+		return static_cast<result>(raw_.result);
+	}
+
+	std::uint64_t
+	lost_count() const noexcept
+	{
+		return raw_.lost_count;
+	}
+
+	const peal_event &
+	raw() const noexcept
+	{
+		return raw_;
+	}
+
+      private:
+	friend class session;
+
+	peal_event raw_{};
+};
+
+// The view as of the last event; members by number. It stays as it is until the next poll.
+class view
+{
+      public:
+	explicit view(const struct peal_view *raw) noexcept : raw_(raw)
+	{
+	}
+
+	// 0 = this node is no member.
+	std::uint64_t
+	epoch() const noexcept
+	{
+		return raw_->epoch;
+	}
+
+	std::uint64_t
+	self() const noexcept
+	{
+		return raw_->self;
+	}
+
+	std::uint32_t
+	tag() const noexcept
+	{
+		return raw_->tag;
+	}
+
+	std::size_t
+	size() const noexcept
+	{
+		return raw_->members_count;
+	}
+
+	const peal_member *
+	begin() const noexcept
+	{
+		return raw_->members;
+	}
+
+	const peal_member *
+	end() const noexcept
+	{
+		return raw_->members + raw_->members_count;
+	}
+
+      private:
+	const struct peal_view *raw_;
+};
+
+// One end of a channel. When it ends, the channel is closed: what was accepted still arrives.
+class channel
+{
+      public:
+	channel() noexcept = default;
+
+	channel(channel &&other) noexcept
+	    : peal_(std::exchange(other.peal_, nullptr)), id_(other.id_)
+	{
+	}
+
+	channel &
+	operator=(channel &&other) noexcept
+	{
+		if (this != &other) {
+			leave();
+			peal_ = std::exchange(other.peal_, nullptr);
+			id_ = other.id_;
+		}
+		return *this;
+	}
+
+	channel(const channel &) = delete;
+	channel &operator=(const channel &) = delete;
+
+	~channel()
+	{
+		leave();
+	}
+
+	explicit operator bool() const noexcept
+	{
+		return peal_ != nullptr;
+	}
+
+	// As in event::channel.
+	std::uint32_t
+	id() const noexcept
+	{
+		return id_;
+	}
+
+	result
+	send(std::string_view bytes) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_send(peal_, id_, bytes.data(),
+						  static_cast<std::uint32_t>(bytes.size())));
+	}
+
+	// Room in shared memory; session::commit makes a message of it.
+	result
+	claim(std::uint32_t size, void *&room_out) noexcept
+	{
+		room_out = nullptr;
+		return peal_ == nullptr
+			       ? result::closed
+			       : static_cast<result>(peal_claim(peal_, id_, size, &room_out));
+	}
+
+	// The end of this channel would do it, but has nobody to tell when the daemon is full.
+	// After ok nothing is left to be done at the end.
+	result
+	close() noexcept
+	{
+		return let_go(peal_ == nullptr ? result::closed
+					       : static_cast<result>(peal_close(peal_, id_)));
+	}
+
+	result
+	reset() noexcept
+	{
+		return let_go(peal_ == nullptr ? result::closed
+					       : static_cast<result>(peal_reset(peal_, id_)));
+	}
+
+	// After event_kind::ended: it means nothing any more, and nothing is to be closed.
+	void
+	forget() noexcept
+	{
+		peal_ = nullptr;
+	}
+
+      private:
+	friend class session;
+
+	channel(struct peal *peal, std::uint32_t id) noexcept : peal_(peal), id_(id)
+	{
+	}
+
+	void
+	leave() noexcept
+	{
+		if (peal_ != nullptr) {
+			(void)peal_close(peal_, id_);
+		}
+	}
+
+	result
+	let_go(result value) noexcept
+	{
+		if (value == result::ok || value == result::closed) {
+			peal_ = nullptr;
+		}
+		return value;
+	}
+
+	struct peal *peal_ = nullptr; // nullptr: none
+	std::uint32_t id_ = 0;
+};
+
+// One attachment, of one thread at a time.
+class session
+{
+      public:
+	session() noexcept = default; // attached to nothing: every call answers closed
+
+	// Throws std::system_error of libpeal::category(), with the sentence of peal_attach_error.
+	// `socket` nullptr: $PEAL_SOCKET, or PEAL_SOCKET_DEFAULT.
+	explicit session(const char *socket, const char *name = "c++")
+	{
+		const result value = attach(socket, name, *this);
+
+		if (value != result::ok) {
+			throw std::system_error(make_error_code(value), peal_attach_error());
+		}
+	}
+
+	session(session &&other) noexcept : peal_(std::exchange(other.peal_, nullptr))
+	{
+	}
+
+	session &
+	operator=(session &&other) noexcept
+	{
+		if (this != &other) {
+			peal_detach(peal_);
+			peal_ = std::exchange(other.peal_, nullptr);
+		}
+		return *this;
+	}
+
+	session(const session &) = delete;
+	session &operator=(const session &) = delete;
+
+	~session()
+	{
+		peal_detach(peal_);
+	}
+
+	// On anything but ok `out` is attached to nothing, and peal_attach_error says why.
+	static result
+	attach(const char *socket, const char *name, session &out) noexcept
+	{
+		struct peal *peal = nullptr;
+		const auto value = static_cast<result>(peal_attach(socket, name, &peal));
+
+		peal_detach(std::exchange(out.peal_, peal));
+		return value;
+	}
+
+	explicit operator bool() const noexcept
+	{
+		return peal_ != nullptr;
+	}
+
+	result
+	state() const noexcept
+	{
+		return peal_ == nullptr ? result::closed : static_cast<result>(peal_state(peal_));
+	}
+
+	// --- the view ---
+
+	libpeal::view
+	view() const noexcept
+	{
+		static const struct peal_view none {
+		};
+
+		return libpeal::view(peal_ == nullptr ? &none : peal_view(peal_));
+	}
+
+	// The view word: the epoch in which this node is in good standing now, or nothing.
+	std::optional<std::uint64_t>
+	membership() const noexcept
+	{
+		std::uint64_t epoch = 0;
+
+		if (peal_ == nullptr || !peal_is_member(peal_, &epoch)) {
+			return std::nullopt;
+		}
+		return epoch;
+	}
+
+	// --- events ---
+
+	result
+	poll(event &out) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_poll(peal_, &out.raw_));
+	}
+
+	// Until there is something to poll. It may answer ok too early.
+	result
+	wait() noexcept
+	{
+		return wait_ns(PEAL_FOREVER);
+	}
+
+	result
+	wait(std::chrono::nanoseconds timeout) noexcept
+	{
+		return wait_ns(
+			timeout.count() < 0 ? 0 : static_cast<std::uint64_t>(timeout.count()));
+	}
+
+	// The next event, however long it takes: ok, closed or evicted.
+	result
+	next(event &out) noexcept
+	{
+		result value = poll(out);
+
+		while (value == result::empty) {
+			(void)wait();
+			value = poll(out);
+		}
+		return value;
+	}
+
+	void
+	set_spin(std::chrono::nanoseconds spin) noexcept
+	{
+		if (peal_ != nullptr) {
+			peal_set_spin(peal_, static_cast<std::uint64_t>(spin.count()));
+		}
+	}
+
+	// -1: attached to nothing. Before each wait for it, call rest; see peal.h.
+	int
+	fd() const noexcept
+	{
+		return peal_ == nullptr ? -1 : peal_fd(peal_);
+	}
+
+	result
+	rest() noexcept
+	{
+		return peal_ == nullptr ? result::closed : static_cast<result>(peal_rest(peal_));
+	}
+
+	// --- messages ---
+
+	result
+	listen(std::uint16_t number) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_listen(peal_, number));
+	}
+
+	result
+	unlisten(std::uint16_t number) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_unlisten(peal_, number));
+	}
+
+	result
+	open(std::uint64_t member, std::uint16_t number, channel &out) noexcept
+	{
+		std::uint32_t id = 0;
+		const result value =
+			peal_ == nullptr
+				? result::closed
+				: static_cast<result>(peal_open(peal_, member, number, &id));
+
+		if (value == result::ok) {
+			out = channel(peal_, id);
+		}
+		return value;
+	}
+
+	// The end of a channel that a peer opened, from event_kind::opened; once for each.
+	channel
+	accept(const event &opened) noexcept
+	{
+		return {peal_, opened.channel()};
+	}
+
+	// An answer on the channel that a message came by, whoever owns its end.
+	result
+	reply(const event &message, std::string_view bytes) noexcept
+	{
+		return send_to(message.channel(), bytes);
+	}
+
+	result
+	hear(bool is_heard) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_hear(peal_, is_heard));
+	}
+
+	result
+	send_to_all(std::string_view bytes) noexcept
+	{
+		return send_to(PEAL_ALL, bytes);
+	}
+
+	// The latest value of a number of this member.
+	result
+	set(std::uint16_t number, std::string_view bytes) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_set(peal_, number, bytes.data(),
+						  static_cast<std::uint32_t>(bytes.size())));
+	}
+
+	result
+	claim_for_all(std::uint32_t size, void *&room_out) noexcept
+	{
+		room_out = nullptr;
+		return peal_ == nullptr
+			       ? result::closed
+			       : static_cast<result>(peal_claim(peal_, PEAL_ALL, size, &room_out));
+	}
+
+	// Makes a message of the first `size` bytes of the last claim.
+	void
+	commit(std::uint32_t size) noexcept
+	{
+		if (peal_ != nullptr) {
+			peal_commit(peal_, size);
+		}
+	}
+
+	// Shows the daemon all that was committed.
+	void
+	flush() noexcept
+	{
+		if (peal_ != nullptr) {
+			peal_flush(peal_);
+		}
+	}
+
+	std::uint32_t
+	message_size_max() const noexcept
+	{
+		return peal_ == nullptr ? 0 : peal_message_size_max(peal_);
+	}
+
+	// For what is not here. nullptr: attached to nothing.
+	struct peal *
+	raw() const noexcept
+	{
+		return peal_;
+	}
+
+      private:
+	result
+	wait_ns(std::uint64_t timeout_ns) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_wait(peal_, timeout_ns));
+	}
+
+	result
+	send_to(std::uint32_t id, std::string_view bytes) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_send(peal_, id, bytes.data(),
+						  static_cast<std::uint32_t>(bytes.size())));
+	}
+
+	struct peal *peal_ = nullptr;
+};
+
+} // namespace libpeal
+
+template <> struct std::is_error_code_enum<libpeal::result> : std::true_type {
+};
+
+#endif

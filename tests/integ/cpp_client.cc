@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// The C++ binding at two daemons, for tests/integ/bindings_test.py: owners, results and errors, and
+// that no message costs an allocation.
+//
+//     cpp_client SOCKET SOCKET
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <new>
+#include <peal/peal.hpp>
+#include <string>
+#include <type_traits>
+
+using libpeal::event_kind;
+using libpeal::result;
+
+static_assert(!std::is_copy_constructible_v<libpeal::session>);
+static_assert(!std::is_copy_constructible_v<libpeal::channel>);
+static_assert(std::is_nothrow_move_assignable_v<libpeal::session>);
+static_assert(std::is_nothrow_move_assignable_v<libpeal::channel>);
+
+namespace
+{
+
+constexpr std::uint16_t number = 12;
+constexpr int messages_count = 2000;
+std::size_t allocations_count;
+
+void
+expect(bool is_so, const char *what)
+{
+	if (!is_so) {
+		std::cout << "cpp_client: " << what << std::endl;
+		std::exit(1);
+	}
+}
+
+// The next event of a kind; others are passed over. Five seconds without any are a failure.
+void
+await(libpeal::session &session, libpeal::event &event, event_kind kind)
+{
+	for (;;) {
+		result value = session.poll(event);
+
+		while (value == result::empty) {
+			const result waited = session.wait(std::chrono::seconds(5));
+
+			expect(waited == result::ok, libpeal::name_of(waited));
+			value = session.poll(event);
+		}
+		expect(value == result::ok, libpeal::name_of(value));
+		if (event.kind() == kind) {
+			return;
+		}
+	}
+}
+
+void
+check_nothing()
+{
+	libpeal::session none;
+	libpeal::channel channel;
+	libpeal::event event;
+
+	expect(!none && !channel && none.fd() == -1 && none.view().size() == 0, "there is nothing");
+	expect(none.poll(event) == result::closed && channel.send("x") == result::closed &&
+			none.open(1, number, channel) == result::closed,
+		"nothing is not closed");
+	try {
+		libpeal::session nobody("/nonexistent", "cpp");
+		expect(false, "nobody answered");
+	} catch (const std::system_error &error) {
+		expect(error.code() == result::no_daemon &&
+				error.code().category() == libpeal::category() &&
+				std::strstr(error.what(), "/nonexistent") != nullptr,
+			error.what());
+	}
+	expect(libpeal::session::attach("/nonexistent", "cpp", none) == result::no_daemon && !none,
+		"nobody answered without a throw");
+}
+
+void
+await_two(libpeal::session &session)
+{
+	libpeal::event event;
+
+	while (session.view().size() != 2) {
+		await(session, event, event_kind::view);
+	}
+}
+
+// There and back, in place and by copy.
+void
+talk(libpeal::session &near, libpeal::session &far, libpeal::channel &there, libpeal::channel &here)
+{
+	const std::string text(1500, 'x');
+	const std::size_t before_count = allocations_count;
+	libpeal::event event;
+
+	for (int i = 0; i < messages_count; i++) {
+		void *room;
+
+		expect(there.claim(8, room) == result::ok, "no room");
+		std::memcpy(room, &i, sizeof(i));
+		near.commit(sizeof(i));
+		near.flush();
+		await(far, event, event_kind::message);
+		expect(event.bytes().size() == sizeof(i) &&
+				std::memcmp(event.bytes().data(), &i, sizeof(i)) == 0 &&
+				event.channel() == here.id(),
+			"a message is another");
+		expect(far.reply(event, text) == result::ok, "no answer");
+		await(near, event, event_kind::message);
+		expect(event.bytes() == text, "an answer is another");
+	}
+	expect(allocations_count == before_count, "messages cost allocations");
+}
+
+void
+run(const char *near_path, const char *far_path)
+{
+	libpeal::session first(near_path, "cpp-near"), far(far_path, "cpp-far");
+	libpeal::event event;
+	libpeal::channel there, here;
+
+	expect(far.listen(number) == result::ok && far.hear(true) == result::ok, "not heard");
+	await_two(first);
+	await_two(far);
+	libpeal::session near = std::move(first);
+
+	expect(!first && near && first.state() == result::closed && near.state() == result::ok,
+		"a session did not move");
+	expect(near.membership() == near.view().epoch(), "a member is none");
+	expect(near.open(999, number, there) == result::not_in_view && !there, "999 was opened");
+	expect(near.open(far.view().self(), number, there) == result::ok &&
+			there.send("first") == result::ok,
+		"not opened");
+	await(far, event, event_kind::opened);
+	expect(event.number() == number && event.member() == near.view().self(), "by whom?");
+	here = far.accept(event);
+	await(far, event, event_kind::message);
+	expect(event.bytes() == "first", "the first message is another");
+	talk(near, far, there, here);
+	expect(near.send_to_all("all") == result::ok, "not sent to all");
+	await(far, event, event_kind::cast);
+	expect(event.bytes() == "all" && event.member() == near.view().self(), "another cast");
+	{
+		const libpeal::channel last = std::move(there);
+	}
+	await(far, event, event_kind::finished);
+	expect(here.close() == result::ok && !here, "not closed");
+	await(near, event, event_kind::ended);
+	expect(event.why_ended() == PEAL_REASON_ORDERLY && event.lost_count() == 0, "not in order");
+	// Who listens is asked with the first message.
+	expect(near.open(far.view().self(), number + 1, there) == result::ok &&
+			there.send("anybody?") == result::ok,
+		"not opened");
+	await(near, event, event_kind::ended);
+	expect(event.why_ended() == PEAL_REASON_UNKNOWN && event.channel() == there.id(),
+		"somebody listened");
+	there.forget();
+	near = libpeal::session();
+	expect(!near, "a session did not end");
+}
+
+} // namespace
+
+void *
+operator new(std::size_t size)
+{
+	void *memory = std::malloc(size);
+
+	allocations_count++;
+	if (memory == nullptr) {
+		throw std::bad_alloc();
+	}
+	return memory;
+}
+
+void
+operator delete(void *memory) noexcept
+{
+	std::free(memory);
+}
+
+void
+operator delete(void *memory, std::size_t) noexcept
+{
+	std::free(memory);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc != 3) {
+		std::cerr << "usage: cpp_client SOCKET SOCKET" << std::endl;
+		return 2;
+	}
+	check_nothing();
+	run(argv[1], argv[2]);
+	std::cout << messages_count << " messages each way, no allocation" << std::endl;
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Python binding at two daemons, for tests/integ/bindings_test.py: its numbers are those of peal.h, and what is
+sent by one session comes at the other.
+
+    python_client.py HEADER SOCKET SOCKET
+"""
+import asyncio
+import re
+import sys
+
+import peal
+from peal import _library
+
+NUMBER = 13
+ENUMS = {"PEAL_EVENT_": peal.EventKind, "PEAL_GONE_": peal.Gone, "PEAL_REASON_": peal.Reason,
+         "PEAL_": peal.Result}
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def check_numbers(path):
+    with open(path, encoding="ascii") as file:
+        text = file.read()
+    found = {enum: {} for enum in ENUMS.values()}
+    for name, number in re.findall(r"^\t(PEAL_\w+) = (\d+),", text, re.MULTILINE):
+        prefix = next(prefix for prefix in ENUMS if name.startswith(prefix))
+        found[ENUMS[prefix]][name[len(prefix):]] = int(number)
+    for enum, names in found.items():
+        have = {item.name: item.value for item in enum}
+        expect(names == have, f"{enum.__name__} is {have}, and {names} in peal.h")
+    for name, struct in (("member", _library.Member), ("view", _library.View), ("event", _library.Event)):
+        body = re.search(rf"^struct peal_{name} {{\n(.*?)^}};", text, re.MULTILINE | re.DOTALL).group(1)
+        fields = re.findall(r"^\t[\w ]*?[ *](\w+)(?:\[\d+\])?;", body, re.MULTILINE)
+        expect(fields == [field[0] for field in struct._fields_], f"struct peal_{name} is {fields}")
+    functions = set(re.findall(r"^PEAL_API [^;]*?\b(peal_\w+)\(", text, re.MULTILINE))
+    # In shared memory Python would have to copy all the same.
+    in_place = {"peal_claim", "peal_commit", "peal_flush"}
+    expect(functions - in_place == set(_library.SIGNATURES), "functions are not those of peal.h: "
+           f"{sorted((functions - in_place) ^ set(_library.SIGNATURES))}")
+
+
+def await_kind(session, kind):
+    for event in session:
+        if event.kind == kind:
+            return event
+    raise AssertionError("a session has no end")
+
+
+def refused(call, *arguments):
+    try:
+        call(*arguments)
+    except peal.Error as error:
+        return error.result
+    return peal.Result.OK
+
+
+def talk(near, far):
+    far.listen(NUMBER)
+    far.hear()
+    for session in (near, far):
+        while len(session.view.members) != 2:
+            await_kind(session, peal.EventKind.VIEW)
+    expect(near.membership == near.view.epoch, "a member is none")
+    expect(str(near.view.members[0].address).startswith("10."), f"an address is {near.view.members[0]}")
+    expect(refused(near.open, 999, NUMBER) == peal.Result.NOT_IN_VIEW, "999 was opened")
+    expect(refused(near.send_to_all, b"x" * (near.message_size_max + 1)) == peal.Result.TOO_BIG, "too big was not")
+    with near.open(far.view.self, NUMBER) as there:
+        there.send(b"first")
+        opened = await_kind(far, peal.EventKind.OPENED)
+        expect((opened.member, opened.number) == (near.view.self, NUMBER), f"opened by {opened}")
+        expect(await_kind(far, peal.EventKind.MESSAGE).data == b"first", "the first message is another")
+        for size in (0, 1, 1000, 65536):
+            data = bytes(i % 251 for i in range(size))
+            there.send(data)
+            message = await_kind(far, peal.EventKind.MESSAGE)
+            expect(message.data == data and message.channel == opened.channel, f"{size} bytes are others")
+            message.channel.send(data)
+            expect(await_kind(near, peal.EventKind.MESSAGE).data == data, f"{size} bytes came back as others")
+        busy = 0
+        try:
+            while busy < 10000:
+                there.send(b"y" * 30000)
+                busy += 1
+        except peal.Busy as error:
+            expect(error.result in (peal.Result.FULL, peal.Result.NO_CREDIT), f"busy for {error}")
+        expect(0 < busy < 10000, "nobody was ever held back")
+    await_kind(far, peal.EventKind.FINISHED)
+    opened.channel.close()
+    ended = await_kind(near, peal.EventKind.ENDED)
+    expect(ended.reason == peal.Reason.ORDERLY and ended.lost_count == 0, f"ended by {ended}")
+
+
+def tell_values(near, far):
+    """A reader that reads nothing gets the last of many, and is not evicted for the others."""
+    values_count = 20000
+    for i in range(values_count):
+        while refused(near.set, 5, b"v%d" % i + b"x" * 900) != peal.Result.OK:
+            near.wait(0.1)
+    seen = 0
+    while True:
+        event = await_kind(far, peal.EventKind.VALUE)
+        expect((event.member, event.number) == (near.view.self, 5), f"whose is {event}?")
+        seen += 1
+        if event.data.startswith(b"v%dx" % (values_count - 1)):
+            break
+    expect(seen < values_count, "each of the values was told")
+    expect(refused(near.set, 16, b"") == peal.Result.TOO_BIG and refused(near.set, 0, b"x" * 1017) ==
+           peal.Result.TOO_BIG, "too big was not")
+    return f"{seen} of {values_count} values"
+
+
+async def cast(near, far):
+    """Two tasks in one loop, each asleep until the other has sent."""
+    near.hear()
+
+    async def play(session, mine, theirs, begins):
+        if begins:
+            session.send_to_all(mine + b"0")
+        async for event in session:
+            if event.kind == peal.EventKind.CAST and event.data[:1] == theirs:
+                turn = int(event.data[1:])
+                if turn == 20:
+                    return
+                session.send_to_all(mine + str(turn + 1).encode())
+                if turn == 19:
+                    return
+
+    await asyncio.wait_for(asyncio.gather(play(near, b"n", b"f", True), play(far, b"f", b"n", False)), 20)
+
+
+def main():
+    header, near_path, far_path = sys.argv[1:]
+    check_numbers(header)
+    expect(refused(peal.Session, "/nonexistent") == peal.Result.NO_DAEMON, "there is a daemon where there is none")
+    with peal.Session(near_path, name="py-near") as near, peal.Session(far_path, name="py-far") as far:
+        talk(near, far)
+        seen = tell_values(near, far)
+        asyncio.run(cast(near, far))
+        expect(near.next(0.05) is None or near.state == peal.Result.OK, "nothing more should come")
+    expect(refused(near.poll) == peal.Result.CLOSED, "a detached session is not closed")
+    print(f"python: numbers, channel, {seen}, asyncio")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
