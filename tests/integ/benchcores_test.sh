@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Tests the commands of peal-bench that need no link: form and sanity of what they print, refusals in one
+# sentence, Ctrl-C. How fast anything is decides nothing here. Prints TAP; exits 77 where it cannot run, 1 if a
+# check failed.
+
+set -u
+export LC_ALL=C
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/integ/tap.sh
+source "$here/tap.sh"
+bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench}
+
+[[ -x $bench ]] || skip "$bench is not built"
+need python3 setsid setpriv taskset
+open_scratch
+
+cat >"$scratch/judge.py" <<'PYTHON'
+# judge.py WHAT FILE...: the figures are there and fit together.
+import json, sys
+
+what, path = sys.argv[1:3]
+with open(path) as file:
+    r = json.load(file)
+assert r["command"] == what, r["command"]
+assert all(r["host"][key] for key in ("cpu", "cpus", "kernel", "dpdk", "clocksource"))
+
+def judge_jitter():
+    assert r["threshold_ns"] == 2000 and r["tsc_hz"] > 10**8
+    assert len(r["cores"]) == len({core["cpu"] for core in r["cores"]}) > 0
+    for core in r["cores"]:
+        assert core["elapsed_ns"] >= 0.9 * 10**9 and core["turns"] > 10**4 and core["turn_ns"] > 0
+        assert core["gaps"] == sum(count for _, count in core["histogram"])
+        assert core["gaps"] == 0 or core["longest_gap_ns"] >= core["gap_p99_ns"] >= core["gap_p50_ns"] >= 1900
+        assert core["gaps"] * 1900 <= core["stolen_ns"] <= core["elapsed_ns"]
+        assert core["longest_gap_ns"] <= core["stolen_ns"]
+        assert abs(core["stolen_share"] - core["stolen_ns"] / core["elapsed_ns"]) < 1e-6
+        starts = [start for start, _ in core["histogram"]]
+        assert starts == sorted(starts) and all(start >= 2000 for start in starts)
+
+def judge_floor():
+    count = len(r["cores"])
+    assert len(r["pairs"]) == count * (count - 1) // 2 > 0
+    for pair in r["pairs"]:
+        a, b = (r["cores"].index(cpu) for cpu in pair["cores"])
+        assert r["matrix_ns"][a][b] == r["matrix_ns"][b][a] == pair["handover_ns"] > 0
+        assert abs(pair["round_trip_ns"] - 2 * pair["handover_ns"]) < 1e-6
+    assert all(r["matrix_ns"][i][i] is None for i in range(count))
+
+globals()["judge_" + what]()
+PYTHON
+
+judge() { python3 "$scratch/judge.py" "$@"; }
+
+# The run ends with STATUS and says one line that contains each of WORDS.
+refuses() { # STATUS WORDS... -- ARGUMENTS...
+    local status=$1 words=() word said
+    shift
+    while [[ $1 != -- ]]; do words+=("$1") && shift; done
+    shift
+    said=$("$bench" "$@" 2>&1 >/dev/null)
+    (($? == status)) || { echo "another status: $said"; return 1; }
+    (($(wc -l <<<"$said") == 1)) || { echo "not one line: $said"; return 1; }
+    for word in "${words[@]}"; do
+        [[ $said == *"$word"* ]] || { echo "no '$word' in: $said"; return 1; }
+    done
+}
+
+helps() { # COMMAND
+    "$bench" "$1" --help | grep -q "^examples:" && "$bench" --help | grep -q "peal-bench $1"
+}
+
+# CMD gives a figure; or none, with the status that says so, on a machine that is not its own, five times.
+measures() { # CMD...
+    local said status
+    for _ in 1 2 3 4 5; do
+        said=$("$@" 2>&1)
+        status=$?
+        ((status == 3)) || break
+        [[ $said == *"no figure"* ]] || break
+        sleep 1
+    done
+    ((status == 0)) || { echo "status $status: $said"; return 1; }
+}
+
+check "jitter" "$bench" jitter --seconds 1 --threshold 2000 --json "$scratch/jitter"
+check "jitter: figures" judge jitter "$scratch/jitter"
+check "jitter, text for people" grep -q "gaps of 2000 ns" <("$bench" jitter --seconds 1 --threshold 2000)
+check "help of jitter" helps jitter
+check "a CPU that is none" refuses 1 --cores 1023 -- jitter --cores 1023
+check "no list of CPUs" refuses 1 --cores 0,2-5 -- jitter --cores 0,x
+check "a threshold below a turn" refuses 1 --threshold -- jitter --threshold 1
+check "a link of jitter" refuses 1 --link -- jitter --link ring
+check "rounds of jitter" refuses 1 --rounds jitter -- jitter --rounds 3
+check "Ctrl-C ends jitter" is_interrupted 1 "$bench" jitter --seconds 1000
+
+check "help of floor" helps floor
+check "a floor of one CPU" refuses 1 --cores "two CPUs" -- floor --cores "$(taskset -pc $$ | grep -o '[0-9]*$')"
+if (($(nproc) >= 2)); then
+    check "floor" measures "$bench" floor --rounds 1 --json "$scratch/floor"
+    check "floor: figures" judge floor "$scratch/floor"
+    check "Ctrl-C ends floor" is_interrupted 1 "$bench" floor --rounds 1000
+fi
+
+finish_tap

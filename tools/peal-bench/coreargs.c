@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/coreargs.h"
+
+#include "base/assert.h"
+#include "runtime/eal.h"
+#include "tools/peal-bench/corehelp.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS        UINT64_C(1000000000)
+#define SECONDS_MAX      3600U
+#define SECONDS          5U
+#define THRESHOLD_NS_MIN UINT64_C(100)
+#define THRESHOLD_NS_MAX UINT64_C(1000000000)
+#define THRESHOLD_NS     UINT64_C(1000)
+#define FLOOR_ROUNDS     3U
+
+enum option_id {
+	OPTION_CORES = 256,
+	OPTION_SECONDS,
+	OPTION_THRESHOLD,
+	OPTION_ROUNDS,
+	OPTION_JSON,
+	OPTION_QUIET,
+};
+
+#define BIT(id) (1U << ((id)-OPTION_CORES))
+
+static const struct option options[] = {
+	{"cores", required_argument, NULL, OPTION_CORES},
+	{"seconds", required_argument, NULL, OPTION_SECONDS},
+	{"threshold", required_argument, NULL, OPTION_THRESHOLD},
+	{"rounds", required_argument, NULL, OPTION_ROUNDS},
+	{"json", required_argument, NULL, OPTION_JSON},
+	{"quiet", no_argument, NULL, OPTION_QUIET},
+	{NULL, 0, NULL, 0},
+};
+
+/* By the number of the command. */
+static const struct {
+	const char *name;
+	uint32_t options; /* beside --json and --quiet */
+	uint32_t cpus_min, cpus_max;
+} commands[] = {
+	{"jitter", BIT(OPTION_CORES) | BIT(OPTION_SECONDS) | BIT(OPTION_THRESHOLD), 1,
+		PEAL_COREARGS_CPUS_MAX},
+	{"floor", BIT(OPTION_CORES) | BIT(OPTION_ROUNDS), 2, PEAL_COREARGS_CPUS_MAX},
+};
+
+#define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static bool
+find_command(const char *word, enum peal_coreargs_command *command_out)
+{
+	for (uint32_t i = 0; i < COMMANDS_COUNT; i++) {
+		if (strcmp(word, commands[i].name) == 0) {
+			*command_out = (enum peal_coreargs_command)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+peal_coreargs_knows(const char *word)
+{
+	enum peal_coreargs_command command;
+
+	return find_command(word, &command);
+}
+
+static bool
+refuse(struct peal_sentence *error, const char *option, const char *value, const char *expected)
+{
+	return peal_sentence_set(error, "%s %s: expected %s", option, value, expected);
+}
+
+static bool
+parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value_out)
+{
+	char *end = NULL;
+
+	errno = 0;
+	*value_out = strtoull(text, &end, 10);
+	return errno == 0 && end != text && *end == '\0' && text[0] >= '0' && text[0] <= '9' &&
+	       *value_out >= min && *value_out <= max;
+}
+
+static bool
+has_cpu(const struct peal_coreargs *args, int cpu)
+{
+	for (uint32_t i = 0; i < args->cpus_count; i++) {
+		if (args->cpus[i] == cpu) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "0,2-5". Each CPU once, though it is said twice. False: no such list, or too long. */
+static bool
+parse_cpus(struct peal_coreargs *args, const char *text)
+{
+	args->cpus_count = 0;
+	for (;;) {
+		char *end = NULL;
+		long first, last;
+
+		if (*text < '0' || *text > '9') {
+			return false;
+		}
+		first = strtol(text, &end, 10);
+		last = first;
+		if (*end == '-' && end[1] >= '0' && end[1] <= '9') {
+			last = strtol(end + 1, &end, 10);
+		}
+		if (last >= CPU_SETSIZE || last < first || (*end != ',' && *end != '\0')) {
+			return false;
+		}
+		for (int cpu = (int)first; cpu <= (int)last; cpu++) {
+			if (has_cpu(args, cpu)) {
+				continue;
+			}
+			if (args->cpus_count == PEAL_COREARGS_CPUS_MAX) {
+				return false;
+			}
+			args->cpus[args->cpus_count++] = cpu;
+		}
+		if (*end == '\0') {
+			return true;
+		}
+		text = end + 1;
+	}
+}
+
+static bool
+take_option(struct peal_coreargs *args, int id, const char *value, struct peal_sentence *error)
+{
+	uint64_t number;
+
+	switch (id) {
+	case OPTION_CORES:
+		return parse_cpus(args, value) ||
+		       refuse(error, "--cores", value, "up to 64 CPU numbers like 0,2-5");
+	case OPTION_SECONDS:
+		if (!parse_number(value, 1, SECONDS_MAX, &number)) {
+			return refuse(error, "--seconds", value, "seconds from 1 to 3600");
+		}
+		args->duration_ns = number * SECOND_NS;
+		return true;
+	case OPTION_THRESHOLD:
+		return parse_number(
+			       value, THRESHOLD_NS_MIN, THRESHOLD_NS_MAX, &args->threshold_ns) ||
+		       refuse(error, "--threshold", value, "nanoseconds from 100 to 1000000000");
+	case OPTION_ROUNDS:
+		if (!parse_number(value, 1, PEAL_COREARGS_ROUNDS_MAX, &number)) {
+			return refuse(error, "--rounds", value, "a number from 1 to 1000");
+		}
+		args->rounds_count = (uint32_t)number;
+		return true;
+	case OPTION_JSON:
+		args->json_path = value;
+		return true;
+	default:
+		args->is_quiet = true;
+		return true;
+	}
+}
+
+static bool
+complete_cpus(struct peal_coreargs *args, struct peal_sentence *error)
+{
+	uint32_t min = commands[args->command].cpus_min, max = commands[args->command].cpus_max;
+
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (peal_eal_has_cpu(cpu) && args->cpus_count < max) {
+			args->cpus[args->cpus_count++] = cpu;
+		}
+	}
+	if (args->cpus_count < min) {
+		return peal_sentence_set(
+			error, "--cores: %s needs two CPUs", commands[args->command].name);
+	}
+	return true;
+}
+
+/* What was given as --cores must be had. */
+static bool
+check_cpus(const struct peal_coreargs *args, struct peal_sentence *error)
+{
+	uint32_t min = commands[args->command].cpus_min, max = commands[args->command].cpus_max;
+
+	for (uint32_t i = 0; i < args->cpus_count; i++) {
+		if (!peal_eal_has_cpu(args->cpus[i])) {
+			return peal_sentence_set(error,
+				"--cores: this process may not use CPU %d; the last one it may use "
+				"is %d",
+				args->cpus[i], peal_eal_last_cpu());
+		}
+	}
+	if (args->cpus_count < min || args->cpus_count > max) {
+		return peal_sentence_set(error, "--cores: %s needs %s",
+			commands[args->command].name, max == 2 ? "two CPUs" : "two CPUs or more");
+	}
+	return true;
+}
+
+static bool
+complete(struct peal_coreargs *args, uint32_t given, struct peal_sentence *error)
+{
+	uint32_t allowed = commands[args->command].options | BIT(OPTION_JSON) | BIT(OPTION_QUIET);
+	uint32_t wrong = given & ~allowed;
+
+	if (wrong != 0) {
+		return peal_sentence_set(error, "--%s does not belong to %s",
+			options[(uint32_t)__builtin_ctz(wrong)].name, commands[args->command].name);
+	}
+	if (args->rounds_count == 0) {
+		args->rounds_count = FLOOR_ROUNDS;
+	}
+	return (given & BIT(OPTION_CORES)) != 0 ? check_cpus(args, error)
+						: complete_cpus(args, error);
+}
+
+static bool
+asks_for_help(int count, char **values)
+{
+	for (int i = 1; i < count; i++) {
+		if (strcmp(values[i], "--help") == 0 || strcmp(values[i], "-h") == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+enum peal_benchargs_verdict
+peal_coreargs_parse(
+	struct peal_coreargs *args_out, int count, char **values, struct peal_sentence *error)
+{
+	uint32_t given = 0;
+	int id;
+	bool is_known;
+
+	*args_out = (struct peal_coreargs){
+		.duration_ns = SECONDS * SECOND_NS,
+		.threshold_ns = THRESHOLD_NS,
+	};
+	PEAL_ASSERT(count >= 2);
+	is_known = find_command(values[1], &args_out->command);
+	PEAL_ASSERT(is_known);
+	if (asks_for_help(count, values)) {
+		fputs(peal_corehelp_of(args_out->command), stdout);
+		return PEAL_BENCHARGS_HELPED;
+	}
+	opterr = 0;
+	while ((id = getopt_long(count - 1, values + 1, ":", options, NULL)) != -1) {
+		const char *word = values[optind];
+
+		if (id == '?' || id == ':') {
+			(void)peal_sentence_set(error, "option %s %s", word,
+				id == ':' ? "needs a value" : "is not known");
+			return PEAL_BENCHARGS_REFUSED;
+		}
+		given |= BIT(id);
+		if (!take_option(args_out, id, optarg, error)) {
+			return PEAL_BENCHARGS_REFUSED;
+		}
+	}
+	if (optind < count - 1) {
+		(void)peal_sentence_set(error, "%s: expected nothing more", values[1 + optind]);
+		return PEAL_BENCHARGS_REFUSED;
+	}
+	return complete(args_out, given, error) ? PEAL_BENCHARGS_GO : PEAL_BENCHARGS_REFUSED;
+}
+
+FILE *
+peal_coreargs_text_file(const struct peal_coreargs *args)
+{
+	if (args->is_quiet) {
+		return NULL;
+	}
+	return args->json_path != NULL && strcmp(args->json_path, "-") == 0 ? stderr : stdout;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/corehelp.h"
+
+#include "base/assert.h"
+
+#define LAST_OPTIONS                                                                               \
+	"  --json FILE            the figures as JSON; - is the standard output, and the text "    \
+	"then\n"                                                                                   \
+	"                         goes to the standard error\n"                                    \
+	"  --quiet                print nothing but errors\n"                                      \
+	"  -h, --help             this text\n"
+
+#define CORES_OPTION                                                                               \
+	"  --cores LIST           CPUs like 0,2-5 (default: all that this process may use)\n"
+
+static const char jitter[] =
+	"usage: peal-bench jitter [--cores LIST] [--seconds S] [--threshold NS] [options]\n"
+	"\n"
+	"Spins on each of the CPUs and looks at nothing but the time stamp counter. Where two "
+	"readings lie\n"
+	"further apart than the threshold, the CPU was taken away: by an interrupt, another "
+	"thread, the\n"
+	"firmware or the hypervisor. Counts these gaps, sorts them by length, and tells which part "
+	"of the\n"
+	"time they took. A poll loop on that CPU has the same.\n"
+	"\n" CORES_OPTION "  --seconds S            how long, 1 to 3600 (default: 5)\n"
+	"  --threshold NS         the shortest gap that counts, 100 to 1000000000 (default: "
+	"1000)\n" LAST_OPTIONS "\n"
+	"examples:\n"
+	"  peal-bench jitter\n"
+	"  peal-bench jitter --cores 2,3 --seconds 60 --threshold 500\n"
+	"  peal-bench jitter --cores 1 --json - --quiet | jq '.cores[0].stolen_share'\n";
+
+static const char floor_text[] =
+	"usage: peal-bench floor [--cores LIST] [options]\n"
+	"\n"
+	"Two threads on two CPUs write to one cache line in turn. Half of a round trip is what it "
+	"takes to\n"
+	"hand something over, and no two threads get below it. Every pair of the list is measured, "
+	"one\n"
+	"after the other: a matrix shows which CPUs share a cache or a socket.\n"
+	"\n" CORES_OPTION "  --rounds N             the median of so many counts, 1 to 1000 "
+	"(default: 3)\n" LAST_OPTIONS "\n"
+	"There is no figure, and the exit status is 3, when two CPUs had too little time beside "
+	"each other.\n"
+	"\n"
+	"examples:\n"
+	"  peal-bench floor\n"
+	"  peal-bench floor --cores 0,1,8,9 --rounds 9\n"
+	"  peal-bench floor --cores 0-3 --json - --quiet | jq '.pairs'\n";
+
+const char *
+peal_corehelp_of(enum peal_coreargs_command command)
+{
+	static const char *const texts[] = {jitter, floor_text};
+
+	PEAL_ASSERT((uint32_t)command < sizeof(texts) / sizeof(texts[0]));
+	return texts[command];
+}
