@@ -49,6 +49,21 @@ def judge_floor():
         assert abs(pair["round_trip_ns"] - 2 * pair["handover_ns"]) < 1e-6
     assert all(r["matrix_ns"][i][i] is None for i in range(count))
 
+def judge_shm():
+    assert len(r["cores"]) == 2 and r["record_bytes"] == 64 and r["rounds"] == 2
+    for name in ("", "rte_ring_", "wake_", "eventfd_"):
+        times = [r[f"{name}{key}_ns"] for key in ("min", "p50", "p90", "p99", "p999", "max")]
+        assert times == sorted(times) and times[0] >= 0 and times[1] > 0, (name, times)
+    assert r["count"] == 4000 and r["wakes"] == 40
+    assert abs(r["ratio_p50"] - r["p50_ns"] / r["rte_ring_p50_ns"]) < 1e-6
+    assert abs(r["wake_ratio_p50"] - r["wake_p50_ns"] / r["eventfd_p50_ns"]) < 1e-6
+    assert 0 < r["records_per_s_min"] <= r["records_per_s"] <= r["records_per_s_max"]
+    assert r["push_pop_cycles"] > 0 and r["push_pop_cycles_of_32"] > 0
+    # A rule of the bell, not a speed: none for who polls, one for each sleep.
+    assert r["doorbells_polling"] == 0 and r["doorbells_waking"] == 40
+    assert len(r["cpu_shares"]) == 2 and r["elapsed_ns"] > 0 and r["steal_ns"] >= 0
+    assert r["curve"] and r["rte_ring_curve"]
+
 globals()["judge_" + what]()
 PYTHON
 
@@ -85,6 +100,20 @@ measures() { # CMD...
     ((status == 0)) || { echo "status $status: $said"; return 1; }
 }
 
+# A figure; or none, with the status that says so, and JSON without figures.
+refuses_or_not() { # CMD... FILE
+    local said status
+    said=$("$@" 2>&1)
+    status=$?
+    ((status == 0)) && grep -q '"refused": false' "${!#}" && grep -q '"p50_ns"' "${!#}" && return
+    ((status == 3)) && [[ $said == *"no figure: "* ]] && grep -q '"refused": true' "${!#}" &&
+        ! grep -q '"p50_ns"' "${!#}" && return
+    echo "status $status: $said"
+    return 1
+}
+
+one=$(taskset -pc $$ | grep -o '[0-9]*$')
+
 check "jitter" "$bench" jitter --seconds 1 --threshold 2000 --json "$scratch/jitter"
 check "jitter: figures" judge jitter "$scratch/jitter"
 check "jitter, text for people" grep -q "gaps of 2000 ns" <("$bench" jitter --seconds 1 --threshold 2000)
@@ -97,11 +126,18 @@ check "rounds of jitter" refuses 1 --rounds jitter -- jitter --rounds 3
 check "Ctrl-C ends jitter" is_interrupted 1 "$bench" jitter --seconds 1000
 
 check "help of floor" helps floor
-check "a floor of one CPU" refuses 1 --cores "two CPUs" -- floor --cores "$(taskset -pc $$ | grep -o '[0-9]*$')"
+check "a floor of one CPU" refuses 1 --cores "two CPUs" -- floor --cores "$one"
 if (($(nproc) >= 2)); then
     check "floor" measures "$bench" floor --rounds 1 --json "$scratch/floor"
     check "floor: figures" judge floor "$scratch/floor"
     check "Ctrl-C ends floor" is_interrupted 1 "$bench" floor --rounds 1000
+    check "shm" "$bench" shm --rounds 2 --anyway --json "$scratch/shm"
+    check "shm: figures" judge shm "$scratch/shm"
+    check "Ctrl-C ends shm" is_interrupted 2 "$bench" shm --rounds 1000
+    check "shm without a figure says why" refuses_or_not "$bench" shm --rounds 1 --json "$scratch/refused"
 fi
+check "help of shm" helps shm
+check "a record of no size" refuses 1 --size 1024 -- shm --size 9
+check "a core that is also the client's" refuses 1 --cores "two CPUs" -- shm --cores "$one,$one"
 
 finish_tap

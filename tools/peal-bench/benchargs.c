@@ -572,8 +572,8 @@ peal_benchargs_parse(
 	}
 	if (count < 2 || !find_command(values[1], &args_out->command)) {
 		(void)peal_sentence_set(error,
-			"command %s: expected rtt, raw, message, ratio, throughput, scale, jitter "
-			"or floor",
+			"command %s: expected rtt, raw, message, ratio, throughput, scale, jitter, "
+			"floor or shm",
 			count < 2 ? "missing" : values[1]);
 		return PEAL_BENCHARGS_REFUSED;
 	}

@@ -17,12 +17,17 @@
 #define THRESHOLD_NS_MAX UINT64_C(1000000000)
 #define THRESHOLD_NS     UINT64_C(1000)
 #define FLOOR_ROUNDS     3U
+#define SHM_ROUNDS       100U
+#define SHM_SIZE         64U
+#define SHM_SIZE_MIN     8U
 
 enum option_id {
 	OPTION_CORES = 256,
 	OPTION_SECONDS,
 	OPTION_THRESHOLD,
 	OPTION_ROUNDS,
+	OPTION_SIZE,
+	OPTION_ANYWAY,
 	OPTION_JSON,
 	OPTION_QUIET,
 };
@@ -34,6 +39,8 @@ static const struct option options[] = {
 	{"seconds", required_argument, NULL, OPTION_SECONDS},
 	{"threshold", required_argument, NULL, OPTION_THRESHOLD},
 	{"rounds", required_argument, NULL, OPTION_ROUNDS},
+	{"size", required_argument, NULL, OPTION_SIZE},
+	{"anyway", no_argument, NULL, OPTION_ANYWAY},
 	{"json", required_argument, NULL, OPTION_JSON},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{NULL, 0, NULL, 0},
@@ -48,6 +55,8 @@ static const struct {
 	{"jitter", BIT(OPTION_CORES) | BIT(OPTION_SECONDS) | BIT(OPTION_THRESHOLD), 1,
 		PEAL_COREARGS_CPUS_MAX},
 	{"floor", BIT(OPTION_CORES) | BIT(OPTION_ROUNDS), 2, PEAL_COREARGS_CPUS_MAX},
+	{"shm", BIT(OPTION_CORES) | BIT(OPTION_ROUNDS) | BIT(OPTION_SIZE) | BIT(OPTION_ANYWAY), 2,
+		2},
 };
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -161,6 +170,16 @@ take_option(struct peal_coreargs *args, int id, const char *value, struct peal_s
 		}
 		args->rounds_count = (uint32_t)number;
 		return true;
+	case OPTION_SIZE:
+		if (!parse_number(value, SHM_SIZE_MIN, PEAL_COREARGS_SIZE_MAX, &number) ||
+			number % 4U != 0) {
+			return refuse(error, "--size", value, "a multiple of 4 from 8 to 1024");
+		}
+		args->size = (uint32_t)number;
+		return true;
+	case OPTION_ANYWAY:
+		args->is_anyway = true;
+		return true;
 	case OPTION_JSON:
 		args->json_path = value;
 		return true;
@@ -219,7 +238,7 @@ complete(struct peal_coreargs *args, uint32_t given, struct peal_sentence *error
 			options[(uint32_t)__builtin_ctz(wrong)].name, commands[args->command].name);
 	}
 	if (args->rounds_count == 0) {
-		args->rounds_count = FLOOR_ROUNDS;
+		args->rounds_count = args->command == PEAL_COREARGS_SHM ? SHM_ROUNDS : FLOOR_ROUNDS;
 	}
 	return (given & BIT(OPTION_CORES)) != 0 ? check_cpus(args, error)
 						: complete_cpus(args, error);
@@ -247,6 +266,7 @@ peal_coreargs_parse(
 	*args_out = (struct peal_coreargs){
 		.duration_ns = SECONDS * SECOND_NS,
 		.threshold_ns = THRESHOLD_NS,
+		.size = SHM_SIZE,
 	};
 	PEAL_ASSERT(count >= 2);
 	is_known = find_command(values[1], &args_out->command);

@@ -49,10 +49,45 @@ static const char floor_text[] =
 	"  peal-bench floor --cores 0,1,8,9 --rounds 9\n"
 	"  peal-bench floor --cores 0-3 --json - --quiet | jq '.pairs'\n";
 
+static const char shm[] =
+	"usage: peal-bench shm [--size N] [--rounds N] [--cores A,B] [options]\n"
+	"\n"
+	"What an application pays to speak with a daemon on the same host: two processes, with the "
+	"rings\n"
+	"and bells of libpeal between them. Records are copied in and out and checked, as client "
+	"and core\n"
+	"do, and every one carries its number.\n"
+	"\n"
+	"  there and back  one record at a time, both spinning; in turns with DPDK's rte_ring\n"
+	"  one way         records a second in batches of 32\n"
+	"  in and out      cycles of a record in one thread: claim, fill, commit, publish, borrow, "
+	"check,\n"
+	"                  copy, release\n"
+	"  doorbells       how many were rung while the other side polled, which should be none; "
+	"and what\n"
+	"                  waking a sleeper takes, in turns with an eventfd alone\n"
+	"\n"
+	"  --size N               bytes of a record, a multiple of 4 from 8 to 1024 (default: 64)\n"
+	"  --rounds N             of 2000 round trips and 20 wakes each, 1 to 1000 (default: 100)\n"
+	"  --cores A,B            CPUs of client and core (default: the first two that this "
+	"process "
+	"may\n"
+	"                         use)\n"
+	"  --anyway               show what was measured even when it is no figure\n" LAST_OPTIONS
+	"\n"
+	"There is no figure, and the exit status is 3, when a record was lost, the hypervisor took "
+	"more than\n"
+	"5 % of the two CPUs, or a loop had its CPU for less than 80 % of the time.\n"
+	"\n"
+	"examples:\n"
+	"  peal-bench shm\n"
+	"  peal-bench shm --size 1024 --cores 2,3\n"
+	"  peal-bench shm --json - --quiet | jq '.ratio_p50, .records_per_s'\n";
+
 const char *
 peal_corehelp_of(enum peal_coreargs_command command)
 {
-	static const char *const texts[] = {jitter, floor_text};
+	static const char *const texts[] = {jitter, floor_text, shm};
 
 	PEAL_ASSERT((uint32_t)command < sizeof(texts) / sizeof(texts[0]));
 	return texts[command];

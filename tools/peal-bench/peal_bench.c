@@ -16,6 +16,7 @@
 #include "tools/peal-bench/rawecho.h"
 #include "tools/peal-bench/refusal.h"
 #include "tools/peal-bench/scale.h"
+#include "tools/peal-bench/shmbench.h"
 #include "tools/peal-bench/throughput.h"
 
 #include <stdio.h>
@@ -59,6 +60,9 @@ run_core(const struct peal_coreargs *args, struct peal_sentence *error)
 {
 	if (args->command == PEAL_COREARGS_FLOOR) {
 		return peal_floor_run(args, error);
+	}
+	if (args->command == PEAL_COREARGS_SHM) {
+		return peal_shmbench_run(args, error);
 	}
 	return peal_jitter_run(args, error);
 }
