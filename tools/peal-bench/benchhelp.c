@@ -11,7 +11,10 @@
 	"                         pause, yield, and sleep\n"                                       \
 	"  --cores A,B            CPUs of the asking and of the answering loop (default: the "     \
 	"first\n"                                                                                  \
-	"                         two that this process may use)\n"
+	"                         two that this process may use)\n"                               \
+	"  --anyway               show what was measured even when the machine was not this "      \
+	"run's\n"                                                                                  \
+	"                         own (exit status 3 otherwise)\n"
 
 #define SHARED_OPTIONS                                                                             \
 	LINK_OPTION                                                                                \

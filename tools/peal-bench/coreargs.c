@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "runtime/eal.h"
+#include "tools/peal-bench/argtext.h"
 #include "tools/peal-bench/corehelp.h"
 
 #include <errno.h>
@@ -82,23 +83,6 @@ peal_coreargs_knows(const char *word)
 }
 
 static bool
-refuse(struct peal_sentence *error, const char *option, const char *value, const char *expected)
-{
-	return peal_sentence_set(error, "%s %s: expected %s", option, value, expected);
-}
-
-static bool
-parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value_out)
-{
-	char *end = NULL;
-
-	errno = 0;
-	*value_out = strtoull(text, &end, 10);
-	return errno == 0 && end != text && *end == '\0' && text[0] >= '0' && text[0] <= '9' &&
-	       *value_out >= min && *value_out <= max;
-}
-
-static bool
 has_cpu(const struct peal_coreargs *args, int cpu)
 {
 	for (uint32_t i = 0; i < args->cpus_count; i++) {
@@ -153,27 +137,27 @@ take_option(struct peal_coreargs *args, int id, const char *value, struct peal_s
 	switch (id) {
 	case OPTION_CORES:
 		return parse_cpus(args, value) ||
-		       refuse(error, "--cores", value, "up to 64 CPU numbers like 0,2-5");
+		       peal_argtext_refuse(error, "--cores", value, "up to 64 CPU numbers like 0,2-5");
 	case OPTION_SECONDS:
-		if (!parse_number(value, 1, SECONDS_MAX, &number)) {
-			return refuse(error, "--seconds", value, "seconds from 1 to 3600");
+		if (!peal_argtext_read_number(value, 1, SECONDS_MAX, &number)) {
+			return peal_argtext_refuse(error, "--seconds", value, "seconds from 1 to 3600");
 		}
 		args->duration_ns = number * SECOND_NS;
 		return true;
 	case OPTION_THRESHOLD:
-		return parse_number(
+		return peal_argtext_read_number(
 			       value, THRESHOLD_NS_MIN, THRESHOLD_NS_MAX, &args->threshold_ns) ||
-		       refuse(error, "--threshold", value, "nanoseconds from 100 to 1000000000");
+		       peal_argtext_refuse(error, "--threshold", value, "nanoseconds from 100 to 1000000000");
 	case OPTION_ROUNDS:
-		if (!parse_number(value, 1, PEAL_COREARGS_ROUNDS_MAX, &number)) {
-			return refuse(error, "--rounds", value, "a number from 1 to 1000");
+		if (!peal_argtext_read_number(value, 1, PEAL_COREARGS_ROUNDS_MAX, &number)) {
+			return peal_argtext_refuse(error, "--rounds", value, "a number from 1 to 1000");
 		}
 		args->rounds_count = (uint32_t)number;
 		return true;
 	case OPTION_SIZE:
-		if (!parse_number(value, SHM_SIZE_MIN, PEAL_COREARGS_SIZE_MAX, &number) ||
+		if (!peal_argtext_read_number(value, SHM_SIZE_MIN, PEAL_COREARGS_SIZE_MAX, &number) ||
 			number % 4U != 0) {
-			return refuse(error, "--size", value, "a multiple of 4 from 8 to 1024");
+			return peal_argtext_refuse(error, "--size", value, "a multiple of 4 from 8 to 1024");
 		}
 		args->size = (uint32_t)number;
 		return true;

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/version.h"
 #include "tools/peal-bench/curve.h"
+#include "tools/peal-bench/refusal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,11 +56,37 @@ find_steal_percent(const struct peal_outcome *outcome)
 	return find_percent((double)outcome->bill.steal_ns, 2.0 * (double)outcome->bill.elapsed_ns);
 }
 
+/* Too little came back to speak of the rest; nothing makes that a figure. */
 static bool
-is_refused(const struct peal_outcome *outcome)
+is_lossy(const struct peal_outcome *outcome)
 {
 	return outcome->sent_count == 0 ||
 	       find_loss_percent(outcome) > PEAL_OUTCOME_LOSS_PERCENT_MAX;
+}
+
+/* False with the reason why there is no figure. */
+static bool
+check(const struct peal_outcome *outcome, struct peal_sentence *error)
+{
+	const struct peal_benchargs *args = outcome->args;
+
+	if (is_lossy(outcome)) {
+		return peal_refusal_set(error,
+			"%" PRIu64 " of %" PRIu64
+			" replies were lost, and more than %.0f %% "
+			"is too many to speak for the rest; try a larger --interval",
+			peal_outcome_lost_count(outcome), outcome->sent_count,
+			PEAL_OUTCOME_LOSS_PERCENT_MAX);
+	}
+	return peal_refusal_check_machine(
+		&outcome->bill, args->cpus, args->idle == PEAL_IDLE_DEDICATED, error);
+}
+
+/* What was measured may be told. */
+static bool
+is_told(const struct peal_outcome *outcome, const struct peal_sentence *refusal)
+{
+	return refusal->text[0] == '\0' || (outcome->args->is_anyway && !is_lossy(outcome));
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -259,8 +286,10 @@ add_circumstances(const struct peal_outcome *outcome, json_t *root)
 }
 
 static json_t *
-outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_warnings *warnings)
+outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_warnings *warnings,
+	const struct peal_sentence *refusal)
 {
+	bool is_refused = refusal->text[0] != '\0';
 	json_t *root = request_to_json(outcome);
 	json_t *list = json_array();
 
@@ -268,8 +297,10 @@ outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_wa
 	json_object_set_new(root, "sent", json_integer((json_int_t)outcome->sent_count));
 	json_object_set_new(
 		root, "lost", json_integer((json_int_t)peal_outcome_lost_count(outcome)));
-	json_object_set_new(root, "refused", json_boolean(is_refused(outcome)));
-	if (!is_refused(outcome)) {
+	json_object_set_new(root, "refused", json_boolean(is_refused));
+	json_object_set_new(
+		root, "refusal", is_refused ? json_string(refusal->text) : json_null());
+	if (is_told(outcome, refusal)) {
 		add_figures(outcome, root);
 	}
 	add_circumstances(outcome, root);
@@ -277,7 +308,7 @@ outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_wa
 		json_array_append_new(list, json_string(warnings->texts[i]));
 	}
 	json_object_set_new(root, "warnings", list);
-	if (!is_refused(outcome)) {
+	if (is_told(outcome, refusal)) {
 		json_object_set_new(root, "curve", peal_curve_from(outcome->histogram));
 	}
 	return root;
@@ -343,10 +374,12 @@ peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *e
 	const struct peal_benchargs *args = outcome->args;
 	FILE *text = peal_outcome_text_file(args);
 	struct peal_outcome_warnings warnings;
+	struct peal_sentence refusal = {.text = ""};
 
+	(void)check(outcome, &refusal);
 	judge(outcome, &warnings);
 	if (args->json_path != NULL) {
-		json_t *root = outcome_to_json(outcome, &warnings);
+		json_t *root = outcome_to_json(outcome, &warnings, &refusal);
 		bool is_written = peal_outcome_write_json(root, args->json_path, error);
 
 		json_decref(root);
@@ -354,16 +387,15 @@ peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *e
 			return false;
 		}
 	}
-	if (is_refused(outcome)) {
-		return peal_sentence_set(error,
-			"no figure: %" PRIu64 " of %" PRIu64
-			" replies were lost, and more than %.0f %% "
-			"is too many to speak for the rest; try a larger --interval",
-			peal_outcome_lost_count(outcome), outcome->sent_count,
-			PEAL_OUTCOME_LOSS_PERCENT_MAX);
+	if (!is_told(outcome, &refusal)) {
+		*error = refusal;
+		return false;
 	}
 	if (text != NULL) {
 		show(outcome, &warnings, text);
+		if (refusal.text[0] != '\0') {
+			fprintf(text, "warning: %s\n", refusal.text);
+		}
 	}
 	return (args->hdr_path == NULL || write_table(outcome, error)) &&
 	       (args->plot_path == NULL || draw(outcome, error));

@@ -19,6 +19,12 @@ peal_refusal_set(struct peal_sentence *error, const char *format, ...)
 	return peal_sentence_set(error, "no figure: %s", text);
 }
 
+void
+peal_refusal_note(void)
+{
+	is_noted = true;
+}
+
 bool
 peal_refusal_is_noted(void)
 {

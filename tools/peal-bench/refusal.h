@@ -23,7 +23,10 @@
 bool peal_refusal_set(struct peal_sentence *error, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* True from the first peal_refusal_set on. */
+/* The sentence of another process of ours that ended so. */
+void peal_refusal_note(void);
+
+/* True from the first of these on. */
 bool peal_refusal_is_noted(void);
 
 /*
