@@ -137,6 +137,61 @@ if (($(nproc) >= 2)); then
     check "shm without a figure says why" refuses_or_not "$bench" shm --rounds 1 --json "$scratch/refused"
 fi
 check "help of shm" helps shm
+check "help of compare" helps compare
+check "help of plot" helps plot
+
+# Made-up results, so that the verdict is known.
+runs() { # FILE COMMAND KEY VALUE...
+    local file=$1 command=$2 key=$3
+    shift 3
+    printf "{\"command\": \"$command\", \"link\": \"ring\", \"refused\": false, \"$key\": %s}\n" "$@" >"$file"
+}
+runs "$scratch/a" rtt p50_ns 100 102 101 99 100
+runs "$scratch/slow" rtt p50_ns 110 112 111 109 115
+runs "$scratch/fast" rtt p50_ns 80 81 82 83 70
+runs "$scratch/same" rtt p50_ns 100 103 99 98 102
+runs "$scratch/four" rtt p50_ns 10 11 12 13
+runs "$scratch/three" rtt p50_ns 10 11 12
+runs "$scratch/many" rtt p50_ns $(seq 100 180)
+runs "$scratch/more" rtt p50_ns $(seq 300 380)
+runs "$scratch/flow" throughput messages_per_s 10 11 12 13 14
+runs "$scratch/flood" throughput messages_per_s 20 21 22 23 24
+runs "$scratch/raw" raw p50_ns 10 11 12 13
+echo nonsense >"$scratch/noise"
+sed 's/false/true/' "$scratch/a" >"$scratch/refusals"
+
+says() { # STATUS VERDICT A B
+    local said
+    said=$("$bench" compare "$scratch/$3" "$scratch/$4" --json "$scratch/verdict")
+    (($? == $1)) && [[ $said == *"$2: "* ]] && grep -q "\"verdict\": \"$2\"" "$scratch/verdict" ||
+        { echo "$said"; return 1; }
+}
+check "faster" says 0 faster a fast
+check "slower" says 1 slower a slow
+check "no difference" says 2 "no difference" a same
+check "the same file" says 2 "no difference" a a
+check "four of each are enough" says 0 faster a four
+check "many, by the normal distribution" says 1 slower many more
+check "more is better of rates" says 0 faster flow flood
+check "too few runs" refuses 3 "3 runs" three -- compare "$scratch/a" "$scratch/three"
+check "of another command" refuses 3 "differ in command" -- compare "$scratch/a" "$scratch/raw"
+check "runs without a figure" refuses 3 "no figure" -- compare "$scratch/a" "$scratch/refusals"
+check "no such figure" refuses 3 p99_ns -- compare "$scratch/a" "$scratch/fast" --key p99_ns
+check "no JSON" refuses 3 noise JSON -- compare "$scratch/a" "$scratch/noise"
+check "no file" refuses 3 none "could not be read" -- compare "$scratch/a" "$scratch/none"
+check "one file to compare" refuses 3 "two result files" -- compare "$scratch/a"
+check "a result without a curve" refuses 1 "no percentile curve" -- plot "$scratch/a" --svg "$scratch/x.svg"
+check "a picture of no name" refuses 1 --svg -- plot "$scratch/a"
+check "a picture of another kind" refuses 1 .png -- plot "$scratch/a" --png "$scratch/x.svg"
+curve='{"command": "raw", "curve": [[1, 500], [2, 600], [10, 900], [100, 5000]]}'
+echo "$curve" >"$scratch/one.json"
+echo "${curve/500/700}" >"$scratch/other.json"
+if command -v gnuplot >/dev/null; then
+    check "two curves as SVG" "$bench" plot "$scratch/one.json" "$scratch/other.json" --svg "$scratch/both.svg"
+    check "two curves as SVG have two names" eval "grep -q one.json '$scratch/both.svg' && grep -q other.json '$scratch/both.svg'"
+    check "a curve as PNG" "$bench" plot "$scratch/one.json" --png "$scratch/one.png" --title "it's one"
+    check "a curve as PNG is one" grep -q PNG "$scratch/one.png"
+fi
 check "a record of no size" refuses 1 --size 1024 -- shm --size 9
 check "a core that is also the client's" refuses 1 --cores "two CPUs" -- shm --cores "$one,$one"
 

@@ -15,7 +15,7 @@ bool peal_argtext_read_number(const char *text, uint64_t min, uint64_t max, uint
 bool peal_argtext_has_ending(const char *path, const char *ending);
 
 /* The sentence about a value that is none. Always false. */
-bool peal_argtext_refuse(struct peal_sentence *error, const char *option, const char *value,
-	const char *expected);
+bool peal_argtext_refuse(
+	struct peal_sentence *error, const char *option, const char *value, const char *expected);
 
 #endif

@@ -81,6 +81,7 @@ static const struct option options[] = {
 	{"pairs", required_argument, NULL, OPTION_PAIRS},
 	{"json", required_argument, NULL, OPTION_JSON},
 	{"hdr", required_argument, NULL, OPTION_HDR},
+	{"percentiles", required_argument, NULL, OPTION_HDR},
 	{"plot", required_argument, NULL, OPTION_PLOT},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"nodes", required_argument, NULL, OPTION_NODES},
@@ -187,7 +188,8 @@ take_scale_option(
 	switch (id) {
 	case OPTION_NODES:
 		if (!peal_argtext_read_number(value, 2, PEAL_RUNTIME_NODES_MAX, &number)) {
-			return peal_argtext_refuse(error, "--nodes", value, "a number from 2 to 256");
+			return peal_argtext_refuse(
+				error, "--nodes", value, "a number from 2 to 256");
 		}
 		args->nodes_count = (uint32_t)number;
 		return true;
@@ -201,7 +203,8 @@ take_scale_option(
 	default:
 		args->preset = value;
 		return peal_timing_find(value, &timing) ||
-		       peal_argtext_refuse(error, "--preset", value, "dpdk-fast, dpdk, cloud or paper");
+		       peal_argtext_refuse(
+			       error, "--preset", value, "dpdk-fast, dpdk, cloud or paper");
 	}
 }
 
@@ -221,7 +224,8 @@ take_message_option(
 		return true;
 	case OPTION_ROUNDS:
 		if (!peal_argtext_read_number(value, 1, PEAL_BENCHARGS_ROUNDS_MAX, &number)) {
-			return peal_argtext_refuse(error, "--rounds", value, "a number from 1 to 100");
+			return peal_argtext_refuse(
+				error, "--rounds", value, "a number from 1 to 100");
 		}
 		args->rounds_count = (uint32_t)number;
 		return true;
@@ -230,7 +234,8 @@ take_message_option(
 		return true;
 	case OPTION_MTU:
 		if (!peal_argtext_read_number(value, PEAL_MTU_MIN, PEAL_MTU_MAX, &number)) {
-			return peal_argtext_refuse(error, "--mtu", value, "bytes from 1280 to 9000");
+			return peal_argtext_refuse(
+				error, "--mtu", value, "bytes from 1280 to 9000");
 		}
 		args->mtu = (uint16_t)number;
 		return true;
@@ -260,8 +265,8 @@ take_word(struct peal_benchargs *args, int id, const char *value, struct peal_se
 {
 	switch (id) {
 	case OPTION_LINK:
-		return parse_link(value, &args->link) ||
-		       peal_argtext_refuse(error, "--link", value, "ring, af_packet, memif or vhost");
+		return parse_link(value, &args->link) || peal_argtext_refuse(error, "--link", value,
+								 "ring, af_packet, memif or vhost");
 	case OPTION_IDLE:
 		args->idle = strcmp(value, "spin") == 0 ? PEAL_IDLE_DEDICATED : PEAL_IDLE_SHARED;
 		return args->idle == PEAL_IDLE_DEDICATED || strcmp(value, "shared") == 0 ||
@@ -280,8 +285,10 @@ take_word(struct peal_benchargs *args, int id, const char *value, struct peal_se
 		return true;
 	case OPTION_PLOT:
 		args->plot_path = value;
-		return peal_argtext_has_ending(value, ".svg") || peal_argtext_has_ending(value, ".png") ||
-		       peal_argtext_refuse(error, "--plot", value, "a file that ends in .svg or .png");
+		return peal_argtext_has_ending(value, ".svg") ||
+		       peal_argtext_has_ending(value, ".png") ||
+		       peal_argtext_refuse(
+			       error, "--plot", value, "a file that ends in .svg or .png");
 	case OPTION_ANYWAY:
 		args->is_anyway = true;
 		return true;
@@ -301,11 +308,13 @@ take_option(struct peal_benchargs *args, int id, const char *value, struct peal_
 		return peal_argtext_read_number(value, 1, COUNT_MAX, &args->count) ||
 		       peal_argtext_refuse(error, "--count", value, "a number from 1 to 100000000");
 	case OPTION_INTERVAL:
-		return peal_argtext_read_number(value, INTERVAL_NS_MIN, INTERVAL_NS_MAX, &args->interval_ns) ||
-		       peal_argtext_refuse(error, "--interval", value, "nanoseconds from 1000 to 1000000000");
+		return peal_argtext_read_number(
+			       value, INTERVAL_NS_MIN, INTERVAL_NS_MAX, &args->interval_ns) ||
+		       peal_argtext_refuse(
+			       error, "--interval", value, "nanoseconds from 1000 to 1000000000");
 	case OPTION_RATE:
-		if (!peal_argtext_read_number(value, SECOND_NS / INTERVAL_NS_MAX, SECOND_NS / INTERVAL_NS_MIN,
-			    &number)) {
+		if (!peal_argtext_read_number(value, SECOND_NS / INTERVAL_NS_MAX,
+			    SECOND_NS / INTERVAL_NS_MIN, &number)) {
 			return peal_argtext_refuse(
 				error, "--rate", value, "echoes per second from 1 to 1000000");
 		}
@@ -315,8 +324,10 @@ take_option(struct peal_benchargs *args, int id, const char *value, struct peal_
 		return parse_cpus(value, args->cpus) ||
 		       peal_argtext_refuse(error, "--cores", value, "two CPU numbers like 0,1");
 	case OPTION_PAIRS:
-		if (!peal_argtext_read_number(value, PAIRS_COUNT, PEAL_BENCHARGS_PAIRS_MAX, &number)) {
-			return peal_argtext_refuse(error, "--pairs", value, "a number from 5 to 100");
+		if (!peal_argtext_read_number(
+			    value, PAIRS_COUNT, PEAL_BENCHARGS_PAIRS_MAX, &number)) {
+			return peal_argtext_refuse(
+				error, "--pairs", value, "a number from 5 to 100");
 		}
 		args->pairs_count = (uint32_t)number;
 		return true;
@@ -554,7 +565,7 @@ peal_benchargs_parse(
 	if (count < 2 || !find_command(values[1], &args_out->command)) {
 		(void)peal_sentence_set(error,
 			"command %s: expected rtt, raw, message, ratio, throughput, scale, jitter, "
-			"floor or shm",
+			"floor, shm, compare or plot",
 			count < 2 ? "missing" : values[1]);
 		return PEAL_BENCHARGS_REFUSED;
 	}

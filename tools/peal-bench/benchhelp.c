@@ -11,7 +11,7 @@
 	"                         pause, yield, and sleep\n"                                       \
 	"  --cores A,B            CPUs of the asking and of the answering loop (default: the "     \
 	"first\n"                                                                                  \
-	"                         two that this process may use)\n"                               \
+	"                         two that this process may use)\n"                                \
 	"  --anyway               show what was measured even when the machine was not this "      \
 	"run's\n"                                                                                  \
 	"                         own (exit status 3 otherwise)\n"
@@ -42,7 +42,8 @@
 	".png\n" LAST_OPTIONS
 
 #define HDR_OPTION                                                                                 \
-	"  --hdr FILE             the percentile table in the text format of HdrHistogram, in "    \
+	"  --percentiles FILE, --hdr FILE\n"                                                       \
+	"                         the percentile table in the text format of HdrHistogram, in "    \
 	"us\n"
 
 #define AF_PACKET_LINK                                                                             \
@@ -73,6 +74,8 @@ static const char general[] =
 	"       peal-bench jitter [--cores LIST] [options]\n"
 	"       peal-bench floor [--cores LIST] [options]\n"
 	"       peal-bench shm [--size N] [options]\n"
+	"       peal-bench compare A.json B.json [options]\n"
+	"       peal-bench plot FILE.json... --svg FILE | --png FILE\n"
 	"\n"
 	"Measures what a round trip between two members of a group costs on this machine, and what "
 	"a\n"
@@ -87,6 +90,8 @@ static const char general[] =
 	"  jitter  time stolen from CPUs that spin\n"
 	"  floor   what handing a cache line from CPU to CPU takes\n"
 	"  shm     records between an application and a daemon through shared memory\n"
+	"  compare which of two sets of results is faster, if any\n"
+	"  plot    percentile curves of several results in one picture\n"
 	"\n"
 	"Echoes leave on a fixed schedule (open loop), and a round trip counts from the instant "
 	"at\n"

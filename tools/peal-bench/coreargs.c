@@ -29,6 +29,10 @@ enum option_id {
 	OPTION_ROUNDS,
 	OPTION_SIZE,
 	OPTION_ANYWAY,
+	OPTION_KEY,
+	OPTION_SVG,
+	OPTION_PNG,
+	OPTION_TITLE,
 	OPTION_JSON,
 	OPTION_QUIET,
 };
@@ -42,6 +46,10 @@ static const struct option options[] = {
 	{"rounds", required_argument, NULL, OPTION_ROUNDS},
 	{"size", required_argument, NULL, OPTION_SIZE},
 	{"anyway", no_argument, NULL, OPTION_ANYWAY},
+	{"key", required_argument, NULL, OPTION_KEY},
+	{"svg", required_argument, NULL, OPTION_SVG},
+	{"png", required_argument, NULL, OPTION_PNG},
+	{"title", required_argument, NULL, OPTION_TITLE},
 	{"json", required_argument, NULL, OPTION_JSON},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{NULL, 0, NULL, 0},
@@ -52,12 +60,16 @@ static const struct {
 	const char *name;
 	uint32_t options; /* beside --json and --quiet */
 	uint32_t cpus_min, cpus_max;
+	uint32_t files_min, files_max;
 } commands[] = {
 	{"jitter", BIT(OPTION_CORES) | BIT(OPTION_SECONDS) | BIT(OPTION_THRESHOLD), 1,
-		PEAL_COREARGS_CPUS_MAX},
-	{"floor", BIT(OPTION_CORES) | BIT(OPTION_ROUNDS), 2, PEAL_COREARGS_CPUS_MAX},
+		PEAL_COREARGS_CPUS_MAX, 0, 0},
+	{"floor", BIT(OPTION_CORES) | BIT(OPTION_ROUNDS), 2, PEAL_COREARGS_CPUS_MAX, 0, 0},
 	{"shm", BIT(OPTION_CORES) | BIT(OPTION_ROUNDS) | BIT(OPTION_SIZE) | BIT(OPTION_ANYWAY), 2,
-		2},
+		2, 0, 0},
+	{"compare", BIT(OPTION_KEY), 0, 0, 2, 2},
+	{"plot", BIT(OPTION_SVG) | BIT(OPTION_PNG) | BIT(OPTION_TITLE), 0, 0, 1,
+		PEAL_COREARGS_FILES_MAX},
 };
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -136,34 +148,52 @@ take_option(struct peal_coreargs *args, int id, const char *value, struct peal_s
 
 	switch (id) {
 	case OPTION_CORES:
-		return parse_cpus(args, value) ||
-		       peal_argtext_refuse(error, "--cores", value, "up to 64 CPU numbers like 0,2-5");
+		return parse_cpus(args, value) || peal_argtext_refuse(error, "--cores", value,
+							  "up to 64 CPU numbers like 0,2-5");
 	case OPTION_SECONDS:
 		if (!peal_argtext_read_number(value, 1, SECONDS_MAX, &number)) {
-			return peal_argtext_refuse(error, "--seconds", value, "seconds from 1 to 3600");
+			return peal_argtext_refuse(
+				error, "--seconds", value, "seconds from 1 to 3600");
 		}
 		args->duration_ns = number * SECOND_NS;
 		return true;
 	case OPTION_THRESHOLD:
 		return peal_argtext_read_number(
 			       value, THRESHOLD_NS_MIN, THRESHOLD_NS_MAX, &args->threshold_ns) ||
-		       peal_argtext_refuse(error, "--threshold", value, "nanoseconds from 100 to 1000000000");
+		       peal_argtext_refuse(
+			       error, "--threshold", value, "nanoseconds from 100 to 1000000000");
 	case OPTION_ROUNDS:
 		if (!peal_argtext_read_number(value, 1, PEAL_COREARGS_ROUNDS_MAX, &number)) {
-			return peal_argtext_refuse(error, "--rounds", value, "a number from 1 to 1000");
+			return peal_argtext_refuse(
+				error, "--rounds", value, "a number from 1 to 1000");
 		}
 		args->rounds_count = (uint32_t)number;
 		return true;
 	case OPTION_SIZE:
-		if (!peal_argtext_read_number(value, SHM_SIZE_MIN, PEAL_COREARGS_SIZE_MAX, &number) ||
+		if (!peal_argtext_read_number(
+			    value, SHM_SIZE_MIN, PEAL_COREARGS_SIZE_MAX, &number) ||
 			number % 4U != 0) {
-			return peal_argtext_refuse(error, "--size", value, "a multiple of 4 from 8 to 1024");
+			return peal_argtext_refuse(
+				error, "--size", value, "a multiple of 4 from 8 to 1024");
 		}
 		args->size = (uint32_t)number;
 		return true;
 	case OPTION_ANYWAY:
 		args->is_anyway = true;
 		return true;
+	case OPTION_KEY:
+		args->key = value;
+		return true;
+	case OPTION_TITLE:
+		args->title = value;
+		return true;
+	case OPTION_SVG:
+	case OPTION_PNG:
+		args->plot_path = value;
+		return peal_argtext_has_ending(value, id == OPTION_SVG ? ".svg" : ".png") ||
+		       peal_argtext_refuse(error, id == OPTION_SVG ? "--svg" : "--png", value,
+			       id == OPTION_SVG ? "a file that ends in .svg"
+						: "a file that ends in .png");
 	case OPTION_JSON:
 		args->json_path = value;
 		return true;
@@ -221,11 +251,33 @@ complete(struct peal_coreargs *args, uint32_t given, struct peal_sentence *error
 		return peal_sentence_set(error, "--%s does not belong to %s",
 			options[(uint32_t)__builtin_ctz(wrong)].name, commands[args->command].name);
 	}
+	if (args->command == PEAL_COREARGS_PLOT && args->plot_path == NULL) {
+		return peal_sentence_set(error, "plot: --svg or --png is missing");
+	}
 	if (args->rounds_count == 0) {
 		args->rounds_count = args->command == PEAL_COREARGS_SHM ? SHM_ROUNDS : FLOOR_ROUNDS;
 	}
 	return (given & BIT(OPTION_CORES)) != 0 ? check_cpus(args, error)
 						: complete_cpus(args, error);
+}
+
+/* What stands behind the options. */
+static bool
+take_files(struct peal_coreargs *args, int count, char **values, struct peal_sentence *error)
+{
+	uint32_t min = commands[args->command].files_min, max = commands[args->command].files_max;
+
+	if (count > 0 && max == 0) {
+		return peal_sentence_set(error, "%s: expected nothing more", values[0]);
+	}
+	if (count < (int)min || count > (int)max) {
+		return peal_sentence_set(error, "%s: expected %s", commands[args->command].name,
+			max == 2 ? "two result files" : "one to eight result files");
+	}
+	for (int i = 0; i < count; i++) {
+		args->files[args->files_count++] = values[i];
+	}
+	return true;
 }
 
 static bool
@@ -273,8 +325,7 @@ peal_coreargs_parse(
 			return PEAL_BENCHARGS_REFUSED;
 		}
 	}
-	if (optind < count - 1) {
-		(void)peal_sentence_set(error, "%s: expected nothing more", values[1 + optind]);
+	if (!take_files(args_out, count - 1 - optind, values + 1 + optind, error)) {
 		return PEAL_BENCHARGS_REFUSED;
 	}
 	return complete(args_out, given, error) ? PEAL_BENCHARGS_GO : PEAL_BENCHARGS_REFUSED;

@@ -38,6 +38,8 @@ struct peal_coreargs {
 	uint32_t rounds_count;            /* floor and shm, [1, PEAL_COREARGS_ROUNDS_MAX] */
 	uint32_t files_count;
 	const char *files[PEAL_COREARGS_FILES_MAX];
+	const char *key;       /* compare; NULL = what suits the command */
+	const char *title;     /* plot; NULL = made of the results */
 	const char *json_path; /* NULL = none; "-" = standard output, then text goes to stderr */
 	const char *plot_path; /* plot; ends in .svg or .png */
 	bool is_anyway;        /* shm: a figure even of a machine that was not its own */

@@ -84,10 +84,55 @@ static const char shm[] =
 	"  peal-bench shm --size 1024 --cores 2,3\n"
 	"  peal-bench shm --json - --quiet | jq '.ratio_p50, .records_per_s'\n";
 
+static const char compare[] =
+	"usage: peal-bench compare A.json B.json [--key NAME] [options]\n"
+	"\n"
+	"Tells whether B is faster or slower than A, or whether no difference can be told. A file "
+	"holds what\n"
+	"several runs wrote by --json, one after the other, at least four of them; each run is one "
+	"value, and\n"
+	"each pair of a ratio. Run A and B in turns, so that a slow hour is slow for both.\n"
+	"\n"
+	"Medians have intervals by order statistics; the quotient of both sides is that of Hodges "
+	"and Lehmann,\n"
+	"with an interval by the Mann-Whitney U. Ranks assume nothing of how times are "
+	"distributed. Where the\n"
+	"95 % interval of the quotient holds 1, there is no difference.\n"
+	"\n"
+	"  --key NAME             the figure (default: p50_ns; messages_per_s of throughput, ratio "
+	"of\n"
+	"                         ratio); more is better where the name has per_s in "
+	"it\n" LAST_OPTIONS "\n"
+	"Exit status: 0 faster, 1 slower, 2 no difference, 3 no verdict; a sentence says why.\n"
+	"\n"
+	"examples:\n"
+	"  for i in 1 2 3 4 5; do\n"
+	"    old/peal-bench rtt --link ring --quiet --json - >>a.json\n"
+	"    new/peal-bench rtt --link ring --quiet --json - >>b.json\n"
+	"  done\n"
+	"  peal-bench compare a.json b.json\n"
+	"  peal-bench compare a.json b.json --key p99_ns --json - --quiet\n";
+
+static const char plot[] =
+	"usage: peal-bench plot FILE.json... --svg FILE | --png FILE [--title TEXT]\n"
+	"\n"
+	"Percentile curves of up to eight runs in one picture, drawn by gnuplot. Takes what rtt, "
+	"raw, message\n"
+	"and shm wrote by --json.\n"
+	"\n"
+	"  --svg FILE             a picture that ends in .svg\n"
+	"  --png FILE             a picture that ends in .png\n"
+	"  --title TEXT           what stands above it (default: round trips)\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"examples:\n"
+	"  peal-bench plot ring.json memif.json --svg links.svg\n"
+	"  peal-bench plot before.json after.json --png change.png --title 'before and after'\n";
+
 const char *
 peal_corehelp_of(enum peal_coreargs_command command)
 {
-	static const char *const texts[] = {jitter, floor_text, shm};
+	static const char *const texts[] = {jitter, floor_text, shm, compare, plot};
 
 	PEAL_ASSERT((uint32_t)command < sizeof(texts) / sizeof(texts[0]));
 	return texts[command];

@@ -72,8 +72,7 @@ check(const struct peal_outcome *outcome, struct peal_sentence *error)
 
 	if (is_lossy(outcome)) {
 		return peal_refusal_set(error,
-			"%" PRIu64 " of %" PRIu64
-			" replies were lost, and more than %.0f %% "
+			"%" PRIu64 " of %" PRIu64 " replies were lost, and more than %.0f %% "
 			"is too many to speak for the rest; try a larger --interval",
 			peal_outcome_lost_count(outcome), outcome->sent_count,
 			PEAL_OUTCOME_LOSS_PERCENT_MAX);
@@ -298,8 +297,7 @@ outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_wa
 	json_object_set_new(
 		root, "lost", json_integer((json_int_t)peal_outcome_lost_count(outcome)));
 	json_object_set_new(root, "refused", json_boolean(is_refused));
-	json_object_set_new(
-		root, "refusal", is_refused ? json_string(refusal->text) : json_null());
+	json_object_set_new(root, "refusal", is_refused ? json_string(refusal->text) : json_null());
 	if (is_told(outcome, refusal)) {
 		add_figures(outcome, root);
 	}

@@ -4,6 +4,7 @@
  *
  * Exit status: 0, 1 with a sentence, 3 when a figure would mislead, 130 after Ctrl-C.
  */
+#include "tools/peal-bench/compare.h"
 #include "tools/peal-bench/coreargs.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/curve.h"
@@ -12,6 +13,7 @@
 #include "tools/peal-bench/messageecho.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/pealecho.h"
+#include "tools/peal-bench/plotfiles.h"
 #include "tools/peal-bench/ratio.h"
 #include "tools/peal-bench/rawecho.h"
 #include "tools/peal-bench/refusal.h"
@@ -61,6 +63,9 @@ run_core(const struct peal_coreargs *args, struct peal_sentence *error)
 	if (args->command == PEAL_COREARGS_FLOOR) {
 		return peal_floor_run(args, error);
 	}
+	if (args->command == PEAL_COREARGS_PLOT) {
+		return peal_plotfiles_run(args, error);
+	}
 	if (args->command == PEAL_COREARGS_SHM) {
 		return peal_shmbench_run(args, error);
 	}
@@ -84,9 +89,14 @@ carry_out(int argc, char **argv, struct peal_sentence *error)
 	case PEAL_BENCHARGS_REFUSED:
 		fprintf(stderr, "peal-bench: %s; 'peal-bench --help' tells more\n", error->text);
 		error->text[0] = '\0';
-		return STATUS_FAILED;
+		return is_core && core_args.command == PEAL_COREARGS_COMPARE
+			       ? PEAL_COMPARE_NO_VERDICT
+			       : STATUS_FAILED;
 	case PEAL_BENCHARGS_GO:
 		break;
+	}
+	if (is_core && core_args.command == PEAL_COREARGS_COMPARE) {
+		return peal_compare_run(&core_args, error);
 	}
 	peal_ctrlc_watch();
 	if (is_core ? run_core(&core_args, error) : run(&args, error)) {

@@ -407,9 +407,9 @@ run_apart(const struct peal_benchargs *args, const char *preset, bool is_resting
 	struct peal_sentence *error)
 {
 	char nodes[WORD_SIZE_MAX], rest_s[WORD_SIZE_MAX];
-	const char *words[] = {PEAL_PROGRAM_SELF, "scale", "--nodes", nodes, "--preset", preset, "--seconds",
-		rest_s, "--kill", is_resting ? "none" : args->kills_text, "--quiet", "--json", "-",
-		NULL};
+	const char *words[] = {PEAL_PROGRAM_SELF, "scale", "--nodes", nodes, "--preset", preset,
+		"--seconds", rest_s, "--kill", is_resting ? "none" : args->kills_text, "--quiet",
+		"--json", "-", NULL};
 	struct peal_program program = {
 		.name = is_resting ? "the run at rest" : "the run of kills", .words = words};
 	char *text = NULL;
