@@ -25,7 +25,8 @@ what, path = sys.argv[1:3]
 with open(path) as file:
     r = json.load(file)
 assert r["command"] == what, r["command"]
-assert all(r["host"][key] for key in ("cpu", "cpus", "kernel", "dpdk", "clocksource"))
+assert all(r["host"][key] for key in ("cpu", "cpus", "kernel", "dpdk", "clocksource", "isolated", "nohz_full",
+                                      "governor", "siblings_of_cpu0", "product", "compiler", "peal"))
 
 def judge_jitter():
     assert r["threshold_ns"] == 2000 and r["tsc_hz"] > 10**8
@@ -173,6 +174,51 @@ check "the same file" says 2 "no difference" a a
 check "four of each are enough" says 0 faster a four
 check "many, by the normal distribution" says 1 slower many more
 check "more is better of rates" says 0 faster flow flood
+# The intervals once more, by looking at every order that n and m values can have.
+cat >"$scratch/ranks.py" <<'PYTHON'
+import itertools, json, math, random, subprocess, sys
+
+def outside(n, m):
+    """Quotients to leave out at each end."""
+    counts = [0] * (n * m + 1)
+    for places in itertools.combinations(range(n + m), n):
+        counts[sum(place - at for at, place in enumerate(places))] += 1
+    below, k = 0, 0
+    while (below + counts[k]) / math.comb(n + m, n) <= 0.025:
+        below += counts[k]
+        k += 1
+    return k
+
+def median_at(n):
+    """The place of the lower end of the interval of a median."""
+    k = 0
+    while sum(math.comb(n, i) for i in range(k + 2)) / 2**n <= 0.025 and 2 * (k + 1) < n:
+        k += 1
+    return k
+
+bench, folder = sys.argv[1:]
+chance = random.Random(7)
+for n, m in ((4, 4), (4, 7), (5, 5), (6, 9), (8, 8), (9, 4)):
+    sides = [[round(chance.uniform(50, 150), 3) for _ in range(count)] for count in (n, m)]
+    paths = [f"{folder}/ranks{i}" for i in range(2)]
+    for path, values in zip(paths, sides):
+        with open(path, "w") as file:
+            for value in values:
+                print(json.dumps({"command": "rtt", "refused": False, "p50_ns": value}), file=file)
+    done = subprocess.run([bench, "compare", *paths, "--quiet", "--json", "-"], stdout=subprocess.PIPE, check=False)
+    found = json.loads(done.stdout)
+    quotients = sorted(b / a for a in sides[0] for b in sides[1])
+    k = outside(n, m)
+    low, high = found["quotient_interval"]
+    assert math.isclose(low, quotients[k - 1], rel_tol=1e-8), (n, m, k, low, quotients)
+    assert math.isclose(high, quotients[n * m - k], rel_tol=1e-8), (n, m, k)
+    assert done.returncode == (1 if low > 1 else 0 if high < 1 else 2), (low, high, done.returncode)
+    for name, values in zip("ab", sides):
+        at = median_at(len(values))
+        ends = [sorted(values)[at], sorted(values)[len(values) - 1 - at]]
+        assert all(math.isclose(x, y, rel_tol=1e-8) for x, y in zip(found[name]["median_interval"], ends)), (n, m, name)
+PYTHON
+check "intervals as by all orders of the values" python3 "$scratch/ranks.py" "$bench" "$scratch"
 check "too few runs" refuses 3 "3 runs" three -- compare "$scratch/a" "$scratch/three"
 check "of another command" refuses 3 "differ in command" -- compare "$scratch/a" "$scratch/raw"
 check "runs without a figure" refuses 3 "no figure" -- compare "$scratch/a" "$scratch/refusals"
@@ -181,6 +227,7 @@ check "no JSON" refuses 3 noise JSON -- compare "$scratch/a" "$scratch/noise"
 check "no file" refuses 3 none "could not be read" -- compare "$scratch/a" "$scratch/none"
 check "one file to compare" refuses 3 "two result files" -- compare "$scratch/a"
 check "a result without a curve" refuses 1 "no percentile curve" -- plot "$scratch/a" --svg "$scratch/x.svg"
+check "a plot with figures" refuses 1 --json plot -- plot "$scratch/a" --svg "$scratch/x.svg" --json -
 check "a picture of no name" refuses 1 --svg -- plot "$scratch/a"
 check "a picture of another kind" refuses 1 .png -- plot "$scratch/a" --png "$scratch/x.svg"
 curve='{"command": "raw", "curve": [[1, 500], [2, 600], [10, 900], [100, 5000]]}'

@@ -56,7 +56,9 @@ else:
     assert r["frame_bytes"] == 106
 assert r["clock"] == "tsc" and r["tsc_hz"] > 10**8
 assert r["interval_ns"] == 10**6 and len(r["cores"]) == 2
-assert all(r["host"][key] for key in ("cpu", "cpus", "kernel", "dpdk", "clocksource"))
+assert all(r["host"][key] for key in ("cpu", "cpus", "kernel", "dpdk", "clocksource", "isolated", "compiler"))
+if command != "ratio":
+    assert len(r["drivers"]) == 2 and (link == "ring" or r["drivers"][0].startswith("net_"))
 if command == "ratio":
     assert len(r["pairs"]) == 5
     for pair in r["pairs"]:

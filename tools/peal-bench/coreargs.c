@@ -39,6 +39,7 @@ enum option_id {
 
 #define BIT(id) (1U << ((id)-OPTION_CORES))
 
+/* In the order of the numbers. */
 static const struct option options[] = {
 	{"cores", required_argument, NULL, OPTION_CORES},
 	{"seconds", required_argument, NULL, OPTION_SECONDS},
@@ -58,7 +59,7 @@ static const struct option options[] = {
 /* By the number of the command. */
 static const struct {
 	const char *name;
-	uint32_t options; /* beside --json and --quiet */
+	uint32_t options; /* beside --json and --quiet, which plot has no use for */
 	uint32_t cpus_min, cpus_max;
 	uint32_t files_min, files_max;
 } commands[] = {
@@ -244,7 +245,9 @@ check_cpus(const struct peal_coreargs *args, struct peal_sentence *error)
 static bool
 complete(struct peal_coreargs *args, uint32_t given, struct peal_sentence *error)
 {
-	uint32_t allowed = commands[args->command].options | BIT(OPTION_JSON) | BIT(OPTION_QUIET);
+	uint32_t common =
+		args->command == PEAL_COREARGS_PLOT ? 0 : BIT(OPTION_JSON) | BIT(OPTION_QUIET);
+	uint32_t allowed = commands[args->command].options | common;
 	uint32_t wrong = given & ~allowed;
 
 	if (wrong != 0) {

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/version.h"
 #include "tools/peal-bench/curve.h"
+#include "tools/peal-bench/joint.h"
 #include "tools/peal-bench/refusal.h"
 
 #include <errno.h>
@@ -214,15 +215,38 @@ peal_outcome_host_to_json(const char *dpdk_name)
 	struct peal_machine machine;
 
 	peal_machine_describe(&machine);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s}", "cpu", machine.cpu, "cpus",
-		(int)machine.cpus_count, "kernel", machine.kernel, "dpdk", dpdk_name, "clocksource",
-		machine.clock);
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "cpu",
+		machine.cpu, "cpus", (int)machine.cpus_count, "kernel", machine.kernel, "dpdk",
+		dpdk_name, "clocksource", machine.clock, "isolated", machine.isolated, "nohz_full",
+		machine.tickless, "governor", machine.governor, "siblings_of_cpu0",
+		machine.siblings, "product", machine.product, "compiler", __VERSION__, "peal",
+		PEAL_VERSION);
 }
 
 static json_t *
 number_or_null(double value, bool is_known)
 {
 	return is_known ? json_real(value) : json_null();
+}
+
+/* The drivers of both sides: there is no card on any of these links. */
+static json_t *
+drivers_to_json(const struct peal_benchargs *args)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		const char *device = peal_joint_device(args->link, i);
+		size_t size = device == NULL ? 0 : strcspn(device, "0123456789");
+
+		/* Without a device a switch of ours is in between, but for the bare program. */
+		json_array_append_new(list,
+			device != NULL
+				? json_stringn(device, size)
+				: json_string(args->command == PEAL_BENCHARGS_RAW ? "net_ring"
+										  : "peal_switch"));
+	}
+	return list;
 }
 
 /* What was asked for. */
@@ -236,6 +260,7 @@ request_to_json(const struct peal_outcome *outcome)
 		"cores", args->cpus[0], args->cpus[1], "sealed", outcome->aead_name != NULL, "aead",
 		outcome->aead_name, "interval_ns", (json_int_t)args->interval_ns);
 
+	json_object_set_new(root, "drivers", drivers_to_json(args));
 	if (outcome->message_size > 0) {
 		json_object_set_new(root, "message_bytes", json_integer(outcome->message_size));
 	} else {

@@ -54,7 +54,8 @@ bool peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_senten
 
 /* Parts that ratio needs as well. */
 
-/* cpu, cpus, kernel, dpdk, clocksource. To be released. */
+/* CPU, kernel, what it leaves alone, and versions: the keys stand in peal-bench(1). To be released.
+ */
 json_t *peal_outcome_host_to_json(const char *dpdk_name);
 /* Writes to a file, or to the standard output for "-". False with a sentence. */
 bool peal_outcome_write_json(const json_t *root, const char *path, struct peal_sentence *error);
