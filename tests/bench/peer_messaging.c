@@ -3,8 +3,9 @@
  * What others do with a message between two processes of one machine: sockets of the kernel, and
  * ZeroMQ. tools/dev/compare-messaging runs it beside peal-bench message and throughput.
  *
- *     peer_messaging --transport udp|tcp|zmq-tcp|zmq-ipc --what rtt|throughput --mode block|spin
- *                    [--size N] [--batch N] [--cores A,B] [--interval NS] [--count N]
+ *     peer_messaging --transport udp|tcp|unix|zmq-tcp|zmq-ipc --what rtt|throughput
+ *                    --mode block|spin [--size N] [--batch N] [--cores A,B] [--interval NS]
+ *                    [--count N]
  *
  * One line of JSON. rtt has the schedule of peal-bench: messages leave every INTERVAL, a round trip
  * counts from the instant at which its message was meant to leave. throughput counts what arrives
@@ -14,6 +15,8 @@
  *     udp   buffers of 4 MiB; throughput by sendmmsg and recvmmsg, 32 a call
  *     tcp   TCP_NODELAY, buffers of 4 MiB; the reader takes what fits 256 KiB; --batch messages a
  *           write, because Peal puts small ones together by itself and TCP's user has to
+ *     unix  a pair of stream sockets that both inherit; the rest as tcp; pinned only to spin,
+ *           as the applications of peer_peal are
  *     zmq   PAIR for rtt, PUSH and PULL for throughput, one I/O thread each, no limit but 100 000
  *           messages; not pinned, for the I/O threads need a CPU as well
  *     spin  a read that does not wait, again and again; each process pinned to a CPU of its own
@@ -58,9 +61,9 @@
 #define ANSWERING_PORT 7402U
 #define HIGH_WATER     100000
 
-enum transport { UDP = 0, TCP, ZMQ_TCP, ZMQ_IPC };
+enum transport { UDP = 0, TCP, UNIX, ZMQ_TCP, ZMQ_IPC };
 
-static const char *const transport_names[] = {"udp", "tcp", "zmq-tcp", "zmq-ipc"};
+static const char *const transport_names[] = {"udp", "tcp", "unix", "zmq-tcp", "zmq-ipc"};
 
 struct options {
 	enum transport transport;
@@ -83,6 +86,7 @@ struct end {
 	const struct options *options;
 	struct shared *shared;
 	bool is_asking;
+	int pair[2]; /* of Unix sockets */
 	int fd;
 	void *context;
 	void *socket; /* of ZeroMQ */
@@ -339,6 +343,11 @@ open_end(struct end *end)
 		open_udp(end);
 	} else if (end->options->transport == TCP) {
 		open_tcp(end);
+	} else if (end->options->transport == UNIX) {
+		end->fd = end->pair[end->is_asking ? 0 : 1];
+		(void)close(end->pair[end->is_asking ? 1 : 0]);
+		set_option(end->fd, SOL_SOCKET, SO_SNDBUF, SOCKET_SIZE);
+		atomic_store(&end->shared->is_listening, true);
 	}
 #ifdef PEAL_WITH_ZMQ
 	if (is_zmq(end->options)) {
@@ -440,7 +449,7 @@ send_some(const struct end *end, uint64_t seq)
 	if (options->transport == UDP) {
 		return move_datagrams(end, true);
 	}
-	if (options->transport == TCP) {
+	if (options->transport == TCP || options->transport == UNIX) {
 		write_all(end, end->bytes, (size_t)options->batch * options->size);
 		return options->batch;
 	}
@@ -492,7 +501,7 @@ answer(const struct end *end)
 		}
 		if (options->transport == UDP) {
 			count += move_datagrams(end, false);
-		} else if (options->transport == TCP) {
+		} else if (!is_zmq(options)) {
 			ssize_t got = recv(end->fd, end->bytes, READ_SIZE,
 				options->is_spinning ? MSG_DONTWAIT : 0);
 
@@ -518,7 +527,7 @@ play(struct end *end)
 	const struct options *options = end->options;
 
 	(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-	if (!is_zmq(options)) {
+	if (!is_zmq(options) && (options->is_spinning || options->transport != UNIX)) {
 		pin(options->cpus[end->is_asking ? 0 : 1]);
 	}
 	end->bytes = calloc(BATCH_MAX, SIZE_MAX_TCP);
@@ -554,7 +563,8 @@ read_option(struct options *options, const char *name, const char *value)
 	bool is_good;
 
 	if (strcmp(name, "--transport") == 0) {
-		for (uint32_t i = 0; i < 4; i++) {
+		for (uint32_t i = 0; i < sizeof(transport_names) / sizeof(transport_names[0]);
+			i++) {
 			if (strcmp(value, transport_names[i]) == 0) {
 				options->transport = (enum transport)i;
 				return true;
@@ -623,7 +633,7 @@ main(int argc, char **argv)
 
 	if (!read_options(argc, argv, &options)) {
 		(void)fprintf(stderr,
-			"usage: peer_messaging --transport udp|tcp|zmq-tcp|zmq-ipc --what "
+			"usage: peer_messaging --transport udp|tcp|unix|zmq-tcp|zmq-ipc --what "
 			"rtt|throughput --mode block|spin [--size N] [--batch N] [--cores A,B] "
 			"[--interval NS] [--count N]\n");
 		return 2;
@@ -632,6 +642,9 @@ main(int argc, char **argv)
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (end.shared == MAP_FAILED) {
 		fail("mmap");
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end.pair) != 0) {
+		fail("socketpair");
 	}
 	child = fork();
 	if (child < 0) {

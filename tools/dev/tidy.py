@@ -55,9 +55,11 @@ MAY_INCLUDE = {
     "runtime": PURE
     + ("wire/crypto", "dataplane/dpdk", "client", "runtime", "include/peal"),
     "tools": ("base", "wire", "runtime", "include/peal"),
-    # It measures a core and its channels without a daemon around them: docs/design/0012.
+    # It measures a core and its channels without a daemon around them, and the rings of libpeal alone:
+    # docs/design/0012.
     "tools/peal-bench": (
         "base",
+        "shm",
         "wire",
         "wire/crypto",
         "dataplane",

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "runtime/eal.h"
 #include "runtime/runtime.h"
+#include "tools/peal-bench/argtext.h"
 #include "tools/peal-bench/benchhelp.h"
 
 #include <errno.h>
@@ -53,6 +54,7 @@ enum option_id {
 	OPTION_ALONE,
 	OPTION_MTU,
 	OPTION_OF,
+	OPTION_ANYWAY,
 };
 
 /* Sets of options. */
@@ -63,7 +65,7 @@ enum option_id {
 #define THROUGHPUT_OPTIONS                                                                         \
 	(COMMON_OPTIONS | BIT(OPTION_LINK) | BIT(OPTION_IDLE) | BIT(OPTION_CORES) |                \
 		BIT(OPTION_NONE) | BIT(OPTION_SIZE) | BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE) |     \
-		BIT(OPTION_MTU))
+		BIT(OPTION_MTU) | BIT(OPTION_ANYWAY))
 /* What the echoes do not know. */
 #define FLOW_OPTIONS (BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE) | BIT(OPTION_MTU))
 
@@ -79,6 +81,7 @@ static const struct option options[] = {
 	{"pairs", required_argument, NULL, OPTION_PAIRS},
 	{"json", required_argument, NULL, OPTION_JSON},
 	{"hdr", required_argument, NULL, OPTION_HDR},
+	{"percentiles", required_argument, NULL, OPTION_HDR},
 	{"plot", required_argument, NULL, OPTION_PLOT},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"nodes", required_argument, NULL, OPTION_NODES},
@@ -90,6 +93,7 @@ static const struct option options[] = {
 	{"alone", no_argument, NULL, OPTION_ALONE},
 	{"mtu", required_argument, NULL, OPTION_MTU},
 	{"of", required_argument, NULL, OPTION_OF},
+	{"anyway", no_argument, NULL, OPTION_ANYWAY},
 	{NULL, 0, NULL, 0},
 };
 
@@ -126,17 +130,6 @@ peal_benchargs_idle_name(enum peal_idle_role idle)
 	return idle == PEAL_IDLE_DEDICATED ? "spin" : "shared";
 }
 
-static bool
-parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value_out)
-{
-	char *end = NULL;
-
-	errno = 0;
-	*value_out = strtoull(text, &end, 10);
-	return errno == 0 && end != text && *end == '\0' && text[0] != '-' && *value_out >= min &&
-	       *value_out <= max;
-}
-
 /* "A,B" */
 static bool
 parse_cpus(const char *text, int cpus_out[PEAL_BENCHARGS_SIDES_COUNT])
@@ -157,20 +150,6 @@ parse_cpus(const char *text, int cpus_out[PEAL_BENCHARGS_SIDES_COUNT])
 	cpus_out[0] = (int)first;
 	cpus_out[1] = (int)second;
 	return true;
-}
-
-static bool
-has_ending(const char *path, const char *ending)
-{
-	size_t size = strlen(path), ending_size = strlen(ending);
-
-	return size > ending_size && strcmp(path + size - ending_size, ending) == 0;
-}
-
-static bool
-refuse(struct peal_sentence *error, const char *option, const char *value, const char *expected)
-{
-	return peal_sentence_set(error, "%s %s: expected %s", option, value, expected);
 }
 
 /* "1,10", or "none" */
@@ -208,22 +187,24 @@ take_scale_option(
 
 	switch (id) {
 	case OPTION_NODES:
-		if (!parse_number(value, 2, PEAL_RUNTIME_NODES_MAX, &number)) {
-			return refuse(error, "--nodes", value, "a number from 2 to 256");
+		if (!peal_argtext_read_number(value, 2, PEAL_RUNTIME_NODES_MAX, &number)) {
+			return peal_argtext_refuse(
+				error, "--nodes", value, "a number from 2 to 256");
 		}
 		args->nodes_count = (uint32_t)number;
 		return true;
 	case OPTION_KILL:
 		return parse_kills(args, value) ||
-		       refuse(error, "--kill", value,
+		       peal_argtext_refuse(error, "--kill", value,
 			       "up to eight numbers of nodes like 1,10, or none");
 	case OPTION_SECONDS:
-		return parse_number(value, 0, REST_S_MAX, &args->rest_s) ||
-		       refuse(error, "--seconds", value, "seconds from 0 to 3600");
+		return peal_argtext_read_number(value, 0, REST_S_MAX, &args->rest_s) ||
+		       peal_argtext_refuse(error, "--seconds", value, "seconds from 0 to 3600");
 	default:
 		args->preset = value;
 		return peal_timing_find(value, &timing) ||
-		       refuse(error, "--preset", value, "dpdk-fast, dpdk, cloud or paper");
+		       peal_argtext_refuse(
+			       error, "--preset", value, "dpdk-fast, dpdk, cloud or paper");
 	}
 }
 
@@ -235,15 +216,16 @@ take_message_option(
 
 	switch (id) {
 	case OPTION_SIZE:
-		if (!parse_number(
+		if (!peal_argtext_read_number(
 			    value, PEAL_BENCHARGS_SIZE_MIN, PEAL_BENCHARGS_SIZE_MAX, &number)) {
-			return refuse(error, "--size", value, "bytes from 8 to 65536");
+			return peal_argtext_refuse(error, "--size", value, "bytes from 8 to 65536");
 		}
 		args->size = (uint32_t)number;
 		return true;
 	case OPTION_ROUNDS:
-		if (!parse_number(value, 1, PEAL_BENCHARGS_ROUNDS_MAX, &number)) {
-			return refuse(error, "--rounds", value, "a number from 1 to 100");
+		if (!peal_argtext_read_number(value, 1, PEAL_BENCHARGS_ROUNDS_MAX, &number)) {
+			return peal_argtext_refuse(
+				error, "--rounds", value, "a number from 1 to 100");
 		}
 		args->rounds_count = (uint32_t)number;
 		return true;
@@ -251,8 +233,9 @@ take_message_option(
 		args->is_alone = true;
 		return true;
 	case OPTION_MTU:
-		if (!parse_number(value, PEAL_MTU_MIN, PEAL_MTU_MAX, &number)) {
-			return refuse(error, "--mtu", value, "bytes from 1280 to 9000");
+		if (!peal_argtext_read_number(value, PEAL_MTU_MIN, PEAL_MTU_MAX, &number)) {
+			return peal_argtext_refuse(
+				error, "--mtu", value, "bytes from 1280 to 9000");
 		}
 		args->mtu = (uint16_t)number;
 		return true;
@@ -260,7 +243,7 @@ take_message_option(
 		args->dividend =
 			strcmp(value, "message") == 0 ? PEAL_BENCHARGS_MESSAGE : PEAL_BENCHARGS_RTT;
 		return args->dividend == PEAL_BENCHARGS_MESSAGE || strcmp(value, "rtt") == 0 ||
-		       refuse(error, "--of", value, "rtt or message");
+		       peal_argtext_refuse(error, "--of", value, "rtt or message");
 	}
 }
 
@@ -282,12 +265,12 @@ take_word(struct peal_benchargs *args, int id, const char *value, struct peal_se
 {
 	switch (id) {
 	case OPTION_LINK:
-		return parse_link(value, &args->link) ||
-		       refuse(error, "--link", value, "ring, af_packet, memif or vhost");
+		return parse_link(value, &args->link) || peal_argtext_refuse(error, "--link", value,
+								 "ring, af_packet, memif or vhost");
 	case OPTION_IDLE:
 		args->idle = strcmp(value, "spin") == 0 ? PEAL_IDLE_DEDICATED : PEAL_IDLE_SHARED;
 		return args->idle == PEAL_IDLE_DEDICATED || strcmp(value, "shared") == 0 ||
-		       refuse(error, "--idle", value, "spin or shared");
+		       peal_argtext_refuse(error, "--idle", value, "spin or shared");
 	case OPTION_KEY:
 		args->key_path = value;
 		return true;
@@ -302,8 +285,13 @@ take_word(struct peal_benchargs *args, int id, const char *value, struct peal_se
 		return true;
 	case OPTION_PLOT:
 		args->plot_path = value;
-		return has_ending(value, ".svg") || has_ending(value, ".png") ||
-		       refuse(error, "--plot", value, "a file that ends in .svg or .png");
+		return peal_argtext_has_ending(value, ".svg") ||
+		       peal_argtext_has_ending(value, ".png") ||
+		       peal_argtext_refuse(
+			       error, "--plot", value, "a file that ends in .svg or .png");
+	case OPTION_ANYWAY:
+		args->is_anyway = true;
+		return true;
 	default:
 		args->is_quiet = true;
 		return true;
@@ -317,25 +305,29 @@ take_option(struct peal_benchargs *args, int id, const char *value, struct peal_
 
 	switch (id) {
 	case OPTION_COUNT:
-		return parse_number(value, 1, COUNT_MAX, &args->count) ||
-		       refuse(error, "--count", value, "a number from 1 to 100000000");
+		return peal_argtext_read_number(value, 1, COUNT_MAX, &args->count) ||
+		       peal_argtext_refuse(error, "--count", value, "a number from 1 to 100000000");
 	case OPTION_INTERVAL:
-		return parse_number(value, INTERVAL_NS_MIN, INTERVAL_NS_MAX, &args->interval_ns) ||
-		       refuse(error, "--interval", value, "nanoseconds from 1000 to 1000000000");
+		return peal_argtext_read_number(
+			       value, INTERVAL_NS_MIN, INTERVAL_NS_MAX, &args->interval_ns) ||
+		       peal_argtext_refuse(
+			       error, "--interval", value, "nanoseconds from 1000 to 1000000000");
 	case OPTION_RATE:
-		if (!parse_number(value, SECOND_NS / INTERVAL_NS_MAX, SECOND_NS / INTERVAL_NS_MIN,
-			    &number)) {
-			return refuse(
+		if (!peal_argtext_read_number(value, SECOND_NS / INTERVAL_NS_MAX,
+			    SECOND_NS / INTERVAL_NS_MIN, &number)) {
+			return peal_argtext_refuse(
 				error, "--rate", value, "echoes per second from 1 to 1000000");
 		}
 		args->interval_ns = SECOND_NS / number;
 		return true;
 	case OPTION_CORES:
 		return parse_cpus(value, args->cpus) ||
-		       refuse(error, "--cores", value, "two CPU numbers like 0,1");
+		       peal_argtext_refuse(error, "--cores", value, "two CPU numbers like 0,1");
 	case OPTION_PAIRS:
-		if (!parse_number(value, PAIRS_COUNT, PEAL_BENCHARGS_PAIRS_MAX, &number)) {
-			return refuse(error, "--pairs", value, "a number from 5 to 100");
+		if (!peal_argtext_read_number(
+			    value, PAIRS_COUNT, PEAL_BENCHARGS_PAIRS_MAX, &number)) {
+			return peal_argtext_refuse(
+				error, "--pairs", value, "a number from 5 to 100");
 		}
 		args->pairs_count = (uint32_t)number;
 		return true;
@@ -572,7 +564,8 @@ peal_benchargs_parse(
 	}
 	if (count < 2 || !find_command(values[1], &args_out->command)) {
 		(void)peal_sentence_set(error,
-			"command %s: expected rtt, raw, message, ratio, throughput or scale",
+			"command %s: expected rtt, raw, message, ratio, throughput, scale, jitter, "
+			"floor, shm, compare or plot",
 			count < 2 ? "missing" : values[1]);
 		return PEAL_BENCHARGS_REFUSED;
 	}

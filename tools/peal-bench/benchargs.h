@@ -55,6 +55,7 @@ struct peal_benchargs {
 	const char *json_path; /* NULL = none; "-" = standard output, then text goes to stderr */
 	const char *hdr_path;  /* NULL = none */
 	const char *plot_path; /* NULL = none; ends in .svg or .png */
+	bool is_anyway;        /* all but scale: a figure even of a machine that was not its own */
 	bool is_quiet;
 	/* scale only */
 	uint32_t nodes_count; /* [2, PEAL_RUNTIME_NODES_MAX] */

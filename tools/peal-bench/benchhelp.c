@@ -11,7 +11,10 @@
 	"                         pause, yield, and sleep\n"                                       \
 	"  --cores A,B            CPUs of the asking and of the answering loop (default: the "     \
 	"first\n"                                                                                  \
-	"                         two that this process may use)\n"
+	"                         two that this process may use)\n"                                \
+	"  --anyway               show what was measured even when the machine was not this "      \
+	"run's\n"                                                                                  \
+	"                         own (exit status 3 otherwise)\n"
 
 #define SHARED_OPTIONS                                                                             \
 	LINK_OPTION                                                                                \
@@ -39,7 +42,8 @@
 	".png\n" LAST_OPTIONS
 
 #define HDR_OPTION                                                                                 \
-	"  --hdr FILE             the percentile table in the text format of HdrHistogram, in "    \
+	"  --percentiles FILE, --hdr FILE\n"                                                       \
+	"                         the percentile table in the text format of HdrHistogram, in "    \
 	"us\n"
 
 #define AF_PACKET_LINK                                                                             \
@@ -67,6 +71,11 @@ static const char general[] =
 	"       peal-bench ratio [--of rtt|message] --link LINK [options]\n"
 	"       peal-bench throughput --link ring|af_packet|memif|vhost [options]\n"
 	"       peal-bench scale [--nodes N] [options]\n"
+	"       peal-bench jitter [--cores LIST] [options]\n"
+	"       peal-bench floor [--cores LIST] [options]\n"
+	"       peal-bench shm [--size N] [options]\n"
+	"       peal-bench compare A.json B.json [options]\n"
+	"       peal-bench plot FILE.json... --svg FILE | --png FILE\n"
 	"\n"
 	"Measures what a round trip between two members of a group costs on this machine, and what "
 	"a\n"
@@ -78,6 +87,11 @@ static const char general[] =
 	"  ratio   raw and one of them in turn, several times; how many times longer Peal takes\n"
 	"  throughput  reliable messages one way, as many as a channel carries\n"
 	"  scale   many nodes in this process: forming a group, resting, losing some of them\n"
+	"  jitter  time stolen from CPUs that spin\n"
+	"  floor   what handing a cache line from CPU to CPU takes\n"
+	"  shm     records between an application and a daemon through shared memory\n"
+	"  compare which of two sets of results is faster, if any\n"
+	"  plot    percentile curves of several results in one picture\n"
 	"\n"
 	"Echoes leave on a fixed schedule (open loop), and a round trip counts from the instant "
 	"at\n"

@@ -23,7 +23,13 @@ static const char settings[] =
 	"set tics nomirror\n"
 	"set key top left\n"
 	"set style line 1 lw 2 lc rgb '#1f4e79'\n"
-	"set style line 2 lw 2 lc rgb '#c55a11'\n";
+	"set style line 2 lw 2 lc rgb '#c55a11'\n"
+	"set style line 3 lw 2 lc rgb '#548235'\n"
+	"set style line 4 lw 2 lc rgb '#7030a0'\n"
+	"set style line 5 lw 2 lc rgb '#bf9000'\n"
+	"set style line 6 lw 2 lc rgb '#2e9ca6'\n"
+	"set style line 7 lw 2 lc rgb '#c00000'\n"
+	"set style line 8 lw 2 lc rgb '#595959'\n";
 
 json_t *
 peal_curve_from(const struct peal_histogram *histogram)

@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 /* Curves of one picture. */
-#define PEAL_CURVE_LINES_MAX 2U
+#define PEAL_CURVE_LINES_MAX 8U
 
 /*
  * [[x, nanoseconds], ...] with x = 1 / (1 - percentile), from 1 to as many nines as the count

@@ -2,9 +2,8 @@
 #include "tools/peal-bench/linelap.h"
 
 #include "tools/peal-bench/ctrlc.h"
+#include "tools/peal-bench/pinned.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,6 +15,8 @@
 #define LAPS_A_SAMPLE   200U
 #define END             UINT64_MAX
 #define DURATION_NS_MAX (UINT64_C(2) * SECOND_NS)
+/* With fewer the two threads were hardly ever there at the same time. */
+#define SAMPLES_COUNT_MIN 50U
 
 /* The asking side writes odd numbers, the answering side the even one that follows. */
 struct court {
@@ -88,24 +89,6 @@ ask(void *argument)
 	return NULL;
 }
 
-static bool
-start(pthread_t *thread_out, int cpu, void *(*body)(void *), struct court *court)
-{
-	pthread_attr_t attributes;
-	cpu_set_t cpus;
-	bool is_started;
-
-	CPU_ZERO(&cpus);
-	CPU_SET((size_t)cpu, &cpus);
-	if (pthread_attr_init(&attributes) != 0) {
-		return false;
-	}
-	is_started = pthread_attr_setaffinity_np(&attributes, sizeof(cpus), &cpus) == 0 &&
-		     pthread_create(thread_out, &attributes, body, court) == 0;
-	(void)pthread_attr_destroy(&attributes);
-	return is_started;
-}
-
 static int
 compare(const void *a, const void *b)
 {
@@ -125,17 +108,17 @@ peal_linelap_measure(const int cpus[PEAL_BENCHARGS_SIDES_COUNT])
 	}
 	court.samples_count = 0;
 	atomic_store_explicit(&court.ball, 0, memory_order_relaxed);
-	if (!start(&answering, cpus[1], answer, &court)) {
+	if (!peal_pinned_start(&answering, cpus[1], answer, &court)) {
 		return 0.0;
 	}
-	if (!start(&asking, cpus[0], ask, &court)) {
+	if (!peal_pinned_start(&asking, cpus[0], ask, &court)) {
 		atomic_store_explicit(&court.ball, END, memory_order_release);
 		(void)pthread_join(answering, NULL);
 		return 0.0;
 	}
 	(void)pthread_join(asking, NULL);
 	(void)pthread_join(answering, NULL);
-	if (court.samples_count == 0 || peal_ctrlc_has_come()) {
+	if (court.samples_count < SAMPLES_COUNT_MIN || peal_ctrlc_has_come()) {
 		return 0.0;
 	}
 	qsort(court.samples_ns, court.samples_count, sizeof(court.samples_ns[0]), compare);

@@ -12,7 +12,8 @@
 
 /*
  * Takes about 30 ms on two idle CPUs. Makes two threads, which are gone at return.
- * @return median nanoseconds; 0 when both CPUs are the same, threads cannot be had, or Ctrl-C came
+ * @return median nanoseconds; 0 when both CPUs are the same, threads cannot be had or hardly ever
+ * ran at the same time, or Ctrl-C came
  */
 double peal_linelap_measure(const int cpus[PEAL_BENCHARGS_SIDES_COUNT]);
 

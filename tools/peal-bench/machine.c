@@ -11,6 +11,7 @@
 #define SECOND_NS     UINT64_C(1000000000)
 #define LINE_SIZE_MAX 1024U
 #define CLOCK_PATH    "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+#define CPU_PATH      "/sys/devices/system/cpu"
 
 /* Copies up to the end of the line. */
 static void
@@ -36,6 +37,17 @@ read_first_line(const char *path, char out[PEAL_MACHINE_TEXT_SIZE_MAX])
 		copy_text(out, line);
 	}
 	(void)fclose(file);
+}
+
+/* A list of CPUs, which the kernel writes as an empty line, or "(null)", when there are none. */
+static void
+read_list(const char *path, char out[PEAL_MACHINE_TEXT_SIZE_MAX])
+{
+	copy_text(out, "none");
+	read_first_line(path, out);
+	if (out[0] == '\0' || strstr(out, "null") != NULL) {
+		copy_text(out, "none");
+	}
 }
 
 static void
@@ -68,9 +80,17 @@ peal_machine_describe(struct peal_machine *machine_out)
 	copy_text(machine_out->cpu, "unknown");
 	copy_text(machine_out->kernel, "unknown");
 	copy_text(machine_out->clock, "unknown");
+	copy_text(machine_out->governor, "unknown");
+	copy_text(machine_out->siblings, "unknown");
+	copy_text(machine_out->product, "unknown");
 	machine_out->cpus_count = online < 1 ? 1U : (uint32_t)online;
 	read_cpu_model(machine_out->cpu);
 	read_first_line(CLOCK_PATH, machine_out->clock);
+	read_list(CPU_PATH "/isolated", machine_out->isolated);
+	read_list(CPU_PATH "/nohz_full", machine_out->tickless);
+	read_first_line(CPU_PATH "/cpu0/cpufreq/scaling_governor", machine_out->governor);
+	read_first_line(CPU_PATH "/cpu0/topology/thread_siblings_list", machine_out->siblings);
+	read_first_line("/sys/class/dmi/id/product_name", machine_out->product);
 	if (uname(&name) == 0) {
 		copy_text(machine_out->kernel, name.release);
 	}

@@ -17,7 +17,13 @@ struct peal_machine {
 	char cpu[PEAL_MACHINE_TEXT_SIZE_MAX];
 	char kernel[PEAL_MACHINE_TEXT_SIZE_MAX];
 	char clock[PEAL_MACHINE_TEXT_SIZE_MAX]; /* clock source of the kernel */
-	uint32_t cpus_count;                    /* online */
+	/* What the kernel leaves alone, as lists of CPUs; "none" */
+	char isolated[PEAL_MACHINE_TEXT_SIZE_MAX];
+	char tickless[PEAL_MACHINE_TEXT_SIZE_MAX]; /* without a tick, where one thread runs */
+	char governor[PEAL_MACHINE_TEXT_SIZE_MAX]; /* of the clock rate of CPU 0 */
+	char siblings[PEAL_MACHINE_TEXT_SIZE_MAX]; /* CPUs that share a core with CPU 0 */
+	char product[PEAL_MACHINE_TEXT_SIZE_MAX];  /* what the machine, or its host, calls itself */
+	uint32_t cpus_count;                       /* online */
 };
 
 /* Texts that cannot be had are "unknown". */

@@ -4,6 +4,8 @@
 #include "base/assert.h"
 #include "base/version.h"
 #include "tools/peal-bench/curve.h"
+#include "tools/peal-bench/joint.h"
+#include "tools/peal-bench/refusal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,11 +57,36 @@ find_steal_percent(const struct peal_outcome *outcome)
 	return find_percent((double)outcome->bill.steal_ns, 2.0 * (double)outcome->bill.elapsed_ns);
 }
 
+/* Too little came back to speak of the rest; nothing makes that a figure. */
 static bool
-is_refused(const struct peal_outcome *outcome)
+is_lossy(const struct peal_outcome *outcome)
 {
 	return outcome->sent_count == 0 ||
 	       find_loss_percent(outcome) > PEAL_OUTCOME_LOSS_PERCENT_MAX;
+}
+
+/* False with the reason why there is no figure. */
+static bool
+check(const struct peal_outcome *outcome, struct peal_sentence *error)
+{
+	const struct peal_benchargs *args = outcome->args;
+
+	if (is_lossy(outcome)) {
+		return peal_refusal_set(error,
+			"%" PRIu64 " of %" PRIu64 " replies were lost, and more than %.0f %% "
+			"is too many to speak for the rest; try a larger --interval",
+			peal_outcome_lost_count(outcome), outcome->sent_count,
+			PEAL_OUTCOME_LOSS_PERCENT_MAX);
+	}
+	return peal_refusal_check_machine(
+		&outcome->bill, args->cpus, args->idle == PEAL_IDLE_DEDICATED, error);
+}
+
+/* What was measured may be told. */
+static bool
+is_told(const struct peal_outcome *outcome, const struct peal_sentence *refusal)
+{
+	return refusal->text[0] == '\0' || (outcome->args->is_anyway && !is_lossy(outcome));
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -188,15 +215,38 @@ peal_outcome_host_to_json(const char *dpdk_name)
 	struct peal_machine machine;
 
 	peal_machine_describe(&machine);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s}", "cpu", machine.cpu, "cpus",
-		(int)machine.cpus_count, "kernel", machine.kernel, "dpdk", dpdk_name, "clocksource",
-		machine.clock);
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "cpu",
+		machine.cpu, "cpus", (int)machine.cpus_count, "kernel", machine.kernel, "dpdk",
+		dpdk_name, "clocksource", machine.clock, "isolated", machine.isolated, "nohz_full",
+		machine.tickless, "governor", machine.governor, "siblings_of_cpu0",
+		machine.siblings, "product", machine.product, "compiler", __VERSION__, "peal",
+		PEAL_VERSION);
 }
 
 static json_t *
 number_or_null(double value, bool is_known)
 {
 	return is_known ? json_real(value) : json_null();
+}
+
+/* The drivers of both sides: there is no card on any of these links. */
+static json_t *
+drivers_to_json(const struct peal_benchargs *args)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		const char *device = peal_joint_device(args->link, i);
+		size_t size = device == NULL ? 0 : strcspn(device, "0123456789");
+
+		/* Without a device a switch of ours is in between, but for the bare program. */
+		json_array_append_new(list,
+			device != NULL
+				? json_stringn(device, size)
+				: json_string(args->command == PEAL_BENCHARGS_RAW ? "net_ring"
+										  : "peal_switch"));
+	}
+	return list;
 }
 
 /* What was asked for. */
@@ -210,6 +260,7 @@ request_to_json(const struct peal_outcome *outcome)
 		"cores", args->cpus[0], args->cpus[1], "sealed", outcome->aead_name != NULL, "aead",
 		outcome->aead_name, "interval_ns", (json_int_t)args->interval_ns);
 
+	json_object_set_new(root, "drivers", drivers_to_json(args));
 	if (outcome->message_size > 0) {
 		json_object_set_new(root, "message_bytes", json_integer(outcome->message_size));
 	} else {
@@ -259,8 +310,10 @@ add_circumstances(const struct peal_outcome *outcome, json_t *root)
 }
 
 static json_t *
-outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_warnings *warnings)
+outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_warnings *warnings,
+	const struct peal_sentence *refusal)
 {
+	bool is_refused = refusal->text[0] != '\0';
 	json_t *root = request_to_json(outcome);
 	json_t *list = json_array();
 
@@ -268,8 +321,9 @@ outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_wa
 	json_object_set_new(root, "sent", json_integer((json_int_t)outcome->sent_count));
 	json_object_set_new(
 		root, "lost", json_integer((json_int_t)peal_outcome_lost_count(outcome)));
-	json_object_set_new(root, "refused", json_boolean(is_refused(outcome)));
-	if (!is_refused(outcome)) {
+	json_object_set_new(root, "refused", json_boolean(is_refused));
+	json_object_set_new(root, "refusal", is_refused ? json_string(refusal->text) : json_null());
+	if (is_told(outcome, refusal)) {
 		add_figures(outcome, root);
 	}
 	add_circumstances(outcome, root);
@@ -277,7 +331,7 @@ outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_wa
 		json_array_append_new(list, json_string(warnings->texts[i]));
 	}
 	json_object_set_new(root, "warnings", list);
-	if (!is_refused(outcome)) {
+	if (is_told(outcome, refusal)) {
 		json_object_set_new(root, "curve", peal_curve_from(outcome->histogram));
 	}
 	return root;
@@ -343,10 +397,12 @@ peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *e
 	const struct peal_benchargs *args = outcome->args;
 	FILE *text = peal_outcome_text_file(args);
 	struct peal_outcome_warnings warnings;
+	struct peal_sentence refusal = {.text = ""};
 
+	(void)check(outcome, &refusal);
 	judge(outcome, &warnings);
 	if (args->json_path != NULL) {
-		json_t *root = outcome_to_json(outcome, &warnings);
+		json_t *root = outcome_to_json(outcome, &warnings, &refusal);
 		bool is_written = peal_outcome_write_json(root, args->json_path, error);
 
 		json_decref(root);
@@ -354,16 +410,15 @@ peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *e
 			return false;
 		}
 	}
-	if (is_refused(outcome)) {
-		return peal_sentence_set(error,
-			"no figure: %" PRIu64 " of %" PRIu64
-			" replies were lost, and more than %.0f %% "
-			"is too many to speak for the rest; try a larger --interval",
-			peal_outcome_lost_count(outcome), outcome->sent_count,
-			PEAL_OUTCOME_LOSS_PERCENT_MAX);
+	if (!is_told(outcome, &refusal)) {
+		*error = refusal;
+		return false;
 	}
 	if (text != NULL) {
 		show(outcome, &warnings, text);
+		if (refusal.text[0] != '\0') {
+			fprintf(text, "warning: %s\n", refusal.text);
+		}
 	}
 	return (args->hdr_path == NULL || write_table(outcome, error)) &&
 	       (args->plot_path == NULL || draw(outcome, error));

@@ -3,8 +3,9 @@
  * What one run of echoes gave: for people, as JSON, as a percentile table and as a curve.
  *
  * A run of which more than PEAL_OUTCOME_LOSS_PERCENT_MAX was lost has no figures: what came back is
- * not what was asked about. Less than that, and anything else that makes the figures doubtful, is
- * said in a warning. Main thread, after the poll loops have stopped.
+ * not what was asked about. Nor has one whose CPUs were others' (refusal.h), unless figures are
+ * wanted anyway. Less than that, and anything else that makes the figures doubtful, is said in a
+ * warning. Main thread, after the poll loops have stopped.
  */
 #ifndef PEAL_PEAL_BENCH_OUTCOME_H
 #define PEAL_PEAL_BENCH_OUTCOME_H
@@ -47,13 +48,14 @@ uint64_t peal_outcome_lost_count(const struct peal_outcome *outcome);
 
 /*
  * Writes everything that the arguments ask for: text, JSON, table, curve.
- * @return false with a sentence: too much was lost, or a file could not be written
+ * @return false with a sentence: a refusal (refusal.h), or a file could not be written
  */
 bool peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *error);
 
 /* Parts that ratio needs as well. */
 
-/* cpu, cpus, kernel, dpdk, clocksource. To be released. */
+/* CPU, kernel, what it leaves alone, and versions: the keys stand in peal-bench(1). To be released.
+ */
 json_t *peal_outcome_host_to_json(const char *dpdk_name);
 /* Writes to a file, or to the standard output for "-". False with a sentence. */
 bool peal_outcome_write_json(const json_t *root, const char *path, struct peal_sentence *error);

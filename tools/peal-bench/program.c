@@ -2,6 +2,7 @@
 #include "tools/peal-bench/program.h"
 
 #include "tools/peal-bench/ctrlc.h"
+#include "tools/peal-bench/refusal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -135,6 +136,10 @@ explain(const struct peal_program *program, int status, int errors, struct peal_
 	}
 	text = read_all(errors);
 	said = text == NULL ? "" : text;
+	if (strcmp(program->words[0], PEAL_PROGRAM_SELF) == 0 &&
+		WEXITSTATUS(status) == PEAL_REFUSAL_STATUS) {
+		peal_refusal_note();
+	}
 	/* One of us names itself, too. */
 	said += strncmp(said, OWN_NAME, strlen(OWN_NAME)) == 0 ? strlen(OWN_NAME) : 0U;
 	(void)peal_sentence_set(error, "%s failed: %.*s", name, (int)strcspn(said, "\n"), said);

@@ -12,6 +12,9 @@
 
 #include <stdbool.h>
 
+/* First word of a run of this program itself. */
+#define PEAL_PROGRAM_SELF "/proc/self/exe"
+
 /* True when a program of this name is there: on PATH, or where the system keeps its own. */
 bool peal_program_exists(const char *name);
 

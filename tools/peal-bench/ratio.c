@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SELF          "/proc/self/exe"
 #define WORDS_MAX     24U
 #define WORD_SIZE_MAX 32U
 /* A run that the machine spoiled is repeated; one that cannot work fails as often. */
@@ -60,7 +59,7 @@ make_words(
 	(void)snprintf(words->count_text, WORD_SIZE_MAX, "%" PRIu64, args->count);
 	(void)snprintf(words->interval_text, WORD_SIZE_MAX, "%" PRIu64, args->interval_ns);
 	(void)snprintf(words->cores_text, WORD_SIZE_MAX, "%d,%d", args->cpus[0], args->cpus[1]);
-	add_word(words, SELF);
+	add_word(words, PEAL_PROGRAM_SELF);
 	add_word(words, peal_benchargs_command_name(command));
 	add_word(words, "--link");
 	add_word(words, peal_benchargs_link_name(args->link));
@@ -75,6 +74,9 @@ make_words(
 	add_word(words, "--quiet");
 	add_word(words, "--json");
 	add_word(words, "-");
+	if (args->is_anyway) {
+		add_word(words, "--anyway");
+	}
 	if (command == PEAL_BENCHARGS_RAW) {
 		return;
 	}

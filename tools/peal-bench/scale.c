@@ -17,7 +17,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define SELF          "/proc/self/exe"
 #define WORD_SIZE_MAX 96U
 #define SECOND_NS     UINT64_C(1000000000)
 #define POLL_NS       UINT64_C(1000000)
@@ -408,9 +407,9 @@ run_apart(const struct peal_benchargs *args, const char *preset, bool is_resting
 	struct peal_sentence *error)
 {
 	char nodes[WORD_SIZE_MAX], rest_s[WORD_SIZE_MAX];
-	const char *words[] = {SELF, "scale", "--nodes", nodes, "--preset", preset, "--seconds",
-		rest_s, "--kill", is_resting ? "none" : args->kills_text, "--quiet", "--json", "-",
-		NULL};
+	const char *words[] = {PEAL_PROGRAM_SELF, "scale", "--nodes", nodes, "--preset", preset,
+		"--seconds", rest_s, "--kill", is_resting ? "none" : args->kills_text, "--quiet",
+		"--json", "-", NULL};
 	struct peal_program program = {
 		.name = is_resting ? "the run at rest" : "the run of kills", .words = words};
 	char *text = NULL;

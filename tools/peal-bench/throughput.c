@@ -6,6 +6,7 @@
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/progressbar.h"
+#include "tools/peal-bench/refusal.h"
 #include "tools/peal-bench/talk.h"
 
 #include <rte_cycles.h>
@@ -26,7 +27,6 @@
 #define COPY_SIZE_MAX 1024U
 #define LOANS_MAX     8U
 /* What spoils a figure. */
-#define STEAL_PERCENT_MAX   5.0
 #define DROPPED_PERCENT_MAX 1.0
 #define SHARE_MIN           0.95
 
@@ -302,26 +302,32 @@ static void __attribute__((format(printf, 2, 3))) warn(struct flow *flow, const 
 	va_end(values);
 }
 
+/* Too little came over; nothing makes that a figure. */
+static bool
+is_lossy(const struct flow *flow)
+{
+	return flow->samples[flow->args->rounds_count].delivered_count ==
+		       flow->samples[0].delivered_count ||
+	       DROPPED_PERCENT(flow) > DROPPED_PERCENT_MAX;
+}
+
 /* Says why there is no figure; false = there is one. */
 static bool
 is_refused(const struct flow *flow, struct peal_sentence *error)
 {
-	if (flow->samples[flow->args->rounds_count].delivered_count ==
-		flow->samples[0].delivered_count) {
-		(void)peal_sentence_set(error, "no figure: nothing was delivered");
-	} else if (DROPPED_PERCENT(flow) > DROPPED_PERCENT_MAX) {
-		(void)peal_sentence_set(error,
-			"no figure: %.1f %% of the frames found no room on the link; was one of "
-			"the loops stopped for long?",
-			DROPPED_PERCENT(flow));
-	} else if (find_steal_percent(flow) > STEAL_PERCENT_MAX) {
-		(void)peal_sentence_set(error,
-			"no figure: the hypervisor took %.1f %% of the two CPUs",
-			find_steal_percent(flow));
-	} else {
-		return false;
+	const struct peal_benchargs *args = flow->args;
+
+	if (!is_lossy(flow)) {
+		return !peal_refusal_check_machine(
+			&flow->bill, args->cpus, args->idle == PEAL_IDLE_DEDICATED, error);
 	}
-	return true;
+	if (DROPPED_PERCENT(flow) > DROPPED_PERCENT_MAX) {
+		return !peal_refusal_set(error,
+			"%.1f %% of the frames found no room on the link; was one of the loops "
+			"stopped for long?",
+			DROPPED_PERCENT(flow));
+	}
+	return !peal_refusal_set(error, "nothing was delivered");
 }
 
 static void
@@ -371,7 +377,7 @@ flow_to_json(const struct flow *flow, bool is_without_figure)
 		"rounds", (int)args->rounds_count, "refused", is_without_figure);
 	json_t *list = json_array();
 
-	if (!is_without_figure) {
+	if (!is_without_figure || (args->is_anyway && !is_lossy(flow))) {
 		put_spread(root, "messages_per_s", messages);
 		put_spread(root, "frames_per_s", frames);
 		json_object_set_new(root, "messages_per_s_best_window",
@@ -448,12 +454,15 @@ deliver(struct flow *flow, struct peal_sentence *error)
 			return false;
 		}
 	}
-	if (is_without_figure) {
+	if (is_without_figure && (!args->is_anyway || is_lossy(flow))) {
 		*error = refusal;
 		return false;
 	}
 	if (text != NULL) {
 		show(flow, text);
+		if (is_without_figure) {
+			fprintf(text, "warning: %s\n", refusal.text);
+		}
 	}
 	return true;
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Whether one set of results is faster than another, or no difference can be told.
+ *
+ * A result file holds what several runs wrote with --json, one after the other: each run is one
+ * value. The round trips within one run do not make many of it: they share a process, its memory
+ * and a minute of the machine, so an interval from their number alone would be far too narrow. A
+ * ratio brings its pairs, each of them two processes. Main thread.
+ */
+#ifndef PEAL_PEAL_BENCH_COMPARE_H
+#define PEAL_PEAL_BENCH_COMPARE_H
+
+#include "tools/peal-bench/coreargs.h"
+
+/* Exit statuses of compare, in place of those of a measurement. */
+#define PEAL_COMPARE_FASTER        0
+#define PEAL_COMPARE_SLOWER        1
+#define PEAL_COMPARE_NO_DIFFERENCE 2
+#define PEAL_COMPARE_NO_VERDICT    3
+
+/* Returns the exit status; the sentence is set when it is NO_VERDICT. */
+int peal_compare_run(const struct peal_coreargs *args, struct peal_sentence *error);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/floor.h"
+
+#include "base/assert.h"
+#include "base/version.h"
+#include "tools/peal-bench/ctrlc.h"
+#include "tools/peal-bench/linelap.h"
+#include "tools/peal-bench/outcome.h"
+#include "tools/peal-bench/progressbar.h"
+#include "tools/peal-bench/refusal.h"
+
+#include <rte_version.h>
+#include <stdlib.h>
+
+/* Each is half a round trip, in nanoseconds; one row of `cpus_count` for each CPU. */
+struct floor {
+	const struct peal_coreargs *args;
+	double *handovers_ns;
+};
+
+static double *
+at(const struct floor *floor, uint32_t row, uint32_t column)
+{
+	return &floor->handovers_ns[row * floor->args->cpus_count + column];
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* Median of the rounds; 0 when a round gave nothing. */
+static double
+measure_pair(const struct floor *floor, uint32_t row, uint32_t column)
+{
+	const struct peal_coreargs *args = floor->args;
+	const int cpus[PEAL_BENCHARGS_SIDES_COUNT] = {args->cpus[row], args->cpus[column]};
+	double rounds_ns[PEAL_COREARGS_ROUNDS_MAX];
+
+	PEAL_ASSERT(args->rounds_count >= 1 && args->rounds_count <= PEAL_COREARGS_ROUNDS_MAX);
+	for (uint32_t i = 0; i < args->rounds_count; i++) {
+		rounds_ns[i] = peal_linelap_measure(cpus) / 2.0;
+		if (rounds_ns[i] <= 0.0) {
+			return 0.0;
+		}
+	}
+	qsort(rounds_ns, args->rounds_count, sizeof(rounds_ns[0]), compare);
+	return rounds_ns[args->rounds_count / 2U];
+}
+
+static bool
+measure_all(const struct floor *floor, struct peal_sentence *error)
+{
+	const struct peal_coreargs *args = floor->args;
+	uint32_t done = 0, total = args->cpus_count * (args->cpus_count - 1U) / 2U;
+	struct peal_progressbar bar;
+	bool is_good = true;
+
+	peal_progressbar_init(&bar, !args->is_quiet);
+	for (uint32_t row = 0; row < args->cpus_count && is_good; row++) {
+		for (uint32_t column = row + 1U; column < args->cpus_count && is_good; column++) {
+			double handover_ns;
+
+			peal_progressbar_show(&bar, "pairs of CPUs", done++, total);
+			handover_ns = measure_pair(floor, row, column);
+			*at(floor, row, column) = handover_ns;
+			*at(floor, column, row) = handover_ns;
+			is_good = handover_ns > 0.0;
+			if (!is_good && !peal_ctrlc_has_come()) {
+				(void)peal_refusal_set(error,
+					"CPU %d and CPU %d had too little time beside each other; "
+					"try again on a machine at rest",
+					args->cpus[row], args->cpus[column]);
+			}
+		}
+	}
+	peal_progressbar_clear(&bar);
+	return is_good;
+}
+
+static json_t *
+floor_to_json(const struct floor *floor)
+{
+	const struct peal_coreargs *args = floor->args;
+	json_t *root = json_pack("{s:s, s:s, s:i}", "command", "floor", "version", PEAL_VERSION,
+		"rounds", (int)args->rounds_count);
+	json_t *cores = json_array(), *pairs = json_array(), *matrix = json_array();
+
+	for (uint32_t row = 0; row < args->cpus_count; row++) {
+		json_t *line = json_array();
+
+		json_array_append_new(cores, json_integer(args->cpus[row]));
+		for (uint32_t column = 0; column < args->cpus_count; column++) {
+			double handover_ns = *at(floor, row, column);
+
+			json_array_append_new(
+				line, row == column ? json_null() : json_real(handover_ns));
+			if (column > row) {
+				json_array_append_new(pairs,
+					json_pack("{s:[i, i], s:f, s:f}", "cores", args->cpus[row],
+						args->cpus[column], "handover_ns", handover_ns,
+						"round_trip_ns", 2.0 * handover_ns));
+			}
+		}
+		json_array_append_new(matrix, line);
+	}
+	json_object_set_new(root, "cores", cores);
+	json_object_set_new(root, "pairs", pairs);
+	json_object_set_new(root, "matrix_ns", matrix);
+	json_object_set_new(root, "host", peal_outcome_host_to_json(rte_version()));
+	return root;
+}
+
+static void
+show(const struct floor *floor, FILE *file)
+{
+	const struct peal_coreargs *args = floor->args;
+
+	fprintf(file, "ns to hand a cache line from CPU to CPU (half a round trip)\n      ");
+	for (uint32_t column = 0; column < args->cpus_count; column++) {
+		fprintf(file, " %7d", args->cpus[column]);
+	}
+	for (uint32_t row = 0; row < args->cpus_count; row++) {
+		fprintf(file, "\n%6d", args->cpus[row]);
+		for (uint32_t column = 0; column < args->cpus_count; column++) {
+			if (row == column) {
+				fprintf(file, " %7s", "-");
+			} else {
+				fprintf(file, " %7.1f", *at(floor, row, column));
+			}
+		}
+	}
+	fprintf(file, "\n");
+}
+
+bool
+peal_floor_run(const struct peal_coreargs *args, struct peal_sentence *error)
+{
+	struct floor floor = {.args = args};
+	FILE *text = peal_coreargs_text_file(args);
+	bool is_good;
+
+	floor.handovers_ns =
+		calloc((size_t)args->cpus_count * args->cpus_count, sizeof(*floor.handovers_ns));
+	if (floor.handovers_ns == NULL) {
+		return peal_sentence_set(error, "there is no memory left");
+	}
+	is_good = measure_all(&floor, error);
+	if (is_good && args->json_path != NULL) {
+		json_t *root = floor_to_json(&floor);
+
+		is_good = peal_outcome_write_json(root, args->json_path, error);
+		json_decref(root);
+	}
+	if (is_good && text != NULL) {
+		show(&floor, text);
+	}
+	free(floor.handovers_ns);
+	return is_good;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/peal-bench/plotfiles.h"
+
+#include "base/assert.h"
+#include "tools/peal-bench/curve.h"
+
+#include <string.h>
+
+#define NAME_SIZE_MAX 192U
+
+_Static_assert(PEAL_CURVE_LINES_MAX >= PEAL_COREARGS_FILES_MAX, "a line for each file");
+
+/* "message over memif (after.json)" */
+static void
+name_line(char out[NAME_SIZE_MAX], const json_t *result, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *command = json_string_value(json_object_get(result, "command"));
+	const char *link = json_string_value(json_object_get(result, "link"));
+
+	(void)snprintf(out, NAME_SIZE_MAX, "%s%s%s (%s)", command == NULL ? "run" : command,
+		link == NULL ? "" : " over ", link == NULL ? "" : link,
+		slash == NULL ? path : slash + 1);
+}
+
+/* A result with a curve, to be released. NULL with a sentence. */
+static json_t *
+read_result(const char *path, struct peal_sentence *error)
+{
+	json_error_t fault;
+	json_t *result = json_load_file(path, JSON_DISABLE_EOF_CHECK, &fault);
+
+	if (result == NULL) {
+		(void)peal_sentence_set(
+			error, "%s could not be read as JSON (%s)", path, fault.text);
+		return NULL;
+	}
+	if (json_array_size(json_object_get(result, "curve")) == 0) {
+		(void)peal_sentence_set(error,
+			"%s has no percentile curve; rtt, raw, message and shm write one", path);
+		json_decref(result);
+		return NULL;
+	}
+	return result;
+}
+
+bool
+peal_plotfiles_run(const struct peal_coreargs *args, struct peal_sentence *error)
+{
+	struct peal_curve_picture picture = {
+		.title = args->title != NULL ? args->title : "Round trips",
+	};
+	char names[PEAL_COREARGS_FILES_MAX][NAME_SIZE_MAX];
+	json_t *results[PEAL_COREARGS_FILES_MAX];
+	bool is_good = peal_curve_can_draw(error);
+
+	PEAL_ASSERT(args->files_count <= PEAL_COREARGS_FILES_MAX);
+	for (uint32_t i = 0; i < args->files_count && is_good; i++) {
+		results[i] = read_result(args->files[i], error);
+		is_good = results[i] != NULL;
+		if (is_good) {
+			name_line(names[i], results[i], args->files[i]);
+			picture.names[i] = names[i];
+			picture.curves[i] = json_object_get(results[i], "curve");
+			picture.lines_count++;
+		}
+	}
+	is_good = is_good && peal_curve_draw(&picture, args->plot_path, error);
+	for (uint32_t i = 0; i < picture.lines_count; i++) {
+		json_decref(results[i]);
+	}
+	return is_good;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a record through the shared memory of libpeal costs, beside DPDK's ring in the same run:
+ * there and back, one way, cycles in one thread, and what waking somebody takes.
+ *
+ * Main thread. See shmstand.h for who stands where.
+ */
+#ifndef PEAL_PEAL_BENCH_SHMBENCH_H
+#define PEAL_PEAL_BENCH_SHMBENCH_H
+
+#include "tools/peal-bench/coreargs.h"
+
+/* False with a sentence; empty after Ctrl-C. */
+bool peal_shmbench_run(const struct peal_coreargs *args, struct peal_sentence *error);
+
+#endif
