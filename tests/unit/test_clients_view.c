@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tests/lib/clientscene.h"
+#include "tests/lib/ringscene.h"
 
 /* The next view that a visitor is told of, which fits one piece. */
 static struct peal_client_view
@@ -95,26 +96,27 @@ test_clients_view__who_is_removed_is_told(void **state)
 static void
 test_clients_view__a_large_one_comes_in_pieces(void **state)
 {
-	static struct peal_member members[200];
-	static struct peal_view large;
 	static struct peal_peers peers;
+	struct peal_ringscene large;
 	struct visitor *visitor = scene_attach(0, 0);
 	struct peal_shmring_record record;
 	uint32_t heard_count = 0, turns_count = 0;
 
 	(void)state;
 	assert_true(scene_find(visitor, PEAL_CLIENT_VIEW, &record));
+	peal_ringscene_create(&large, 200);
+	peal_ringscene_make(&large, 1, 200, 3);
 	for (uint32_t i = 0; i < 200; i++) {
-		members[i] = (struct peal_member){.mid = i + 1U,
-			.address = {.ipv6_head = UINT64_C(0xfd00) << 48, .ipv4 = i + 1U}};
+		large.members[i].mid = i + 1U;
+		large.members[i].address = (struct peal_address){
+			.ipv6_head = UINT64_C(0xfd00) << 48, .ipv4 = i + 1U};
 	}
-	large.members = members;
-	large.members_count = 200;
 	peers.epoch = PEAL_FAKECORE_EPOCH + 1U;
 	peers.self_mid = 1;
 	peers.members_count = 200;
 	peers.is_large = true;
-	peers.view = &large;
+	peers.view = &large.view;
+	peers.topology = &large.topology;
 	peal_clients_switch(visitor->clients, &peers);
 	peal_cast_switch(&traffic[0]->cast, &peers, cores->now_ns);
 	while (heard_count < 200) {
@@ -136,6 +138,7 @@ test_clients_view__a_large_one_comes_in_pieces(void **state)
 		(void)peal_clients_run(visitor->clients, cores->now_ns);
 	}
 	assert_int_equal(turns_count, 2);
+	peal_ringscene_destroy(&large);
 }
 
 int
