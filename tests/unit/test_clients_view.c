@@ -108,8 +108,8 @@ test_clients_view__a_large_one_comes_in_pieces(void **state)
 	peal_ringscene_make(&large, 1, 200, 3);
 	for (uint32_t i = 0; i < 200; i++) {
 		large.members[i].mid = i + 1U;
-		large.members[i].address = (struct peal_address){
-			.ipv6_head = UINT64_C(0xfd00) << 48, .ipv4 = i + 1U};
+		large.members[i].address =
+			(struct peal_address){.ipv6_head = UINT64_C(0xfd00) << 48, .ipv4 = i + 1U};
 	}
 	peers.epoch = PEAL_FAKECORE_EPOCH + 1U;
 	peers.self_mid = 1;
