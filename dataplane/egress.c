@@ -360,19 +360,24 @@ seal_body(struct peal_egress *egress, const struct peal_aead_key *key, uint8_t *
 		egress->aead.state, key, nonce, payload, PEAL_HEADER_SIZE, body, size, body + size);
 }
 
+/* What a frame is, in its header. */
+struct form {
+	uint8_t kind;
+	uint8_t flags;
+};
+
 /* Writes header and tag of the next frame of a stream around the body that is there. */
 static inline __attribute__((always_inline)) void
 finish_flagged(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard,
-	uint8_t kind, uint8_t flags, uint16_t size, uint8_t *payload,
-	const struct peal_egress_rest *rest)
+	struct form form, uint16_t size, uint8_t *payload, const struct peal_egress_rest *rest)
 {
 	/* 2^52 frames to one receiver: at 100 million a second more than a year. */
 	PEAL_ASSERT(peer->counter < PEAL_FRAME_COUNTER_MAX);
 
 	const struct peal_header header = {
-		.kind = kind,
+		.kind = form.kind,
 		.key_id = egress->aead.key_id,
-		.flags = flags,
+		.flags = form.flags,
 		.body_size = size,
 		.cluster = egress->cluster,
 		.src = egress->self_mid,
@@ -389,7 +394,7 @@ static inline __attribute__((always_inline)) void
 finish_frame(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t shard, uint8_t kind,
 	uint16_t size, uint8_t *payload, const struct peal_egress_rest *rest)
 {
-	finish_flagged(egress, peer, shard, kind, 0, size, payload, rest);
+	finish_flagged(egress, peer, shard, (struct form){.kind = kind}, size, payload, rest);
 }
 
 /* The same with the body. */
@@ -479,12 +484,12 @@ finish_slowly(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t
 	uint32_t offset = egress->headers.size;
 	uint16_t hop = (uint16_t)(peer - egress->peers);
 	uint8_t hop_shard = shard;
-	uint8_t flags = 0;
+	struct form form = {.kind = kind};
 
 	if (peer->via != PEAL_PEERS_NONE && may_go_round(kind)) {
 		hop = peer->via;
 		hop_shard = peer->via_shard;
-		flags = PEAL_FRAME_FLAG_RELAY;
+		form.flags = PEAL_FRAME_FLAG_RELAY;
 		peal_counter_add(egress->counters, PEAL_COUNTER_RELAY_ASKED, 1);
 	}
 	if (egress->peers[hop].is_lost) {
@@ -492,7 +497,7 @@ finish_slowly(struct peal_egress *egress, struct peal_egress_peer *peer, uint8_t
 		return false;
 	}
 	write_headers(egress, hop, hop_shard, FRAME_SIZE(size), packet->data);
-	finish_flagged(egress, peer, shard, kind, flags, size, packet->data + offset, rest);
+	finish_flagged(egress, peer, shard, form, size, packet->data + offset, rest);
 	peal_headers_seal(&egress->headers, FRAME_SIZE(size), packet->data);
 	packet->size = offset + FRAME_SIZE(size);
 	return true;
