@@ -155,8 +155,10 @@ on_join(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64
 
 	if (member == abcast->members[rank] && message->head.view < abcast->view) {
 		abcast->owed_view |= (uint16_t)(1U << rank);
+	} else if (message->head.view == abcast->view && is_behind) {
+		abcast->owed_place |= (uint16_t)(1U << rank);
 	} else if (member > abcast->members[rank] ||
-		   (message->head.view == abcast->view && (is_behind || is_passive))) {
+		   (message->head.view == abcast->view && is_passive)) {
 		abcast->wishes[rank] = (struct peal_abcast_wish){.member = member, .at_ns = now_ns};
 	}
 }
@@ -217,6 +219,8 @@ on_own_view(struct peal_abcast *abcast, const struct peal_abcast_frame *frame,
 		/* Its clock may be wrong: it is followed no further than a frame would be. */
 		(void)peal_abcast_clock_hear(&abcast->clock, message->asked_stamp, now_ns);
 		abcast->is_asked = true;
+	} else if (message->kind == PEAL_ORDER_VIEW_PLACE) {
+		peal_abcast_on_place(abcast, message, now_ns);
 	} else {
 		peal_abcast_on_view(abcast, message, now_ns);
 	}

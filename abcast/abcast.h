@@ -23,8 +23,8 @@
  *
  * Stored means in memory of one incarnation, which is a member number. Up to half of the ranks may
  * crash; one that restarts has forgotten its promises, is silent in the old view, and begins with
- * the next (rejoin). Who is so far behind that nobody keeps what it lacks begins with the next
- * view, too, and is told which positions it missed.
+ * the next (rejoin). Who is so far behind that nobody keeps what it lacks goes on where another
+ * rank is, or with the next view, and is told which positions it missed.
  *
  * Frames are lent, not copied: those of the application with a token, until `release`; received
  * ones when on_frame says that it keeps them. What is repeated is sent from where it lies.
@@ -89,7 +89,6 @@ struct peal_abcast_news {
 	uint16_t active; /* ranks that may send */
 	uint64_t members[PEAL_ORDER_RANKS_MAX];
 	uint64_t position;       /* of the last message before the view */
-	uint64_t missed_from;    /* positions that this rank never delivers; 0 = none missed */
 	uint64_t doubtful_count; /* own frames of which it does not know whether they were */
 };
 
@@ -104,6 +103,8 @@ struct peal_abcast_user {
 	void (*release)(void *state, uint64_t token);
 	void (*deliver)(void *state, const struct peal_abcast_delivery *delivery);
 	void (*view)(void *state, const struct peal_abcast_news *news);
+	/* Positions [from, to] are never delivered here: they were elsewhere. */
+	void (*skipped)(void *state, uint64_t from, uint64_t to);
 	void (*stopped)(void *state, enum peal_abcast_fault fault);
 	void *state;
 };
@@ -183,7 +184,8 @@ struct peal_abcast {
 	uint64_t heard_at_ns[PEAL_ORDER_RANKS_MAX];
 	uint16_t suspects;                         /* told by membership */
 	uint16_t gone;                             /* ranks that do not keep what this one lacks */
-	uint16_t owed_view;                        /* ranks that are behind */
+	uint16_t owed_view;                        /* ranks that are a view behind */
+	uint16_t owed_place;                       /* ranks that lack what nobody keeps */
 	uint16_t owed_seals[PEAL_ORDER_RANKS_MAX]; /* lanes, by rank */
 	struct peal_abcast_wish wishes[PEAL_ORDER_RANKS_MAX];
 	/* By lane: repairs. */

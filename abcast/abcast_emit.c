@@ -156,3 +156,25 @@ peal_abcast_emit_install(struct peal_abcast *abcast, uint8_t rank)
 	memcpy(message.view.cuts, abcast->latest.cuts, sizeof(message.view.cuts));
 	peal_abcast_emit(abcast, rank, &message);
 }
+
+void
+peal_abcast_emit_place(struct peal_abcast *abcast, uint8_t rank)
+{
+	struct peal_order_msg message;
+
+	peal_abcast_begin(abcast, PEAL_ORDER_VIEW_PLACE, &message);
+	message.head.rows_count = abcast->config.ranks_count;
+	message.view.has_value = true;
+	message.view.active = abcast->active;
+	message.view.position = abcast->digest.position;
+	message.view.digest = abcast->digest.value;
+	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		const struct peal_abcast_lane *lane = &abcast->lanes[i];
+
+		message.view.cuts[i] = (struct peal_order_cut){.last = lane->delivered,
+			.stable = lane->stable,
+			.member = abcast->members[i],
+			.generation = lane->generation};
+	}
+	peal_abcast_emit(abcast, rank, &message);
+}

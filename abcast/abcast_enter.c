@@ -73,6 +73,77 @@ peal_abcast_enter(struct peal_abcast *abcast, uint32_t view, const struct peal_a
 	abcast->config.user.view(abcast->config.user.state, &news);
 }
 
+static void
+tell_skipped(struct peal_abcast *abcast, uint64_t position)
+{
+	const struct peal_abcast_user *user = &abcast->config.user;
+
+	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_SKIPPED);
+	if (position > abcast->digest.position) {
+		user->skipped(user->state, abcast->digest.position + 1U, position);
+	}
+}
+
+/* Whether all that this rank knows of is behind what the other delivered. */
+static bool
+is_ahead(const struct peal_abcast *abcast, const struct peal_order_view *view)
+{
+	bool is_so = view->position > abcast->digest.position;
+
+	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		const struct peal_abcast_lane *lane = &abcast->lanes[i];
+
+		is_so = is_so && view->cuts[i].generation >= lane->generation &&
+			view->cuts[i].last >= lane->delivered;
+	}
+	return is_so;
+}
+
+/*
+ * What another rank delivered is FINAL, so every seal and every cut keeps it: to say that it is
+ * here, without the frames, misleads nobody about what is decided. Nobody will ask for them who has
+ * not given up as well.
+ */
+void
+peal_abcast_on_place(
+	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
+{
+	const struct peal_order_view *view = &message->view;
+	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
+
+	if (message->head.rows_count != abcast->config.ranks_count) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_VIEW);
+		return;
+	}
+	if (!abcast->is_behind || !is_ahead(abcast, view)) {
+		return;
+	}
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		const struct peal_order_cut *place = &view->cuts[i];
+		struct peal_abcast_lane *lane = &abcast->lanes[i];
+		struct peal_abcast_end end = {.last = place->stable};
+
+		if (lane->generation < place->generation &&
+			!peal_abcast_close(abcast, i, (uint16_t)(place->generation - 1U), &end)) {
+			return;
+		}
+		peal_abcast_lane_skip(lane, place->last, &keeper);
+		abcast->pull_from[i] = message->head.rank;
+		abcast->pull_at_ns[i] = now_ns;
+	}
+	tell_skipped(abcast, view->position);
+	peal_abcast_digest_begin(&abcast->digest, view->position, view->digest);
+	abcast->final_stamp = 0;
+	abcast->final_rank = 0;
+	abcast->blocked_seq = 0;
+	abcast->is_behind = false;
+	abcast->gone = 0;
+	abcast->is_dirty = true;
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		peal_abcast_accept(abcast, i);
+	}
+}
+
 void
 peal_abcast_skip(struct peal_abcast *abcast, uint32_t view, const struct peal_abcast_value *value,
 	uint64_t position, uint64_t digest, uint64_t now_ns)
@@ -84,9 +155,7 @@ peal_abcast_skip(struct peal_abcast *abcast, uint32_t view, const struct peal_ab
 
 		/* Its own frames may have been delivered by the others: nobody here knows. */
 		how.doubtful_count = own->have - own->delivered;
-		how.missed_from =
-			position > abcast->digest.position ? abcast->digest.position + 1U : 0;
-		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_SKIPPED);
+		tell_skipped(abcast, position);
 		clear_set(abcast, abcast->lanes);
 	}
 	peal_abcast_digest_begin(&abcast->digest, position, digest);

@@ -221,6 +221,22 @@ peal_abcast_lane_seal(struct peal_abcast_lane *lane, uint16_t generation, uint64
 }
 
 void
+peal_abcast_lane_skip(
+	struct peal_abcast_lane *lane, uint64_t seq, const struct peal_abcast_keeper *keeper)
+{
+	PEAL_ASSERT(seq >= lane->delivered);
+	/* First what is kept behind the window that begins there, which is nothing. */
+	for (uint64_t i = lane->low; i <= seq && i - lane->low < PEAL_ORDER_WINDOW; i++) {
+		drop(lane, i, keeper);
+	}
+	lane->low = seq + 1U > lane->low ? seq + 1U : lane->low;
+	lane->delivered = seq;
+	lane->have = seq > lane->have ? seq : lane->have;
+	peal_abcast_lane_see(lane, lane->have);
+	keep_promise(lane);
+}
+
+void
 peal_abcast_lane_trim(struct peal_abcast_lane *lane, uint8_t self, uint32_t ranks_count,
 	const struct peal_abcast_keeper *keeper)
 {

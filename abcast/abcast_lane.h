@@ -128,6 +128,11 @@ void peal_abcast_lane_truncate(
 void peal_abcast_lane_seal(struct peal_abcast_lane *lane, uint16_t generation, uint64_t last,
 	uint64_t until, bool is_own, const struct peal_abcast_keeper *keeper);
 
+/* Frames up to `seq` were delivered elsewhere, and will not be here: goes on behind them. Asserts
+ * seq >= delivered. */
+void peal_abcast_lane_skip(
+	struct peal_abcast_lane *lane, uint64_t seq, const struct peal_abcast_keeper *keeper);
+
 /* Gives back what was delivered here and what all ranks have. */
 void peal_abcast_lane_trim(struct peal_abcast_lane *lane, uint8_t self, uint32_t ranks_count,
 	const struct peal_abcast_keeper *keeper);

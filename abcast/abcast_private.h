@@ -71,6 +71,7 @@ void peal_abcast_emit_pull(struct peal_abcast *abcast, uint8_t rank, uint8_t lan
 	uint64_t to, enum peal_order_pull_what what);
 void peal_abcast_emit_decided(struct peal_abcast *abcast, uint8_t rank, uint8_t lane);
 void peal_abcast_emit_install(struct peal_abcast *abcast, uint8_t rank);
+void peal_abcast_emit_place(struct peal_abcast *abcast, uint8_t rank);
 
 /* abcast_on_data.c */
 bool peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *frame,
@@ -115,6 +116,10 @@ void peal_abcast_enter(struct peal_abcast *abcast, uint32_t view,
 /* Begins a view without what was before it. */
 void peal_abcast_skip(struct peal_abcast *abcast, uint32_t view,
 	const struct peal_abcast_value *value, uint64_t position, uint64_t digest, uint64_t now_ns);
+
+/* Another rank says where it is in this view: goes on there, if this one cannot catch up. */
+void peal_abcast_on_place(
+	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns);
 
 /* abcast_run.c */
 /* Ranks of which nothing was heard for too long, or that membership suspects. */

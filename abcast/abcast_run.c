@@ -173,7 +173,7 @@ run_block(struct peal_abcast *abcast, uint64_t now_ns)
 static void
 run_owed(struct peal_abcast *abcast, uint64_t now_ns)
 {
-	bool is_owing = abcast->owed_view != 0;
+	bool is_owing = (abcast->owed_view | abcast->owed_place) != 0;
 
 	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
 		is_owing = is_owing || abcast->owed_seals[i] != 0;
@@ -189,6 +189,9 @@ run_owed(struct peal_abcast *abcast, uint64_t now_ns)
 		if (peal_abcast_has(abcast->owed_view, i) && abcast->view > 1U) {
 			peal_abcast_emit_install(abcast, i);
 		}
+		if (peal_abcast_has(abcast->owed_place, i)) {
+			peal_abcast_emit_place(abcast, i);
+		}
 		for (uint8_t lane = 0; lane < abcast->config.ranks_count; lane++) {
 			if (peal_abcast_has(abcast->owed_seals[i], lane) &&
 				abcast->seals[lane].has_decided) {
@@ -198,6 +201,7 @@ run_owed(struct peal_abcast *abcast, uint64_t now_ns)
 		abcast->owed_seals[i] = 0;
 	}
 	abcast->owed_view = 0;
+	abcast->owed_place = 0;
 }
 
 /* Who is not where the others are, or may not send, says so. */

@@ -145,18 +145,26 @@ peal_check_order_view(struct peal_check_order *check, uint64_t member, uint64_t 
 			"order: view %u of %" PRIu64 " begins otherwise than at others", news->view,
 			member);
 	}
-	if (news->missed_from != 0 && news->missed_from != check->next[member]) {
-		peal_report_violate(check->report, now_ns,
-			"order: %" PRIu64 " misses other positions than it says", member);
-	}
-	if (check->next[member] != 0 && news->missed_from == 0 &&
-		check->next[member] != news->position + 1U) {
+	if (check->next[member] != 0 && check->next[member] != news->position + 1U) {
 		peal_report_violate(check->report, now_ns,
 			"order: %" PRIu64 " went on to view %u without all of the last", member,
 			news->view);
 	}
 	check->doubtful[member] += news->doubtful_count;
 	check->next[member] = news->position + 1U;
+}
+
+void
+peal_check_order_skip(struct peal_check_order *check, uint64_t member, uint64_t now_ns,
+	uint64_t from, uint64_t to)
+{
+	if (from != check->next[member] || to < from || to > check->count) {
+		peal_report_violate(check->report, now_ns,
+			"order: %" PRIu64 " skips positions %" PRIu64 " to %" PRIu64 " of %" PRIu64
+			", which cannot be",
+			member, from, to, check->count);
+	}
+	check->next[member] = to + 1U;
 }
 
 static void

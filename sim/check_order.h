@@ -74,6 +74,9 @@ void peal_check_order_deliver(struct peal_check_order *check, uint64_t member, u
 /* A view began there. */
 void peal_check_order_view(struct peal_check_order *check, uint64_t member, uint64_t now_ns,
 	const struct peal_abcast_news *news);
+/* Positions [from, to] are not delivered there. */
+void peal_check_order_skip(struct peal_check_order *check, uint64_t member, uint64_t now_ns,
+	uint64_t from, uint64_t to);
 /* A frame was sent: what it says is decided is compared with what was before. */
 void peal_check_order_frame(struct peal_check_order *check, uint64_t now_ns, uint8_t kind,
 	const uint8_t *body, uint32_t size);

@@ -145,6 +145,16 @@ on_view(void *state, const struct peal_abcast_news *news)
 }
 
 static void
+on_skipped(void *state, uint64_t from, uint64_t to)
+{
+	struct peal_simorder_node *node = state;
+
+	trace(node->world, node->rank, "skips to", to);
+	peal_check_order_skip(
+		&node->world->check, node->member, node->world->time.now_ns, from, to);
+}
+
+static void
 on_stopped(void *state, enum peal_abcast_fault fault)
 {
 	struct peal_simorder_node *node = state;
@@ -177,7 +187,7 @@ create(struct peal_simorder *world, uint8_t rank)
 		.configuration = 1,
 		.ranks_count = world->config.ranks_count,
 		.rank = rank,
-		.user = {transmit, release, deliver, on_view, on_stopped, node}};
+		.user = {transmit, release, deliver, on_view, on_skipped, on_stopped, node}};
 
 	node->member = world->next_member++;
 	PEAL_ASSERT(node->member < PEAL_CHECK_ORDER_MEMBERS_MAX);

@@ -22,7 +22,7 @@ is_seal(uint8_t kind)
 static bool
 is_view(uint8_t kind)
 {
-	return kind >= PEAL_ORDER_VIEW_PREPARE && kind <= PEAL_ORDER_VIEW_INSTALL;
+	return kind >= PEAL_ORDER_VIEW_PREPARE && kind <= PEAL_ORDER_VIEW_PLACE;
 }
 
 /* Counts and stamps that a sum may be made of. */
@@ -205,7 +205,7 @@ read_cut(struct peal_reader *reader, struct peal_order_cut *cut_out)
 	cut_out->member = peal_read_u64(reader);
 	cut_out->generation = peal_read_u16(reader);
 	return peal_read_padding(reader, 6) && is_count(cut_out->last) &&
-	       cut_out->stable <= cut_out->last && cut_out->member != 0 &&
+	       is_count(cut_out->stable) && cut_out->member != 0 &&
 	       cut_out->generation <= PEAL_ORDER_GENERATIONS_MAX + 1U;
 }
 
@@ -235,7 +235,7 @@ is_view_in_form(const struct peal_order_msg *message)
 {
 	const struct peal_order_view *view = &message->view;
 	uint8_t kind = message->kind;
-	bool is_install = kind == PEAL_ORDER_VIEW_INSTALL;
+	bool is_install = kind == PEAL_ORDER_VIEW_INSTALL || kind == PEAL_ORDER_VIEW_PLACE;
 	bool needs_value = is_install || kind == PEAL_ORDER_VIEW_ACCEPT || view->accepted != 0;
 	bool has_rows = needs_value || kind == PEAL_ORDER_VIEW_STATE;
 
@@ -272,6 +272,10 @@ read_view(struct peal_reader *reader, struct peal_order_msg *message_out)
 	}
 	for (uint32_t i = 0; is_good && i < message_out->head.rows_count && view->has_value; i++) {
 		is_good = read_cut(reader, &view->cuts[i]);
+		/* Who says where it is may have fixed more than it delivered; no end is before
+		 * that. */
+		is_good = is_good && (message_out->kind == PEAL_ORDER_VIEW_PLACE ||
+					     view->cuts[i].stable <= view->cuts[i].last);
 	}
 	return is_good;
 }

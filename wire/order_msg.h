@@ -46,7 +46,8 @@ enum peal_order_kind {
 	PEAL_ORDER_VIEW_ACCEPT = 0x6B,
 	PEAL_ORDER_VIEW_ACCEPTED = 0x6C,
 	PEAL_ORDER_VIEW_INSTALL = 0x6D,
-	PEAL_ORDER_JOIN = 0x6E,
+	PEAL_ORDER_VIEW_PLACE = 0x6E,
+	PEAL_ORDER_JOIN = 0x6F,
 };
 
 #define PEAL_ORDER_HEAD_SIZE   24U
@@ -63,8 +64,9 @@ enum peal_order_kind {
 		PEAL_ORDER_RANKS_MAX * PEAL_ORDER_ACK_SIZE)
 
 #define PEAL_ORDER_FLAG_WEDGED 0x01U /* head: the sender waits for the next view */
-#define PEAL_ORDER_FLAG_AGAIN  0x01U /* DATA: not the first copy; the sender need not own the lane \
-				      */
+#define PEAL_ORDER_FLAG_AGAIN                                                                      \
+	0x01U /* DATA: not the first copy; the sender need not own the lane                        \
+	       */
 #define PEAL_ORDER_FLAG_FETCHED 0x02U /* DATA: answers a pull of a wedged rank */
 #define PEAL_ORDER_FLAG_PROMISE 0x01U /* TICK: promise and last mean something */
 #define PEAL_ORDER_FLAG_VALUE   0x01U /* VIEW_*: cuts follow */
@@ -140,19 +142,19 @@ struct peal_order_report {
 	uint16_t generation;
 };
 
-/* How one lane ends, and who has the rank afterwards. */
+/* How one lane ends, and who has the rank afterwards. In PLACE: how far it was delivered. */
 struct peal_order_cut {
 	uint64_t last;
-	uint64_t stable; /* <= last: how the generation before ended */
+	uint64_t stable; /* how the generation before ended; <= last but in PLACE */
 	uint64_t member;
 	uint16_t generation;
 };
 
 struct peal_order_view {
-	uint64_t ballot;   /* 0 in INSTALL only */
+	uint64_t ballot;   /* 0 in INSTALL and PLACE only */
 	uint64_t accepted; /* STATE: ballot of the value */
-	uint64_t position; /* INSTALL: of the last message before the view */
-	uint64_t digest;   /* INSTALL: of all up to there */
+	uint64_t position; /* INSTALL: of the last message before the view; PLACE: delivered */
+	uint64_t digest;   /* of all up to there */
 	uint16_t active;   /* with a value: who may send in the view */
 	bool has_value;
 	struct peal_order_report reports[PEAL_ORDER_RANKS_MAX]; /* STATE */
