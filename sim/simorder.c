@@ -292,7 +292,8 @@ say(struct peal_simorder_node *node)
 				   peal_prng_below(&world->prng, SAID_SIZE_MAX - SAID_SIZE_MIN));
 	struct message *message;
 
-	if (node->machine->queue.count >= PEAL_ORDER_QUEUE_MAX) {
+	if (node->machine->queue.count >= PEAL_ORDER_QUEUE_MAX ||
+		node->machine->state == PEAL_ABCAST_STOPPED) {
 		return;
 	}
 	message = malloc(sizeof(*message) + size);
