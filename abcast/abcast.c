@@ -272,6 +272,11 @@ peal_abcast_on_frame(
 		return false;
 	}
 	if (abcast->state == PEAL_ABCAST_OUT) {
+		if (PEAL_BUG(ORDER_ANY_LIFE) && message.kind == PEAL_ORDER_VIEW_PREPARE) {
+			abcast->view = message.head.view;
+			peal_abcast_on_view(abcast, &message, now_ns);
+			abcast->view = 0;
+		}
 		return false;
 	}
 	if (message.kind == PEAL_ORDER_JOIN) {

@@ -54,31 +54,32 @@ write_acks(const struct peal_abcast *abcast, struct peal_order_msg *message)
 }
 
 void
-peal_abcast_emit_data(struct peal_abcast *abcast, uint32_t view,
-	const struct peal_abcast_lane *lanes, uint8_t lane, uint64_t seq, uint8_t rank,
-	uint8_t flags, uint64_t now_ns)
+peal_abcast_emit_data(
+	struct peal_abcast *abcast, const struct peal_abcast_copy *copy, uint64_t now_ns)
 {
 	const struct peal_abcast_user *user = &abcast->config.user;
-	const struct peal_abcast_entry *entry = peal_abcast_lane_find(&lanes[lane], seq);
+	const struct peal_abcast_lane *lane = &copy->lanes[copy->lane];
+	const struct peal_abcast_entry *entry = peal_abcast_lane_find(lane, copy->seq);
 	struct peal_order_msg message;
 	uint8_t form[PEAL_ORDER_FORM_SIZE_MAX];
 	uint16_t size;
 
 	PEAL_ASSERT(entry != NULL);
 	peal_abcast_begin(abcast, PEAL_ORDER_DATA, &message);
-	message.head.view = view;
+	message.head.view = copy->view;
 	message.head.flags = abcast->state == PEAL_ABCAST_WEDGED ? PEAL_ORDER_FLAG_WEDGED : 0;
 	message.head.sent_at_ns = peal_abcast_clock_time(&abcast->clock, now_ns);
 	write_acks(abcast, &message);
-	message.data = (struct peal_order_data){.seq = seq,
+	message.data = (struct peal_order_data){.seq = copy->seq,
 		.stamp = entry->stamp,
 		.generation = entry->generation,
-		.lane_generation = lanes[lane].generation,
-		.lane = lane,
-		.flags = flags};
+		.lane_generation = lane->generation,
+		.lane = copy->lane,
+		.flags = copy->flags};
 	size = peal_order_msg_encode(&message, form);
 	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
-		if (i != abcast->config.rank && (i == rank || rank == abcast->config.ranks_count)) {
+		if (i != abcast->config.rank &&
+			(i == copy->rank || copy->rank == abcast->config.ranks_count)) {
 			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_SENT);
 			user->transmit(user->state, i, PEAL_ORDER_DATA, form, size, entry->bytes,
 				entry->size);

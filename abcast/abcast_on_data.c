@@ -84,8 +84,10 @@ peal_abcast_accept(struct peal_abcast *abcast, uint8_t rank)
 {
 	const struct peal_abcast_entry *entry;
 
-	if (is_wedged(abcast, rank) && !PEAL_BUG(ORDER_SEAL_UNWEDGED) &&
-		!PEAL_BUG(ORDER_STAGED_COUNTS)) {
+	bool is_fooled = PEAL_BUG(ORDER_SEAL_UNWEDGED);
+
+	is_fooled |= PEAL_BUG(ORDER_STAGED_COUNTS);
+	if (is_wedged(abcast, rank) && !is_fooled) {
 		return;
 	}
 	while ((entry = peal_abcast_lane_next(&abcast->lanes[rank])) != NULL &&
@@ -227,6 +229,12 @@ peal_abcast_on_pull(
 			       ? pull->to
 			       : pull->from + PEAL_ORDER_PULLED_MAX - 1U;
 
+	struct peal_abcast_copy copy = {.lanes = lanes,
+		.view = message->head.view,
+		.lane = pull->lane,
+		.flags = flags,
+		.rank = rank};
+
 	if (pull->lane >= abcast->config.ranks_count) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_LANE);
 		return;
@@ -252,8 +260,8 @@ peal_abcast_on_pull(
 	for (uint64_t seq = pull->from; seq <= end && (is_all || seq <= lane->have); seq++) {
 		if (peal_abcast_lane_find(lane, seq) != NULL) {
 			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REPEATED);
-			peal_abcast_emit_data(abcast, message->head.view, lanes, pull->lane, seq,
-				rank, flags, now_ns);
+			copy.seq = seq;
+			peal_abcast_emit_data(abcast, &copy, now_ns);
 		}
 	}
 }

@@ -62,10 +62,17 @@ void peal_abcast_begin(const struct peal_abcast *abcast, enum peal_order_kind ki
 void peal_abcast_emit(
 	struct peal_abcast *abcast, uint8_t rank, const struct peal_order_msg *message);
 void peal_abcast_emit_all(struct peal_abcast *abcast, const struct peal_order_msg *message);
-/* A frame of `lanes`, which are those of `view`; rank = ranks_count: to all. */
-void peal_abcast_emit_data(struct peal_abcast *abcast, uint32_t view,
-	const struct peal_abcast_lane *lanes, uint8_t lane, uint64_t seq, uint8_t rank,
-	uint8_t flags, uint64_t now_ns);
+/* One copy of a frame. */
+struct peal_abcast_copy {
+	const struct peal_abcast_lane *lanes; /* those of `view` */
+	uint32_t view;
+	uint8_t lane;
+	uint8_t flags;
+	uint8_t rank; /* to whom; ranks_count: to all */
+	uint64_t seq;
+};
+void peal_abcast_emit_data(
+	struct peal_abcast *abcast, const struct peal_abcast_copy *copy, uint64_t now_ns);
 void peal_abcast_emit_tick(struct peal_abcast *abcast, uint64_t now_ns);
 void peal_abcast_emit_pull(struct peal_abcast *abcast, uint8_t rank, uint8_t lane, uint64_t from,
 	uint64_t to, enum peal_order_pull_what what);
@@ -81,7 +88,7 @@ void peal_abcast_on_tick(
 void peal_abcast_on_pull(
 	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns);
 /* Accepts what is held and next, unless the lane is wedged. */
-void peal_abcast_accept(struct peal_abcast *abcast, uint8_t lane);
+void peal_abcast_accept(struct peal_abcast *abcast, uint8_t rank);
 /* Pulls what the lanes are known to lack. */
 void peal_abcast_repair(struct peal_abcast *abcast, uint64_t now_ns);
 

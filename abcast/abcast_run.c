@@ -61,6 +61,10 @@ send_own(struct peal_abcast *abcast, uint64_t now_ns)
 {
 	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
 	struct peal_abcast_lane *own = peal_abcast_own(abcast);
+	struct peal_abcast_copy copy = {.lanes = abcast->lanes,
+		.view = abcast->view,
+		.lane = abcast->config.rank,
+		.rank = abcast->config.ranks_count};
 	uint32_t burst = PEAL_ORDER_BURST;
 
 	for (; burst > 0 && may_send(abcast); burst--) {
@@ -81,8 +85,8 @@ send_own(struct peal_abcast *abcast, uint64_t now_ns)
 		PEAL_ASSERT(put == PEAL_ABCAST_PUT_FRESH);
 		peal_abcast_lane_accept(own);
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_SENT);
-		peal_abcast_emit_data(abcast, abcast->view, abcast->lanes, abcast->config.rank,
-			own->have, abcast->config.ranks_count, 0, now_ns);
+		copy.seq = own->have;
+		peal_abcast_emit_data(abcast, &copy, now_ns);
 		abcast->told_at_ns = now_ns;
 		abcast->sent_at_ns = now_ns;
 		abcast->ticks_count = 0;
@@ -154,15 +158,19 @@ run_block(struct peal_abcast *abcast, uint64_t now_ns)
 	}
 	if (abcast->is_unheld && now_ns - abcast->relayed_at_ns >= 2U * abcast->timing.repair_ns) {
 		const struct peal_abcast_lane *lane = &abcast->lanes[abcast->blocked_lane];
+		struct peal_abcast_copy copy = {.lanes = abcast->lanes,
+			.view = abcast->view,
+			.lane = abcast->blocked_lane,
+			.flags = PEAL_ORDER_FLAG_AGAIN,
+			.seq = abcast->blocked_seq};
 
 		abcast->relayed_at_ns = now_ns;
 		for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
 			if (i != abcast->config.rank && i != abcast->blocked_lane &&
 				lane->acks[i].have < abcast->blocked_seq) {
 				peal_abcast_note(abcast, PEAL_COUNTER_ORDER_RELAYED);
-				peal_abcast_emit_data(abcast, abcast->view, abcast->lanes,
-					abcast->blocked_lane, abcast->blocked_seq, i,
-					PEAL_ORDER_FLAG_AGAIN, now_ns);
+				copy.rank = i;
+				peal_abcast_emit_data(abcast, &copy, now_ns);
 			}
 		}
 	}

@@ -4,8 +4,8 @@
  *
  * A table, queue, window or loop anywhere in the tree is bounded by a constant of this file, of
  * base/messagelimits.h if it is about messages between members, of base/orderlimits.h if it is
- * about their order, or of base/clientlimits.h if it is about applications. Where two bounds depend on each other a static
- * assert below says how.
+ * about their order, or of base/clientlimits.h if it is about applications. Where two bounds depend
+ * on each other a static assert below says how.
  */
 #ifndef PEAL_BASE_LIMITS_H
 #define PEAL_BASE_LIMITS_H

@@ -42,7 +42,7 @@ peal_check_order_write(struct peal_check_order *check, uint64_t member, uint64_t
 
 	PEAL_ASSERT(size >= sizeof(words));
 	for (uint16_t i = sizeof(words); i < size; i++) {
-		bytes[i] = (uint8_t)(i * 7U + words.number);
+		bytes[i] = (uint8_t)(i * UINT64_C(7) + words.number);
 	}
 	words.check = hash_rest(bytes, size);
 	memcpy(bytes, &words, sizeof(words));
