@@ -100,6 +100,9 @@ static const struct peal_scenario scenarios[] = {
 	{"order",
 		"An order group under random faults, restarts and wrong clocks: one order at all.",
 		0, 1, "dpdk", false, peal_story_order},
+	{"standstill",
+		"One of three ranks stands still or ends under load: the others go on at once.", 3,
+		3, "dpdk", false, peal_story_standstill},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

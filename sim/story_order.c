@@ -16,7 +16,13 @@
 #define GAP_NS_MAX     (2U * MILLISECOND_NS)
 #define PATIENCE_NS    SECOND_NS
 #define TALK_NS_MAX    (200U * MICROSECOND_NS)
-#define PPM_MAX        UINT64_C(1000000)
+/* Of the story of one that stands still. */
+#define LIGHT_DELAY_NS    (10U * MICROSECOND_NS)
+#define LIGHT_TALK_NS     (600U * MICROSECOND_NS)
+#define LOAD_TALK_NS      (20U * MICROSECOND_NS)
+#define FROZEN_GAP_NS_MAX MILLISECOND_NS
+#define KILLED_GAP_NS_MAX (5U * MILLISECOND_NS)
+#define SUSPECT_NS        (20U * MILLISECOND_NS)
 
 enum fault {
 	FAULT_PAUSE = 0,
@@ -268,16 +274,21 @@ expect_agreement(struct peal_simorder *world)
 	}
 }
 
+/* Nobody says anything new, and all must be of one mind. */
 static void
-heal(struct storm *storm)
+heal_all(struct peal_simorder *world)
 {
-	struct peal_simorder *world = storm->world;
-
-	end_due(storm, UINT64_MAX);
 	for (uint8_t i = 0; i < world->config.ranks_count; i++) {
 		peal_simorder_talk(world, i, 0);
 	}
 	expect_agreement(world);
+}
+
+static void
+heal(struct storm *storm)
+{
+	end_due(storm, UINT64_MAX);
+	heal_all(storm->world);
 }
 
 void
@@ -312,4 +323,161 @@ peal_story_order(const struct peal_scenario_options *options, struct peal_report
 	}
 	peal_simorder_fini(world);
 	free(world);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint64_t *left = a;
+	const uint64_t *right = b;
+
+	return *left < *right ? -1 : *left > *right ? 1 : 0;
+}
+
+static void
+expect(struct peal_simorder *world, bool condition, const char *what, uint64_t value)
+{
+	if (!condition) {
+		peal_report_violate(
+			world->report, world->time.now_ns, "order: %s: %" PRIu64, what, value);
+	}
+}
+
+/* From a message's stamp, which is the time when it was sent, to its delivery at the others. */
+static uint64_t
+read_delay(struct peal_simorder *world)
+{
+	uint64_t count = world->delays_count;
+
+	expect(world, count > 100U, "too little was delivered", count);
+	if (count <= 100U) {
+		return 0;
+	}
+	qsort(world->delays_ns, count, sizeof(world->delays_ns[0]), compare);
+	return world->delays_ns[count / 2U];
+}
+
+/* The longest time without a delivery at ranks 0 and 1 since it was asked last. */
+static uint64_t
+read_gap(struct peal_simorder *world)
+{
+	uint64_t gap_ns = 0;
+
+	for (uint32_t i = 0; i < 2U; i++) {
+		struct peal_simorder_node *node = &world->nodes[i];
+		uint64_t open_ns = world->time.now_ns - node->delivered_at_ns;
+
+		gap_ns = node->gap_ns_max > gap_ns ? node->gap_ns_max : gap_ns;
+		gap_ns = open_ns > gap_ns ? open_ns : gap_ns;
+		node->gap_ns_max = 0;
+	}
+	return gap_ns;
+}
+
+static void
+talk_all(struct peal_simorder *world, uint64_t ns_max)
+{
+	for (uint8_t i = 0; i < world->config.ranks_count; i++) {
+		peal_simorder_talk(world, i, ns_max);
+	}
+}
+
+/* One message now and then: how long it takes, with ticks on demand and with ticks that linger. */
+static void
+play_light(const struct peal_simorder_config *base, uint64_t linger_ns, const char *name,
+	struct peal_report *report)
+{
+	struct peal_simorder *world = calloc(1, sizeof(*world));
+	struct peal_simorder_config config = *base;
+
+	PEAL_ASSERT(world != NULL);
+	config.timing.linger_ns = linger_ns;
+	config.delay_ns_min = LIGHT_DELAY_NS;
+	config.delay_ns_max = LIGHT_DELAY_NS;
+	peal_simorder_init(world, &config, report);
+	world->has_delays = true;
+	talk_all(world, LIGHT_TALK_NS);
+	peal_simorder_run_for(world, 200U * MILLISECOND_NS);
+	peal_report_note(report, name, read_delay(world));
+	heal_all(world);
+	peal_simorder_fini(world);
+	free(world);
+}
+
+/* A rank stands still under load: the others go on by a seal, and it goes on where it stood. */
+static void
+play_frozen(const struct peal_simorder_config *config, uint64_t span_ns, struct peal_report *report)
+{
+	struct peal_simorder *world = calloc(1, sizeof(*world));
+	uint64_t member;
+	uint64_t gap_ns;
+
+	PEAL_ASSERT(world != NULL);
+	peal_simorder_init(world, config, report);
+	talk_all(world, LOAD_TALK_NS);
+	peal_simorder_run_for(world, 5U * MILLISECOND_NS);
+	member = world->nodes[2].member;
+	(void)read_gap(world);
+	peal_simorder_pause(world, 2, true);
+	peal_simorder_run_for(world, span_ns);
+	peal_simorder_pause(world, 2, false);
+	peal_simorder_run_for(world, 10U * MILLISECOND_NS);
+	gap_ns = read_gap(world);
+	peal_report_note(report, "order_frozen_gap_ns", gap_ns);
+	expect(world, gap_ns <= FROZEN_GAP_NS_MAX, "a frozen rank stopped the others for", gap_ns);
+	expect(world, world->nodes[2].member == member, "a frozen rank was replaced", member);
+	expect(world, span_ns > SUSPECT_NS || world->nodes[0].machine->view == 1U,
+		"a short pause took a view", span_ns);
+	heal_all(world);
+	peal_simorder_fini(world);
+	free(world);
+}
+
+/* A rank ends under load. */
+static void
+play_killed(const struct peal_simorder_config *config, uint8_t victim, struct peal_report *report)
+{
+	struct peal_simorder *world = calloc(1, sizeof(*world));
+
+	PEAL_ASSERT(world != NULL);
+	peal_simorder_init(world, config, report);
+	talk_all(world, LOAD_TALK_NS);
+	peal_simorder_run_for(world, 5U * MILLISECOND_NS);
+	(void)read_gap(world);
+	peal_simorder_crash(world, victim);
+	peal_simorder_run_for(world, 60U * MILLISECOND_NS);
+	if (victim == 2U) {
+		uint64_t gap_ns = read_gap(world);
+
+		peal_report_note(report, "order_killed_gap_ns", gap_ns);
+		expect(world, gap_ns <= KILLED_GAP_NS_MAX, "a dead rank stopped the others for",
+			gap_ns);
+	}
+	expect(world, world->nodes[(victim + 1U) % 3U].machine->view == 2U, "views after a crash",
+		world->nodes[(victim + 1U) % 3U].machine->view);
+	peal_simorder_start(world, victim);
+	heal_all(world);
+	peal_simorder_fini(world);
+	free(world);
+}
+
+void
+peal_story_standstill(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	static const uint64_t spans_ns[] = {100U * MICROSECOND_NS, MILLISECOND_NS,
+		10U * MILLISECOND_NS, 100U * MILLISECOND_NS, SECOND_NS};
+	struct peal_simorder_config config = {.ranks_count = 3,
+		.seed = options->seed,
+		.delay_ns_min = 5U * MICROSECOND_NS,
+		.delay_ns_max = 15U * MICROSECOND_NS,
+		.trace = options->trace};
+
+	play_light(&config, 0, "order_light_ns", report);
+	play_light(&config, 2U * LIGHT_TALK_NS, "order_light_lingering_ns", report);
+	for (uint32_t i = 0; i < sizeof(spans_ns) / sizeof(spans_ns[0]); i++) {
+		play_frozen(&config, spans_ns[i], report);
+	}
+	for (uint8_t i = 0; i < 3U; i++) {
+		play_killed(&config, i, report);
+	}
 }
