@@ -174,6 +174,7 @@ peal_abcast_emit_place(struct peal_abcast *abcast, uint8_t rank)
 
 		message.view.cuts[i] = (struct peal_order_cut){.last = lane->delivered,
 			.stable = lane->stable,
+			.until = abcast->seals[i].decided.until,
 			.member = abcast->members[i],
 			.generation = lane->generation};
 	}

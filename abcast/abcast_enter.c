@@ -121,7 +121,7 @@ peal_abcast_on_place(
 	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
 		const struct peal_order_cut *place = &view->cuts[i];
 		struct peal_abcast_lane *lane = &abcast->lanes[i];
-		struct peal_abcast_end end = {.last = place->stable};
+		struct peal_abcast_end end = {.last = place->stable, .until = place->until};
 
 		if (lane->generation < place->generation &&
 			!peal_abcast_close(abcast, i, (uint16_t)(place->generation - 1U), &end)) {

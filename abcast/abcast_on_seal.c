@@ -178,8 +178,11 @@ choose_until(const struct peal_abcast *abcast, uint8_t lane)
 			? 0
 			: LEASE_NS << (count - 1U < LEASE_DOUBLINGS ? count - 1U : LEASE_DOUBLINGS);
 	uint64_t until = abcast->clock.stamp;
+	uint64_t before = abcast->seals[lane].decided.until;
 
 	until = abcast->blocked_stamp > until ? abcast->blocked_stamp : until;
+	/* Who missed seals learns the last one only: it must say what they all said. */
+	until = before > until && !PEAL_BUG(ORDER_UNTIL_FALLS) ? before : until;
 	until += lease_ns;
 	return until < PEAL_ORDER_STAMP_MAX ? until : PEAL_ORDER_STAMP_MAX - 1U;
 }

@@ -192,6 +192,7 @@ write_cut(struct peal_writer *writer, const struct peal_order_cut *cut)
 {
 	peal_write_u64(writer, cut->last);
 	peal_write_u64(writer, cut->stable);
+	peal_write_u64(writer, cut->until);
 	peal_write_u64(writer, cut->member);
 	peal_write_u16(writer, cut->generation);
 	peal_write_padding(writer, 6);
@@ -202,10 +203,11 @@ read_cut(struct peal_reader *reader, struct peal_order_cut *cut_out)
 {
 	cut_out->last = peal_read_u64(reader);
 	cut_out->stable = peal_read_u64(reader);
+	cut_out->until = peal_read_u64(reader);
 	cut_out->member = peal_read_u64(reader);
 	cut_out->generation = peal_read_u16(reader);
 	return peal_read_padding(reader, 6) && is_count(cut_out->last) &&
-	       is_count(cut_out->stable) && cut_out->member != 0 &&
+	       is_count(cut_out->stable) && is_stamp(cut_out->until) && cut_out->member != 0 &&
 	       cut_out->generation <= PEAL_ORDER_GENERATIONS_MAX + 1U;
 }
 
@@ -275,7 +277,8 @@ read_view(struct peal_reader *reader, struct peal_order_msg *message_out)
 		/* Who says where it is may have fixed more than it delivered; no end is before
 		 * that. */
 		is_good = is_good && (message_out->kind == PEAL_ORDER_VIEW_PLACE ||
-					     view->cuts[i].stable <= view->cuts[i].last);
+					     (view->cuts[i].stable <= view->cuts[i].last &&
+						     view->cuts[i].until == 0));
 	}
 	return is_good;
 }

@@ -15,7 +15,7 @@
  *
  *     ack (16)       have u64 | room u32 | generation u16 | 2 x 0
  *     report (40)    have u64 | stable u64 | accepted u64 | last u64 | generation u16 | 6 x 0
- *     cut (32)       last u64 | stable u64 | member u64 | generation u16 | 6 x 0
+ *     cut (40)       last u64 | stable u64 | until u64 | member u64 | generation u16 | 6 x 0
  *
  * One form for all messages about seals, and one for all about views: what a kind does not use is
  * zero. Decoders check what depends on no state: form, sizes, ranges, bytes that must be zero.
@@ -53,7 +53,7 @@ enum peal_order_kind {
 #define PEAL_ORDER_HEAD_SIZE   24U
 #define PEAL_ORDER_ACK_SIZE    16U
 #define PEAL_ORDER_REPORT_SIZE 40U
-#define PEAL_ORDER_CUT_SIZE    32U
+#define PEAL_ORDER_CUT_SIZE    40U
 /* Of what is encoded: all but the data. */
 #define PEAL_ORDER_FORM_SIZE_MAX                                                                   \
 	(PEAL_ORDER_HEAD_SIZE + 40U +                                                              \
@@ -146,6 +146,7 @@ struct peal_order_report {
 struct peal_order_cut {
 	uint64_t last;
 	uint64_t stable; /* how the generation before ended; <= last but in PLACE */
+	uint64_t until;  /* PLACE: and until when its owner counts as silent; else 0 */
 	uint64_t member;
 	uint16_t generation;
 };

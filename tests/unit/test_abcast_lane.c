@@ -3,7 +3,7 @@
 
 #include "tests/lib/cmocka_all.h"
 
-#define STEP_NS 10U
+#define STEP_NS UINT64_C(10)
 
 static struct peal_abcast_lane lane;
 static uint64_t released_count;
@@ -182,10 +182,10 @@ test_abcast_lane__skips_what_was_delivered_elsewhere(void **state)
 	peal_abcast_lane_skip(&lane, 2, &keeper);
 	assert_true(lane.delivered == 2U && lane.have == 4U && lane.low == 3U);
 	assert_int_equal(released_count, 2);
-	peal_abcast_lane_skip(&lane, 3U * PEAL_ORDER_WINDOW, &keeper);
+	peal_abcast_lane_skip(&lane, UINT64_C(3) * PEAL_ORDER_WINDOW, &keeper);
 	assert_int_equal(released_count, 5);
 	assert_true(lane.have == lane.delivered && lane.low == lane.have + 1U);
-	fill(3U * PEAL_ORDER_WINDOW + 1U);
+	fill(UINT64_C(3) * PEAL_ORDER_WINDOW + 1U);
 }
 
 static void
