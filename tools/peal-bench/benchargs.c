@@ -450,11 +450,12 @@ check_echo(const struct peal_benchargs *args, uint32_t given, struct peal_senten
 	if (!is_of_messages && (given & BIT(OPTION_SIZE)) != 0) {
 		return peal_sentence_set(error, "--size belongs to message and throughput");
 	}
-	/* The bare echo takes it too: its link is that of the messages which it is compared with. */
+	/* The bare echo takes it too: its link is that of the messages which it is compared with.
+	 */
 	if (!is_of_messages && args->command != PEAL_BENCHARGS_RAW &&
 		(given & BIT(OPTION_MTU)) != 0) {
-		return peal_sentence_set(error,
-			"--mtu belongs to message, throughput, raw and ratio --of message");
+		return peal_sentence_set(
+			error, "--mtu belongs to message, throughput, raw and ratio --of message");
 	}
 	if (!is_of_messages && args->command != PEAL_BENCHARGS_RAW &&
 		peal_benchargs_is_split(args->link)) {

@@ -24,7 +24,8 @@
 	"  --rate PER_S           the same as departures a second\n" LOOP_OPTIONS
 
 #define MTU_OPTION                                                                                 \
-	"  --mtu N                bytes of the link's largest packet, 1280 to 9000 (default: 1280 " \
+	"  --mtu N                bytes of the link's largest packet, 1280 to 9000 (default: "     \
+	"1280 "                                                                                    \
 	"of\n"                                                                                     \
 	"                         a ring, what the device has of the others)\n"
 
@@ -166,8 +167,8 @@ static const char ratio[] =
 	"\n"
 	"  --of rtt|message       what is compared with raw (default: rtt)\n"
 	"  --size N               with --of message: bytes, 8 to 65536 (default: 64)\n"
-	"  --pairs N              pairs of runs, 5 or more (default: 5)\n" SHARED_OPTIONS
-		MTU_OPTION KEY_OPTIONS OUTPUT_OPTIONS LINKS "\n"
+	"  --pairs N              pairs of runs, 5 or more (default: 5)\n" SHARED_OPTIONS MTU_OPTION
+		KEY_OPTIONS OUTPUT_OPTIONS LINKS "\n"
 	"examples:\n"
 	"  peal-bench ratio --link ring\n"
 	"  peal-bench ratio --link af_packet --pairs 9 --json ratio.json --plot ratio.svg\n"
@@ -184,7 +185,8 @@ static const char message[] =
 	"agrees\n"
 	"on anything, so the two can be processes of their own.\n"
 	"\n"
-	"  --size N               bytes of a message, 8 to 65536 (default: 64)\n" SHARED_OPTIONS MTU_OPTION
+	"  --size N               bytes of a message, 8 to 65536 (default: 64)\n" SHARED_OPTIONS
+		MTU_OPTION
 	"  --none                 do not seal frames\n" OUTPUT_OPTIONS HDR_OPTION LINKS "\n"
 	"examples:\n"
 	"  peal-bench message --link memif\n"
@@ -205,8 +207,7 @@ static const char throughput[] =
 	"%.\n"
 	"\n"
 	"  --size N               bytes of a message, 8 to 65536 (default: 64)\n"
-	"  --rounds N             1 to 100 (default: 5)\n"
-	MTU_OPTION
+	"  --rounds N             1 to 100 (default: 5)\n" MTU_OPTION
 	"  --alone                each message in a frame of its own; by default small ones "
 	"share\n" LINK_OPTION LOOP_OPTIONS
 	"  --none                 do not seal frames\n" JSON_OPTION LAST_OPTIONS LINKS "\n"

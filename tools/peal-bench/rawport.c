@@ -120,8 +120,7 @@ make_ring_ports(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT], uint16_t 
 }
 
 static bool
-find_device(
-	struct peal_rawport *port, const struct peal_stage *stage, uint32_t side, uint16_t mtu)
+find_device(struct peal_rawport *port, const struct peal_stage *stage, uint32_t side, uint16_t mtu)
 {
 	static const char *const names[] = {"raw_pool0", "raw_pool1"};
 

@@ -35,7 +35,7 @@ struct peal_talk_tally {
 	_Atomic uint64_t frames_dropped; /* that found no room */
 	_Atomic uint64_t gaps_count;     /* turns above PEAL_OUTCOME_GAP_NS */
 	_Atomic uint64_t longest_gap_ns;
-	_Atomic uint16_t path_mtu; /* proven, of what this side sends */
+	_Atomic uint16_t path_mtu;              /* proven, of what this side sends */
 	_Atomic bool is_ended;                  /* the channel is no more */
 	alignas(64) _Atomic bool is_stopping;   /* written by the other side's process */
 	alignas(64) _Atomic uint64_t unused[8]; /* whatever follows has its own line */

@@ -371,11 +371,12 @@ flow_to_json(const struct flow *flow, bool is_without_figure)
 	const struct peal_benchargs *args = flow->args;
 	struct spread messages = find_rate(flow, offsetof(struct sample, delivered_count));
 	struct spread frames = find_rate(flow, offsetof(struct sample, frames_sent));
-	json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:[i, i], s:b, s:s?, s:i, s:i, s:b, s:i, s:b}",
-		"command", "throughput", "version", PEAL_VERSION, "link",
-		peal_benchargs_link_name(args->link), "idle", peal_benchargs_idle_name(args->idle),
-		"cores", args->cpus[0], args->cpus[1], "sealed", flow->aead_name != NULL, "aead",
-		flow->aead_name, "message_bytes", (int)flow->size, "path_mtu", (int)flow->path_mtu, "coalescing", !args->is_alone,
+	json_t *root = json_pack(
+		"{s:s, s:s, s:s, s:s, s:[i, i], s:b, s:s?, s:i, s:i, s:b, s:i, s:b}", "command",
+		"throughput", "version", PEAL_VERSION, "link", peal_benchargs_link_name(args->link),
+		"idle", peal_benchargs_idle_name(args->idle), "cores", args->cpus[0], args->cpus[1],
+		"sealed", flow->aead_name != NULL, "aead", flow->aead_name, "message_bytes",
+		(int)flow->size, "path_mtu", (int)flow->path_mtu, "coalescing", !args->is_alone,
 		"rounds", (int)args->rounds_count, "refused", is_without_figure);
 	json_t *list = json_array();
 
