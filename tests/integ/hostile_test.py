@@ -155,6 +155,9 @@ def do_harm(lab, figures):
     expect(said["points"] >= POINTS_MIN, f"died at too few points: {said}")
     calm.close()
     lab.wait("hostile clients to be forgotten", lambda: descriptors_count(lab, 1) <= before, 5.0)
+    for node in (1, 2):
+        told = [line for line in lab.log(node).splitlines() if "Sanitizer" in line or "runtime error" in line]
+        expect(not told, f"n{node} was found at fault: {told}")
     del figures["held_from"]
 
 
