@@ -2,6 +2,7 @@
 #include "runtime/describe.h"
 
 #include "base/timing.h"
+#include "control/node.h"
 #include "dataplane/link.h"
 #include "wire/alert_msg.h"
 
