@@ -165,11 +165,6 @@ void peal_node_release_view(struct peal_node *node);
 
 /* Gives a value to consensus; what finds no room is tried again by the next tick. */
 void peal_node_propose(struct peal_node *node, const struct peal_proposal *value, bool is_fast);
-/*
- * True when no cut is being agreed on and the members of the last cut are there to vote. Members in
- * question hold up a batch, unless a joiner replaces them: then one cut does both.
- */
-bool peal_node_is_free_for_cut(const struct peal_node *node);
 /* Runs what is due. */
 void peal_on_tick(struct peal_node *node);
 

@@ -295,8 +295,12 @@ are_observed_here(const struct peal_node *node)
 	return absent_count * 10U <= node->view.members_count;
 }
 
-bool
-peal_node_is_free_for_cut(const struct peal_node *node)
+/*
+ * True when no cut is being agreed on and the members of the last cut are there to vote. Members in
+ * question hold up a batch, unless a joiner replaces them: then one cut does both.
+ */
+static bool
+is_free_for_batch(const struct peal_node *node)
 {
 	struct peal_bitset questioned;
 
@@ -326,7 +330,7 @@ tick_admission(struct peal_node *node)
 		return;
 	}
 	is_free = peal_applicants_queue_count(applicants, PEAL_QUEUE_VOUCHED) > 0 &&
-		  peal_node_is_free_for_cut(node);
+		  is_free_for_batch(node);
 	batch = peal_admission_on_tick(
 		&node->admission, is_free, peal_emit_budget(node), node->now_ns, &node->outbox);
 	peal_emit_outbox(node);
