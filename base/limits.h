@@ -89,7 +89,7 @@
 #define PEAL_ORDERGROUPS_MAX           16U
 #define PEAL_ORDERGROUP_RANKS_MAX      9U
 #define PEAL_ORDERGROUP_GENERATION_MAX (UINT32_C(1) << 31)
-#define PEAL_ORDERGROUP_SIZE_MAX       (12U + PEAL_ORDERGROUP_RANKS_MAX * (5U + PEAL_NAME_SIZE_MAX))
+#define PEAL_ORDERGROUP_SIZE_MAX       (12U + PEAL_ORDERGROUP_RANKS_MAX * 36U)
 
 /* A proposal of at most this size travels inside the messages that name it; a larger one travels as
  * a body, and messages name its digest. */
@@ -296,6 +296,7 @@ _Static_assert(PEAL_PROPOSAL_FIXED_SIZE + 2U * PEAL_MEMBERS_MAX +
 			       PEAL_VIEW_METADATA_BYTES_MAX + PEAL_ORDERGROUP_SIZE_MAX <=
 		       PEAL_BODY_BYTES_MAX,
 	"a cut that replaces everybody fits a body");
+_Static_assert(PEAL_NAME_SIZE_MAX == 31U, "a rank of an order group is 5 bytes and its name");
 _Static_assert(PEAL_PROPOSAL_FIXED_SIZE + PEAL_ORDERGROUP_SIZE_MAX <= PEAL_INLINE_SIZE_MAX,
 	"a cut that only creates an order group fits one frame");
 _Static_assert(PEAL_VIEW_METADATA_BYTES_MAX >= PEAL_DIRECT_MAX * PEAL_METADATA_SIZE_MAX,

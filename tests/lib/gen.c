@@ -189,13 +189,14 @@ peal_gen_ordergroup(struct peal_prng *prng, uint64_t mid_end, struct peal_orderg
 	group_out->id = (uint32_t)(1U + below(prng, UINT32_MAX));
 	group_out->generation = (uint32_t)(1U + below(prng, 3));
 	group_out->ranks_count = (uint8_t)(1U + 2U * below(prng, 5));
+	/* Numbers that leave different rests are different. */
 	for (uint32_t i = 0; i < group_out->ranks_count; i++) {
 		struct peal_ordergroup_rank *rank = &group_out->ranks[i];
 		uint64_t size = 1U + below(prng, PEAL_NAME_SIZE_MAX);
 
-		rank->mid = i + 1U +
-			    below(prng, (mid_end - 1U - i) / group_out->ranks_count) *
-				    group_out->ranks_count;
+		rank->mid =
+			i + 1U +
+			below(prng, 1U + mid_end / group_out->ranks_count) * group_out->ranks_count;
 		if (rank->mid >= mid_end) {
 			rank->mid = i + 1U;
 		}

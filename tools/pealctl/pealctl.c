@@ -3,7 +3,7 @@
  * pealctl: asks a running peald. One command, one answer; only watch stays.
  */
 #include "base/version.h"
-#include "tools/pealctl/group.h"
+#include "tools/pealctl/ordergroups.h"
 #include "tools/pealctl/pages.h"
 #include "tools/pealctl/show.h"
 #include "tools/pealctl/telemetry.h"
@@ -477,12 +477,13 @@ on_version(struct peal_telemetry *telemetry, const struct options *options)
 static int
 on_group(struct peal_telemetry *telemetry, const struct options *options)
 {
-	switch (peal_group_run(telemetry, options->is_json, options->words_count, options->words)) {
-	case PEAL_GROUP_DONE:
+	switch (peal_ordergroups_run(
+		telemetry, options->is_json, options->words_count, options->words)) {
+	case PEAL_ORDERGROUPS_DONE:
 		return EXIT_DONE;
-	case PEAL_GROUP_FAILED:
+	case PEAL_ORDERGROUPS_FAILED:
 		return complain(telemetry);
-	case PEAL_GROUP_MISUSED:
+	case PEAL_ORDERGROUPS_MISUSED:
 		break;
 	}
 	return misuse(telemetry->error, "");

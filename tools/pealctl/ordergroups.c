@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tools/pealctl/group.h"
+#include "tools/pealctl/ordergroups.h"
 
 #include "base/limits.h"
 #include "tools/pealctl/show.h"
@@ -27,8 +27,8 @@ static const struct {
 	{"outside", "this node is no member of a group now"},
 };
 
-static enum peal_group_end
-fail(struct peal_telemetry *telemetry, enum peal_group_end end, const char *sentence)
+static enum peal_ordergroups_end
+fail(struct peal_telemetry *telemetry, enum peal_ordergroups_end end, const char *sentence)
 {
 	(void)snprintf(telemetry->error, sizeof(telemetry->error), "%s", sentence);
 	return end;
@@ -60,13 +60,13 @@ group_at(const json_t *answer, uint64_t place)
 	return json_object_get(answer, name);
 }
 
-static enum peal_group_end
+static enum peal_ordergroups_end
 show(struct peal_telemetry *telemetry, bool is_json)
 {
 	json_t *answer = peal_telemetry_ask(telemetry, "ordergroups", "");
 
 	if (answer == NULL) {
-		return PEAL_GROUP_FAILED;
+		return PEAL_ORDERGROUPS_FAILED;
 	}
 	if (is_json) {
 		(void)json_dumpf(answer, stdout, JSON_COMPACT);
@@ -80,7 +80,7 @@ show(struct peal_telemetry *telemetry, bool is_json)
 		}
 	}
 	json_decref(answer);
-	return PEAL_GROUP_DONE;
+	return PEAL_ORDERGROUPS_DONE;
 }
 
 /* The generation of the group with this id, 0 = there is none. False with a sentence. */
@@ -102,20 +102,20 @@ read_generation(struct peal_telemetry *telemetry, uint64_t id, uint64_t *generat
 	return true;
 }
 
-static enum peal_group_end
+static enum peal_ordergroups_end
 refuse(struct peal_telemetry *telemetry, const char *answer)
 {
 	for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++) {
 		if (strcmp(sentences[i].answer, answer) == 0) {
-			return fail(telemetry, PEAL_GROUP_FAILED, sentences[i].sentence);
+			return fail(telemetry, PEAL_ORDERGROUPS_FAILED, sentences[i].sentence);
 		}
 	}
-	return fail(telemetry, PEAL_GROUP_FAILED,
+	return fail(telemetry, PEAL_ORDERGROUPS_FAILED,
 		"the order group was not created within ten seconds; it may still come");
 }
 
 /* Asks again and again: the same wish waits, is there, or has become impossible. */
-static enum peal_group_end
+static enum peal_ordergroups_end
 create(struct peal_telemetry *telemetry, bool is_json, const char *parameters)
 {
 	const struct timespec pause = {.tv_nsec = POLL_INTERVAL_NS};
@@ -125,7 +125,7 @@ create(struct peal_telemetry *telemetry, bool is_json, const char *parameters)
 		json_t *answer = peal_telemetry_ask(telemetry, "ordergroup", parameters);
 
 		if (answer == NULL) {
-			return PEAL_GROUP_FAILED;
+			return PEAL_ORDERGROUPS_FAILED;
 		}
 		(void)snprintf(last, sizeof(last), "%s", peal_show_text(answer, "answer"));
 		json_decref(answer);
@@ -136,8 +136,8 @@ create(struct peal_telemetry *telemetry, bool is_json, const char *parameters)
 	return strcmp(last, "exists") == 0 ? show(telemetry, is_json) : refuse(telemetry, last);
 }
 
-enum peal_group_end
-peal_group_run(struct peal_telemetry *telemetry, bool is_json, int words_count, char **words)
+enum peal_ordergroups_end
+peal_ordergroups_run(struct peal_telemetry *telemetry, bool is_json, int words_count, char **words)
 {
 	char parameters[PEAL_ORDERGROUP_RANKS_MAX * (PEAL_NAME_SIZE_MAX + 24U) + 48U];
 	uint64_t generation = 0;
@@ -150,15 +150,16 @@ peal_group_run(struct peal_telemetry *telemetry, bool is_json, int words_count, 
 	}
 	if (words_count < 3 ||
 		(strcmp(words[0], "create") != 0 && strcmp(words[0], "recreate") != 0)) {
-		return fail(telemetry, PEAL_GROUP_MISUSED,
+		return fail(telemetry, PEAL_ORDERGROUPS_MISUSED,
 			"group takes show, or create or recreate ID NAME=MEMBER ...");
 	}
 	id = strtoull(words[1], &end, 10);
 	if (words[1][0] < '0' || words[1][0] > '9' || *end != '\0' || id == 0) {
-		return fail(telemetry, PEAL_GROUP_MISUSED, "the id of an order group is a number");
+		return fail(telemetry, PEAL_ORDERGROUPS_MISUSED,
+			"the id of an order group is a number");
 	}
 	if (strcmp(words[0], "recreate") == 0 && !read_generation(telemetry, id, &generation)) {
-		return PEAL_GROUP_FAILED;
+		return PEAL_ORDERGROUPS_FAILED;
 	}
 	used = snprintf(
 		parameters, sizeof(parameters), "%" PRIu64 ",%" PRIu64, id, generation + 1U);
@@ -167,7 +168,7 @@ peal_group_run(struct peal_telemetry *telemetry, bool is_json, int words_count, 
 		int added = snprintf(parameters + used, room, ",%s", words[i]);
 
 		if (strchr(words[i], ',') != NULL || added < 0 || (size_t)added >= room) {
-			return fail(telemetry, PEAL_GROUP_MISUSED,
+			return fail(telemetry, PEAL_ORDERGROUPS_MISUSED,
 				"ranks are NAME=MEMBER, 9 of them at most, with spaces between "
 				"them");
 		}
