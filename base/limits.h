@@ -84,6 +84,13 @@
 #define PEAL_MEMBER_RECORD_SIZE_MAX 48U
 #define PEAL_PROPOSAL_FIXED_SIZE    32U
 
+/* Order groups of one view, ranks of one, and how often one may be created anew; and the encoded
+ * configuration of the largest one. */
+#define PEAL_ORDERGROUPS_MAX           16U
+#define PEAL_ORDERGROUP_RANKS_MAX      9U
+#define PEAL_ORDERGROUP_GENERATION_MAX (UINT32_C(1) << 31)
+#define PEAL_ORDERGROUP_SIZE_MAX       (12U + PEAL_ORDERGROUP_RANKS_MAX * 36U)
+
 /* A proposal of at most this size travels inside the messages that name it; a larger one travels as
  * a body, and messages name its digest. */
 #define PEAL_INLINE_SIZE_MAX      928U
@@ -291,9 +298,12 @@ _Static_assert(PEAL_INLINE_SIZE_MAX + 128U <= PEAL_BODY_SIZE_MAX,
 	"an inline proposal and the ballot fields around it fit one frame");
 _Static_assert(PEAL_PROPOSAL_FIXED_SIZE + 2U * PEAL_MEMBERS_MAX +
 			       PEAL_MEMBERS_MAX * PEAL_MEMBER_RECORD_SIZE_MAX +
-			       PEAL_VIEW_METADATA_BYTES_MAX <=
+			       PEAL_VIEW_METADATA_BYTES_MAX + PEAL_ORDERGROUP_SIZE_MAX <=
 		       PEAL_BODY_BYTES_MAX,
 	"a cut that replaces everybody fits a body");
+_Static_assert(PEAL_NAME_SIZE_MAX == 31U, "a rank of an order group is 5 bytes and its name");
+_Static_assert(PEAL_PROPOSAL_FIXED_SIZE + PEAL_ORDERGROUP_SIZE_MAX <= PEAL_INLINE_SIZE_MAX,
+	"a cut that only creates an order group fits one frame");
 _Static_assert(PEAL_VIEW_METADATA_BYTES_MAX >= PEAL_DIRECT_MAX * PEAL_METADATA_SIZE_MAX,
 	"every member of a small group may have all of its metadata");
 _Static_assert(PEAL_PLANE_BUFFER_SIZE >= PEAL_BODY_SIZE_MAX, "a buffer takes every frame's body");

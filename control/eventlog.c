@@ -24,6 +24,8 @@ static const char *const event_names[] = {
 	[PEAL_EVENT_UNREACHABLE] = "unreachable",
 	[PEAL_EVENT_BEHIND] = "behind",
 	[PEAL_EVENT_METADATA_FULL] = "metadata full",
+	[PEAL_EVENT_ORDERGROUP] = "order group",
+	[PEAL_EVENT_ORDERGROUP_REFUSED] = "order group refused",
 };
 
 void

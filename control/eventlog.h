@@ -47,9 +47,14 @@ enum peal_event_kind {
 	PEAL_EVENT_BEHIND = 17,
 	/* This node waits: the view takes no more metadata. */
 	PEAL_EVENT_METADATA_FULL = 18,
+	/* An order group is in the view that was not: value = generation << 32 | id. */
+	PEAL_EVENT_ORDERGROUP = 19,
+	/* The order group that this node was asked for cannot be: value = enum
+	 * peal_ordergroup_answer << 32 | id. */
+	PEAL_EVENT_ORDERGROUP_REFUSED = 20,
 };
 
-#define PEAL_EVENT_LAST PEAL_EVENT_METADATA_FULL
+#define PEAL_EVENT_LAST PEAL_EVENT_ORDERGROUP_REFUSED
 
 struct peal_event {
 	uint64_t seq; /* from 1 */

@@ -255,6 +255,7 @@ peal_node_deadline_at_ns(const struct peal_node *node)
 		peal_node_earlier(deadline_at_ns, peal_guests_deadline_at_ns(&node->guests));
 	deadline_at_ns = peal_node_earlier(deadline_at_ns, peal_on_sync_deadline_at_ns(node));
 	deadline_at_ns = peal_node_earlier(deadline_at_ns, peal_on_leave_deadline_at_ns(node));
+	deadline_at_ns = peal_node_earlier(deadline_at_ns, peal_on_ordergroup_deadline_at_ns(node));
 	deadline_at_ns = peal_node_earlier(deadline_at_ns, node->call_at_ns);
 	deadline_at_ns = peal_node_earlier(deadline_at_ns, node->propose_at_ns);
 	if (node->is_decision_waiting) {

@@ -177,12 +177,14 @@ struct peal_node {
 	bool is_installed_due;          /* the own word about that waits for the core */
 	const struct peal_peers *peers; /* newest table published; NULL before the first */
 	/* Bounds. */
-	uint32_t requests_left;          /* join requests that this step still looks at */
-	struct peal_ping_run *ping;      /* running, or waiting for a slot of its member */
-	uint64_t ping_mid;               /* waiting: the member; 0 = running */
-	struct peal_ping_run *ping_done; /* ended, not taken */
-	struct peal_load_run *load;      /* with the core */
-	struct peal_load_run *load_done; /* ended, not taken */
+	uint32_t requests_left;                   /* join requests that this step still looks at */
+	struct peal_ping_run *ping;               /* running, or waiting for a slot of its member */
+	uint64_t ping_mid;                        /* waiting: the member; 0 = running */
+	struct peal_ping_run *ping_done;          /* ended, not taken */
+	struct peal_load_run *load;               /* with the core */
+	struct peal_load_run *load_done;          /* ended, not taken */
+	struct peal_ordergroup wanted_ordergroup; /* not created yet; id 0 = none */
+	uint64_t ordergroup_at_ns;                /* next attempt, while there is one */
 	uint16_t down_free_count;
 	uint16_t down_free[PEAL_PLANE_BUFFERS_MAX];
 	uint64_t now_ns; /* of the last step */
@@ -212,6 +214,31 @@ uint64_t peal_node_deadline_at_ns(const struct peal_node *node);
 
 /* Starts a graceful leave; the state tells how it ended. Idempotent. */
 void peal_node_leave(struct peal_node *node, uint64_t now_ns);
+
+/* What comes of a wish for an order group. */
+enum peal_ordergroup_answer {
+	PEAL_ORDERGROUP_WAITS = 0,  /* it was proposed, or will be */
+	PEAL_ORDERGROUP_EXISTS = 1, /* exactly this one is in the view */
+	PEAL_ORDERGROUP_TAKEN = 2,  /* another one with this id and generation, or a later one */
+	PEAL_ORDERGROUP_WRONG_GENERATION =
+		3,                     /* neither 1 of a new one nor the next of an old one */
+	PEAL_ORDERGROUP_NO_MEMBER = 4, /* a rank is no member of the view */
+	PEAL_ORDERGROUP_FULL = 5,      /* there are PEAL_ORDERGROUPS_MAX */
+	PEAL_ORDERGROUP_INVALID = 6,   /* see wire/ordergroup.h */
+	PEAL_ORDERGROUP_BUSY = 7,      /* this node has another wish that waits */
+	PEAL_ORDERGROUP_OUTSIDE = 8,   /* this node is no member, or is leaving */
+};
+
+/*
+ * Asks this member to have an order group created. The event ORDERGROUP tells everybody that it was
+ * installed; ORDERGROUP_REFUSED tells here that it became impossible, such as when a rank crashed
+ * meanwhile. A wish that waits ends with the membership of this node, and is lost with its process:
+ * whoever asked looks at the view and asks again.
+ */
+enum peal_ordergroup_answer peal_node_create_ordergroup(
+	struct peal_node *node, const struct peal_ordergroup *group, uint64_t now_ns);
+/* Lower-case name of an answer. Static. */
+const char *peal_ordergroup_answer_name(enum peal_ordergroup_answer answer);
 
 /*
  * Starts an echo run to the member `mid`. `run` stays with the core until PING_DONE. A member of a

@@ -52,6 +52,13 @@ peal_on_refused(struct peal_node *node)
 	peal_counter_add(&node->counters, PEAL_COUNTER_MESSAGES_REFUSED, 1);
 }
 
+/* ---- on_ordergroup.c ---- */
+
+/* A view was installed; `before`: the one before, NULL = this is the first as this member. */
+void peal_on_ordergroup_view(struct peal_node *node, const struct peal_view *before);
+void peal_on_ordergroup_tick(struct peal_node *node);
+uint64_t peal_on_ordergroup_deadline_at_ns(const struct peal_node *node);
+
 /* ---- on_join.c ---- */
 
 /* Family 0. */
@@ -156,6 +163,8 @@ void peal_node_release_view(struct peal_node *node);
 
 /* ---- on_tick.c ---- */
 
+/* Gives a value to consensus; what finds no room is tried again by the next tick. */
+void peal_node_propose(struct peal_node *node, const struct peal_proposal *value, bool is_fast);
 /* Runs what is due. */
 void peal_on_tick(struct peal_node *node);
 

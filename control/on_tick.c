@@ -151,9 +151,8 @@ was_proposed(const struct peal_node *node, const struct peal_proposal *value)
 	       peal_bitset_equals(&node->proposed_removals, &value->removals);
 }
 
-/* Gives a value to consensus; what finds no room is tried again by the next tick. */
-static void
-propose_value(struct peal_node *node, const struct peal_proposal *value, bool is_fast)
+void
+peal_node_propose(struct peal_node *node, const struct peal_proposal *value, bool is_fast)
 {
 	if (!peal_consensus_propose(
 		    &node->consensus, value, is_fast, node->now_ns, &node->outbox)) {
@@ -226,7 +225,7 @@ propose(struct peal_node *node)
 	if (node->cut.is_last_resort) {
 		peal_counter_add(&node->counters, PEAL_COUNTER_LAST_RESORTS, 1);
 	}
-	propose_value(node, &value, !node->cut.is_last_resort);
+	peal_node_propose(node, &value, !node->cut.is_last_resort);
 }
 
 /* Members that the last reports made stable. */
@@ -495,7 +494,7 @@ refresh(struct peal_node *node)
 		!has_stale_report(node)) {
 		return;
 	}
-	propose_value(node, &nothing, true);
+	peal_node_propose(node, &nothing, true);
 	peal_emit_outbox(node);
 	peal_on_progress(node);
 }
@@ -571,6 +570,7 @@ peal_on_tick(struct peal_node *node)
 	peal_on_sync_tick(node);
 	tick_guests(node);
 	tick_admission(node);
+	peal_on_ordergroup_tick(node);
 	call_others(node);
 	peal_on_leave_tick(node);
 	if (node->now_ns >= node->quorum_check_at_ns && peal_node_is_active(node)) {

@@ -288,6 +288,7 @@ peal_on_first_view(
 		peal_emit_event(node, PEAL_EVENT_JOINED, node->view.members[rank].mid, 0,
 			&node->view.members[rank].address);
 	}
+	peal_on_ordergroup_view(node, NULL);
 	greet(node);
 }
 
@@ -421,6 +422,7 @@ switch_group(struct peal_node *node, const struct peal_group *next, const struct
 		tell_removed(node, &before->view.members[rank], peal_bitset_has(left, rank));
 	}
 	tell_joined(node);
+	peal_on_ordergroup_view(node, &before->view);
 	node->config.groups.release(node->config.groups.state, before);
 	greet(node);
 	go_on_leaving(node);
@@ -503,6 +505,7 @@ peal_on_later_view(struct peal_node *node, const struct peal_group *group)
 		}
 	}
 	tell_joined(node);
+	peal_on_ordergroup_view(node, &before->view);
 	node->config.groups.release(node->config.groups.state, before);
 	greet(node);
 	go_on_leaving(node);

@@ -20,6 +20,7 @@
 struct place {
 	struct peal_group group; /* first: a group is a place */
 	struct peal_view_index index;
+	struct peal_ordergroup ordergroups[PEAL_ORDERGROUPS_MAX];
 	struct peal_hash128 snapshot_digest; /* of bytes that were decoded to it */
 	uint32_t older;                      /* list of the released, by when they were */
 	uint32_t newer;
@@ -495,7 +496,7 @@ next(void *state, const struct peal_group *parent, const struct peal_proposal *c
 	}
 	place = &store->places[number];
 	members = open_block(store, number, count, &topology);
-	peal_nextview_apply(&parent->view, cut, members, &place->group.view);
+	peal_nextview_apply(&parent->view, cut, members, place->ordergroups, &place->group.view);
 	known = find_view(store, place->group.view.hash);
 	if (known != PLACE_NONE) {
 		/* It came as a snapshot before. */
@@ -536,7 +537,8 @@ decode(void *state, const uint8_t *bytes, uint32_t size)
 	capacity = capacity < store->members_max ? capacity : store->members_max;
 	place = &store->places[number];
 	members = open_block(store, number, capacity, &topology);
-	if (!peal_view_decode(bytes, size, members, capacity, &place->index, &place->group.view)) {
+	if (!peal_view_decode(bytes, size, members, capacity, place->ordergroups, &place->index,
+		    &place->group.view)) {
 		return NULL;
 	}
 	known = find_view(store, place->group.view.hash);

@@ -103,6 +103,31 @@ peal_nextview_metadata_after(
 	return size + added_size;
 }
 
+bool
+peal_nextview_may_create(const struct peal_view *view, const struct peal_bitset *removals,
+	const struct peal_ordergroup *group)
+{
+	const struct peal_ordergroup *before = peal_view_find_ordergroup(view, group->id);
+
+	if (!peal_ordergroup_is_valid(group)) {
+		return false;
+	}
+	if (before == NULL
+			? group->generation != 1 || view->ordergroups_count == PEAL_ORDERGROUPS_MAX
+			: group->generation != before->generation + 1U) {
+		return false;
+	}
+	for (uint32_t i = 0; i < group->ranks_count; i++) {
+		uint16_t rank = peal_view_find_mid(view, group->ranks[i].mid);
+
+		/* A group that begins with a rank missing could do without the next one less. */
+		if (rank == PEAL_RANK_NONE || peal_bitset_has(removals, rank)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 enum peal_invalid
 peal_nextview_validate(const struct peal_view *view, const struct peal_proposal *proposal)
 {
@@ -130,6 +155,10 @@ peal_nextview_validate(const struct peal_view *view, const struct peal_proposal 
 	if (staying_count + proposal->additions_count > PEAL_MEMBERS_MAX ||
 		view->next_mid + proposal->additions_count > MID_END) {
 		return PEAL_INVALID_SIZE;
+	}
+	if (peal_proposal_has_ordergroup(proposal) &&
+		!peal_nextview_may_create(view, &proposal->removals, &proposal->ordergroup)) {
+		return PEAL_INVALID_ORDERGROUP;
 	}
 
 	for (uint32_t index = 0; index < proposal->additions_count; index++) {
@@ -174,15 +203,43 @@ copy_staying(const struct peal_view *view, const struct peal_bitset *removals,
 	return kept_count;
 }
 
+/* The table with what the cut creates, by id. Returns how many. */
+static uint8_t
+apply_ordergroup(const struct peal_view *view, const struct peal_proposal *proposal,
+	struct peal_ordergroup *ordergroups_out)
+{
+	uint32_t count = 0;
+	bool is_placed = !peal_proposal_has_ordergroup(proposal);
+
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		const struct peal_ordergroup *group = &view->ordergroups[i];
+
+		if (!is_placed && proposal->ordergroup.id <= group->id) {
+			ordergroups_out[count++] = proposal->ordergroup;
+			is_placed = true;
+		}
+		if (group->id != proposal->ordergroup.id) {
+			ordergroups_out[count++] = *group;
+		}
+	}
+	if (!is_placed) {
+		ordergroups_out[count++] = proposal->ordergroup;
+	}
+	PEAL_ASSERT(count <= PEAL_ORDERGROUPS_MAX);
+	return (uint8_t)count;
+}
+
 void
 peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *proposal,
-	struct peal_member *members_out, struct peal_view *next_out)
+	struct peal_member *members_out, struct peal_ordergroup *ordergroups_out,
+	struct peal_view *next_out)
 {
 	struct peal_hash128 sum = view->members_sum;
 	uint32_t count;
 
 	PEAL_ASSERT(next_out != view);
 	PEAL_ASSERT(members_out != view->members);
+	PEAL_ASSERT(ordergroups_out == NULL || ordergroups_out != view->ordergroups);
 	PEAL_ASSERT(peal_nextview_validate(view, proposal) == PEAL_VALID);
 
 	*next_out = (struct peal_view){
@@ -192,8 +249,10 @@ peal_nextview_apply(const struct peal_view *view, const struct peal_proposal *pr
 		.parent_hash = view->hash,
 		.rings_count = view->rings_count,
 		.metadata_size = peal_nextview_metadata_size(view, proposal),
+		.ordergroups_count = apply_ordergroup(view, proposal, ordergroups_out),
 		.members = members_out,
 	};
+	next_out->ordergroups = next_out->ordergroups_count > 0 ? ordergroups_out : NULL;
 	/* Removal keeps the order of the others: seniority is what applications elect by. */
 	count = copy_staying(view, &proposal->removals, members_out);
 	PEAL_BITSET_FOR_EACH (rank, &proposal->removals) {

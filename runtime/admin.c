@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARAMS_SIZE_MAX 256U
+#define PARAMS_SIZE_MAX 512U
 
 typedef void (*answer_fn)(struct peal_answer *answer);
 
@@ -33,6 +33,11 @@ static const struct command commands[] = {
 		peal_answer_cores},
 	{"/peal/clients", "Applications, a page. Parameters: NODE,FROM", true, 1,
 		peal_answer_clients},
+	{"/peal/ordergroups", "Order groups as they began. Parameters: NODE", true, 0,
+		peal_answer_ordergroups},
+	{"/peal/ordergroup",
+		"Has an order group created. Parameters: NODE,ID,GENERATION,NAME=MEMBER,...", true,
+		2, peal_answer_ordergroup},
 	{"/peal/leave", "Starts a graceful leave. Parameters: NODE", true, 0, peal_answer_leave},
 	{"/peal/ping", "Starts a run of round trips. Parameters: NODE,MEMBER,COUNT,INTERVAL_US",
 		true, 3, peal_answer_ping},
@@ -102,6 +107,7 @@ read_parameters(const struct command *command, char *params, struct peal_answer 
 			return false;
 		}
 	}
+	answer->words = params;
 	return true;
 }
 

@@ -9,6 +9,9 @@
  *     /peal/stats,NODE                     every counter of core and control, and of the device
  *     /peal/cores,NODE                     the poll loop of the node: where its time went
  *     /peal/clients,NODE,FROM              applications from place FROM on, a page of them
+ *     /peal/ordergroups,NODE               order groups as they began: id, generation, ranks
+ *     /peal/ordergroup,NODE,ID,GENERATION,NAME=MEMBER,...
+ *                                          a wish for one; "waits" and then "exists", or why not
  *     /peal/leave,NODE                     starts a graceful leave
  *     /peal/ping,NODE,MEMBER,COUNT,US      starts a run of round trips to a member number
  *     /peal/pinged,NODE                    how that run ended, or that it goes on

@@ -20,6 +20,7 @@ struct peal_answer {
 	struct peal_runtime *runtime;
 	struct peal_runtime_node *node; /* whom the command names, or NULL */
 	uint64_t numbers[4];            /* what follows the name */
+	char *words;                    /* and what follows these, or NULL */
 	struct rte_tel_data *data;      /* a dictionary, still empty */
 };
 
@@ -35,6 +36,10 @@ void peal_answer_stats(struct peal_answer *answer);
 void peal_answer_cores(struct peal_answer *answer);
 /* The applications of the node, those that were cut off lately too. */
 void peal_answer_clients(struct peal_answer *answer);
+/* How the order groups of the view began. */
+void peal_answer_ordergroups(struct peal_answer *answer);
+/* A wish for one: id, generation, and words NAME=MEMBER. */
+void peal_answer_ordergroup(struct peal_answer *answer);
 void peal_answer_leave(struct peal_answer *answer);
 void peal_answer_ping(struct peal_answer *answer);
 void peal_answer_pinged(struct peal_answer *answer);

@@ -2,6 +2,7 @@
 #include "runtime/describe.h"
 
 #include "base/timing.h"
+#include "control/node.h"
 #include "dataplane/link.h"
 #include "wire/alert_msg.h"
 
@@ -106,6 +107,8 @@ find_fate(enum peal_event_kind kind)
 	case PEAL_EVENT_UNREACHABLE:
 	case PEAL_EVENT_BEHIND:
 	case PEAL_EVENT_METADATA_FULL:
+	case PEAL_EVENT_ORDERGROUP:
+	case PEAL_EVENT_ORDERGROUP_REFUSED:
 		break;
 	}
 	return NULL;
@@ -241,6 +244,16 @@ describe_own(const struct peal_event *event, char out[SIZE])
 	case PEAL_EVENT_METADATA_FULL:
 		(void)snprintf(out, SIZE,
 			"waiting: the view takes no more metadata; shorter metadata may fit");
+		break;
+	case PEAL_EVENT_ORDERGROUP:
+		(void)snprintf(out, SIZE, "order group %" PRIu32 " is there, generation %" PRIu64,
+			(uint32_t)event->value, event->value >> 32);
+		break;
+	case PEAL_EVENT_ORDERGROUP_REFUSED:
+		(void)snprintf(out, SIZE, "order group %" PRIu32 " cannot be created: %s",
+			(uint32_t)event->value,
+			peal_ordergroup_answer_name(
+				(enum peal_ordergroup_answer)(event->value >> 32)));
 		break;
 	case PEAL_EVENT_JOINED:
 	case PEAL_EVENT_LEFT:

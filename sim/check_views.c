@@ -76,8 +76,11 @@ copy_view(const struct peal_view *view)
 {
 	struct peal_view *copy = allocate(1, sizeof(*copy));
 	size_t members_size = view->members_count * sizeof(struct peal_member);
-	struct peal_member *members = allocate(1, members_size + view->metadata_size);
-	uint8_t *metadata = (uint8_t *)members + members_size;
+	size_t ordergroups_size = view->ordergroups_count * sizeof(view->ordergroups[0]);
+	struct peal_member *members =
+		allocate(1, members_size + ordergroups_size + view->metadata_size);
+	struct peal_ordergroup *ordergroups = (void *)((uint8_t *)members + members_size);
+	uint8_t *metadata = (uint8_t *)ordergroups + ordergroups_size;
 	uint32_t places_count = 8;
 	struct peal_view_index *index;
 
@@ -98,6 +101,10 @@ copy_view(const struct peal_view *view)
 	}
 	*copy = *view;
 	copy->members = members;
+	if (view->ordergroups_count > 0) {
+		memcpy(ordergroups, view->ordergroups, ordergroups_size);
+		copy->ordergroups = ordergroups;
+	}
 	copy->index = NULL;
 	if (peal_view_build_index(copy, index)) {
 		copy->index = index;

@@ -270,6 +270,14 @@ rebuild_cut(const struct peal_view *parent, const struct peal_view *view,
 			addition->mid = 0;
 		}
 	}
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		const struct peal_ordergroup *group = &view->ordergroups[i];
+		const struct peal_ordergroup *before = peal_view_find_ordergroup(parent, group->id);
+
+		if (before == NULL || !peal_ordergroup_equals(before, group)) {
+			proposal_out->ordergroup = *group;
+		}
+	}
 }
 
 /*

@@ -96,6 +96,7 @@ is_next_bearable(const struct peal_faults *faults, const struct peal_view *view,
 	const struct peal_proposal *cut, const struct peal_bitset *lost)
 {
 	uint32_t members_max = view->members_count + cut->additions_count;
+	struct peal_ordergroup ordergroups[PEAL_ORDERGROUPS_MAX];
 	struct peal_member *members;
 	struct peal_view next;
 	bool is_good;
@@ -105,7 +106,7 @@ is_next_bearable(const struct peal_faults *faults, const struct peal_view *view,
 	}
 	members = malloc(members_max * sizeof(members[0]));
 	PEAL_ASSERT(members != NULL);
-	peal_nextview_apply(view, cut, members, &next);
+	peal_nextview_apply(view, cut, members, ordergroups, &next);
 	is_good = is_bearable(faults, &next, lost);
 	free(members);
 	return is_good;

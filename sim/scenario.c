@@ -64,6 +64,8 @@ static const struct peal_scenario scenarios[] = {
 		false, peal_story_quiet60},
 	{"churn", "One hour in which every node is restarted once in two seconds.", 10, 5, "dpdk",
 		false, peal_story_churn},
+	{"ordergroup", "Order groups are created while members crash, leave and come back.", 7, 3,
+		"dpdk", false, peal_story_ordergroup},
 	{"talk",
 		"Members talk over channels in bad weather and random faults: all arrives, in "
 		"order.",

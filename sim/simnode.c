@@ -494,6 +494,17 @@ peal_simnode_leave(struct peal_simnode *simnode)
 	prompt_control(simnode);
 }
 
+enum peal_ordergroup_answer
+peal_simnode_create_ordergroup(struct peal_simnode *simnode, const struct peal_ordergroup *group)
+{
+	enum peal_ordergroup_answer answer;
+
+	PEAL_ASSERT(simnode->is_up);
+	answer = peal_node_create_ordergroup(&simnode->node, group, clock_of(simnode));
+	prompt_control(simnode);
+	return answer;
+}
+
 void
 peal_simnode_on_frame(struct peal_simnode *simnode)
 {

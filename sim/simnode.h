@@ -157,6 +157,9 @@ bool peal_simnode_on_step(struct peal_simnode *simnode, uint64_t at_ns);
 
 /* True when it is up and a member of a view, in its own opinion. */
 bool peal_simnode_is_member(const struct peal_simnode *simnode);
+/* Asks a node that is up for an order group, as an operator would. */
+enum peal_ordergroup_answer peal_simnode_create_ordergroup(
+	struct peal_simnode *simnode, const struct peal_ordergroup *group);
 /* True when the machine asks to be called at once although it does nothing: a timer that spins. */
 bool peal_simnode_is_spinning(const struct peal_simnode *simnode);
 

@@ -240,6 +240,7 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	node.casts = world->casts;
 	node.shards_max = config->shards_max;
 	peal_check_views_init(&world->views, config->nodes_count, report);
+	peal_check_ordergroups_init(&world->ordergroups, report);
 	peal_check_votes_init(&world->votes, config->nodes_count, report);
 	peal_check_nonces_init(&world->nonces, report);
 	peal_check_healthy_init(&world->healthy, config->nodes_count, report);
@@ -376,6 +377,8 @@ on_install(struct peal_simworld *world, struct peal_simnode *simnode)
 	struct peal_check_install install = peal_check_views_on_install(
 		&world->views, simnode->index, simnode->node.self.uuid, view, virtual_now(world));
 
+	peal_check_ordergroups_on_install(
+		&world->ordergroups, simnode->index, view, install.parent, virtual_now(world));
 	seen->cluster = view->cluster;
 	seen->epoch = view->epoch;
 	seen->hash = view->hash;

@@ -12,6 +12,7 @@
 
 #include "sim/check_healthy.h"
 #include "sim/check_nonces.h"
+#include "sim/check_ordergroups.h"
 #include "sim/check_views.h"
 #include "sim/check_votes.h"
 #include "sim/report.h"
@@ -81,6 +82,7 @@ struct peal_simworld {
 	struct peal_simcast *casts;         /* [nodes_count], or NULL */
 	struct peal_simcast_ledger *cast_ledger;
 	struct peal_check_views views;
+	struct peal_check_ordergroups ordergroups;
 	struct peal_check_votes votes;
 	struct peal_check_nonces nonces;
 	struct peal_check_healthy healthy;

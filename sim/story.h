@@ -68,6 +68,8 @@ struct peal_story_weather {
 void peal_story_bad_weather(const struct peal_scenario_options *options,
 	const struct peal_story_weather *weather, struct peal_report *report);
 
+/* story_ordergroup.c */
+void peal_story_ordergroup(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_member.c: coming, going and coming back. */
 void peal_story_ghosts(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_reborn(const struct peal_scenario_options *options, struct peal_report *report);

@@ -22,6 +22,9 @@ peal_proposal_size(const struct peal_proposal *proposal)
 
 		size += peal_member_record_size(member) + member->metadata_size;
 	}
+	if (peal_proposal_has_ordergroup(proposal)) {
+		size += peal_ordergroup_size(&proposal->ordergroup);
+	}
 	return size;
 }
 
@@ -34,7 +37,8 @@ write_fixed(const struct peal_proposal *proposal, struct peal_writer *writer)
 	peal_write_hash(writer, proposal->parent_hash);
 	peal_write_u16(writer, (uint16_t)peal_bitset_count(&proposal->removals));
 	peal_write_u16(writer, proposal->additions_count);
-	peal_write_u32(writer, 0);
+	peal_write_u16(writer, peal_proposal_has_ordergroup(proposal) ? 1 : 0);
+	peal_write_u16(writer, 0);
 }
 
 static void
@@ -57,6 +61,9 @@ peal_proposal_encode(const struct peal_proposal *proposal, struct peal_writer *w
 	}
 	for (uint32_t i = 0; i < proposal->additions_count; i++) {
 		write_addition(proposal, i, writer);
+	}
+	if (peal_proposal_has_ordergroup(proposal)) {
+		peal_ordergroup_encode(&proposal->ordergroup, writer);
 	}
 }
 
@@ -103,9 +110,11 @@ peal_proposal_decode(struct peal_reader *reader, struct peal_member *additions_o
 	proposal_out->parent_hash = peal_read_hash(reader);
 	uint16_t removals_count = peal_read_u16(reader);
 	proposal_out->additions_count = peal_read_u16(reader);
-	uint32_t padding = peal_read_u32(reader);
+	uint16_t ordergroups_count = peal_read_u16(reader);
+	uint16_t padding = peal_read_u16(reader);
 
-	if (!reader->is_ok || padding != 0 || removals_count > PEAL_MEMBERS_MAX ||
+	if (!reader->is_ok || padding != 0 || ordergroups_count > 1 ||
+		removals_count > PEAL_MEMBERS_MAX ||
 		proposal_out->additions_count > PEAL_ADDITIONS_MAX ||
 		proposal_out->additions_count > capacity) {
 		return false;
@@ -114,7 +123,9 @@ peal_proposal_decode(struct peal_reader *reader, struct peal_member *additions_o
 		proposal_out->additions = additions_out;
 	}
 	return read_removals(reader, removals_count, &proposal_out->removals) &&
-	       read_additions(reader, proposal_out->additions_count, additions_out);
+	       read_additions(reader, proposal_out->additions_count, additions_out) &&
+	       (ordergroups_count == 0 ||
+		       peal_ordergroup_decode(reader, &proposal_out->ordergroup));
 }
 
 struct peal_hash128
@@ -141,6 +152,12 @@ peal_proposal_digest(const struct peal_proposal *proposal)
 	for (uint32_t i = 0; i < proposal->additions_count; i++) {
 		writer = peal_writer_init(piece, sizeof(piece));
 		write_addition(proposal, i, &writer);
+		PEAL_ASSERT(writer.is_ok);
+		peal_hash_stream_add(&stream, piece, writer.offset);
+	}
+	if (peal_proposal_has_ordergroup(proposal)) {
+		writer = peal_writer_init(piece, sizeof(piece));
+		peal_ordergroup_encode(&proposal->ordergroup, &writer);
 		PEAL_ASSERT(writer.is_ok);
 		peal_hash_stream_add(&stream, piece, writer.offset);
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Bytes of a snapshot: cluster 16 | epoch u64 | next_mid u64 | tie_mid u64 | parent hash 16 |
- * hash 16 | members count u16 | rings u8 | 5 x 0 | member records.
+ * hash 16 | members count u16 | rings u8 | order groups count u8 | 4 x 0 | member records | order
+ * groups, by id.
  */
 #include "wire/view.h"
 
@@ -11,7 +12,7 @@
 #include <string.h>
 
 #define FIXED_SIZE   80U
-#define PADDING_SIZE 5U
+#define PADDING_SIZE 4U
 #define RINGS_MIN    3U
 #define NEXT_MID_MAX (UINT64_C(1) << 31)
 /* Seeds that keep the hash of a view and the places of an index apart from every other hash. */
@@ -217,10 +218,35 @@ peal_view_build_index(const struct peal_view *view, struct peal_view_index *inde
 	return true;
 }
 
+const struct peal_ordergroup *
+peal_view_find_ordergroup(const struct peal_view *view, uint32_t ordergroup_id)
+{
+	PEAL_ASSERT(view->ordergroups_count <= PEAL_ORDERGROUPS_MAX);
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		if (view->ordergroups[i].id == ordergroup_id) {
+			return &view->ordergroups[i];
+		}
+	}
+	return NULL;
+}
+
+/* Of all configurations; 0 = there is none. */
+static struct peal_hash128
+sum_ordergroups(const struct peal_view *view)
+{
+	struct peal_hash128 sum = {0};
+
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		sum = peal_hash128_add(sum, peal_ordergroup_hash(&view->ordergroups[i]));
+	}
+	return sum;
+}
+
 struct peal_hash128
 peal_view_hash(const struct peal_view *view)
 {
-	uint64_t identity[11] = {
+	struct peal_hash128 ordergroups = sum_ordergroups(view);
+	uint64_t identity[14] = {
 		view->cluster.low,
 		view->cluster.high,
 		view->epoch,
@@ -232,9 +258,13 @@ peal_view_hash(const struct peal_view *view)
 		view->members_count,
 		view->members_sum.low,
 		view->members_sum.high,
+		ordergroups.low,
+		ordergroups.high,
+		view->ordergroups_count,
 	};
+	size_t words_count = view->ordergroups_count > 0 ? 14 : 11;
 
-	return peal_hash128(identity, sizeof(identity), SEED_IDENTITY);
+	return peal_hash128(identity, words_count * sizeof(identity[0]), SEED_IDENTITY);
 }
 
 struct peal_hash128
@@ -299,6 +329,28 @@ is_ordered(const struct peal_view *view)
 	return previous < view->next_mid;
 }
 
+/* In one order, each id once. Who created them may have gone since. */
+static bool
+are_ordergroups_right(const struct peal_view *view)
+{
+	uint32_t previous = 0;
+
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		const struct peal_ordergroup *group = &view->ordergroups[i];
+
+		if (group->id <= previous || !peal_ordergroup_is_valid(group)) {
+			return false;
+		}
+		for (uint32_t j = 0; j < group->ranks_count; j++) {
+			if (group->ranks[j].mid >= view->next_mid) {
+				return false;
+			}
+		}
+		previous = group->id;
+	}
+	return true;
+}
+
 /* Everything about the fields outside the member records. */
 static bool
 is_framed(const struct peal_view *view)
@@ -317,6 +369,7 @@ peal_view_check(const struct peal_view *view)
 {
 	PEAL_ASSERT(is_framed(view));
 	PEAL_ASSERT(is_ordered(view));
+	PEAL_ASSERT(are_ordergroups_right(view));
 	PEAL_ASSERT(view->tie_mid == view->members[0].mid);
 	PEAL_ASSERT(is_unique(view));
 	PEAL_ASSERT(peal_hash128_equals(view->members_sum, peal_view_sum_members(view)));
@@ -332,6 +385,9 @@ peal_view_encoded_size(const struct peal_view *view)
 
 	for (uint32_t rank = 0; rank < view->members_count; rank++) {
 		size += peal_member_record_size(&view->members[rank]);
+	}
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		size += peal_ordergroup_size(&view->ordergroups[i]);
 	}
 	return size;
 }
@@ -351,9 +407,13 @@ peal_view_encode(const struct peal_view *view, uint8_t *bytes, uint32_t capacity
 	peal_write_hash(&writer, view->hash);
 	peal_write_u16(&writer, view->members_count);
 	peal_write_u8(&writer, view->rings_count);
+	peal_write_u8(&writer, view->ordergroups_count);
 	peal_write_padding(&writer, PADDING_SIZE);
 	for (uint32_t rank = 0; rank < view->members_count; rank++) {
 		peal_member_encode(&view->members[rank], &writer);
+	}
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		peal_ordergroup_encode(&view->ordergroups[i], &writer);
 	}
 
 	PEAL_ASSERT(writer.is_ok);
@@ -362,7 +422,8 @@ peal_view_encode(const struct peal_view *view, uint8_t *bytes, uint32_t capacity
 
 bool
 peal_view_decode(const uint8_t *bytes, uint32_t size, struct peal_member *members_out,
-	uint32_t capacity, struct peal_view_index *index, struct peal_view *view_out)
+	uint32_t capacity, struct peal_ordergroup *ordergroups_out, struct peal_view_index *index,
+	struct peal_view *view_out)
 {
 	struct peal_reader reader = peal_reader_init(bytes, size);
 
@@ -375,10 +436,12 @@ peal_view_decode(const uint8_t *bytes, uint32_t size, struct peal_member *member
 	view_out->hash = peal_read_hash(&reader);
 	view_out->members_count = peal_read_u16(&reader);
 	view_out->rings_count = peal_read_u8(&reader);
+	view_out->ordergroups_count = peal_read_u8(&reader);
 	bool is_padded = peal_read_padding(&reader, PADDING_SIZE);
 
 	if (!reader.is_ok || !is_padded || !is_framed(view_out) ||
-		view_out->members_count > capacity) {
+		view_out->members_count > capacity ||
+		view_out->ordergroups_count > PEAL_ORDERGROUPS_MAX) {
 		return false;
 	}
 	for (uint32_t rank = 0; rank < view_out->members_count; rank++) {
@@ -386,11 +449,17 @@ peal_view_decode(const uint8_t *bytes, uint32_t size, struct peal_member *member
 			return false;
 		}
 	}
+	for (uint32_t i = 0; i < view_out->ordergroups_count; i++) {
+		if (!peal_ordergroup_decode(&reader, &ordergroups_out[i])) {
+			return false;
+		}
+	}
+	view_out->ordergroups = view_out->ordergroups_count > 0 ? ordergroups_out : NULL;
 	view_out->members = members_out;
 	view_out->metadata_size = peal_view_sum_metadata(view_out);
 	view_out->members_sum = peal_view_sum_members(view_out);
 	if (!peal_reader_is_done(&reader) || !is_ordered(view_out) ||
-		view_out->tie_mid != view_out->members[0].mid ||
+		!are_ordergroups_right(view_out) || view_out->tie_mid != view_out->members[0].mid ||
 		view_out->metadata_size > PEAL_VIEW_METADATA_BYTES_MAX ||
 		!peal_hash128_equals(view_out->hash, peal_view_hash(view_out)) ||
 		!peal_view_build_index(view_out, index)) {

@@ -13,6 +13,7 @@
 
 #include "base/bitset.h"
 #include "wire/member.h"
+#include "wire/ordergroup.h"
 
 /* "No such rank". */
 #define PEAL_RANK_NONE UINT16_MAX
@@ -25,11 +26,14 @@ struct peal_view {
 	struct peal_hash128 parent_hash; /* of the previous view; 0 in epoch 1 */
 	struct peal_hash128 hash;
 	struct peal_hash128
-		members_sum;    /* sum of peal_member_hash over the members; part of hash */
-	uint8_t rings_count;    /* K of the cluster, [3, PEAL_RINGS_MAX] */
-	uint16_t members_count; /* [1, PEAL_MEMBERS_MAX]; 0 = no view */
-	uint32_t metadata_size; /* of all members, [0, PEAL_VIEW_METADATA_BYTES_MAX] */
-	const struct peal_member *members;   /* by rank, [members_count] */
+		members_sum;       /* sum of peal_member_hash over the members; part of hash */
+	uint8_t rings_count;       /* K of the cluster, [3, PEAL_RINGS_MAX] */
+	uint16_t members_count;    /* [1, PEAL_MEMBERS_MAX]; 0 = no view */
+	uint32_t metadata_size;    /* of all members, [0, PEAL_VIEW_METADATA_BYTES_MAX] */
+	uint8_t ordergroups_count; /* [0, PEAL_ORDERGROUPS_MAX] */
+	const struct peal_ordergroup *ordergroups; /* how each began, by id, ascending; NULL when
+						       none */
+	const struct peal_member *members;         /* by rank, [members_count] */
 	const struct peal_view_index *index; /* NULL: searches by uuid and address are linear */
 };
 
@@ -74,7 +78,11 @@ peal_view_tag(const struct peal_view *view)
 	return (uint32_t)view->hash.low;
 }
 
-/* The hash of the other fields and members_sum. O(1). */
+/* The order group with this id as it was created last; NULL: there is none. */
+const struct peal_ordergroup *peal_view_find_ordergroup(
+	const struct peal_view *view, uint32_t ordergroup_id);
+
+/* The hash of the other fields and members_sum. O(order groups). */
 struct peal_hash128 peal_view_hash(const struct peal_view *view);
 /* Sum over the members, for members_sum. O(N). */
 struct peal_hash128 peal_view_sum_members(const struct peal_view *view);
@@ -88,7 +96,8 @@ void peal_view_check(const struct peal_view *view);
 
 /* Bytes of a snapshot of `members_count` members at most. */
 #define PEAL_VIEW_ENCODED_SIZE_MAX(members_count)                                                  \
-	(96U + (members_count)*PEAL_MEMBER_RECORD_SIZE_MAX +                                       \
+	(96U + PEAL_ORDERGROUPS_MAX * PEAL_ORDERGROUP_SIZE_MAX +                                   \
+		(members_count)*PEAL_MEMBER_RECORD_SIZE_MAX +                                      \
 		((members_count) < PEAL_VIEW_METADATA_BYTES_MAX / PEAL_METADATA_SIZE_MAX           \
 				? (members_count)*PEAL_METADATA_SIZE_MAX                           \
 				: PEAL_VIEW_METADATA_BYTES_MAX))
@@ -98,11 +107,13 @@ uint32_t peal_view_encoded_size(const struct peal_view *view);
 uint32_t peal_view_encode(const struct peal_view *view, uint8_t *bytes, uint32_t capacity);
 /*
  * Reads a snapshot. `members_out`, [capacity], receives the records, whose metadata stays where it
- * is, in `bytes`; `index`, with its memory, is built on the way (places_count >= 2 capacity).
+ * is, in `bytes`; `ordergroups_out`, [PEAL_ORDERGROUPS_MAX], what they say; `index`, with its
+ * memory, is built on the way (places_count >= 2 capacity).
  * @return false unless the bytes are exactly one valid view of at most `capacity` members with a
  * true hash; `view_out` is then unspecified
  */
 bool peal_view_decode(const uint8_t *bytes, uint32_t size, struct peal_member *members_out,
-	uint32_t capacity, struct peal_view_index *index, struct peal_view *view_out);
+	uint32_t capacity, struct peal_ordergroup *ordergroups_out, struct peal_view_index *index,
+	struct peal_view *view_out);
 
 #endif

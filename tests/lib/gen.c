@@ -180,6 +180,35 @@ compare_uuids(const void *a, const void *b)
 }
 
 void
+peal_gen_ordergroup(struct peal_prng *prng, uint64_t mid_end, struct peal_ordergroup *group_out)
+{
+	static const char letters[] = "abcXYZ019._-";
+
+	PEAL_ASSERT(mid_end > PEAL_ORDERGROUP_RANKS_MAX);
+	memset(group_out, 0, sizeof(*group_out));
+	group_out->id = (uint32_t)(1U + below(prng, UINT32_MAX));
+	group_out->generation = (uint32_t)(1U + below(prng, 3));
+	group_out->ranks_count = (uint8_t)(1U + 2U * below(prng, 5));
+	/* Numbers that leave different rests are different. */
+	for (uint32_t i = 0; i < group_out->ranks_count; i++) {
+		struct peal_ordergroup_rank *rank = &group_out->ranks[i];
+		uint64_t size = 1U + below(prng, PEAL_NAME_SIZE_MAX);
+
+		rank->mid =
+			i + 1U +
+			below(prng, 1U + mid_end / group_out->ranks_count) * group_out->ranks_count;
+		if (rank->mid >= mid_end) {
+			rank->mid = i + 1U;
+		}
+		for (uint64_t j = 0; j < size; j++) {
+			rank->name[j] = letters[below(prng, sizeof(letters) - 1U)];
+		}
+		rank->name[0] = (char)('a' + i);
+	}
+	PEAL_ASSERT(peal_ordergroup_is_valid(group_out));
+}
+
+void
 peal_gen_proposal(struct peal_prng *prng, uint16_t additions_count_max,
 	struct peal_member *additions, struct peal_proposal *proposal_out)
 {

@@ -40,6 +40,9 @@ void peal_gen_tag(struct peal_prng *prng, struct peal_metadata_tag *tag_out);
  */
 void peal_gen_view(struct peal_prng *prng, uint16_t members_count, struct peal_member *members,
 	struct peal_view *view_out);
+/* An order group of members with numbers below `mid_end`, at least 10. */
+void peal_gen_ordergroup(
+	struct peal_prng *prng, uint64_t mid_end, struct peal_ordergroup *group_out);
 /* At most `additions_count_max` joiners, in `additions`, and a few removals. */
 void peal_gen_proposal(struct peal_prng *prng, uint16_t additions_count_max,
 	struct peal_member *additions, struct peal_proposal *proposal_out);

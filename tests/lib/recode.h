@@ -34,7 +34,8 @@ _Static_assert(
 _Static_assert(
 	PEAL_RECODE_SIZE_MAX >= PEAL_PROPOSAL_FIXED_SIZE + 2U * PEAL_MEMBERS_MAX +
 					PEAL_RECODE_MEMBERS_MAX *
-						(PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX),
+						(PEAL_MEMBER_RECORD_SIZE + PEAL_METADATA_SIZE_MAX) +
+					PEAL_ORDERGROUP_SIZE_MAX,
 	"a proposal that removes everybody fits");
 
 typedef size_t (*peal_recode_fn)(const uint8_t *bytes, size_t size, uint8_t *out);
@@ -70,6 +71,22 @@ peal_recode_member(const uint8_t *bytes, size_t size, uint8_t *out)
 }
 
 static inline size_t
+peal_recode_ordergroup(const uint8_t *bytes, size_t size, uint8_t *out)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+	struct peal_writer writer = peal_writer_init(out, PEAL_RECODE_SIZE_MAX);
+	struct peal_ordergroup group;
+
+	if (!peal_ordergroup_decode(&reader, &group) || !peal_reader_is_done(&reader)) {
+		return 0;
+	}
+	peal_ordergroup_encode(&group, &writer);
+	PEAL_ASSERT(writer.is_ok);
+	PEAL_ASSERT(writer.offset == peal_ordergroup_size(&group));
+	return writer.offset;
+}
+
+static inline size_t
 peal_recode_tagged(const uint8_t *bytes, size_t size, uint8_t *out)
 {
 	struct peal_reader reader = peal_reader_init(bytes, size);
@@ -94,10 +111,11 @@ peal_recode_view(const uint8_t *bytes, size_t size, uint8_t *out)
 	static uint16_t by_address[256];
 	static struct peal_view_index index = {
 		.places_count = 256, .by_uuid = by_uuid, .by_address = by_address};
+	static struct peal_ordergroup ordergroups[PEAL_ORDERGROUPS_MAX];
 	struct peal_view view;
 
 	if (size > UINT32_MAX || !peal_view_decode(bytes, (uint32_t)size, members,
-					 PEAL_RECODE_MEMBERS_MAX, &index, &view)) {
+					 PEAL_RECODE_MEMBERS_MAX, ordergroups, &index, &view)) {
 		return 0;
 	}
 	peal_view_check(&view);

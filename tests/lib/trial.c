@@ -309,7 +309,7 @@ decide(struct peal_trial *trial)
 			break;
 		}
 	}
-	peal_nextview_apply(&trial->view, &value, trial->members[side], &next);
+	peal_nextview_apply(&trial->view, &value, trial->members[side], NULL, &next);
 	trial->view = next;
 	peal_rings_next(&old, &value.removals, &trial->view, trial->rings_memory[side],
 		trial->members_count, &trial->topology);

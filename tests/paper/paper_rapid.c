@@ -95,8 +95,8 @@ paper_rapid__the_same_cut_gives_the_same_configuration(void **state)
 	start(20);
 	report(7, 0, 10, 0);
 	peal_cut_get_proposal(&cut, &value);
-	peal_nextview_apply(&situation.view, &value, first_members, &first);
-	peal_nextview_apply(&situation.view, &value, second_members, &second);
+	peal_nextview_apply(&situation.view, &value, first_members, NULL, &first);
+	peal_nextview_apply(&situation.view, &value, second_members, NULL, &second);
 	assert_true(peal_hash128_equals(first.hash, second.hash));
 	/* And no other predecessor can have it as its successor. */
 	assert_true(peal_hash128_equals(first.parent_hash, situation.view.hash));
@@ -164,7 +164,7 @@ paper_rapid__a_removal_changes_few_edges(void **state)
 	value.parent_epoch = situation.view.epoch;
 	value.parent_hash = situation.view.hash;
 	peal_bitset_add(&value.removals, 59);
-	peal_nextview_apply(&situation.view, &value, after.members, &after.view);
+	peal_nextview_apply(&situation.view, &value, after.members, NULL, &after.view);
 	peal_rings_build(&after.view, after.rings_memory, 59, &after.topology);
 	for (uint32_t subject = 0; subject < 59; subject++) {
 		for (uint32_t observer = 0; observer < 59; observer++) {

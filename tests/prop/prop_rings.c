@@ -316,7 +316,7 @@ prop_rings__change_little_with_one_member(void **state)
 			cut.parent_epoch = large.view.epoch;
 			cut.parent_hash = large.view.hash;
 			peal_bitset_add(&cut.removals, removed);
-			peal_nextview_apply(&large.view, &cut, small.members, &small.view);
+			peal_nextview_apply(&large.view, &cut, small.members, NULL, &small.view);
 			peal_ringscene_index(&small);
 			peal_ringscene_build(&small);
 

@@ -20,7 +20,7 @@ static void
 make_next(const struct peal_ringscene *parent, const struct peal_proposal *cut,
 	struct peal_ringscene *scene)
 {
-	peal_nextview_apply(&parent->view, cut, scene->members, &scene->view);
+	peal_nextview_apply(&parent->view, cut, scene->members, NULL, &scene->view);
 	peal_ringscene_index(scene);
 	peal_rings_next(&parent->topology, &cut->removals, &scene->view, scene->memory,
 		scene->members_max, &scene->topology);

@@ -67,6 +67,7 @@ static size_t
 generate_view(struct peal_writer *writer)
 {
 	static struct peal_member members[PEAL_RECODE_MEMBERS_MAX];
+	static struct peal_ordergroup ordergroups[PEAL_ORDERGROUPS_MAX];
 	struct peal_view view;
 	uint16_t count = (uint16_t)(1U + peal_prng_below(&prng, 6));
 
@@ -74,7 +75,24 @@ generate_view(struct peal_writer *writer)
 		count = PEAL_RECODE_MEMBERS_MAX;
 	}
 	peal_gen_view(&prng, count, members, &view);
+	for (uint32_t id = 1; view.next_mid >= 10 && id <= peal_prng_below(&prng, 4); id++) {
+		peal_gen_ordergroup(&prng, view.next_mid, &ordergroups[id - 1U]);
+		ordergroups[id - 1U].id = id;
+		view.ordergroups_count++;
+	}
+	view.ordergroups = ordergroups;
+	view.hash = peal_view_hash(&view);
 	writer->offset = peal_view_encode(&view, writer->bytes, (uint32_t)writer->capacity);
+	return writer->offset;
+}
+
+static size_t
+generate_ordergroup(struct peal_writer *writer)
+{
+	struct peal_ordergroup group;
+
+	peal_gen_ordergroup(&prng, 10U + peal_prng_below(&prng, 1000), &group);
+	peal_ordergroup_encode(&group, writer);
 	return writer->offset;
 }
 
@@ -85,6 +103,9 @@ generate_proposal(struct peal_writer *writer)
 	struct peal_proposal proposal;
 
 	peal_gen_proposal(&prng, PEAL_GEN_INLINE_ADDITIONS, additions, &proposal);
+	if (peal_prng_ratio(&prng, 1, 2)) {
+		peal_gen_ordergroup(&prng, 1000, &proposal.ordergroup);
+	}
 	peal_proposal_encode(&proposal, writer);
 	return writer->offset;
 }
@@ -267,6 +288,7 @@ static const struct surface surfaces[] = {
 	{"tagged", generate_tagged, peal_recode_tagged},
 	{"view", generate_view, peal_recode_view},
 	{"proposal", generate_proposal, peal_recode_proposal},
+	{"ordergroup", generate_ordergroup, peal_recode_ordergroup},
 	{"liveness", generate_liveness, peal_recode_liveness},
 	{"flood", generate_flood, peal_recode_flood},
 	{"alert", generate_alert, peal_recode_alert},

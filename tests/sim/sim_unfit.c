@@ -64,6 +64,8 @@ note(void *state, uint16_t index, const struct peal_event *event, uint64_t at_ns
 	case PEAL_EVENT_UNANSWERED:
 	case PEAL_EVENT_UNREACHABLE:
 	case PEAL_EVENT_METADATA_FULL:
+	case PEAL_EVENT_ORDERGROUP:
+	case PEAL_EVENT_ORDERGROUP_REFUSED:
 		break;
 	}
 }

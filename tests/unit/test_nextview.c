@@ -62,7 +62,96 @@ setup(void **state)
 static void
 apply(void)
 {
-	peal_nextview_apply(&view, &cut, members[1], &next);
+	peal_nextview_apply(&view, &cut, members[1], NULL, &next);
+}
+
+/* The cut creates group 7 of the members that have the first three ranks that stay. */
+static void
+create_ordergroup(void)
+{
+	static const char *const names[] = {"a", "b", "c"};
+	static const uint32_t ranks[] = {0, 2, 3};
+
+	cut.ordergroup = (struct peal_ordergroup){.id = 7, .generation = 1, .ranks_count = 3};
+	for (uint32_t i = 0; i < 3; i++) {
+		cut.ordergroup.ranks[i].mid = view.members[ranks[i]].mid;
+		assert_true(peal_ordergroup_set_name(&cut.ordergroup, i, names[i]));
+	}
+}
+
+static void
+test_nextview__creates_an_order_group(void **state)
+{
+	static struct peal_ordergroup tables[3][PEAL_ORDERGROUPS_MAX];
+	struct peal_view second;
+
+	(void)state;
+	create_ordergroup();
+	assert_int_equal(validate(), PEAL_VALID);
+	peal_nextview_apply(&view, &cut, members[1], tables[0], &next);
+	peal_view_check(&next);
+	assert_int_equal(next.ordergroups_count, 1);
+	assert_true(peal_ordergroup_equals(&next.ordergroups[0], &cut.ordergroup));
+
+	/* It stays when its ranks go, and others come before and behind it. */
+	cut = (struct peal_proposal){
+		.parent_epoch = next.epoch, .parent_hash = next.hash, .ordergroup = cut.ordergroup};
+	peal_bitset_add(&cut.removals, 0);
+	cut.ordergroup.ranks[0].mid = next.members[3].mid;
+	cut.ordergroup.id = 3;
+	assert_int_equal(peal_nextview_validate(&next, &cut), PEAL_VALID);
+	peal_nextview_apply(&next, &cut, members[0], tables[1], &second);
+	peal_view_check(&second);
+	assert_int_equal(second.ordergroups_count, 2);
+	assert_int_equal(second.ordergroups[0].id, 3);
+	assert_true(peal_ordergroup_equals(&second.ordergroups[1], &next.ordergroups[0]));
+
+	/* Created anew it takes the place of the former. */
+	cut = (struct peal_proposal){.parent_epoch = second.epoch,
+		.parent_hash = second.hash,
+		.ordergroup = cut.ordergroup};
+	assert_int_equal(peal_nextview_validate(&second, &cut), PEAL_INVALID_ORDERGROUP);
+	cut.ordergroup.generation = 3;
+	assert_int_equal(peal_nextview_validate(&second, &cut), PEAL_INVALID_ORDERGROUP);
+	cut.ordergroup.generation = 2;
+	assert_int_equal(peal_nextview_validate(&second, &cut), PEAL_VALID);
+	peal_nextview_apply(&second, &cut, members[1], tables[2], &next);
+	peal_view_check(&next);
+	assert_int_equal(next.ordergroups_count, 2);
+	assert_int_equal(next.ordergroups[0].generation, 2);
+}
+
+static void
+test_nextview__refuses_an_order_group_that_cannot_begin(void **state)
+{
+	static struct peal_ordergroup table[PEAL_ORDERGROUPS_MAX];
+
+	(void)state;
+	create_ordergroup();
+	cut.ordergroup.ranks[1].mid = view.members[1].mid; /* goes in this cut */
+	assert_int_equal(validate(), PEAL_INVALID_ORDERGROUP);
+	cut.ordergroup.ranks[1].mid = view.next_mid; /* comes with it, perhaps */
+	assert_int_equal(validate(), PEAL_INVALID_ORDERGROUP);
+	create_ordergroup();
+	cut.ordergroup.generation = 2; /* of nothing */
+	assert_int_equal(validate(), PEAL_INVALID_ORDERGROUP);
+	create_ordergroup();
+	cut.ordergroup.ranks_count = 2;
+	assert_int_equal(validate(), PEAL_INVALID_ORDERGROUP);
+	create_ordergroup();
+	cut.ordergroup.ranks[2].mid = cut.ordergroup.ranks[0].mid;
+	assert_int_equal(validate(), PEAL_INVALID_ORDERGROUP);
+
+	create_ordergroup();
+	for (uint32_t i = 0; i < PEAL_ORDERGROUPS_MAX; i++) {
+		table[i] = cut.ordergroup;
+		table[i].id = 100U + i;
+	}
+	view.ordergroups = table;
+	view.ordergroups_count = PEAL_ORDERGROUPS_MAX;
+	assert_int_equal(validate(), PEAL_INVALID_ORDERGROUP);
+	view.ordergroups_count--;
+	assert_int_equal(validate(), PEAL_VALID);
 }
 
 static void
@@ -217,19 +306,19 @@ test_nextview__gives_the_tie_unit_to_the_new_senior(void **state)
 static void
 apply_stranger(void *argument)
 {
-	peal_nextview_apply(&view, argument, members[1], &next);
+	peal_nextview_apply(&view, argument, members[1], NULL, &next);
 }
 
 static void
 apply_in_place(void *argument)
 {
-	peal_nextview_apply(&view, argument, members[1], &view);
+	peal_nextview_apply(&view, argument, members[1], NULL, &view);
 }
 
 static void
 apply_over_the_members(void *argument)
 {
-	peal_nextview_apply(&view, argument, members[0], &next);
+	peal_nextview_apply(&view, argument, members[0], NULL, &next);
 }
 
 static void
@@ -409,6 +498,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_nextview__refuses_another_parent, setup),
+		cmocka_unit_test_setup(test_nextview__creates_an_order_group, setup),
+		cmocka_unit_test_setup(
+			test_nextview__refuses_an_order_group_that_cannot_begin, setup),
 		cmocka_unit_test_setup(
 			test_nextview__a_cut_that_changes_nobody_is_a_new_epoch, setup),
 		cmocka_unit_test_setup(test_nextview__refuses_to_remove_who_is_not_there, setup),

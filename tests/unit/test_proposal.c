@@ -283,6 +283,37 @@ test_proposal__knows_when_nothing_changes(void **state)
 	assert_false(peal_proposal_is_empty(&proposal));
 	gen_proposal(8, 1);
 	assert_false(peal_proposal_is_empty(&proposal));
+	memset(&proposal, 0, sizeof(proposal));
+	proposal.ordergroup.id = 1;
+	assert_false(peal_proposal_is_empty(&proposal));
+}
+
+static void
+test_proposal__brings_an_order_group(void **state)
+{
+	struct peal_prng prng;
+	struct peal_hash128 before;
+	size_t size;
+
+	(void)state;
+	gen_proposal(1, 2);
+	before = peal_proposal_digest(&proposal);
+	peal_prng_init(&prng, 3);
+	peal_gen_ordergroup(&prng, 100, &proposal.ordergroup);
+	assert_false(peal_hash128_equals(before, peal_proposal_digest(&proposal)));
+	size = encode();
+	assert_int_equal(bytes[PADDING_OFFSET], 1);
+	assert_true(decode(size));
+	assert_true(peal_ordergroup_equals(&decoded.ordergroup, &proposal.ordergroup));
+	assert_true(peal_hash128_equals(peal_proposal_digest(&proposal),
+		peal_proposal_digest_bytes(bytes, (uint32_t)size)));
+	for (size_t shorter = 0; shorter < size; shorter++) {
+		assert_false(decode(shorter));
+	}
+	bytes[PADDING_OFFSET] = 2;
+	assert_false(decode(size));
+	bytes[PADDING_OFFSET] = 0;
+	assert_false(decode(size));
 }
 
 static void
@@ -326,6 +357,7 @@ main(void)
 		cmocka_unit_test(test_proposal__does_not_encode_what_is_not_canonical),
 		cmocka_unit_test(test_proposal__digests_the_whole_value),
 		cmocka_unit_test(test_proposal__knows_when_nothing_changes),
+		cmocka_unit_test(test_proposal__brings_an_order_group),
 		cmocka_unit_test(test_proposal__brings_random_values_back),
 	};
 

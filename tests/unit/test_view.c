@@ -13,6 +13,8 @@
 static struct peal_member members[PEAL_MEMBERS_MAX + 1U];
 static struct peal_view view;
 static struct peal_member members_decoded[PEAL_MEMBERS_MAX];
+static struct peal_ordergroup ordergroups[PEAL_ORDERGROUPS_MAX + 1U];
+static struct peal_ordergroup ordergroups_decoded[PEAL_ORDERGROUPS_MAX];
 static struct peal_view decoded;
 static uint8_t bytes[SIZE_MAX_ENCODED + 1U];
 static uint16_t by_uuid[2][PEAL_VIEW_PLACES_MAX];
@@ -46,8 +48,8 @@ gen_view(uint64_t seed, uint16_t members_count)
 static bool
 decode(uint32_t size)
 {
-	return peal_view_decode(
-		bytes, size, members_decoded, PEAL_MEMBERS_MAX, &index_decoded, &decoded);
+	return peal_view_decode(bytes, size, members_decoded, PEAL_MEMBERS_MAX, ordergroups_decoded,
+		&index_decoded, &decoded);
 }
 
 static uint32_t
@@ -251,6 +253,79 @@ test_view__needs_an_index_that_is_half_empty(void **state)
 	assert_true(peal_test_dies(build_it, &index));
 }
 
+/* `view` with `count` order groups: ids 1, 3, 5 ... */
+static void
+gen_ordergroups(uint32_t count)
+{
+	struct peal_prng prng;
+
+	gen_view(5, 20);
+	peal_prng_init(&prng, 6);
+	for (uint32_t i = 0; i < count; i++) {
+		peal_gen_ordergroup(&prng, view.next_mid, &ordergroups[i]);
+		ordergroups[i].id = 2U * i + 1U;
+	}
+	view.ordergroups_count = (uint8_t)count;
+	view.ordergroups = ordergroups;
+	view.hash = peal_view_hash(&view);
+}
+
+static void
+test_view__carries_the_order_groups(void **state)
+{
+	struct peal_hash128 hash;
+
+	(void)state;
+	gen_ordergroups(0);
+	hash = view.hash;
+	gen_ordergroups(PEAL_ORDERGROUPS_MAX);
+	assert_false(peal_test_dies(check_it, &view));
+	assert_false(peal_hash128_equals(hash, view.hash));
+	assert_int_equal(encode(), peal_view_encoded_size(&view));
+	assert_true(decode(encode()));
+	assert_int_equal(decoded.ordergroups_count, PEAL_ORDERGROUPS_MAX);
+	for (uint32_t i = 0; i < PEAL_ORDERGROUPS_MAX; i++) {
+		assert_true(peal_ordergroup_equals(&decoded.ordergroups[i], &ordergroups[i]));
+		assert_ptr_equal(
+			peal_view_find_ordergroup(&decoded, 2U * i + 1U), &ordergroups_decoded[i]);
+		assert_null(peal_view_find_ordergroup(&decoded, 2U * i + 2U));
+	}
+	/* What a group began with is part of what the members agree about. */
+	hash = view.hash;
+	ordergroups[3].generation++;
+	assert_false(peal_hash128_equals(hash, peal_view_hash(&view)));
+}
+
+static void
+test_view__refuses_order_groups_that_cannot_be(void **state)
+{
+	(void)state;
+	/* Twice the same id, and not in order. */
+	gen_ordergroups(2);
+	ordergroups[1].id = 1;
+	view.hash = peal_view_hash(&view);
+	assert_false(decode(encode()));
+	gen_ordergroups(2);
+	ordergroups[0].id = 4;
+	view.hash = peal_view_hash(&view);
+	assert_false(decode(encode()));
+	/* A member that was never there. */
+	gen_ordergroups(2);
+	ordergroups[1].ranks[0].mid = view.next_mid;
+	view.hash = peal_view_hash(&view);
+	assert_false(decode(encode()));
+	ordergroups[1].ranks[0].mid = view.next_mid - 1U;
+	/* More than there is room for. */
+	gen_ordergroups(PEAL_ORDERGROUPS_MAX);
+	ordergroups[PEAL_ORDERGROUPS_MAX] = ordergroups[0];
+	ordergroups[PEAL_ORDERGROUPS_MAX].id = 1000;
+	view.ordergroups_count++;
+	view.hash = peal_view_hash(&view);
+	assert_false(decode(encode()));
+	gen_ordergroups(1);
+	assert_true(decode(encode()));
+}
+
 static void
 test_view__refuses_more_members_than_there_is_memory_for(void **state)
 {
@@ -258,9 +333,12 @@ test_view__refuses_more_members_than_there_is_memory_for(void **state)
 	gen_view(4, 9);
 	uint32_t size = encode();
 
-	assert_true(peal_view_decode(bytes, size, members_decoded, 9, &index_decoded, &decoded));
-	assert_false(peal_view_decode(bytes, size, members_decoded, 8, &index_decoded, &decoded));
-	assert_false(peal_view_decode(bytes, size, members_decoded, 0, &index_decoded, &decoded));
+	assert_true(peal_view_decode(
+		bytes, size, members_decoded, 9, ordergroups_decoded, &index_decoded, &decoded));
+	assert_false(peal_view_decode(
+		bytes, size, members_decoded, 8, ordergroups_decoded, &index_decoded, &decoded));
+	assert_false(peal_view_decode(
+		bytes, size, members_decoded, 0, ordergroups_decoded, &index_decoded, &decoded));
 }
 
 static void
@@ -511,6 +589,8 @@ main(void)
 		cmocka_unit_test(test_view__stops_at_a_false_sum),
 		cmocka_unit_test(test_view__stops_at_an_index_of_other_members),
 		cmocka_unit_test(test_view__needs_an_index_that_is_half_empty),
+		cmocka_unit_test(test_view__carries_the_order_groups),
+		cmocka_unit_test(test_view__refuses_order_groups_that_cannot_be),
 		cmocka_unit_test(test_view__refuses_more_members_than_there_is_memory_for),
 		cmocka_unit_test(test_view__refuses_any_flipped_bit),
 		cmocka_unit_test(test_view__refuses_every_other_size),

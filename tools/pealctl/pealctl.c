@@ -3,6 +3,7 @@
  * pealctl: asks a running peald. One command, one answer; only watch stays.
  */
 #include "base/version.h"
+#include "tools/pealctl/ordergroups.h"
 #include "tools/pealctl/pages.h"
 #include "tools/pealctl/show.h"
 #include "tools/pealctl/telemetry.h"
@@ -36,6 +37,8 @@ struct options {
 	char name_text[PEAL_TELEMETRY_NODE_SIZE_MAX]; /* where the name of a configuration stands */
 	bool is_json;
 	const char *argument; /* of the command, or NULL */
+	int words_count;      /* behind the command */
+	char **words;
 	uint64_t count;       /* 0 = what the command takes for usual */
 	uint64_t interval_us; /* UINT64_MAX = the same */
 	uint64_t size;
@@ -65,6 +68,10 @@ static const char help_text[] =
 	"goes\n"
 	"  heard                what this node heard of the load of others, and whether all was "
 	"right\n"
+	"  group show           order groups as they began\n"
+	"  group create|recreate ID NAME=MEMBER ...\n"
+	"                       have one created, of 1, 3, 5, 7 or 9 members, each with the\n"
+	"                       name of its rank; again when it lost its majority\n"
 	"  leave                leave the group and end the daemon\n"
 	"  version              of pealctl and of the daemon\n"
 	"\n"
@@ -79,6 +86,7 @@ static const char help_text[] =
 	"  pealctl -n n1 watch --json | jq -r .text\n"
 	"  pealctl ping 3 --count 100000 --interval 0\n"
 	"  pealctl ping 10.77.0.3:7400\n"
+	"  pealctl -n n1 group create 7 a=1 b=2 c=3\n"
 	"  pealctl -n n1 load all --size 64 --count 1000000 --interval 0; pealctl -n n2 heard\n"
 	"\n"
 	"Exit status: 0 done; 1 the daemon is not there, refused, or no round trip came back;\n"
@@ -466,6 +474,21 @@ on_version(struct peal_telemetry *telemetry, const struct options *options)
 	return EXIT_DONE;
 }
 
+static int
+on_group(struct peal_telemetry *telemetry, const struct options *options)
+{
+	switch (peal_ordergroups_run(
+		telemetry, options->is_json, options->words_count, options->words)) {
+	case PEAL_ORDERGROUPS_DONE:
+		return EXIT_DONE;
+	case PEAL_ORDERGROUPS_FAILED:
+		return complain(telemetry);
+	case PEAL_ORDERGROUPS_MISUSED:
+		break;
+	}
+	return misuse(telemetry->error, "");
+}
+
 static const struct {
 	const char *name;
 	bool has_argument;
@@ -480,6 +503,7 @@ static const struct {
 	{"ping", true, on_ping},
 	{"load", true, on_load},
 	{"heard", false, on_heard},
+	{"group", true, on_group},
 	{"leave", false, on_leave},
 	{"version", false, on_version},
 };
@@ -604,12 +628,16 @@ find_command(int words_count, char **words, struct options *options)
 			continue;
 		}
 		if (words_count < wanted) {
-			(void)misuse(
-				"a member number or address (for load: or all) is missing after ",
+			(void)misuse(commands[i].run == on_group
+					     ? "show, create or recreate is missing after "
+					     : "a member number or address (for load: or all) is "
+					       "missing after ",
 				words[0]);
 			return NULL;
 		}
-		if (words_count > wanted) {
+		options->words_count = words_count - 1;
+		options->words = words + 1;
+		if (words_count > wanted && commands[i].run != on_group) {
 			(void)misuse("one word too many: ", words[wanted]);
 			return NULL;
 		}

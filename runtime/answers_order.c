@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Order groups: how those of the view began, and the wish for another one. */
+#include "dataplane/dpdk/tsc.h"
+#include "runtime/answers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+add_group(struct rte_tel_data *data, uint32_t place, const struct peal_ordergroup *group)
+{
+	struct rte_tel_data *inner = rte_tel_data_alloc();
+	char name[24];
+
+	if (inner == NULL) {
+		return;
+	}
+	(void)rte_tel_data_start_dict(inner);
+	(void)rte_tel_data_add_dict_u64(inner, "id", group->id);
+	(void)rte_tel_data_add_dict_u64(inner, "generation", group->generation);
+	(void)rte_tel_data_add_dict_u64(inner, "ranks", group->ranks_count);
+	for (uint32_t i = 0; i < group->ranks_count; i++) {
+		(void)snprintf(name, sizeof(name), "name%u", i);
+		(void)rte_tel_data_add_dict_string(inner, name, group->ranks[i].name);
+		(void)snprintf(name, sizeof(name), "member%u", i);
+		(void)rte_tel_data_add_dict_u64(inner, name, group->ranks[i].mid);
+	}
+	(void)snprintf(name, sizeof(name), "%u", place);
+	if (rte_tel_data_add_dict_container(data, name, inner, 0) != 0) {
+		rte_tel_data_free(inner);
+	}
+}
+
+void
+peal_answer_ordergroups(struct peal_answer *answer)
+{
+	const struct peal_view *view = &answer->node->node->view;
+
+	peal_runtime_lock(answer->runtime);
+	(void)rte_tel_data_add_dict_u64(answer->data, "epoch", view->epoch);
+	(void)rte_tel_data_add_dict_u64(answer->data, "count", view->ordergroups_count);
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		add_group(answer->data, i, &view->ordergroups[i]);
+	}
+	peal_runtime_unlock(answer->runtime, false);
+}
+
+/* One word NAME=MEMBER becomes the next rank. */
+static bool
+take_rank(struct peal_ordergroup *group, char *word)
+{
+	char *sign = strchr(word, '=');
+	char *end = NULL;
+
+	if (sign == NULL || sign[1] < '0' || sign[1] > '9' ||
+		group->ranks_count == PEAL_ORDERGROUP_RANKS_MAX) {
+		return false;
+	}
+	*sign = '\0';
+	group->ranks[group->ranks_count].mid = strtoull(sign + 1, &end, 10);
+	return *end == '\0' && peal_ordergroup_set_name(group, group->ranks_count++, word);
+}
+
+static bool
+take_ranks(struct peal_ordergroup *group, char *words)
+{
+	while (words != NULL) {
+		char *word = words;
+		char *comma = strchr(word, ',');
+
+		words = comma == NULL ? NULL : comma + 1;
+		if (comma != NULL) {
+			*comma = '\0';
+		}
+		if (!take_rank(group, word)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+peal_answer_ordergroup(struct peal_answer *answer)
+{
+	struct peal_node *node = answer->node->node;
+	struct peal_ordergroup group = {
+		.id = (uint32_t)answer->numbers[0], .generation = (uint32_t)answer->numbers[1]};
+	enum peal_ordergroup_answer given = PEAL_ORDERGROUP_INVALID;
+	uint64_t now_ns = peal_tsc_now_ns();
+
+	if (answer->numbers[0] > UINT32_MAX || answer->numbers[1] > UINT32_MAX ||
+		!take_ranks(&group, answer->words) || !peal_ordergroup_is_valid(&group)) {
+		peal_answer_refuse(answer,
+			"an order group is an id from 1 and 1, 3, 5, 7 or 9 ranks NAME=MEMBER, "
+			"each name and each member once");
+		return;
+	}
+	peal_runtime_lock(answer->runtime);
+	given = peal_node_create_ordergroup(
+		node, &group, now_ns < node->now_ns ? node->now_ns : now_ns);
+	(void)rte_tel_data_add_dict_string(
+		answer->data, "answer", peal_ordergroup_answer_name(given));
+	peal_runtime_unlock(answer->runtime, true);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/pealctl/ordergroups.h"
+
+#include "base/limits.h"
+#include "tools/pealctl/show.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define POLL_INTERVAL_NS 20000000L
+#define POLLS_MAX        500U /* ten seconds: cuts that come first, and detections */
+
+/* What the daemon answers to a wish, in words. */
+static const struct {
+	const char *answer;
+	const char *sentence;
+} sentences[] = {
+	{"taken", "there is another one with this id; 'group recreate' takes its place"},
+	{"wrong generation", "there is none with this id yet, or another one came first"},
+	{"no member", "one of the ranks is no member of the view"},
+	{"full", "the view has as many order groups as it may have"},
+	{"invalid", "the daemon takes it for no order group"},
+	{"busy", "this node has another wish that waits; try again, or ask another node"},
+	{"outside", "this node is no member of a group now"},
+};
+
+static enum peal_ordergroups_end
+fail(struct peal_telemetry *telemetry, enum peal_ordergroups_end end, const char *sentence)
+{
+	(void)snprintf(telemetry->error, sizeof(telemetry->error), "%s", sentence);
+	return end;
+}
+
+static void
+print_group(const json_t *group)
+{
+	uint64_t count = peal_show_number(group, "ranks");
+	char name[32];
+
+	(void)printf("%10" PRIu64 " %10" PRIu64 " ", peal_show_number(group, "id"),
+		peal_show_number(group, "generation"));
+	for (uint64_t i = 0; i < count; i++) {
+		(void)snprintf(name, sizeof(name), "name%" PRIu64, i);
+		(void)printf(" %s=", peal_show_text(group, name));
+		(void)snprintf(name, sizeof(name), "member%" PRIu64, i);
+		(void)printf("%" PRIu64, peal_show_number(group, name));
+	}
+	(void)putchar('\n');
+}
+
+static const json_t *
+group_at(const json_t *answer, uint64_t place)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "%" PRIu64, place);
+	return json_object_get(answer, name);
+}
+
+static enum peal_ordergroups_end
+show(struct peal_telemetry *telemetry, bool is_json)
+{
+	json_t *answer = peal_telemetry_ask(telemetry, "ordergroups", "");
+
+	if (answer == NULL) {
+		return PEAL_ORDERGROUPS_FAILED;
+	}
+	if (is_json) {
+		(void)json_dumpf(answer, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+	} else if (peal_show_number(answer, "count") == 0) {
+		(void)puts("no order groups");
+	} else {
+		(void)printf("%10s %10s  %s\n", "id", "generation", "ranks as they began");
+		for (uint64_t i = 0; i < peal_show_number(answer, "count"); i++) {
+			print_group(group_at(answer, i));
+		}
+	}
+	json_decref(answer);
+	return PEAL_ORDERGROUPS_DONE;
+}
+
+/* The generation of the group with this id, 0 = there is none. False with a sentence. */
+static bool
+read_generation(struct peal_telemetry *telemetry, uint64_t id, uint64_t *generation_out)
+{
+	json_t *answer = peal_telemetry_ask(telemetry, "ordergroups", "");
+
+	*generation_out = 0;
+	if (answer == NULL) {
+		return false;
+	}
+	for (uint64_t i = 0; i < peal_show_number(answer, "count"); i++) {
+		if (peal_show_number(group_at(answer, i), "id") == id) {
+			*generation_out = peal_show_number(group_at(answer, i), "generation");
+		}
+	}
+	json_decref(answer);
+	return true;
+}
+
+static enum peal_ordergroups_end
+refuse(struct peal_telemetry *telemetry, const char *answer)
+{
+	for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++) {
+		if (strcmp(sentences[i].answer, answer) == 0) {
+			return fail(telemetry, PEAL_ORDERGROUPS_FAILED, sentences[i].sentence);
+		}
+	}
+	return fail(telemetry, PEAL_ORDERGROUPS_FAILED,
+		"the order group was not created within ten seconds; it may still come");
+}
+
+/* Asks again and again: the same wish waits, is there, or has become impossible. */
+static enum peal_ordergroups_end
+create(struct peal_telemetry *telemetry, bool is_json, const char *parameters)
+{
+	const struct timespec pause = {.tv_nsec = POLL_INTERVAL_NS};
+	char last[32] = "waits";
+
+	for (uint32_t i = 0; i < POLLS_MAX && strcmp(last, "waits") == 0; i++) {
+		json_t *answer = peal_telemetry_ask(telemetry, "ordergroup", parameters);
+
+		if (answer == NULL) {
+			return PEAL_ORDERGROUPS_FAILED;
+		}
+		(void)snprintf(last, sizeof(last), "%s", peal_show_text(answer, "answer"));
+		json_decref(answer);
+		if (strcmp(last, "waits") == 0) {
+			(void)nanosleep(&pause, NULL);
+		}
+	}
+	return strcmp(last, "exists") == 0 ? show(telemetry, is_json) : refuse(telemetry, last);
+}
+
+enum peal_ordergroups_end
+peal_ordergroups_run(struct peal_telemetry *telemetry, bool is_json, int words_count, char **words)
+{
+	char parameters[PEAL_ORDERGROUP_RANKS_MAX * (PEAL_NAME_SIZE_MAX + 24U) + 48U];
+	uint64_t generation = 0;
+	uint64_t id;
+	int used;
+	char *end;
+
+	if (words_count == 1 && strcmp(words[0], "show") == 0) {
+		return show(telemetry, is_json);
+	}
+	if (words_count < 3 ||
+		(strcmp(words[0], "create") != 0 && strcmp(words[0], "recreate") != 0)) {
+		return fail(telemetry, PEAL_ORDERGROUPS_MISUSED,
+			"group takes show, or create or recreate ID NAME=MEMBER ...");
+	}
+	id = strtoull(words[1], &end, 10);
+	if (words[1][0] < '0' || words[1][0] > '9' || *end != '\0' || id == 0) {
+		return fail(telemetry, PEAL_ORDERGROUPS_MISUSED,
+			"the id of an order group is a number");
+	}
+	if (strcmp(words[0], "recreate") == 0 && !read_generation(telemetry, id, &generation)) {
+		return PEAL_ORDERGROUPS_FAILED;
+	}
+	used = snprintf(
+		parameters, sizeof(parameters), "%" PRIu64 ",%" PRIu64, id, generation + 1U);
+	for (int i = 2; i < words_count; i++) {
+		size_t room = sizeof(parameters) - (size_t)used;
+		int added = snprintf(parameters + used, room, ",%s", words[i]);
+
+		if (strchr(words[i], ',') != NULL || added < 0 || (size_t)added >= room) {
+			return fail(telemetry, PEAL_ORDERGROUPS_MISUSED,
+				"ranks are NAME=MEMBER, 9 of them at most, with spaces between "
+				"them");
+		}
+		used += added;
+	}
+	return create(telemetry, is_json, parameters);
+}
