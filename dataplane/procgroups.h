@@ -78,8 +78,8 @@ struct peal_procgroups_message {
 	struct peal_delivery delivery; /* of what the client said: sizes and offset without head */
 };
 
-/* Who uses process groups. Called from within a turn. Must not call back, but for `peal_cast_send`
- * behind `cast`. `owner` and `tag` are what the seat was taken with. */
+/* Who uses process groups. Called from within a turn; may call back nothing but on_gone. `owner`
+ * and `tag` are what the seat was taken with. */
 struct peal_procgroups_user {
 	/* Broadcasts: FULL is tried again later. */
 	enum peal_cast_result (*cast)(void *state, const uint8_t *bytes, uint32_t size);
@@ -124,7 +124,8 @@ struct peal_procgroups_origin {
 	uint32_t waiting_count; /* requests of it that are not stamped; at the elder */
 	uint32_t held_count;    /* parts of it that are held */
 	/* The message that comes in parts. */
-	bool is_data;
+	bool is_ours;   /* it is one of a group ... */
+	bool is_wanted; /* ... that somebody here may have */
 	struct peal_procgroup_data data;
 };
 
@@ -151,7 +152,9 @@ struct peal_procgroups_held {
 struct peal_procgroups {
 	struct peal_procgroups_config config;
 	uint64_t self_mid;
-	uint64_t epoch; /* of the view that is shown; 0 = none */
+	uint32_t cluster;
+	uint64_t switched_epoch; /* of the last table of peers */
+	uint64_t epoch;          /* of the view that is shown; 0 = none */
 	uint32_t origins_count;
 	struct peal_procgroups_origin origins[PEAL_DIRECT_MAX]; /* members of that view */
 	uint32_t n;                                             /* of the last stamp that came */
@@ -185,13 +188,12 @@ void peal_procgroups_init(
 
 /* --- what happens to the node --- */
 
-/* Another table of peers. Before broadcast gets it. */
+/* Another table of peers. Before broadcast gets it. When this node is a member no more, or as
+ * another one, all seats end. */
 void peal_procgroups_switch(struct peal_procgroups *groups, const struct peal_peers *peers);
 
-/* As broadcast's user: it shows a view; this node is no member any more; a message of `origin`.
- * True: it was one of process groups. */
+/* As broadcast's user: it shows a view; a message of `origin`. True: it was one of groups. */
 void peal_procgroups_on_view(struct peal_procgroups *groups, uint64_t epoch);
-void peal_procgroups_on_ended(struct peal_procgroups *groups);
 bool peal_procgroups_on_cast(
 	struct peal_procgroups *groups, uint64_t origin, const struct peal_delivery *delivery);
 
@@ -228,7 +230,8 @@ enum peal_procgroups_result peal_procgroups_join(struct peal_procgroups *groups,
 /* Leaves: `ended` follows, perhaps before this returns. */
 void peal_procgroups_leave(struct peal_procgroups *groups, uint16_t seat);
 
-/* The client is gone: so are its seats, and nothing is called for them. `what`: why. */
+/* The client is gone: so are its seats, and nothing is called for them. `what`: why. May be called
+ * from within any call to the user. */
 void peal_procgroups_on_gone(
 	struct peal_procgroups *groups, uint32_t owner, enum peal_procgroup_what what);
 
