@@ -9,6 +9,9 @@
 #define STAMPS_BURST_MAX 64U
 #define PIECES_BURST_MAX 16U
 
+/* When broadcast has no room, it is tried again in each turn, and after this time at the latest. */
+#define RETRY_NS UINT64_C(100000)
+
 void
 peal_procgroups_init(struct peal_procgroups *groups, const struct peal_procgroups_config *config)
 {
@@ -238,11 +241,15 @@ run_elder(struct peal_procgroups *groups)
 }
 
 uint32_t
-peal_procgroups_run_due(struct peal_procgroups *groups)
+peal_procgroups_run_due(struct peal_procgroups *groups, uint64_t now_ns)
 {
 	uint32_t count = peal_procgroups_is_elder(groups) ? run_elder(groups) : 0;
 
-	return groups->is_asking_due ? count + peal_procgroups_ask(groups) : count;
+	if (groups->is_asking_due) {
+		count += peal_procgroups_ask(groups);
+	}
+	groups->retry_at_ns = count == 0 ? now_ns + RETRY_NS : 0;
+	return count;
 }
 
 /* --- what others say --- */

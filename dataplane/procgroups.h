@@ -161,6 +161,7 @@ struct peal_procgroups {
 	bool is_ready;                                          /* the table is that of all */
 	bool is_too_large;
 	uint64_t ready_mid_max; /* members up to this one have the table */
+	uint64_t retry_at_ns;   /* broadcast had no room: when to look again; 0 = it had */
 	/* As elder. */
 	bool is_table_due;
 	bool is_table_sent;
@@ -199,7 +200,7 @@ bool peal_procgroups_on_cast(
 
 /* Once a turn, before anything else is given to broadcast: asks, stamps, sends the table, as far as
  * broadcast has room. Returns messages sent. */
-uint32_t peal_procgroups_run_due(struct peal_procgroups *groups);
+uint32_t peal_procgroups_run_due(struct peal_procgroups *groups, uint64_t now_ns);
 
 /* True when there is something to do in the next turn. */
 static inline bool
@@ -210,10 +211,18 @@ peal_procgroups_is_due(const struct peal_procgroups *groups)
 }
 
 static inline uint32_t
-peal_procgroups_run(struct peal_procgroups *groups)
+peal_procgroups_run(struct peal_procgroups *groups, uint64_t now_ns)
 {
-	return __builtin_expect(peal_procgroups_is_due(groups), 0) ? peal_procgroups_run_due(groups)
-								   : 0;
+	return __builtin_expect(peal_procgroups_is_due(groups), 0)
+		       ? peal_procgroups_run_due(groups, now_ns)
+		       : 0;
+}
+
+/* When it wants a turn: 0 = at once; UINT64_MAX = never. */
+static inline uint64_t
+peal_procgroups_deadline_at_ns(const struct peal_procgroups *groups)
+{
+	return peal_procgroups_is_due(groups) ? groups->retry_at_ns : UINT64_MAX;
 }
 
 /* --- what clients of the node do --- */
