@@ -180,9 +180,8 @@ test_clients_groups__who_joins_and_dies_at_once_leaves_nothing(void **state)
 static void
 test_clients_groups__a_node_takes_its_clients_with_it(void **state)
 {
-	struct visitor *watch = scene_attach(0, 1), *lost[2] = {
-								 scene_attach(1, 0),
-								 scene_attach(2, 0)};
+	struct visitor *watch = scene_attach(0, 1),
+		       *lost[2] = {scene_attach(1, 0), scene_attach(2, 0)};
 
 	(void)state;
 	join(lost[0], 0, "g");
@@ -265,8 +264,8 @@ test_clients_groups__large_messages_come_whole(void **state)
 		assert_int_equal(head.from.mid, 1);
 		assert_int_equal(head.part.offset, filled);
 		assert_int_equal(head.part.message_size, sizeof(message));
-		assert_memory_equal(record.bytes + sizeof(head), message + filled,
-			record.size - sizeof(head));
+		assert_memory_equal(
+			record.bytes + sizeof(head), message + filled, record.size - sizeof(head));
 		filled += record.size - (uint32_t)sizeof(head);
 	}
 	/* And what is said to all is still that. */
@@ -284,9 +283,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_clients_groups__members_of_all_nodes_see_the_same, scene_begin,
 			scene_finish),
-		cmocka_unit_test_setup_teardown(
-			test_clients_groups__ends_of_clients_are_told_apart, scene_begin,
-			scene_finish),
+		cmocka_unit_test_setup_teardown(test_clients_groups__ends_of_clients_are_told_apart,
+			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients_groups__who_joins_and_dies_at_once_leaves_nothing, scene_begin,
 			scene_finish),
