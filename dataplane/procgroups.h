@@ -32,6 +32,8 @@
 #include "dataplane/peers.h"
 #include "dataplane/procgroup_table.h"
 
+#include <stdatomic.h>
+
 #define PEAL_PROCGROUPS_NO_SEAT  UINT16_MAX
 #define PEAL_PROCGROUPS_NO_OWNER UINT32_MAX
 
@@ -149,6 +151,30 @@ struct peal_procgroups_held {
 	_Alignas(8) uint8_t bytes[PEAL_PROCGROUPS_HELD_SIZE];
 };
 
+/* One member of one group, for people. */
+struct peal_procgroups_row {
+	struct peal_procgroup_name name;
+	uint32_t number;
+	struct peal_procgroup_stamp stamp; /* of the group's view */
+	uint32_t members_count;            /* of the group */
+	uint64_t mid;
+	uint32_t client;
+};
+
+#define PEAL_PROCGROUPS_ROWS_MAX   32U
+#define PEAL_PROCGROUPS_ROW_STRIDE 65536U /* of `from`, between two places of groups */
+
+/* A piece of the table: the asker's until it asks, then the core's until it has answered. */
+struct peal_procgroups_page {
+	_Atomic bool is_asked;
+	uint64_t from; /* 0, or `next` of the piece before */
+	uint64_t next; /* 0 = that was all */
+	uint32_t groups_count;
+	uint32_t members_count;
+	uint32_t rows_count;
+	struct peal_procgroups_row rows[PEAL_PROCGROUPS_ROWS_MAX];
+};
+
 struct peal_procgroups {
 	struct peal_procgroups_config config;
 	uint64_t self_mid;
@@ -161,7 +187,8 @@ struct peal_procgroups {
 	bool is_ready;                                          /* the table is that of all */
 	bool is_too_large;
 	uint64_t ready_mid_max; /* members up to this one have the table */
-	uint64_t retry_at_ns;   /* broadcast had no room: when to look again; 0 = it had */
+	struct peal_procgroups_page page;
+	uint64_t retry_at_ns; /* broadcast had no room: when to look again; 0 = it had */
 	/* As elder. */
 	bool is_table_due;
 	bool is_table_sent;
@@ -202,6 +229,20 @@ bool peal_procgroups_on_cast(
  * broadcast has room. Returns messages sent. */
 uint32_t peal_procgroups_run_due(struct peal_procgroups *groups, uint64_t now_ns);
 
+/*
+ * Any one thread at a time: asks for a piece of the table; then wake the core. It is in `page` when
+ * `has_page` says so, and stays there until the next one is asked for.
+ */
+void peal_procgroups_ask_page(struct peal_procgroups *groups, uint64_t from);
+static inline bool
+peal_procgroups_has_page(const struct peal_procgroups *groups)
+{
+	return !atomic_load_explicit(&groups->page.is_asked, memory_order_acquire);
+}
+
+/* Answers; peal_procgroups_run does it. */
+void peal_procgroups_fill_page(struct peal_procgroups *groups);
+
 /* True when there is something to do in the next turn. */
 static inline bool
 peal_procgroups_is_due(const struct peal_procgroups *groups)
@@ -213,6 +254,9 @@ peal_procgroups_is_due(const struct peal_procgroups *groups)
 static inline uint32_t
 peal_procgroups_run(struct peal_procgroups *groups, uint64_t now_ns)
 {
+	if (__builtin_expect(!peal_procgroups_has_page(groups), 0)) {
+		peal_procgroups_fill_page(groups);
+	}
 	return __builtin_expect(peal_procgroups_is_due(groups), 0)
 		       ? peal_procgroups_run_due(groups, now_ns)
 		       : 0;

@@ -33,6 +33,8 @@ static const struct command commands[] = {
 		peal_answer_cores},
 	{"/peal/clients", "Applications, a page. Parameters: NODE,FROM", true, 1,
 		peal_answer_clients},
+	{"/peal/groups", "Process groups, a page. Parameters: NODE,FROM", true, 1,
+		peal_answer_groups},
 	{"/peal/leave", "Starts a graceful leave. Parameters: NODE", true, 0, peal_answer_leave},
 	{"/peal/ping", "Starts a run of round trips. Parameters: NODE,MEMBER,COUNT,INTERVAL_US",
 		true, 3, peal_answer_ping},

@@ -35,6 +35,8 @@ void peal_answer_stats(struct peal_answer *answer);
 void peal_answer_cores(struct peal_answer *answer);
 /* The applications of the node, those that were cut off lately too. */
 void peal_answer_clients(struct peal_answer *answer);
+/* Process groups of all nodes, as this one knows them: members, a page. */
+void peal_answer_groups(struct peal_answer *answer);
 void peal_answer_leave(struct peal_answer *answer);
 void peal_answer_ping(struct peal_answer *answer);
 void peal_answer_pinged(struct peal_answer *answer);
