@@ -416,9 +416,15 @@ bool
 peal_procgroups_on_cast(
 	struct peal_procgroups *groups, uint64_t origin, const struct peal_delivery *delivery)
 {
-	uint32_t rank = find_rank(groups, origin);
-	uint8_t kind;
+	bool is_whole = delivery->size == delivery->message_size;
+	uint8_t kind =
+		delivery->offset == 0 ? peal_procgroup_kind_of(delivery->bytes, delivery->size) : 0;
+	uint32_t rank;
 
+	if (is_whole && kind == 0) {
+		return false; /* most are others' */
+	}
+	rank = find_rank(groups, origin);
 	if (delivery->offset > 0) {
 		if (rank == groups->origins_count || !groups->origins[rank].is_ours) {
 			return false;
@@ -426,7 +432,6 @@ peal_procgroups_on_cast(
 		peal_procgroups_on_data(groups, rank, delivery);
 		return true;
 	}
-	kind = peal_procgroup_kind_of(delivery->bytes, delivery->size);
 	if (rank < groups->origins_count) {
 		groups->origins[rank].is_ours = kind == PEAL_PROCGROUP_DATA;
 	}
@@ -436,7 +441,7 @@ peal_procgroups_on_cast(
 	if (rank == groups->origins_count) {
 		return true; /* in a view without groups */
 	}
-	if (kind != PEAL_PROCGROUP_DATA && delivery->size != delivery->message_size) {
+	if (kind != PEAL_PROCGROUP_DATA && !is_whole) {
 		peal_procgroups_count(groups, PEAL_COUNTER_GROUP_REFUSED_FORM);
 	} else if (kind == PEAL_PROCGROUP_DATA) {
 		peal_procgroups_on_data(groups, rank, delivery);

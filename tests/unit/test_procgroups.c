@@ -74,8 +74,8 @@ test_procgroups__members_go_with_their_node(void **state)
 	group_expect(1, "[11 view 6.0 -1.1/4 -1.3/4]");
 	assert_int_equal(group_nodes[2].groups.table.groups_count, 1);
 	group_switch(0, 0, 0);
-	group_expect(0, "[1 first 5.1 +1.1][2 first 5.2 +1.2][1 view 5.3 +1.3][3 first 5.3 +1.1 "
-			"+1.3][1 view 5.4 +2.11][3 view 5.4 +2.11][1 removed][2 removed][3 "
+	group_expect(0, "[1 first 5.1 +1.1][2 first 5.2 +1.2][3 first 5.3 +1.1 +1.3][1 view 5.3 "
+			"+1.3][3 view 5.4 +2.11][1 view 5.4 +2.11][1 removed][2 removed][3 "
 			"removed]");
 	assert_int_equal(group_nodes[0].groups.seats_count, 0);
 }
