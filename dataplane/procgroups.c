@@ -441,17 +441,15 @@ peal_procgroups_on_cast(
 	if (rank == groups->origins_count) {
 		return true; /* in a view without groups */
 	}
-	if (kind != PEAL_PROCGROUP_DATA && !is_whole) {
-		peal_procgroups_count(groups, PEAL_COUNTER_GROUP_REFUSED_FORM);
-	} else if (kind == PEAL_PROCGROUP_DATA) {
+	if (kind == PEAL_PROCGROUP_DATA) {
 		peal_procgroups_on_data(groups, rank, delivery);
-	} else if (kind == PEAL_PROCGROUP_REQUEST) {
+	} else if (kind == PEAL_PROCGROUP_REQUEST && is_whole) {
 		on_request(groups, rank, delivery);
-	} else if (kind == PEAL_PROCGROUP_STAMP) {
+	} else if (kind == PEAL_PROCGROUP_STAMP && is_whole) {
 		on_stamp(groups, rank, delivery);
-	} else if (kind == PEAL_PROCGROUP_TABLE) {
+	} else if (kind == PEAL_PROCGROUP_TABLE && is_whole) {
 		on_table(groups, rank, delivery);
-	} else if (kind == PEAL_PROCGROUP_TABLE_END) {
+	} else if (kind == PEAL_PROCGROUP_TABLE_END && is_whole) {
 		on_table_end(groups, rank, delivery);
 	} else {
 		peal_procgroups_count(groups, PEAL_COUNTER_GROUP_REFUSED_FORM);
