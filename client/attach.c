@@ -307,6 +307,7 @@ peal_detach(struct peal *peal)
 	for (uint32_t i = 0; i < PEAL_DIRECT_MAX; i++) {
 		free(peal->casts[i].bytes);
 	}
+	peal_groups_free(peal);
 	free(peal);
 }
 
@@ -336,6 +337,8 @@ peal_result_name(enum peal_result result)
 		[PEAL_NO_DAEMON] = "no daemon",
 		[PEAL_NO_MEMORY] = "no memory",
 		[PEAL_TIMEOUT] = "timeout",
+		[PEAL_NOT_SUPPORTED] = "not supported",
+		[PEAL_BAD_NAME] = "bad name",
 	};
 
 	return (size_t)result < sizeof(names) / sizeof(names[0]) ? names[result] : "unknown";

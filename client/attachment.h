@@ -33,6 +33,28 @@ struct peal_channel_end {
 	struct peal_assembly_buffer parts;
 };
 
+/* A group that this client is in, or asked to be. */
+struct peal_group_end_point {
+	bool is_open;    /* the handle means something */
+	bool is_leaving; /* nothing more is sent */
+	bool is_member;  /* a view has come */
+	uint16_t life;
+	uint32_t capacity; /* of `members` */
+	uint64_t sent_count;
+	struct peal_group_member *members;
+	struct peal_group_view view;
+	char name[PEAL_GROUP_NAME_SIZE_MAX + 1U];
+};
+
+/* Tells groups from channels; PEAL_ALL is neither. */
+#define PEAL_GROUP_HANDLE 0x40000000U
+
+static inline bool
+peal_groups_is_handle(uint32_t channel)
+{
+	return channel >> 16 == PEAL_GROUP_HANDLE >> 16;
+}
+
 struct peal_viewbook {
 	struct peal_view views[3]; /* by turns: shown, before it, and the one that is coming */
 	uint32_t capacities[3];
@@ -77,6 +99,14 @@ struct peal {
 	struct peal_viewbook views;
 	struct peal_channel_end channels[PEAL_CLIENT_CHANNELS_MAX];
 	struct peal_assembly_buffer casts[PEAL_DIRECT_MAX];
+	struct peal_assembly_buffer group_parts[PEAL_DIRECT_MAX]; /* by the node of the sender */
+	struct peal_group_end_point groups[PEAL_GROUPS_MAX];
+	/* What changed from one view of a group to the next, as far as it was not told. */
+	struct peal_client_group_change *group_changes;
+	uint32_t group_changes_capacity;
+	uint32_t group_changes_count;
+	uint32_t group_changes_at;
+	struct peal_event group_changes_of; /* the view */
 };
 
 /* viewbook.c: a piece of a view came. True: it is whole, and shown from now on. `is_good_out`:
@@ -94,7 +124,28 @@ void peal_viewbook_free(struct peal_viewbook *book);
 
 /* sending.c: rings at the core if it sleeps. */
 void peal_sending_ring(struct peal *peal);
+/* sending.c: one record that says something. */
+enum peal_result peal_sending_say(struct peal *peal, enum peal_client_up kind, uint32_t tag,
+	const void *bytes, uint32_t size);
+/* sending.c: whether all members could be reached at all. */
+enum peal_result peal_sending_check_group(const struct peal *peal);
 /* sending.c: the end of a tag, or NULL. */
 struct peal_channel_end *peal_sending_find(struct peal *peal, uint32_t channel);
+
+/* groups.c: the group of a handle, or NULL. */
+struct peal_group_end_point *peal_groups_find(struct peal *peal, uint32_t handle);
+/* groups.c: whether something can be sent to it. */
+enum peal_result peal_groups_check_send(struct peal *peal, uint32_t handle);
+/* groups.c: records, which become events; `from` is what stands before a message or a part. False:
+ * it cannot be. */
+bool peal_groups_take_view(
+	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
+bool peal_groups_take_from(
+	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
+bool peal_groups_take_end(
+	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
+/* groups.c: the next change to the view of a group that was told, or false. */
+bool peal_groups_next_change(struct peal *peal, struct peal_event *event);
+void peal_groups_free(struct peal *peal);
 
 #endif

@@ -97,16 +97,16 @@ add_part(struct peal_assembly_buffer *buffer, const struct peal_client_part *par
 
 /* The buffer of an origin; NULL: more origins than a view with broadcast has members. */
 static struct peal_assembly_buffer *
-find_origin(struct peal *peal, uint64_t origin)
+find_origin(struct peal_assembly_buffer *buffers, uint64_t origin)
 {
 	struct peal_assembly_buffer *spare = NULL;
 
 	for (uint32_t i = 0; i < PEAL_DIRECT_MAX; i++) {
-		if (peal->casts[i].origin == origin) {
-			return &peal->casts[i];
+		if (buffers[i].origin == origin) {
+			return &buffers[i];
 		}
-		if (spare == NULL && peal->casts[i].origin == 0) {
-			spare = &peal->casts[i];
+		if (spare == NULL && buffers[i].origin == 0) {
+			spare = &buffers[i];
 		}
 	}
 	if (spare != NULL) {
@@ -170,12 +170,42 @@ take_cast(struct peal *peal, const struct peal_shmring_record *record, struct pe
 		event->size = record->size - (uint32_t)sizeof(event->member);
 		return EVENT;
 	}
-	buffer = find_origin(peal, event->member);
+	buffer = find_origin(peal->casts, event->member);
 	if (record->size < head_size || buffer == NULL) {
 		return WRONG;
 	}
 	memcpy(&part, record->bytes + sizeof(event->member), sizeof(part));
 	assembly = add_part(buffer, &part, record->bytes + head_size, record->size - head_size);
+	event->bytes = buffer->bytes;
+	event->size = buffer->message_size;
+	return assembly == WHOLE ? EVENT : (assembly == MORE ? NOTHING : WRONG);
+}
+
+static enum outcome
+take_group_message(
+	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	const uint32_t from_size = (uint32_t)sizeof(struct peal_client_group_from);
+	struct peal_assembly_buffer *buffer;
+	struct peal_client_part part;
+	enum assembly assembly;
+
+	if (!peal_groups_take_from(peal, record, event)) {
+		return WRONG;
+	}
+	if (record->kind == PEAL_CLIENT_GROUP_HEARD) {
+		event->bytes = record->bytes + from_size;
+		event->size = record->size - from_size;
+		return EVENT;
+	}
+	/* A node says one message after the other, to whatever groups. */
+	buffer = find_origin(peal->group_parts, event->member);
+	if (record->size < from_size + sizeof(part) || buffer == NULL) {
+		return WRONG;
+	}
+	memcpy(&part, record->bytes + from_size, sizeof(part));
+	assembly = add_part(buffer, &part, record->bytes + from_size + sizeof(part),
+		record->size - from_size - (uint32_t)sizeof(part));
 	event->bytes = buffer->bytes;
 	event->size = buffer->message_size;
 	return assembly == WHOLE ? EVENT : (assembly == MORE ? NOTHING : WRONG);
@@ -298,6 +328,8 @@ take_view(struct peal *peal, const struct peal_shmring_record *record, struct pe
 	for (uint32_t i = 0; i < PEAL_DIRECT_MAX; i++) {
 		peal->casts[i].origin = 0;
 		peal->casts[i].message_size = 0;
+		peal->group_parts[i].origin = 0;
+		peal->group_parts[i].message_size = 0;
 	}
 	return EVENT;
 }
@@ -320,6 +352,13 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 		return peal_viewbook_add_departed(&peal->views, record) ? NOTHING : WRONG;
 	case PEAL_CLIENT_NEWS:
 		return take_news(record, event);
+	case PEAL_CLIENT_GROUP_VIEW:
+		return peal_groups_take_view(peal, record, event) ? EVENT : WRONG;
+	case PEAL_CLIENT_GROUP_HEARD:
+	case PEAL_CLIENT_GROUP_HEARD_PART:
+		return take_group_message(peal, record, event);
+	case PEAL_CLIENT_GROUP_ENDED:
+		return peal_groups_take_end(peal, record, event) ? EVENT : WRONG;
 	case PEAL_CLIENT_OPENED:
 		return take_opened(peal, record, event);
 	case PEAL_CLIENT_REFUSED:
@@ -361,7 +400,8 @@ peal_poll(struct peal *peal, struct peal_event *event)
 	struct peal_shmring_record record;
 
 	wake_up(peal);
-	if (peal_viewbook_next_change(&peal->views, event)) {
+	if (peal_viewbook_next_change(&peal->views, event) ||
+		peal_groups_next_change(peal, event)) {
 		return PEAL_OK;
 	}
 	PEAL_MARK("to release");
@@ -403,7 +443,8 @@ peal_poll(struct peal *peal, struct peal_event *event)
 static bool
 has_something(struct peal *peal)
 {
-	if (peal_shmring_has_more(&peal->reader) || peal->views.is_comparing) {
+	if (peal_shmring_has_more(&peal->reader) || peal->views.is_comparing ||
+		peal->group_changes_at != peal->group_changes_count) {
 		return true;
 	}
 	if (peal->wanted_head != UINT64_MAX && atomic_load_explicit(&peal->down->up_head,

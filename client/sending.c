@@ -52,8 +52,9 @@ refuse_full(struct peal *peal)
 }
 
 /* One record that says something about a channel, or about this client. */
-static enum peal_result
-say(struct peal *peal, enum peal_client_up kind, uint32_t tag, const void *bytes, uint32_t size)
+enum peal_result
+peal_sending_say(
+	struct peal *peal, enum peal_client_up kind, uint32_t tag, const void *bytes, uint32_t size)
 {
 	enum peal_result state = peal_state(peal);
 	uint8_t *room;
@@ -103,7 +104,7 @@ peal_listen(struct peal *peal, uint16_t number)
 		result = peal_state(peal);
 		return result != PEAL_OK ? result : PEAL_TOO_MANY;
 	}
-	result = say(peal, PEAL_CLIENT_LISTEN, 0, &request, sizeof(request));
+	result = peal_sending_say(peal, PEAL_CLIENT_LISTEN, 0, &request, sizeof(request));
 	if (result == PEAL_OK && at == peal->listens_count) {
 		peal->listens[peal->listens_count++] = number;
 	}
@@ -120,7 +121,7 @@ peal_unlisten(struct peal *peal, uint16_t number)
 	if (number > PEAL_NUMBER_MAX) {
 		return PEAL_TOO_BIG;
 	}
-	result = say(peal, PEAL_CLIENT_UNLISTEN, 0, &request, sizeof(request));
+	result = peal_sending_say(peal, PEAL_CLIENT_UNLISTEN, 0, &request, sizeof(request));
 	if (result == PEAL_OK && at < peal->listens_count) {
 		peal->listens[at] = peal->listens[--peal->listens_count];
 	}
@@ -130,7 +131,7 @@ peal_unlisten(struct peal *peal, uint16_t number)
 enum peal_result
 peal_hear(struct peal *peal, bool is_heard)
 {
-	return say(peal, is_heard ? PEAL_CLIENT_HEAR : PEAL_CLIENT_UNHEAR, 0, NULL, 0);
+	return peal_sending_say(peal, is_heard ? PEAL_CLIENT_HEAR : PEAL_CLIENT_UNHEAR, 0, NULL, 0);
 }
 
 enum peal_result
@@ -161,7 +162,7 @@ peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel
 	uint16_t life = (uint16_t)((end->life + 1U) & LIFE_MASK);
 	uint16_t tag = PEAL_CLIENT_TAG(place, life);
 
-	result = say(peal, PEAL_CLIENT_OPEN, tag, &request, sizeof(request));
+	result = peal_sending_say(peal, PEAL_CLIENT_OPEN, tag, &request, sizeof(request));
 	if (result == PEAL_OK) {
 		end->is_open = true;
 		end->is_closing = false;
@@ -183,7 +184,7 @@ peal_close(struct peal *peal, uint32_t channel)
 	enum peal_result result = PEAL_CLOSED;
 
 	if (end != NULL && !end->is_closing) {
-		result = say(peal, PEAL_CLIENT_CLOSE, channel, NULL, 0);
+		result = peal_sending_say(peal, PEAL_CLIENT_CLOSE, channel, NULL, 0);
 		end->is_closing = result == PEAL_OK;
 	}
 	return result;
@@ -196,7 +197,7 @@ peal_reset(struct peal *peal, uint32_t channel)
 	enum peal_result result = PEAL_CLOSED;
 
 	if (end != NULL) {
-		result = say(peal, PEAL_CLIENT_RESET, channel, NULL, 0);
+		result = peal_sending_say(peal, PEAL_CLIENT_RESET, channel, NULL, 0);
 		end->is_closing = end->is_closing || result == PEAL_OK;
 	}
 	return result;
@@ -205,8 +206,8 @@ peal_reset(struct peal *peal, uint32_t channel)
 /* --- messages --- */
 
 /* Whether all members could be reached at all. */
-static enum peal_result
-check_group(const struct peal *peal)
+enum peal_result
+peal_sending_check_group(const struct peal *peal)
 {
 	const struct peal_region_page *page = peal->page;
 
@@ -228,7 +229,7 @@ peal_set(struct peal *peal, uint16_t number, const void *bytes, uint32_t size)
 	if (number >= PEAL_VALUES_MAX || size > PEAL_VALUE_SIZE_MAX) {
 		return PEAL_TOO_BIG;
 	}
-	result = result != PEAL_OK ? result : check_group(peal);
+	result = result != PEAL_OK ? result : peal_sending_check_group(peal);
 	if (result != PEAL_OK) {
 		return result;
 	}
@@ -276,7 +277,12 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 	if (size > peal->message_size_max) {
 		return PEAL_TOO_BIG;
 	}
-	result = channel == PEAL_ALL ? check_group(peal) : check_credit(peal, channel, size);
+	if (peal_groups_is_handle(channel)) {
+		result = peal_groups_check_send(peal, channel);
+	} else {
+		result = channel == PEAL_ALL ? peal_sending_check_group(peal)
+					     : check_credit(peal, channel, size);
+	}
 	if (result != PEAL_OK) {
 		enum peal_result state = peal_state(peal);
 
@@ -303,6 +309,12 @@ peal_commit(struct peal *peal, uint32_t size)
 	peal->has_claim = false;
 	if (peal->claim_channel == PEAL_ALL) {
 		peal_shmring_commit(&peal->writer, PEAL_CLIENT_CAST, 0, size);
+		return;
+	}
+	if (peal_groups_is_handle(peal->claim_channel)) {
+		peal->groups[PEAL_CLIENT_TAG_PLACE(peal->claim_channel)].sent_count++;
+		peal_shmring_commit(
+			&peal->writer, PEAL_CLIENT_GROUP_SEND, (uint16_t)peal->claim_channel, size);
 		return;
 	}
 	end = &peal->channels[PEAL_CLIENT_TAG_PLACE(peal->claim_channel)];

@@ -15,6 +15,10 @@ peal_clients_init(struct peal_clients *clients, const struct peal_clients_config
 	clients->config = *config;
 	clients->load_channels = peal_load_channel_user(config->load);
 	clients->load_cast = peal_load_cast_user(config->load);
+	const struct peal_procgroups_config groups = {
+		.counters = config->counters, .user = peal_clients_group_user(clients)};
+
+	peal_procgroups_init(config->groups, &groups);
 }
 
 void
@@ -107,6 +111,10 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->channels_count = 0;
 	client->listens_count = 0;
 	client->casts_count = 0;
+	client->number = ++clients->clients_count;
+	for (uint32_t i = 0; i < PEAL_CLIENT_GROUPS_MAX; i++) {
+		client->groups[i] = (struct peal_client_group){.seat = PEAL_PROCGROUPS_NO_SEAT};
+	}
 	client->stale_members = 0;
 	memset(client->stale, 0, sizeof(client->stale));
 	client->room = PEAL_CHANNEL_WINDOW;
@@ -142,6 +150,7 @@ peal_clients_end(
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
 	clients->ending |= bit;
+	peal_clients_end_groups(clients, client);
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_ENDING, memory_order_relaxed);
 	/* What was written before is shown, so that the client knows what it got. */
 	(void)peal_shmring_publish(&client->writer);
@@ -328,10 +337,11 @@ peal_clients_flush_busy(struct peal_clients *clients)
 uint64_t
 peal_clients_deadline_at_ns(const struct peal_clients *clients)
 {
+	uint64_t at_ns = peal_procgroups_deadline_at_ns(clients->config.groups);
+	uint64_t lease_at_ns = clients->leased_at_ns + clients->outside.lease_ns / LEASE_PARTS;
+
 	if ((clients->ending | clients->stale) != 0) {
 		return 0;
 	}
-	return clients->attached == 0
-		       ? UINT64_MAX
-		       : clients->leased_at_ns + clients->outside.lease_ns / LEASE_PARTS;
+	return clients->attached != 0 && lease_at_ns < at_ns ? lease_at_ns : at_ns;
 }

@@ -24,8 +24,8 @@
  *
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
- * a message of clients, and the place of a group's name; 1 to PEAL_CLIENT_VALUES_MAX is the latest
- * value of the number before it; anything else is load's.
+ * a message of clients; 1 to PEAL_CLIENT_VALUES_MAX is the latest value of the number before it;
+ * with the top bit it is one of process groups (wire/procgroup_msg.h); anything else is load's.
  *
  * The latest value of each member and number is kept. It is written to a client when its ring has
  * room, so who reads slowly is not evicted for values, but skips some; and who begins to hear gets
@@ -42,6 +42,7 @@
 #include "dataplane/channels.h"
 #include "dataplane/load.h"
 #include "dataplane/plane.h"
+#include "dataplane/procgroups.h"
 #include "shm/clientmsg.h"
 #include "shm/region.h"
 #include "shm/shmbell.h"
@@ -64,6 +65,7 @@ struct peal_clients_config {
 	struct peal_channels *channels;
 	struct peal_cast *cast;
 	struct peal_load *load;
+	struct peal_procgroups *groups; /* uninitialised: becomes that of these clients */
 	struct peal_counters *counters;
 };
 
@@ -84,6 +86,13 @@ struct peal_clients_outside {
 struct peal_client_channel {
 	uint16_t index; /* of the core's channels; PEAL_CHANNEL_NONE = the place is free */
 	uint16_t life;  /* of the place, nine bits */
+	uint64_t accepted_count;
+};
+
+/* A process group that a client is in, or asked to be. */
+struct peal_client_group {
+	uint16_t seat; /* PEAL_PROCGROUPS_NO_SEAT = the place is free */
+	uint16_t life;
 	uint64_t accepted_count;
 };
 
@@ -114,6 +123,8 @@ struct peal_client {
 	struct peal_client_tally tally;
 	/* From here on the core's. */
 	enum peal_client_end end;
+	uint32_t number; /* never that of another client of this core */
+	struct peal_client_group groups[PEAL_CLIENT_GROUPS_MAX];
 	bool is_hearing; /* broadcasts */
 	bool is_shown_due;
 	uint16_t shown_rank; /* members before it are in its ring */
@@ -154,6 +165,7 @@ struct peal_clients_room {
 	struct peal_clients_view views[PEAL_CAST_VIEWS_MAX]; /* installed, oldest first */
 	struct peal_clients_values values[PEAL_DIRECT_MAX];
 	uint8_t message[PEAL_CLIENTS_PREFIX_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
+	uint8_t group_message[PEAL_PROCGROUP_HEAD_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
 	struct peal_client clients[PEAL_CLIENTS_MAX];
 };
 
@@ -167,6 +179,7 @@ struct peal_clients {
 	uint64_t ending;
 	uint64_t stale; /* clients with room in their rings for values that they have not got */
 	uint64_t now_ns;
+	uint32_t clients_count; /* so far */
 	uint64_t told_standing; /* as in plane.h */
 	uint64_t leased_at_ns;
 	uint64_t leased_epoch;
@@ -185,6 +198,8 @@ void peal_clients_serve(struct peal_clients *clients, const struct peal_clients_
 /* Who uses the channels and the broadcast of the core: this machine, which is `clients`. */
 struct peal_channel_user peal_clients_channel_user(struct peal_clients *clients);
 struct peal_cast_user peal_clients_cast_user(struct peal_clients *clients);
+/* Who uses process groups: the same. */
+struct peal_procgroups_user peal_clients_group_user(struct peal_clients *clients);
 
 /* Takes another table. Before channels and broadcast do. */
 void peal_clients_switch(struct peal_clients *clients, const struct peal_peers *peers);
@@ -195,13 +210,15 @@ uint32_t peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns);
 static inline uint32_t
 peal_clients_run(struct peal_clients *clients, uint64_t now_ns)
 {
+	uint32_t work_count = peal_procgroups_run(clients->config.groups, now_ns);
+
 	if (__builtin_expect(
 		    (clients->attached | clients->ending) == 0 &&
 			    atomic_load_explicit(&clients->asked, memory_order_relaxed) == 0,
 		    1)) {
-		return 0;
+		return work_count;
 	}
-	return peal_clients_run_busy(clients, now_ns);
+	return work_count + peal_clients_run_busy(clients, now_ns);
 }
 
 /* Last thing in a turn: shows what was written and rings. */

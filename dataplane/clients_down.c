@@ -156,9 +156,9 @@ on_opened(void *state, uint16_t index, uint64_t mid, uint16_t number)
 }
 
 /* A message is counted with its last part; what did not fit any more, not at all. */
-static void
-count_delivered(const struct peal_clients *clients, struct peal_client *client, uint32_t size,
-	const struct peal_delivery *delivery)
+void
+peal_clients_count_delivered(const struct peal_clients *clients, struct peal_client *client,
+	uint32_t size, const struct peal_delivery *delivery)
 {
 	bool is_last = delivery->offset + delivery->size == delivery->message_size;
 
@@ -198,7 +198,7 @@ on_delivered(void *state, uint16_t index, const struct peal_delivery *delivery)
 	}
 	peal_clients_write(clients, client, kind,
 		peal_clients_tag_of(client, clients->owners[index].place), &bytes);
-	count_delivered(clients, client, delivery->size, delivery);
+	peal_clients_count_delivered(clients, client, delivery->size, delivery);
 }
 
 static void
@@ -298,6 +298,19 @@ is_of_clients(struct peal_clients *clients, uint32_t origin, const struct peal_d
 	return is_ours;
 }
 
+/* The message that begins with this part is not one of clients to all. */
+static void
+forget_origin(struct peal_clients *clients, uint32_t origin, const struct peal_delivery *delivery)
+{
+	bool begins = delivery->offset == 0 && delivery->size != delivery->message_size;
+
+	for (uint32_t i = 0; begins && i < PEAL_DIRECT_MAX; i++) {
+		if (clients->app_origins[i] == origin) {
+			clients->app_origins[i] = 0;
+		}
+	}
+}
+
 static void
 on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 {
@@ -310,6 +323,10 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 	} head = {.origin = origin};
 
 	if (peal_clients_take_value(clients, origin, delivery)) {
+		return;
+	}
+	if (peal_procgroups_on_cast(clients->config.groups, origin, delivery)) {
+		forget_origin(clients, origin, delivery);
 		return;
 	}
 	if (!is_of_clients(clients, origin, delivery)) {
@@ -331,9 +348,18 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 		if (client->is_hearing) {
 			peal_clients_write(clients, client,
 				is_whole ? PEAL_CLIENT_HEARD : PEAL_CLIENT_HEARD_PART, 0, &bytes);
-			count_delivered(clients, client, bytes.body_size, delivery);
+			peal_clients_count_delivered(clients, client, bytes.body_size, delivery);
 		}
 	}
+}
+
+static void
+on_cast_view(void *state, uint64_t epoch, uint32_t view_tag)
+{
+	struct peal_clients *clients = state;
+
+	peal_clients_on_view(state, epoch, view_tag);
+	peal_procgroups_on_view(clients->config.groups, epoch);
 }
 
 static void
@@ -366,7 +392,7 @@ struct peal_cast_user
 peal_clients_cast_user(struct peal_clients *clients)
 {
 	return (struct peal_cast_user){.deliver = on_cast,
-		.view = peal_clients_on_view,
+		.view = on_cast_view,
 		.ended = on_cast_ended,
 		.release = on_cast_release,
 		.state = clients};

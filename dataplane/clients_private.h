@@ -11,6 +11,27 @@
 void peal_clients_end(
 	struct peal_clients *clients, struct peal_client *client, enum peal_client_end reason);
 
+/* What came of a record. */
+enum peal_clients_outcome {
+	PEAL_CLIENTS_TAKEN = 0,
+	PEAL_CLIENTS_LATER,     /* there is no room for it now: it stays in the ring */
+	PEAL_CLIENTS_VIOLATION, /* it cannot be */
+};
+
+/* clients_groups.c: records about process groups. */
+enum peal_clients_outcome peal_clients_join_group(struct peal_clients *clients,
+	struct peal_client *client, const struct peal_shmring_record *record);
+enum peal_clients_outcome peal_clients_leave_group(struct peal_clients *clients,
+	struct peal_client *client, const struct peal_shmring_record *record);
+enum peal_clients_outcome peal_clients_send_to_group(struct peal_clients *clients,
+	struct peal_client *client, const struct peal_shmring_record *record);
+/* clients_groups.c: a client has ended, and its groups are told why. */
+void peal_clients_end_groups(struct peal_clients *clients, const struct peal_client *client);
+
+/* clients_down.c: counts what was written of a message, if it was. */
+void peal_clients_count_delivered(const struct peal_clients *clients, struct peal_client *client,
+	uint32_t size, const struct peal_delivery *delivery);
+
 /* clients_up.c: a bounded number of records of one client. Returns how many. */
 uint32_t peal_clients_take(struct peal_clients *clients, struct peal_client *client);
 

@@ -3,13 +3,6 @@
 
 #include <string.h>
 
-/* What came of a record. */
-enum outcome {
-	TAKEN = 0,
-	LATER,     /* there is no room for it now: it stays in the ring */
-	VIOLATION, /* it cannot be */
-};
-
 static bool
 is_listening(const struct peal_client *client, uint16_t number, uint32_t *at_out)
 {
@@ -22,33 +15,33 @@ is_listening(const struct peal_client *client, uint16_t number, uint32_t *at_out
 	return false;
 }
 
-static enum outcome
+static enum peal_clients_outcome
 listen_on(struct peal_client *client, const struct peal_shmring_record *record)
 {
 	struct peal_client_number request;
 	uint32_t at;
 
 	if (record->size != sizeof(request)) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	memcpy(&request, record->bytes, sizeof(request));
 	if (request.number >= PEAL_LOAD_CHANNELS_LOWER) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (record->kind == PEAL_CLIENT_UNLISTEN) {
 		if (is_listening(client, request.number, &at)) {
 			client->listens[at] = client->listens[--client->listens_count];
 		}
-		return TAKEN;
+		return PEAL_CLIENTS_TAKEN;
 	}
 	if (is_listening(client, request.number, &at)) {
-		return TAKEN;
+		return PEAL_CLIENTS_TAKEN;
 	}
 	if (client->listens_count == PEAL_CLIENT_LISTENS_MAX) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	client->listens[client->listens_count++] = request.number;
-	return TAKEN;
+	return PEAL_CLIENTS_TAKEN;
 }
 
 static uint32_t
@@ -63,7 +56,7 @@ explain(enum peal_channel_result result)
 	return result == PEAL_CHANNEL_ELSEWHERE ? PEAL_CLIENT_ELSEWHERE : PEAL_CLIENT_TOO_MANY;
 }
 
-static enum outcome
+static enum peal_clients_outcome
 open_channel(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
 {
@@ -75,24 +68,24 @@ open_channel(struct peal_clients *clients, struct peal_client *client,
 
 	if (record->size != sizeof(request) || place >= PEAL_CLIENT_PLACES_OWN ||
 		channel->index != PEAL_CHANNEL_NONE) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	memcpy(&request, record->bytes, sizeof(request));
 	if (request.number >= PEAL_LOAD_CHANNELS_LOWER) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	channel->life = (uint16_t)(record->tag >> 7);
 	result = peal_channels_open(clients->config.channels, request.mid, request.number, &index);
 	if (result == PEAL_CHANNEL_OK) {
 		peal_clients_own(clients, client, place, index);
-		return TAKEN;
+		return PEAL_CLIENTS_TAKEN;
 	}
 	const struct peal_client_refused refused = {
 		.result = explain(result), .number = request.number};
 
 	peal_clients_write(clients, client, PEAL_CLIENT_REFUSED, record->tag,
 		&(struct peal_clients_bytes){.head = &refused, .head_size = sizeof(refused)});
-	return TAKEN;
+	return PEAL_CLIENTS_TAKEN;
 }
 
 /* The channel that a tag names; NULL: it has ended, which the client was told, or will be. */
@@ -111,7 +104,7 @@ count_sent(struct peal_client *client, uint32_t size)
 	peal_clients_count(&client->tally.sent_size, size);
 }
 
-static enum outcome
+static enum peal_clients_outcome
 send(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
 {
@@ -119,43 +112,43 @@ send(struct peal_clients *clients, struct peal_client *client,
 	enum peal_channel_result result;
 
 	if (record->size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (channel == NULL) {
-		return TAKEN;
+		return PEAL_CLIENTS_TAKEN;
 	}
 	/* Copied once; whatever the client does to it meanwhile, nobody decides by its bytes. */
 	result = peal_channels_send(
 		clients->config.channels, channel->index, record->bytes, record->size);
 	/* Who keeps to its credit never finds the queue full. */
 	if (result == PEAL_CHANNEL_FULL) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (result == PEAL_CHANNEL_OK) {
 		channel->accepted_count++;
 		count_sent(client, record->size);
 	}
-	return TAKEN;
+	return PEAL_CLIENTS_TAKEN;
 }
 
-static enum outcome
+static enum peal_clients_outcome
 end_channel(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
 {
 	struct peal_client_channel *channel = find_channel(client, record->tag);
 
 	if (record->size != 0) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (channel == NULL) {
-		return TAKEN;
+		return PEAL_CLIENTS_TAKEN;
 	}
 	if (record->kind == PEAL_CLIENT_RESET) {
 		peal_channels_reset(clients->config.channels, channel->index);
 	} else {
 		(void)peal_channels_close(clients->config.channels, channel->index);
 	}
-	return TAKEN;
+	return PEAL_CLIENTS_TAKEN;
 }
 
 /* The last record was one for all, and this node is no member. */
@@ -168,7 +161,7 @@ tell_cast_lost(struct peal_clients *clients, struct peal_client *client)
 		&(struct peal_clients_bytes){.head = &lost_count, .head_size = sizeof(lost_count)});
 }
 
-static enum outcome
+static enum peal_clients_outcome
 cast(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
 {
@@ -176,13 +169,13 @@ cast(struct peal_clients *clients, struct peal_client *client,
 	enum peal_cast_result result;
 
 	if (size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	memcpy(clients->room->message + PEAL_CLIENTS_PREFIX_SIZE, record->bytes, size);
 	result = peal_cast_send(
 		clients->config.cast, clients->room->message, PEAL_CLIENTS_PREFIX_SIZE + size);
 	if (result == PEAL_CAST_FULL) {
-		return LATER;
+		return PEAL_CLIENTS_LATER;
 	}
 	if (result == PEAL_CAST_OK) {
 		client->casts_count++;
@@ -190,10 +183,10 @@ cast(struct peal_clients *clients, struct peal_client *client,
 	} else {
 		tell_cast_lost(clients, client);
 	}
-	return TAKEN;
+	return PEAL_CLIENTS_TAKEN;
 }
 
-static enum outcome
+static enum peal_clients_outcome
 set_value(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
 {
@@ -204,11 +197,11 @@ set_value(struct peal_clients *clients, struct peal_client *client,
 
 	if (record->size < sizeof(request) ||
 		record->size > sizeof(request) + PEAL_CLIENT_VALUE_SIZE_MAX) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	memcpy(&request, record->bytes, sizeof(request));
 	if (request.number >= PEAL_CLIENT_VALUES_MAX) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	prefix = peal_clients_value_prefix(request.number);
 	size = record->size - (uint32_t)sizeof(request);
@@ -222,18 +215,18 @@ set_value(struct peal_clients *clients, struct peal_client *client,
 	}
 	/* What follows is a message again. */
 	memset(message, 0, PEAL_CLIENTS_PREFIX_SIZE);
-	return TAKEN;
+	return PEAL_CLIENTS_TAKEN;
 }
 
 /* What others send to all is heard from here on, or no more. */
-static enum outcome
+static enum peal_clients_outcome
 hear(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
 {
 	bool is_hearing = record->kind == PEAL_CLIENT_HEAR;
 
 	if (record->size != 0) {
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (is_hearing && !client->is_hearing) {
 		peal_clients_hear_values(clients, client);
@@ -241,10 +234,10 @@ hear(struct peal_clients *clients, struct peal_client *client,
 		client->stale_members = 0;
 	}
 	client->is_hearing = is_hearing;
-	return TAKEN;
+	return PEAL_CLIENTS_TAKEN;
 }
 
-static enum outcome
+static enum peal_clients_outcome
 take_one(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
 {
@@ -266,8 +259,14 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 		return hear(clients, client, record);
 	case PEAL_CLIENT_SET:
 		return set_value(clients, client, record);
+	case PEAL_CLIENT_GROUP_JOIN:
+		return peal_clients_join_group(clients, client, record);
+	case PEAL_CLIENT_GROUP_LEAVE:
+		return peal_clients_leave_group(clients, client, record);
+	case PEAL_CLIENT_GROUP_SEND:
+		return peal_clients_send_to_group(clients, client, record);
 	default:
-		return VIOLATION;
+		return PEAL_CLIENTS_VIOLATION;
 	}
 }
 
@@ -280,13 +279,13 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 
 	while (count < PEAL_CLIENT_RECORDS_BURST_MAX && size < PEAL_CLIENT_BYTES_BURST_MAX &&
 		peal_shmring_borrow(&client->reader, &record)) {
-		enum outcome outcome = take_one(clients, client, &record);
+		enum peal_clients_outcome outcome = take_one(clients, client, &record);
 
-		if (outcome == LATER) {
+		if (outcome == PEAL_CLIENTS_LATER) {
 			peal_shmring_return(&client->reader, &record);
 			break;
 		}
-		if (outcome == VIOLATION) {
+		if (outcome == PEAL_CLIENTS_VIOLATION) {
 			client->reader.is_broken = true;
 			break;
 		}

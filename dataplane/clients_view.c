@@ -152,6 +152,7 @@ peal_clients_switch(struct peal_clients *clients, const struct peal_peers *peers
 	bool is_same = peal_peers_is_same_view(clients->peers, peers);
 
 	clients->peers = peers;
+	peal_procgroups_switch(clients->config.groups, peers);
 	if (clients->room == NULL) {
 		return;
 	}

@@ -48,6 +48,7 @@ peal_traffic_init(struct peal_traffic *traffic, struct peal_core *core,
 	const struct peal_clients_config clients = {.channels = &traffic->channels,
 		.cast = &traffic->cast,
 		.load = &traffic->load,
+		.groups = &traffic->groups,
 		.counters = &core->counters};
 
 	peal_load_init(&traffic->load, &load);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Channels and broadcast of a home core, their memory, and their users: applications and load.
+ * Channels and broadcast of a home core, their memory, and their users: applications with their
+ * process groups, and load.
  *
  * 74 MiB of room, most of which is never touched where there is little traffic: take it from memory
  * that comes page by page. Fields are private to the machines that they are.
@@ -29,6 +30,7 @@ struct peal_traffic {
 	struct peal_cast cast;
 	struct peal_load load;
 	struct peal_clients clients;
+	struct peal_procgroups groups;
 	_Alignas(64) uint8_t channel_queues[PEAL_CHANNELS_MAX][PEAL_TRAFFIC_CHANNEL_SIZE];
 	_Alignas(64) uint8_t cast_queue[PEAL_TRAFFIC_CAST_SIZE];
 	uint8_t channel_frames[PEAL_TRAFFIC_FRAMES_SIZE];

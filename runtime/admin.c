@@ -38,6 +38,8 @@ static const struct command commands[] = {
 	{"/peal/ordergroup",
 		"Has an order group created. Parameters: NODE,ID,GENERATION,NAME=MEMBER,...", true,
 		2, peal_answer_ordergroup},
+	{"/peal/groups", "Process groups, a page. Parameters: NODE,FROM", true, 1,
+		peal_answer_groups},
 	{"/peal/leave", "Starts a graceful leave. Parameters: NODE", true, 0, peal_answer_leave},
 	{"/peal/ping", "Starts a run of round trips. Parameters: NODE,MEMBER,COUNT,INTERVAL_US",
 		true, 3, peal_answer_ping},

@@ -61,6 +61,60 @@ add_client(struct rte_tel_data *data, uint32_t index, const struct peal_clientli
 	}
 }
 
+static void
+add_row(struct rte_tel_data *data, uint32_t index, const struct peal_procgroups_row *row)
+{
+	struct rte_tel_data *inner = rte_tel_data_alloc();
+	char text[PEAL_PROCGROUP_NAME_SIZE_MAX + 1U];
+
+	if (inner == NULL) {
+		return;
+	}
+	(void)rte_tel_data_start_dict(inner);
+	memcpy(text, row->name.bytes, row->name.size);
+	text[row->name.size] = '\0';
+	/* Telemetry does not quote. */
+	for (char *c = text; *c != '\0'; c++) {
+		if (*c == '"' || *c == '\\') {
+			*c = '.';
+		}
+	}
+	(void)rte_tel_data_add_dict_string(inner, "name", text);
+	add_number(inner, "number", row->number);
+	add_number(inner, "epoch", row->stamp.epoch);
+	add_number(inner, "n", row->stamp.n);
+	add_number(inner, "members", row->members_count);
+	add_number(inner, "member", row->mid);
+	add_number(inner, "client", row->client);
+	(void)snprintf(text, sizeof(text), "%u", index);
+	if (rte_tel_data_add_dict_container(data, text, inner, 0) != 0) {
+		rte_tel_data_free(inner);
+	}
+}
+
+void
+peal_answer_groups(struct peal_answer *answer)
+{
+	const struct peal_procgroups_page *page;
+
+	if (answer->node->door == NULL) {
+		peal_answer_refuse(answer, "no application can attach: the node's configuration "
+					   "has no socket");
+		return;
+	}
+	page = peal_clientdoor_read_groups(answer->node->door, answer->numbers[0]);
+	if (page == NULL) {
+		peal_answer_refuse(answer, "the core did not answer in time");
+		return;
+	}
+	add_number(answer->data, "groups", page->groups_count);
+	add_number(answer->data, "members", page->members_count);
+	add_number(answer->data, "next", page->next);
+	for (uint32_t i = 0; i < page->rows_count; i++) {
+		add_row(answer->data, i, &page->rows[i]);
+	}
+}
+
 void
 peal_answer_clients(struct peal_answer *answer)
 {

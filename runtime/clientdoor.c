@@ -438,6 +438,25 @@ peal_clientdoor_list(struct peal_clientdoor *door, uint64_t from,
 	return count;
 }
 
+const struct peal_procgroups_page *
+peal_clientdoor_read_groups(struct peal_clientdoor *door, uint64_t from)
+{
+	struct peal_procgroups *groups = door->config.clients->config.groups;
+
+	/* One that was asked for and given up by this thread may still be on its way. */
+	if (peal_procgroups_has_page(groups)) {
+		peal_procgroups_ask_page(groups, from);
+	}
+	for (uint32_t step = 0; step < STOP_STEPS_MAX; step++) {
+		if (peal_procgroups_has_page(groups)) {
+			return groups->page.from == from ? &groups->page : NULL;
+		}
+		peal_bell_ring(&door->config.bell);
+		(void)usleep(STOP_STEP_US);
+	}
+	return NULL;
+}
+
 /* The core has done with some. */
 static void
 sweep(struct peal_clientdoor *door)

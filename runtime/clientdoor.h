@@ -46,6 +46,13 @@ bool peal_clientdoor_start(struct peal_clientdoor *door, struct peal_sentence *e
  */
 uint32_t peal_clientdoor_list(struct peal_clientdoor *door, uint64_t from,
 	struct peal_clientlist_entry *entries, uint32_t entries_max, uint32_t *next_out);
+/*
+ * The process groups that the core knows, a piece of the table: `from` is 0 or `next` of the piece
+ * before. One thread at a time. NULL: the core did not answer in time; else good until the next
+ * call. Waits for a turn of the core.
+ */
+const struct peal_procgroups_page *peal_clientdoor_read_groups(
+	struct peal_clientdoor *door, uint64_t from);
 /* Ends all clients and the thread; the lcore still runs. NULL is fine. */
 void peal_clientdoor_stop(struct peal_clientdoor *door);
 /* After the lcore has stopped. NULL is fine. */

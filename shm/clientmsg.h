@@ -17,6 +17,7 @@
 #define PEAL_SHM_CLIENTMSG_H
 
 #include "base/clientlimits.h"
+#include "base/grouplimits.h"
 
 #include <stdint.h>
 
@@ -97,6 +98,9 @@ enum peal_client_up {
 	PEAL_CLIENT_HEAR,       /* nothing: from here on what is cast is heard ... */
 	PEAL_CLIENT_UNHEAR,     /* ... and no more */
 	PEAL_CLIENT_SET,        /* struct peal_client_number, the latest value of that number */
+	PEAL_CLIENT_GROUP_JOIN = 16, /* struct peal_client_group_join, the name; tag: of a group */
+	PEAL_CLIENT_GROUP_LEAVE,     /* nothing; tag */
+	PEAL_CLIENT_GROUP_SEND,      /* a message for the group; tag */
 };
 
 enum peal_client_down {
@@ -113,6 +117,59 @@ enum peal_client_down {
 	PEAL_CLIENT_CAST_LOST,    /* u64: messages of this node of which nobody knows */
 	PEAL_CLIENT_DEPARTED,     /* struct peal_client_departed: before the VIEW without it */
 	PEAL_CLIENT_VALUE, /* struct peal_client_value, the latest of that member and number */
+	PEAL_CLIENT_GROUP_VIEW = 32,  /* struct peal_client_group_view, its changes; tag */
+	PEAL_CLIENT_GROUP_HEARD,      /* struct peal_client_group_from, a message; tag */
+	PEAL_CLIENT_GROUP_HEARD_PART, /* the same, struct peal_client_part, bytes; tag */
+	PEAL_CLIENT_GROUP_ENDED,      /* struct peal_client_group_ended; tag: free from here on */
+};
+
+/* A group in a tag: a place below PEAL_CLIENT_GROUPS_MAX, by PEAL_CLIENT_TAG. The client gives it,
+ * and not again before GROUP_ENDED. */
+struct peal_client_group_join {
+	uint32_t order; /* 0: messages of each sender in order */
+	uint32_t reserved;
+};
+
+/* Another view of a group. `is_first`: what follows are all members, in their order, with `what` 0;
+ * else what changed, one after the other: who joins comes last, who is gone makes no gap. */
+struct peal_client_group_view {
+	uint64_t epoch;
+	uint32_t n;
+	uint32_t members_count; /* afterwards */
+	uint32_t changes_count;
+	uint32_t is_first;
+	uint64_t self_mid; /* this client in it */
+	uint32_t self_client;
+	uint32_t reserved;
+};
+
+struct peal_client_group_change {
+	uint64_t mid;
+	uint32_t client;
+	uint32_t what; /* 0 = joins; else why it is gone: enum peal_group_gone of peal.h */
+};
+
+/* Who sent a message of a group, and in which view of it. */
+struct peal_client_group_from {
+	uint64_t mid;
+	uint64_t epoch;
+	uint32_t n;
+	uint32_t client;
+};
+
+struct peal_client_group_ended {
+	uint32_t reason; /* enum peal_client_group_end */
+	uint32_t reserved;
+	uint64_t accepted_count; /* messages that the core took for this group */
+};
+
+enum peal_client_group_end {
+	PEAL_CLIENT_GROUP_LEFT = 0,
+	PEAL_CLIENT_GROUP_TOO_MANY = 1,      /* there is no room for another group or member */
+	PEAL_CLIENT_GROUP_REMOVED = 2,       /* this node is no member any more, or is none yet */
+	PEAL_CLIENT_GROUP_OVERRUN = 3,       /* more waited for a view than there is room for */
+	PEAL_CLIENT_GROUP_NOT_SUPPORTED = 4, /* the order, or groups in so large a view */
+	PEAL_CLIENT_GROUP_IN_USE = 5,        /* this client is in that group, or leaving it */
 };
 
 struct peal_client_number {
@@ -218,5 +275,8 @@ enum peal_client_end {
 
 _Static_assert(sizeof(struct peal_client_member) == 48, "no padding");
 _Static_assert(sizeof(struct peal_client_view) == 24, "no padding");
+_Static_assert(sizeof(struct peal_client_group_view) == 40, "no padding");
+_Static_assert(sizeof(struct peal_client_group_change) == 16, "no padding");
+_Static_assert(sizeof(struct peal_client_group_from) == 24, "no padding");
 
 #endif

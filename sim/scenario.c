@@ -89,6 +89,10 @@ static const struct peal_scenario scenarios[] = {
 		"Members broadcast in bad weather and random faults: all deliver the same, in "
 		"order.",
 		0, 3, "dpdk", false, peal_story_cast},
+	{"groups",
+		"Clients of all nodes join, leave and talk in process groups in bad weather and "
+		"random faults: all see the same.",
+		0, 3, "dpdk", false, peal_story_groups},
 	{"fanout", "One member broadcasts, without loss and with 1 %, against a message to each.",
 		16, 4, "dpdk", false, peal_story_fanout},
 	{"brake", "One of five is too slow for what another one broadcasts, under each policy.", 5,

@@ -428,6 +428,18 @@ peal_simnode_start(struct peal_simnode *simnode)
 			peal_prng_next(&simnode->prng), clock_of(simnode));
 		core.cast = &simcast->cast;
 	}
+	if (simnode->config.apps != NULL) {
+		struct peal_simapps *apps = &simnode->config.apps[simnode->index];
+		const struct peal_simapps_core home = {.egress = &simnode->core.egress,
+			.uplink = &simnode->core.uplink,
+			.counters = &simnode->core.counters,
+			.plane = &simnode->plane};
+
+		peal_simapps_start(apps, &home, peal_prng_next(&simnode->prng), clock_of(simnode));
+		core.cast = &apps->cast;
+		core.load = &apps->load;
+		core.clients = &apps->clients;
+	}
 	peal_simnet_set_up(simnode->config.net, simnode->index, true);
 	peal_core_init(&simnode->core, &core, clock_of(simnode));
 	for (uint8_t shard = 1; shard < simnode->shards_count; shard++) {
@@ -446,6 +458,9 @@ peal_simnode_crash(struct peal_simnode *simnode)
 	}
 	if (simnode->config.casts != NULL) {
 		peal_simcast_end(&simnode->config.casts[simnode->index]);
+	}
+	if (simnode->config.apps != NULL) {
+		peal_simapps_end(&simnode->config.apps[simnode->index]);
 	}
 	/* Its frames go back to the pool: those belong to the network, not to the process. */
 	for (uint8_t shard = 0; shard < simnode->shards_count; shard++) {
@@ -535,6 +550,11 @@ find_turn_deadline(struct peal_simnode *simnode, uint8_t shard)
 
 		deadline_at_ns = at_ns < deadline_at_ns ? at_ns : deadline_at_ns;
 	}
+	if (simnode->config.apps != NULL && shard == 0) {
+		uint64_t at_ns = peal_simapps_deadline_at_ns(&simnode->config.apps[simnode->index]);
+
+		deadline_at_ns = at_ns < deadline_at_ns ? at_ns : deadline_at_ns;
+	}
 	return deadline_at_ns;
 }
 
@@ -561,6 +581,9 @@ peal_simnode_on_turn(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns
 	}
 	if (simnode->config.casts != NULL && shard == 0) {
 		peal_simcast_turn(&simnode->config.casts[simnode->index], clock_of(simnode));
+	}
+	if (simnode->config.apps != NULL && shard == 0) {
+		peal_simapps_turn(&simnode->config.apps[simnode->index], clock_of(simnode));
 	}
 	work = peal_core_turn(peal_simnode_core(simnode, shard), clock_of(simnode));
 

@@ -19,6 +19,7 @@
 
 #include "control/node.h"
 #include "dataplane/core.h"
+#include "sim/simapps.h"
 #include "sim/simcast.h"
 #include "sim/simmoved.h"
 #include "sim/simport.h"
@@ -74,6 +75,7 @@ struct peal_simnode_config {
 	/* [nodes_count][PEAL_SIMNODE_SHARDS_MAX], or NULL: nobody talks */
 	struct peal_simtalk *talks;
 	struct peal_simcast *casts; /* [nodes_count], or NULL: nobody broadcasts */
+	struct peal_simapps *apps;  /* [nodes_count], or NULL: nobody attaches */
 	uint8_t shards_max; /* each process has 1 to so many cores, by chance; 0 counts as 1 */
 };
 

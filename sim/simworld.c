@@ -168,6 +168,25 @@ open_cast(struct peal_simworld *world)
 }
 
 static void
+open_apps(struct peal_simworld *world)
+{
+	world->apps = NULL;
+	world->group_ledger = NULL;
+	if (!world->config.has_apps) {
+		return;
+	}
+	PEAL_ASSERT(!world->config.has_cast);
+	world->apps = peal_simapps_allocate(world->config.nodes_count);
+	world->group_ledger = calloc(1, sizeof(*world->group_ledger));
+	PEAL_ASSERT(world->group_ledger != NULL);
+	peal_check_groups_init(world->group_ledger, world->report, &world->time.now_ns);
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		world->apps[i].check = world->group_ledger;
+		world->apps[i].index = i;
+	}
+}
+
+static void
 open_net(struct peal_simworld *world)
 {
 	const struct peal_simworld_config *config = &world->config;
@@ -238,6 +257,8 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	node.talks = world->talks;
 	open_cast(world);
 	node.casts = world->casts;
+	open_apps(world);
+	node.apps = world->apps;
 	node.shards_max = config->shards_max;
 	peal_check_views_init(&world->views, config->nodes_count, report);
 	peal_check_ordergroups_init(&world->ordergroups, report);
@@ -282,6 +303,10 @@ peal_simworld_fini(struct peal_simworld *world)
 	free(world->ledger);
 	free(world->casts);
 	free(world->cast_ledger);
+	if (world->apps != NULL) {
+		peal_simapps_release(world->apps, world->config.nodes_count);
+	}
+	free(world->group_ledger);
 	peal_check_healthy_fini(&world->healthy);
 	peal_check_nonces_fini(&world->nonces);
 	peal_check_votes_fini(&world->votes);

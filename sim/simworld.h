@@ -47,6 +47,7 @@ struct peal_simworld_config {
 	const struct peal_simcrypto *crypto;
 	bool has_talk;      /* applications talk over channels (sim/simtalk.h) */
 	bool has_cast;      /* and broadcast (sim/simcast.h) */
+	bool has_apps;      /* or attach to nodes (sim/simapps.h), in the place of has_cast */
 	uint8_t shards_max; /* processes have 1 to so many cores; 0 counts as 1 */
 	uint16_t mtu;       /* of all ports and links; 0 = what every path carries */
 	uint64_t seed;
@@ -81,6 +82,8 @@ struct peal_simworld {
 	struct peal_simtalk_ledger *ledger; /* of them */
 	struct peal_simcast *casts;         /* [nodes_count], or NULL */
 	struct peal_simcast_ledger *cast_ledger;
+	struct peal_simapps *apps; /* [nodes_count], or NULL */
+	struct peal_check_groups *group_ledger;
 	struct peal_check_views views;
 	struct peal_check_ordergroups ordergroups;
 	struct peal_check_votes votes;

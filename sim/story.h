@@ -118,6 +118,8 @@ void peal_story_fanout(const struct peal_scenario_options *options, struct peal_
 /* Everybody casts a last word, so that all are known to all; and what was said must arrive. */
 void peal_story_finish_cast(struct peal_simworld *world);
 void peal_story_relay(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_groups.c: process groups. */
+void peal_story_groups(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_brake.c: a member that is too slow for broadcasts. */
 void peal_story_brake(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_broken.c: one pair whose link is broken, while all else is well. */

@@ -66,6 +66,8 @@ enum peal_result {
 	PEAL_NO_DAEMON = 13,  /* nobody listens on the socket, or it speaks another version */
 	PEAL_NO_MEMORY = 14,
 	PEAL_TIMEOUT = 15,
+	PEAL_NOT_SUPPORTED = 16, /* this cannot be had: total order in a group, or groups at all */
+	PEAL_BAD_NAME = 17,      /* a group cannot be called this */
 };
 
 /* The name of a result: "full", "no credit". Static; never NULL. */
@@ -136,6 +138,13 @@ enum peal_event_kind {
 	PEAL_EVENT_ENDED = 10,     /* `channel` means nothing any more: `reason`, `lost_count` */
 	PEAL_EVENT_CAST_LOST = 11, /* up to `lost_count` own messages to all may not have reached */
 	PEAL_EVENT_VALUE = 12,     /* the latest value of `number` of `member`: `bytes`, `size` */
+	/* Of the group in `channel`. */
+	PEAL_EVENT_GROUP_VIEW = 20,    /* peal_group_view() is another */
+	PEAL_EVENT_GROUP_JOINED = 21,  /* after it, for each: `member`, `client` is new in it */
+	PEAL_EVENT_GROUP_GONE = 22,    /* the same: is not in it any more; `reason` */
+	PEAL_EVENT_GROUP_MESSAGE = 23, /* `member`, `client` sent `bytes`, `size` in view `epoch`,
+					  `n`; own messages too */
+	PEAL_EVENT_GROUP_ENDED = 24,   /* we are not in it: `reason`, `lost_count` */
 };
 
 /* Why a member is gone, as far as this node knows; others may know otherwise. */
@@ -158,17 +167,39 @@ enum peal_reason {
 	PEAL_REASON_REFUSED = 8,  /* it was never opened: `result` says why */
 };
 
+/* Why a client is in a group no more. All members of the group are told the same. */
+enum peal_group_gone {
+	PEAL_GROUP_LEFT = 1,      /* it left the group, or detached */
+	PEAL_GROUP_CRASHED = 2,   /* its process ended otherwise */
+	PEAL_GROUP_EVICTED = 3,   /* its daemon cut it off */
+	PEAL_GROUP_NODE_GONE = 4, /* its node is not in the view of nodes */
+};
+
+/* Why this client is in a group no more, or did not come in. */
+enum peal_group_end {
+	PEAL_GROUP_END_LEFT = 0,          /* it was asked for */
+	PEAL_GROUP_END_TOO_MANY = 1,      /* there is no room for another group or member */
+	PEAL_GROUP_END_REMOVED = 2,       /* this node is no member any more, or not yet */
+	PEAL_GROUP_END_OVERRUN = 3,       /* too much had come before a view that it belongs to */
+	PEAL_GROUP_END_NOT_SUPPORTED = 4, /* more nodes than groups are for */
+	PEAL_GROUP_END_IN_USE = 5,        /* it is in that group, or about to leave it */
+};
+
 struct peal_event {
 	uint32_t kind;     /* enum peal_event_kind */
-	uint32_t channel;  /* OPENED, MESSAGE, FINISHED, ENDED */
+	uint32_t channel;  /* OPENED, MESSAGE, FINISHED, ENDED; GROUP_*: the group */
 	uint64_t member;   /* JOINED, GONE, OPENED, CAST, VALUE; of MESSAGE too, if in the view */
 	const void *bytes; /* MESSAGE, CAST, VALUE: good until the next peal_poll */
 	uint32_t size;
 	uint16_t number; /* OPENED, VALUE */
-	uint8_t reason;  /* ENDED: enum peal_reason; GONE: enum peal_gone */
+	uint8_t reason;  /* ENDED: enum peal_reason; GONE: enum peal_gone; GROUP_GONE: enum
+			    peal_group_gone; GROUP_ENDED: enum peal_group_end */
 	uint8_t result;  /* ENDED, REFUSED: enum peal_result */
 	uint64_t lost_count;
-	uint64_t reserved[3];
+	uint64_t epoch; /* GROUP_*: names a view of the group, with `n` */
+	uint32_t n;
+	uint32_t client; /* GROUP_JOINED, GROUP_GONE, GROUP_MESSAGE: which of the node */
+	uint64_t reserved[1];
 };
 
 /*
@@ -237,10 +268,59 @@ PEAL_API enum peal_result peal_hear(struct peal *peal, bool is_heard);
 PEAL_API enum peal_result peal_set(
 	struct peal *peal, uint16_t number, const void *bytes, uint32_t size);
 
+/* --- process groups: clients of all nodes, by name --- */
+
+/* Groups that one attachment may be in at a time; bytes of a name. */
+#define PEAL_GROUPS_MAX          32U
+#define PEAL_GROUP_NAME_SIZE_MAX 63U
+
+/* In which order members hear what is sent to a group. */
+enum peal_order {
+	PEAL_ORDER_SENDER = 0, /* of each sender, in the order in which it was sent */
+	PEAL_ORDER_TOTAL = 1,  /* the same of all senders at all members: not supported yet */
+};
+
+/* A client in a group. `member` and `client` together are its name in all groups, for as long as
+ * it is attached; never used again. */
+struct peal_group_member {
+	uint64_t member; /* its node */
+	uint32_t client; /* which of that node */
+	uint32_t reserved;
+};
+
+/* The same at all members that have it, member by member. Views of a group come in one order. */
+struct peal_group_view {
+	uint64_t epoch; /* of the nodes, in which it came to be */
+	uint32_t n;     /* which one in that epoch; 0 = by the view of the nodes itself */
+	uint32_t members_count;
+	const struct peal_group_member *members; /* who has been in longest first */
+	struct peal_group_member self;
+	const char *name;
+	uint64_t reserved[2];
+};
+
+/*
+ * Joins a group; the first to join makes it, and the last that goes ends it. A name is 1 to
+ * PEAL_GROUP_NAME_SIZE_MAX characters of ASCII without spaces. OK: GROUP_VIEW follows with a view
+ * in which we are, or GROUP_ENDED. A client is in a group once. TOO_MANY, FULL, BAD_NAME,
+ * NOT_SUPPORTED (PEAL_ORDER_TOTAL). No need to wait for anything after peal_attach.
+ */
+PEAL_API enum peal_result peal_group_join(
+	struct peal *peal, const char *name, enum peal_order order, uint32_t *group_out);
+
+/* Leaves it, or gives up joining: GROUP_ENDED follows, and other events of it may come before. */
+PEAL_API enum peal_result peal_group_leave(struct peal *peal, uint32_t group);
+
+/* The view as of the last event polled, until the next peal_poll. NULL: we are not in it (yet). */
+PEAL_API const struct peal_group_view *peal_group_view(const struct peal *peal, uint32_t group);
+
+/* To send to a group, give it to peal_send or peal_claim in the place of a channel. NOT_IN_VIEW
+ * before the first GROUP_VIEW. */
+
 /* The largest message. */
 PEAL_API uint32_t peal_message_size_max(const struct peal *peal);
 
-/* Sends a copy to `channel`, or to PEAL_ALL. */
+/* Sends a copy to `channel`, to a group, or to PEAL_ALL. */
 PEAL_API enum peal_result peal_send(
 	struct peal *peal, uint32_t channel, const void *bytes, uint32_t size);
 

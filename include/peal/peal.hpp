@@ -67,6 +67,8 @@ enum class [[nodiscard]] result : int{
 	no_daemon = PEAL_NO_DAEMON,
 	no_memory = PEAL_NO_MEMORY,
 	timeout = PEAL_TIMEOUT,
+	not_supported = PEAL_NOT_SUPPORTED,
+	bad_name = PEAL_BAD_NAME,
 };
 
 enum class event_kind : std::uint32_t {
@@ -82,6 +84,16 @@ enum class event_kind : std::uint32_t {
 	ended = PEAL_EVENT_ENDED,
 	cast_lost = PEAL_EVENT_CAST_LOST,
 	value = PEAL_EVENT_VALUE,
+	group_view = PEAL_EVENT_GROUP_VIEW,
+	group_joined = PEAL_EVENT_GROUP_JOINED,
+	group_gone = PEAL_EVENT_GROUP_GONE,
+	group_message = PEAL_EVENT_GROUP_MESSAGE,
+	group_ended = PEAL_EVENT_GROUP_ENDED,
+};
+
+enum class order : int {
+	sender = PEAL_ORDER_SENDER,
+	total = PEAL_ORDER_TOTAL,
 };
 
 // The name of a result: "full", "no credit".
@@ -183,6 +195,39 @@ class event
 	lost_count() const noexcept
 	{
 		return raw_.lost_count;
+	}
+
+	// Of a group: who of the node `member()`, in the view (epoch, n).
+	std::uint32_t
+	client() const noexcept
+	{
+		return raw_.client;
+	}
+
+	std::uint64_t
+	epoch() const noexcept
+	{
+		return raw_.epoch;
+	}
+
+	std::uint32_t
+	n() const noexcept
+	{
+		return raw_.n;
+	}
+
+	// Of group_gone.
+	peal_group_gone
+	why_out() const noexcept
+	{
+		return static_cast<peal_group_gone>(raw_.reason);
+	}
+
+	// Of group_ended.
+	peal_group_end
+	why_group_ended() const noexcept
+	{
+		return static_cast<peal_group_end>(raw_.reason);
 	}
 
 	const peal_event &
@@ -351,6 +396,104 @@ class channel
 			peal_ = nullptr;
 		}
 		return value;
+	}
+
+	struct peal *peal_ = nullptr; // nullptr: none
+	std::uint32_t id_ = 0;
+};
+
+// A process group that this session is in. When it ends, the group is left.
+class group
+{
+      public:
+	group() noexcept = default;
+
+	group(group &&other) noexcept : peal_(std::exchange(other.peal_, nullptr)), id_(other.id_)
+	{
+	}
+
+	group &
+	operator=(group &&other) noexcept
+	{
+		if (this != &other) {
+			(void)leave();
+			peal_ = std::exchange(other.peal_, nullptr);
+			id_ = other.id_;
+		}
+		return *this;
+	}
+
+	group(const group &) = delete;
+	group &operator=(const group &) = delete;
+
+	~group()
+	{
+		(void)leave();
+	}
+
+	explicit operator bool() const noexcept
+	{
+		return peal_ != nullptr;
+	}
+
+	// As in event::channel.
+	std::uint32_t
+	id() const noexcept
+	{
+		return id_;
+	}
+
+	// As of the last event, until the next poll; nullptr: none has come.
+	const struct peal_group_view *
+	view() const noexcept
+	{
+		return peal_ == nullptr ? nullptr : peal_group_view(peal_, id_);
+	}
+
+	result
+	send(std::string_view bytes) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_send(peal_, id_, bytes.data(),
+						  static_cast<std::uint32_t>(bytes.size())));
+	}
+
+	// Room in shared memory; session::commit makes a message of it.
+	result
+	claim(std::uint32_t size, void *&room_out) noexcept
+	{
+		room_out = nullptr;
+		return peal_ == nullptr
+			       ? result::closed
+			       : static_cast<result>(peal_claim(peal_, id_, size, &room_out));
+	}
+
+	// event_kind::group_ended follows.
+	result
+	leave() noexcept
+	{
+		const result value = peal_ == nullptr
+					     ? result::closed
+					     : static_cast<result>(peal_group_leave(peal_, id_));
+
+		if (value == result::ok || value == result::closed) {
+			peal_ = nullptr;
+		}
+		return value;
+	}
+
+	// After event_kind::group_ended: it means nothing any more.
+	void
+	forget() noexcept
+	{
+		peal_ = nullptr;
+	}
+
+      private:
+	friend class session;
+
+	group(struct peal *peal, std::uint32_t id) noexcept : peal_(peal), id_(id)
+	{
 	}
 
 	struct peal *peal_ = nullptr; // nullptr: none
@@ -541,6 +684,23 @@ class session
 	reply(const event &message, std::string_view bytes) noexcept
 	{
 		return send_to(message.channel(), bytes);
+	}
+
+	// `out` must not outlive the session.
+	result
+	join(const char *name, group &out, order wanted = order::sender) noexcept
+	{
+		std::uint32_t id = 0;
+		const result value =
+			peal_ == nullptr
+				? result::closed
+				: static_cast<result>(peal_group_join(
+					  peal_, name, static_cast<peal_order>(wanted), &id));
+
+		if (value == result::ok) {
+			out = group(peal_, id);
+		}
+		return value;
 	}
 
 	result

@@ -33,7 +33,18 @@ offsetof(struct peal_event, number) 28
 offsetof(struct peal_event, reason) 30
 offsetof(struct peal_event, result) 31
 offsetof(struct peal_event, lost_count) 32
-offsetof(struct peal_event, reserved) 40
+offsetof(struct peal_event, epoch) 40
+offsetof(struct peal_event, n) 48
+offsetof(struct peal_event, client) 52
+offsetof(struct peal_event, reserved) 56
+sizeof(struct peal_group_member) 16
+offsetof(struct peal_group_member, client) 8
+sizeof(struct peal_group_view) 64
+offsetof(struct peal_group_view, n) 8
+offsetof(struct peal_group_view, members_count) 12
+offsetof(struct peal_group_view, members) 16
+offsetof(struct peal_group_view, self) 24
+offsetof(struct peal_group_view, name) 40
 (int)PEAL_FULL 2
 (int)PEAL_NO_CREDIT 3
 (int)PEAL_NOT_IN_VIEW 4
@@ -47,6 +58,13 @@ offsetof(struct peal_event, reserved) 40
 (int)PEAL_EVENT_CAST 8
 (int)PEAL_EVENT_CAST_LOST 11
 (int)PEAL_EVENT_VALUE 12
+(int)PEAL_EVENT_GROUP_VIEW 20
+(int)PEAL_EVENT_GROUP_MESSAGE 23
+(int)PEAL_EVENT_GROUP_ENDED 24
+(int)PEAL_GROUP_NODE_GONE 4
+(int)PEAL_GROUP_END_IN_USE 5
+(int)PEAL_NOT_SUPPORTED 16
+(int)PEAL_BAD_NAME 17
 (int)PEAL_REASON_REFUSED 8
 PEAL_ABI 0
 """

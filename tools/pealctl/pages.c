@@ -91,6 +91,71 @@ peal_pages_read_clients(struct peal_telemetry *telemetry)
 	return whole;
 }
 
+/* The group of a row: the last one, or a new one. */
+static json_t *
+group_of_row(json_t *groups, const json_t *row)
+{
+	static const char *const kept[] = {"name", "epoch", "n"};
+	size_t count = json_array_size(groups);
+	json_t *group = count > 0 ? json_array_get(groups, count - 1U) : NULL;
+
+	if (group != NULL &&
+		strcmp(peal_show_text(group, "name"), peal_show_text(row, "name")) == 0) {
+		return group;
+	}
+	group = json_object();
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		(void)json_object_set(group, kept[i], json_object_get(row, kept[i]));
+	}
+	(void)json_object_set_new(group, "members", json_array());
+	(void)json_array_append_new(groups, group);
+	return group;
+}
+
+static void
+add_rows(json_t *groups, json_t *answer)
+{
+	json_t *rows = json_array(), *row;
+	size_t i;
+
+	peal_pages_take_entries(answer, 0, rows);
+	json_array_foreach(rows, i, row)
+	{
+		json_t *member = json_object();
+
+		(void)json_object_set(member, "member", json_object_get(row, "member"));
+		(void)json_object_set(member, "client", json_object_get(row, "client"));
+		(void)json_array_append_new(
+			json_object_get(group_of_row(groups, row), "members"), member);
+	}
+	json_decref(rows);
+}
+
+json_t *
+peal_pages_read_groups(struct peal_telemetry *telemetry)
+{
+	json_t *groups = json_array(), *whole = json_object();
+	uint64_t from = 0;
+
+	for (uint32_t page = 0; page < PAGES_MAX && (page == 0 || from > 0); page++) {
+		char parameters[24];
+		json_t *answer;
+
+		(void)snprintf(parameters, sizeof(parameters), "%" PRIu64, from);
+		answer = peal_telemetry_ask(telemetry, "groups", parameters);
+		if (answer == NULL) {
+			json_decref(groups);
+			json_decref(whole);
+			return NULL;
+		}
+		add_rows(groups, answer);
+		from = peal_show_number(answer, "next");
+		json_decref(answer);
+	}
+	(void)json_object_set_new(whole, "groups", groups);
+	return whole;
+}
+
 static uint8_t
 value_of(char digit)
 {

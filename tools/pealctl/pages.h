@@ -36,6 +36,13 @@ json_t *peal_pages_read_events(struct peal_telemetry *telemetry, uint64_t after)
 json_t *peal_pages_read_clients(struct peal_telemetry *telemetry);
 
 /*
+ * All process groups that the node knows: a dictionary with an array "groups", each with "name",
+ * "epoch", "n" and an array "members" in their order; to be freed. A group may have changed while
+ * it was read: then its members are of two views. NULL with a sentence.
+ */
+json_t *peal_pages_read_groups(struct peal_telemetry *telemetry);
+
+/*
  * Departures that the daemon's event log still knows, as an array, to be freed. NULL with a
  * sentence. `now_ns_out`: the daemon's clock.
  */

@@ -58,6 +58,7 @@ static const char help_text[] =
 	"  cores                where the time of the poll loop went\n"
 	"  clients              which applications are attached, what went through them, and\n"
 	"                       which were evicted lately and why\n"
+	"  groups               process groups of all nodes, and who is in them\n"
 	"  ping MEMBER [--count N] [--interval US]\n"
 	"                       round trips to a member number or address, measured on the core;\n"
 	"                       1000 of them, 1000 us apart; --interval 0: each after the last\n"
@@ -191,6 +192,23 @@ on_clients(struct peal_telemetry *telemetry, const struct options *options)
 		peal_show_clients(clients);
 	}
 	json_decref(clients);
+	return EXIT_DONE;
+}
+
+static int
+on_groups(struct peal_telemetry *telemetry, const struct options *options)
+{
+	json_t *groups = peal_pages_read_groups(telemetry);
+
+	if (groups == NULL) {
+		return complain(telemetry);
+	}
+	if (options->is_json) {
+		print_json(groups);
+	} else {
+		peal_show_groups(groups);
+	}
+	json_decref(groups);
 	return EXIT_DONE;
 }
 
@@ -500,6 +518,7 @@ static const struct {
 	{"stats", false, on_stats},
 	{"cores", false, on_cores},
 	{"clients", false, on_clients},
+	{"groups", false, on_groups},
 	{"ping", true, on_ping},
 	{"load", true, on_load},
 	{"heard", false, on_heard},

@@ -72,3 +72,29 @@ peal_show_clients(const json_t *clients)
 		show_one(clients, entry);
 	}
 }
+
+void
+peal_show_groups(const json_t *groups)
+{
+	const json_t *list = json_object_get(groups, "groups"), *group, *member;
+	size_t i, at;
+
+	if (json_array_size(list) == 0) {
+		(void)puts("there is no process group");
+		return;
+	}
+	json_array_foreach(list, i, group)
+	{
+		const json_t *members = json_object_get(group, "members");
+
+		(void)printf("%s, view (%" PRIu64 ", %" PRIu64 "), %zu members:",
+			peal_show_text(group, "name"), peal_show_number(group, "epoch"),
+			peal_show_number(group, "n"), json_array_size(members));
+		json_array_foreach(members, at, member)
+		{
+			(void)printf(" %" PRIu64 ".%" PRIu64, peal_show_number(member, "member"),
+				peal_show_number(member, "client"));
+		}
+		(void)putchar('\n');
+	}
+}

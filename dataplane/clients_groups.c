@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Process groups of clients: their records, and what they are told.
+ */
+#include "dataplane/clients_private.h"
+
+#include <string.h>
+
+_Static_assert(sizeof(struct peal_procgroup_change) == sizeof(struct peal_client_group_change),
+	"changes are written as they come");
+
+static void
+tell_ended(struct peal_clients *clients, struct peal_client *client, uint16_t tag,
+	enum peal_client_group_end reason)
+{
+	uint32_t place = PEAL_CLIENT_TAG_PLACE(tag);
+	const struct peal_client_group_ended ended = {
+		.reason = (uint32_t)reason, .accepted_count = client->groups[place].accepted_count};
+
+	client->groups[place].seat = PEAL_PROCGROUPS_NO_SEAT;
+	peal_clients_write(clients, client, PEAL_CLIENT_GROUP_ENDED, tag,
+		&(struct peal_clients_bytes){.head = &ended, .head_size = sizeof(ended)});
+}
+
+/* --- what a client says --- */
+
+enum peal_clients_outcome
+peal_clients_join_group(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	static const enum peal_client_group_end ends[] = {
+		[PEAL_PROCGROUPS_NOT_IN_VIEW] = PEAL_CLIENT_GROUP_REMOVED,
+		[PEAL_PROCGROUPS_TOO_MANY] = PEAL_CLIENT_GROUP_TOO_MANY,
+		[PEAL_PROCGROUPS_IN_USE] = PEAL_CLIENT_GROUP_IN_USE,
+		[PEAL_PROCGROUPS_NOT_SUPPORTED] = PEAL_CLIENT_GROUP_NOT_SUPPORTED,
+	};
+	const struct peal_procgroups_client seat = {.client = client->number,
+		.owner = peal_clients_place_of(clients, client),
+		.tag = record->tag};
+	uint32_t place = PEAL_CLIENT_TAG_PLACE(record->tag);
+	struct peal_client_group_join request;
+	struct peal_procgroup_name name = {.size = 0};
+	enum peal_procgroups_result result;
+
+	if (record->size <= sizeof(request) ||
+		record->size - sizeof(request) > PEAL_PROCGROUP_NAME_SIZE_MAX ||
+		place >= PEAL_CLIENT_GROUPS_MAX ||
+		client->groups[place].seat != PEAL_PROCGROUPS_NO_SEAT) {
+		return PEAL_CLIENTS_VIOLATION;
+	}
+	memcpy(&request, record->bytes, sizeof(request));
+	name.size = (uint8_t)(record->size - sizeof(request));
+	memcpy(name.bytes, record->bytes + sizeof(request), name.size);
+	if (!peal_procgroup_name_is_good(name.bytes, name.size)) {
+		return PEAL_CLIENTS_VIOLATION;
+	}
+	client->groups[place] = (struct peal_client_group){
+		.life = (uint16_t)(record->tag >> 7), .seat = PEAL_PROCGROUPS_NO_SEAT};
+	if (request.order != 0) {
+		tell_ended(clients, client, record->tag, PEAL_CLIENT_GROUP_NOT_SUPPORTED);
+		return PEAL_CLIENTS_TAKEN;
+	}
+	result = peal_procgroups_join(
+		clients->config.groups, &seat, &name, &client->groups[place].seat);
+	if (result != PEAL_PROCGROUPS_OK) {
+		tell_ended(clients, client, record->tag, ends[result]);
+	}
+	return PEAL_CLIENTS_TAKEN;
+}
+
+/* The group that a tag names; NULL: it has ended, which the client was told. */
+static struct peal_client_group *
+find_group(struct peal_client *client, uint16_t tag)
+{
+	uint32_t place = PEAL_CLIENT_TAG_PLACE(tag);
+	struct peal_client_group *group =
+		&client->groups[place < PEAL_CLIENT_GROUPS_MAX ? place : 0];
+
+	return place < PEAL_CLIENT_GROUPS_MAX && group->seat != PEAL_PROCGROUPS_NO_SEAT &&
+			       group->life == tag >> 7
+		       ? group
+		       : NULL;
+}
+
+enum peal_clients_outcome
+peal_clients_leave_group(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	const struct peal_client_group *group = find_group(client, record->tag);
+
+	if (record->size != 0) {
+		return PEAL_CLIENTS_VIOLATION;
+	}
+	if (group != NULL) {
+		peal_procgroups_leave(clients->config.groups, group->seat);
+	}
+	return PEAL_CLIENTS_TAKEN;
+}
+
+enum peal_clients_outcome
+peal_clients_send_to_group(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	struct peal_client_group *group = find_group(client, record->tag);
+	uint8_t *message = clients->room->group_message;
+	enum peal_procgroups_result result;
+	uint32_t size = record->size;
+
+	if (size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
+		return PEAL_CLIENTS_VIOLATION;
+	}
+	if (group == NULL) {
+		return PEAL_CLIENTS_TAKEN;
+	}
+	memcpy(message + PEAL_PROCGROUP_HEAD_SIZE, record->bytes, size);
+	result = peal_procgroups_send(
+		clients->config.groups, group->seat, message, PEAL_PROCGROUP_HEAD_SIZE + size);
+	if (result == PEAL_PROCGROUPS_FULL) {
+		return PEAL_CLIENTS_LATER;
+	}
+	/* What is not accepted is counted as lost when the group ends. */
+	if (result == PEAL_PROCGROUPS_OK) {
+		group->accepted_count++;
+		client->casts_count++;
+		peal_clients_count(&client->tally.sent_count, 1);
+		peal_clients_count(&client->tally.sent_size, size);
+	}
+	return PEAL_CLIENTS_TAKEN;
+}
+
+void
+peal_clients_end_groups(struct peal_clients *clients, const struct peal_client *client)
+{
+	uint32_t word = atomic_load_explicit(&client->up->death.word, memory_order_relaxed);
+	enum peal_procgroup_what what = PEAL_PROCGROUP_CRASH;
+
+	if (client->end == PEAL_CLIENT_END_VIOLATION || client->end == PEAL_CLIENT_END_SLOW) {
+		what = PEAL_PROCGROUP_EVICT;
+	} else if (client->end == PEAL_CLIENT_END_STOPPED || word == 0) {
+		/* The word was let go of in order. */
+		what = PEAL_PROCGROUP_LEAVE;
+	}
+	peal_procgroups_on_gone(
+		clients->config.groups, peal_clients_place_of(clients, client), what);
+}
+
+/* --- what it is told --- */
+
+static enum peal_cast_result
+on_group_cast(void *state, const uint8_t *bytes, uint32_t size)
+{
+	struct peal_clients *clients = state;
+
+	return peal_cast_send(clients->config.cast, bytes, size);
+}
+
+static void
+on_group_view(void *state, uint32_t owner, uint16_t tag, const struct peal_procgroups_news *news)
+{
+	struct peal_clients *clients = state;
+	struct peal_client *client = &clients->room->clients[owner];
+	const struct peal_client_group_view head = {.epoch = news->stamp.epoch,
+		.n = news->stamp.n,
+		.members_count = news->members_count,
+		.changes_count = news->changes_count,
+		.is_first = news->is_first ? 1U : 0U,
+		.self_mid = clients->config.groups->self_mid,
+		.self_client = client->number};
+
+	peal_clients_write(clients, client, PEAL_CLIENT_GROUP_VIEW, tag,
+		&(struct peal_clients_bytes){.head = &head,
+			.head_size = sizeof(head),
+			.body = news->changes,
+			.body_size = (uint32_t)(news->changes_count * sizeof(news->changes[0]))});
+}
+
+static void
+on_group_message(
+	void *state, uint32_t owner, uint16_t tag, const struct peal_procgroups_message *message)
+{
+	struct peal_clients *clients = state;
+	struct peal_client *client = &clients->room->clients[owner];
+	const struct peal_delivery *delivery = &message->delivery;
+	bool is_whole = delivery->size == delivery->message_size;
+	const struct {
+		struct peal_client_group_from from;
+		struct peal_client_part part;
+	} head = {.from = {.mid = message->mid,
+			  .epoch = message->stamp.epoch,
+			  .n = message->stamp.n,
+			  .client = message->client},
+		.part = {.message_size = delivery->message_size, .offset = delivery->offset}};
+
+	peal_clients_write(clients, client,
+		is_whole ? PEAL_CLIENT_GROUP_HEARD : PEAL_CLIENT_GROUP_HEARD_PART, tag,
+		&(struct peal_clients_bytes){.head = &head,
+			.head_size = is_whole ? sizeof(head.from) : sizeof(head),
+			.body = delivery->bytes,
+			.body_size = delivery->size});
+	peal_clients_count_delivered(clients, client, delivery->size, delivery);
+}
+
+static void
+on_group_ended(void *state, uint32_t owner, uint16_t tag, enum peal_procgroups_end end)
+{
+	static const enum peal_client_group_end reasons[] = {
+		[PEAL_PROCGROUPS_END_LEFT] = PEAL_CLIENT_GROUP_LEFT,
+		[PEAL_PROCGROUPS_END_REFUSED] = PEAL_CLIENT_GROUP_TOO_MANY,
+		[PEAL_PROCGROUPS_END_REMOVED] = PEAL_CLIENT_GROUP_REMOVED,
+		[PEAL_PROCGROUPS_END_OVERRUN] = PEAL_CLIENT_GROUP_OVERRUN,
+		[PEAL_PROCGROUPS_END_TOO_LARGE] = PEAL_CLIENT_GROUP_NOT_SUPPORTED,
+	};
+	struct peal_clients *clients = state;
+
+	tell_ended(clients, &clients->room->clients[owner], tag, reasons[end]);
+}
+
+struct peal_procgroups_user
+peal_clients_group_user(struct peal_clients *clients)
+{
+	return (struct peal_procgroups_user){.cast = on_group_cast,
+		.view = on_group_view,
+		.deliver = on_group_message,
+		.ended = on_group_ended,
+		.state = clients};
+}

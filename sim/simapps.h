@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Applications attached to the simulated nodes: the very machine of clients, broadcast and process
+ * groups that production runs, and the other side of its rings.
+ *
+ * Clients come and go by chance, join and leave a few groups and send to them; what they are told
+ * goes to check_groups.h. A node that ends takes its clients with it.
+ */
+#ifndef PEAL_SIM_SIMAPPS_H
+#define PEAL_SIM_SIMAPPS_H
+
+#include "base/prng.h"
+#include "dataplane/clients.h"
+#include "sim/check_groups.h"
+
+#define PEAL_SIMAPPS_CLIENTS_MAX  4U
+#define PEAL_SIMAPPS_MESSAGE_SIZE 3000U
+#define PEAL_SIMAPPS_QUEUE_SIZE   65536U
+
+enum peal_simapp_state {
+	PEAL_SIMAPP_NONE = 0,
+	PEAL_SIMAPP_HERE,
+	PEAL_SIMAPP_GOING, /* the core has to have done with it */
+};
+
+/* A group of a client. */
+struct peal_simapp_group {
+	bool is_in;      /* joined, and not told that it ended */
+	bool is_leaving; /* asked to */
+	uint16_t life;
+	struct peal_check_groups_seat seat;
+};
+
+/* A message that comes in parts, by the node of its sender. */
+struct peal_simapp_parts {
+	uint32_t filled;
+	uint8_t bytes[PEAL_SIMAPPS_MESSAGE_SIZE];
+};
+
+struct peal_simapp {
+	enum peal_simapp_state state;
+	uint32_t place;
+	uint64_t node_epoch; /* of the view of nodes that it was shown */
+	struct peal_shmring_writer writer;
+	struct peal_shmring_reader reader;
+	struct peal_simapp_group groups[PEAL_CHECK_GROUPS_NAMES];
+	struct peal_simapp_parts parts[PEAL_DIRECT_MAX];
+	_Alignas(PEAL_SHMRING_APART) uint8_t up[PEAL_REGION_UP_SIZE];
+	_Alignas(PEAL_SHMRING_APART) uint8_t down[PEAL_REGION_DOWN_SIZE];
+};
+
+struct peal_simapps {
+	struct peal_check_groups *check;
+	uint16_t index;
+	bool is_quiet; /* nobody comes, goes or says anything */
+	bool is_up;
+	struct peal_prng prng;
+	uint64_t next_at_ns; /* of the node's clock */
+	struct peal_clients clients;
+	struct peal_procgroups groups;
+	struct peal_cast cast;
+	struct peal_load load;
+	struct peal_clients_room room;
+	_Alignas(PEAL_SHMRING_APART) struct peal_region_page page;
+	_Alignas(8) uint8_t queue[PEAL_SIMAPPS_QUEUE_SIZE];
+	uint8_t frames[PEAL_CAST_FRAMES_MAX * PEAL_BODY_SIZE_MAX];
+	struct peal_simapp apps[PEAL_SIMAPPS_CLIENTS_MAX];
+};
+
+/* Memory for the applications of some nodes, of which only what is touched counts; and back. */
+struct peal_simapps *peal_simapps_allocate(uint32_t count);
+void peal_simapps_release(struct peal_simapps *apps, uint32_t count);
+
+/* What a core has that applications attach to. */
+struct peal_simapps_core {
+	struct peal_egress *egress;
+	struct peal_uplink *uplink;
+	struct peal_counters *counters;
+	const struct peal_plane *plane;
+};
+
+/* A process begins; it ends, and nothing is promised about what its clients said. */
+void peal_simapps_start(struct peal_simapps *apps, const struct peal_simapps_core *core,
+	uint64_t seed, uint64_t now_ns);
+void peal_simapps_end(struct peal_simapps *apps);
+
+/* Reads what came, and does what is due. Before the turn of the core. */
+void peal_simapps_turn(struct peal_simapps *apps, uint64_t now_ns);
+/* When it wants to be called; UINT64_MAX = never. */
+uint64_t peal_simapps_deadline_at_ns(const struct peal_simapps *apps);
+
+/* Reads what came, and nothing else. */
+void peal_simapps_read(struct peal_simapps *apps);
+/* Each client sends to each of its groups. */
+void peal_simapps_say_all(struct peal_simapps *apps);
+
+/* When all is well again and everybody is quiet: true when all has come. */
+bool peal_simapps_have_all(struct peal_simapps *apps, uint32_t count);
+/* Notes as violations what is not as it should be then. */
+void peal_simapps_check_all(struct peal_simapps *apps, uint32_t count);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/procgroup_table.h"
+
+#include "base/prng.h"
+#include "tests/lib/cmocka_all.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct peal_procgroup_table table, copy;
+
+static struct peal_procgroup_name
+name_of(uint32_t number)
+{
+	struct peal_procgroup_name name;
+
+	name.size = (uint8_t)snprintf((char *)name.bytes, sizeof(name.bytes), "g%u", number);
+	return name;
+}
+
+static struct peal_procgroup *
+join(uint32_t number, uint64_t mid, uint32_t client)
+{
+	struct peal_procgroup_name name = name_of(number);
+
+	return peal_procgroup_table_join(&table, &name, mid, client);
+}
+
+static void
+test_procgroup_table__members_stand_as_they_came(void **state)
+{
+	struct peal_procgroup *group;
+
+	(void)state;
+	peal_procgroup_table_reset(&table);
+	group = join(1, 7, 1);
+	assert_non_null(group);
+	assert_ptr_equal(join(1, 3, 2), group);
+	assert_ptr_equal(join(1, 7, 3), group);
+	assert_null(join(1, 3, 2));
+	assert_int_equal(group->members_count, 3);
+	assert_int_equal(table.members[group->first].mid, 7);
+	assert_int_equal(table.members[group->last].client, 3);
+	assert_true(peal_procgroup_table_leave(&table, group, 3, 2));
+	assert_false(peal_procgroup_table_leave(&table, group, 3, 2));
+	assert_int_equal(table.members[table.members[group->first].next].client, 3);
+	assert_true(peal_procgroup_table_leave(&table, group, 7, 3));
+	assert_int_equal(group->first, group->last);
+	assert_true(peal_procgroup_table_leave(&table, group, 7, 1));
+	peal_procgroup_table_drop(&table, group);
+	assert_int_equal(table.groups_count + table.members_count, 0);
+	/* Its number is not used again. */
+	assert_int_equal(join(1, 7, 1)->number, 2);
+	assert_null(peal_procgroup_table_get(&table, 1));
+	assert_null(peal_procgroup_table_get(&table, 0));
+}
+
+static void
+test_procgroup_table__full_is_full(void **state)
+{
+	struct peal_procgroup_name name = name_of(5);
+
+	(void)state;
+	peal_procgroup_table_reset(&table);
+	for (uint32_t i = 0; i < PEAL_PROCGROUPS_MAX; i++) {
+		assert_non_null(join(i, 1, i));
+	}
+	assert_null(join(PEAL_PROCGROUPS_MAX, 1, 1));
+	for (uint32_t i = PEAL_PROCGROUPS_MAX; i < PEAL_PROCGROUPS_MEMBERS_MAX; i++) {
+		assert_non_null(join(5, 2, i));
+	}
+	assert_null(join(5, 3, 0));
+	assert_int_equal(table.members_count, PEAL_PROCGROUPS_MEMBERS_MAX);
+	struct peal_procgroup *group = peal_procgroup_table_find(&table, &name);
+
+	assert_true(peal_procgroup_table_leave(&table, group, 2, 1000));
+	assert_non_null(join(5, 3, 0));
+}
+
+static void
+test_procgroup_table__members_of_nodes_that_are_gone_are_found(void **state)
+{
+	const uint64_t mids[] = {2, 5, 9};
+	struct peal_procgroup_table_member gone;
+	struct peal_procgroup *group = NULL;
+	uint16_t at = PEAL_PROCGROUP_NONE;
+
+	(void)state;
+	peal_procgroup_table_reset(&table);
+	for (uint32_t mid = 1; mid <= 10; mid++) {
+		group = join(1, mid, mid * 10U);
+	}
+	for (uint32_t mid = 1; mid <= 10; mid++) {
+		if (mid == 2 || mid == 5 || mid == 9) {
+			continue;
+		}
+		assert_true(
+			peal_procgroup_table_remove_foreign(&table, group, mids, 3, &at, &gone));
+		assert_int_equal(gone.mid, mid);
+		assert_int_equal(gone.client, mid * 10U);
+	}
+	assert_false(peal_procgroup_table_remove_foreign(&table, group, mids, 3, &at, &gone));
+	assert_int_equal(group->members_count, 3);
+	assert_int_equal(table.members[group->last].mid, 9);
+}
+
+/* Random changes, and the table sent to a newcomer is the same and goes on the same. */
+static void
+test_procgroup_table__a_newcomer_has_the_same(void **state)
+{
+	static struct peal_procgroup_table_msg message;
+	struct peal_prng prng;
+	uint32_t place = 0;
+	uint16_t member = PEAL_PROCGROUP_NONE;
+
+	(void)state;
+	peal_procgroup_table_reset(&table);
+	peal_procgroup_table_reset(&copy);
+	peal_prng_init(&prng, 1);
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint32_t number = (uint32_t)peal_prng_below(&prng, 400);
+		uint32_t client = (uint32_t)peal_prng_below(&prng, 200);
+		struct peal_procgroup_name name = name_of(number);
+		struct peal_procgroup *group = peal_procgroup_table_find(&table, &name);
+
+		if (peal_prng_ratio(&prng, 1, 2)) {
+			(void)join(number, 1U + client % 7U, client);
+		} else if (group != NULL) {
+			(void)peal_procgroup_table_leave(&table, group, 1U + client % 7U, client);
+			if (group->members_count == 0) {
+				peal_procgroup_table_drop(&table, group);
+			}
+		}
+	}
+	assert_true(table.groups_count > 100);
+	while (peal_procgroup_table_next(&table, &place, &member, &message)) {
+		assert_true(peal_procgroup_table_take(&copy, &message));
+	}
+	copy.next_number = table.next_number;
+	assert_int_equal(copy.members_count, table.members_count);
+	assert_true(peal_procgroup_table_digest(&copy) == peal_procgroup_table_digest(&table));
+	/* The same piece again would put another group in its place. */
+	message.group += PEAL_PROCGROUPS_MAX;
+	assert_false(peal_procgroup_table_take(&copy, &message));
+	const struct peal_procgroup_name fresh = name_of(1000);
+	struct peal_procgroup *here, *there;
+
+	here = peal_procgroup_table_join(&table, &fresh, 1, 1);
+	there = peal_procgroup_table_join(&copy, &fresh, 1, 1);
+	assert_true((here == NULL) == (there == NULL));
+	assert_true(here == NULL || here->number == there->number);
+	assert_true(peal_procgroup_table_digest(&copy) == peal_procgroup_table_digest(&table));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_procgroup_table__members_stand_as_they_came),
+		cmocka_unit_test(test_procgroup_table__full_is_full),
+		cmocka_unit_test(test_procgroup_table__members_of_nodes_that_are_gone_are_found),
+		cmocka_unit_test(test_procgroup_table__a_newcomer_has_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
