@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Lines of memory on their way into the cache before they are needed. Hints: they wait for nothing,
+ * Lines of memory on their way into the cache before they are needed, or out of it to who needs
+ * them next. Hints: they wait for nothing,
  * change nothing, and an address that means nothing does no harm.
  */
 #ifndef PEAL_BASE_FETCH_H
@@ -19,6 +20,20 @@ peal_fetch_to_write(const void *line)
 	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)line));
 #else
 	__builtin_prefetch(line, 1);
+#endif
+}
+
+/* A line that another core reads next: it goes to the cache that both have, where that core finds
+ * it sooner than here. */
+static inline void
+peal_fetch_demote(const void *line)
+{
+#if defined(__x86_64__)
+	/* CLDEMOTE, written as bytes for assemblers that do not know it; processors that do not
+	 * know it do nothing. */
+	__asm__ volatile(".byte 0x0f, 0x1c, 0x07" : : "D"(line) : "memory");
+#else
+	(void)line;
 #endif
 }
 

@@ -362,12 +362,10 @@ on_cast_view(void *state, uint64_t epoch, uint32_t view_tag)
 	peal_procgroups_on_view(clients->config.groups, epoch);
 }
 
+/* Nobody counts whose of them they were: so many of its own at most. */
 static void
-on_cast_ended(void *state, uint64_t lost_count)
+tell_casts_lost(struct peal_clients *clients, uint64_t lost_count)
 {
-	struct peal_clients *clients = state;
-
-	clients->load_cast.ended(clients->load_cast.state, lost_count);
 	for (uint64_t left = lost_count > 0 ? clients->attached : 0; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
@@ -377,7 +375,25 @@ on_cast_ended(void *state, uint64_t lost_count)
 					.head = &lost_count, .head_size = sizeof(lost_count)});
 		}
 	}
+}
+
+static void
+on_cast_ended(void *state, uint64_t lost_count)
+{
+	struct peal_clients *clients = state;
+
+	clients->load_cast.ended(clients->load_cast.state, lost_count);
+	tell_casts_lost(clients, lost_count);
 	peal_clients_show_none(clients);
+}
+
+static void
+on_cast_dropped(void *state, uint64_t count)
+{
+	struct peal_clients *clients = state;
+
+	clients->load_cast.dropped(clients->load_cast.state, count);
+	tell_casts_lost(clients, count);
 }
 
 static void
@@ -395,5 +411,6 @@ peal_clients_cast_user(struct peal_clients *clients)
 		.view = on_cast_view,
 		.ended = on_cast_ended,
 		.release = on_cast_release,
+		.dropped = on_cast_dropped,
 		.state = clients};
 }

@@ -145,6 +145,14 @@ on_cast_release(void *state, uint64_t token)
 	PEAL_ASSERT(!"nothing is lent");
 }
 
+static void
+on_cast_dropped(void *state, uint64_t count)
+{
+	struct peal_load *load = state;
+
+	load->cast_dropped_count += count;
+}
+
 struct peal_cast_user
 peal_load_cast_user(struct peal_load *load)
 {
@@ -152,6 +160,7 @@ peal_load_cast_user(struct peal_load *load)
 		.view = on_view,
 		.ended = on_cast_ended,
 		.release = on_cast_release,
+		.dropped = on_cast_dropped,
 		.state = load};
 }
 
@@ -249,7 +258,7 @@ peal_load_switch(struct peal_load *load, const struct peal_peers *peers)
 	load->peers = peers;
 	load->self_mid = peers->self_mid;
 	if (is_another && load->run != NULL && load->run->kind == PEAL_LOAD_CAST) {
-		end_run(load, load->cast_lost_count, true);
+		end_run(load, load->cast_lost_count + load->cast_dropped_count, true);
 	}
 }
 
@@ -308,7 +317,7 @@ peal_load_start(struct peal_load *load, struct peal_load_run *run, uint64_t mid,
 		return;
 	}
 	load->run_id = now_ns;
-	load->cast_lost_count = 0;
+	load->cast_lost_count = load->cast_dropped_count = 0;
 	load->is_closing = false;
 	load->is_refused = false;
 	if (run->kind == PEAL_LOAD_SEND && !open_channel(load, mid)) {
@@ -351,7 +360,7 @@ send_one(struct peal_load *load, uint64_t now_ns)
 	run->refused_count += !is_accepted;
 	load->is_refused = !is_accepted;
 	if (is_over) {
-		end_run(load, load->cast_lost_count, true);
+		end_run(load, load->cast_lost_count + load->cast_dropped_count, true);
 	}
 	return is_accepted;
 }
@@ -365,9 +374,14 @@ settle(struct peal_load *load, uint64_t now_ns)
 	load->next_at_ns = now_ns + SETTLE_LOOK_NS;
 	if (load->run->kind == PEAL_LOAD_CAST) {
 		uint64_t doubtful_count = peal_cast_doubtful_count(load->config.cast);
+		/* Some may have been of applications, and nobody knows how many. */
+		uint64_t lost_count = doubtful_count + load->cast_dropped_count;
 
 		if (is_late || doubtful_count == 0) {
-			end_run(load, doubtful_count, is_late);
+			end_run(load,
+				lost_count < load->run->accepted_count ? lost_count
+								       : load->run->accepted_count,
+				is_late);
 		}
 	} else if (is_late) {
 		peal_channels_reset(load->config.channels, load->channel);

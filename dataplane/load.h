@@ -93,9 +93,10 @@ struct peal_load {
 	uint64_t run_id;           /* of the run, or of the one before */
 	uint64_t start_at_ns;
 	uint64_t last_at_ns;
-	uint64_t next_at_ns; /* UINT64_MAX = no timer */
-	uint64_t cast_lost_count;
-	uint16_t channel; /* PEAL_CHANNEL_NONE = none */
+	uint64_t next_at_ns;         /* UINT64_MAX = no timer */
+	uint64_t cast_lost_count;    /* at the end of this membership */
+	uint64_t cast_dropped_count; /* behind a slow member */
+	uint16_t channel;            /* PEAL_CHANNEL_NONE = none */
 	bool is_closing;
 	bool is_refused; /* the last message found no room */
 	struct peal_histogram delays_ns;

@@ -77,6 +77,7 @@ peal_answer_version(struct peal_answer *answer)
 void
 peal_answer_view(struct peal_answer *answer)
 {
+	const struct peal_config *config = answer->node->config;
 	const struct peal_node *node = answer->node->node;
 	const struct peal_view *view = &node->view;
 	struct rte_tel_data *data = answer->data;
@@ -87,6 +88,10 @@ peal_answer_view(struct peal_answer *answer)
 	add_text(data, "cluster", node->config.cluster_name);
 	add_text(data, "preset", node->config.timing->name);
 	add_text(data, "detector", peal_detector_name(node->config.timing->detector));
+	add_text(data, "slow_member", peal_config_slow_member_name(config->slow_member));
+	if (config->slow_member == PEAL_CAST_EVICT) {
+		add_number(data, "evict_ms", config->evict_ms);
+	}
 	add_text(data, "state", peal_node_state_name(node->state));
 	peal_describe_address(&node->config.address, text);
 	add_text(data, "address", text);

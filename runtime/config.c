@@ -26,6 +26,8 @@ peal_config_default(struct peal_config *config)
 		.rejoin = true,
 		.rings = PEAL_RINGS_DEFAULT,
 		.members_max = PEAL_CONFIG_MEMBERS_MAX_DEFAULT,
+		.slow_member = PEAL_CAST_BLOCK,
+		.evict_ms = PEAL_CONFIG_EVICT_MS_DEFAULT,
 	};
 	(void)peal_timing_find(PRESET_DEFAULT, &config->timing);
 }
@@ -272,6 +274,26 @@ take_group(struct peal_config *config, const struct peal_config_file *file,
 }
 
 static bool
+take_slow_member(struct peal_config *config, const struct peal_config_file *file,
+	struct peal_sentence *error)
+{
+	config->slow_member = (enum peal_cast_policy)file->slow_member;
+	if (file->evict_ms == NULL) {
+		return true;
+	}
+	if (config->slow_member != PEAL_CAST_EVICT) {
+		return peal_config_file_complain(
+			file, "evict_ms", "belongs to 'slow_member: evict'", error);
+	}
+	if (*file->evict_ms < PEAL_CONFIG_EVICT_MS_MIN ||
+		*file->evict_ms > PEAL_CONFIG_EVICT_MS_MAX) {
+		return peal_config_file_refuse(file, "evict_ms", error);
+	}
+	config->evict_ms = *file->evict_ms;
+	return true;
+}
+
+static bool
 take_machine(struct peal_config *config, const struct peal_config_file *file,
 	struct peal_sentence *error)
 {
@@ -334,7 +356,7 @@ peal_config_load(struct peal_config *config, const char *path, struct peal_sente
 	peal_config_default(config);
 	is_good = take_names(config, file, error) && take_link(config, file, error) &&
 		  take_key(config, file, error) && take_group(config, file, error) &&
-		  take_machine(config, file, error);
+		  take_slow_member(config, file, error) && take_machine(config, file, error);
 	peal_config_file_close(file);
 	return is_good;
 }

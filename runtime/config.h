@@ -31,6 +31,9 @@
  *     rejoin: true                    # join again after the group removed this node
  *     rings: 10                       # observers of each member; the same on all nodes
  *     members_max: 1024               # members that there is room for; the same on all nodes
+ *     slow_member: block              # what broadcasts do behind a slow member: block, drop (own
+ *                                     # messages that did not leave), evict (the same on all nodes)
+ *     evict_ms: 1000                  # evict only: for how long it is slow; 10 to 60000
  *
  * A file that is wrong changes nothing and gives one sentence with file, line, key, and what was
  * expected.
@@ -40,6 +43,7 @@
 
 #include "base/limits.h"
 #include "base/timing.h"
+#include "dataplane/cast.h"
 #include "dataplane/dpdk/idle.h"
 #include "dataplane/dpdk/sentence.h"
 #include "dataplane/route.h"
@@ -67,6 +71,11 @@
 #define PEAL_CONFIG_MEMBERS_MAX_MIN     PEAL_DIRECT_MAX
 #define PEAL_CONFIG_MEMBERS_MAX_MAX     10000U
 #define PEAL_CONFIG_MEMBERS_MAX_DEFAULT 1024U
+/* How long a member is slow before it is evicted: less is a stall of the machine, more is given up
+ * by people. */
+#define PEAL_CONFIG_EVICT_MS_MIN     10U
+#define PEAL_CONFIG_EVICT_MS_MAX     60000U
+#define PEAL_CONFIG_EVICT_MS_DEFAULT 1000U
 
 enum peal_config_huge {
 	PEAL_CONFIG_HUGE_AUTO = 0, /* when enough huge pages are free */
@@ -110,6 +119,9 @@ struct peal_config {
 	uint8_t rings; /* [PEAL_CONFIG_RINGS_MIN, PEAL_RINGS_MAX] */
 	/* [PEAL_CONFIG_MEMBERS_MAX_MIN, PEAL_CONFIG_MEMBERS_MAX_MAX] */
 	uint16_t members_max;
+	enum peal_cast_policy slow_member; /* of broadcast */
+	/* EVICT: [PEAL_CONFIG_EVICT_MS_MIN, PEAL_CONFIG_EVICT_MS_MAX] */
+	uint32_t evict_ms;
 };
 
 /* Reads and checks a file. False with a sentence; `config_out` is then unspecified. */
@@ -119,6 +131,9 @@ bool peal_config_load(
 /* Defaults for nodes that are configured by a program; name, cluster, address and seeds are
  * missing. */
 void peal_config_default(struct peal_config *config_out);
+
+/* As the file has it: "block", "drop" or "evict". Static. */
+const char *peal_config_slow_member_name(enum peal_cast_policy policy);
 
 /* Reads "10.0.0.1:7400" or "[fd00::1]:7400". False unless it is a unicast address and a port up to
  * PEAL_CONFIG_PORT_MAX. */

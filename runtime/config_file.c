@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "runtime/config_file.h"
 
+#include "base/assert.h"
 #include "base/limits.h"
+#include "dataplane/cast.h"
 #include "runtime/config.h"
 
 #include <cyaml/cyaml.h>
@@ -17,7 +19,16 @@
 static const cyaml_strval_t idle_words[] = {{"shared", 0}, {"dedicated", 1}};
 /* A boolean of the parser would take any word for true. */
 static const cyaml_strval_t rejoin_words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0}};
+static const cyaml_strval_t slow_member_words[] = {
+	{"block", PEAL_CAST_BLOCK}, {"drop", PEAL_CAST_DROP_BEHIND}, {"evict", PEAL_CAST_EVICT}};
 static const cyaml_strval_t huge_words[] = {{"auto", 0}, {"yes", 1}, {"no", 2}};
+
+const char *
+peal_config_slow_member_name(enum peal_cast_policy policy)
+{
+	PEAL_ASSERT((size_t)policy < CYAML_ARRAY_LEN(slow_member_words));
+	return slow_member_words[policy].str;
+}
 
 static const cyaml_schema_value_t seed_schema = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 63)};
@@ -60,10 +71,12 @@ static const cyaml_schema_field_t fields[] = {
 	NUMBER(cores),
 	NUMBER(rings),
 	NUMBER(members_max),
+	NUMBER(evict_ms),
 	CYAML_FIELD_ENUM_PTR("rejoin", OPTIONAL | CYAML_FLAG_STRICT, struct peal_config_file,
 		rejoin, rejoin_words, CYAML_ARRAY_LEN(rejoin_words)),
 	WORD(idle),
 	WORD(huge),
+	WORD(slow_member),
 	CYAML_FIELD_END,
 };
 
@@ -110,6 +123,8 @@ static const struct {
 	{"rings", "expected the number of observers of a member, 3 to 16"},
 	{"members_max", "expected the number of members that there is room for, 64 to 10000"},
 	{"rejoin", "expected true or false"},
+	{"slow_member", "expected block, drop or evict"},
+	{"evict_ms", "expected milliseconds from 10 to 60000, such as 1000"},
 	{"idle", "expected shared or dedicated"},
 	{"huge", "expected auto, yes or no"},
 };

@@ -44,9 +44,11 @@ struct peal_config_file {
 	uint32_t *cores;
 	uint32_t *rings;
 	uint32_t *members_max;
-	int *rejoin; /* 0 or 1 */
-	int idle;    /* 0 shared, 1 dedicated */
-	int huge;    /* 0 auto, 1 yes, 2 no */
+	uint32_t *evict_ms;
+	int *rejoin;     /* 0 or 1 */
+	int idle;        /* 0 shared, 1 dedicated */
+	int huge;        /* 0 auto, 1 yes, 2 no */
+	int slow_member; /* as enum peal_cast_policy */
 	/* Not part of the schema. */
 	const char *path; /* as it was given; outlives the struct */
 	char *text;

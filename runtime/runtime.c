@@ -30,6 +30,7 @@
 
 /* Views that a node uses at once: its own, those of the tables of the core, the next one; and those
  * that the store keeps besides. */
+#define NS_PER_MS    UINT64_C(1000000)
 #define GROUPS_COUNT (2U + PEAL_INSTALL_TABLES + PEAL_GROUPSTORE_SPARES)
 /* Any of the bodies that a node keeps may be large; small groups have many small ones. */
 #define BODIES_LARGE_COUNT PEAL_BODIES_MAX
@@ -324,6 +325,8 @@ init_core(struct resident *resident, uint32_t index, const struct peal_port *por
 	if (index == 0) {
 		peal_traffic_init(resident->traffic, shard->core, &config,
 			(uint8_t)resident->shards_count, peal_tsc_now_ns());
+		peal_cast_set_policy(&resident->traffic->cast, resident->config.slow_member,
+			resident->config.evict_ms * NS_PER_MS);
 	}
 	peal_core_init(shard->core, &config, peal_tsc_now_ns());
 	peal_aead_wipe(&config.pre_key);

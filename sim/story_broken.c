@@ -291,10 +291,12 @@ answer_in_vain(const struct peal_scenario_options *options, struct peal_report *
 	peal_simworld_fini(&world);
 }
 
-/* A member leaves while the pair is indirect: what of the view is delivered is agreed on through
- * others too, and the broadcasts of all go on. */
+/* A member leaves while the pair is indirect, or at the instant at which its link breaks, and
+ * nobody knows of that yet: what of the view is delivered is agreed on through others too, and the
+ * broadcasts of all go on. */
 static void
-leave_around(const struct peal_scenario_options *options, struct peal_report *report)
+leave_around(
+	const struct peal_scenario_options *options, bool is_at_once, struct peal_report *report)
 {
 	struct peal_simworld world;
 	struct pair pair;
@@ -302,7 +304,7 @@ leave_around(const struct peal_scenario_options *options, struct peal_report *re
 	if (options->nodes_count < LEAVE_NODES_MIN) {
 		return;
 	}
-	if (open_pair(&world, &pair, options, CUTS_COUNT + 2U, 2, report)) {
+	if (open_pair(&world, &pair, options, CUTS_COUNT + (is_at_once ? 4U : 2U), 2, report)) {
 		uint16_t leaver = 0;
 		uint64_t epoch;
 
@@ -310,12 +312,18 @@ leave_around(const struct peal_scenario_options *options, struct peal_report *re
 			leaver++;
 		}
 		set_cut(&pair, CUT_BOTH, true);
-		watch(&pair, 100U * MILLISECOND_NS);
+		if (!is_at_once) {
+			watch(&pair, 100U * MILLISECOND_NS);
+		}
 		(void)take_cast_gap(&world);
 		epoch = world.casts[pair.ends[0]].epoch;
 		peal_simworld_leave(&world, leaver);
 		watch(&pair, 200U * MILLISECOND_NS);
-		peal_report_note(report, "view_gap_ns", pair.gap_ns);
+		peal_report_note(
+			report, is_at_once ? "broken_view_gap_ns" : "view_gap_ns", pair.gap_ns);
+		peal_report_note(report,
+			is_at_once ? "broken_view_cast_gap_ns" : "view_cast_gap_ns",
+			world.casts[pair.ends[0]].gap_ns);
 		(void)peal_story_expect(&world,
 			world.casts[pair.ends[0]].epoch > epoch &&
 				world.casts[pair.ends[1]].epoch > epoch,
@@ -407,7 +415,8 @@ peal_story_broken(const struct peal_scenario_options *options, struct peal_repor
 		break_for_good(options, (enum cut)cut, report);
 	}
 	answer_in_vain(options, report);
-	leave_around(options, report);
+	leave_around(options, false, report);
+	leave_around(options, true, report);
 	flap(options, report);
 	talk_around(options, report);
 }

@@ -18,8 +18,9 @@
 /* Packets up to here are needed; more is welcome. */
 #define MTU_NEEDED PEAL_MTU_MIN
 /* What DPDK counts besides: Ethernet, two tags, and the checksum behind. */
-#define FRAME_OVERHEAD 26U
-#define CHUNK_COUNT    64U
+#define FRAME_OVERHEAD   26U
+#define FETCHED_SIZE_MAX 256U
+#define CHUNK_COUNT      64U
 
 _Static_assert(PEAL_BURST_MAX <= CHUNK_COUNT, "a burst is one call of the driver");
 _Static_assert(PEAL_PACKET_SIZE_MAX <= PEAL_MBUFPOOL_FRAME_SIZE_MAX, "a frame fits a buffer");
@@ -45,9 +46,14 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 	uint32_t kept = 0;
 
 	for (uint16_t i = 0; i < count; i++) {
-		/* A small frame ends in the second line. */
-		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], uint8_t *));
-		rte_prefetch0(rte_pktmbuf_mtod(mbufs[i], uint8_t *) + RTE_CACHE_LINE_SIZE);
+		const uint8_t *data = rte_pktmbuf_mtod(mbufs[i], uint8_t *);
+		uint32_t size = rte_pktmbuf_data_len(mbufs[i]);
+
+		/* Drivers that do not copy leave them where the other side wrote. */
+		for (uint32_t at = 0; at < FETCHED_SIZE_MAX && at < size;
+			at += RTE_CACHE_LINE_SIZE) {
+			rte_prefetch0(data + at);
+		}
 	}
 	for (uint16_t i = 0; i < count; i++) {
 		if (mbufs[i]->nb_segs != 1) {

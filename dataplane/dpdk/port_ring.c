@@ -22,6 +22,7 @@
 #define RUN_COUNT_MAX 64U
 /* Bytes of a received frame that are fetched before anybody asks: a small frame, whole. */
 #define FETCHED_SIZE_MAX 256U
+#define DEMOTED_COUNT    2U
 #define CACHE_COUNT      128U
 #define PORT_NONE        UINT32_MAX
 #define PORT_ALL         (UINT32_MAX - 1U)
@@ -181,6 +182,22 @@ find_queue(const struct switch_port *to, const struct frame *frame)
 	return queue < to->queues_count ? queue : 0;
 }
 
+/*
+ * Few frames are waited for: of them the receiver finds what it looks at first in the cache that
+ * both cores have. Only between two ports, which have a core each; a switch of many may have one
+ * for all, and it would take its own lines away.
+ */
+static inline void
+demote(const struct switch_port *to, const struct frame *frames, uint32_t count)
+{
+	for (uint32_t i = 0; i < count && i < DEMOTED_COUNT && to->peer != NULL; i++) {
+		for (uint32_t at = 0; at < frames[i].size && at < FETCHED_SIZE_MAX;
+			at += PEAL_FETCH_LINE_SIZE) {
+			peal_fetch_demote(frames[i].data + at);
+		}
+	}
+}
+
 /* Hands a run of frames to one queue of a port; what does not fit is given back. */
 static uint32_t
 hand_over(struct switch_port *to, uint32_t queue_index, const struct frame *frames, uint32_t count)
@@ -194,6 +211,7 @@ hand_over(struct switch_port *to, uint32_t queue_index, const struct frame *fram
 	}
 	done = rte_ring_enqueue_burst_elem(queue->frames, frames, sizeof(frames[0]), count, NULL);
 	give_back(to->owner->pool, frames + done, count - done);
+	demote(to, frames, done);
 	if (queue->bell.doorbell != NULL && done > 0) {
 		peal_bell_ring(&queue->bell);
 	}

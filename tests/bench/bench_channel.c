@@ -19,6 +19,8 @@
  * waits for, from its message to the delivery of the answer. --idle N lets both cores turn N times
  * in 20 us between two rounds, as cores do that spin: then nothing of the round is as warm as in a
  * row of them, and idle_turn_cycles is what such a turn takes, by half of which a frame waits.
+ * --cold N reads N KiB of other memory after each call that sends, as a driver does that goes
+ * through the kernel; the time for that is taken off.
  *
  * --lend lends messages, which may be large, and --mtu says how large packets may be; then the
  * figure of interest is the cycles for each byte that was delivered, both ends. --two-passes copies
@@ -50,6 +52,7 @@
 #define PACKET_WIDE_SIZE 9344U
 #define HEADROOM         128U
 #define LENT_SIZE_MAX    65536U
+#define COLD_KIB_MAX     1024U
 #define LOANS_MAX        8U
 #define WARM_ROUNDS      2000U
 #define CALLGRIND_ROUNDS 1000U
@@ -218,12 +221,15 @@ struct bench {
 	bool is_echo;
 	uint64_t echoed_at; /* cycles: the last delivery to the end that asks */
 	uint64_t idle_cycles;
+	uint32_t cold_size;
+	uint64_t cold_cycles; /* of reading what lies between, in this round */
 	uint32_t loans_count;
 	uint16_t mtu; /* 0 = what every path carries */
 	uint32_t free_count;
 	uint8_t *free[PACKETS_COUNT];
 	uint8_t packets[PACKETS_COUNT * PACKET_WIDE_SIZE];
 	uint8_t loans[LOANS_MAX][LENT_SIZE_MAX];
+	uint8_t between[COLD_KIB_MAX * 1024U];
 };
 
 /* Eight parameters, as the table of wire/aead.h has them. NOLINTBEGIN(readability-function-size) */
@@ -316,6 +322,20 @@ release(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count
 	leave_stage();
 }
 
+/* What was in the first cache is in the second one. */
+static void
+cool(struct bench *bench)
+{
+	uint64_t before = __rdtsc();
+	const volatile uint8_t *bytes = bench->between;
+
+	for (uint32_t at = 0; at < bench->cold_size; at += 64) {
+		(void)bytes[at];
+	}
+	_mm_lfence();
+	bench->cold_cycles += __rdtsc() - before;
+}
+
 static uint32_t
 transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
 {
@@ -328,6 +348,9 @@ transmit(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 	memcpy(other->inbox + other->inbox_count, packets, count * sizeof(packets[0]));
 	other->inbox_count += count;
 	leave_stage();
+	if (bench->cold_size > 0) {
+		cool(bench);
+	}
 	return count;
 }
 
@@ -345,7 +368,7 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 		return;
 	}
 	if (end == &bench->ends[0]) {
-		bench->echoed_at = __rdtsc();
+		bench->echoed_at = __rdtsc() - bench->cold_cycles;
 	} else {
 		PEAL_ASSERT(peal_channels_send(&end->duo.channels, channel, delivery->bytes,
 				    delivery->size) == PEAL_CHANNEL_OK);
@@ -442,6 +465,7 @@ struct options {
 	bool is_echo;
 	bool is_lent;
 	uint16_t mtu;
+	uint32_t cold_kib;
 };
 
 static void
@@ -481,6 +505,7 @@ run_round(struct bench *bench, uint16_t channel, const uint8_t *message,
 	uint64_t after;
 
 	bench->now_ns += 10000;
+	bench->cold_cycles = 0;
 	_mm_lfence();
 	before = __rdtsc();
 	stopwatch.since = before;
@@ -497,7 +522,7 @@ run_round(struct bench *bench, uint16_t channel, const uint8_t *message,
 	if (stopwatch.is_on) {
 		hand_over();
 	}
-	after = __rdtsc();
+	after = __rdtsc() - bench->cold_cycles;
 	_mm_lfence();
 	bench->echoed_at -= before;
 	*sent_count += accepted_count;
@@ -659,6 +684,8 @@ read_options(int argc, char **argv, struct options *options)
 			options->burst = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--idle") == 0 && i + 1 < argc) {
 			options->idle_count = (uint32_t)strtoul(argv[++i], NULL, 10);
+		} else if (strcmp(argv[i], "--cold") == 0 && i + 1 < argc) {
+			options->cold_kib = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) {
 			options->rounds_count = (uint32_t)strtoul(argv[++i], NULL, 10);
 		} else {
@@ -668,6 +695,7 @@ read_options(int argc, char **argv, struct options *options)
 	return options->rounds_count > 0 &&
 	       options->size <= (options->is_lent ? LENT_SIZE_MAX : 1000U) && options->burst > 0 &&
 	       options->burst <= MESSAGES_MAX && options->idle_count <= IDLE_NS &&
+	       options->cold_kib <= COLD_KIB_MAX &&
 	       (options->mtu == 0 ||
 		       (options->mtu >= PEAL_MTU_MIN && options->mtu <= PEAL_MTU_MAX));
 }
@@ -707,7 +735,7 @@ main(int argc, char **argv)
 		(void)fprintf(stderr,
 			"usage: bench_channel [--aead NAME] [--size N, at most 1000] "
 			"[--rounds N] [--burst N, at most 32] [--alone] [--echo] [--idle N] "
-			"[--lend] [--mtu N] [--two-passes] [--callgrind]\n");
+			"[--cold N] [--lend] [--mtu N] [--two-passes] [--callgrind]\n");
 		return 2;
 	}
 
@@ -720,6 +748,7 @@ main(int argc, char **argv)
 	PEAL_ASSERT(bench != NULL);
 	memset(bench, 0, sizeof(*bench));
 	bench->is_echo = options.is_echo;
+	bench->cold_size = options.cold_kib * 1024U;
 	set_up(bench, options.aead_name, options.is_coalescing, options.mtu);
 	PEAL_ASSERT(peal_channels_open(&bench->ends[0].duo.channels, 2, 1, &channel) ==
 		    PEAL_CHANNEL_OK);

@@ -303,6 +303,22 @@ test_badinput__wants_a_detector_that_fits(void **state)
 }
 
 static void
+test_badinput__refuses_policies_that_are_none(void **state)
+{
+	(void)state;
+	write_config("bad", "peal1", 64, "slow_member: wait\n");
+	assert_refused("bad", "bad.yaml:11: slow_member: expected block, drop or evict");
+	write_config("bad", "peal1", 64, "slow_member: evict\nevict_ms: 9\n");
+	assert_refused("bad", "bad.yaml:12: evict_ms: expected milliseconds from 10 to 60000");
+	write_config("bad", "peal1", 64, "slow_member: evict\nevict_ms: 60001\n");
+	assert_refused("bad", "bad.yaml:12: evict_ms: expected milliseconds from 10 to 60000");
+	write_config("bad", "peal1", 64, "slow_member: drop\nevict_ms: 100\n");
+	assert_refused("bad", "bad.yaml:12: evict_ms: belongs to 'slow_member: evict'");
+	write_config("bad", "peal1", 64, "evict_ms: 100\n");
+	assert_refused("bad", "bad.yaml:11: evict_ms: belongs to 'slow_member: evict'");
+}
+
+static void
 test_badinput__asks_for_a_key_that_is_missing(void **state)
 {
 	(void)state;
@@ -498,6 +514,7 @@ main(void)
 		cmocka_unit_test(test_badinput__names_what_is_wrong_with_a_link),
 		cmocka_unit_test(test_badinput__asks_for_a_value_in_range),
 		cmocka_unit_test(test_badinput__wants_a_detector_that_fits),
+		cmocka_unit_test(test_badinput__refuses_policies_that_are_none),
 		cmocka_unit_test(test_badinput__asks_for_a_key_that_is_missing),
 		cmocka_unit_test(test_badinput__wants_a_file),
 		cmocka_unit_test(test_badinput__wants_a_key_file),

@@ -102,23 +102,7 @@ flows() { # FILE LINK SIZE
 
 judge() { python3 "$scratch/judge.py" "$@"; }
 
-# The run ends with STATUS and says one line that contains each of WORDS.
-refuses() { # STATUS WORDS... -- ARGUMENTS...
-    refuses_as "$bench" "$@"
-}
-
-refuses_as() { # PROGRAM STATUS WORDS... -- ARGUMENTS...
-    local program=$1 status=$2 words=() word said
-    shift 2
-    while [[ $1 != -- ]]; do words+=("$1") && shift; done
-    shift
-    said=$("$program" "$@" 2>&1 >/dev/null)
-    (($? == status)) || { echo "another status: $said"; return 1; }
-    (($(wc -l <<<"$said") == 1)) || { echo "not one line: $said"; return 1; }
-    for word in "${words[@]}"; do
-        [[ $said == *"$word"* ]] || { echo "no '$word' in: $said"; return 1; }
-    done
-}
+refuses() { refuses_as "$bench" "$@"; }
 
 helps() { # WORD ARGUMENTS...
     local word=$1

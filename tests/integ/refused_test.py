@@ -152,10 +152,13 @@ def unreachable(lab):
 
 def removed(lab, rejoin):
     """A member that stands still is removed; when it goes on it learns that, and comes back as another or ends."""
-    with Stranger(lab, rejoin="true" if rejoin else "false") as stranger:
+    policy = {"slow_member": "evict", "evict_ms": 60000} if rejoin else {}
+    with Stranger(lab, rejoin="true" if rejoin else "false", **policy) as stranger:
         lab.wait_view([*GROUP, STRANGER], 4)
         time.sleep(2.0)  # newcomers that nobody has heard yet are given time
         before = lab.own_view(STRANGER)
+        expect([before["slow_member"], before.get("evict_ms")] == (["evict", 60000] if rejoin else ["block", None]),
+               f"the view does not show the policy of broadcasts: {before}")
         member, after = before["member"], before["now_ns"]
         stranger.process.send_signal(signal.SIGSTOP)
         lab.wait_view(GROUP, 3, 90.0)

@@ -10,7 +10,8 @@
 #include "tests/lib/speaker.h"
 #include "wire/messages.h"
 
-#define NUMBER 7U
+#define NUMBER  7U
+#define TURN_NS 10000U
 
 static struct peal_fakecores *cores;
 static struct peal_speaker *a;
@@ -41,8 +42,11 @@ static inline void
 turn_all(uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		cores->now_ns += 10000;
+		cores->now_ns += TURN_NS;
 		peal_fakecores_turn_all(cores);
+		if (!cores->nodes[2]->is_running) {
+			peal_fakeswitch_clear(cores->wire, 2);
+		}
 	}
 }
 
@@ -69,9 +73,9 @@ say(struct peal_speaker *speaker, uint16_t channel, const char *text)
 		PEAL_CHANNEL_OK);
 }
 
-/* Member 3 says to A what a node never would. */
+/* Puts into the queue of A what member 3 says there, and a node never would. */
 static inline void
-inject(const struct peal_channel_msg *message, const void *data, uint16_t size)
+lie(const struct peal_channel_msg *message, const void *data, uint16_t size)
 {
 	struct peal_header header = peal_fakecores_header(cores, 2, 0, PEAL_MESSAGE_CHANNEL);
 	uint8_t body[PEAL_BODY_SIZE_MAX];
@@ -80,6 +84,13 @@ inject(const struct peal_channel_msg *message, const void *data, uint16_t size)
 	memcpy(body + PEAL_CHANNEL_HEADER_SIZE, data, size);
 	peal_fakecores_inject(
 		cores, 2, 0, &header, body, (uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
+}
+
+/* The same, and a turn of all. */
+static inline void
+inject(const struct peal_channel_msg *message, const void *data, uint16_t size)
+{
+	lie(message, data, size);
 	turn_all(1);
 	peal_fakeswitch_clear(cores->wire, 2);
 }

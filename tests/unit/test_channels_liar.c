@@ -7,82 +7,30 @@
  * Node 0 is lied to, node 1 is honest, node 2 lies.
  */
 #include "dataplane/channels.h"
-#include "tests/lib/cmocka_all.h"
-#include "tests/lib/speaker.h"
-#include "wire/messages.h"
+#include "tests/lib/talkscene.h"
 
-#include <string.h>
-
-#define NUMBER     7U
 #define EPOCH      UINT64_C(77)   /* of the liar's stream */
 #define OWN        UINT64_C(1000) /* of the victim's first stream */
-#define TURN_NS    10000U
-#define LIES_COUNT 24U /* in each turn of the victim */
+#define LIES_COUNT 24U            /* in each turn of the victim */
 #define TALK_TURNS 400U
 #define WORD_SIZE  900U
 
-static struct peal_fakecores *cores;
-static struct peal_speaker *victim;
-static struct peal_speaker *honest;
-static struct peal_speaker *speakers;
 static uint64_t draws;
 
 static int
-begin(void **state)
+begin_lies(void **state)
 {
-	(void)state;
-	cores = peal_fakecores_create_view(3, "ipsec_mb");
-	speakers = peal_speakers_create(cores);
-	victim = &speakers[0];
-	honest = &speakers[1];
+	int result = begin(state);
+
 	cores->nodes[2]->is_running = false; /* only what it is made to say */
 	draws = 0;
-	return 0;
-}
-
-static int
-finish(void **state)
-{
-	(void)state;
-	peal_fakecores_destroy(cores);
-	peal_speakers_destroy(speakers);
-	return 0;
-}
-
-static void
-turn_all(uint32_t count)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		cores->now_ns += TURN_NS;
-		peal_fakecores_turn_all(cores);
-		peal_fakeswitch_clear(cores->wire, 2);
-	}
+	return result;
 }
 
 static uint64_t
-counter(enum peal_counter id)
+counted(enum peal_counter id)
 {
-	return peal_fakecores_counter(cores, 0, id);
-}
-
-/* Puts a lie into the queue of the victim. */
-static void
-lie(const struct peal_channel_msg *message, const void *data, uint16_t size)
-{
-	struct peal_header header = peal_fakecores_header(cores, 2, 0, PEAL_MESSAGE_CHANNEL);
-	uint8_t body[PEAL_BODY_SIZE_MAX];
-
-	peal_channel_msg_encode(message, body);
-	memcpy(body + PEAL_CHANNEL_HEADER_SIZE, data, size);
-	peal_fakecores_inject(
-		cores, 2, 0, &header, body, (uint16_t)(PEAL_CHANNEL_HEADER_SIZE + size));
-}
-
-static void
-lie_now(const struct peal_channel_msg *message, const void *data, uint16_t size)
-{
-	lie(message, data, size);
-	turn_all(1);
+	return counter(0, id);
 }
 
 /* Frame `place` of the liar's stream. */
@@ -119,15 +67,14 @@ say_three(void)
 	static const uint8_t word[WORD_SIZE];
 	uint16_t channel = PEAL_CHANNEL_NONE;
 
-	assert_int_equal(
-		peal_channels_open(&victim->channels, 3, NUMBER, &channel), PEAL_CHANNEL_OK);
+	assert_int_equal(peal_channels_open(&a->channels, 3, NUMBER, &channel), PEAL_CHANNEL_OK);
 	for (uint32_t i = 0; i < 3; i++) {
-		assert_int_equal(peal_channels_send(&victim->channels, channel, word, sizeof(word)),
+		assert_int_equal(peal_channels_send(&a->channels, channel, word, sizeof(word)),
 			PEAL_CHANNEL_OK);
 	}
 	turn_all(1);
-	assert_int_equal(channel_of(victim, channel)->tx.next_seq,
-		(uint32_t)(peal_channel_first_seq(OWN) + 3U));
+	assert_int_equal(
+		channel_of(a, channel)->tx.next_seq, (uint32_t)(peal_channel_first_seq(OWN) + 3U));
 	return channel;
 }
 
@@ -135,7 +82,7 @@ static void
 test_liar__acknowledges_what_was_never_sent(void **state)
 {
 	uint16_t channel = say_three();
-	const struct peal_channel_tx *tx = &channel_of(victim, channel)->tx;
+	const struct peal_channel_tx *tx = &channel_of(a, channel)->tx;
 	uint32_t oldest_seq = tx->oldest_seq;
 	uint32_t credit = tx->credit;
 	struct peal_channel_msg lies[6];
@@ -152,17 +99,17 @@ test_liar__acknowledges_what_was_never_sent(void **state)
 	lies[5] = ack_of(3);
 	lies[5].credit--; /* less credit than it has taken: as much too much, counted round */
 	for (uint32_t i = 0; i < 6; i++) {
-		lie_now(&lies[i], "", 0);
-		assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_ACK), i + 1U);
+		inject(&lies[i], "", 0);
+		assert_int_equal(counted(PEAL_COUNTER_CHANNEL_REFUSED_ACK), i + 1U);
 		assert_int_equal(tx->oldest_seq, oldest_seq);
 		assert_int_equal(tx->credit, credit);
 		assert_int_equal(tx->arrived, 0);
 	}
 	/* The truth is still believed. */
 	lies[0] = ack_of(3);
-	lie_now(&lies[0], "", 0);
+	inject(&lies[0], "", 0);
 	assert_true(peal_channel_tx_is_idle(tx));
-	assert_int_equal(victim->ended_count, 0);
+	assert_int_equal(a->ended_count, 0);
 }
 
 /* Credit that was given stays given: less of it is an older answer. */
@@ -170,20 +117,20 @@ static void
 test_liar__takes_credit_back(void **state)
 {
 	uint16_t channel = say_three();
-	const struct peal_channel_tx *tx = &channel_of(victim, channel)->tx;
+	const struct peal_channel_tx *tx = &channel_of(a, channel)->tx;
 	struct peal_channel_msg message = ack_of(3);
 
 	(void)state;
 	message.credit += 40U;
-	lie_now(&message, "", 0);
+	inject(&message, "", 0);
 	assert_int_equal(tx->credit, (uint32_t)(peal_channel_first_seq(OWN) + 43U));
 	for (uint32_t credit = 0; credit < 40; credit++) {
 		message = ack_of(3);
 		message.credit += credit;
-		lie_now(&message, "", 0);
+		inject(&message, "", 0);
 		assert_int_equal(tx->credit, (uint32_t)(peal_channel_first_seq(OWN) + 43U));
 	}
-	assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_ACK), 0);
+	assert_int_equal(counted(PEAL_COUNTER_CHANNEL_REFUSED_ACK), 0);
 }
 
 /* A part of a large message. */
@@ -226,13 +173,12 @@ test_liar__sends_parts_that_do_not_fit(void **state)
 		message.epoch += i;
 		message.seq = peal_channel_first_seq(message.epoch);
 		message.flags |= PEAL_CHANNEL_FLAG_FRAGMENT;
-		lie_now(&message, data, size);
-		assert_int_equal(victim->opened_count, i + 1U);
+		inject(&message, data, size);
+		assert_int_equal(a->opened_count, i + 1U);
 		/* One that comes early waits, and goes with the stream. */
 		message.seq += 2U;
-		lie_now(&message, data, size);
-		assert_int_equal(
-			victim->channels.pool.free_count, victim->channels.pool.count - 1U);
+		inject(&message, data, size);
+		assert_int_equal(a->channels.pool.free_count, a->channels.pool.count - 1U);
 		message.seq--;
 		size = write_part(data, second[i].message_size, second[i].offset, second[i].size);
 		if (second[i].is_record) {
@@ -242,12 +188,12 @@ test_liar__sends_parts_that_do_not_fit(void **state)
 			data[2] = 'x';
 			size = 3;
 		}
-		lie_now(&message, data, size);
-		assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL), i + 1U);
-		assert_int_equal(victim->ended_count, i + 1U);
-		assert_int_equal(victim->last_reason, PEAL_CHANNEL_REASON_PROTOCOL);
-		assert_int_equal(victim->channels.pool.free_count, victim->channels.pool.count);
-		assert_int_equal(victim->messages_count, 0);
+		inject(&message, data, size);
+		assert_int_equal(counted(PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL), i + 1U);
+		assert_int_equal(a->ended_count, i + 1U);
+		assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_PROTOCOL);
+		assert_int_equal(a->channels.pool.free_count, a->channels.pool.count);
+		assert_int_equal(a->messages_count, 0);
 	}
 }
 
@@ -258,13 +204,13 @@ test_liar__speaks_after_its_end(void **state)
 
 	(void)state;
 	message.flags |= PEAL_CHANNEL_FLAG_FIN;
-	lie_now(&message, "", 0);
-	assert_int_equal(victim->finished_count, 1);
+	inject(&message, "", 0);
+	assert_int_equal(a->finished_count, 1);
 	message = data_at(1);
-	lie_now(&message, "\1\0x", 3);
-	assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL), 1);
-	assert_int_equal(victim->last_reason, PEAL_CHANNEL_REASON_PROTOCOL);
-	assert_int_equal(victim->messages_count, 0);
+	inject(&message, "\1\0x", 3);
+	assert_int_equal(counted(PEAL_COUNTER_CHANNEL_REFUSED_PROTOCOL), 1);
+	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_PROTOCOL);
+	assert_int_equal(a->messages_count, 0);
 }
 
 /* Where nobody listens, nothing is kept. */
@@ -272,19 +218,19 @@ static void
 test_liar__speaks_where_nobody_listens(void **state)
 {
 	(void)state;
-	victim->is_listening = false;
+	a->is_listening = false;
 	for (uint32_t i = 0; i < 2000; i++) {
 		struct peal_channel_msg message = {.epoch = 1U + i,
 			.seq = i,
 			.channel = (uint16_t)(i * 31U),
 			.flags = PEAL_CHANNEL_FLAG_DATA};
 
-		lie_now(&message, "\1\0x", 3);
+		inject(&message, "\1\0x", 3);
 	}
-	assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_UNKNOWN), 2000);
-	assert_int_equal(counter(PEAL_COUNTER_CHANNELS_OPENED), 0);
-	assert_int_equal(victim->opened_count, 0);
-	assert_int_equal(victim->channels.table.floors[2][0], 0);
+	assert_int_equal(counted(PEAL_COUNTER_CHANNEL_REFUSED_UNKNOWN), 2000);
+	assert_int_equal(counted(PEAL_COUNTER_CHANNELS_OPENED), 0);
+	assert_int_equal(a->opened_count, 0);
+	assert_int_equal(a->channels.table.floors[2][0], 0);
 }
 
 /* The liar's stream of this epoch begins on a channel. */
@@ -296,7 +242,7 @@ open_one(uint32_t nth, uint16_t number)
 		.channel = number,
 		.flags = PEAL_CHANNEL_FLAG_DATA};
 
-	lie_now(&message, "\1\0x", 3);
+	inject(&message, "\1\0x", 3);
 }
 
 /* It opens for ever and takes a half; the honest one opens as many as it leaves. */
@@ -309,28 +255,26 @@ test_liar__opens_more_than_its_share(void **state)
 	for (uint32_t i = 0; i < 2U * PEAL_CHANNELS_MAX; i++) {
 		open_one(i, (uint16_t)i);
 	}
-	assert_int_equal(victim->opened_count, PEAL_CHANNELS_MAX / 2U);
-	assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_SHARE), 3U * PEAL_CHANNELS_MAX / 2U);
-	assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_FULL), 0);
+	assert_int_equal(a->opened_count, PEAL_CHANNELS_MAX / 2U);
+	assert_int_equal(counted(PEAL_COUNTER_CHANNEL_REFUSED_SHARE), 3U * PEAL_CHANNELS_MAX / 2U);
+	assert_int_equal(counted(PEAL_COUNTER_CHANNEL_REFUSED_FULL), 0);
 	/* Another life in the place of one is not one more. */
 	open_one(2U * PEAL_CHANNELS_MAX, 5);
-	assert_int_equal(victim->opened_count, PEAL_CHANNELS_MAX / 2U + 1U);
-	assert_int_equal(victim->ended_count, 1);
+	assert_int_equal(a->opened_count, PEAL_CHANNELS_MAX / 2U + 1U);
+	assert_int_equal(a->ended_count, 1);
 	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX / 4U; i++) {
-		assert_int_equal(
-			peal_channels_open(&honest->channels, 1, i, &channel), PEAL_CHANNEL_OK);
-		assert_int_equal(
-			peal_channels_send(&honest->channels, channel, (const uint8_t *)"x", 1),
+		assert_int_equal(peal_channels_open(&b->channels, 1, i, &channel), PEAL_CHANNEL_OK);
+		assert_int_equal(peal_channels_send(&b->channels, channel, (const uint8_t *)"x", 1),
 			PEAL_CHANNEL_OK);
 		turn_all(2);
 	}
-	assert_int_equal(victim->opened_count, 3U * PEAL_CHANNELS_MAX / 4U + 1U);
-	assert_int_equal(honest->ended_count, 0);
+	assert_int_equal(a->opened_count, 3U * PEAL_CHANNELS_MAX / 4U + 1U);
+	assert_int_equal(b->ended_count, 0);
 	/* By now it has more than its share: what it ends is not given to it again. */
 	open_one(2U * PEAL_CHANNELS_MAX + 1U, 5);
-	assert_int_equal(victim->ended_count, 2);
+	assert_int_equal(a->ended_count, 2);
 	assert_int_equal(
-		counter(PEAL_COUNTER_CHANNEL_REFUSED_SHARE), 3U * PEAL_CHANNELS_MAX / 2U + 1U);
+		counted(PEAL_COUNTER_CHANNEL_REFUSED_SHARE), 3U * PEAL_CHANNELS_MAX / 2U + 1U);
 }
 
 static uint64_t
@@ -348,12 +292,11 @@ test_liar__resets_what_it_guesses(void **state)
 
 	(void)state;
 	(void)say_three();
-	assert_int_equal(
-		peal_channels_open(&victim->channels, 2, NUMBER, &channel), PEAL_CHANNEL_OK);
-	assert_int_equal(peal_channels_send(&victim->channels, channel, (const uint8_t *)"x", 1),
+	assert_int_equal(peal_channels_open(&a->channels, 2, NUMBER, &channel), PEAL_CHANNEL_OK);
+	assert_int_equal(peal_channels_send(&a->channels, channel, (const uint8_t *)"x", 1),
 		PEAL_CHANNEL_OK);
 	turn_all(2);
-	assert_int_equal(honest->messages_count, 1);
+	assert_int_equal(b->messages_count, 1);
 	for (uint32_t i = 0; i < 5000; i++) {
 		struct peal_channel_msg message = {.channel = NUMBER,
 			.flags = PEAL_CHANNEL_FLAG_RESET,
@@ -362,12 +305,12 @@ test_liar__resets_what_it_guesses(void **state)
 		/* The second stream of the victim is real, but not to the liar. */
 		message.ack_epoch = i == 0 ? OWN + 1U : draw() | OWN << 1;
 		message.epoch = draw() | 1U;
-		lie_now(&message, "", 0);
+		inject(&message, "", 0);
 	}
-	assert_int_equal(counter(PEAL_COUNTER_CHANNEL_REFUSED_STALE), 5000);
-	assert_int_equal(victim->ended_count, 0);
-	assert_int_equal(honest->ended_count, 0);
-	assert_int_equal(counter(PEAL_COUNTER_CHANNEL_RESETS_CLOSED), 0);
+	assert_int_equal(counted(PEAL_COUNTER_CHANNEL_REFUSED_STALE), 5000);
+	assert_int_equal(a->ended_count, 0);
+	assert_int_equal(b->ended_count, 0);
+	assert_int_equal(counted(PEAL_COUNTER_CHANNEL_RESETS_CLOSED), 0);
 }
 
 /* --- what others notice of it --- */
@@ -448,24 +391,24 @@ talk_while(lies_fn say_lies, uint32_t one_in)
 	uint64_t bytes_count = 0;
 	void *state = NULL;
 
-	(void)begin(&state);
+	(void)begin_lies(&state);
 	lost_one_in = one_in;
 	passed_count = 0;
 	cores->wire->filter = pass;
 	assert_int_equal(
-		peal_channels_open(&honest->channels, 1, NUMBER + 1U, &channel), PEAL_CHANNEL_OK);
+		peal_channels_open(&b->channels, 1, NUMBER + 1U, &channel), PEAL_CHANNEL_OK);
 	for (uint32_t turn = 0; turn < TALK_TURNS; turn++) {
-		while (peal_channels_send(&honest->channels, channel, word, sizeof(word)) ==
+		while (peal_channels_send(&b->channels, channel, word, sizeof(word)) ==
 			PEAL_CHANNEL_OK) {
 		}
 		say_lies(turn);
 		turn_all(1);
-		bytes_count += victim->text_size;
-		victim->text_size = 0;
+		bytes_count += a->text_size;
+		a->text_size = 0;
 	}
-	assert_int_equal(honest->ended_count, 0);
-	assert_true(counter(PEAL_COUNTER_CHANNELS_OPENED) <=
-		    PEAL_CHANNELS_MAX + counter(PEAL_COUNTER_CHANNELS_ENDED));
+	assert_int_equal(b->ended_count, 0);
+	assert_true(counted(PEAL_COUNTER_CHANNELS_OPENED) <=
+		    PEAL_CHANNELS_MAX + counted(PEAL_COUNTER_CHANNELS_ENDED));
 	(void)finish(&state);
 	return bytes_count;
 }
@@ -500,7 +443,7 @@ test_liar__does_not_take_what_others_need(void **state)
 	expect_unharmed(come_early, 50);
 }
 
-#define LIAR_TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+#define LIAR_TEST(name) cmocka_unit_test_setup_teardown(name, begin_lies, finish)
 
 int
 main(void)

@@ -259,6 +259,33 @@ test_clients_up__a_broadcast_without_room_waits_in_the_ring(void **state)
 }
 
 static void
+test_clients_up__who_drops_behind_a_slow_member_says_so(void **state)
+{
+	static uint8_t bytes[60000];
+	struct visitor *visitor = scene_attach(0, 0), *idler = scene_attach(1, 0);
+	struct peal_shmring_record record;
+	uint64_t sum = 0, lost_count = 0;
+
+	(void)state;
+	peal_cast_set_policy(&traffic[0]->cast, PEAL_CAST_DROP_BEHIND, 0);
+	/* Nobody answers: what waits grows beyond its room. */
+	for (uint32_t i = 0; i < 60; i++) {
+		scene_say(visitor, PEAL_CLIENT_CAST, 0, bytes, sizeof(bytes));
+		cores->now_ns += 100;
+		(void)peal_fakecores_turn(cores, 0);
+	}
+	while (scene_find(visitor, PEAL_CLIENT_CAST_LOST, &record)) {
+		memcpy(&lost_count, record.bytes, sizeof(lost_count));
+		assert_true(lost_count > 0);
+		sum += lost_count;
+	}
+	assert_true(sum > 0);
+	assert_int_equal(sum, scene_counter(0, PEAL_COUNTER_CAST_MESSAGES_DROPPED));
+	/* Who never cast has lost nothing. */
+	assert_false(scene_find(idler, PEAL_CLIENT_CAST_LOST, &record));
+}
+
+static void
 test_clients_up__what_a_node_outside_cannot_cast_is_told(void **state)
 {
 	struct visitor *visitor = scene_attach(0, 0);
@@ -348,6 +375,9 @@ main(void)
 			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients_up__a_broadcast_without_room_waits_in_the_ring, scene_begin,
+			scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients_up__who_drops_behind_a_slow_member_says_so, scene_begin,
 			scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients_up__what_a_node_outside_cannot_cast_is_told, scene_begin,

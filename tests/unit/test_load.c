@@ -225,6 +225,31 @@ test_load__a_run_that_gets_nowhere_is_given_up(void **state)
 	assert_int_equal(run->doubtful_count, 5);
 }
 
+/* The others stand still for a while, and what did not leave meanwhile makes room for newer. */
+static void
+test_load__what_was_dropped_is_in_doubt(void **state)
+{
+	uint64_t dropped_count;
+
+	(void)state;
+	peal_cast_set_policy(&traffic[0]->cast, PEAL_CAST_DROP_BEHIND, 0);
+	*run = (struct peal_load_run){
+		.kind = PEAL_LOAD_CAST, .size = PEAL_LOAD_SIZE_MAX, .count = 100};
+	cores->nodes[1]->is_running = false;
+	cores->nodes[2]->is_running = false;
+	start(0, 0);
+	assert_false(is_done_in(0, 10U * MS));
+	cores->nodes[1]->is_running = true;
+	cores->nodes[2]->is_running = true;
+	assert_true(is_done_in(0, SECOND));
+	assert_int_equal(run->accepted_count, 100);
+	assert_false(run->is_cut_short);
+	dropped_count = peal_fakecores_counter(cores, 0, PEAL_COUNTER_CAST_MESSAGES_DROPPED);
+	assert_in_range(dropped_count, 50, 99);
+	assert_int_equal(run->doubtful_count, dropped_count);
+	assert_int_equal(heard_by(1, 1, true).messages_count, 100U - dropped_count);
+}
+
 static void
 test_load__what_is_not_of_a_run_is_wrong(void **state)
 {
@@ -272,6 +297,8 @@ main(void)
 			test_load__a_receiver_that_goes_ends_the_run, begin, finish),
 		cmocka_unit_test_setup_teardown(
 			test_load__a_run_that_gets_nowhere_is_given_up, begin, finish),
+		cmocka_unit_test_setup_teardown(
+			test_load__what_was_dropped_is_in_doubt, begin, finish),
 		cmocka_unit_test_setup_teardown(
 			test_load__what_is_not_of_a_run_is_wrong, begin, finish),
 		cmocka_unit_test_setup_teardown(

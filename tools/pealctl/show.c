@@ -51,6 +51,11 @@ peal_show_view(json_t *view)
 	(void)printf("cluster   %s, preset %s, detector %s, %" PRIu64 " rings\n",
 		peal_show_text(view, "cluster_id"), peal_show_text(view, "preset"),
 		peal_show_text(view, "detector"), peal_show_number(view, "rings"));
+	(void)printf("slow      %s", peal_show_text(view, "slow_member"));
+	if (json_object_get(view, "evict_ms") != NULL) {
+		(void)printf(", after %" PRIu64 " ms", peal_show_number(view, "evict_ms"));
+	}
+	(void)puts("");
 }
 
 static void

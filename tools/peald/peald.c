@@ -73,7 +73,7 @@ static const char help_text[] =
 	"  device: net_af_packet0       # or the PCI address of a NIC\n"
 	"  device_args: \"iface=eth1,qdisc_bypass=1\"\n"
 	"Also: preset, detector, metadata, idle, lcore, cores, memory_mb, huge, rejoin,\n"
-	"rings, members_max, socket, users; see peald(1).\n"
+	"rings, members_max, slow_member, evict_ms, socket, users; see peald(1).\n"
 	"\n"
 	"examples:\n"
 	"  head -c 32 /dev/urandom > orders.key && chmod 600 orders.key\n"
