@@ -2,6 +2,7 @@
 #include "dataplane/clients.h"
 
 #include "dataplane/clients_private.h"
+#include "dataplane/goodstanding.h"
 
 #include <string.h>
 
@@ -225,6 +226,27 @@ check_readers(struct peal_clients *clients)
 	}
 }
 
+/* Until when nobody can have removed this node without its knowledge: at most a lease from now. */
+static uint64_t
+find_lease(const struct peal_clients *clients, uint64_t now_ns)
+{
+	const struct peal_clients_outside *outside = &clients->outside;
+	uint64_t until_ns = now_ns + outside->lease_ns;
+	uint64_t alive_at_ns =
+		atomic_load_explicit(&outside->plane->control_alive_at_ns, memory_order_relaxed);
+	uint64_t heard_at_ns = peal_goodstanding_heard_at_ns(clients->peers, outside->plane);
+	uint64_t trust_ns = outside->lease_ns * PEAL_GOODSTANDING_PERCENT / 100U;
+
+	if (heard_at_ns < until_ns && heard_at_ns + trust_ns < until_ns) {
+		until_ns = heard_at_ns + trust_ns;
+	}
+	/* 0 = control has not begun. */
+	if (alive_at_ns != 0 && alive_at_ns + outside->stuck_ns < until_ns) {
+		until_ns = alive_at_ns + outside->stuck_ns;
+	}
+	return until_ns;
+}
+
 /* Whether the node is in good standing, for those who ask without a call and for those who wait. */
 static void
 tell_standing(struct peal_clients *clients, uint64_t now_ns)
@@ -240,8 +262,8 @@ tell_standing(struct peal_clients *clients, uint64_t now_ns)
 		clients->leased_at_ns = now_ns;
 		clients->leased_epoch = epoch;
 		check_readers(clients);
-		peal_region_write_lease(clients->outside.page, epoch,
-			is_good ? now_ns + clients->outside.lease_ns : 0);
+		peal_region_write_lease(
+			clients->outside.page, epoch, is_good ? find_lease(clients, now_ns) : 0);
 	}
 	if (!is_news) {
 		return;

@@ -48,9 +48,6 @@
 
 #define PEAL_CLIENTS_NONE        UINT32_MAX
 #define PEAL_CLIENTS_PREFIX_SIZE 8U
-/* Length of a lease, in probe intervals: a detector takes two at least, and the last probe that
- * was answered may be one older than the last turn. */
-#define PEAL_CLIENTS_LEASE_PROBES 1U
 
 enum peal_clients_state {
 	PEAL_CLIENTS_FREE = 0,
@@ -72,7 +69,8 @@ struct peal_clients_outside {
 	struct peal_clients_room *room; /* uninitialised; outlives the core */
 	struct peal_region_page *page;
 	const struct peal_plane *plane; /* of this core */
-	uint64_t lease_ns;
+	uint64_t lease_ns;              /* a probe interval */
+	uint64_t stuck_ns; /* a node whose control stands still for so long is removed */
 	/* Wakes a client that sleeps, by what the door gave: once for each of its sleeps. */
 	void (*ring)(void *state, uint64_t bell);
 	/* Tells the door that places are OVER. */

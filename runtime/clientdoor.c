@@ -585,8 +585,8 @@ prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 	const struct peal_clients_outside outside = {.room = &door->room,
 		.page = page,
 		.plane = door->config.plane,
-		.lease_ns =
-			PEAL_CLIENTS_LEASE_PROBES * door->config.config->timing.probe_interval_ns,
+		.lease_ns = door->config.config->timing.probe_interval_ns,
+		.stuck_ns = door->config.config->timing.stuck_ns,
 		.ring = ring,
 		.tell = tell,
 		.state = door};

@@ -7,6 +7,7 @@
 #include "membership/groupstore.h"
 #include "sim/check_metadata.h"
 #include "sim/check_progress.h"
+#include "sim/check_word.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -392,6 +393,8 @@ on_install(struct peal_simworld *world, struct peal_simnode *simnode)
 				virtual_now(world));
 		}
 		check_healthy(world, &install);
+		peal_check_word_on_view(world->nodes, world->config.nodes_count, install.parent,
+			install.view, world->report);
 	}
 	if (simnode->node.self_rank >= view->members_count ||
 		!peal_uuid_equals(

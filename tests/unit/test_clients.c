@@ -150,6 +150,30 @@ test_clients__rings_once_for_each_sleep_and_never_for_who_is_awake(void **state)
 	}
 }
 
+/* Nobody has proved for long that it hears this node. */
+static void
+test_clients__lease_lapses_before_others_can_remove_the_node(void **state)
+{
+	uint64_t epoch = 0, heard_at_ns = cores->now_ns;
+
+	(void)state;
+	(void)scene_attach(0, 0);
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		atomic_store(&cores->nodes[0]->plane.echoed_at_ns[slot], heard_at_ns);
+	}
+	scene_run(3U * MS);
+	assert_int_equal(peal_region_read_lease(pages[0], &epoch), heard_at_ns + MS * 17U / 10U);
+	assert_int_equal(epoch, PEAL_FAKECORE_EPOCH);
+	/* Nor does control take a step: the others will find it stuck. */
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		atomic_store(
+			&cores->nodes[0]->plane.echoed_at_ns[slot], cores->now_ns + 5000U * MS);
+	}
+	atomic_store(&cores->nodes[0]->plane.control_alive_at_ns, heard_at_ns - 999U * MS);
+	scene_run(MS);
+	assert_int_equal(peal_region_read_lease(pages[0], &epoch), heard_at_ns + MS);
+}
+
 static void
 test_clients__lease_ends_with_the_quorum(void **state)
 {
@@ -159,6 +183,10 @@ test_clients__lease_ends_with_the_quorum(void **state)
 	uint64_t epoch = 0;
 
 	(void)state;
+	/* Probes are slower here than leases, so proofs are made by hand. */
+	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
+		atomic_store(&cores->nodes[0]->plane.echoed_at_ns[slot], cores->now_ns + 20U * MS);
+	}
 	scene_run(3U * MS);
 	assert_in_range(peal_region_read_lease(pages[0], &epoch), cores->now_ns + MS / 2U,
 		cores->now_ns + MS);
@@ -200,6 +228,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_clients__rings_once_for_each_sleep_and_never_for_who_is_awake,
 			scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients__lease_lapses_before_others_can_remove_the_node, scene_begin,
+			scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients__lease_ends_with_the_quorum, scene_begin, scene_finish),
 	};
