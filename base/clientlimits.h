@@ -42,6 +42,9 @@
 #define PEAL_CLIENT_RECORDS_BURST_MAX 64U
 #define PEAL_CLIENT_BYTES_BURST_MAX   131072U
 
+/* Bytes of broadcasts that a client has in its turn when others wait: one large message. */
+#define PEAL_CLIENT_CAST_TURN_SIZE PEAL_CLIENT_MESSAGE_SIZE_MAX
+
 /* Channels of a client that is gone which a core ends in one turn. */
 #define PEAL_CLIENT_ENDS_BURST_MAX 8U
 

@@ -61,6 +61,7 @@ struct peal {
 	const struct peal_region_page *page; /* the same */
 	bool is_held;                        /* the death word */
 	bool is_broken;
+	bool may_hold; /* the node lets its clients hold others back */
 	struct peal_shmring_writer writer;
 	struct peal_shmring_reader reader;
 	struct peal_shmbell_ringer ringer;

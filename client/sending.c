@@ -134,6 +134,17 @@ peal_hear(struct peal *peal, bool is_heard)
 }
 
 enum peal_result
+peal_hold_back(struct peal *peal, bool is_held_back)
+{
+	enum peal_result state = peal_state(peal);
+
+	if (state == PEAL_OK && !peal->may_hold) {
+		return PEAL_FORBIDDEN;
+	}
+	return say(peal, is_held_back ? PEAL_CLIENT_HOLD : PEAL_CLIENT_UNHOLD, 0, NULL, 0);
+}
+
+enum peal_result
 peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel_out)
 {
 	const struct peal_client_open request = {.mid = member, .number = number};

@@ -104,10 +104,12 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->ringer = (struct peal_shmbell_ringer){.word = &client->up->sleep};
 	client->end = PEAL_CLIENT_END_NONE;
 	client->is_hearing = false;
+	client->may_hold = false;
 	client->is_shown_due = false;
 	client->channels_count = 0;
 	client->listens_count = 0;
 	client->casts_count = 0;
+	client->cast_debt_size = 0;
 	client->stale_members = 0;
 	memset(client->stale, 0, sizeof(client->stale));
 	client->room = PEAL_CHANNEL_WINDOW;
@@ -142,7 +144,9 @@ peal_clients_end(
 	client->listens_count = 0;
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
+	clients->casting &= ~bit;
 	clients->ending |= bit;
+	peal_clients_let_go(clients, client);
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_ENDING, memory_order_relaxed);
 	/* What was written before is shown, so that the client knows what it got. */
 	(void)peal_shmring_publish(&client->writer);
@@ -291,6 +295,10 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 		if (__builtin_expect(is_dead(client), 0)) {
 			peal_clients_end(clients, client, PEAL_CLIENT_END_DIED);
 			continue;
+		}
+		if (__builtin_expect(
+			    (clients->holding & peal_clients_bit_of(clients, client)) != 0, 0)) {
+			peal_clients_look_at_held(clients, client, now_ns);
 		}
 		work_count += peal_clients_take(clients, client);
 		work_count += peal_clients_show_more(clients, client);

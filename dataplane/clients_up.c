@@ -168,6 +168,47 @@ tell_cast_lost(struct peal_clients *clients, struct peal_client *client)
 		&(struct peal_clients_bytes){.head = &lost_count, .head_size = sizeof(lost_count)});
 }
 
+/* The turn to cast goes to the next of those who wait, from `first` on. What it had too much of
+ * last time is taken off. */
+static void
+pass_turn(struct peal_clients *clients, uint64_t waiting, uint32_t first)
+{
+	uint64_t later = first < PEAL_CLIENTS_MAX ? waiting >> first << first : 0;
+	struct peal_client *client;
+
+	clients->cast_turn = (uint32_t)__builtin_ctzll(later != 0 ? later : waiting);
+	client = &clients->room->clients[clients->cast_turn];
+	clients->cast_turn_size = client->cast_debt_size;
+	client->cast_debt_size = 0;
+}
+
+/* Whether this client may cast now. All share one queue: when it is full, who wants to cast takes
+ * turns, by bytes, and nobody else takes what room there is before them. */
+static bool
+may_cast(struct peal_clients *clients, const struct peal_client *client)
+{
+	uint64_t waiting = clients->casting | peal_clients_bit_of(clients, client);
+
+	if ((waiting >> clients->cast_turn & 1U) == 0) {
+		pass_turn(clients, waiting, clients->cast_turn + 1U);
+	}
+	return clients->cast_turn == peal_clients_place_of(clients, client);
+}
+
+/* So much was taken; the turn goes on when it was enough. */
+static void
+count_cast(struct peal_clients *clients, struct peal_client *client, uint32_t size)
+{
+	clients->casting &= ~peal_clients_bit_of(clients, client);
+	clients->cast_turn_size += (uint32_t)peal_shmring_span(size);
+	if (clients->casting == 0) {
+		clients->cast_turn_size = 0;
+	} else if (clients->cast_turn_size >= PEAL_CLIENT_CAST_TURN_SIZE) {
+		client->cast_debt_size = clients->cast_turn_size - PEAL_CLIENT_CAST_TURN_SIZE;
+		pass_turn(clients, clients->casting, clients->cast_turn + 1U);
+	}
+}
+
 static enum outcome
 cast(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
@@ -178,12 +219,18 @@ cast(struct peal_clients *clients, struct peal_client *client,
 	if (size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
 		return VIOLATION;
 	}
+	if (!may_cast(clients, client)) {
+		clients->casting |= peal_clients_bit_of(clients, client);
+		return LATER;
+	}
 	memcpy(clients->room->message + PEAL_CLIENTS_PREFIX_SIZE, record->bytes, size);
 	result = peal_cast_send(
 		clients->config.cast, clients->room->message, PEAL_CLIENTS_PREFIX_SIZE + size);
 	if (result == PEAL_CAST_FULL) {
+		clients->casting |= peal_clients_bit_of(clients, client);
 		return LATER;
 	}
+	count_cast(clients, client, size);
 	if (result == PEAL_CAST_OK) {
 		client->casts_count++;
 		count_sent(client, size);
@@ -239,8 +286,24 @@ hear(struct peal_clients *clients, struct peal_client *client,
 		peal_clients_hear_values(clients, client);
 	} else if (!is_hearing) {
 		client->stale_members = 0;
+		peal_clients_let_go(clients, client);
 	}
 	client->is_hearing = is_hearing;
+	return TAKEN;
+}
+
+/* Others shall wait for this client, or need not any more. */
+static enum outcome
+hold(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	if (record->size != 0 || clients->outside.hold_ns == 0) {
+		return VIOLATION;
+	}
+	client->may_hold = record->kind == PEAL_CLIENT_HOLD;
+	if (!client->may_hold) {
+		peal_clients_let_go(clients, client);
+	}
 	return TAKEN;
 }
 
@@ -264,6 +327,9 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 	case PEAL_CLIENT_HEAR:
 	case PEAL_CLIENT_UNHEAR:
 		return hear(clients, client, record);
+	case PEAL_CLIENT_HOLD:
+	case PEAL_CLIENT_UNHOLD:
+		return hold(clients, client, record);
 	case PEAL_CLIENT_SET:
 		return set_value(clients, client, record);
 	default:
@@ -278,6 +344,8 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 	uint32_t count = 0;
 	uint64_t size = 0;
 
+	/* What waited may be something else by now. */
+	clients->casting &= ~peal_clients_bit_of(clients, client);
 	while (count < PEAL_CLIENT_RECORDS_BURST_MAX && size < PEAL_CLIENT_BYTES_BURST_MAX &&
 		peal_shmring_borrow(&client->reader, &record)) {
 		enum outcome outcome = take_one(clients, client, &record);
