@@ -20,6 +20,9 @@
 /* Channels of one client: places of seven bits, half of them for those that peers open. */
 #define PEAL_CLIENT_CHANNELS_MAX 128U
 
+/* In place of a place: of any channel. */
+#define PEAL_CLIENT_PLACE_ANY UINT32_MAX
+
 /* Messages of one channel that were accepted and not acknowledged; a client counts along. */
 #define PEAL_CLIENT_QUEUE_SIZE (UINT32_C(1) << 18)
 

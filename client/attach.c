@@ -167,8 +167,6 @@ init_rings(struct peal *peal, bool is_awake)
 	peal->sleeper = (struct peal_shmbell_sleeper){.word = &peal->up->sleep};
 	peal->ringer = (struct peal_shmbell_ringer){.word = is_awake ? NULL : &peal->page->sleep};
 	peal->spin_ns = SPIN_NS_DEFAULT;
-	peal->wanted_head = UINT64_MAX;
-	peal->wanted_released = UINT64_MAX;
 }
 
 static enum peal_result

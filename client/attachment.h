@@ -71,10 +71,11 @@ struct peal {
 	uint16_t listens[PEAL_CLIENT_LISTENS_MAX];
 	uint32_t claim_channel;
 	bool has_claim;
-	/* What a refused call would have needed; a sleep ends when it has moved. */
-	uint64_t wanted_head; /* UINT64_MAX = nothing */
+	/* What a refused call needs; a sleep ends when it is there. 0 = nothing. If several
+	 * channels need something: place ANY, and what peal_sending_sum_released was. */
+	uint64_t wanted_head;
 	uint32_t wanted_place;
-	uint64_t wanted_released; /* UINT64_MAX = nothing */
+	uint64_t wanted_released;
 	struct peal_viewbook views;
 	struct peal_channel_end channels[PEAL_CLIENT_CHANNELS_MAX];
 	struct peal_assembly_buffer casts[PEAL_DIRECT_MAX];
@@ -95,6 +96,8 @@ void peal_viewbook_free(struct peal_viewbook *book);
 
 /* sending.c: rings at the core if it sleeps. */
 void peal_sending_ring(struct peal *peal);
+/* sending.c: how far all channels are released, together; never 0. */
+uint64_t peal_sending_sum_released(const struct peal *peal);
 /* sending.c: the end of a tag, or NULL. */
 struct peal_channel_end *peal_sending_find(struct peal *peal, uint32_t channel);
 

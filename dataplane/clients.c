@@ -333,12 +333,30 @@ tell_released(const struct peal_clients *clients, struct peal_client *client)
 	return is_news;
 }
 
+/* Whether a client that sleeps waits for what was released, as it says: a lie wakes it too early,
+ * or not at all, and nobody else. */
+static bool
+has_what_it_wants(const struct peal_client *client)
+{
+	uint64_t head = atomic_load_explicit(&client->up->wanted_head, memory_order_relaxed);
+	uint64_t released =
+		atomic_load_explicit(&client->up->wanted_released, memory_order_relaxed);
+	uint32_t place = atomic_load_explicit(&client->up->wanted_place, memory_order_relaxed);
+
+	if (released != 0 && place >= PEAL_CLIENT_CHANNELS_MAX) {
+		return true;
+	}
+	return (head != 0 && client->reader.head >= head) ||
+	       (released != 0 && atomic_load_explicit(&client->down->released[place],
+					 memory_order_relaxed) >= released);
+}
+
 void
 peal_clients_flush_busy(struct peal_clients *clients)
 {
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
-		bool is_news;
+		bool is_news, is_released;
 
 		if (__builtin_expect(
 			    client->stale_members != 0 ||
@@ -346,10 +364,12 @@ peal_clients_flush_busy(struct peal_clients *clients)
 			    0)) {
 			peal_clients_write_values(clients, client);
 		}
-		is_news = tell_released(clients, client);
-		is_news = peal_shmring_release(&client->reader) || is_news;
-		is_news = peal_shmring_publish(&client->writer) || is_news;
-		if (is_news && peal_shmbell_is_due(&client->ringer)) {
+		is_released = tell_released(clients, client);
+		is_released = peal_shmring_release(&client->reader) || is_released;
+		is_news = peal_shmring_publish(&client->writer);
+		if ((is_news || is_released) && peal_shmbell_find_sleep(&client->ringer) != 0 &&
+			(is_news || has_what_it_wants(client)) &&
+			peal_shmbell_is_due(&client->ringer)) {
 			clients->outside.ring(clients->outside.state, client->bell);
 		}
 	}

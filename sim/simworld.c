@@ -161,6 +161,7 @@ open_cast(struct peal_simworld *world)
 	world->cast_ledger->now_ns = &world->time.now_ns;
 	world->cast_ledger->casts = world->casts;
 	world->cast_ledger->casts_count = count;
+	world->cast_ledger->has_holds = world->config.has_holds;
 	world->cast_ledger->pause_ns_max = PEAL_SIMCAST_PAUSE_NS((uint64_t)count);
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->casts[i].ledger = world->cast_ledger;

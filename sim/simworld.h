@@ -46,6 +46,7 @@ struct peal_simworld_config {
 	const struct peal_simcrypto *crypto;
 	bool has_talk;      /* applications talk over channels (sim/simtalk.h) */
 	bool has_cast;      /* and broadcast (sim/simcast.h) */
+	bool has_holds;     /* and hold others back now and then */
 	uint8_t shards_max; /* processes have 1 to so many cores; 0 counts as 1 */
 	uint16_t mtu;       /* of all ports and links; 0 = what every path carries */
 	uint64_t seed;
