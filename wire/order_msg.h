@@ -63,8 +63,9 @@ enum peal_order_kind {
 		PEAL_ORDER_RANKS_MAX * PEAL_ORDER_ACK_SIZE)
 
 #define PEAL_ORDER_FLAG_WEDGED 0x01U /* head: the sender waits for the next view */
-#define PEAL_ORDER_FLAG_AGAIN  0x01U /* DATA: not the first copy; the sender need not own the lane \
-				      */
+#define PEAL_ORDER_FLAG_AGAIN                                                                      \
+	0x01U /* DATA: not the first copy; the sender need not own the lane                        \
+	       */
 #define PEAL_ORDER_FLAG_FETCHED 0x02U /* DATA: answers a pull of a wedged rank */
 #define PEAL_ORDER_FLAG_PROMISE 0x01U /* TICK: promise and last mean something */
 #define PEAL_ORDER_FLAG_VALUE   0x01U /* VIEW_*: cuts follow */

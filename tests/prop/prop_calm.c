@@ -12,7 +12,7 @@
 #include "tests/lib/clientscene.h"
 
 #define WARM_TURNS    500U
-#define COUNTED_TURNS 6000U
+#define COUNTED_TURNS 2500U
 #define STEP_NS       (10U * US)
 #define MESSAGE_SIZE  1000U
 #define EVERY_TURNS   10U /* a message to one and one to all: 200 MB a second */
