@@ -20,6 +20,9 @@
 /* Channels of one client: places of seven bits, half of them for those that peers open. */
 #define PEAL_CLIENT_CHANNELS_MAX 128U
 
+/* In place of a place: of any channel. */
+#define PEAL_CLIENT_PLACE_ANY UINT32_MAX
+
 /* Messages of one channel that were accepted and not acknowledged; a client counts along. */
 #define PEAL_CLIENT_QUEUE_SIZE (UINT32_C(1) << 18)
 
@@ -41,6 +44,9 @@
  * of that core. */
 #define PEAL_CLIENT_RECORDS_BURST_MAX 64U
 #define PEAL_CLIENT_BYTES_BURST_MAX   131072U
+
+/* Bytes of broadcasts that a client has in its turn when others wait: one large message. */
+#define PEAL_CLIENT_CAST_TURN_SIZE PEAL_CLIENT_MESSAGE_SIZE_MAX
 
 /* Channels of a client that is gone which a core ends in one turn. */
 #define PEAL_CLIENT_ENDS_BURST_MAX 8U

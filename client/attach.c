@@ -167,8 +167,6 @@ init_rings(struct peal *peal, bool is_awake)
 	peal->sleeper = (struct peal_shmbell_sleeper){.word = &peal->up->sleep};
 	peal->ringer = (struct peal_shmbell_ringer){.word = is_awake ? NULL : &peal->page->sleep};
 	peal->spin_ns = SPIN_NS_DEFAULT;
-	peal->wanted_head = UINT64_MAX;
-	peal->wanted_released = UINT64_MAX;
 }
 
 static enum peal_result
@@ -224,6 +222,7 @@ shake_hands(struct peal *peal, const char *name)
 	}
 	PEAL_MARK("mapped");
 	init_rings(peal, (welcome.flags & PEAL_CLIENT_FLAG_AWAKE) != 0);
+	peal->may_hold = (welcome.flags & PEAL_CLIENT_FLAG_HOLD) != 0;
 	peal->is_held = peal_life_hold(&peal->up->death);
 	if (!peal->is_held || !open_poll_fd(peal)) {
 		return fail(PEAL_NO_MEMORY, "no thread or no descriptor is left", strerror(errno));

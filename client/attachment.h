@@ -83,6 +83,7 @@ struct peal {
 	const struct peal_region_page *page; /* the same */
 	bool is_held;                        /* the death word */
 	bool is_broken;
+	bool may_hold; /* the node lets its clients hold others back */
 	struct peal_shmring_writer writer;
 	struct peal_shmring_reader reader;
 	struct peal_shmbell_ringer ringer;
@@ -92,10 +93,11 @@ struct peal {
 	uint16_t listens[PEAL_CLIENT_LISTENS_MAX];
 	uint32_t claim_channel;
 	bool has_claim;
-	/* What a refused call would have needed; a sleep ends when it has moved. */
-	uint64_t wanted_head; /* UINT64_MAX = nothing */
+	/* What a refused call needs; a sleep ends when it is there. 0 = nothing. If several
+	 * channels need something: place ANY, and what peal_sending_sum_released was. */
+	uint64_t wanted_head;
 	uint32_t wanted_place;
-	uint64_t wanted_released; /* UINT64_MAX = nothing */
+	uint64_t wanted_released;
 	struct peal_viewbook views;
 	struct peal_channel_end channels[PEAL_CLIENT_CHANNELS_MAX];
 	struct peal_assembly_buffer casts[PEAL_DIRECT_MAX];
@@ -129,6 +131,8 @@ enum peal_result peal_sending_say(struct peal *peal, enum peal_client_up kind, u
 	const void *bytes, uint32_t size);
 /* sending.c: whether all members could be reached at all. */
 enum peal_result peal_sending_check_group(const struct peal *peal);
+/* sending.c: how far all channels are released, together; never 0. */
+uint64_t peal_sending_sum_released(const struct peal *peal);
 /* sending.c: the end of a tag, or NULL. */
 struct peal_channel_end *peal_sending_find(struct peal *peal, uint32_t channel);
 

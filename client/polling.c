@@ -389,8 +389,8 @@ wake_up(struct peal *peal)
 	if ((peal->sleeper.told & 1U) != 0) {
 		peal_shmbell_declare_awake(&peal->sleeper);
 		(void)epoll_wait(peal->wake, &rung, 1, 0);
-		peal->wanted_head = UINT64_MAX;
-		peal->wanted_released = UINT64_MAX;
+		peal->wanted_head = 0;
+		peal->wanted_released = 0;
 	}
 }
 
@@ -439,6 +439,16 @@ peal_poll(struct peal *peal, struct peal_event *event)
 
 /* --- waiting --- */
 
+static bool
+has_credit(const struct peal *peal)
+{
+	if (peal->wanted_place >= PEAL_CLIENT_CHANNELS_MAX) {
+		return peal_sending_sum_released(peal) != peal->wanted_released;
+	}
+	return atomic_load_explicit(&peal->down->released[peal->wanted_place],
+		       memory_order_relaxed) >= peal->wanted_released;
+}
+
 /* Something came, or what a refused call needed. */
 static bool
 has_something(struct peal *peal)
@@ -447,15 +457,13 @@ has_something(struct peal *peal)
 		peal->group_changes_at != peal->group_changes_count) {
 		return true;
 	}
-	if (peal->wanted_head != UINT64_MAX && atomic_load_explicit(&peal->down->up_head,
-						       memory_order_relaxed) != peal->wanted_head) {
-		peal->wanted_head = UINT64_MAX;
+	if (peal->wanted_head != 0 && atomic_load_explicit(&peal->down->up_head,
+					      memory_order_relaxed) >= peal->wanted_head) {
+		peal->wanted_head = 0;
 		return true;
 	}
-	if (peal->wanted_released != UINT64_MAX &&
-		atomic_load_explicit(&peal->down->released[peal->wanted_place],
-			memory_order_relaxed) != peal->wanted_released) {
-		peal->wanted_released = UINT64_MAX;
+	if (peal->wanted_released != 0 && has_credit(peal)) {
+		peal->wanted_released = 0;
 		return true;
 	}
 	return false;
@@ -470,6 +478,10 @@ peal_rest(struct peal *peal)
 	if (state != PEAL_OK || has_something(peal)) {
 		return state;
 	}
+	atomic_store_explicit(&peal->up->wanted_head, peal->wanted_head, memory_order_relaxed);
+	atomic_store_explicit(
+		&peal->up->wanted_released, peal->wanted_released, memory_order_relaxed);
+	atomic_store_explicit(&peal->up->wanted_place, peal->wanted_place, memory_order_relaxed);
 	peal_shmbell_declare_asleep(&peal->sleeper);
 	PEAL_MARK("said to sleep");
 	state = peal_state(peal);

@@ -39,15 +39,19 @@ peal_sending_find(struct peal *peal, uint32_t channel)
 
 /* Why the daemon takes nothing now. */
 static enum peal_result
-refuse_full(struct peal *peal)
+refuse_full(struct peal *peal, uint32_t size)
 {
+	const struct peal_shmring_writer *writer = &peal->writer;
+	uint64_t span = peal_shmring_span(size);
+	uint64_t left = writer->memory.capacity - (writer->tail & (writer->memory.capacity - 1U));
 	enum peal_result state = peal_state(peal);
 
 	if (peal->writer.is_broken) {
 		peal->is_broken = true;
 		return PEAL_CLOSED;
 	}
-	peal->wanted_head = peal->writer.head;
+	peal->wanted_head =
+		writer->tail + (span <= left ? span : left + span) - writer->memory.capacity;
 	return state != PEAL_OK ? state : PEAL_FULL;
 }
 
@@ -65,7 +69,7 @@ peal_sending_say(
 	peal->has_claim = false;
 	room = peal_shmring_claim(&peal->writer, size);
 	if (room == NULL) {
-		return refuse_full(peal);
+		return refuse_full(peal, size);
 	}
 	PEAL_MARK("claimed");
 	if (size > 0) {
@@ -132,6 +136,18 @@ enum peal_result
 peal_hear(struct peal *peal, bool is_heard)
 {
 	return peal_sending_say(peal, is_heard ? PEAL_CLIENT_HEAR : PEAL_CLIENT_UNHEAR, 0, NULL, 0);
+}
+
+enum peal_result
+peal_hold_back(struct peal *peal, bool is_held_back)
+{
+	enum peal_result state = peal_state(peal);
+
+	if (state == PEAL_OK && !peal->may_hold) {
+		return PEAL_FORBIDDEN;
+	}
+	return peal_sending_say(
+		peal, is_held_back ? PEAL_CLIENT_HOLD : PEAL_CLIENT_UNHOLD, 0, NULL, 0);
 }
 
 enum peal_result
@@ -235,7 +251,7 @@ peal_set(struct peal *peal, uint16_t number, const void *bytes, uint32_t size)
 	}
 	room = peal_shmring_claim(&peal->writer, (uint32_t)sizeof(request) + size);
 	if (room == NULL) {
-		return refuse_full(peal);
+		return refuse_full(peal, (uint32_t)sizeof(request) + size);
 	}
 	memcpy(room, &request, sizeof(request));
 	if (size > 0) {
@@ -244,6 +260,17 @@ peal_set(struct peal *peal, uint16_t number, const void *bytes, uint32_t size)
 	peal_shmring_commit(&peal->writer, PEAL_CLIENT_SET, 0, (uint32_t)sizeof(request) + size);
 	peal_flush(peal);
 	return PEAL_OK;
+}
+
+uint64_t
+peal_sending_sum_released(const struct peal *peal)
+{
+	uint64_t sum = 1;
+
+	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX; i++) {
+		sum += atomic_load_explicit(&peal->down->released[i], memory_order_relaxed);
+	}
+	return sum;
 }
 
 static enum peal_result
@@ -262,8 +289,16 @@ check_credit(struct peal *peal, uint32_t channel, uint32_t size)
 	if (peal_shmring_span(size) <= peal->queue_size - (end->sent - released)) {
 		return PEAL_OK;
 	}
+	if (peal->wanted_released != 0 && peal->wanted_place != place) {
+		/* Another one waits too: whichever comes first. */
+		peal->wanted_released = peal->wanted_place == PEAL_CLIENT_PLACE_ANY
+						? peal->wanted_released
+						: peal_sending_sum_released(peal);
+		peal->wanted_place = PEAL_CLIENT_PLACE_ANY;
+		return PEAL_NO_CREDIT;
+	}
 	peal->wanted_place = place;
-	peal->wanted_released = released;
+	peal->wanted_released = end->sent + peal_shmring_span(size) - peal->queue_size;
 	return PEAL_NO_CREDIT;
 }
 
@@ -290,7 +325,7 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 	}
 	*bytes_out = peal_shmring_claim(&peal->writer, size);
 	if (*bytes_out == NULL) {
-		return refuse_full(peal);
+		return refuse_full(peal, size);
 	}
 	PEAL_MARK("claimed for a message");
 	peal->claim_channel = channel;

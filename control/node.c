@@ -196,6 +196,28 @@ hear_shards(struct peal_node *node)
 	return handled_count;
 }
 
+/* True when the others may be about to remove this node: it is reported, or the half that it does
+ * not hear may be the larger one. */
+static bool
+is_doubted(const struct peal_node *node)
+{
+	struct peal_bitset absent;
+	struct peal_quorum quorum;
+
+	if (!peal_node_is_active(node)) {
+		return false;
+	}
+	absent = peal_bitset_union(&node->cut.stable, &node->cut.suspects);
+	if (peal_bitset_is_empty(&absent)) {
+		return false;
+	}
+	quorum = peal_quorum_of(&node->view);
+	const struct peal_bitset present = peal_quorum_others(&quorum, &absent);
+
+	return peal_bitset_has(&absent, node->self_rank) ||
+	       !peal_quorum_classic_ok(&quorum, &present);
+}
+
 uint32_t
 peal_node_step(struct peal_node *node, uint64_t now_ns)
 {
@@ -223,6 +245,8 @@ peal_node_step(struct peal_node *node, uint64_t now_ns)
 	peal_on_tick(node);
 	atomic_store_explicit(&node->plane->standing,
 		peal_node_is_active(node) && node->has_quorum ? node->view.epoch : 0,
+		memory_order_relaxed);
+	atomic_store_explicit(&node->plane->doubted, is_doubted(node) ? node->view.epoch : 0,
 		memory_order_relaxed);
 	return handled_count;
 }

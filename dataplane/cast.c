@@ -111,7 +111,9 @@ peal_cast_deliver_until(struct peal_cast *cast, uint32_t index, uint64_t end)
 	const struct peal_channel_sink sink = {deliver, &delivering};
 	enum peal_cast_delivered outcome = PEAL_CAST_DELIVERED;
 
-	while (stream->have < end && outcome != PEAL_CAST_NOTHING) {
+	/* What this node casts itself was room for before. */
+	while (stream->have < end && outcome != PEAL_CAST_NOTHING &&
+		(!cast->is_held || index == cast->own)) {
 		outcome = peal_cast_stream_deliver(stream, &sink);
 		if (outcome == PEAL_CAST_SKIPPED) {
 			peal_cast_count(cast, PEAL_COUNTER_CAST_REFUSED_PROTOCOL);
@@ -138,6 +140,13 @@ peal_cast_set_policy(struct peal_cast *cast, enum peal_cast_policy policy, uint6
 	PEAL_ASSERT(policy != PEAL_CAST_DROP_BEHIND || cast->config.user.dropped != NULL);
 	cast->policy = policy;
 	cast->evict_after_ns = evict_after_ns;
+}
+
+void
+peal_cast_hold(struct peal_cast *cast, bool is_held)
+{
+	cast->was_held = cast->was_held || (cast->is_held && !is_held);
+	cast->is_held = is_held;
 }
 
 /* Makes room for an entry of `size`, if this node may. True: there may be some. */

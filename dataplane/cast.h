@@ -99,7 +99,9 @@ struct peal_cast {
 	uint64_t done_epoch;  /* the latest view for which it said that it was done */
 	enum peal_cast_policy policy;
 	uint64_t evict_after_ns;
-	bool is_slow; /* was told in this view that it brakes all others */
+	bool is_slow;  /* was told in this view that it brakes all others */
+	bool is_held;  /* the user takes nothing of others now */
+	bool was_held; /* and what came meanwhile is not delivered yet */
 	bool is_large;
 	struct peal_cast_order order;    /* of a direct view */
 	struct peal_cast_links links;    /* of a large one */
@@ -154,6 +156,22 @@ static inline bool
 peal_cast_is_slow(const struct peal_cast *cast)
 {
 	return cast->is_slow;
+}
+
+/*
+ * The user can take no more for now, or can again: may be called from within `deliver`, of which
+ * one frame at most is the rest. Meanwhile nothing of others is delivered, nothing is cast, and
+ * this node says of no frame that it has it: so whoever casts is braked by it once the ring is
+ * full, and the policy of the group applies. The end of a view waits for it too, so let that be
+ * short.
+ */
+void peal_cast_hold(struct peal_cast *cast, bool is_held);
+
+/* True while members agree on the messages of a former view. */
+static inline bool
+peal_cast_is_flushing(const struct peal_cast *cast)
+{
+	return cast->base != 0 && cast->epoch != 0 && cast->base != cast->epoch;
 }
 
 /* An opened frame of family 5 from a member, of this epoch. */

@@ -46,7 +46,7 @@ may_send(const struct peal_cast *cast)
 	const struct peal_cast_stream *own;
 
 	if (!peal_cast_is_running(cast) || peal_cast_cut_is_empty(&cast->cut) ||
-		cast->own == PEAL_RANK_NONE || !peal_cast_may_use_lane(cast)) {
+		cast->own == PEAL_RANK_NONE || cast->is_held || !peal_cast_may_use_lane(cast)) {
 		return false;
 	}
 	own = &cast->streams[cast->own];
@@ -161,7 +161,7 @@ send_pull(struct peal_cast *cast, uint32_t index, uint64_t now_ns)
 	PEAL_DASSERT(stream->have < end);
 	if (digest->pull_again_at_ns <= now_ns) {
 		/* Who has brought something is asked again, or else the next. */
-		if (stream->have == digest->pull_have) {
+		if (stream->have == digest->pull_have && !cast->is_held) {
 			doubt(cast, choose_source(cast, index));
 		}
 		digest->pull_tries = stream->have > digest->pull_have
@@ -284,6 +284,25 @@ run_streams(struct peal_cast *cast, uint64_t now_ns)
 	return sent_count;
 }
 
+/* The user takes messages again: those that came meanwhile first. */
+static void
+deliver_held(struct peal_cast *cast, uint64_t now_ns)
+{
+	cast->was_held = false;
+	if (!peal_cast_is_running(cast)) {
+		peal_cast_progress(cast, now_ns);
+		return;
+	}
+	for (uint32_t index = 0; index < cast->streams_count && !cast->is_held; index++) {
+		if (cast->streams[index].have != cast->streams[index].head) {
+			peal_cast_deliver_until(cast, index, UINT64_MAX);
+			peal_cast_settle(cast, index, now_ns);
+		}
+	}
+	/* The user may be full again before the last stream. */
+	cast->was_held = cast->is_held;
+}
+
 uint32_t
 peal_cast_run(struct peal_cast *cast, uint64_t now_ns)
 {
@@ -291,6 +310,9 @@ peal_cast_run(struct peal_cast *cast, uint64_t now_ns)
 
 	if (cast->epoch == 0) {
 		return 0;
+	}
+	if (__builtin_expect(cast->was_held && !cast->is_held, 0)) {
+		deliver_held(cast, now_ns);
 	}
 	if (cast->own != PEAL_RANK_NONE) {
 		peal_cast_cut_settle(&cast->cut, cast->streams[cast->own].stable);
@@ -309,7 +331,7 @@ peal_cast_deadline_at_ns(const struct peal_cast *cast)
 	if (cast->epoch == 0) {
 		return NEVER;
 	}
-	if (peal_cast_has_vectors(cast) || may_send(cast)) {
+	if (peal_cast_has_vectors(cast) || may_send(cast) || (cast->was_held && !cast->is_held)) {
 		return 0;
 	}
 	at_ns = peal_cast_lanes_deadline_at_ns(cast);

@@ -2,6 +2,7 @@
 #include "dataplane/clients.h"
 
 #include "dataplane/clients_private.h"
+#include "dataplane/goodstanding.h"
 
 #include <string.h>
 
@@ -107,6 +108,7 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->ringer = (struct peal_shmbell_ringer){.word = &client->up->sleep};
 	client->end = PEAL_CLIENT_END_NONE;
 	client->is_hearing = false;
+	client->may_hold = false;
 	client->is_shown_due = false;
 	client->channels_count = 0;
 	client->listens_count = 0;
@@ -115,6 +117,7 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	for (uint32_t i = 0; i < PEAL_CLIENT_GROUPS_MAX; i++) {
 		client->groups[i] = (struct peal_client_group){.seat = PEAL_PROCGROUPS_NO_SEAT};
 	}
+	client->cast_debt_size = 0;
 	client->stale_members = 0;
 	memset(client->stale, 0, sizeof(client->stale));
 	client->room = PEAL_CHANNEL_WINDOW;
@@ -149,8 +152,10 @@ peal_clients_end(
 	client->listens_count = 0;
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
+	clients->casting &= ~bit;
 	clients->ending |= bit;
 	peal_clients_end_groups(clients, client);
+	peal_clients_let_go(clients, client);
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_ENDING, memory_order_relaxed);
 	/* What was written before is shown, so that the client knows what it got. */
 	(void)peal_shmring_publish(&client->writer);
@@ -234,6 +239,27 @@ check_readers(struct peal_clients *clients)
 	}
 }
 
+/* Until when nobody can have removed this node without its knowledge: at most a lease from now. */
+static uint64_t
+find_lease(const struct peal_clients *clients, uint64_t now_ns)
+{
+	const struct peal_clients_outside *outside = &clients->outside;
+	uint64_t until_ns = now_ns + outside->lease_ns;
+	uint64_t alive_at_ns =
+		atomic_load_explicit(&outside->plane->control_alive_at_ns, memory_order_relaxed);
+	uint64_t heard_at_ns = peal_goodstanding_heard_at_ns(clients->peers, outside->plane);
+	uint64_t trust_ns = outside->lease_ns * PEAL_GOODSTANDING_PERCENT / 100U;
+
+	if (heard_at_ns < until_ns && heard_at_ns + trust_ns < until_ns) {
+		until_ns = heard_at_ns + trust_ns;
+	}
+	/* 0 = control has not begun. */
+	if (alive_at_ns != 0 && alive_at_ns + outside->stuck_ns < until_ns) {
+		until_ns = alive_at_ns + outside->stuck_ns;
+	}
+	return until_ns;
+}
+
 /* Whether the node is in good standing, for those who ask without a call and for those who wait. */
 static void
 tell_standing(struct peal_clients *clients, uint64_t now_ns)
@@ -249,8 +275,8 @@ tell_standing(struct peal_clients *clients, uint64_t now_ns)
 		clients->leased_at_ns = now_ns;
 		clients->leased_epoch = epoch;
 		check_readers(clients);
-		peal_region_write_lease(clients->outside.page, epoch,
-			is_good ? now_ns + clients->outside.lease_ns : 0);
+		peal_region_write_lease(
+			clients->outside.page, epoch, is_good ? find_lease(clients, now_ns) : 0);
 	}
 	if (!is_news) {
 		return;
@@ -278,6 +304,10 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 		if (__builtin_expect(is_dead(client), 0)) {
 			peal_clients_end(clients, client, PEAL_CLIENT_END_DIED);
 			continue;
+		}
+		if (__builtin_expect(
+			    (clients->holding & peal_clients_bit_of(clients, client)) != 0, 0)) {
+			peal_clients_look_at_held(clients, client, now_ns);
 		}
 		work_count += peal_clients_take(clients, client);
 		work_count += peal_clients_show_more(clients, client);
@@ -312,12 +342,30 @@ tell_released(const struct peal_clients *clients, struct peal_client *client)
 	return is_news;
 }
 
+/* Whether a client that sleeps waits for what was released, as it says: a lie wakes it too early,
+ * or not at all, and nobody else. */
+static bool
+has_what_it_wants(const struct peal_client *client)
+{
+	uint64_t head = atomic_load_explicit(&client->up->wanted_head, memory_order_relaxed);
+	uint64_t released =
+		atomic_load_explicit(&client->up->wanted_released, memory_order_relaxed);
+	uint32_t place = atomic_load_explicit(&client->up->wanted_place, memory_order_relaxed);
+
+	if (released != 0 && place >= PEAL_CLIENT_CHANNELS_MAX) {
+		return true;
+	}
+	return (head != 0 && client->reader.head >= head) ||
+	       (released != 0 && atomic_load_explicit(&client->down->released[place],
+					 memory_order_relaxed) >= released);
+}
+
 void
 peal_clients_flush_busy(struct peal_clients *clients)
 {
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
-		bool is_news;
+		bool is_news, is_released;
 
 		if (__builtin_expect(
 			    client->stale_members != 0 ||
@@ -325,10 +373,12 @@ peal_clients_flush_busy(struct peal_clients *clients)
 			    0)) {
 			peal_clients_write_values(clients, client);
 		}
-		is_news = tell_released(clients, client);
-		is_news = peal_shmring_release(&client->reader) || is_news;
-		is_news = peal_shmring_publish(&client->writer) || is_news;
-		if (is_news && peal_shmbell_is_due(&client->ringer)) {
+		is_released = tell_released(clients, client);
+		is_released = peal_shmring_release(&client->reader) || is_released;
+		is_news = peal_shmring_publish(&client->writer);
+		if ((is_news || is_released) && peal_shmbell_find_sleep(&client->ringer) != 0 &&
+			(is_news || has_what_it_wants(client)) &&
+			peal_shmbell_is_due(&client->ringer)) {
 			clients->outside.ring(clients->outside.state, client->bell);
 		}
 	}

@@ -19,8 +19,11 @@
  * only when the place is OVER.
  *
  * What is delivered to a client must be taken. Peers are granted no more frames than the ring down
- * has room for, whatever is in them; broadcast is not held back for a client. A client whose ring
- * is full when something is to be delivered is evicted.
+ * has room for, whatever is in them. Broadcast is held back for a client only where it asks for it
+ * and the node allows it, and not for longer than it takes to read something, or it is evicted like
+ * any other whose ring is full when something is to be delivered.
+ *
+ * Broadcasts of clients share a queue. When it is full they take turns.
  *
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
@@ -49,9 +52,6 @@
 
 #define PEAL_CLIENTS_NONE        UINT32_MAX
 #define PEAL_CLIENTS_PREFIX_SIZE 8U
-/* Length of a lease, in probe intervals: a detector takes two at least, and the last probe that
- * was answered may be one older than the last turn. */
-#define PEAL_CLIENTS_LEASE_PROBES 1U
 
 enum peal_clients_state {
 	PEAL_CLIENTS_FREE = 0,
@@ -74,7 +74,9 @@ struct peal_clients_outside {
 	struct peal_clients_room *room; /* uninitialised; outlives the core */
 	struct peal_region_page *page;
 	const struct peal_plane *plane; /* of this core */
-	uint64_t lease_ns;
+	uint64_t lease_ns;              /* a probe interval */
+	uint64_t hold_ns;  /* who holds others back must read within so long; 0 = nobody may */
+	uint64_t stuck_ns; /* a node whose control stands still for so long is removed */
 	/* Wakes a client that sleeps, by what the door gave: once for each of its sleeps. */
 	void (*ring)(void *state, uint64_t bell);
 	/* Tells the door that places are OVER. */
@@ -125,7 +127,9 @@ struct peal_client {
 	enum peal_client_end end;
 	uint32_t number; /* never that of another client of this core */
 	struct peal_client_group groups[PEAL_CLIENT_GROUPS_MAX];
-	bool is_hearing; /* broadcasts */
+	bool is_hearing;     /* broadcasts */
+	bool may_hold;       /* would rather have others wait than be evicted */
+	uint64_t held_at_ns; /* when it last read anything while it held others back */
 	bool is_shown_due;
 	uint16_t shown_rank; /* members before it are in its ring */
 	uint16_t channels_count;
@@ -133,6 +137,7 @@ struct peal_client {
 	uint32_t listens_count;
 	uint16_t listens[PEAL_CLIENT_LISTENS_MAX];
 	uint64_t casts_count;
+	uint32_t cast_debt_size;         /* bytes above its last turn to cast */
 	uint64_t stale_members;          /* places of members with values that it has not got */
 	uint16_t stale[PEAL_DIRECT_MAX]; /* which, by number */
 	struct peal_shmring_reader reader;
@@ -177,7 +182,11 @@ struct peal_clients {
 	_Alignas(64) _Atomic uint64_t asked; /* places where the door wants something */
 	_Alignas(64) uint64_t attached;
 	uint64_t ending;
-	uint64_t stale; /* clients with room in their rings for values that they have not got */
+	uint64_t stale;     /* clients with room in their rings for values that they have not got */
+	uint64_t casting;   /* clients whose broadcast waits for room */
+	uint32_t cast_turn; /* place of the one that is next */
+	uint32_t cast_turn_size; /* bytes of its turn so far */
+	uint64_t holding;        /* clients that hold others back now */
 	uint64_t now_ns;
 	uint32_t clients_count; /* so far */
 	uint64_t told_standing; /* as in plane.h */

@@ -82,7 +82,7 @@ peal_clients_adjust_room(struct peal_clients *clients, struct peal_client *clien
 		return;
 	}
 	client->room = room;
-	atomic_store_explicit(&client->down->is_waiting, room == 0 ? 1U : 0U, memory_order_relaxed);
+	peal_clients_tell_waiting(clients, client);
 	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX / 64U; i++) {
 		for (uint64_t left = client->busy[i]; left != 0; left &= left - 1U) {
 			uint32_t place = i * 64U + (uint32_t)__builtin_ctzll(left);
@@ -349,6 +349,9 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 			peal_clients_write(clients, client,
 				is_whole ? PEAL_CLIENT_HEARD : PEAL_CLIENT_HEARD_PART, 0, &bytes);
 			peal_clients_count_delivered(clients, client, bytes.body_size, delivery);
+			if (client->may_hold) {
+				peal_clients_hold_if_short(clients, client);
+			}
 		}
 	}
 }

@@ -112,12 +112,16 @@ peal_clients_send_to_group(struct peal_clients *clients, struct peal_client *cli
 	if (group == NULL) {
 		return PEAL_CLIENTS_TAKEN;
 	}
+	if (!peal_clients_may_cast(clients, client)) {
+		return peal_clients_wait_to_cast(clients, client);
+	}
 	memcpy(message + PEAL_PROCGROUP_HEAD_SIZE, record->bytes, size);
 	result = peal_procgroups_send(
 		clients->config.groups, group->seat, message, PEAL_PROCGROUP_HEAD_SIZE + size);
 	if (result == PEAL_PROCGROUPS_FULL) {
-		return PEAL_CLIENTS_LATER;
+		return peal_clients_wait_to_cast(clients, client);
 	}
+	peal_clients_count_cast(clients, client, size);
 	/* What is not accepted is counted as lost when the group ends. */
 	if (result == PEAL_PROCGROUPS_OK) {
 		group->accepted_count++;
@@ -198,6 +202,9 @@ on_group_message(
 			.body = delivery->bytes,
 			.body_size = delivery->size});
 	peal_clients_count_delivered(clients, client, delivery->size, delivery);
+	if (client->may_hold) {
+		peal_clients_hold_if_short(clients, client);
+	}
 }
 
 static void

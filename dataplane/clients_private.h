@@ -55,6 +55,25 @@ void peal_clients_own(
 void peal_clients_adjust_room(
 	struct peal_clients *clients, struct peal_client *client, uint64_t now_ns);
 
+/* clients_up.c: whether this client may cast now. All share one queue: when it is full, who wants
+ * to cast takes turns, by bytes, and nobody else takes what room there is before them. */
+bool peal_clients_may_cast(struct peal_clients *clients, const struct peal_client *client);
+/* clients_up.c: what it casts stays in its ring until it is its turn, or there is room. */
+enum peal_clients_outcome peal_clients_wait_to_cast(
+	struct peal_clients *clients, struct peal_client *client);
+/* clients_up.c: so much was taken; the turn goes on when it was enough. */
+void peal_clients_count_cast(
+	struct peal_clients *clients, struct peal_client *client, uint32_t size);
+/* clients_hold.c: whether the client rings when it has made room. */
+void peal_clients_tell_waiting(const struct peal_clients *clients, struct peal_client *client);
+/* clients_hold.c: after a broadcast was written to a client that may hold others back. */
+void peal_clients_hold_if_short(struct peal_clients *clients, struct peal_client *client);
+/* clients_hold.c: the client holds nobody back any more. */
+void peal_clients_let_go(struct peal_clients *clients, struct peal_client *client);
+/* clients_hold.c: once a turn for who holds others back: does it read, is there room? */
+void peal_clients_look_at_held(
+	struct peal_clients *clients, struct peal_client *client, uint64_t now_ns);
+
 /* clients_view.c: from the next record on the client is in the view that is shown. */
 void peal_clients_show(struct peal_clients *clients, struct peal_client *client);
 /* clients_view.c: pieces of a large view that the client has not got yet. Returns how many. */

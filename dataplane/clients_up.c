@@ -161,6 +161,51 @@ tell_cast_lost(struct peal_clients *clients, struct peal_client *client)
 		&(struct peal_clients_bytes){.head = &lost_count, .head_size = sizeof(lost_count)});
 }
 
+/* The turn to cast goes to the next of those who wait, from `first` on. What it had too much of
+ * last time is taken off. */
+static void
+pass_turn(struct peal_clients *clients, uint64_t waiting, uint32_t first)
+{
+	uint64_t later = first < PEAL_CLIENTS_MAX ? waiting >> first << first : 0;
+	struct peal_client *client;
+
+	clients->cast_turn = (uint32_t)__builtin_ctzll(later != 0 ? later : waiting);
+	client = &clients->room->clients[clients->cast_turn];
+	clients->cast_turn_size = client->cast_debt_size;
+	client->cast_debt_size = 0;
+}
+
+bool
+peal_clients_may_cast(struct peal_clients *clients, const struct peal_client *client)
+{
+	uint64_t waiting = clients->casting | peal_clients_bit_of(clients, client);
+
+	if ((waiting >> clients->cast_turn & 1U) == 0) {
+		pass_turn(clients, waiting, clients->cast_turn + 1U);
+	}
+	return clients->cast_turn == peal_clients_place_of(clients, client);
+}
+
+enum peal_clients_outcome
+peal_clients_wait_to_cast(struct peal_clients *clients, struct peal_client *client)
+{
+	clients->casting |= peal_clients_bit_of(clients, client);
+	return PEAL_CLIENTS_LATER;
+}
+
+void
+peal_clients_count_cast(struct peal_clients *clients, struct peal_client *client, uint32_t size)
+{
+	clients->casting &= ~peal_clients_bit_of(clients, client);
+	clients->cast_turn_size += (uint32_t)peal_shmring_span(size);
+	if (clients->casting == 0) {
+		clients->cast_turn_size = 0;
+	} else if (clients->cast_turn_size >= PEAL_CLIENT_CAST_TURN_SIZE) {
+		client->cast_debt_size = clients->cast_turn_size - PEAL_CLIENT_CAST_TURN_SIZE;
+		pass_turn(clients, clients->casting, clients->cast_turn + 1U);
+	}
+}
+
 static enum peal_clients_outcome
 cast(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
@@ -171,12 +216,16 @@ cast(struct peal_clients *clients, struct peal_client *client,
 	if (size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
 		return PEAL_CLIENTS_VIOLATION;
 	}
+	if (!peal_clients_may_cast(clients, client)) {
+		return peal_clients_wait_to_cast(clients, client);
+	}
 	memcpy(clients->room->message + PEAL_CLIENTS_PREFIX_SIZE, record->bytes, size);
 	result = peal_cast_send(
 		clients->config.cast, clients->room->message, PEAL_CLIENTS_PREFIX_SIZE + size);
 	if (result == PEAL_CAST_FULL) {
-		return PEAL_CLIENTS_LATER;
+		return peal_clients_wait_to_cast(clients, client);
 	}
+	peal_clients_count_cast(clients, client, size);
 	if (result == PEAL_CAST_OK) {
 		client->casts_count++;
 		count_sent(client, size);
@@ -232,8 +281,24 @@ hear(struct peal_clients *clients, struct peal_client *client,
 		peal_clients_hear_values(clients, client);
 	} else if (!is_hearing) {
 		client->stale_members = 0;
+		peal_clients_let_go(clients, client);
 	}
 	client->is_hearing = is_hearing;
+	return PEAL_CLIENTS_TAKEN;
+}
+
+/* Others shall wait for this client, or need not any more. */
+static enum peal_clients_outcome
+hold(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	if (record->size != 0 || clients->outside.hold_ns == 0) {
+		return PEAL_CLIENTS_VIOLATION;
+	}
+	client->may_hold = record->kind == PEAL_CLIENT_HOLD;
+	if (!client->may_hold) {
+		peal_clients_let_go(clients, client);
+	}
 	return PEAL_CLIENTS_TAKEN;
 }
 
@@ -257,6 +322,9 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 	case PEAL_CLIENT_HEAR:
 	case PEAL_CLIENT_UNHEAR:
 		return hear(clients, client, record);
+	case PEAL_CLIENT_HOLD:
+	case PEAL_CLIENT_UNHOLD:
+		return hold(clients, client, record);
 	case PEAL_CLIENT_SET:
 		return set_value(clients, client, record);
 	case PEAL_CLIENT_GROUP_JOIN:
@@ -277,6 +345,8 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 	uint32_t count = 0;
 	uint64_t size = 0;
 
+	/* What waited may be something else by now. */
+	clients->casting &= ~peal_clients_bit_of(clients, client);
 	while (count < PEAL_CLIENT_RECORDS_BURST_MAX && size < PEAL_CLIENT_BYTES_BURST_MAX &&
 		peal_shmring_borrow(&client->reader, &record)) {
 		enum peal_clients_outcome outcome = take_one(clients, client, &record);

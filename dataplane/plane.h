@@ -139,6 +139,10 @@ struct peal_plane {
 	/* The epoch in which this node is a member and enough others are heard; 0 = not so.
 	 * Control writes, the home core reads relaxed. */
 	_Atomic uint64_t standing;
+	/* The epoch in which the others may be about to remove this node, as far as reports tell:
+	 * they name it, or so many others that no quorum is left; 0 = none. Control writes, the
+	 * home core reads relaxed. */
+	_Atomic uint64_t doubted;
 	/* Member number << 2 | enum peal_departure; control writes before the VIEW without it. */
 	_Atomic uint64_t departures[PEAL_PLANE_DEPARTURES_MAX];
 	/* When peer `slot` last proved life, and when a frame of it last came: written by the core.

@@ -209,7 +209,9 @@ answer(struct peal_clientdoor *door, struct guest *guest, enum peal_client_statu
 		.packet = PEAL_CLIENT_WELCOME,
 		.version = PEAL_CLIENT_VERSION_MAX,
 		.status = (uint16_t)status,
-		.flags = is_awake ? PEAL_CLIENT_FLAG_AWAKE : 0,
+		.flags =
+			(uint16_t)((is_awake ? PEAL_CLIENT_FLAG_AWAKE : 0U) |
+				   (door->config.config->hold_ns > 0 ? PEAL_CLIENT_FLAG_HOLD : 0U)),
 		.session = guest->session,
 		.up_size = PEAL_CLIENT_UP_SIZE,
 		.down_size = PEAL_CLIENT_DOWN_SIZE,
@@ -604,8 +606,9 @@ prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 	const struct peal_clients_outside outside = {.room = &door->room,
 		.page = page,
 		.plane = door->config.plane,
-		.lease_ns =
-			PEAL_CLIENTS_LEASE_PROBES * door->config.config->timing.probe_interval_ns,
+		.lease_ns = door->config.config->timing.probe_interval_ns,
+		.hold_ns = door->config.config->hold_ns,
+		.stuck_ns = door->config.config->timing.stuck_ns,
 		.ring = ring,
 		.tell = tell,
 		.state = door};

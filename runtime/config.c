@@ -12,7 +12,10 @@
 
 #define NAME_LETTERS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 #define PRESET_DEFAULT "dpdk"
-#define NS_PER_MS      UINT64_C(1000000)
+/* How long the group may wait for one application. */
+#define HOLD_MS_MIN 10U
+#define HOLD_MS_MAX 60000U
+#define NS_PER_MS   UINT64_C(1000000)
 
 void
 peal_config_default(struct peal_config *config)
@@ -313,6 +316,13 @@ take_machine(struct peal_config *config, const struct peal_config_file *file,
 	}
 	for (unsigned int i = 0; file->users != NULL && i < file->users_count; i++) {
 		config->users[config->users_count++] = file->users[i];
+	}
+	if (file->hold_ms != NULL) {
+		if (file->socket == NULL || *file->hold_ms < HOLD_MS_MIN ||
+			*file->hold_ms > HOLD_MS_MAX) {
+			return peal_config_file_refuse(file, "hold_ms", error);
+		}
+		config->hold_ns = *file->hold_ms * NS_PER_MS;
 	}
 	config->idle = file->idle == 0 ? PEAL_IDLE_SHARED : PEAL_IDLE_DEDICATED;
 	config->huge = (enum peal_config_huge)file->huge;

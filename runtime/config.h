@@ -26,6 +26,8 @@
  *                                     # the device has. Only what peers prove is used
  *     socket: /run/peal/n1.sock       # where applications attach; default: none may
  *     users: [1000]                   # user ids that may; default: root, and the daemon's own
+ *     hold_ms: 1000                   # they may have who broadcasts wait for them, as long as they
+ *                                     # read something within this; 10 to 60000; default: none may
  *     memory_mb: 64                   # given to DPDK
  *     huge: auto                      # huge pages: auto, yes or no
  *     rejoin: true                    # join again after the group removed this node
@@ -104,6 +106,7 @@ struct peal_config {
 	char socket[PEAL_CONFIG_SOCKET_SIZE_MAX + 1U]; /* empty: no application attaches */
 	uint32_t users_count;                          /* 0: root, and who runs the daemon */
 	uint32_t users[PEAL_CONFIG_USERS_MAX];
+	uint64_t hold_ns; /* 0: none may hold others back */
 	uint32_t memory_mb;
 	enum peal_config_huge huge;
 	/*

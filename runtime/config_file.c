@@ -62,6 +62,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(detector, OPTIONAL, 63),
 	TEXT(phi_threshold, OPTIONAL, 63),
 	NUMBER(silence_ms),
+	NUMBER(hold_ms),
 	NUMBER(prefix),
 	NUMBER(vlan),
 	NUMBER(expect),
@@ -109,6 +110,7 @@ static const struct {
 	{"socket", "expected the path of a socket of at most 107 characters, such as "
 		   "/run/peal/n1.sock"},
 	{"users", "expected a list of 1 to 32 user ids, such as [0, 1000], and a socket"},
+	{"hold_ms", "expected 10 to 60000, and a socket"},
 	{"metadata", "expected a text of at most 4096 bytes"},
 	{"preset", "expected dpdk-fast, dpdk, cloud or paper"},
 	{"detector", "expected window, phi or silence"},

@@ -35,6 +35,7 @@ struct peal_config_file {
 	char *detector;
 	char *phi_threshold;
 	uint32_t *silence_ms;
+	uint32_t *hold_ms;
 	uint32_t *prefix;
 	uint32_t *vlan;
 	uint32_t *expect;

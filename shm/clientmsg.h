@@ -57,6 +57,8 @@ struct peal_client_hello {
 #define PEAL_CLIENT_DESCRIPTORS 5U
 /* The core never sleeps: nobody need look whether to ring. */
 #define PEAL_CLIENT_FLAG_AWAKE 0x1U
+/* Clients of this node may hold others back. */
+#define PEAL_CLIENT_FLAG_HOLD 0x2U
 
 struct peal_client_welcome {
 	uint32_t magic;
@@ -98,6 +100,8 @@ enum peal_client_up {
 	PEAL_CLIENT_HEAR,       /* nothing: from here on what is cast is heard ... */
 	PEAL_CLIENT_UNHEAR,     /* ... and no more */
 	PEAL_CLIENT_SET,        /* struct peal_client_number, the latest value of that number */
+	PEAL_CLIENT_HOLD, /* nothing: who casts waits for this client, if the node allows it ... */
+	PEAL_CLIENT_UNHOLD,          /* ... and no more */
 	PEAL_CLIENT_GROUP_JOIN = 16, /* struct peal_client_group_join, the name; tag: of a group */
 	PEAL_CLIENT_GROUP_LEAVE,     /* nothing; tag */
 	PEAL_CLIENT_GROUP_SEND,      /* a message for the group; tag */

@@ -41,6 +41,13 @@ struct peal_region_up {
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint64_t up_tail;
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint64_t down_head;
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint32_t sleep; /* shmbell.h */
+	/* What it waits for while it sleeps, so that it is rung for that and not for each step on
+	 * the way; 0 = nothing. Places: of what the core has read, and has released of one channel.
+	 * With PEAL_CLIENT_PLACE_ANY it waits for several, and any step is one. Written before
+	 * `sleep`. */
+	_Alignas(PEAL_SHMRING_APART) _Atomic uint64_t wanted_head;
+	_Atomic uint64_t wanted_released;
+	_Atomic uint32_t wanted_place;
 	_Alignas(PEAL_SHMRING_APART) struct peal_region_death death;
 };
 

@@ -35,7 +35,7 @@ static inline void
 peal_shmbell_declare_asleep(struct peal_shmbell_sleeper *sleeper)
 {
 	sleeper->told |= 1U;
-	atomic_store_explicit(sleeper->word, sleeper->told, memory_order_relaxed);
+	atomic_store_explicit(sleeper->word, sleeper->told, memory_order_release);
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -49,21 +49,31 @@ peal_shmbell_declare_awake(struct peal_shmbell_sleeper *sleeper)
 	}
 }
 
-/* After filling: true = ring now, and only now. A fence and a load. */
-static inline bool
-peal_shmbell_is_due(struct peal_shmbell_ringer *ringer)
+/* After filling: the number of a sleep that was not rung for, or 0. What the sleeper wrote before
+ * it said so can be read then. A fence and a load. */
+static inline uint32_t
+peal_shmbell_find_sleep(const struct peal_shmbell_ringer *ringer)
 {
 	uint32_t told;
 
 	if (ringer->word == NULL) {
-		return false;
+		return 0;
 	}
 	atomic_thread_fence(memory_order_seq_cst);
-	told = atomic_load_explicit(ringer->word, memory_order_relaxed);
-	if ((told & 1U) == 0 || told == ringer->rung) {
+	told = atomic_load_explicit(ringer->word, memory_order_acquire);
+	return (told & 1U) == 0 || told == ringer->rung ? 0 : told;
+}
+
+/* After filling: true = ring now, and only now. */
+static inline bool
+peal_shmbell_is_due(struct peal_shmbell_ringer *ringer)
+{
+	uint32_t sleep = peal_shmbell_find_sleep(ringer);
+
+	if (sleep == 0) {
 		return false;
 	}
-	ringer->rung = told;
+	ringer->rung = sleep;
 	return true;
 }
 

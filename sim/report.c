@@ -99,6 +99,12 @@ peal_report_merge(struct peal_report *report, const struct peal_report *part)
 	report->removed_count += part->removed_count;
 	report->healthy_removed_count += part->healthy_removed_count;
 	report->starved_count += part->starved_count;
+	report->words_count += part->words_count;
+	report->words_late_count += part->words_late_count;
+	if (part->word_margin_ns != 0 &&
+		(report->word_margin_ns == 0 || part->word_margin_ns < report->word_margin_ns)) {
+		report->word_margin_ns = part->word_margin_ns;
+	}
 	report->messages_count += part->messages_count;
 	report->fan_out.cast_messages += part->fan_out.cast_messages;
 	report->fan_out.cast_frames += part->fan_out.cast_frames;

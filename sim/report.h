@@ -63,8 +63,12 @@ struct peal_report {
 	bool sizes_seen[PEAL_MEMBERS_MAX + 1U]; /* of those views, by members */
 	uint32_t removed_count;                 /* members taken out that had not asked for it */
 	uint32_t healthy_removed_count;         /* of these, the ones that nothing was wrong with */
-	uint32_t starved_count;                 /* runs whose random faults left no quorum alive */
-	uint64_t messages_count;                /* accepted by channels and for broadcast */
+	uint32_t words_count;                   /* members that were removed and did not know */
+	uint32_t words_late_count; /* of these, the ones whose word said that all is well */
+	uint64_t
+		word_margin_ns; /* shortest time by which one of them had lost its word; 0 = none */
+	uint32_t starved_count; /* runs whose random faults left no quorum alive */
+	uint64_t messages_count; /* accepted by channels and for broadcast */
 	struct peal_report_fan_out fan_out;
 	uint64_t agreed_ns;   /* large groups: from the event of the story to the last install */
 	uint32_t steps_count; /* large groups: views that the event took */

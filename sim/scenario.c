@@ -93,6 +93,8 @@ static const struct peal_scenario scenarios[] = {
 		"Clients of all nodes join, leave and talk in process groups in bad weather and "
 		"random faults: all see the same.",
 		0, 3, "dpdk", false, peal_story_groups},
+	{"held", "The same with members that take nothing for moments, at the end of views too.", 0,
+		3, "dpdk", false, peal_story_held},
 	{"fanout", "One member broadcasts, without loss and with 1 %, against a message to each.",
 		16, 4, "dpdk", false, peal_story_fanout},
 	{"brake", "One of five is too slow for what another one broadcasts, under each policy.", 5,

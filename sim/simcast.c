@@ -402,6 +402,9 @@ peal_simcast_turn(struct peal_simcast *simcast, uint64_t now_ns)
 		if (peal_prng_ratio(&simcast->prng, 1, 4)) {
 			set_value(simcast);
 		}
+		if (ledger->has_holds) {
+			peal_cast_hold(&simcast->cast, peal_prng_ratio(&simcast->prng, 1, 6));
+		}
 		return;
 	}
 	simcast->next_at_ns = now_ns + ledger->interval_ns;

@@ -76,7 +76,8 @@ struct peal_simcast_ledger {
 	struct peal_report *report;
 	const uint64_t *now_ns; /* virtual */
 	enum peal_simcast_manner manner;
-	uint64_t pause_ns_max;        /* of chatter */
+	uint64_t pause_ns_max; /* of chatter */
+	bool has_holds; /* of chatter: members hold all others back now and then, for a moment */
 	uint32_t message_size;        /* but of chatter */
 	uint64_t interval_ns;         /* of steady */
 	enum peal_cast_policy policy; /* of all, from their start */

@@ -7,6 +7,7 @@
 #include "membership/groupstore.h"
 #include "sim/check_metadata.h"
 #include "sim/check_progress.h"
+#include "sim/check_word.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -160,6 +161,7 @@ open_cast(struct peal_simworld *world)
 	world->cast_ledger->now_ns = &world->time.now_ns;
 	world->cast_ledger->casts = world->casts;
 	world->cast_ledger->casts_count = count;
+	world->cast_ledger->has_holds = world->config.has_holds;
 	world->cast_ledger->pause_ns_max = PEAL_SIMCAST_PAUSE_NS((uint64_t)count);
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->casts[i].ledger = world->cast_ledger;
@@ -420,6 +422,8 @@ on_install(struct peal_simworld *world, struct peal_simnode *simnode)
 				virtual_now(world));
 		}
 		check_healthy(world, &install);
+		peal_check_word_on_view(world->nodes, world->config.nodes_count, install.parent,
+			install.view, world->report);
 	}
 	if (simnode->node.self_rank >= view->members_count ||
 		!peal_uuid_equals(

@@ -114,6 +114,7 @@ void peal_story_crowd(const struct peal_scenario_options *options, struct peal_r
 void peal_story_mtu(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_cast.c: broadcasts. */
 void peal_story_cast(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_held(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_fanout(const struct peal_scenario_options *options, struct peal_report *report);
 /* Everybody casts a last word, so that all are known to all; and what was said must arrive. */
 void peal_story_finish_cast(struct peal_simworld *world);

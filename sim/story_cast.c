@@ -45,6 +45,7 @@ peal_story_finish_cast(struct peal_simworld *world)
 {
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->casts[i].is_quiet = true;
+		peal_cast_hold(&world->casts[i].cast, false);
 	}
 	/* A group that has just agreed may still flush. */
 	peal_simworld_run_for(world, 100U * MILLISECOND_NS);
@@ -92,6 +93,15 @@ peal_story_cast(const struct peal_scenario_options *options, struct peal_report 
 		&(struct peal_story_weather){DUPLICATE_PPM_MAX, NULL, peal_story_finish_cast},
 		report);
 	cast_in_the_storm(&casting, report);
+}
+
+void
+peal_story_held(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	struct peal_scenario_options holding = *options;
+
+	holding.has_holds = true;
+	peal_story_cast(&holding, report);
 }
 
 static uint64_t

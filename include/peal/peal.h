@@ -255,6 +255,14 @@ PEAL_API enum peal_result peal_reset(struct peal *peal, uint32_t channel);
 /* Whether what members send to all is to be heard; at first it is not. */
 PEAL_API enum peal_result peal_hear(struct peal *peal, bool is_heard);
 
+/*
+ * Whether members that broadcast wait for this application rather than have it evicted: their
+ * peal_send says FULL while its ring is full. Who reads nothing for a time that the node sets
+ * (`hold_ms`) is evicted all the same; at the end of a view that is a probe interval. FORBIDDEN:
+ * the node lets nobody hold the group back.
+ */
+PEAL_API enum peal_result peal_hold_back(struct peal *peal, bool is_held_back);
+
 /* Numbers of latest values are below the one, values are not larger than the other. */
 #define PEAL_VALUES_MAX     16U
 #define PEAL_VALUE_SIZE_MAX 1016U

@@ -710,6 +710,14 @@ class session
 					: static_cast<result>(peal_hear(peal_, is_heard));
 	}
 
+	// Whether who broadcasts waits for this application, where its node allows it.
+	result
+	hold_back(bool is_held_back) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_hold_back(peal_, is_held_back));
+	}
+
 	result
 	send_to_all(std::string_view bytes) noexcept
 	{

@@ -17,6 +17,7 @@ from labclient import Lab, LabError  # noqa: E402
 
 BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 CHAT = os.path.join(BUILD, "examples", "chat")
+SLOW = os.path.join(BUILD, "tests", "slow_client")
 FLOW = os.path.join(BUILD, "tests", "flow_client")
 NOBODY = 65534
 
@@ -96,6 +97,17 @@ def flow(lab):
                           stderr=subprocess.STDOUT, text=True, timeout=100.0, check=False)
     expect(done.returncode == 0, f"flow: {done.stdout.strip()}")
     print(f"# {done.stdout.strip()}")
+
+
+def slow(lab):
+    """Who reads slowly is waited for where it asks for it, and else evicted; who casts goes on."""
+    for node, sender in ((2, 1), (1, 1)):
+        for word in ("hold", "not"):
+            done = subprocess.run([SLOW, socket_of(lab, node), socket_of(lab, sender), "1000", word],
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=100.0,
+                                  check=False)
+            expect(done.returncode == 0, f"slow {word} at n{node}: {done.stdout.strip()}")
+            print(f"# slow {word} at n{node}: {done.stdout.strip()}")
 
 
 def client_dies(lab):
@@ -193,7 +205,7 @@ def main():
     try:
         with Lab(f"emb{os.getpid()}", 2) as lab:
             lab.wait_view([1, 2], 2, 10.0)
-            for story in (talk, flow, client_dies, many_come_and_go, strangers, daemon_dies, daemon_leaves):
+            for story in (talk, flow, slow, client_dies, many_come_and_go, strangers, daemon_dies, daemon_leaves):
                 begin_s = time.monotonic()
                 story(lab)
                 print(f"ok - {story.__name__.replace('_', ' ')} ({time.monotonic() - begin_s:.1f} s)")

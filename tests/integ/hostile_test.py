@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clients that mean harm, at a real daemon, beside calm ones.
 
-    hostile_test.py [--json FILE]
+    hostile_test.py [--json FILE|-]
 
 What they do is in hostile_client.c and dying_client.c. Whatever it is, the daemon goes on and keeps nothing
 of them, two calm clients go on talking, and who offends is cut off soon and named. --json leaves the
-figures: what was done, and how long it took from an offence to the turn that ended it.
+figures: what was done, how long it took from an offence to the turn that ended it, and what a calm pair gets
+beside such clients in so many turns (tests/prop/prop_calm.c).
 """
 import json
 import os
@@ -20,6 +21,7 @@ from embed_test import BUILD, Chat, Lab, LabError, descriptors_count, expect, so
 HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
 DYING = os.path.join(BUILD, "tests", "dying_client")
 IS_NIGHT = bool(os.environ.get("PEAL_NIGHTLY"))
+CALM = os.path.join(BUILD, "tests", "prop_calm")
 # What is done, and how often; the first is words written.
 MODES = (("scribble", 1000000000 if IS_NIGHT else 100000000), ("offend", 100 if IS_NIGHT else 6),
          ("race", 1000 if IS_NIGHT else 40), ("hold", 4), ("connect", 10000), ("forge", 400 if IS_NIGHT else 40),
@@ -159,6 +161,14 @@ def do_harm(lab, figures):
         told = [line for line in lab.log(node).splitlines() if "Sanitizer" in line or "runtime error" in line]
         expect(not told, f"n{node} was found at fault: {told}")
     del figures["held_from"]
+    figures["calm"] = measure_calm()
+
+
+def measure_calm():
+    """Counted in turns of cores that run in one process."""
+    done = subprocess.run([CALM], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    expect(done.returncode == 0, f"a calm client got too little: {done.stdout.strip()}")
+    return json.loads(next(line[2:] for line in done.stdout.splitlines() if line.startswith("# {")))
 
 
 def main(arguments):
@@ -183,7 +193,9 @@ def main(arguments):
             return 1
         print(f"ok - hostile clients beside calm ones ({time.monotonic() - begin_s:.1f} s)")
         break
-    if len(arguments) == 2 and arguments[0] == "--json":
+    if arguments[:1] == ["--json"] and arguments[1:] == ["-"]:
+        print(json.dumps(figures))
+    elif arguments[:1] == ["--json"] and len(arguments) == 2:
         with open(arguments[1], "w", encoding="utf-8") as file:
             json.dump(figures, file, indent=1)
     return 0

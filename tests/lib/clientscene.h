@@ -103,6 +103,8 @@ scene_begin(void **state)
 			.page = pages[i],
 			.plane = &cores->nodes[i]->plane,
 			.lease_ns = MS,
+			.hold_ns = 5U * MS,
+			.stuck_ns = 1000U * MS,
 			.ring = scene_ring,
 			.tell = scene_tell};
 

@@ -14,6 +14,8 @@ test_cast__all_deliver_the_same_in_order(void **state)
 {
 	(void)state;
 	simrun_seeds("cast", 0, NULL, seeds_count);
+	/* And when members take nothing for moments. */
+	simrun_seeds("held", 0, NULL, seeds_count);
 }
 
 static void

@@ -132,6 +132,11 @@ peal_figures_show(struct peal_figures *figures, FILE *file)
 	}
 	fprintf(file, "\n  %-19s %u, healthy ones %u\n", "members removed", total->removed_count,
 		total->healthy_removed_count);
+	if (total->words_count > 0) {
+		fprintf(file, "  %-19s %u, %u with a word, others lost it %.3f ms before\n",
+			"removed unawares", total->words_count, total->words_late_count,
+			to_ms(total->word_margin_ns));
+	}
 	fprintf(file, "  %-19s %.3f ms at most\n", "agreed after", to_ms(total->converge_ns));
 	for (uint32_t i = 0; i < total->figures_count; i++) {
 		fprintf(file, "  %-19s %" PRIu64 "\n", total->figures[i].name,
@@ -229,6 +234,11 @@ to_json(struct peal_figures *figures)
 	(void)json_object_set_new(
 		root, "messages", json_integer((json_int_t)total->messages_count));
 	(void)json_object_set_new(root, "fan_out", fan_out_to_json(&total->fan_out));
+	(void)json_object_set_new(root, "removed_unawares", json_integer(total->words_count));
+	(void)json_object_set_new(
+		root, "removed_with_a_word", json_integer(total->words_late_count));
+	(void)json_object_set_new(
+		root, "word_margin_ns", json_integer((json_int_t)total->word_margin_ns));
 	(void)json_object_set_new(root, "starved_runs", json_integer(total->starved_count));
 	(void)json_object_set_new(root, "bytes", json_integer((json_int_t)total->bytes));
 	(void)json_object_set_new(

@@ -345,6 +345,10 @@ class Session:
     def hear(self, is_heard=True):
         _insist(_peal().peal_hear(self.handle, is_heard))
 
+    def hold_back(self, is_held_back=True):
+        """Whether who broadcasts waits for this application, where its node allows it."""
+        _insist(_peal().peal_hold_back(self.handle, is_held_back))
+
     def send_to_all(self, data):
         _insist(_peal().peal_send(self.handle, _library.ALL, bytes(data), len(data)))
 

@@ -47,6 +47,7 @@ SIGNATURES = {
     "peal_close": (_RESULT, _SESSION, ctypes.c_uint32),
     "peal_reset": (_RESULT, _SESSION, ctypes.c_uint32),
     "peal_hear": (_RESULT, _SESSION, ctypes.c_bool),
+    "peal_hold_back": (_RESULT, _SESSION, ctypes.c_bool),
     "peal_set": (_RESULT, _SESSION, ctypes.c_uint16, ctypes.c_char_p, ctypes.c_uint32),
     "peal_message_size_max": (ctypes.c_uint32, _SESSION),
     "peal_send": (_RESULT, _SESSION, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32),
