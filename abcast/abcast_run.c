@@ -201,7 +201,9 @@ run_owed(struct peal_abcast *abcast, uint64_t now_ns)
 			peal_abcast_emit_place(abcast, i);
 		}
 		for (uint8_t lane = 0; lane < abcast->config.ranks_count; lane++) {
+			/* What was learnt from a cut says nothing of time: only who runs tells. */
 			if (peal_abcast_has(abcast->owed_seals[i], lane) &&
+				abcast->state == PEAL_ABCAST_RUNNING &&
 				abcast->seals[lane].has_decided) {
 				peal_abcast_emit_decided(abcast, i, lane);
 			}

@@ -181,6 +181,28 @@ decide(struct peal_check_order *check, uint64_t now_ns, uint64_t key, uint64_t v
 	decision->value = value;
 }
 
+/* Who missed seals learns the last one only, so the next must promise what those before did. */
+static void
+compare_seals(struct peal_check_order *check, uint64_t now_ns, const struct peal_order_msg *message)
+{
+	struct peal_check_order_seal *before = &check->seals[message->seal.lane];
+	struct peal_check_order_seal seal = {.view = message->head.view,
+		.generation = message->seal.generation,
+		.until = message->seal.until};
+
+	if (seal.view == before->view &&
+		((seal.generation > before->generation && seal.until < before->until) ||
+			(seal.generation < before->generation && seal.until > before->until))) {
+		peal_report_violate(check->report, now_ns,
+			"order: a seal of lane %u says less than the one before",
+			message->seal.lane);
+	}
+	if (seal.view > before->view ||
+		(seal.view == before->view && seal.generation > before->generation)) {
+		*before = seal;
+	}
+}
+
 void
 peal_check_order_frame(struct peal_check_order *check, uint64_t now_ns, uint8_t kind,
 	const uint8_t *body, uint32_t size)
@@ -200,6 +222,7 @@ peal_check_order_frame(struct peal_check_order *check, uint64_t now_ns, uint8_t 
 			UINT64_C(1) << 63 | (uint64_t)message.head.view << 24 |
 				(uint64_t)message.seal.lane << 16 | message.seal.generation,
 			message.seal.last, "seal");
+		compare_seals(check, now_ns, &message);
 	} else {
 		decide(check, now_ns, UINT64_C(1) << 62 | message.head.view,
 			peal_hash64(body + PEAL_ORDER_HEAD_SIZE, size - PEAL_ORDER_HEAD_SIZE, 0),

@@ -6,7 +6,8 @@
  * there, and nobody leaves a position out that it was not told of. In a view stamps rise; messages
  * of one process come in its order, once, unaltered, and behind all that it had delivered when it
  * said them (so the order is causal). A view begins behind the same position at all, and has the
- * same members. What is decided is decided once: every decision that is sent is compared.
+ * same members. What is decided is decided once: every decision that is sent is compared. Seals of
+ * a lane rise.
  */
 #ifndef PEAL_SIM_CHECK_ORDER_H
 #define PEAL_SIM_CHECK_ORDER_H
@@ -46,6 +47,13 @@ struct peal_check_order_view {
 	uint64_t members[PEAL_ORDER_RANKS_MAX];
 };
 
+/* The last seal of a lane that was told of. */
+struct peal_check_order_seal {
+	uint32_t view;
+	uint16_t generation;
+	uint64_t until;
+};
+
 struct peal_check_order {
 	struct peal_report *report;
 	struct peal_check_order_entry *history; /* [capacity], by position - 1 */
@@ -57,6 +65,7 @@ struct peal_check_order {
 	uint64_t delivered[PEAL_CHECK_ORDER_MEMBERS_MAX]; /* of it, in the history */
 	uint64_t doubtful[PEAL_CHECK_ORDER_MEMBERS_MAX];
 	struct peal_check_order_decision decisions[PEAL_CHECK_ORDER_DECISIONS_MAX];
+	struct peal_check_order_seal seals[PEAL_ORDER_RANKS_MAX];
 	uint32_t views_count;
 	struct peal_check_order_view views[PEAL_CHECK_ORDER_MEMBERS_MAX]; /* by number */
 };
