@@ -2,7 +2,7 @@
 /*
  * A client that means harm, for tests/integ/embed_test.py: does to its daemon what a client can.
  *
- *     hostile_client SOCKET MODE COUNT
+ *     hostile_client SOCKET MODE [COUNT]
  *
  * - scribble: so many random words over all memory that it may write, some of them what could be;
  *   attaches again whenever it was cut off
@@ -191,12 +191,12 @@ main(int argc, char **argv)
 		{"die", die},
 	};
 
-	for (uint32_t i = 0; argc == 4 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+	for (uint32_t i = 0; argc >= 3 && i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (strcmp(argv[2], modes[i].name) == 0) {
-			return modes[i].run(argv[1], strtoull(argv[3], NULL, 10));
+			return modes[i].run(argv[1], argc > 3 ? strtoull(argv[3], NULL, 10) : 1U);
 		}
 	}
-	(void)fputs(
-		"usage: hostile_client SOCKET MODE COUNT; the modes stand in its source\n", stderr);
+	(void)fputs("usage: hostile_client SOCKET MODE [COUNT]; the modes stand in its source\n",
+		stderr);
 	return 2;
 }

@@ -185,8 +185,7 @@ hostile_forge(const char *path, uint64_t rounds_count)
 		}
 		come_in(path);
 	}
-	(void)printf(
-		"{\"mode\": \"forge\", \"lies\": %llu}\n", (unsigned long long)(9U * rounds_count));
+	(void)printf("{\"mode\": \"forge\", \"lies\": %llu}\n", 9ULL * rounds_count);
 	return EXIT_SUCCESS;
 }
 
@@ -244,7 +243,7 @@ hostile_flood_descriptors(const char *path, uint64_t rounds_count)
 		peal_detach(peal);
 	}
 	come_in(path);
-	(void)printf("{\"mode\": \"descriptors\", \"sent\": %llu}\n",
-		(unsigned long long)(18U * PACKET_FDS * rounds_count));
+	(void)printf(
+		"{\"mode\": \"descriptors\", \"sent\": %llu}\n", 18ULL * PACKET_FDS * rounds_count);
 	return EXIT_SUCCESS;
 }

@@ -113,10 +113,12 @@ exceed_credit(struct peal *peal)
 
 #define OFFENCES_COUNT 22U
 
+/* The first nine: places that cannot be. */
+#define PLACES_COUNT 9U
+
 static void
-commit_offence(struct peal *peal, uint32_t offence)
+lie_of_a_place(struct peal *peal, uint32_t offence)
 {
-	static const uint16_t value[4] = {PEAL_CLIENT_VALUES_MAX};
 	uint64_t head = head_of(peal), tail = peal->writer.tail;
 
 	switch (offence) {
@@ -144,9 +146,23 @@ commit_offence(struct peal *peal, uint32_t offence)
 	case 7:
 		set_down_head(peal, peal->reader.head + peal->down_size + 8U);
 		break;
-	case 8:
+	default:
 		set_down_head(peal, peal->reader.tail + 64U);
 		break;
+	}
+}
+
+static void
+commit_offence(struct peal *peal, uint32_t offence)
+{
+	static const uint16_t value[4] = {PEAL_CLIENT_VALUES_MAX};
+	uint64_t tail = peal->writer.tail;
+
+	if (offence < PLACES_COUNT) {
+		lie_of_a_place(peal, offence);
+		return;
+	}
+	switch (offence) {
 	case 9:
 		set_header(peal, 4096, PEAL_CLIENT_HEAR, 0);
 		set_tail(peal, tail + 8U);
@@ -316,7 +332,7 @@ hostile_race(const char *path, uint64_t rounds_count)
 			return EXIT_FAILURE;
 		}
 		while (peal_state(peal) == PEAL_OK && hostile_now_ns() < end_ns) {
-			set_tail(peal, head_of(peal) / 64U * 64U + 64U * RACE_SPOTS);
+			set_tail(peal, head_of(peal) / 64U * 64U + UINT64_C(64) * RACE_SPOTS);
 			hostile_ring(peal);
 		}
 		taken_size += head_of(peal);
