@@ -147,17 +147,6 @@ judge(const struct peal_outcome *outcome, struct peal_outcome_warnings *warnings
 	}
 }
 
-FILE *
-peal_outcome_text_file(const struct peal_benchargs *args)
-{
-	bool is_taken = args->json_path != NULL && strcmp(args->json_path, "-") == 0;
-
-	if (args->is_quiet) {
-		return NULL;
-	}
-	return is_taken ? stderr : stdout;
-}
-
 static void
 show_sides(const struct peal_outcome *outcome, FILE *file)
 {
@@ -184,10 +173,10 @@ show(const struct peal_outcome *outcome, const struct peal_outcome_warnings *war
 	const struct peal_histogram *histogram = outcome->histogram;
 
 	fprintf(file, "%s over %s, %s%s%s: %" PRIu64 " round trips, one every %.1f us\n",
-		peal_benchargs_command_name(args->command), peal_benchargs_link_name(args->link),
-		args->command == PEAL_BENCHARGS_RAW ? "bare DPDK"
-		: outcome->aead_name == NULL        ? "not sealed"
-						    : "sealed by ",
+		args->command, peal_benchargs_link_name(args->link),
+		outcome->is_bare             ? "bare DPDK"
+		: outcome->aead_name == NULL ? "not sealed"
+					     : "sealed by ",
 		outcome->aead_name == NULL ? "" : outcome->aead_name,
 		args->idle == PEAL_IDLE_DEDICATED ? ", spinning" : ", shared CPUs",
 		outcome->received_count, US(args->interval_ns));
@@ -231,8 +220,9 @@ number_or_null(double value, bool is_known)
 
 /* The drivers of both sides: there is no card on any of these links. */
 static json_t *
-drivers_to_json(const struct peal_benchargs *args)
+drivers_to_json(const struct peal_outcome *outcome)
 {
+	const struct peal_benchargs *args = outcome->args;
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
@@ -240,11 +230,10 @@ drivers_to_json(const struct peal_benchargs *args)
 		size_t size = device == NULL ? 0 : strcspn(device, "0123456789");
 
 		/* Without a device a switch of ours is in between, but for the bare program. */
-		json_array_append_new(list,
-			device != NULL
-				? json_stringn(device, size)
-				: json_string(args->command == PEAL_BENCHARGS_RAW ? "net_ring"
-										  : "peal_switch"));
+		json_array_append_new(
+			list, device != NULL
+				      ? json_stringn(device, size)
+				      : json_string(outcome->is_bare ? "net_ring" : "peal_switch"));
 	}
 	return list;
 }
@@ -255,12 +244,12 @@ request_to_json(const struct peal_outcome *outcome)
 {
 	const struct peal_benchargs *args = outcome->args;
 	json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:[i, i], s:b, s:s?, s:I}", "command",
-		peal_benchargs_command_name(args->command), "version", PEAL_VERSION, "link",
+		args->command, "version", PEAL_VERSION, "link",
 		peal_benchargs_link_name(args->link), "idle", peal_benchargs_idle_name(args->idle),
 		"cores", args->cpus[0], args->cpus[1], "sealed", outcome->aead_name != NULL, "aead",
 		outcome->aead_name, "interval_ns", (json_int_t)args->interval_ns);
 
-	json_object_set_new(root, "drivers", drivers_to_json(args));
+	json_object_set_new(root, "drivers", drivers_to_json(outcome));
 	if (outcome->message_size > 0) {
 		json_object_set_new(root, "message_bytes", json_integer(outcome->message_size));
 	} else {
@@ -355,14 +344,14 @@ peal_outcome_write_json(const json_t *root, const char *path, struct peal_senten
 	       peal_sentence_set(error, "%s could not be written (%s)", path, strerror(reason));
 }
 
-static bool
-write_table(const struct peal_outcome *outcome, struct peal_sentence *error)
+bool
+peal_outcome_write_table(
+	const struct peal_histogram *histogram, const char *path, struct peal_sentence *error)
 {
-	const char *path = outcome->args->hdr_path;
 	FILE *file = fopen(path, "we");
 
 	if (file != NULL) {
-		peal_histogram_print(outcome->histogram, 1000.0, file);
+		peal_histogram_print(histogram, 1000.0, file);
 		if (fclose(file) == 0) {
 			return true;
 		}
@@ -379,7 +368,7 @@ draw(const struct peal_outcome *outcome, struct peal_sentence *error)
 	struct peal_curve_picture picture = {
 		.title = title,
 		.lines_count = 1,
-		.names = {args->command == PEAL_BENCHARGS_RAW ? "bare DPDK" : "Peal"},
+		.names = {outcome->is_bare ? "bare DPDK" : "Peal"},
 		.curves = {curve},
 	};
 	bool is_drawn;
@@ -395,7 +384,7 @@ bool
 peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *error)
 {
 	const struct peal_benchargs *args = outcome->args;
-	FILE *text = peal_outcome_text_file(args);
+	FILE *text = peal_benchargs_text_file(args);
 	struct peal_outcome_warnings warnings;
 	struct peal_sentence refusal = {.text = ""};
 
@@ -420,6 +409,7 @@ peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *e
 			fprintf(text, "warning: %s\n", refusal.text);
 		}
 	}
-	return (args->hdr_path == NULL || write_table(outcome, error)) &&
+	return (args->hdr_path == NULL ||
+		       peal_outcome_write_table(outcome->histogram, args->hdr_path, error)) &&
 	       (args->plot_path == NULL || draw(outcome, error));
 }

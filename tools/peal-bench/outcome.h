@@ -27,6 +27,7 @@ struct peal_outcome {
 	const struct peal_benchargs *args;
 	struct peal_histogram *histogram; /* of round trips in nanoseconds */
 	uint32_t message_size;            /* of a message of a channel; 0 = an echo frame */
+	bool is_bare;                     /* not Peal but DPDK alone */
 	uint64_t sent_count;
 	uint64_t received_count;
 	const char *aead_name; /* NULL = not sealed */
@@ -57,9 +58,10 @@ bool peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_senten
 /* CPU, kernel, what it leaves alone, and versions: the keys stand in peal-bench(1). To be released.
  */
 json_t *peal_outcome_host_to_json(const char *dpdk_name);
+/* The percentile table of a histogram of nanoseconds, in microseconds. False with a sentence. */
+bool peal_outcome_write_table(
+	const struct peal_histogram *histogram, const char *path, struct peal_sentence *error);
 /* Writes to a file, or to the standard output for "-". False with a sentence. */
 bool peal_outcome_write_json(const json_t *root, const char *path, struct peal_sentence *error);
-/* Where text for people goes; NULL = nowhere. */
-FILE *peal_outcome_text_file(const struct peal_benchargs *args);
 
 #endif
