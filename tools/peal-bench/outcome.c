@@ -38,6 +38,12 @@ peal_outcome_lost_count(const struct peal_outcome *outcome)
 	return outcome->sent_count - outcome->received_count;
 }
 
+static const char *
+name_lost(const struct peal_outcome *outcome)
+{
+	return outcome->is_one_way ? "messages" : "replies";
+}
+
 static double
 find_percent(double part, double whole)
 {
@@ -65,6 +71,15 @@ is_lossy(const struct peal_outcome *outcome)
 	       find_loss_percent(outcome) > PEAL_OUTCOME_LOSS_PERCENT_MAX;
 }
 
+/* The clocks can be more wrong than the figure is large; nothing makes that one. */
+static bool
+is_vague(const struct peal_outcome *outcome)
+{
+	return outcome->is_one_way &&
+	       outcome->clock_error_ns >
+		       (double)peal_histogram_percentile(outcome->histogram, 50.0);
+}
+
 /* False with the reason why there is no figure. */
 static bool
 check(const struct peal_outcome *outcome, struct peal_sentence *error)
@@ -73,10 +88,17 @@ check(const struct peal_outcome *outcome, struct peal_sentence *error)
 
 	if (is_lossy(outcome)) {
 		return peal_refusal_set(error,
-			"%" PRIu64 " of %" PRIu64 " replies were lost, and more than %.0f %% "
+			"%" PRIu64 " of %" PRIu64 " %s were lost, and more than %.0f %% "
 			"is too many to speak for the rest; try a larger --interval",
-			peal_outcome_lost_count(outcome), outcome->sent_count,
+			peal_outcome_lost_count(outcome), outcome->sent_count, name_lost(outcome),
 			PEAL_OUTCOME_LOSS_PERCENT_MAX);
+	}
+	if (is_vague(outcome)) {
+		return peal_refusal_set(error,
+			"the clocks of the two sides can differ by %.0f ns, which is more than "
+			"the median of %" PRIu64 " ns",
+			outcome->clock_error_ns,
+			peal_histogram_percentile(outcome->histogram, 50.0));
 	}
 	return peal_refusal_check_machine(
 		&outcome->bill, args->cpus, args->idle == PEAL_IDLE_DEDICATED, error);
@@ -86,7 +108,7 @@ check(const struct peal_outcome *outcome, struct peal_sentence *error)
 static bool
 is_told(const struct peal_outcome *outcome, const struct peal_sentence *refusal)
 {
-	return refusal->text[0] == '\0' || (outcome->args->is_anyway && !is_lossy(outcome));
+	return refusal->text[0] == '\0' || (outcome->args->is_anyway && !is_lossy(outcome) && !is_vague(outcome));
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -112,9 +134,9 @@ judge(const struct peal_outcome *outcome, struct peal_outcome_warnings *warnings
 
 	*warnings_out = (struct peal_outcome_warnings){0};
 	if (outcome->received_count < outcome->sent_count) {
-		warn(warnings_out, "%" PRIu64 " of %" PRIu64 " replies were lost (%.3f %%)",
+		warn(warnings_out, "%" PRIu64 " of %" PRIu64 " %s were lost (%.3f %%)",
 			peal_outcome_lost_count(outcome), outcome->sent_count,
-			find_loss_percent(outcome));
+			name_lost(outcome), find_loss_percent(outcome));
 	}
 	if (find_steal_percent(outcome) > STEAL_PERCENT_MAX) {
 		warn(warnings_out, "the hypervisor took %.1f %% of the two CPUs",
@@ -172,14 +194,15 @@ show(const struct peal_outcome *outcome, const struct peal_outcome_warnings *war
 	const struct peal_benchargs *args = outcome->args;
 	const struct peal_histogram *histogram = outcome->histogram;
 
-	fprintf(file, "%s over %s, %s%s%s: %" PRIu64 " round trips, one every %.1f us\n",
+	fprintf(file, "%s over %s, %s%s%s: %" PRIu64 " %s, one every %.1f us\n",
 		args->command, peal_benchargs_link_name(args->link),
 		outcome->is_bare             ? "bare DPDK"
 		: outcome->aead_name == NULL ? "not sealed"
 					     : "sealed by ",
 		outcome->aead_name == NULL ? "" : outcome->aead_name,
 		args->idle == PEAL_IDLE_DEDICATED ? ", spinning" : ", shared CPUs",
-		outcome->received_count, US(args->interval_ns));
+		outcome->received_count, outcome->is_one_way ? "messages" : "round trips",
+		US(args->interval_ns));
 	fprintf(file, "  %-10s %12.3f us\n", "min", US(peal_histogram_min(histogram)));
 	for (size_t i = 0; i < ROWS_COUNT; i++) {
 		fprintf(file, "  %-10s %12.3f us\n", rows[i].name,
@@ -187,6 +210,10 @@ show(const struct peal_outcome *outcome, const struct peal_outcome_warnings *war
 	}
 	fprintf(file, "  %-10s %12.3f us\n", "max", US(peal_histogram_max(histogram)));
 	fprintf(file, "  %-10s %12.3f us\n", "mean", peal_histogram_mean(histogram) / 1000.0);
+	if (outcome->is_one_way) {
+		fprintf(file, "  %-10s %12.3f us for each: what the two clocks can differ by\n",
+			"+- error", outcome->clock_error_ns / 1000.0);
+	}
 	fprintf(file, "  %-10s %12" PRIu64 "\n", "lost", peal_outcome_lost_count(outcome));
 	if (outcome->line_rtt_ns > 0.0) {
 		fprintf(file, "  %-10s %12.3f us for a cache line there and back\n", "floor",
@@ -273,6 +300,9 @@ add_figures(const struct peal_outcome *outcome, json_t *root)
 	json_object_set_new(
 		root, "max_ns", json_integer((json_int_t)peal_histogram_max(histogram)));
 	json_object_set_new(root, "mean_ns", json_real(peal_histogram_mean(histogram)));
+	if (outcome->is_one_way) {
+		json_object_set_new(root, "clock_error_ns", json_real(outcome->clock_error_ns));
+	}
 }
 
 static void
@@ -373,7 +403,8 @@ draw(const struct peal_outcome *outcome, struct peal_sentence *error)
 	};
 	bool is_drawn;
 
-	(void)snprintf(title, sizeof(title), "Round trips over %s, %" PRIu64 " echoes",
+	(void)snprintf(title, sizeof(title), "%s over %s, %" PRIu64 " of them",
+		outcome->is_one_way ? "One way" : "Round trips",
 		peal_benchargs_link_name(args->link), outcome->received_count);
 	is_drawn = peal_curve_draw(&picture, args->plot_path, error);
 	json_decref(curve);

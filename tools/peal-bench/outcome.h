@@ -28,6 +28,8 @@ struct peal_outcome {
 	struct peal_histogram *histogram; /* of round trips in nanoseconds */
 	uint32_t message_size;            /* of a message of a channel; 0 = an echo frame */
 	bool is_bare;                     /* not Peal but DPDK alone */
+	bool is_one_way;                  /* the histogram is of one way only */
+	double clock_error_ns;            /* of one way: each of its values can be so wrong */
 	uint64_t sent_count;
 	uint64_t received_count;
 	const char *aead_name; /* NULL = not sealed */

@@ -9,6 +9,7 @@
 #include "tools/peal-bench/echocommands.h"
 #include "tools/peal-bench/floor.h"
 #include "tools/peal-bench/jitter.h"
+#include "tools/peal-bench/oneway.h"
 #include "tools/peal-bench/plotfiles.h"
 #include "tools/peal-bench/ratio.h"
 #include "tools/peal-bench/refusal.h"
@@ -23,7 +24,7 @@
 #define STATUS_INTERRUPTED 130
 
 static const struct peal_command *const commands[] = {&peal_rtt_command, &peal_raw_command,
-	&peal_message_command, &peal_ratio_command, &peal_throughput_command, &peal_scale_command,
+	&peal_message_command, &peal_oneway_command, &peal_ratio_command, &peal_throughput_command, &peal_scale_command,
 	&peal_jitter_command, &peal_floor_command, &peal_shm_command, &peal_compare_command,
 	&peal_plot_command};
 
