@@ -2,21 +2,11 @@
 #include "dataplane/channels.h"
 
 #include "base/museum.h"
+#include "dataplane/channellife.h"
+#include "dataplane/channelpolicy.h"
 #include "wire/messages.h"
 
 #include <string.h>
-
-/* Who listens in its callbacks may look at the channel; it is alive during them. */
-struct calling {
-	struct peal_channels *channels;
-	uint16_t index;
-};
-
-static uint32_t
-find_data_size(const struct peal_channels *channels, uint16_t slot)
-{
-	return peal_pathmtu_body_size(&channels->paths, slot) - PEAL_CHANNEL_HEADER_SIZE;
-}
 
 /* The path to a peer became wider, or narrower. */
 static void
@@ -28,7 +18,8 @@ on_path(void *state, uint16_t slot)
 		struct peal_channel *channel = &channels->table.channels[i];
 
 		if (channel->state != PEAL_CHANNEL_FREE && channel->slot == slot) {
-			peal_channel_tx_resize(&channel->tx, find_data_size(channels, slot));
+			peal_channel_tx_resize(
+				&channel->tx, peal_channellife_find_data_size(channels, slot));
 			peal_channelsender_on_resize(
 				&channels->sender, channel, channels->turn_at_ns);
 		}
@@ -75,18 +66,9 @@ peal_channels_init(struct peal_channels *channels, const struct peal_channels_co
 }
 
 static void
-release_loan(void *state, uint64_t token)
-{
-	const struct calling *calling = state;
-	const struct peal_channel_user *user = &calling->channels->config.user;
-
-	user->release(user->state, calling->index, token);
-}
-
-static void
 deliver(void *state, const struct peal_delivery *delivery)
 {
-	const struct calling *calling = state;
+	const struct peal_channel_calling *calling = state;
 	const struct peal_channel_user *user = &calling->channels->config.user;
 
 	if (delivery->offset + delivery->size == delivery->message_size) {
@@ -96,116 +78,6 @@ deliver(void *state, const struct peal_delivery *delivery)
 	user->deliver(user->state, calling->index, delivery);
 }
 
-static struct peal_shard_pair
-find_shards(const struct peal_channels *channels, uint16_t slot, uint16_t number)
-{
-	return peal_peers_find_shards(channels->peers, slot, number, channels->config.shards_count);
-}
-
-/* Takes a channel out of the world. Its life cannot come back. */
-static void
-forget(struct peal_channels *channels, struct peal_channel *channel)
-{
-	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
-	const struct peal_sendqueue_lender lender = {release_loan, &calling};
-	uint64_t epoch = channel->rx.epoch;
-	uint16_t free_count = channels->pool.free_count;
-
-	if (channel->tx.epoch != 0) {
-		peal_channel_tx_close(&channel->tx, &lender);
-	}
-	peal_channelsender_on_end(&channels->sender, channel);
-	peal_deadlines_set(&channels->watches_at, calling.index, UINT64_MAX);
-	peal_channel_rx_close(&channel->rx, &channels->pool);
-	channels->held_counts[channel->slot] -= (uint16_t)(channels->pool.free_count - free_count);
-	peal_channeltable_forget(&channels->table, channel, epoch);
-}
-
-static struct peal_channel *
-add(struct peal_channels *channels, uint16_t slot, uint64_t mid, uint16_t number)
-{
-	const struct peal_channels_config *config = &channels->config;
-	struct peal_channel *channel = peal_channeltable_spare(&channels->table);
-
-	if (channel == NULL) {
-		return NULL;
-	}
-	if (channel->state != PEAL_CHANNEL_FREE) {
-		forget(channels, channel);
-	}
-	const struct peal_channel_tx_config tx = {.counters = config->counters,
-		.queue_bytes = config->queue_bytes +
-			       (uint64_t)peal_channeltable_index(&channels->table, channel) *
-				       config->queue_capacity,
-		.queue_capacity = config->queue_capacity,
-		.data_size_max = find_data_size(channels, slot),
-		.is_coalescing = config->is_coalescing,
-		.rto_ns_min = config->rto_ns_min,
-		.rto_ns_max = config->rto_ns_max};
-
-	peal_channeltable_enter(&channels->table, channel, slot, mid, number);
-	channel->shard = find_shards(channels, slot, number).peer;
-	peal_pathmtu_want(&channels->paths, slot);
-	peal_channel_tx_open(&channel->tx, &tx, channels->next_epoch++, PEAL_CHANNEL_CREDIT_FIRST);
-	peal_counter_add(config->counters, PEAL_COUNTER_CHANNELS_OPENED, 1);
-	return channel;
-}
-
-/* --- ends --- */
-
-static void
-end(struct peal_channels *channels, struct peal_channel *channel, enum peal_channel_reason reason)
-{
-	const struct peal_channel_user *user = &channels->config.user;
-	const struct peal_sendqueue *queue = &channel->tx.queue;
-	uint64_t lost_count =
-		PEAL_BUG(LOST_NOT_REPORTED) ? 0 : queue->accepted_count - queue->released_count;
-
-	if (channel->state == PEAL_CHANNEL_FREE || channel->state == PEAL_CHANNEL_CLOSED) {
-		forget(channels, channel);
-		return; /* told already */
-	}
-	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNELS_ENDED, 1);
-	forget(channels, channel);
-	user->ended(user->state, peal_channeltable_index(&channels->table, channel), reason,
-		lost_count);
-}
-
-/* Both directions are through: nothing is lost, and the name is given back. */
-static void
-close_when_through(struct peal_channels *channels, struct peal_channel *channel)
-{
-	const struct peal_channel_user *user = &channels->config.user;
-
-	if (channel->state != PEAL_CHANNEL_CLOSING || channel->is_close_owed ||
-		!channel->rx.is_finished || !peal_channel_tx_is_idle(&channel->tx)) {
-		return;
-	}
-	peal_channeltable_close(&channels->table, channel);
-	user->ended(user->state, peal_channeltable_index(&channels->table, channel),
-		PEAL_CHANNEL_REASON_NONE, 0);
-}
-
-static void
-send_reset(struct peal_channels *channels, uint16_t slot, uint16_t number, uint64_t epoch,
-	uint64_t ack_epoch, enum peal_channel_reason reason)
-{
-	const struct peal_channel_msg message = {.epoch = epoch,
-		.ack_epoch = ack_epoch,
-		.channel = number,
-		.flags = PEAL_CHANNEL_FLAG_RESET,
-		.reason = (uint8_t)reason};
-	struct peal_packet packet;
-	uint8_t *body = peal_egress_begin(channels->config.egress, &packet);
-
-	if (body != NULL) {
-		peal_channel_msg_encode(&message, body);
-		peal_egress_end(channels->config.egress, &packet, slot,
-			find_shards(channels, slot, number).peer, PEAL_MESSAGE_CHANNEL,
-			PEAL_CHANNEL_HEADER_SIZE);
-	}
-}
-
 static bool
 is_open(const struct peal_channels *channels, uint16_t index)
 {
@@ -213,28 +85,12 @@ is_open(const struct peal_channels *channels, uint16_t index)
 	       channels->table.channels[index].state == PEAL_CHANNEL_OPEN;
 }
 
-static bool
-owns(const struct peal_channels *channels, uint16_t index)
-{
-	return is_open(channels, index) ||
-	       (index < PEAL_CHANNELS_MAX &&
-		       channels->table.channels[index].state == PEAL_CHANNEL_CLOSING);
-}
-
-/* Ends it at both ends. */
-static void
-reset(struct peal_channels *channels, struct peal_channel *channel, enum peal_channel_reason reason)
-{
-	send_reset(channels, channel->slot, channel->number, channel->tx.epoch, channel->rx.epoch,
-		reason);
-	end(channels, channel, reason);
-}
-
 void
 peal_channels_reset(struct peal_channels *channels, uint16_t index)
 {
-	PEAL_ASSERT(owns(channels, index));
-	reset(channels, &channels->table.channels[index], PEAL_CHANNEL_REASON_CLOSED);
+	PEAL_ASSERT(peal_channels_owns(channels, index));
+	peal_channellife_reset(
+		channels, &channels->table.channels[index], PEAL_CHANNEL_REASON_CLOSED);
 }
 
 void
@@ -250,7 +106,7 @@ peal_channels_switch(struct peal_channels *channels, const struct peal_peers *pe
 		if (channel->state != PEAL_CHANNEL_FREE && !PEAL_BUG(REMOVED_PEER_KEPT) &&
 			(!is_same_self ||
 				!peal_peers_is_member(peers, channel->slot, channel->mid))) {
-			end(channels, channel, PEAL_CHANNEL_REASON_REMOVED);
+			peal_channellife_end(channels, channel, PEAL_CHANNEL_REASON_REMOVED);
 		}
 	}
 	peal_channelsender_switch(&channels->sender, peers);
@@ -258,15 +114,6 @@ peal_channels_switch(struct peal_channels *channels, const struct peal_peers *pe
 }
 
 /* --- what the user asks for --- */
-
-/* EVICT: the time runs from the next turn, unless it runs. */
-static void
-watch(struct peal_channels *channels, uint16_t index)
-{
-	if (!channels->table.channels[index].is_watched) {
-		peal_deadlines_set(&channels->watches_at, index, 0);
-	}
-}
 
 enum peal_channel_result
 peal_channels_open(
@@ -280,7 +127,7 @@ peal_channels_open(
 		!peal_peers_is_member(channels->peers, slot, mid)) {
 		return PEAL_CHANNEL_NOT_IN_VIEW;
 	}
-	if (find_shards(channels, slot, number).own != channels->config.shard) {
+	if (peal_channellife_find_shards(channels, slot, number).own != channels->config.shard) {
 		return PEAL_CHANNEL_ELSEWHERE;
 	}
 	channel = peal_channeltable_find(&channels->table, slot, mid, number);
@@ -288,54 +135,14 @@ peal_channels_open(
 		return PEAL_CHANNEL_IN_USE;
 	}
 	if (channel != NULL) {
-		forget(channels, channel);
+		peal_channellife_forget(channels, channel);
 	}
-	channel = add(channels, slot, mid, number);
+	channel = peal_channellife_begin(channels, slot, mid, number);
 	if (channel == NULL) {
 		return PEAL_CHANNEL_TOO_MANY;
 	}
 	*channel_out = peal_channeltable_index(&channels->table, channel);
 	return PEAL_CHANNEL_OK;
-}
-
-void
-peal_channels_set_policy(struct peal_channels *channels, uint16_t index,
-	enum peal_channel_policy policy, uint64_t evict_after_ns)
-{
-	struct peal_channel *channel = &channels->table.channels[index];
-
-	PEAL_ASSERT(owns(channels, index));
-	PEAL_ASSERT(policy != PEAL_CHANNEL_EVICT || evict_after_ns >= 1);
-	PEAL_ASSERT(policy != PEAL_CHANNEL_DROP_BEHIND || channels->config.user.dropped != NULL);
-	channel->policy = policy;
-	channel->evict_after_ns = evict_after_ns;
-	channel->is_watched = false;
-	peal_deadlines_set(
-		&channels->watches_at, index, policy == PEAL_CHANNEL_EVICT ? 0 : UINT64_MAX);
-}
-
-/* Makes room for an entry of `size` by what its channel may do about it. True: there may be some.
- */
-static bool
-make_room(struct peal_channels *channels, uint16_t index, uint64_t size)
-{
-	struct peal_channel *channel = &channels->table.channels[index];
-	struct calling calling = {channels, index};
-	const struct peal_sendqueue_lender lender = {release_loan, &calling};
-	uint64_t quarter = channels->config.queue_capacity / 4U;
-	uint64_t count;
-
-	if (channel->policy != PEAL_CHANNEL_DROP_BEHIND) {
-		return false;
-	}
-	size += UINT64_C(4) * PEAL_SENDQUEUE_ENTRY_SIZE; /* heads, rounding */
-	count = peal_channel_tx_drop(&channel->tx, size > quarter ? size : quarter, &lender);
-	if (count > 0) {
-		peal_counter_add(
-			channels->config.counters, PEAL_COUNTER_CHANNEL_MESSAGES_DROPPED, count);
-		channels->config.user.dropped(channels->config.user.state, index, count);
-	}
-	return count > 0;
 }
 
 static bool
@@ -362,13 +169,13 @@ accept(struct peal_channels *channels, uint16_t index, enum peal_sendqueue_kind 
 		return PEAL_CHANNEL_TOO_BIG;
 	}
 	if (!put(&channel->tx.queue, kind, bytes, size, token) &&
-		!(make_room(channels, index, is_copy ? size : 0) &&
+		!(peal_channelpolicy_make_room(channels, index, is_copy ? size : 0) &&
 			put(&channel->tx.queue, kind, bytes, size, token))) {
 		return PEAL_CHANNEL_FULL;
 	}
 	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_MESSAGES_SENT, 1);
 	if (__builtin_expect(channel->policy == PEAL_CHANNEL_EVICT, 0)) {
-		watch(channels, index);
+		peal_channelpolicy_watch(channels, index);
 	}
 	if (!channel->is_listed) {
 		peal_channelsender_call(&channels->sender, channel);
@@ -411,7 +218,7 @@ peal_channels_grant(struct peal_channels *channels, uint16_t index, uint32_t roo
 	struct peal_channel *channel = &channels->table.channels[index];
 	uint32_t before = channel->rx.credit;
 
-	PEAL_ASSERT(owns(channels, index));
+	PEAL_ASSERT(peal_channels_owns(channels, index));
 	channel->room = room;
 	if (channel->rx.epoch == 0) {
 		return;
@@ -434,7 +241,7 @@ is_slot_indirect(const struct peal_channels *channels, uint16_t slot)
 bool
 peal_channels_is_indirect(const struct peal_channels *channels, uint16_t index)
 {
-	PEAL_ASSERT(owns(channels, index));
+	PEAL_ASSERT(peal_channels_owns(channels, index));
 	return is_slot_indirect(channels, channels->table.channels[index].slot);
 }
 
@@ -461,7 +268,7 @@ peal_channels_on_path(struct peal_channels *channels, uint16_t slot,
 		if (way->is_moved) {
 			peal_channelsender_resume(&channels->sender, channel, now_ns);
 		}
-		if (is_news && owns(channels, i) && user->rerouted != NULL) {
+		if (is_news && peal_channels_owns(channels, i) && user->rerouted != NULL) {
 			user->rerouted(user->state, i, way->is_indirect);
 		}
 	}
@@ -473,8 +280,9 @@ static void
 on_ack(struct peal_channels *channels, struct peal_channel *channel,
 	const struct peal_channel_msg *message, uint64_t now_ns)
 {
-	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
-	const struct peal_sendqueue_lender lender = {release_loan, &calling};
+	struct peal_channel_calling calling = {
+		channels, peal_channeltable_index(&channels->table, channel)};
+	const struct peal_sendqueue_lender lender = {peal_channellife_release_loan, &calling};
 	uint64_t lost = channel->tx.lost;
 
 	if (peal_channel_tx_on_ack(&channel->tx, message, &lender, now_ns) ==
@@ -503,7 +311,8 @@ static bool
 on_data(struct peal_channels *channels, struct peal_channel *channel,
 	const struct peal_channel_msg *message, const struct peal_opened *opened, uint64_t now_ns)
 {
-	struct calling calling = {channels, peal_channeltable_index(&channels->table, channel)};
+	struct peal_channel_calling calling = {
+		channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_channel_user *user = &channels->config.user;
 	const struct peal_channel_sink sink = {deliver, &calling};
 	struct peal_framepool *pool = &channels->pool;
@@ -523,7 +332,7 @@ on_data(struct peal_channels *channels, struct peal_channel *channel,
 		peal_counter_add(channels->config.counters, counters_of[outcome], 1);
 	}
 	if (outcome == PEAL_CHANNEL_RX_PROTOCOL) {
-		reset(channels, channel, PEAL_CHANNEL_REASON_PROTOCOL);
+		peal_channellife_reset(channels, channel, PEAL_CHANNEL_REASON_PROTOCOL);
 		return false;
 	}
 	peal_channel_rx_grant(&channel->rx, channel->room);
@@ -549,7 +358,7 @@ on_reset(struct peal_channels *channels, struct peal_channel *channel,
 		(enum peal_counter)(PEAL_COUNTER_CHANNEL_RESETS_CLOSED + message->reason -
 				    PEAL_CHANNEL_REASON_CLOSED),
 		1);
-	end(channels, channel, (enum peal_channel_reason)message->reason);
+	peal_channellife_end(channels, channel, (enum peal_channel_reason)message->reason);
 }
 
 /* The peer hears this life and speaks with another stream than is heard here, which therefore it
@@ -560,7 +369,7 @@ end_different_lives(
 	struct peal_channels *channels, struct peal_channel *channel, uint64_t its_epoch)
 {
 	peal_channeltable_raise_floor(&channels->table, channel, its_epoch);
-	end(channels, channel, PEAL_CHANNEL_REASON_STALE);
+	peal_channellife_end(channels, channel, PEAL_CHANNEL_REASON_STALE);
 }
 
 /* A life that nobody here knows: the peer opens a channel, or began anew. What its sender hears of
@@ -573,11 +382,12 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 	enum peal_channel_reason reason = PEAL_CHANNEL_REASON_NONE;
 	enum peal_counter counter = PEAL_COUNTER_CHANNEL_REFUSED_STALE;
 
-	bool is_stale =
-		message->epoch <=
-			peal_channeltable_floor(&channels->table, opened->slot, opened->mid,
-				find_shards(channels, opened->slot, message->channel).peer) ||
-		(channel != NULL && message->epoch < channel->rx.epoch);
+	bool is_stale = message->epoch <= peal_channeltable_floor(&channels->table, opened->slot,
+						  opened->mid,
+						  peal_channellife_find_shards(
+							  channels, opened->slot, message->channel)
+							  .peer) ||
+			(channel != NULL && message->epoch < channel->rx.epoch);
 
 	if (channel != NULL && message->ack_epoch != 0 && (is_stale || channel->rx.epoch != 0) &&
 		!PEAL_BUG(ENDS_PAIRED_ANEW)) {
@@ -595,11 +405,12 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 	}
 	if (reason == PEAL_CHANNEL_REASON_NONE) {
 		if (channel != NULL) {
-			end(channels, channel, PEAL_CHANNEL_REASON_CLOSED);
+			peal_channellife_end(channels, channel, PEAL_CHANNEL_REASON_CLOSED);
 		}
 		bool has_share = peal_channeltable_may_accept(&channels->table, opened->slot);
 
-		channel = has_share ? add(channels, opened->slot, opened->mid, message->channel)
+		channel = has_share ? peal_channellife_begin(
+					      channels, opened->slot, opened->mid, message->channel)
 				    : NULL;
 		if (channel != NULL) {
 			peal_channeltable_accept(&channels->table, channel);
@@ -614,7 +425,8 @@ on_new_life(struct peal_channels *channels, struct peal_channel *channel,
 				    : PEAL_COUNTER_CHANNEL_REFUSED_SHARE;
 	}
 	peal_counter_add(channels->config.counters, counter, 1);
-	send_reset(channels, opened->slot, message->channel, 0, message->epoch, reason);
+	peal_channellife_send_reset(
+		channels, opened->slot, message->channel, 0, message->epoch, reason);
 	return NULL;
 }
 
@@ -638,10 +450,10 @@ on_old_pair(struct peal_channels *channels, struct peal_channel *channel,
 	const struct peal_channel_msg *message, const struct peal_opened *opened)
 {
 	peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_STALE, 1);
-	send_reset(channels, opened->slot, message->channel, 0, message->epoch,
+	peal_channellife_send_reset(channels, opened->slot, message->channel, 0, message->epoch,
 		PEAL_CHANNEL_REASON_STALE);
 	if (channel != NULL && channel->rx.epoch == message->epoch) {
-		end(channels, channel, PEAL_CHANNEL_REASON_STALE);
+		peal_channellife_end(channels, channel, PEAL_CHANNEL_REASON_STALE);
 	}
 }
 
@@ -655,8 +467,8 @@ on_old_ack(struct peal_channels *channels, const struct peal_channel_msg *messag
 	if (message->flags == PEAL_CHANNEL_FLAG_ACK &&
 		message->ack_epoch >= channels->config.first_epoch &&
 		message->ack_epoch < channels->next_epoch && !PEAL_BUG(RESET_SENT_ONCE)) {
-		send_reset(channels, opened->slot, message->channel, message->ack_epoch, 0,
-			PEAL_CHANNEL_REASON_STALE);
+		peal_channellife_send_reset(channels, opened->slot, message->channel,
+			message->ack_epoch, 0, PEAL_CHANNEL_REASON_STALE);
 	}
 }
 
@@ -678,8 +490,9 @@ peal_channels_on_frame(
 	}
 	channel = peal_channeltable_find(
 		&channels->table, opened->slot, opened->mid, message.channel);
-	if (channel == NULL && find_shards(channels, opened->slot, message.channel).own !=
-				       channels->config.shard) {
+	if (channel == NULL &&
+		peal_channellife_find_shards(channels, opened->slot, message.channel).own !=
+			channels->config.shard) {
 		peal_counter_add(counters, PEAL_COUNTER_SHARD_REFUSED, 1);
 		return;
 	}
@@ -720,7 +533,9 @@ peal_channels_on_frame(
 	} else if ((message.flags & PEAL_CHANNEL_FLAG_PROBE) != 0) {
 		peal_channel_rx_owe(&channel->rx, now_ns);
 	}
-	close_when_through(channels, channel);
+	if (__builtin_expect(channel->state == PEAL_CHANNEL_CLOSING, 0)) {
+		peal_channellife_close_when_through(channels, channel);
+	}
 	peal_channelsender_settle(&channels->sender, channel);
 }
 
@@ -731,49 +546,12 @@ peal_channels_begin_turn(struct peal_channels *channels, bool was_behind, uint64
 	channels->turn_at_ns = now_ns;
 }
 
-/* A watch is over: what it waited for is gone, or the channel is. */
-static void
-on_watch(struct peal_channels *channels, uint16_t index, uint64_t now_ns)
-{
-	struct peal_channel *channel = &channels->table.channels[index];
-	const struct peal_sendqueue *queue = &channel->tx.queue;
-
-	if (channel->is_watched && queue->tail < channel->watch_position) {
-		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNELS_EVICTED, 1);
-		reset(channels, channel, PEAL_CHANNEL_REASON_SLOW);
-		return;
-	}
-	channel->is_watched = queue->tail != queue->head;
-	channel->watch_position = queue->head;
-	peal_deadlines_set(&channels->watches_at, index,
-		channel->is_watched ? now_ns + channel->evict_after_ns : UINT64_MAX);
-}
-
-static void
-run_watches(struct peal_channels *channels, uint64_t now_ns)
-{
-	uint64_t due[PEAL_RESIDENTS_WORDS] = {0};
-
-	if (__builtin_expect(peal_deadlines_earliest_ns(&channels->watches_at) > now_ns, 1)) {
-		return;
-	}
-	peal_deadlines_collect(&channels->watches_at, now_ns, due);
-	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
-		while (due[word] != 0) {
-			uint32_t index = word * 64U + (uint32_t)__builtin_ctzll(due[word]);
-
-			due[word] &= due[word] - 1U;
-			on_watch(channels, (uint16_t)index, now_ns);
-		}
-	}
-}
-
 uint32_t
 peal_channels_run(struct peal_channels *channels, uint64_t now_ns)
 {
 	uint32_t probes_count;
 
-	run_watches(channels, now_ns);
+	peal_channelpolicy_run(channels, now_ns);
 	/* Before the rest, so that all sizes of a try find places. */
 	probes_count = peal_pathmtu_run(&channels->paths, now_ns);
 	return probes_count + peal_channelsender_run(&channels->sender, now_ns);

@@ -192,4 +192,13 @@ uint32_t peal_channels_run(struct peal_channels *channels, uint64_t now_ns);
 /* When the next timer is due; 0 = something is ready to leave; UINT64_MAX = nothing. */
 uint64_t peal_channels_deadline_at_ns(const struct peal_channels *channels);
 
+/* Whether `index` names a channel that is open or closing. */
+static inline bool
+peal_channels_owns(const struct peal_channels *channels, uint16_t index)
+{
+	return index < PEAL_CHANNELS_MAX &&
+	       (channels->table.channels[index].state == PEAL_CHANNEL_OPEN ||
+		       channels->table.channels[index].state == PEAL_CHANNEL_CLOSING);
+}
+
 #endif

@@ -129,4 +129,10 @@ struct peal_core {
 	struct peal_relay relay;
 };
 
+static inline bool
+peal_core_is_home(const struct peal_core *core)
+{
+	return core->config.shard == 0;
+}
+
 #endif

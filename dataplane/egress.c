@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/egress.h"
 
-#include "base/fetch.h"
 #include "dataplane/link.h"
 #include "dataplane/toeplitz.h"
 #include "wire/frame.h"
 #include "wire/messages.h"
 
 #include <stddef.h>
-
-/* A small frame, whole. */
-#define FETCHED_SIZE 256U
 
 #define FRAME_SIZE(body_size) (PEAL_HEADER_SIZE + (uint32_t)(body_size) + PEAL_TRAILER_SIZE)
 
@@ -143,7 +139,6 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 
 	memset(egress, 0, offsetof(struct peal_egress, source_ports));
 	own.port = (uint16_t)(own.port + config->shard);
-	egress->port = config->port;
 	egress->aead = config->aead;
 	egress->pre_key = config->pre_key;
 	egress->cluster_name = config->cluster_name;
@@ -151,7 +146,7 @@ peal_egress_init(struct peal_egress *egress, const struct peal_egress_config *co
 	egress->route = config->route;
 	egress->shard = config->shard;
 	egress->counters = config->counters;
-	egress->bulk_max = PEAL_TX_BULK_MAX;
+	peal_txqueue_init(&egress->txqueue, &config->port, config->counters);
 	egress->body_size_max = find_body_size_max(&config->port, &egress->headers);
 	for (uint32_t slot = 0; slot < PEAL_SLOTS_MAX; slot++) {
 		egress->peers[slot].via = PEAL_PEERS_NONE;
@@ -233,106 +228,6 @@ peal_egress_switch(struct peal_egress *egress, const struct peal_peers *peers)
 					egress->source_ports[slot][0]);
 			}
 		}
-	}
-}
-
-bool
-peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out)
-{
-	const struct peal_port *port = &egress->port;
-
-	if (__builtin_expect(egress->stash_count == 0, 0)) {
-		/* The port gives all or none; when it is short, one may still be there. */
-		uint32_t count = port->ops->allocate(
-			port->state, port->queue, egress->stash, PEAL_TX_STASH_MAX);
-
-		if (count == 0) {
-			count = port->ops->allocate(port->state, port->queue, egress->stash, 1);
-		}
-		if (count == 0) {
-			peal_counter_add(egress->counters, PEAL_COUNTER_TX_DROPPED, 1);
-			return false;
-		}
-		egress->stash_count = count;
-	}
-	*packet_out = egress->stash[--egress->stash_count];
-	return true;
-}
-
-/* Hands packets to the port. Returns how many it took. */
-static uint32_t
-transmit(struct peal_egress *egress, struct peal_packet *packets, uint32_t count)
-{
-	const struct peal_port *port = &egress->port;
-	uint64_t bytes = 0;
-	uint32_t sent;
-
-	for (uint32_t i = 0; i < count; i++) {
-		bytes += packets[i].size;
-	}
-	sent = port->ops->transmit(port->state, port->queue, packets, count);
-	PEAL_DASSERT(sent <= count);
-	peal_counter_add(egress->counters, PEAL_COUNTER_TX_FRAMES, count);
-	peal_counter_add(egress->counters, PEAL_COUNTER_TX_BYTES, bytes);
-	if (sent < count) {
-		peal_counter_add(egress->counters, PEAL_COUNTER_TX_DROPPED, count - sent);
-	}
-	return sent;
-}
-
-void
-peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet)
-{
-	PEAL_DASSERT(packet->size >= PEAL_LINK_HEADER_SIZE);
-
-	if (__builtin_expect(egress->queue_count == PEAL_TX_QUEUE_MAX, 0)) {
-		transmit(egress, egress->queue, egress->queue_count);
-		egress->queue_count = 0;
-	}
-	egress->queue[egress->queue_count++] = *packet;
-}
-
-void
-peal_egress_flush(struct peal_egress *egress)
-{
-	uint32_t bulk_count = egress->bulk_count;
-	uint32_t sent;
-
-	if (egress->queue_count > 0) {
-		(void)transmit(egress, egress->queue, egress->queue_count);
-		egress->queue_count = 0;
-	}
-	if (bulk_count == 0) {
-		return;
-	}
-	egress->bulk_count = 0;
-	sent = transmit(egress, egress->bulk, bulk_count);
-	if (__builtin_expect(sent < bulk_count, 0)) {
-		egress->bulk_max = sent / 2U > 0 ? sent / 2U : 1U;
-	} else if (egress->bulk_max < PEAL_TX_BULK_MAX) {
-		egress->bulk_max += PEAL_TX_BULK_STEP;
-		if (egress->bulk_max > PEAL_TX_BULK_MAX) {
-			egress->bulk_max = PEAL_TX_BULK_MAX;
-		}
-	}
-}
-
-void
-peal_egress_fini(struct peal_egress *egress)
-{
-	const struct peal_port *port = &egress->port;
-
-	if (egress->queue_count > 0) {
-		port->ops->release(port->state, port->queue, egress->queue, egress->queue_count);
-		egress->queue_count = 0;
-	}
-	if (egress->bulk_count > 0) {
-		port->ops->release(port->state, port->queue, egress->bulk, egress->bulk_count);
-		egress->bulk_count = 0;
-	}
-	if (egress->stash_count > 0) {
-		port->ops->release(port->state, port->queue, egress->stash, egress->stash_count);
-		egress->stash_count = 0;
 	}
 }
 
@@ -434,7 +329,7 @@ write_plain(const struct peal_egress_peer *peer, uint16_t size, uint8_t *data)
 static __attribute__((noinline)) void
 drop_lost(struct peal_egress *egress, const struct peal_packet *packet)
 {
-	const struct peal_port *port = &egress->port;
+	const struct peal_port *port = &egress->txqueue.port;
 	struct peal_packet copy;
 
 	peal_counter_add(egress->counters, PEAL_COUNTER_NEIGHBOURS_UNKNOWN, 1);
@@ -513,30 +408,23 @@ peal_egress_pass(struct peal_egress *egress, const struct peal_packet *packet, u
 	PEAL_DASSERT(egress->peers[slot].dst != 0);
 	PEAL_DASSERT(shard < PEAL_SHARDS_MAX);
 	PEAL_DASSERT(packet->size >= egress->headers.size + payload_size);
-	if (egress->bulk_count >= egress->bulk_max || egress->peers[slot].is_lost ||
+	if (!peal_txqueue_has_place(&egress->txqueue) || egress->peers[slot].is_lost ||
 		payload_size > FRAME_SIZE(egress->body_size_max)) {
 		return false;
 	}
 	write_headers(egress, slot, shard, payload_size, passed.data);
 	peal_headers_seal(&egress->headers, payload_size, passed.data);
 	passed.size = egress->headers.size + payload_size;
-	egress->bulk[egress->bulk_count++] = passed;
+	*peal_txqueue_place(&egress->txqueue) = passed;
+	peal_txqueue_fill(&egress->txqueue);
 	return true;
-}
-
-/* Another core may have had the next packet last: its first lines come here while nobody waits. */
-static inline void
-expect_next(const struct peal_egress *egress)
-{
-	if (egress->stash_count > 0) {
-		peal_fetch_all_to_write(egress->stash[egress->stash_count - 1U].data, FETCHED_SIZE);
-	}
 }
 
 uint8_t *
 peal_egress_begin(struct peal_egress *egress, struct peal_packet *packet_out)
 {
-	if (egress->bulk_count >= egress->bulk_max || !peal_egress_allocate(egress, packet_out)) {
+	if (!peal_txqueue_has_place(&egress->txqueue) ||
+		!peal_txqueue_allocate(&egress->txqueue, packet_out)) {
 		return NULL;
 	}
 	return packet_out->data + egress->headers.size + PEAL_HEADER_SIZE;
@@ -547,9 +435,8 @@ end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 	uint8_t kind, uint16_t size, const struct peal_egress_rest *rest)
 {
 	struct peal_egress_peer *peer = &egress->peers[slot];
-	struct peal_packet *whole = &egress->bulk[egress->bulk_count];
+	struct peal_packet *whole = peal_txqueue_place(&egress->txqueue);
 
-	PEAL_DASSERT(egress->bulk_count < PEAL_TX_BULK_MAX);
 	PEAL_DASSERT(slot < PEAL_SLOTS_MAX);
 	PEAL_DASSERT(peer->dst != 0);
 	PEAL_DASSERT(size <= egress->body_size_max);
@@ -567,8 +454,7 @@ end(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 		finish_frame(egress, peer, shard, kind, size, packet->data + PEAL_UDP_OFFSET, rest);
 		whole->size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
 	}
-	egress->bulk_count++;
-	expect_next(egress);
+	peal_txqueue_fill(&egress->txqueue);
 }
 
 void
@@ -598,20 +484,20 @@ peal_egress_send_slot(
 	PEAL_DASSERT(size <= PEAL_BODY_SIZE_MAX);
 	PEAL_DASSERT(peal_message_family(kind) != PEAL_FAMILY_JOIN);
 
-	if (!peal_egress_allocate(egress, &packet)) {
+	if (!peal_txqueue_allocate(&egress->txqueue, &packet)) {
 		return false;
 	}
 	if (__builtin_expect(peer->is_slow, 0)) {
 		memcpy(packet.data + egress->headers.size + PEAL_HEADER_SIZE, body, size);
 		if (finish_slowly(egress, peer, 0, kind, size, &packet, NULL)) {
-			peal_egress_queue(egress, &packet);
+			peal_txqueue_queue(&egress->txqueue, &packet);
 		}
 		return true;
 	}
 	write_plain(peer, size, packet.data);
 	write_frame(egress, peer, kind, body, size, packet.data + PEAL_UDP_OFFSET);
 	packet.size = PEAL_UDP_OFFSET + FRAME_SIZE(size);
-	peal_egress_queue(egress, &packet);
+	peal_txqueue_queue(&egress->txqueue, &packet);
 	return true;
 }
 
@@ -642,7 +528,7 @@ peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet,
 			answer.data + PEAL_UDP_OFFSET, NULL);
 		answer.size = PEAL_UDP_OFFSET + FRAME_SIZE(PEAL_LIVENESS_BODY_SIZE);
 	}
-	peal_egress_queue(egress, &answer);
+	peal_txqueue_queue(&egress->txqueue, &answer);
 }
 
 bool
@@ -661,7 +547,7 @@ peal_egress_send_address(struct peal_egress *egress, const struct peal_address *
 		drop_lost(egress, NULL);
 		return true;
 	}
-	if (!peal_egress_allocate(egress, &packet)) {
+	if (!peal_txqueue_allocate(&egress->txqueue, &packet)) {
 		return false;
 	}
 	target = peal_headers_aim(&egress->headers, address, mac);
@@ -684,6 +570,6 @@ peal_egress_send_address(struct peal_egress *egress, const struct peal_address *
 	seal_body(egress, egress->pre_key, payload, size, NULL);
 	peal_headers_seal(&egress->headers, FRAME_SIZE(size), packet.data);
 	packet.size = egress->headers.size + FRAME_SIZE(size);
-	peal_egress_queue(egress, &packet);
+	peal_txqueue_queue(&egress->txqueue, &packet);
 	return true;
 }

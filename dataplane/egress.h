@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Everything a core sends: builds the frame, seals it, queues it for the one flush of the turn.
+ * Everything a core sends: builds the frame, seals it, and leaves it in the queue
+ * (dataplane/txqueue.h) whose second class, bulk, are the frames written in two steps.
  *
  * A frame to a member takes its link, IP and UDP headers from a template that is rebuilt at the
  * view switch, and the next counter of the stream to that member. The counter never wraps and never
@@ -13,12 +14,6 @@
  * is known, or when a member has the other form of IP address, frames to it are dropped and
  * counted.
  *
- * Two classes: what keeps the group together, and bulk, which are the frames written in two steps.
- * Bulk leaves behind all else of a turn, has PEAL_TX_BULK_MAX places of the queue and no more, and
- * when the port had no room for all of it, half of what it took is the bound of the next turn, so
- * that the port's own queue has room for the others. Who finds no place tries again next turn:
- * nothing of it is dropped here, but for whom there is no way to.
- *
  * To a peer whose direct way does not carry (dataplane/paths.h), frames of channels and broadcast
  * go to another member, which passes them on: the same frame, of the same stream, with the flag
  * RELAY, behind the headers of a frame to that member. All else always goes directly.
@@ -27,10 +22,7 @@
  * both shards, so the frames to each of them are a stream of its own with gaps in its counters. A
  * receiver's window bears as much disorder as if there were no shards.
  *
- * Packets come from a small stash filled by one call to the port, or by packets received before,
- * or are received packets turned round. When the queue is full it is flushed early. What the port
- * cannot take is dropped and counted: whatever Peal sends here is repeated by its sender. Plain
- * struct, fields private, one core.
+ * Plain struct, fields private but where they say public, one core.
  */
 #ifndef PEAL_DATAPLANE_EGRESS_H
 #define PEAL_DATAPLANE_EGRESS_H
@@ -40,8 +32,8 @@
 #include "base/prng.h"
 #include "dataplane/headers.h"
 #include "dataplane/peers.h"
-#include "dataplane/port.h"
 #include "dataplane/route.h"
+#include "dataplane/txqueue.h"
 #include "wire/liveness_msg.h"
 
 #include <stdalign.h>
@@ -66,7 +58,7 @@ struct peal_egress_peer {
 _Static_assert(sizeof(struct peal_egress_peer) == 64, "one cache line");
 
 struct peal_egress {
-	struct peal_port port;
+	struct peal_txqueue txqueue; /* Public. */
 	struct peal_aead aead;
 	const struct peal_aead_key *self_key;
 	const struct peal_aead_key *pre_key;
@@ -82,16 +74,9 @@ struct peal_egress {
 	uint8_t gateway_mac[6]; /* zero = not known yet */
 	uint8_t shard;
 	struct peal_prng prng; /* nonces of family 0 */
-	uint32_t queue_count;
-	uint32_t bulk_count;
-	uint32_t bulk_max; /* of this turn, [1, PEAL_TX_BULK_MAX] */
 	/* Public: the largest body of a frame of channels that the link says it carries,
 	 * [PEAL_BODY_SIZE_MAX, PEAL_LARGE_BODY_SIZE_MAX]. */
 	uint16_t body_size_max;
-	uint32_t stash_count;
-	struct peal_packet queue[PEAL_TX_QUEUE_MAX];
-	struct peal_packet bulk[PEAL_TX_BULK_MAX];
-	struct peal_packet stash[PEAL_TX_STASH_MAX];
 	struct peal_egress_peer peers[PEAL_SLOTS_MAX];
 	bool has_doubts;
 	uint64_t doubts[PEAL_RESIDENTS_WORDS]; /* slots of peers that do not answer */
@@ -206,36 +191,5 @@ bool peal_egress_send_address(struct peal_egress *egress, const struct peal_addr
  */
 void peal_egress_answer(struct peal_egress *egress, const struct peal_packet *packet, uint16_t slot,
 	uint8_t shard, uint8_t kind, const uint8_t body[PEAL_LIVENESS_BODY_SIZE]);
-
-/* Lends an empty packet for a frame built elsewhere. False: the port has none; counted. */
-bool peal_egress_allocate(struct peal_egress *egress, struct peal_packet *packet_out);
-
-/*
- * Takes packets that were received and are not needed any more: as many as the stash has room for
- * are sent next, for their lines are this core's already; the others go back to the port.
- */
-static inline void
-peal_egress_recycle(struct peal_egress *egress, struct peal_packet *packets, uint32_t count)
-{
-	const struct peal_port *port = &egress->port;
-
-	while (count > 0 && egress->stash_count < PEAL_TX_STASH_MAX &&
-		packets[count - 1U].room >= port->packet_size_max) {
-		egress->stash[egress->stash_count++] = packets[--count];
-	}
-	if (count > 0) {
-		port->ops->release(port->state, port->queue, packets, count);
-	}
-}
-
-/* Queues a whole packet, lent by allocate or received. */
-void peal_egress_queue(struct peal_egress *egress, const struct peal_packet *packet);
-
-/* Gives everything queued to the port, bulk last; the turn of bulk ends. */
-void peal_egress_flush(struct peal_egress *egress);
-
-/* Gives the stash back to the port and drops what is queued; the last call before a port goes away.
- */
-void peal_egress_fini(struct peal_egress *egress);
 
 #endif

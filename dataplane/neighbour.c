@@ -216,7 +216,7 @@ peal_neighbour_on_arp(
 	write_arp(neighbour, packet->data, PEAL_ARP_REPLY, asker);
 	memcpy(base + PEAL_ARP_TARGET_MAC_OFFSET, asker, sizeof(asker));
 	peal_link_store32(base + PEAL_ARP_TARGET_IPV4_OFFSET, sender.ipv4);
-	peal_egress_queue(neighbour->egress, packet);
+	peal_txqueue_queue(&neighbour->egress->txqueue, packet);
 	peal_counter_add(neighbour->counters, PEAL_COUNTER_ARP_ANSWERS, 1);
 	return true;
 }
@@ -269,7 +269,7 @@ answer_ping(struct peal_neighbour *neighbour, const struct peal_packet *packet, 
 		base[PEAL_ICMP_OFFSET] = PEAL_ICMP_ECHO_REPLY; /* from 8 */
 		adjust_checksum(base + PEAL_ICMP_CHECKSUM_OFFSET, 0x0800U);
 	}
-	peal_egress_queue(neighbour->egress, &answer);
+	peal_txqueue_queue(&neighbour->egress->txqueue, &answer);
 	peal_counter_add(neighbour->counters, PEAL_COUNTER_ICMP_ANSWERS, 1);
 	return true;
 }
@@ -303,7 +303,8 @@ answer_solicitation(struct peal_neighbour *neighbour, const struct peal_discover
 		return drop_icmp(neighbour, PEAL_COUNTER_ND_REFUSED_RATE);
 	}
 	/* A packet is not made longer than it was, but for one lent to be filled. */
-	if (packet->size < reply.size && !peal_egress_allocate(neighbour->egress, &reply)) {
+	if (packet->size < reply.size &&
+		!peal_txqueue_allocate(&neighbour->egress->txqueue, &reply)) {
 		return false;
 	}
 	memcpy(answer.mac, neighbour->address.mac, sizeof(answer.mac));
@@ -312,7 +313,7 @@ answer_solicitation(struct peal_neighbour *neighbour, const struct peal_discover
 	write_link(neighbour, reply.data, PEAL_LINK_TYPE_IPV6, has_asker ? asker : everybody_mac);
 	peal_discovery_encode(&answer, reply.data + PEAL_LINK_HEADER_SIZE + shift);
 	reply.size = PEAL_LINK_HEADER_SIZE + shift + PEAL_DISCOVERY_SIZE;
-	peal_egress_queue(neighbour->egress, &reply);
+	peal_txqueue_queue(&neighbour->egress->txqueue, &reply);
 	peal_counter_add(neighbour->counters, PEAL_COUNTER_ND_ANSWERS, 1);
 	return reply.handle == packet->handle;
 }
@@ -427,7 +428,7 @@ ask(struct peal_neighbour *neighbour, struct peal_neighbour_entry *entry, uint64
 	if (entry->is_asked && now_ns - entry->asked_at_ns < PEAL_ARP_REPEAT_NS) {
 		return false;
 	}
-	if (!peal_egress_allocate(neighbour->egress, &packet)) {
+	if (!peal_txqueue_allocate(&neighbour->egress->txqueue, &packet)) {
 		return false;
 	}
 	if (headers->is_ipv6) {
@@ -442,7 +443,7 @@ ask(struct peal_neighbour *neighbour, struct peal_neighbour_entry *entry, uint64
 		packet.size = PEAL_ARP_SIZE;
 	}
 	packet.size += headers->shift;
-	peal_egress_queue(neighbour->egress, &packet);
+	peal_txqueue_queue(&neighbour->egress->txqueue, &packet);
 	peal_counter_add(neighbour->counters,
 		headers->is_ipv6 ? PEAL_COUNTER_ND_REQUESTS : PEAL_COUNTER_ARP_REQUESTS, 1);
 	entry->is_asked = true;

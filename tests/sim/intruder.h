@@ -191,7 +191,7 @@ intruder_open(uint16_t members_count, uint16_t idle_count)
 static inline void
 intruder_close(struct intruder_scene *scene)
 {
-	peal_egress_fini(&scene->egress);
+	peal_txqueue_fini(&scene->egress.txqueue);
 	peal_simworld_fini(&scene->world);
 	for (uint32_t i = 0; i < scene->report.violations_count; i++) {
 		print_error("%s\n", scene->report.violations[i]);
@@ -297,7 +297,7 @@ intruder_say(struct intruder_scene *scene, uint8_t kind, const struct peal_write
 	assert_true(body->is_ok);
 	assert_true(peal_egress_send_address(&scene->egress, &intruder_victim(scene)->address, kind,
 		body->bytes, (uint16_t)body->offset));
-	peal_egress_flush(&scene->egress);
+	peal_txqueue_flush(&scene->egress.txqueue);
 }
 
 /* The member `liar` says something to the victim, whatever it is. */
@@ -313,7 +313,7 @@ intruder_lie(
 	assert_int_not_equal(slot, PEAL_PEERS_NONE);
 	assert_true(peal_egress_send_slot(
 		&core->egress, slot, kind, body->bytes, (uint16_t)body->offset));
-	peal_egress_flush(&core->egress);
+	peal_txqueue_flush(&core->egress.txqueue);
 }
 
 /* The prefix of what a member says in the view. */

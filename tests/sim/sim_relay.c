@@ -80,7 +80,7 @@ ask(struct intruder_scene *scene, uint16_t liar, uint8_t kind, uint32_t src, uin
 	uint8_t nonce[PEAL_AEAD_NONCE_SIZE];
 	uint8_t *payload;
 
-	assert_true(peal_egress_allocate(egress, &packet));
+	assert_true(peal_txqueue_allocate(&egress->txqueue, &packet));
 	payload = packet.data + egress->headers.size;
 	target = peal_headers_aim(&egress->headers, &intruder_victim(scene)->address,
 		intruder_victim(scene)->address.mac);
@@ -91,8 +91,8 @@ ask(struct intruder_scene *scene, uint16_t liar, uint8_t kind, uint32_t src, uin
 	egress->aead.seal(egress->aead.state, egress->self_key, nonce, payload, PEAL_HEADER_SIZE,
 		payload + PEAL_HEADER_SIZE, 40, payload + PEAL_HEADER_SIZE + 40);
 	packet.size = egress->headers.size + 88U;
-	peal_egress_queue(egress, &packet);
-	peal_egress_flush(egress);
+	peal_txqueue_queue(&egress->txqueue, &packet);
+	peal_txqueue_flush(&egress->txqueue);
 }
 
 static uint32_t

@@ -38,7 +38,7 @@ static int
 finish(void **state)
 {
 	(void)state;
-	peal_egress_flush(&cores->nodes[0]->core.egress);
+	peal_txqueue_flush(&cores->nodes[0]->core.egress.txqueue);
 	peal_fakeswitch_clear(cores->wire, 1);
 	peal_fakeswitch_clear(cores->wire, 2);
 	peal_fakecores_destroy(cores);
@@ -85,7 +85,7 @@ run(void)
 {
 	uint32_t count = peal_channelsender_run(sender, now_ns);
 
-	peal_egress_flush(&cores->nodes[0]->core.egress);
+	peal_txqueue_flush(&cores->nodes[0]->core.egress.txqueue);
 	peal_fakeswitch_clear(cores->wire, 1);
 	peal_fakeswitch_clear(cores->wire, 2);
 	return count;

@@ -41,7 +41,7 @@ test_egress__finds_each_shard_of_a_peer(void **state)
 
 		memcpy(body, text, 40);
 		peal_egress_end(egress_of(cores), &packet, 1, shard, PEAL_MESSAGE_CHANNEL, 40);
-		peal_egress_flush(egress_of(cores));
+		peal_txqueue_flush(&egress_of(cores)->txqueue);
 		assert_int_equal(peal_link_load16(port->last + PEAL_UDP_DST_OFFSET),
 			PEAL_FAKECORE_PORT + shard);
 		assert_int_equal(peal_link_load16(port->last + PEAL_UDP_SRC_OFFSET),
@@ -89,9 +89,9 @@ test_egress__finds_each_shard_over_other_links(void **state)
 			memcpy(body, text, 40);
 			peal_egress_end(
 				egress_of(cores), &packet, 1, shard, PEAL_MESSAGE_CHANNEL, 40);
-			assert_int_equal(egress_of(cores)->queue_count, 0);
-			assert_int_equal(egress_of(cores)->bulk_count, 1);
-			peal_egress_flush(egress_of(cores));
+			assert_int_equal(egress_of(cores)->txqueue.queue_count, 0);
+			assert_int_equal(egress_of(cores)->txqueue.bulk_count, 1);
+			peal_txqueue_flush(&egress_of(cores)->txqueue);
 			payload = peal_headers_payload(port->last, port->last_size, &payload_size);
 			assert_non_null(payload);
 			assert_ptr_equal(payload, port->last + egress_of(cores)->headers.size);
@@ -125,7 +125,7 @@ test_egress__drops_bulk_without_a_way(void **state)
 	egress_of(cores)->peers[1].is_lost = egress_of(cores)->peers[1].is_slow = true;
 	memcpy(peal_egress_begin(egress_of(cores), &packet), text, 40);
 	peal_egress_end(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL, 40);
-	assert_int_equal(egress_of(cores)->bulk_count, 0);
+	assert_int_equal(egress_of(cores)->txqueue.bulk_count, 0);
 	assert_true(egress_of(cores)->peers[1].counter == counter);
 	assert_true(peal_fakecores_counter(cores, 0, PEAL_COUNTER_NEIGHBOURS_UNKNOWN) == 1);
 	peal_fakecores_destroy(cores); /* counts the packets */
@@ -142,7 +142,7 @@ test_egress__writes_the_whole_packet(void **state)
 	(void)state;
 	assert_true(peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40));
 	assert_int_equal(port->sent_count, 0); /* not before the flush */
-	peal_egress_flush(egress_of(cores));
+	peal_txqueue_flush(&egress_of(cores)->txqueue);
 	assert_int_equal(port->sent_count, 1);
 	assert_int_equal(port->last_size, 42 + 32 + 40 + 16);
 
@@ -192,7 +192,7 @@ test_egress__writes_any_size(void **state)
 		const struct peal_fakeport *port = &cores->wire->ports[0];
 
 		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, sent, (uint16_t)size);
-		peal_egress_flush(egress_of(cores));
+		peal_txqueue_flush(&egress_of(cores)->txqueue);
 		struct peal_header header = peal_fakecores_open_last(cores, 0, body);
 
 		assert_int_equal(header.body_size, size);
@@ -210,7 +210,7 @@ send_and_read_counter(struct peal_fakecores *cores, uint16_t slot)
 	uint8_t body[PEAL_BODY_SIZE_MAX];
 
 	peal_egress_send_slot(egress_of(cores), slot, PEAL_MESSAGE_VOTE, text, sizeof(text));
-	peal_egress_flush(egress_of(cores));
+	peal_txqueue_flush(&egress_of(cores)->txqueue);
 	return peal_fakecores_open_last(cores, 0, body).counter;
 }
 
@@ -297,7 +297,7 @@ test_egress__family_0_has_a_random_nonce_and_a_transaction(void **state)
 	for (uint32_t i = 0; i < 20; i++) {
 		assert_true(peal_egress_send_address(
 			egress_of(cores), &to, PEAL_MESSAGE_JOIN_REQUEST, text, sizeof(text)));
-		peal_egress_flush(egress_of(cores));
+		peal_txqueue_flush(&egress_of(cores)->txqueue);
 		seen[i] = peal_fakecores_open_last(cores, 0, body);
 		assert_memory_equal(body, text, sizeof(text));
 		assert_true(seen[i].cluster == PEAL_FAKECORE_CLUSTER_NAME);
@@ -308,149 +308,6 @@ test_egress__family_0_has_a_random_nonce_and_a_transaction(void **state)
 	}
 	peal_fakecores_turn(cores, 1);
 	assert_int_equal(peal_fakecores_drain(cores, 1, PEAL_RECORD_FRAME), 20);
-	peal_fakecores_destroy(cores);
-}
-
-static void
-test_egress__flushes_early_when_the_queue_is_full(void **state)
-{
-	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
-	struct peal_fakeport *port = &cores->wire->ports[0];
-
-	(void)state;
-	for (uint32_t i = 0; i < PEAL_TX_QUEUE_MAX; i++) {
-		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
-	}
-	assert_int_equal(port->transmits_count, 0);
-	peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
-	assert_int_equal(port->transmits_count, 1);
-	assert_int_equal(port->sent_count, PEAL_TX_QUEUE_MAX);
-	peal_egress_flush(egress_of(cores));
-	assert_int_equal(port->sent_count, PEAL_TX_QUEUE_MAX + 1U);
-	peal_egress_flush(egress_of(cores)); /* nothing left: the port is not bothered */
-	assert_int_equal(port->transmits_count, 2);
-	/* One call to the port for many packets. */
-	assert_int_equal(port->allocations_count, PEAL_TX_QUEUE_MAX / PEAL_TX_STASH_MAX + 1U);
-	peal_fakeswitch_clear(cores->wire, 1);
-	peal_fakecores_destroy(cores);
-}
-
-static void
-test_egress__counts_what_the_port_does_not_take(void **state)
-{
-	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
-	struct peal_fakeport *port = &cores->wire->ports[0];
-
-	(void)state;
-	port->transmit_max = 3;
-	for (uint32_t i = 0; i < 10; i++) {
-		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
-	}
-	peal_egress_flush(egress_of(cores));
-	assert_int_equal(port->sent_count, 3);
-	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_DROPPED), 7);
-	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_FRAMES), 10);
-	peal_fakeswitch_clear(cores->wire, 1);
-	peal_fakecores_destroy(cores);
-}
-
-static void
-test_egress__takes_the_last_packets_and_then_says_no(void **state)
-{
-	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
-	struct peal_fakeport *port = &cores->wire->ports[0];
-
-	(void)state;
-	port->allocate_max = PEAL_TX_STASH_MAX + 2U; /* one stash, then two single ones */
-	for (uint32_t i = 0; i < PEAL_TX_STASH_MAX + 2U; i++) {
-		assert_true(
-			peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40));
-	}
-	uint64_t counter = egress_of(cores)->peers[1].counter;
-
-	assert_false(peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40));
-	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_DROPPED), 1);
-	assert_true(egress_of(cores)->peers[1].counter == counter);
-	peal_egress_flush(egress_of(cores));
-	peal_fakeswitch_clear(cores->wire, 1);
-	peal_fakecores_destroy(cores);
-}
-
-/* Bulk for the peer at slot 1. False: there is no place. */
-static bool
-send_bulk(struct peal_fakecores *cores)
-{
-	struct peal_packet packet;
-	uint8_t *body = peal_egress_begin(egress_of(cores), &packet);
-
-	if (body == NULL) {
-		return false;
-	}
-	memcpy(body, text, 40);
-	peal_egress_end(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL, 40);
-	return true;
-}
-
-static void
-test_egress__bulk_leaves_last_and_has_its_places(void **state)
-{
-	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
-	struct peal_fakeport *port = &cores->wire->ports[0];
-	uint8_t body[PEAL_BODY_SIZE_MAX];
-
-	(void)state;
-	for (uint32_t i = 0; i < PEAL_TX_BULK_MAX; i++) {
-		assert_true(send_bulk(cores));
-	}
-	assert_false(send_bulk(cores));
-	/* The others have all of their places still. */
-	for (uint32_t i = 0; i < PEAL_TX_RESERVED_MAX; i++) {
-		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
-	}
-	assert_int_equal(port->sent_count, 0);
-	peal_egress_flush(egress_of(cores));
-	assert_int_equal(port->sent_count, PEAL_TX_QUEUE_MAX);
-	assert_int_equal(peal_fakecores_open_last(cores, 0, body).kind, PEAL_MESSAGE_CHANNEL);
-	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_DROPPED), 0);
-	assert_true(send_bulk(cores));
-	peal_egress_fini(egress_of(cores));
-	peal_fakeswitch_clear(cores->wire, 1);
-	peal_fakecores_destroy(cores);
-}
-
-static void
-test_egress__bulk_makes_room_when_the_port_is_full(void **state)
-{
-	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
-	struct peal_fakeport *port = &cores->wire->ports[0];
-	uint32_t count = 0;
-
-	(void)state;
-	port->ring_max = 20;
-	while (send_bulk(cores)) {
-		count++;
-	}
-	assert_int_equal(count, PEAL_TX_BULK_MAX);
-	peal_egress_flush(egress_of(cores));
-	assert_int_equal(port->sent_count, 20);
-	/* Half of it, then a little more each turn, and from the beginning when all is well. */
-	for (uint32_t bound = 10; bound < PEAL_TX_BULK_MAX; bound += PEAL_TX_BULK_STEP) {
-		port->ring_max = 1000;
-		port->ring_count = 0;
-		for (count = 0; send_bulk(cores); count++) {
-		}
-		assert_int_equal(count, bound);
-		peal_egress_flush(egress_of(cores));
-	}
-	/* Never none at all. */
-	port->ring_count = port->ring_max;
-	assert_true(send_bulk(cores));
-	peal_egress_flush(egress_of(cores));
-	port->ring_count = 0;
-	assert_true(send_bulk(cores));
-	assert_false(send_bulk(cores));
-	peal_egress_flush(egress_of(cores));
-	peal_fakeswitch_clear(cores->wire, 1);
 	peal_fakecores_destroy(cores);
 }
 
@@ -468,7 +325,7 @@ test_egress__turns_a_packet_round(void **state)
 	peal_fakeswitch_inject(cores->wire, 0, noise, sizeof(noise));
 	assert_int_equal(port->ops->receive(port->state, 0, &packet, 1), 1);
 	peal_egress_answer(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_ACK, text);
-	peal_egress_flush(egress_of(cores));
+	peal_txqueue_flush(&egress_of(cores)->txqueue);
 	assert_int_equal(cores->wire->ports[0].last_size, 106);
 	assert_int_equal(cores->wire->ports[0].allocations_count, 0);
 	struct peal_header header = peal_fakecores_open_last(cores, 0, body);
@@ -506,7 +363,7 @@ test_egress__sends_round_and_passes_on(void **state)
 		peal_egress_set_via(egress_of(cores), 1, 2, 0);
 		memcpy(peal_egress_begin(egress_of(cores), &packet), text, 40);
 		peal_egress_end(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL, 40);
-		peal_egress_flush(egress_of(cores));
+		peal_txqueue_flush(&egress_of(cores)->txqueue);
 		/* To the station of node 2, with the number of node 1. */
 		assert_memory_equal(port->last, peal_fakecores_address(2).mac, 6);
 		assert_int_equal(port->last_size, offset + 48U + 40U);
@@ -522,7 +379,7 @@ test_egress__sends_round_and_passes_on(void **state)
 		memcpy(peal_egress_begin(egress_of(cores), &packet) - PEAL_HEADER_SIZE, first, 88);
 		packet.size = offset + 88U;
 		assert_true(peal_egress_pass(egress_of(cores), &packet, 1, 0, 88));
-		peal_egress_flush(egress_of(cores));
+		peal_txqueue_flush(&egress_of(cores)->txqueue);
 		assert_memory_equal(port->last, peal_fakecores_address(1).mac, 6);
 		assert_int_equal(port->last_size, offset + 88U);
 		assert_memory_equal(port->last + offset, first, 88);
@@ -535,7 +392,7 @@ test_egress__sends_round_and_passes_on(void **state)
 		/* Directly again; and of itself with each table. */
 		peal_egress_set_via(egress_of(cores), 1, PEAL_PEERS_NONE, 0);
 		peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_CHANNEL, text, 40);
-		peal_egress_flush(egress_of(cores));
+		peal_txqueue_flush(&egress_of(cores)->txqueue);
 		assert_memory_equal(port->last, peal_fakecores_address(1).mac, 6);
 		peal_egress_set_via(egress_of(cores), 1, 2, 0);
 		peal_fakecores_install(cores, 0, PEAL_FAKECORE_EPOCH + 1U, 7, 0);
@@ -546,62 +403,6 @@ test_egress__sends_round_and_passes_on(void **state)
 		peal_fakecores_destroy(cores);
 	}
 	peal_fakecores_set_link(&plain);
-}
-
-static void
-test_egress__gives_everything_back_at_the_end(void **state)
-{
-	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
-
-	(void)state;
-	peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
-	assert_int_equal(peal_fakeswitch_lent(cores->wire), PEAL_TX_STASH_MAX);
-	peal_egress_fini(egress_of(cores));
-	assert_int_equal(peal_fakeswitch_lent(cores->wire), 0);
-	peal_fakecores_destroy(cores);
-}
-
-/* Takes `count` packets, as if they had been received. */
-static void
-lend(struct peal_fakecores *cores, struct peal_packet *packets, uint32_t count)
-{
-	const struct peal_port *port = &egress_of(cores)->port;
-
-	assert_int_equal(port->ops->allocate(port->state, port->queue, packets, count), count);
-	for (uint32_t i = 0; i < count; i++) {
-		packets[i].size = 100;
-		packets[i].room = port->packet_size_max;
-	}
-}
-
-static void
-test_egress__sends_next_in_what_was_received(void **state)
-{
-	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
-	struct peal_egress *egress = egress_of(cores);
-	struct peal_packet packets[PEAL_TX_STASH_MAX + 2U];
-	struct peal_packet next;
-
-	(void)state;
-	assert_int_equal(egress->stash_count, 0);
-	lend(cores, packets, 1);
-	peal_egress_recycle(egress, packets, 1);
-	assert_int_equal(egress->stash_count, 1);
-	assert_true(peal_egress_allocate(egress, &next));
-	assert_ptr_equal(next.data, packets[0].data);
-	assert_int_equal(peal_fakeswitch_lent(cores->wire), 1);
-	/* One without room for any frame goes back, and so does what does not fit the stash. */
-	next.room = egress->port.packet_size_max - 1U;
-	peal_egress_recycle(egress, &next, 1);
-	assert_int_equal(egress->stash_count, 0);
-	assert_int_equal(peal_fakeswitch_lent(cores->wire), 0);
-	lend(cores, packets, PEAL_TX_STASH_MAX + 2U);
-	peal_egress_recycle(egress, packets, PEAL_TX_STASH_MAX + 2U);
-	assert_int_equal(egress->stash_count, PEAL_TX_STASH_MAX);
-	assert_int_equal(peal_fakeswitch_lent(cores->wire), PEAL_TX_STASH_MAX);
-	peal_egress_fini(egress);
-	assert_int_equal(peal_fakeswitch_lent(cores->wire), 0);
-	peal_fakecores_destroy(cores);
 }
 
 /* What lies elsewhere arrives as if it had been written; over each shape of headers. */
@@ -632,7 +433,7 @@ test_egress__seals_what_lies_elsewhere(void **state)
 			memcpy(peal_egress_begin(egress_of(cores), &packet), whole, cuts[i]);
 			peal_egress_end_rest(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL,
 				sizeof(whole), &rest);
-			peal_egress_flush(egress_of(cores));
+			peal_txqueue_flush(&egress_of(cores)->txqueue);
 			assert_int_equal(
 				peal_fakecores_open_last(cores, 0, body).body_size, sizeof(whole));
 			assert_memory_equal(body, whole, sizeof(whole));
@@ -684,15 +485,8 @@ main(void)
 			test_egress__goes_on_where_it_was_with_a_receiver_that_was_forgotten),
 		cmocka_unit_test(test_egress__stops_before_a_nonce_comes_again),
 		cmocka_unit_test(test_egress__family_0_has_a_random_nonce_and_a_transaction),
-		cmocka_unit_test(test_egress__flushes_early_when_the_queue_is_full),
-		cmocka_unit_test(test_egress__counts_what_the_port_does_not_take),
-		cmocka_unit_test(test_egress__takes_the_last_packets_and_then_says_no),
-		cmocka_unit_test(test_egress__bulk_leaves_last_and_has_its_places),
-		cmocka_unit_test(test_egress__bulk_makes_room_when_the_port_is_full),
 		cmocka_unit_test(test_egress__turns_a_packet_round),
 		cmocka_unit_test(test_egress__sends_round_and_passes_on),
-		cmocka_unit_test(test_egress__gives_everything_back_at_the_end),
-		cmocka_unit_test(test_egress__sends_next_in_what_was_received),
 		cmocka_unit_test(test_egress__seals_what_lies_elsewhere),
 		cmocka_unit_test(test_egress__knows_what_the_link_carries),
 	};

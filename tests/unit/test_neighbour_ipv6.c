@@ -302,7 +302,7 @@ test_neighbour__goes_through_the_gateway(void **state)
 	assert_memory_equal(port->last, second_mac, 6);
 	assert_true(peal_egress_send_slot(
 		&cores->nodes[0]->core.egress, 1, PEAL_MESSAGE_PROBE, packet, 16));
-	peal_egress_flush(&cores->nodes[0]->core.egress);
+	peal_txqueue_flush(&cores->nodes[0]->core.egress.txqueue);
 	assert_memory_equal(port->last, second_mac, 6);
 
 	/* Nothing is learned from a frame of somebody behind it. */

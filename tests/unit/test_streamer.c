@@ -367,7 +367,7 @@ test_streamer__waits_for_packets(void **state)
 
 	(void)state;
 	set_up(&world);
-	peal_egress_fini(&world.node->core.egress); /* no packets in store */
+	peal_txqueue_fini(&world.node->core.egress.txqueue); /* no packets in store */
 	world.node->allocate_max = 7;
 	stream = make_stream(&world, 2);
 	start(&world, &stream);

@@ -233,7 +233,7 @@ peal_pairmember_init(struct peal_pairmember *member, const struct peal_pairmembe
 void
 peal_pairmember_fini(struct peal_pairmember *member)
 {
-	if (member->core.egress.port.ops != NULL) {
+	if (member->core.egress.txqueue.port.ops != NULL) {
 		peal_core_fini(&member->core);
 	}
 	peal_aead_close(&member->aead);
