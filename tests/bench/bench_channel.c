@@ -36,7 +36,7 @@
  *
  * so their sum is near the total that was taken without a clock, and not the same.
  */
-#include "tests/lib/duo.h"
+#include "tools/benchlib/fixedmember.h"
 #include "wire/crypto/aead_open.h"
 #include "wire/frame.h"
 
@@ -57,6 +57,8 @@
 #define CLOCK_RUNS       100U
 #define CLOCK_BATCHES    1001U
 #define IDLE_NS          20000U
+#define QUEUE_SIZE       65536U
+#define RTO_NS_MAX       1000000U
 
 enum stage { STAGE_PORT = 0, STAGE_FRAME, STAGE_AEAD, STAGE_CHANNEL, STAGE_DELIVERY, STAGES_COUNT };
 
@@ -200,7 +202,7 @@ struct bench;
 
 struct end {
 	struct bench *bench;
-	struct peal_duo duo;
+	struct peal_fixedmember member;
 	struct peal_aead_key key;
 	uint32_t inbox_count;
 	struct peal_packet inbox[PACKETS_COUNT];
@@ -347,7 +349,7 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 	if (end == &bench->ends[0]) {
 		bench->echoed_at = __rdtsc();
 	} else {
-		PEAL_ASSERT(peal_channels_send(&end->duo.channels, channel, delivery->bytes,
+		PEAL_ASSERT(peal_channels_send(&end->member.channels, channel, delivery->bytes,
 				    delivery->size) == PEAL_CHANNEL_OK);
 	}
 }
@@ -378,25 +380,31 @@ set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 {
 	static const struct peal_port_ops ops = {receive, allocate, transmit, release};
 	struct end *end = &bench->ends[self];
-	struct peal_duo_config config = {.self = self,
+	const struct peal_address addresses[] = {find_address(1), find_address(2)};
+	const struct peal_aead_key *const keys[] = {&bench->ends[0].key, &bench->ends[1].key};
+	struct peal_fixedmember_config config = {.self = self,
+		.members_count = 2,
 		.port = {.ops = &ops,
 			.state = end,
 			.packet_size_max = find_stride(bench) - HEADROOM,
 			.mtu = bench->mtu},
-		.addresses = {find_address(1), find_address(2)},
+		.addresses = addresses,
 		.timing = &bench->timing,
 		.aead = bench->timed,
 		.pre_key = &bench->pre_key,
-		.keys = {&bench->ends[0].key, &bench->ends[1].key},
+		.keys = keys,
+		.queue_size = QUEUE_SIZE,
+		.rto_ns_max = RTO_NS_MAX,
 		.is_coalescing = is_coalescing,
 		.shards_count = 1,
 		.now_ns = bench->now_ns,
-		.deliver = deliver,
-		.release = give_back,
-		.state = end};
+		.user = {.deliver = deliver, .release = give_back, .state = end}};
+	bool is_made;
 
-	memcpy(config.port.mac, config.addresses[self].mac, sizeof(config.port.mac));
-	peal_duo_init(&end->duo, &config);
+	memcpy(config.port.mac, addresses[self].mac, sizeof(config.port.mac));
+	is_made = peal_fixedmember_init(&end->member, &config);
+	PEAL_ASSERT(is_made);
+	peal_core_turn(&end->member.core, bench->now_ns);
 }
 
 static void
@@ -447,8 +455,8 @@ struct options {
 static void
 turn_both(struct bench *bench)
 {
-	peal_core_turn(&bench->ends[0].duo.core, bench->now_ns);
-	peal_core_turn(&bench->ends[1].duo.core, bench->now_ns);
+	peal_core_turn(&bench->ends[0].member.core, bench->now_ns);
+	peal_core_turn(&bench->ends[1].member.core, bench->now_ns);
 }
 
 /* Accepts one message. False: there is no room. */
@@ -456,7 +464,7 @@ static bool
 accept(struct bench *bench, uint16_t channel, const uint8_t *message, const struct options *options,
 	uint64_t seq)
 {
-	struct peal_channels *channels = &bench->ends[0].duo.channels;
+	struct peal_channels *channels = &bench->ends[0].member.channels;
 
 	if (!options->is_lent) {
 		return peal_channels_send(channels, channel, message, options->size) ==
@@ -676,7 +684,7 @@ static void
 show(const struct bench *bench, const struct options *options, uint64_t sent_count,
 	const struct medians *medians)
 {
-	const uint64_t *values = bench->ends[0].duo.core.counters.values;
+	const uint64_t *values = bench->ends[0].member.core.counters.values;
 
 	(void)printf("{\"bench\":\"channel\",\"aead\":\"%s\",\"size\":%u,\"burst\":%u,"
 		     "\"coalescing\":%s,\"rounds\":%u,\"cycles_per_message\":%.1f,"
@@ -721,7 +729,7 @@ main(int argc, char **argv)
 	memset(bench, 0, sizeof(*bench));
 	bench->is_echo = options.is_echo;
 	set_up(bench, options.aead_name, options.is_coalescing, options.mtu);
-	PEAL_ASSERT(peal_channels_open(&bench->ends[0].duo.channels, 2, 1, &channel) ==
+	PEAL_ASSERT(peal_channels_open(&bench->ends[0].member.channels, 2, 1, &channel) ==
 		    PEAL_CHANNEL_OK);
 	for (uint32_t i = 0; i < (options.is_callgrind ? CALLGRIND_ROUNDS : WARM_ROUNDS); i++) {
 		(void)run_round(bench, channel, message, &options, &sent_count);
@@ -742,7 +750,7 @@ main(int argc, char **argv)
 		show(bench, &options, sent_count, &medians);
 	}
 	for (uint32_t i = 0; i < 2; i++) {
-		peal_duo_fini(&bench->ends[i].duo);
+		peal_fixedmember_fini(&bench->ends[i].member);
 	}
 	peal_aead_close(&bench->aead);
 	free(bench);

@@ -94,9 +94,9 @@ hand_over(struct passage *passage, struct peal_pairmember *member)
 		return false;
 	}
 	memcpy(bytes, &number, sizeof(number));
-	if ((is_lent ? peal_channels_lend(
-			       &member->channels, member->channel, bytes, passage->size, number)
-		     : peal_channels_send(&member->channels, member->channel, bytes,
+	if ((is_lent ? peal_channels_lend(&member->fixed.channels, member->channel, bytes,
+			       passage->size, number)
+		     : peal_channels_send(&member->fixed.channels, member->channel, bytes,
 			       passage->size)) != PEAL_CHANNEL_OK) {
 		return false;
 	}
@@ -146,8 +146,7 @@ ask(void *state, struct peal_pairmember *member, uint64_t now_ns)
 
 	(void)now_ns;
 	if (run->is_running && run->sent_count == run->count &&
-		(has_arrived(passage) ||
-			now - run->last_sent_at > to_cycles(passage, LOSS_NS))) {
+		(has_arrived(passage) || now - run->last_sent_at > to_cycles(passage, LOSS_NS))) {
 		run->is_running = false;
 		atomic_store_explicit(&passage->order, 0, memory_order_release);
 		return 1;
@@ -245,9 +244,8 @@ collect(struct passage *passage)
 {
 	struct peal_outcome *outcome = passage->outcome;
 	const struct run *run = &passage->run;
-	uint64_t arrived =
-		atomic_load_explicit(&passage->arrivals->count, memory_order_acquire) -
-		run->first_number;
+	uint64_t arrived = atomic_load_explicit(&passage->arrivals->count, memory_order_acquire) -
+			   run->first_number;
 
 	outcome->sent_count = run->sent_count;
 	outcome->received_count = arrived < run->count ? arrived : run->count;
@@ -255,8 +253,7 @@ collect(struct passage *passage)
 		uint64_t at = passage->arrivals->at[run->first_number + i];
 		uint64_t due = find_due(passage, i);
 
-		peal_histogram_record(
-			outcome->histogram, at > due ? to_ns(passage, at - due) : 0);
+		peal_histogram_record(outcome->histogram, at > due ? to_ns(passage, at - due) : 0);
 	}
 }
 
@@ -294,8 +291,8 @@ measure(void *state, struct peal_talk *talk, struct peal_sentence *error)
  * bound says otherwise; then the difference is nothing, and its error how far it could be.
  */
 static bool
-judge_clocks(struct passage *passage, const struct peal_clockpair bounds[2],
-	struct peal_sentence *error)
+judge_clocks(
+	struct passage *passage, const struct peal_clockpair bounds[2], struct peal_sentence *error)
 {
 	int64_t low = bounds[0].low > bounds[1].low ? bounds[0].low : bounds[1].low;
 	int64_t high = bounds[0].high < bounds[1].high ? bounds[0].high : bounds[1].high;
@@ -332,8 +329,7 @@ play(struct passage *passage, const struct peal_benchargs *args, struct peal_sen
 	};
 	struct peal_clockpair bounds[2];
 
-	if (!peal_clockpair_measure(args->cpus, &bounds[0]) ||
-		!peal_talk_run(&play, error)) {
+	if (!peal_clockpair_measure(args->cpus, &bounds[0]) || !peal_talk_run(&play, error)) {
 		return false;
 	}
 	return peal_clockpair_measure(args->cpus, &bounds[1]) &&
@@ -360,8 +356,7 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	passage.outcome = &outcome;
 	passage.size = args->size;
 	passage.bytes = calloc(LOANS_MAX, args->size);
-	passage.arrivals =
-		peal_stage_share(sizeof(*passage.arrivals) + count * sizeof(uint64_t));
+	passage.arrivals = peal_stage_share(sizeof(*passage.arrivals) + count * sizeof(uint64_t));
 	if (passage.bytes == NULL || passage.arrivals == NULL) {
 		free(passage.bytes);
 		return peal_sentence_set(error, "there is no memory left");
@@ -369,8 +364,9 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	is_good = play(&passage, args, error);
 	free(passage.bytes);
 	if (!is_good && error->text[0] == '\0' && !peal_ctrlc_has_come()) {
-		return peal_refusal_set(error, "CPU %d and CPU %d had too little time beside each "
-					       "other to compare their clocks",
+		return peal_refusal_set(error,
+			"CPU %d and CPU %d had too little time beside each "
+			"other to compare their clocks",
 			args->cpus[0], args->cpus[1]);
 	}
 	if (is_good && atomic_load(&passage.arrivals->wrong_count) > 0) {

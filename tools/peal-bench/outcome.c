@@ -75,9 +75,8 @@ is_lossy(const struct peal_outcome *outcome)
 static bool
 is_vague(const struct peal_outcome *outcome)
 {
-	return outcome->is_one_way &&
-	       outcome->clock_error_ns >
-		       (double)peal_histogram_percentile(outcome->histogram, 50.0);
+	return outcome->is_one_way && outcome->clock_error_ns > (double)peal_histogram_percentile(
+									outcome->histogram, 50.0);
 }
 
 /* False with the reason why there is no figure. */
@@ -108,7 +107,8 @@ check(const struct peal_outcome *outcome, struct peal_sentence *error)
 static bool
 is_told(const struct peal_outcome *outcome, const struct peal_sentence *refusal)
 {
-	return refusal->text[0] == '\0' || (outcome->args->is_anyway && !is_lossy(outcome) && !is_vague(outcome));
+	return refusal->text[0] == '\0' ||
+	       (outcome->args->is_anyway && !is_lossy(outcome) && !is_vague(outcome));
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -135,8 +135,8 @@ judge(const struct peal_outcome *outcome, struct peal_outcome_warnings *warnings
 	*warnings_out = (struct peal_outcome_warnings){0};
 	if (outcome->received_count < outcome->sent_count) {
 		warn(warnings_out, "%" PRIu64 " of %" PRIu64 " %s were lost (%.3f %%)",
-			peal_outcome_lost_count(outcome), outcome->sent_count,
-			name_lost(outcome), find_loss_percent(outcome));
+			peal_outcome_lost_count(outcome), outcome->sent_count, name_lost(outcome),
+			find_loss_percent(outcome));
 	}
 	if (find_steal_percent(outcome) > STEAL_PERCENT_MAX) {
 		warn(warnings_out, "the hypervisor took %.1f %% of the two CPUs",
@@ -194,8 +194,8 @@ show(const struct peal_outcome *outcome, const struct peal_outcome_warnings *war
 	const struct peal_benchargs *args = outcome->args;
 	const struct peal_histogram *histogram = outcome->histogram;
 
-	fprintf(file, "%s over %s, %s%s%s: %" PRIu64 " %s, one every %.1f us\n",
-		args->command, peal_benchargs_link_name(args->link),
+	fprintf(file, "%s over %s, %s%s%s: %" PRIu64 " %s, one every %.1f us\n", args->command,
+		peal_benchargs_link_name(args->link),
 		outcome->is_bare             ? "bare DPDK"
 		: outcome->aead_name == NULL ? "not sealed"
 					     : "sealed by ",

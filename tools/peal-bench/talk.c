@@ -35,7 +35,7 @@ static void
 publish(const struct seat *seat, uint64_t now_ns)
 {
 	struct peal_talk_tally *tally = seat->tally;
-	const struct peal_counters *counters = &seat->member.core.counters;
+	const struct peal_counters *counters = &seat->member.fixed.core.counters;
 
 	atomic_store_explicit(&tally->delivered_count,
 		counters->values[PEAL_COUNTER_CHANNEL_MESSAGES_DELIVERED], memory_order_relaxed);
@@ -63,7 +63,7 @@ note_gap(struct peal_talk_tally *tally, uint64_t gap_ns)
 static uint64_t
 find_deadline(const struct seat *seat, const struct peal_talk_part *part)
 {
-	uint64_t deadline_at_ns = peal_core_deadline_at_ns(&seat->member.core);
+	uint64_t deadline_at_ns = peal_core_deadline_at_ns(&seat->member.fixed.core);
 
 	if (part->find_deadline_ns != NULL) {
 		uint64_t at_ns = part->find_deadline_ns(part->user.state);
@@ -84,7 +84,7 @@ turn(void *argument)
 
 	peal_idle_enter(&seat->idle);
 	now_ns = peal_tsc_now_ns();
-	(void)peal_core_turn(&member->core, now_ns);
+	(void)peal_core_turn(&member->fixed.core, now_ns);
 	if (seat->side == 0) {
 		peal_pairmember_open_channel(member);
 	}
@@ -97,7 +97,7 @@ turn(void *argument)
 		if (member->channel != PEAL_CHANNEL_NONE && part->step != NULL) {
 			work = part->step(part->user.state, member, now_ns);
 		}
-		work += peal_core_turn(&member->core, now_ns);
+		work += peal_core_turn(&member->fixed.core, now_ns);
 		if (work > 0) {
 			publish(seat, now_ns);
 			peal_idle_reset(&seat->idle);

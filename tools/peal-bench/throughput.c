@@ -87,10 +87,10 @@ send(void *state, struct peal_pairmember *member, uint64_t now_ns)
 		enum peal_channel_result result;
 
 		memcpy(bytes, &flow->next_seq, sizeof(flow->next_seq));
-		result = is_lent ? peal_channels_lend(&member->channels, member->channel, bytes,
-					   flow->size, flow->next_seq)
-				 : peal_channels_send(
-					   &member->channels, member->channel, bytes, flow->size);
+		result = is_lent ? peal_channels_lend(&member->fixed.channels, member->channel,
+					   bytes, flow->size, flow->next_seq)
+				 : peal_channels_send(&member->fixed.channels, member->channel,
+					   bytes, flow->size);
 		if (result != PEAL_CHANNEL_OK) {
 			break;
 		}
