@@ -162,7 +162,6 @@ fill_peers(struct peal_fixedmember *member, const struct peal_fixedmember_config
 {
 	struct peal_peers *peers = &member->peers;
 	const uint16_t count = config->members_count;
-	const uint16_t next = (uint16_t)((config->self + 1U) % count);
 	const uint16_t previous = (uint16_t)((config->self + count - 1U) % count);
 
 	*peers = (struct peal_peers){.generation = 1,
@@ -176,10 +175,7 @@ fill_peers(struct peal_fixedmember *member, const struct peal_fixedmember_config
 		.observers_count = 1,
 		.self_key = config->keys[config->self],
 		.view = &member->view,
-		.topology = &member->topology,
-		.neighbours_count = next == previous ? 1 : 2,
-		.neighbours = {
-			next < previous ? next : previous, next < previous ? previous : next}};
+		.topology = &member->topology};
 	for (uint16_t rank = 0; rank < count; rank++) {
 		peers->peers[rank] = (struct peal_peer){.mid = rank + 1U,
 			.rank = rank,
@@ -188,6 +184,9 @@ fill_peers(struct peal_fixedmember *member, const struct peal_fixedmember_config
 			.shards_count = config->shards_count,
 			.address = config->addresses[rank],
 			.key = config->keys[rank]};
+		if (rank != config->self) {
+			peers->neighbours[peers->neighbours_count++] = rank;
+		}
 	}
 	peal_peers_index(peers);
 }
@@ -199,13 +198,17 @@ fill_view(struct peal_fixedmember *member, const struct peal_fixedmember_config 
 
 	for (uint16_t rank = 0; rank < count; rank++) {
 		member->observers[rank] = (uint16_t)((rank + 1U) % count);
+		member->places[rank] = rank;
 		member->members[rank] = (struct peal_member){.uuid = {.low = rank + 1U, .high = 5},
 			.mid = rank + 1U,
 			.address = config->addresses[rank],
 			.shards_count = config->shards_count};
 	}
-	member->topology = (struct peal_topology){
-		.members_count = count, .observers_count = 1, .observers = member->observers};
+	member->topology = (struct peal_topology){.members_count = count,
+		.observers_count = 1,
+		.observers = member->observers,
+		.ring_ranks = member->places,
+		.ring_places = member->places};
 	member->view = (struct peal_view){.epoch = EPOCH,
 		.next_mid = count + 1U,
 		.members_count = count,

@@ -49,6 +49,7 @@ struct peal_fixedmember {
 	struct peal_member members[PEAL_FIXEDMEMBER_COUNT_MAX];
 	struct peal_topology topology;
 	uint16_t observers[PEAL_FIXEDMEMBER_COUNT_MAX];
+	uint16_t places[PEAL_FIXEDMEMBER_COUNT_MAX]; /* on the only ring: each its rank */
 	struct peal_channels channels;
 	struct peal_cast *cast; /* NULL = none */
 	uint8_t *queues;

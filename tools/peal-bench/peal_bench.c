@@ -4,6 +4,7 @@
  *
  * Exit status: 0, 1 with a sentence, 3 when a figure would mislead, 130 after Ctrl-C.
  */
+#include "tools/peal-bench/castbench.h"
 #include "tools/peal-bench/compare.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/echocommands.h"
@@ -25,8 +26,8 @@
 
 static const struct peal_command *const commands[] = {&peal_rtt_command, &peal_raw_command,
 	&peal_message_command, &peal_oneway_command, &peal_ratio_command, &peal_throughput_command,
-	&peal_scale_command, &peal_jitter_command, &peal_floor_command, &peal_shm_command,
-	&peal_compare_command, &peal_plot_command};
+	&peal_cast_command, &peal_scale_command, &peal_jitter_command, &peal_floor_command,
+	&peal_shm_command, &peal_compare_command, &peal_plot_command};
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
 

@@ -10,6 +10,7 @@
 #include "tools/peal-bench/pinned.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
+#include "tools/peal-bench/report.h"
 #include "tools/peal-bench/sharedoptions.h"
 #include "tools/peal-bench/shmstand.h"
 
@@ -309,27 +310,6 @@ bench_all(struct bench *bench)
 	return bench_wakes(bench);
 }
 
-static void
-put_spread(json_t *to, const char *name, const struct peal_histogram *histogram)
-{
-	static const struct {
-		const char *name;
-		double percentile;
-	} rows[] = {{"p50", 50.0}, {"p90", 90.0}, {"p99", 99.0}, {"p999", 99.9}};
-	char key[64];
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		(void)snprintf(key, sizeof(key), "%s%s_ns", name, rows[i].name);
-		json_object_set_new(to, key,
-			json_integer((json_int_t)peal_histogram_percentile(
-				histogram, rows[i].percentile)));
-	}
-	(void)snprintf(key, sizeof(key), "%smin_ns", name);
-	json_object_set_new(to, key, json_integer((json_int_t)peal_histogram_min(histogram)));
-	(void)snprintf(key, sizeof(key), "%smax_ns", name);
-	json_object_set_new(to, key, json_integer((json_int_t)peal_histogram_max(histogram)));
-}
-
 static double
 p50(const struct peal_histogram *histogram)
 {
@@ -339,8 +319,8 @@ p50(const struct peal_histogram *histogram)
 static void
 put_figures(const struct bench *bench, json_t *root)
 {
-	put_spread(root, "", &bench->trips);
-	put_spread(root, "rte_ring_", &bench->ring_trips);
+	peal_report_put_spread(root, "", &bench->trips);
+	peal_report_put_spread(root, "rte_ring_", &bench->ring_trips);
 	json_object_set_new(
 		root, "ratio_p50", json_real(p50(&bench->trips) / p50(&bench->ring_trips)));
 	json_object_set_new(root, "records_per_s", json_real(bench->rates[STREAMS_COUNT / 2U]));
@@ -354,8 +334,8 @@ put_figures(const struct bench *bench, json_t *root)
 		json_integer((json_int_t)(bench->stand.rung_count - bench->rung_polling_count)));
 	json_object_set_new(
 		root, "wakes", json_integer((json_int_t)peal_histogram_count(&bench->wakes)));
-	put_spread(root, "wake_", &bench->wakes);
-	put_spread(root, "eventfd_", &bench->bare_wakes);
+	peal_report_put_spread(root, "wake_", &bench->wakes);
+	peal_report_put_spread(root, "eventfd_", &bench->bare_wakes);
 	json_object_set_new(
 		root, "wake_ratio_p50", json_real(p50(&bench->wakes) / p50(&bench->bare_wakes)));
 	json_object_set_new(
