@@ -9,7 +9,7 @@
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
-#include "tools/peal-bench/report.h"
+#include "tools/peal-bench/resultjson.h"
 #include "tools/peal-bench/sharedoptions.h"
 
 #include <inttypes.h>
@@ -354,11 +354,11 @@ figures_to_json(struct bench *bench, json_t *root)
 {
 	uint32_t count = bench->args->rounds_count;
 
-	peal_report_put_spread(root, "", &bench->each);
-	peal_report_put_spread(root, "last_", &bench->last);
-	(void)peal_report_put_values(root, "messages_per_s", bench->rates, count);
-	(void)peal_report_put_values(root, "sender_cycles", bench->sender_cycles, count);
-	(void)peal_report_put_values(root, "frames_per_message", bench->frames, count);
+	peal_resultjson_put_spread(root, "", &bench->each);
+	peal_resultjson_put_spread(root, "last_", &bench->last);
+	(void)peal_resultjson_put_values(root, "messages_per_s", bench->rates, count);
+	(void)peal_resultjson_put_values(root, "sender_cycles", bench->sender_cycles, count);
+	(void)peal_resultjson_put_values(root, "frames_per_message", bench->frames, count);
 	json_object_set_new(root, "sender_cycles_alone", json_real(bench->sender_cycles_alone));
 	json_object_set_new(root, "curve", peal_curve_from(&bench->each));
 	json_object_set_new(root, "last_curve", peal_curve_from(&bench->last));
@@ -388,7 +388,7 @@ bench_to_json(struct bench *bench, const struct peal_sentence *refusal)
 	json_object_set_new(
 		root, "longest_gap_ns", json_integer((json_int_t)bench->longest_gap_ns));
 	json_object_set_new(root, "tsc_hz", json_integer((json_int_t)bench->cycles_hz));
-	peal_report_put_machine(root, &bench->bill);
+	peal_resultjson_put_machine(root, &bench->bill);
 	return root;
 }
 

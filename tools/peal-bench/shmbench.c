@@ -10,7 +10,7 @@
 #include "tools/peal-bench/pinned.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
-#include "tools/peal-bench/report.h"
+#include "tools/peal-bench/resultjson.h"
 #include "tools/peal-bench/sharedoptions.h"
 #include "tools/peal-bench/shmstand.h"
 
@@ -319,8 +319,8 @@ p50(const struct peal_histogram *histogram)
 static void
 put_figures(const struct bench *bench, json_t *root)
 {
-	peal_report_put_spread(root, "", &bench->trips);
-	peal_report_put_spread(root, "rte_ring_", &bench->ring_trips);
+	peal_resultjson_put_spread(root, "", &bench->trips);
+	peal_resultjson_put_spread(root, "rte_ring_", &bench->ring_trips);
 	json_object_set_new(
 		root, "ratio_p50", json_real(p50(&bench->trips) / p50(&bench->ring_trips)));
 	json_object_set_new(root, "records_per_s", json_real(bench->rates[STREAMS_COUNT / 2U]));
@@ -334,8 +334,8 @@ put_figures(const struct bench *bench, json_t *root)
 		json_integer((json_int_t)(bench->stand.rung_count - bench->rung_polling_count)));
 	json_object_set_new(
 		root, "wakes", json_integer((json_int_t)peal_histogram_count(&bench->wakes)));
-	peal_report_put_spread(root, "wake_", &bench->wakes);
-	peal_report_put_spread(root, "eventfd_", &bench->bare_wakes);
+	peal_resultjson_put_spread(root, "wake_", &bench->wakes);
+	peal_resultjson_put_spread(root, "eventfd_", &bench->bare_wakes);
 	json_object_set_new(
 		root, "wake_ratio_p50", json_real(p50(&bench->wakes) / p50(&bench->bare_wakes)));
 	json_object_set_new(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tools/peal-bench/report.h"
+#include "tools/peal-bench/resultjson.h"
 
 #include "tools/peal-bench/outcome.h"
 
@@ -9,7 +9,7 @@
 #define KEY_SIZE_MAX 64U
 
 void
-peal_report_put_spread(json_t *to, const char *name, const struct peal_histogram *histogram)
+peal_resultjson_put_spread(json_t *to, const char *name, const struct peal_histogram *histogram)
 {
 	static const struct {
 		const char *name;
@@ -38,7 +38,7 @@ compare(const void *a, const void *b)
 }
 
 double
-peal_report_put_values(json_t *to, const char *key, double *values, uint32_t count)
+peal_resultjson_put_values(json_t *to, const char *key, double *values, uint32_t count)
 {
 	char name[KEY_SIZE_MAX];
 	double median;
@@ -57,7 +57,7 @@ peal_report_put_values(json_t *to, const char *key, double *values, uint32_t cou
 }
 
 void
-peal_report_put_machine(json_t *to, const struct peal_machine_bill *bill)
+peal_resultjson_put_machine(json_t *to, const struct peal_machine_bill *bill)
 {
 	json_t *shares = json_array();
 
