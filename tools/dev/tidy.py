@@ -59,6 +59,7 @@ MAY_INCLUDE = {
     # docs/design/0012.
     # Cores without control above, for peal-bench and the benches of the tests.
     "tools/benchlib": ("base", "wire", "wire/crypto", "membership/edge.h", "dataplane"),
+    "tools/peal-bench-cycles": ("tools/benchlib",),
     "tools/peal-bench": (
         "tools/benchlib",
         "base",

@@ -50,6 +50,11 @@ struct peal_benchargs {
 	uint32_t size;         /* of a message or record */
 	uint16_t mtu;          /* of the link; 0 = what it has by itself */
 	bool is_alone;         /* each message in a frame of its own */
+	bool is_echo;          /* cycles: the other end answers from within the delivery */
+	bool is_lent;          /* cycles: messages are lent and not copied */
+	uint32_t burst;        /* cycles: messages of a round */
+	uint32_t idle_turns;   /* cycles: of both cores, between two rounds */
+	const char *aead_name; /* cycles; NULL = the best there is */
 	uint32_t rounds_count; /* [1, PEAL_BENCHARGS_ROUNDS_MAX] */
 	const char *of;        /* ratio: what is divided by raw, "rtt" or "message" */
 	uint32_t pairs_count;  /* ratio, [5, PEAL_BENCHARGS_PAIRS_MAX] */
