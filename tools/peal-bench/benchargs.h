@@ -77,6 +77,7 @@ struct peal_benchargs {
 	const char *json_path; /* NULL = none; "-" = standard output, then text goes to stderr */
 	const char *hdr_path;  /* NULL = none */
 	const char *plot_path; /* NULL = none; ends in .svg or .png */
+	uint32_t runs_count;   /* 0 = one, in this process */
 	bool is_anyway;        /* a figure even of a machine that was not its own */
 	bool is_quiet;
 };

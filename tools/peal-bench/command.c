@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "tools/peal-bench/argtext.h"
+#include "tools/peal-bench/manyruns.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -72,22 +73,37 @@ take(const struct peal_option *option, struct peal_benchargs *args, const char *
 
 /* --- the command line --- */
 
-static uint32_t
-list_options(
-	const struct peal_command *command, struct option list_out[PEAL_COMMAND_OPTIONS_MAX + 1U])
+/* The options of the command, and the one that all commands with figures have. NULL: no more. */
+static const struct peal_option *
+find_option(const struct peal_command *command, uint32_t index)
 {
 	uint32_t count = 0;
 
-	for (; command->options[count] != NULL; count++) {
-		const struct peal_option *option = command->options[count];
+	while (count < index && command->options[count] != NULL) {
+		count++;
+	}
+	if (command->options[count] != NULL) {
+		return command->options[count];
+	}
+	return count == index && command->run != NULL && command->files_max == 0
+		       ? &peal_manyruns_option
+		       : NULL;
+}
 
+static void
+list_options(
+	const struct peal_command *command, struct option list_out[PEAL_COMMAND_OPTIONS_MAX + 1U])
+{
+	const struct peal_option *option;
+	uint32_t count = 0;
+
+	for (; (option = find_option(command, count)) != NULL; count++) {
 		PEAL_ASSERT(count < PEAL_COMMAND_OPTIONS_MAX);
 		list_out[count] = (struct option){.name = option->name,
 			.has_arg = option->value != NULL ? required_argument : no_argument,
 			.val = FIRST_ID + (int)count};
 	}
 	list_out[count] = (struct option){0};
-	return count;
 }
 
 static bool
@@ -97,7 +113,7 @@ read_options(const struct peal_command *command, struct peal_benchargs *args, in
 	struct option list[PEAL_COMMAND_OPTIONS_MAX + 1U];
 	int id;
 
-	(void)list_options(command, list);
+	list_options(command, list);
 	opterr = 0;
 	while ((id = getopt_long(count - 1, values + 1, ":", list, NULL)) != -1) {
 		const char *word = values[optind];
@@ -109,7 +125,7 @@ read_options(const struct peal_command *command, struct peal_benchargs *args, in
 			return peal_sentence_set(
 				error, "option %s is none of %s", word, command->name);
 		}
-		if (!take(command->options[id - FIRST_ID], args, optarg, error)) {
+		if (!take(find_option(command, (uint32_t)(id - FIRST_ID)), args, optarg, error)) {
 			return false;
 		}
 	}
@@ -211,11 +227,11 @@ print_option(const char *name, const char *value, const char *help, FILE *file)
 void
 peal_command_print_help(const struct peal_command *command, FILE *file)
 {
+	const struct peal_option *option;
+
 	fprintf(file, "usage: peal-bench %s %s\n\n%s\n", command->name, command->usage,
 		command->about);
-	for (uint32_t i = 0; command->options[i] != NULL; i++) {
-		const struct peal_option *option = command->options[i];
-
+	for (uint32_t i = 0; (option = find_option(command, i)) != NULL; i++) {
 		print_option(option->name, option->value, option->help, file);
 	}
 	fprintf(file, "  -h, --help             this text\n");

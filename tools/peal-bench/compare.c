@@ -13,8 +13,8 @@
 
 #define SIDES_COUNT 2U
 /* What must be the same on both sides to compare like with like. */
-static const char *const alike[] = {
-	"command", "of", "link", "idle", "message_bytes", "record_bytes", "interval_ns", "sealed"};
+static const char *const alike[] = {"command", "of", "link", "idle", "message_bytes",
+	"record_bytes", "interval_ns", "sealed", "nodes", "preset", "burst", "echo", "lent"};
 
 struct side {
 	const char *path;
@@ -24,15 +24,16 @@ struct side {
 	struct peal_rankstats_interval median;
 };
 
-/* By which figure results of a command are compared, unless another one is asked for. */
-static const char *
-choose_key(const json_t *result)
+const char *
+peal_compare_choose_key(const json_t *result)
 {
 	static const struct {
 		const char *command;
 		const char *key;
-	} keys[] = {{"rtt", "p50_ns"}, {"raw", "p50_ns"}, {"message", "p50_ns"}, {"shm", "p50_ns"},
-		{"throughput", "messages_per_s"}, {"ratio", "ratio"}};
+	} keys[] = {{"rtt", "p50_ns"}, {"oneway", "p50_ns"}, {"cast", "p50_ns"},
+		{"view", "kill_last_p50_ns"}, {"cycles", "cycles_per_message"}, {"raw", "p50_ns"},
+		{"message", "p50_ns"}, {"shm", "p50_ns"}, {"throughput", "messages_per_s"},
+		{"ratio", "ratio"}};
 	const char *command = json_string_value(json_object_get(result, "command"));
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -79,7 +80,7 @@ static bool
 take_result(struct side *side, const json_t *result, const char *wanted_key,
 	struct peal_sentence *error)
 {
-	const char *key = wanted_key != NULL ? wanted_key : choose_key(result);
+	const char *key = wanted_key != NULL ? wanted_key : peal_compare_choose_key(result);
 	const json_t *pairs = json_object_get(result, "pairs"), *pair;
 	const char *what;
 	size_t at;
@@ -251,7 +252,7 @@ decide(const struct peal_benchargs *args, struct side sides[SIDES_COUNT],
 		(void)peal_sentence_set(error, "there is no memory left");
 		return PEAL_COMPARE_NO_VERDICT;
 	}
-	key = args->figure != NULL ? args->figure : choose_key(sides[0].first);
+	key = args->figure != NULL ? args->figure : peal_compare_choose_key(sides[0].first);
 	is_more_better = strstr(key, "per_s") != NULL;
 	if (quotient.low > 1.0) {
 		status = is_more_better ? PEAL_COMPARE_FASTER : PEAL_COMPARE_SLOWER;

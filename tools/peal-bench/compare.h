@@ -12,6 +12,8 @@
 
 #include "tools/peal-bench/command.h"
 
+#include <jansson.h>
+
 /* Exit statuses of compare, in place of those of a measurement. */
 #define PEAL_COMPARE_FASTER        0
 #define PEAL_COMPARE_SLOWER        1
@@ -19,5 +21,9 @@
 #define PEAL_COMPARE_NO_VERDICT    3
 
 extern const struct peal_command peal_compare_command;
+
+/* The name of the figure by which results of the same command are compared, unless another one is
+ * asked for. Static; NULL = there is none. */
+const char *peal_compare_choose_key(const json_t *result);
 
 #endif

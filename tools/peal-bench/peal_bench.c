@@ -11,6 +11,7 @@
 #include "tools/peal-bench/echocommands.h"
 #include "tools/peal-bench/floor.h"
 #include "tools/peal-bench/jitter.h"
+#include "tools/peal-bench/manyruns.h"
 #include "tools/peal-bench/oneway.h"
 #include "tools/peal-bench/plotfiles.h"
 #include "tools/peal-bench/ratio.h"
@@ -109,7 +110,8 @@ carry_out(const struct peal_command *command, int argc, char **argv, struct peal
 		return command->answer(&args, error);
 	}
 	peal_ctrlc_watch();
-	if (command->run(&args, error)) {
+	if (args.runs_count > 0 ? peal_manyruns_run(&args, argc, argv, error)
+				: command->run(&args, error)) {
 		return 0;
 	}
 	if (peal_ctrlc_has_come()) {
