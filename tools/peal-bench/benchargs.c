@@ -9,7 +9,7 @@ const char *
 peal_benchargs_link_name(enum peal_benchargs_link link)
 {
 	static const char *const names[PEAL_BENCHARGS_LINKS_COUNT] = {
-		"ring", "af_packet", "memif", "vhost"};
+		"ring", "af_packet", "memif", "vhost", "far"};
 
 	PEAL_ASSERT((uint32_t)link < PEAL_BENCHARGS_LINKS_COUNT);
 	return names[link];
@@ -18,7 +18,8 @@ peal_benchargs_link_name(enum peal_benchargs_link link)
 bool
 peal_benchargs_is_split(enum peal_benchargs_link link)
 {
-	return link == PEAL_BENCHARGS_MEMIF || link == PEAL_BENCHARGS_VHOST;
+	return link == PEAL_BENCHARGS_MEMIF || link == PEAL_BENCHARGS_VHOST ||
+	       link == PEAL_BENCHARGS_FAR;
 }
 
 const char *

@@ -19,10 +19,11 @@ enum peal_benchargs_link {
 	PEAL_BENCHARGS_AF_PACKET = 1,
 	PEAL_BENCHARGS_MEMIF = 2,
 	PEAL_BENCHARGS_VHOST = 3,
-	PEAL_BENCHARGS_LINK_NONE = 4, /* not said */
+	PEAL_BENCHARGS_FAR = 4,       /* another machine, over a device of each */
+	PEAL_BENCHARGS_LINK_NONE = 5, /* not said */
 };
 
-#define PEAL_BENCHARGS_LINKS_COUNT 4U
+#define PEAL_BENCHARGS_LINKS_COUNT 5U
 /* The side that asks and the side that answers, wherever something is kept of both. */
 #define PEAL_BENCHARGS_SIDES_COUNT 2U
 #define PEAL_BENCHARGS_CPUS_MAX    64U
@@ -37,6 +38,8 @@ enum peal_benchargs_link {
 /* Result files: two of compare, as many as a picture has lines of plot. */
 #define PEAL_BENCHARGS_FILES_MAX 8U
 
+struct peal_farline_hello;
+
 struct peal_benchargs {
 	const char *command;
 	enum peal_benchargs_link link;
@@ -46,10 +49,17 @@ struct peal_benchargs {
 	uint32_t cpus_count;               /* 0 = not said */
 	int cpus[PEAL_BENCHARGS_CPUS_MAX]; /* this process may use them; of a pair, one each */
 	bool is_sealed;
-	const char *key_path;  /* NULL = a key drawn for this run */
-	uint32_t size;         /* of a message or record */
-	uint16_t mtu;          /* of the link; 0 = what it has by itself */
-	bool is_alone;         /* each message in a frame of its own */
+	const char *to;          /* far: where the other machine serves */
+	const char *device;      /* far: of this machine */
+	const char *device_args; /* of it; NULL = none */
+	const char *listen;      /* serve: NULL = everywhere */
+	bool is_once;            /* serve: one run and no more */
+	int far_fd;              /* far: of the side that serves, the line; else 0 */
+	const struct peal_farline_hello *far_hello; /* what came over it */
+	const char *key_path;                       /* NULL = a key drawn for this run */
+	uint32_t size;                              /* of a message or record */
+	uint16_t mtu;                               /* of the link; 0 = what it has by itself */
+	bool is_alone;                              /* each message in a frame of its own */
 	bool is_echo;          /* cycles: the other end answers from within the delivery */
 	bool is_lent;          /* cycles: messages are lent and not copied */
 	uint32_t burst;        /* cycles: messages of a round */

@@ -85,7 +85,8 @@ find_option(const struct peal_command *command, uint32_t index)
 	if (command->options[count] != NULL) {
 		return command->options[count];
 	}
-	return count == index && command->run != NULL && command->files_max == 0
+	return count == index && command->run != NULL && command->files_max == 0 &&
+			       !command->is_figureless
 		       ? &peal_manyruns_option
 		       : NULL;
 }

@@ -53,6 +53,7 @@ struct peal_command {
 	uint32_t files_min;                       /* words behind the options */
 	uint32_t files_max;
 	const char *files;  /* what they are: "two result files" */
+	bool is_figureless; /* there is nothing to have several runs of */
 	int refusal_status; /* of a command line that is wrong; 0 = 1, as everywhere */
 	/* What is not zero unless said otherwise; before any option is read. May be NULL. */
 	void (*prepare)(struct peal_benchargs *args);

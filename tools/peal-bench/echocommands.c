@@ -69,6 +69,12 @@ complete_rtt(struct peal_benchargs *args, struct peal_sentence *error)
 	return complete(args, error);
 }
 
+static bool
+complete_message(struct peal_benchargs *args, struct peal_sentence *error)
+{
+	return peal_sharedoptions_take_far(args, error) && complete(args, error);
+}
+
 static void
 prepare_message(struct peal_benchargs *args)
 {
@@ -85,8 +91,9 @@ prepare_message(struct peal_benchargs *args)
 static const struct peal_option *const rtt_options[] = {
 	SCHEDULE_OPTIONS, &peal_option_key, &peal_option_none, OUTPUT_OPTIONS};
 static const struct peal_option *const raw_options[] = {SCHEDULE_OPTIONS, OUTPUT_OPTIONS};
-static const struct peal_option *const message_options[] = {
-	&peal_option_size, SCHEDULE_OPTIONS, &peal_option_none, OUTPUT_OPTIONS};
+static const struct peal_option *const message_options[] = {&peal_option_size, &peal_option_to,
+	&peal_option_device, &peal_option_device_args, SCHEDULE_OPTIONS, &peal_option_none,
+	OUTPUT_OPTIONS};
 
 const struct peal_command peal_rtt_command = {
 	.name = "rtt",
@@ -140,7 +147,7 @@ const struct peal_command peal_raw_command = {
 
 const struct peal_command peal_message_command = {
 	.name = "message",
-	.usage = "--link ring|af_packet|memif|vhost [options]",
+	.usage = "--link ring|af_packet|memif|vhost | --to HOST --device NAME [options]",
 	.brief = "the same with reliable messages over a channel",
 	.about = "Two cores in a view of two that never changes. One sends a message over a "
 		 "reliable channel on\n"
@@ -156,6 +163,6 @@ const struct peal_command peal_message_command = {
 		    "  peal-bench message --link ring --none --json - --quiet\n",
 	.options = message_options,
 	.prepare = prepare_message,
-	.complete = complete,
+	.complete = complete_message,
 	.run = run_message,
 };

@@ -27,6 +27,7 @@ peal_joint_device(enum peal_benchargs_link link, uint32_t side)
 		return "net_memif0";
 	case PEAL_BENCHARGS_VHOST:
 		return side == 0 ? "net_virtio_user0" : "net_vhost0";
+	case PEAL_BENCHARGS_FAR:
 	case PEAL_BENCHARGS_LINK_NONE:
 	case PEAL_BENCHARGS_RING:
 	default:
@@ -61,6 +62,7 @@ peal_joint_device_args(enum peal_benchargs_link link, uint32_t side, const char 
 		size = snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "%s=%s,%s",
 			side == 0 ? "path" : "iface", path, side == 0 ? VIRTIO_ARGS : "queues=1");
 		break;
+	case PEAL_BENCHARGS_FAR:
 	case PEAL_BENCHARGS_LINK_NONE:
 	case PEAL_BENCHARGS_RING:
 	default:

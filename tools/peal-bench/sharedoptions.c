@@ -37,7 +37,7 @@ const char peal_sharedoptions_links[] =
 static bool
 read_link(struct peal_benchargs *args, const char *value)
 {
-	for (uint32_t i = 0; i < PEAL_BENCHARGS_LINKS_COUNT; i++) {
+	for (uint32_t i = 0; i < (uint32_t)PEAL_BENCHARGS_FAR; i++) {
 		args->link = (enum peal_benchargs_link)i;
 		if (strcmp(value, peal_benchargs_link_name(args->link)) == 0) {
 			return true;
@@ -248,6 +248,24 @@ const struct peal_option peal_option_anyway = {.name = "anyway",
 	.kind = PEAL_OPTION_SET,
 	PEAL_OPTION_FIELD(is_anyway)};
 
+const struct peal_option peal_option_to = {.name = "to",
+	.value = "HOST[:PORT]",
+	.help = "in place of --link: the machine where 'peal-bench serve' runs",
+	.kind = PEAL_OPTION_TEXT,
+	PEAL_OPTION_FIELD(to)};
+
+const struct peal_option peal_option_device = {.name = "device",
+	.value = "NAME",
+	.help = "with --to: the PCI address of a card, or a virtual device like net_af_packet0",
+	.kind = PEAL_OPTION_TEXT,
+	PEAL_OPTION_FIELD(device)};
+
+const struct peal_option peal_option_device_args = {.name = "device-args",
+	.value = "TEXT",
+	.help = "its arguments, like iface=eth1",
+	.kind = PEAL_OPTION_TEXT,
+	PEAL_OPTION_FIELD(device_args)};
+
 const struct peal_option peal_option_json = {.name = "json",
 	.value = "FILE",
 	.help = "the figures as JSON; - is the standard output, and the text then goes to the "
@@ -282,6 +300,9 @@ const struct peal_option peal_option_quiet = {.name = "quiet",
 bool
 peal_sharedoptions_check_link(const struct peal_benchargs *args, struct peal_sentence *error)
 {
+	if (args->link == PEAL_BENCHARGS_FAR) {
+		return true;
+	}
 	return args->link != PEAL_BENCHARGS_LINK_NONE ||
 	       peal_sentence_set(error, "--link is missing: ring, af_packet, memif or vhost");
 }
@@ -311,8 +332,33 @@ add_cpus(struct peal_benchargs *args, uint32_t max)
 }
 
 bool
+peal_sharedoptions_take_far(struct peal_benchargs *args, struct peal_sentence *error)
+{
+	if (args->to == NULL) {
+		return args->device == NULL ||
+		       peal_sentence_set(error, "--device is for another machine; --to says which");
+	}
+	if (args->link != PEAL_BENCHARGS_LINK_NONE) {
+		return peal_sentence_set(error, "--to and --link exclude each other");
+	}
+	args->link = PEAL_BENCHARGS_FAR;
+	return args->device != NULL ||
+	       peal_sentence_set(error, "--to: --device is missing: a PCI address, or a virtual "
+					"device like net_af_packet0");
+}
+
+bool
 peal_sharedoptions_complete_pair(struct peal_benchargs *args, struct peal_sentence *error)
 {
+	if (args->link == PEAL_BENCHARGS_FAR) {
+		/* Of this machine one loop; the other one has its own. */
+		args->cpus_count = args->cpus_count > 1 ? 1 : args->cpus_count;
+		if (args->cpus_count == 0) {
+			add_cpus(args, 1);
+		}
+		args->cpus[1] = args->cpus[0];
+		return check_cpus(args, error);
+	}
 	if (args->cpus_count == 0) {
 		add_cpus(args, PEAL_BENCHARGS_SIDES_COUNT);
 	}

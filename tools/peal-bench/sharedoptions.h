@@ -21,6 +21,9 @@ extern const struct peal_option peal_option_size;   /* of a message */
 extern const struct peal_option peal_option_nodes;  /* in one process */
 extern const struct peal_option peal_option_preset; /* of detection */
 extern const struct peal_option peal_option_anyway;
+extern const struct peal_option peal_option_to;     /* another machine */
+extern const struct peal_option peal_option_device; /* there and here */
+extern const struct peal_option peal_option_device_args;
 extern const struct peal_option peal_option_json;
 extern const struct peal_option peal_option_plot;
 extern const struct peal_option peal_option_hdr;
@@ -33,6 +36,9 @@ extern const char peal_sharedoptions_near_links[];
 
 /* --link was said. */
 bool peal_sharedoptions_check_link(const struct peal_benchargs *args, struct peal_sentence *error);
+
+/* Another machine, when --to was said; before check_link. */
+bool peal_sharedoptions_take_far(struct peal_benchargs *args, struct peal_sentence *error);
 
 /* Two CPUs: those that were said, or the first two that this process may use. Loops that spin need
  * one each. */

@@ -171,7 +171,9 @@ open_ports(struct peal_talk *talk, struct peal_port ports_out[PEAL_BENCHARGS_SID
 	}
 	for (uint32_t i = stage->first_side; i < stage->sides_end; i++) {
 		const struct peal_port_dpdk_config config = {
-			.device = peal_joint_device(stage->link, i),
+			.device = stage->link == PEAL_BENCHARGS_FAR
+					  ? stage->eal.device
+					  : peal_joint_device(stage->link, i),
 			.packets_count = PACKETS_COUNT,
 			.mtu = talk->play->args->mtu,
 		};
@@ -225,7 +227,8 @@ static bool
 serve(struct peal_talk *talk, struct peal_sentence *error)
 {
 	while (!atomic_load_explicit(&talk->tallies[1].is_stopping, memory_order_relaxed) &&
-		!peal_ctrlc_has_come() && !peal_stage_is_broken(&talk->stage, error)) {
+		!peal_ctrlc_has_come() && !peal_stage_is_broken(&talk->stage, error) &&
+		!peal_stage_is_over(&talk->stage)) {
 		peal_tsc_discipline();
 		peal_ctrlc_sleep(POLL_NS);
 	}
@@ -267,7 +270,8 @@ run_loops(struct peal_talk *talk, struct peal_sentence *error)
 		peal_doorbell_ring(&seats[i].doorbell);
 		(void)rte_eal_wait_lcore(peal_stage_lcore(stage, i));
 	}
-	if (peal_stage_is_second(stage)) {
+	/* On one machine the other loop is told through memory. */
+	if (peal_stage_is_second(stage) || stage->link == PEAL_BENCHARGS_FAR) {
 		peal_stage_reach(stage, PEAL_STAGE_STOPPED);
 	}
 	peal_stage_await_stop(stage);
@@ -322,6 +326,10 @@ peal_talk_run(const struct peal_talk_play *play, struct peal_sentence *error)
 	}
 	if (!peal_stage_prepare(&talk->stage, play->args, error)) {
 		return false;
+	}
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		peal_stage_mirror(
+			&talk->stage, i, &talk->tallies[i], (uint32_t)sizeof(talk->tallies[i]));
 	}
 	if (peal_stage_start_eal(&talk->stage, error)) {
 		peal_tsc_init();

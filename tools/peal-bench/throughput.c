@@ -529,8 +529,9 @@ static const struct peal_option option_alone = {.name = "alone",
 	PEAL_OPTION_FIELD(is_alone)};
 
 static const struct peal_option *const own_options[] = {&peal_option_size, &option_rounds,
-	&option_mtu, &option_alone, &peal_option_link, &peal_option_idle, &peal_option_cpu_pair,
-	&peal_option_anyway, &peal_option_none, &peal_option_json, &peal_option_quiet, NULL};
+	&option_mtu, &option_alone, &peal_option_link, &peal_option_to, &peal_option_device,
+	&peal_option_device_args, &peal_option_idle, &peal_option_cpu_pair, &peal_option_anyway,
+	&peal_option_none, &peal_option_json, &peal_option_quiet, NULL};
 
 static void
 prepare(struct peal_benchargs *args)
@@ -542,13 +543,14 @@ prepare(struct peal_benchargs *args)
 static bool
 complete(struct peal_benchargs *args, struct peal_sentence *error)
 {
-	return peal_sharedoptions_check_link(args, error) &&
+	return peal_sharedoptions_take_far(args, error) &&
+	       peal_sharedoptions_check_link(args, error) &&
 	       peal_sharedoptions_complete_pair(args, error);
 }
 
 const struct peal_command peal_throughput_command = {
 	.name = "throughput",
-	.usage = "--link ring|af_packet|memif|vhost [--size N] [options]",
+	.usage = "--link ring|af_packet|memif|vhost | --to HOST --device NAME [options]",
 	.brief = "reliable messages one way, as many as a channel carries",
 	.about =
 		"The two cores of 'peal-bench message', but the first one sends as many messages "
