@@ -5,6 +5,7 @@
 #include "tools/peal-bench/clockpair.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/curve.h"
+#include "tools/peal-bench/farclock.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
@@ -29,6 +30,8 @@
 /* Above this a message is lent and not copied, and so many are away at once. */
 #define COPY_SIZE_MAX 1024U
 #define LOANS_MAX     8U
+/* Messages to another machine whose answers have not come. Those fit the queue of a channel. */
+#define AWAY_MAX 2048U
 
 /* Written by the side that receives, read by both processes. */
 struct arrivals {
@@ -47,14 +50,23 @@ struct run {
 	bool is_running;
 };
 
+/* What another machine answers: when it was given a message, and when it said so. */
+struct answer {
+	uint64_t number;
+	uint64_t came_at_ns;
+	uint64_t answered_at_ns;
+};
+
 struct passage {
 	_Atomic uint64_t order; /* messages to send; 0 = done */
 	struct peal_outcome *outcome;
 	uint32_t size;
 	uint64_t cycles_hz;
 	struct arrivals *arrivals;
+	bool is_far;
 	/* asking loop */
 	struct run run;
+	struct peal_farclock_probe *probes; /* far: of every message */
 	uint32_t loans_count;
 	uint8_t *bytes; /* [LOANS_MAX][size] */
 	/* answering loop */
@@ -76,10 +88,9 @@ to_ns(const struct passage *passage, uint64_t cycles)
 
 /* When a message of the run is meant to leave. */
 static uint64_t
-find_due(const struct passage *passage, uint64_t index)
+find_due(const struct passage *passage, const struct run *run, uint64_t index)
 {
-	return passage->run.start_at +
-	       to_cycles(passage, index * passage->outcome->args->interval_ns);
+	return run->start_at + to_cycles(passage, index * passage->outcome->args->interval_ns);
 }
 
 /* False: there is no room yet, so it is late, and counts as such. */
@@ -94,6 +105,12 @@ hand_over(struct passage *passage, struct peal_pairmember *member)
 		return false;
 	}
 	memcpy(bytes, &number, sizeof(number));
+	if (passage->is_far) {
+		if (number - atomic_load(&passage->arrivals->count) >= AWAY_MAX) {
+			return false;
+		}
+		passage->probes[number].left_at_ns = to_ns(passage, rte_rdtsc());
+	}
 	if ((is_lent ? peal_channels_lend(&member->fixed.channels, member->channel, bytes,
 			       passage->size, number)
 		     : peal_channels_send(&member->fixed.channels, member->channel, bytes,
@@ -121,7 +138,7 @@ send_due(struct passage *passage, struct peal_pairmember *member, uint64_t now)
 	uint32_t count = 0;
 
 	while (count < DUE_MAX && run->sent_count < run->count &&
-		find_due(passage, run->sent_count) <= now && hand_over(passage, member)) {
+		find_due(passage, run, run->sent_count) <= now && hand_over(passage, member)) {
 		run->sent_count++;
 		run->last_sent_at = now;
 		count++;
@@ -178,16 +195,53 @@ find_deadline_ns(const void *state)
 	if (run->sent_count == run->count) {
 		return peal_tsc_now_ns() + POLL_NS;
 	}
-	due = find_due(passage, run->sent_count);
+	due = find_due(passage, run, run->sent_count);
 	return peal_tsc_now_ns() + (due > now ? to_ns(passage, due - now) : 0);
 }
 
+/* Of another machine: a message has come there. */
 static void
-ignore(void *state, struct peal_pairmember *member, const struct peal_delivery *delivery)
+take_answer(void *state, struct peal_pairmember *member, const struct peal_delivery *delivery)
 {
-	(void)state;
+	struct passage *passage = state;
+	uint64_t count = atomic_load_explicit(&passage->arrivals->count, memory_order_relaxed);
+	uint64_t now = rte_rdtsc();
+	struct answer answer;
+
 	(void)member;
-	(void)delivery;
+	if (!passage->is_far || delivery->message_size != sizeof(answer) ||
+		delivery->size != sizeof(answer)) {
+		return;
+	}
+	memcpy(&answer, delivery->bytes, sizeof(answer));
+	if (answer.number != count) {
+		atomic_fetch_add_explicit(
+			&passage->arrivals->wrong_count, 1U, memory_order_relaxed);
+		return;
+	}
+	passage->probes[count].came_at_ns = answer.came_at_ns;
+	passage->probes[count].answered_at_ns = answer.answered_at_ns;
+	passage->probes[count].back_at_ns = to_ns(passage, now);
+	atomic_store_explicit(&passage->arrivals->count, count + 1U, memory_order_release);
+}
+
+/* On another machine: says when it came, over the same channel. */
+static void
+answer_far(struct passage *passage, struct peal_pairmember *member, uint64_t came_at)
+{
+	struct answer answer;
+	enum peal_channel_result result;
+
+	passage->cycles_hz = rte_get_tsc_hz();
+	answer.came_at_ns = to_ns(passage, came_at);
+	memcpy(&answer.number, passage->whole, sizeof(answer.number));
+	answer.answered_at_ns = to_ns(passage, rte_rdtsc());
+	result = peal_channels_send(
+		&member->fixed.channels, member->channel, (const uint8_t *)&answer, sizeof(answer));
+	/* No more are away than fit the queue, unless the caller is no peal-bench. */
+	if (result != PEAL_CHANNEL_OK) {
+		member->is_ended = true;
+	}
 }
 
 static void
@@ -195,16 +249,19 @@ take(void *state, struct peal_pairmember *member, const struct peal_delivery *de
 {
 	struct passage *passage = state;
 	struct arrivals *arrivals = passage->arrivals;
-	uint64_t number;
+	uint64_t number, now = rte_rdtsc();
 
-	(void)member;
 	PEAL_ASSERT(delivery->message_size == passage->size);
 	memcpy(passage->whole + delivery->offset, delivery->bytes, delivery->size);
 	if (delivery->offset + delivery->size < passage->size) {
 		return;
 	}
 	/* Here the application has it, whatever else this turn still does. */
-	arrivals->at[passage->awaited] = rte_rdtsc();
+	if (passage->is_far) {
+		answer_far(passage, member, now);
+		return;
+	}
+	arrivals->at[passage->awaited] = now;
 	memcpy(&number, passage->whole, sizeof(number));
 	if (number != passage->awaited) {
 		atomic_fetch_add_explicit(&arrivals->wrong_count, 1U, memory_order_relaxed);
@@ -240,27 +297,61 @@ carry_out(struct passage *passage, struct peal_talk *talk, uint64_t count, const
 
 /* Times of the run, as far as they came, by the clocks as they are. */
 static void
-collect(struct passage *passage)
+collect(struct passage *passage, const struct run *run)
 {
 	struct peal_outcome *outcome = passage->outcome;
-	const struct run *run = &passage->run;
 	uint64_t arrived = atomic_load_explicit(&passage->arrivals->count, memory_order_acquire) -
 			   run->first_number;
 
 	outcome->sent_count = run->sent_count;
 	outcome->received_count = arrived < run->count ? arrived : run->count;
-	for (uint64_t i = 0; i < outcome->received_count; i++) {
+	for (uint64_t i = 0; i < outcome->received_count && !passage->is_far; i++) {
 		uint64_t at = passage->arrivals->at[run->first_number + i];
-		uint64_t due = find_due(passage, i);
+		uint64_t due = find_due(passage, run, i);
 
 		peal_histogram_record(outcome->histogram, at > due ? to_ns(passage, at - due) : 0);
 	}
+}
+
+/*
+ * The same of another machine, by its clock as the messages before, in and after the run show it.
+ * Once more as many messages as warmed up.
+ */
+static bool
+collect_far(struct passage *passage, const struct run *run, struct peal_talk *talk,
+	struct peal_sentence *error)
+{
+	struct peal_outcome *outcome = passage->outcome;
+	uint64_t tail_count = peal_stage_warm_up_count(outcome->args);
+	struct peal_farclock clock;
+
+	if (outcome->received_count < run->count) {
+		return true; /* is refused for that */
+	}
+	if (!carry_out(passage, talk, tail_count, "comparing the clocks", error)) {
+		return false;
+	}
+	if (!has_arrived(passage)) {
+		return peal_refusal_set(error, "the messages after the run did not come");
+	}
+	peal_farclock_fit(&clock, passage->probes, run->first_number + run->count + tail_count,
+		run->first_number, tail_count);
+	for (uint64_t i = 0; i < run->count; i++) {
+		double at_ns = peal_farclock_translate(
+			&clock, passage->probes[run->first_number + i].came_at_ns);
+		double after_ns = at_ns - (double)to_ns(passage, find_due(passage, run, i));
+
+		peal_histogram_record(outcome->histogram, after_ns > 0.0 ? (uint64_t)after_ns : 0);
+	}
+	outcome->clock_error_ns = clock.error_ns;
+	return true;
 }
 
 static bool
 measure(void *state, struct peal_talk *talk, struct peal_sentence *error)
 {
 	struct passage *passage = state;
+	struct run run;
 	struct peal_outcome *outcome = passage->outcome;
 	const struct peal_benchargs *args = outcome->args;
 	struct peal_machine_watch watch;
@@ -282,8 +373,9 @@ measure(void *state, struct peal_talk *talk, struct peal_sentence *error)
 	outcome->tsc_hz = passage->cycles_hz;
 	outcome->dpdk_name = rte_version();
 	outcome->line_rtt_ns = talk->stage.line_rtt_ns;
-	collect(passage);
-	return true;
+	run = passage->run;
+	collect(passage, &run);
+	return !passage->is_far || collect_far(passage, &run, talk, error);
 }
 
 /*
@@ -319,7 +411,7 @@ play(struct passage *passage, const struct peal_benchargs *args, struct peal_sen
 			{
 				{.step = ask,
 					.find_deadline_ns = find_deadline_ns,
-					.user = {.deliver = ignore,
+					.user = {.deliver = take_answer,
 						.release = take_back,
 						.state = passage}},
 				{.user = {.deliver = take, .state = passage}},
@@ -329,6 +421,9 @@ play(struct passage *passage, const struct peal_benchargs *args, struct peal_sen
 	};
 	struct peal_clockpair bounds[2];
 
+	if (passage->is_far) {
+		return peal_talk_run(&play, error);
+	}
 	if (!peal_clockpair_measure(args->cpus, &bounds[0]) || !peal_talk_run(&play, error)) {
 		return false;
 	}
@@ -345,7 +440,7 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 		.histogram = &histogram,
 		.message_size = args->size,
 		.is_one_way = true};
-	uint64_t count = args->count + peal_stage_warm_up_count(args);
+	uint64_t count = args->count + 2U * peal_stage_warm_up_count(args);
 	bool is_good;
 
 	error->text[0] = '\0';
@@ -357,12 +452,16 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	passage.size = args->size;
 	passage.bytes = calloc(LOANS_MAX, args->size);
 	passage.arrivals = peal_stage_share(sizeof(*passage.arrivals) + count * sizeof(uint64_t));
-	if (passage.bytes == NULL || passage.arrivals == NULL) {
+	passage.is_far = args->link == PEAL_BENCHARGS_FAR;
+	passage.probes = calloc(passage.is_far ? count : 1U, sizeof(*passage.probes));
+	if (passage.bytes == NULL || passage.arrivals == NULL || passage.probes == NULL) {
 		free(passage.bytes);
+		free(passage.probes);
 		return peal_sentence_set(error, "there is no memory left");
 	}
 	is_good = play(&passage, args, error);
 	free(passage.bytes);
+	free(passage.probes);
 	if (!is_good && error->text[0] == '\0' && !peal_ctrlc_has_come()) {
 		return peal_refusal_set(error,
 			"CPU %d and CPU %d had too little time beside each "
@@ -384,9 +483,10 @@ static const struct peal_option option_count = {.name = "count",
 	.max = COUNT_MAX};
 
 static const struct peal_option *const own_options[] = {&peal_option_size, &peal_option_link,
-	&option_count, &peal_option_interval, &peal_option_rate, &peal_option_idle,
-	&peal_option_cpu_pair, &peal_option_anyway, &peal_option_none, &peal_option_json,
-	&peal_option_plot, &peal_option_hdr, &peal_option_percentiles, &peal_option_quiet, NULL};
+	&peal_option_to, &peal_option_device, &peal_option_device_args, &option_count,
+	&peal_option_interval, &peal_option_rate, &peal_option_idle, &peal_option_cpu_pair,
+	&peal_option_anyway, &peal_option_none, &peal_option_json, &peal_option_plot,
+	&peal_option_hdr, &peal_option_percentiles, &peal_option_quiet, NULL};
 
 static void
 prepare(struct peal_benchargs *args)
@@ -397,7 +497,8 @@ prepare(struct peal_benchargs *args)
 static bool
 complete(struct peal_benchargs *args, struct peal_sentence *error)
 {
-	if (!peal_sharedoptions_check_link(args, error)) {
+	if (!peal_sharedoptions_take_far(args, error) ||
+		!peal_sharedoptions_check_link(args, error)) {
 		return false;
 	}
 	peal_sharedoptions_complete_schedule(args);
@@ -406,7 +507,7 @@ complete(struct peal_benchargs *args, struct peal_sentence *error)
 
 const struct peal_command peal_oneway_command = {
 	.name = "oneway",
-	.usage = "--link ring|af_packet|memif|vhost [options]",
+	.usage = "--link ring|af_packet|memif|vhost | --to HOST --device NAME [options]",
 	.brief = "reliable messages one way, and by how much the two clocks can differ",
 	.about =
 		"The two cores of 'peal-bench message', but nothing comes back: the second side "
@@ -423,7 +524,18 @@ const struct peal_command peal_oneway_command = {
 		"of these bounds\n"
 		"stands beside the figures as their error. There is no figure when the bounds show "
 		"two clocks, or\n"
-		"when the median is smaller than its error.\n",
+		"when the median is smaller than its error.\n"
+		"\n"
+		"With --to the other machine answers each message over the same channel and says "
+		"when it came. The\n"
+		"shortest of these round trips before and after the run show how far its clock is "
+		"ahead, and how it\n"
+		"drifts; the error is half of the longer of the two, and by how much any message "
+		"of "
+		"the run contradicts\n"
+		"the line between them. It cannot be smaller than the way is long, where ways are "
+		"as "
+		"long as each other.\n",
 	.notes = peal_sharedoptions_links,
 	.examples = "  peal-bench oneway --link memif\n"
 		    "  peal-bench oneway --link vhost --rate 10000 --hdr oneway.hdr\n"

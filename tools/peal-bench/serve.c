@@ -4,6 +4,7 @@
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/echocommands.h"
 #include "tools/peal-bench/farline.h"
+#include "tools/peal-bench/oneway.h"
 #include "tools/peal-bench/sharedoptions.h"
 #include "tools/peal-bench/throughput.h"
 
@@ -18,7 +19,7 @@
 
 /* What can be asked for from afar. */
 static const struct peal_command *const served[] = {
-	&peal_message_command, &peal_throughput_command};
+	&peal_message_command, &peal_oneway_command, &peal_throughput_command};
 
 static const struct peal_command *
 find_command(const char *name)
@@ -175,7 +176,8 @@ const struct peal_command peal_serve_command = {
 	.name = "serve",
 	.usage = "--device NAME [--device-args TEXT] [--listen HOST[:PORT]] [options]",
 	.brief = "the answering side on another machine",
-	.about = "Waits for 'peal-bench message' or 'throughput' with --to on another machine and "
+	.about = "Waits for 'peal-bench message', 'oneway' or 'throughput' with --to on another "
+		 "machine and "
 		 "plays their\n"
 		 "answering side over a device of this one, each run in a process of its own. What "
 		 "is measured, how\n"

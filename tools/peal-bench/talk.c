@@ -331,6 +331,9 @@ peal_talk_run(const struct peal_talk_play *play, struct peal_sentence *error)
 		peal_stage_mirror(
 			&talk->stage, i, &talk->tallies[i], (uint32_t)sizeof(talk->tallies[i]));
 	}
+	if (play->word != NULL) {
+		peal_stage_mirror(&talk->stage, 1, play->word, (uint32_t)sizeof(*play->word));
+	}
 	if (peal_stage_start_eal(&talk->stage, error)) {
 		peal_tsc_init();
 		is_good = open_doorbells(talk, error) && open_ports(talk, ports, error) &&

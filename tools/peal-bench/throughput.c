@@ -476,7 +476,7 @@ static bool
 run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	static struct flow flow; /* the loops use it until they have stopped */
-	const struct peal_talk_play play = {
+	struct peal_talk_play play = {
 		.args = args,
 		.is_coalescing = !args->is_alone,
 		.parts =
@@ -500,6 +500,7 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 		free(flow.bytes);
 		return peal_sentence_set(error, "there is no memory left");
 	}
+	play.word = flow.best_rate;
 	is_measured = peal_talk_run(&play, error);
 	free(flow.bytes);
 	return is_measured && deliver(&flow, error);
