@@ -343,6 +343,9 @@ collect_far(struct passage *passage, const struct run *run, struct peal_talk *ta
 
 		peal_histogram_record(outcome->histogram, after_ns > 0.0 ? (uint64_t)after_ns : 0);
 	}
+	outcome->is_far = true;
+	outcome->clock_ahead_ns = clock.ahead_ns;
+	outcome->clock_drift = clock.drift;
 	outcome->clock_error_ns = clock.error_ns;
 	return true;
 }

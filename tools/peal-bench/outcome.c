@@ -303,6 +303,10 @@ add_figures(const struct peal_outcome *outcome, json_t *root)
 	if (outcome->is_one_way) {
 		json_object_set_new(root, "clock_error_ns", json_real(outcome->clock_error_ns));
 	}
+	if (outcome->is_far) {
+		json_object_set_new(root, "clock_ahead_ns", json_real(outcome->clock_ahead_ns));
+		json_object_set_new(root, "clock_drift", json_real(outcome->clock_drift));
+	}
 }
 
 static void

@@ -29,6 +29,9 @@ struct peal_outcome {
 	uint32_t message_size;            /* of a message of a channel; 0 = an echo frame */
 	bool is_bare;                     /* not Peal but DPDK alone */
 	bool is_one_way;                  /* the histogram is of one way only */
+	bool is_far;                      /* one way to another machine, whose clock is ahead: */
+	double clock_ahead_ns;            /* so much, at the tightest message before the run, */
+	double clock_drift;               /* and gaining so many nanoseconds a nanosecond */
 	double clock_error_ns;            /* of one way: each of its values can be so wrong */
 	uint64_t sent_count;
 	uint64_t received_count;

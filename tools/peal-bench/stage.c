@@ -337,7 +337,8 @@ is_far_broken(struct peal_stage *stage, struct peal_sentence *error)
 		char *text = stage->shared->far[other].error;
 
 		text[sizeof(stage->shared->far[other].error) - 1U] = '\0';
-		return text[0] == '\0' || !peal_sentence_set(error, "the other machine: %s", text);
+		return !peal_sentence_set(error, "the other machine: %s",
+			text[0] == '\0' ? "it was interrupted" : text);
 	}
 	if (!is_there && point < (uint32_t)PEAL_STAGE_STOPPED) {
 		return !peal_sentence_set(error, "the other machine is gone");
