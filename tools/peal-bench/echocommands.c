@@ -90,10 +90,11 @@ prepare_message(struct peal_benchargs *args)
 
 static const struct peal_option *const rtt_options[] = {
 	SCHEDULE_OPTIONS, &peal_option_key, &peal_option_none, OUTPUT_OPTIONS};
-static const struct peal_option *const raw_options[] = {SCHEDULE_OPTIONS, OUTPUT_OPTIONS};
-static const struct peal_option *const message_options[] = {&peal_option_size, &peal_option_to,
-	&peal_option_device, &peal_option_device_args, SCHEDULE_OPTIONS, &peal_option_none,
-	OUTPUT_OPTIONS};
+static const struct peal_option *const raw_options[] = {
+	SCHEDULE_OPTIONS, &peal_option_mtu, OUTPUT_OPTIONS};
+static const struct peal_option *const message_options[] = {&peal_option_size, &peal_option_mtu,
+	&peal_option_to, &peal_option_device, &peal_option_device_args, SCHEDULE_OPTIONS,
+	&peal_option_none, OUTPUT_OPTIONS};
 
 const struct peal_command peal_rtt_command = {
 	.name = "rtt",

@@ -364,6 +364,9 @@ measure(void *state, struct peal_talk *talk, struct peal_sentence *error)
 	if (!carry_out(passage, talk, peal_stage_warm_up_count(args), "warming up", error)) {
 		return false;
 	}
+	if (!peal_talk_find_path(talk, &outcome->path_mtu, error)) {
+		return false;
+	}
 	gaps_before = peal_talk_gaps_count(talk);
 	peal_machine_begin(&watch, args->cpus, talk->stage.clocks);
 	if (!carry_out(passage, talk, args->count, "messages", error)) {
@@ -439,10 +442,7 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	static struct peal_histogram histogram;
 	static struct passage passage; /* the loops use it until they have stopped */
-	struct peal_outcome outcome = {.args = args,
-		.histogram = &histogram,
-		.message_size = args->size,
-		.is_one_way = true};
+	static struct peal_outcome outcome;
 	uint64_t count = args->count + 2U * peal_stage_warm_up_count(args);
 	bool is_good;
 
@@ -450,6 +450,10 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	if (args->plot_path != NULL && !peal_curve_can_draw(error)) {
 		return false;
 	}
+	outcome = (struct peal_outcome){.args = args,
+		.histogram = &histogram,
+		.message_size = args->size,
+		.is_one_way = true};
 	peal_histogram_reset(&histogram);
 	passage.outcome = &outcome;
 	passage.size = args->size;
@@ -485,11 +489,11 @@ static const struct peal_option option_count = {.name = "count",
 	.min = 1,
 	.max = COUNT_MAX};
 
-static const struct peal_option *const own_options[] = {&peal_option_size, &peal_option_link,
-	&peal_option_to, &peal_option_device, &peal_option_device_args, &option_count,
-	&peal_option_interval, &peal_option_rate, &peal_option_idle, &peal_option_cpu_pair,
-	&peal_option_anyway, &peal_option_none, &peal_option_json, &peal_option_plot,
-	&peal_option_hdr, &peal_option_percentiles, &peal_option_quiet, NULL};
+static const struct peal_option *const own_options[] = {&peal_option_size, &peal_option_mtu,
+	&peal_option_link, &peal_option_to, &peal_option_device, &peal_option_device_args,
+	&option_count, &peal_option_interval, &peal_option_rate, &peal_option_idle,
+	&peal_option_cpu_pair, &peal_option_anyway, &peal_option_none, &peal_option_json,
+	&peal_option_plot, &peal_option_hdr, &peal_option_percentiles, &peal_option_quiet, NULL};
 
 static void
 prepare(struct peal_benchargs *args)

@@ -33,6 +33,7 @@ struct peal_outcome {
 	double clock_ahead_ns;            /* so much, at the tightest message before the run, */
 	double clock_drift;               /* and gaining so many nanoseconds a nanosecond */
 	double clock_error_ns;            /* of one way: each of its values can be so wrong */
+	uint16_t path_mtu;                /* proven both ways, of a message; else 0 */
 	uint64_t sent_count;
 	uint64_t received_count;
 	const char *aead_name; /* NULL = not sealed */

@@ -46,6 +46,7 @@ struct words {
 	char interval_text[WORD_SIZE_MAX];
 	char cores_text[WORD_SIZE_MAX];
 	char size_text[WORD_SIZE_MAX];
+	char mtu_text[WORD_SIZE_MAX];
 };
 
 static void
@@ -81,6 +82,11 @@ make_words(struct words *words, const struct peal_benchargs *args, const char *c
 	add_word(words, "-");
 	if (args->is_anyway) {
 		add_word(words, "--anyway");
+	}
+	if (args->mtu > 0) {
+		(void)snprintf(words->mtu_text, WORD_SIZE_MAX, "%" PRIu16, args->mtu);
+		add_word(words, "--mtu");
+		add_word(words, words->mtu_text);
 	}
 	if (strcmp(command, RAW) == 0) {
 		return;
@@ -314,7 +320,7 @@ static json_t *
 series_to_json(const struct series *series)
 {
 	static const char *const keys[] = {"link", "idle", "cores", "sealed", "aead", "interval_ns",
-		"count", "frame_bytes", "message_bytes", "clock", "tsc_hz", "host"};
+		"count", "frame_bytes", "message_bytes", "path_mtu", "clock", "tsc_hz", "host"};
 	struct spread ratios = find_ratios(series);
 	struct spread line = find_figure(series, "line_rtt_ns", true, true);
 	json_t *root = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "command",
@@ -444,10 +450,10 @@ static const struct peal_option option_pairs = {.name = "pairs",
 	.max = PEAL_BENCHARGS_PAIRS_MAX};
 
 static const struct peal_option *const own_options[] = {&option_of, &peal_option_size,
-	&option_pairs, &peal_option_link, &peal_option_count, &peal_option_interval,
-	&peal_option_rate, &peal_option_idle, &peal_option_cpu_pair, &peal_option_anyway,
-	&peal_option_key, &peal_option_none, &peal_option_json, &peal_option_plot,
-	&peal_option_quiet, NULL};
+	&option_pairs, &peal_option_mtu, &peal_option_link, &peal_option_count,
+	&peal_option_interval, &peal_option_rate, &peal_option_idle, &peal_option_cpu_pair,
+	&peal_option_anyway, &peal_option_key, &peal_option_none, &peal_option_json,
+	&peal_option_plot, &peal_option_quiet, NULL};
 
 static void
 prepare(struct peal_benchargs *args)
@@ -469,6 +475,9 @@ complete(struct peal_benchargs *args, struct peal_sentence *error)
 			args->is_sealed ? "--key: nobody joins anybody in message, so there is no "
 					  "group's secret"
 					: "--key and --none exclude each other");
+	}
+	if (!is_of_messages && args->mtu > 0) {
+		return peal_sentence_set(error, "--mtu belongs to --of message");
 	}
 	if (!is_of_messages && (args->size > 0 || peal_benchargs_is_split(args->link))) {
 		return peal_sentence_set(error,

@@ -227,6 +227,16 @@ const struct peal_option peal_option_size = {.name = "size",
 	.min = PEAL_BENCHARGS_SIZE_MIN,
 	.max = PEAL_BENCHARGS_SIZE_MAX};
 
+const struct peal_option peal_option_mtu = {.name = "mtu",
+	.value = "N",
+	.help = "bytes of the link's largest packet, 1280 to 9000 (default: 1280 of a ring, what "
+		"the device has of the others)",
+	.expected = "bytes from 1280 to 9000",
+	.kind = PEAL_OPTION_NUMBER,
+	PEAL_OPTION_FIELD(mtu),
+	.min = PEAL_MTU_MIN,
+	.max = PEAL_MTU_MAX};
+
 const struct peal_option peal_option_nodes = {.name = "nodes",
 	.value = "N",
 	.help = "nodes, 2 to 256; see below for the default",
