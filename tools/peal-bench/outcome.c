@@ -256,6 +256,13 @@ drivers_to_json(const struct peal_outcome *outcome)
 		const char *device = peal_joint_device(args->link, i);
 		size_t size = device == NULL ? 0 : strcspn(device, "0123456789");
 
+		/* Of another machine it is not known. */
+		if (args->link == PEAL_BENCHARGS_FAR) {
+			json_array_append_new(
+				list, i == 0 ? json_string(args->device) : json_null());
+			continue;
+		}
+
 		/* Without a device a switch of ours is in between, but for the bare program. */
 		json_array_append_new(
 			list, device != NULL
