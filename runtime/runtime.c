@@ -661,6 +661,39 @@ peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
 }
 
 void
+peal_runtime_hold(struct peal_runtime *runtime, uint32_t index)
+{
+	struct resident *resident;
+
+	PEAL_ASSERT(index < runtime->residents_count);
+	resident = runtime->residents[index];
+	for (uint32_t i = 0; i < resident->shards_count; i++) {
+		struct shard *shard = &resident->shards[i];
+
+		peal_lcore_halt(lcore_of(runtime, shard), shard->lcore_place);
+	}
+	atomic_store_explicit(&resident->node.entry->is_halted, true, memory_order_relaxed);
+}
+
+void
+peal_runtime_release(struct peal_runtime *runtime, uint32_t index)
+{
+	struct resident *resident;
+
+	PEAL_ASSERT(index < runtime->residents_count);
+	resident = runtime->residents[index];
+	for (uint32_t i = 0; i < resident->shards_count; i++) {
+		struct shard *shard = &resident->shards[i];
+
+		peal_lcore_release(lcore_of(runtime, shard), shard->lcore_place);
+	}
+	/* Its first step has something for the core, whose bell it rings. */
+	peal_runtime_lock(runtime);
+	atomic_store_explicit(&resident->node.entry->is_halted, false, memory_order_relaxed);
+	peal_runtime_unlock(runtime, true);
+}
+
+void
 peal_runtime_leave(struct peal_runtime *runtime, uint32_t index)
 {
 	struct peal_node *node = peal_runtime_node(runtime, index)->node;

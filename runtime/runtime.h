@@ -105,6 +105,14 @@ int peal_runtime_news_fd(const struct peal_runtime *runtime);
  * thread. */
 void peal_runtime_halt(struct peal_runtime *runtime, uint32_t index);
 
+/*
+ * Before start: the node does nothing until it is released, as if its process were started later.
+ * For tests and benches.
+ */
+void peal_runtime_hold(struct peal_runtime *runtime, uint32_t index);
+/* Once, of a node that is held. Any thread. */
+void peal_runtime_release(struct peal_runtime *runtime, uint32_t index);
+
 /* Graceful leave of a node. Any thread, without the lock. */
 void peal_runtime_leave(struct peal_runtime *runtime, uint32_t index);
 

@@ -247,6 +247,13 @@ peal_lcore_halt(struct peal_lcore *lcore, uint32_t place)
 }
 
 void
+peal_lcore_release(struct peal_lcore *lcore, uint32_t place)
+{
+	PEAL_ASSERT(place < lcore->cores_count);
+	atomic_store_explicit(&lcore->is_halted[place], false, memory_order_release);
+}
+
+void
 peal_lcore_start(struct peal_lcore *lcore)
 {
 	int result;

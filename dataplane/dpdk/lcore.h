@@ -66,6 +66,9 @@ uint32_t peal_lcore_add(struct peal_lcore *lcore, struct peal_core *core);
 /* From now on the core makes no more turns; what is under way ends first. Any thread. */
 void peal_lcore_halt(struct peal_lcore *lcore, uint32_t place);
 
+/* Takes that back, for a core that was halted before it ever made a turn. Any thread. */
+void peal_lcore_release(struct peal_lcore *lcore, uint32_t place);
+
 /* Starts the loop on its lcore. */
 void peal_lcore_start(struct peal_lcore *lcore);
 /* Ends the loop and waits for it. Does nothing when it does not run. */

@@ -16,7 +16,7 @@
 #include "dataplane/dpdk/port_ring.h"
 #include "dataplane/shard.h"
 #include "runtime/eal.h"
-#include "tests/lib/duo.h"
+#include "tools/benchlib/fixedmember.h"
 #include "wire/crypto/aead_open.h"
 
 #include <rte_cycles.h>
@@ -31,10 +31,12 @@
 #define REPEATS_MAX        64U
 #define LINE_NS_MEASURABLE 200.0
 #define THREADS_MAX        2U
+#define QUEUE_SIZE         65536U
+#define RTO_NS_MAX         1000000U
 
 /* A core of one of the two nodes. */
 struct end {
-	struct peal_duo duo;
+	struct peal_fixedmember member;
 	struct peal_aead_key key;
 };
 
@@ -107,22 +109,29 @@ find_address(uint32_t node, const uint8_t mac[6])
 static void
 set_up_end(struct pair *pair, uint16_t self, const struct peal_port ports[2])
 {
-	const struct peal_duo_config config = {.self = self,
+	const struct peal_address addresses[] = {
+		find_address(0, ports[0].mac), find_address(1, ports[1].mac)};
+	const struct peal_aead_key *const keys[] = {&pair->ends[0].key, &pair->ends[1].key};
+	const struct peal_fixedmember_config config = {.self = self,
+		.members_count = 2,
 		.port = ports[self],
-		.addresses = {find_address(0, ports[0].mac), find_address(1, ports[1].mac)},
+		.addresses = addresses,
 		.timing = &pair->timing,
 		.aead = pair->aead,
 		.pre_key = &pair->pre_key,
-		.keys = {&pair->ends[0].key, &pair->ends[1].key},
+		.keys = keys,
+		.queue_size = QUEUE_SIZE,
+		.rto_ns_max = RTO_NS_MAX,
 		.is_coalescing = true,
 		.shard = pair->shard,
 		.shards_count = pair->shards_count,
 		.rings = {.to = pair->none, .from = pair->none},
 		.now_ns = pair->now_ns,
-		.deliver = deliver,
-		.state = pair};
+		.user = {.deliver = deliver, .state = pair}};
+	bool is_made = peal_fixedmember_init(&pair->ends[self].member, &config);
 
-	peal_duo_init(&pair->ends[self].duo, &config);
+	PEAL_ASSERT(is_made);
+	peal_core_turn(&pair->ends[self].member.core, pair->now_ns);
 }
 
 /* Opens a channel that lives on this pair of cores. */
@@ -132,7 +141,8 @@ open_channel(struct pair *pair)
 	enum peal_channel_result result = PEAL_CHANNEL_ELSEWHERE;
 
 	for (uint16_t number = 1; result == PEAL_CHANNEL_ELSEWHERE; number++) {
-		result = peal_channels_open(&pair->ends[0].duo.channels, 2, number, &pair->channel);
+		result = peal_channels_open(
+			&pair->ends[0].member.channels, 2, number, &pair->channel);
 	}
 	PEAL_ASSERT(result == PEAL_CHANNEL_OK);
 }
@@ -180,12 +190,12 @@ end_pair(struct pair *pair)
 	/* What one turn could not send is still on its way. */
 	for (uint32_t i = 0; i < 100 && pair->delivered_count < pair->sent_count; i++) {
 		pair->now_ns += 10000;
-		peal_core_turn(&pair->ends[0].duo.core, pair->now_ns);
-		peal_core_turn(&pair->ends[1].duo.core, pair->now_ns);
+		peal_core_turn(&pair->ends[0].member.core, pair->now_ns);
+		peal_core_turn(&pair->ends[1].member.core, pair->now_ns);
 	}
 	PEAL_ASSERT(pair->delivered_count == pair->sent_count);
 	for (uint32_t i = 0; i < 2; i++) {
-		peal_duo_fini(&pair->ends[i].duo);
+		peal_fixedmember_fini(&pair->ends[i].member);
 	}
 	peal_aead_close(&pair->aead);
 	free(pair->samples);
@@ -208,11 +218,11 @@ run_rounds(void *argument)
 		pair->now_ns += 10000;
 		for (uint32_t j = 0; j < MESSAGES_COUNT; j++) {
 			pair->sent_count +=
-				peal_channels_send(&pair->ends[0].duo.channels, pair->channel,
+				peal_channels_send(&pair->ends[0].member.channels, pair->channel,
 					message, pair->size) == PEAL_CHANNEL_OK;
 		}
-		peal_core_turn(&pair->ends[0].duo.core, pair->now_ns);
-		peal_core_turn(&pair->ends[1].duo.core, pair->now_ns);
+		peal_core_turn(&pair->ends[0].member.core, pair->now_ns);
+		peal_core_turn(&pair->ends[1].member.core, pair->now_ns);
 		uint64_t accepted_count = pair->sent_count - round_before;
 
 		pair->samples[i] = (double)(rte_rdtsc() - round_began) /

@@ -3,11 +3,18 @@
  * What a record through shared memory costs, and what DPDK's ring costs in the same run.
  *
  *     push and pop    one thread: claim, fill, commit, publish, borrow, check, read, release;
- * cycles a record, one at a time and 32 at a time one way         two threads: records a second, 32
- * at a time round trip      two threads that spin: there and back, a record of shm against an
- * object of rte_ring of the same size, in turns; percentiles in ns
+ * cycles a record, one at a time and 32 at a time
+ *
+ *     one way         two threads: records a second, 32 at a time
+ *
+ *     round trip      two threads that spin: there and back, a record of shm against an object of
+ * rte_ring of the same size, in turns; percentiles in ns
  *
  *     bench_shm [--size N] [--rounds N] [--cpus A,B]     a line of JSON
+ *
+ * Each record of the stream is filled with words that follow from its number; whoever takes it
+ * copies it out, reads every byte, and counts those that are not exactly the next record. One that
+ * is not ends the bench.
  *
  * Whoever writes also looks whether to ring, with the fence that this takes, as client and core do.
  * Rings are of the sizes that a client has. Figures of two threads mean something when both have a
@@ -102,6 +109,36 @@ init_ring(uint32_t index)
 
 /* --- one record --- */
 
+/* The words of record `seq`. A size is a multiple of four. */
+static inline void
+fill(uint8_t *bytes, uint64_t seq)
+{
+	uint32_t at = 0;
+
+	for (; at + 8U <= size; at += 8U) {
+		uint64_t word = seq + at;
+
+		memcpy(bytes + at, &word, sizeof(word));
+	}
+	memcpy(bytes + at, &seq, size - at);
+}
+
+/* True when all of its bytes are those of record `seq`. */
+static inline bool
+is_record(const uint8_t *bytes, uint64_t seq)
+{
+	uint64_t difference = 0;
+	uint32_t at = 0;
+
+	for (; at + 8U <= size; at += 8U) {
+		uint64_t word;
+
+		memcpy(&word, bytes + at, sizeof(word));
+		difference |= word ^ (seq + at);
+	}
+	return difference == 0 && memcmp(bytes + at, &seq, size - at) == 0;
+}
+
 static inline bool
 put(struct lane_ends *lane, const uint8_t *bytes)
 {
@@ -170,13 +207,13 @@ static void
 take_all(void)
 {
 	uint8_t bytes[SIZE_MAX_RUN];
-	uint64_t count = 0, sum = 0;
+	uint64_t count = 0, wrong_count = 0;
 
 	while (count < STREAM_COUNT) {
 		uint32_t taken = 0;
 
-		while (taken < BURST && take(&ends[0], bytes)) {
-			sum += bytes[0];
+		while (taken < BURST && count + taken < STREAM_COUNT && take(&ends[0], bytes)) {
+			wrong_count += !is_record(bytes, count + taken);
 			taken++;
 		}
 		count += taken;
@@ -186,7 +223,8 @@ take_all(void)
 			_mm_pause();
 		}
 	}
-	atomic_store(&done_count, count + (sum == 1));
+	PEAL_ASSERT(wrong_count == 0);
+	atomic_store(&done_count, count);
 }
 
 static void
@@ -311,7 +349,7 @@ static void
 bench_stream(double rates_out[2])
 {
 	uint64_t spans_ns[REPEATS_COUNT];
-	uint8_t bytes[SIZE_MAX_RUN] = {1};
+	uint8_t bytes[SIZE_MAX_RUN];
 
 	for (uint32_t repeat = 0; repeat < REPEATS_COUNT; repeat++) {
 		uint64_t start_ns, count = 0;
@@ -321,7 +359,11 @@ bench_stream(double rates_out[2])
 		while (count < STREAM_COUNT) {
 			uint32_t put_count = 0;
 
-			while (put_count < BURST && put(&ends[0], bytes)) {
+			while (put_count < BURST && count + put_count < STREAM_COUNT) {
+				fill(bytes, count + put_count);
+				if (!put(&ends[0], bytes)) {
+					break;
+				}
 				put_count++;
 			}
 			count += put_count;

@@ -191,7 +191,7 @@ check "a link that is none" refuses 1 --link ring af_packet -- rtt --link ether
 check "rtt between two processes" refuses 1 --link memif message -- rtt --link memif
 check "a message of no size" refuses 1 --size 65536 -- message --link ring --size 7
 check "a key of messages" refuses 1 --key -- message --link ring --key "$scratch/key"
-check "large packets of echoes" refuses 1 --mtu message -- rtt --link ring --mtu 9000
+check "large packets of echoes" refuses 1 --mtu rtt -- rtt --link ring --mtu 9000
 check "large packets of a ratio of echoes" refuses 1 --mtu message -- ratio --link ring --mtu 9000
 check "rounds of echoes" refuses 1 --rounds -- raw --link ring --rounds 5
 check "no link" refuses 1 --link -- raw

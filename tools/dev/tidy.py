@@ -57,7 +57,11 @@ MAY_INCLUDE = {
     "tools": ("base", "wire", "runtime", "include/peal"),
     # It measures a core and its channels without a daemon around them, and the rings of libpeal alone:
     # docs/design/0012.
+    # Cores without control above, for peal-bench and the benches of the tests.
+    "tools/benchlib": ("base", "wire", "wire/crypto", "membership/edge.h", "dataplane"),
+    "tools/peal-bench-cycles": ("tools/benchlib",),
     "tools/peal-bench": (
+        "tools/benchlib",
         "base",
         "shm",
         "wire",
@@ -80,6 +84,7 @@ MAY_INCLUDE = {
         "sim",
         "include/peal",
         "tests/lib",
+        "tools/benchlib",
     ),
 }
 

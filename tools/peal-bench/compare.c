@@ -4,6 +4,7 @@
 #include "base/version.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/rankstats.h"
+#include "tools/peal-bench/sharedoptions.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,8 +13,8 @@
 
 #define SIDES_COUNT 2U
 /* What must be the same on both sides to compare like with like. */
-static const char *const alike[] = {
-	"command", "of", "link", "idle", "message_bytes", "record_bytes", "interval_ns", "sealed"};
+static const char *const alike[] = {"command", "of", "link", "idle", "message_bytes",
+	"record_bytes", "interval_ns", "sealed", "nodes", "preset", "burst", "echo", "lent"};
 
 struct side {
 	const char *path;
@@ -23,15 +24,16 @@ struct side {
 	struct peal_rankstats_interval median;
 };
 
-/* By which figure results of a command are compared, unless another one is asked for. */
-static const char *
-choose_key(const json_t *result)
+const char *
+peal_compare_choose_key(const json_t *result)
 {
 	static const struct {
 		const char *command;
 		const char *key;
-	} keys[] = {{"rtt", "p50_ns"}, {"raw", "p50_ns"}, {"message", "p50_ns"}, {"shm", "p50_ns"},
-		{"throughput", "messages_per_s"}, {"ratio", "ratio"}};
+	} keys[] = {{"rtt", "p50_ns"}, {"oneway", "p50_ns"}, {"cast", "p50_ns"},
+		{"view", "kill_last_p50_ns"}, {"cycles", "cycles_per_message"}, {"raw", "p50_ns"},
+		{"message", "p50_ns"}, {"shm", "p50_ns"}, {"throughput", "messages_per_s"},
+		{"ratio", "ratio"}};
 	const char *command = json_string_value(json_object_get(result, "command"));
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -78,7 +80,7 @@ static bool
 take_result(struct side *side, const json_t *result, const char *wanted_key,
 	struct peal_sentence *error)
 {
-	const char *key = wanted_key != NULL ? wanted_key : choose_key(result);
+	const char *key = wanted_key != NULL ? wanted_key : peal_compare_choose_key(result);
 	const json_t *pairs = json_object_get(result, "pairs"), *pair;
 	const char *what;
 	size_t at;
@@ -179,12 +181,12 @@ interval_to_json(const struct peal_rankstats_interval *interval)
 }
 
 static bool
-deliver(const struct peal_coreargs *args, const struct side sides[SIDES_COUNT],
+deliver(const struct peal_benchargs *args, const struct side sides[SIDES_COUNT],
 	const struct peal_rankstats_interval *quotient, const char *key, const char *verdict,
 	struct peal_sentence *error)
 {
 	static const char *const names[SIDES_COUNT] = {"a", "b"};
-	FILE *text = peal_coreargs_text_file(args);
+	FILE *text = peal_benchargs_text_file(args);
 	json_t *warnings = find_warnings(sides), *warning;
 	size_t at;
 	bool is_good = true;
@@ -225,7 +227,7 @@ deliver(const struct peal_coreargs *args, const struct side sides[SIDES_COUNT],
 }
 
 static int
-decide(const struct peal_coreargs *args, struct side sides[SIDES_COUNT],
+decide(const struct peal_benchargs *args, struct side sides[SIDES_COUNT],
 	struct peal_sentence *error)
 {
 	static const char *const verdicts[] = {"faster", "slower", "no difference"};
@@ -236,7 +238,7 @@ decide(const struct peal_coreargs *args, struct side sides[SIDES_COUNT],
 
 	for (uint32_t i = 0; i < SIDES_COUNT; i++) {
 		sides[i].path = args->files[i];
-		if (!read_side(&sides[i], args->key, error)) {
+		if (!read_side(&sides[i], args->figure, error)) {
 			return PEAL_COMPARE_NO_VERDICT;
 		}
 		sides[i].median = peal_rankstats_median(sides[i].values, sides[i].count);
@@ -250,7 +252,7 @@ decide(const struct peal_coreargs *args, struct side sides[SIDES_COUNT],
 		(void)peal_sentence_set(error, "there is no memory left");
 		return PEAL_COMPARE_NO_VERDICT;
 	}
-	key = args->key != NULL ? args->key : choose_key(sides[0].first);
+	key = args->figure != NULL ? args->figure : peal_compare_choose_key(sides[0].first);
 	is_more_better = strstr(key, "per_s") != NULL;
 	if (quotient.low > 1.0) {
 		status = is_more_better ? PEAL_COMPARE_FASTER : PEAL_COMPARE_SLOWER;
@@ -262,8 +264,8 @@ decide(const struct peal_coreargs *args, struct side sides[SIDES_COUNT],
 		       : PEAL_COMPARE_NO_VERDICT;
 }
 
-int
-peal_compare_run(const struct peal_coreargs *args, struct peal_sentence *error)
+static int
+answer(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	static struct side sides[SIDES_COUNT];
 	int status = decide(args, sides, error);
@@ -273,3 +275,46 @@ peal_compare_run(const struct peal_coreargs *args, struct peal_sentence *error)
 	}
 	return status;
 }
+
+static const struct peal_option option_key = {.name = "key",
+	.value = "NAME",
+	.help = "the figure (default: p50_ns; messages_per_s of throughput, ratio of ratio); more "
+		"is better where the name has per_s in it",
+	.kind = PEAL_OPTION_TEXT,
+	PEAL_OPTION_FIELD(figure)};
+
+static const struct peal_option *const own_options[] = {
+	&option_key, &peal_option_json, &peal_option_quiet, NULL};
+
+const struct peal_command peal_compare_command = {
+	.name = "compare",
+	.usage = "A.json B.json [--key NAME] [options]",
+	.brief = "which of two sets of results is faster, if any",
+	.about =
+		"Tells whether B is faster or slower than A, or whether no difference can be told. "
+		"A file holds what\n"
+		"several runs wrote by --json, one after the other, at least four of them; each "
+		"run is one value, and\n"
+		"each pair of a ratio. Run A and B in turns, so that a slow hour is slow for "
+		"both.\n"
+		"\n"
+		"Medians have intervals by order statistics; the quotient of both sides is that of "
+		"Hodges and Lehmann,\n"
+		"with an interval by the Mann-Whitney U. Ranks assume nothing of how times are "
+		"distributed. Where the\n"
+		"95 % interval of the quotient holds 1, there is no difference.\n",
+	.notes = "Exit status: 0 faster, 1 slower, 2 no difference, 3 no verdict; a sentence says "
+		 "why.\n",
+	.examples = "  for i in 1 2 3 4 5; do\n"
+		    "    old/peal-bench rtt --link ring --quiet --json - >>a.json\n"
+		    "    new/peal-bench rtt --link ring --quiet --json - >>b.json\n"
+		    "  done\n"
+		    "  peal-bench compare a.json b.json\n"
+		    "  peal-bench compare a.json b.json --key p99_ns --json - --quiet\n",
+	.options = own_options,
+	.files_min = SIDES_COUNT,
+	.files_max = SIDES_COUNT,
+	.files = "two result files",
+	.refusal_status = PEAL_COMPARE_NO_VERDICT,
+	.answer = answer,
+};

@@ -10,7 +10,9 @@
 #ifndef PEAL_PEAL_BENCH_COMPARE_H
 #define PEAL_PEAL_BENCH_COMPARE_H
 
-#include "tools/peal-bench/coreargs.h"
+#include "tools/peal-bench/command.h"
+
+#include <jansson.h>
 
 /* Exit statuses of compare, in place of those of a measurement. */
 #define PEAL_COMPARE_FASTER        0
@@ -18,7 +20,10 @@
 #define PEAL_COMPARE_NO_DIFFERENCE 2
 #define PEAL_COMPARE_NO_VERDICT    3
 
-/* Returns the exit status; the sentence is set when it is NO_VERDICT. */
-int peal_compare_run(const struct peal_coreargs *args, struct peal_sentence *error);
+extern const struct peal_command peal_compare_command;
+
+/* The name of the figure by which results of the same command are compared, unless another one is
+ * asked for. Static; NULL = there is none. */
+const char *peal_compare_choose_key(const json_t *result);
 
 #endif

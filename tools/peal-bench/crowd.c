@@ -111,6 +111,33 @@ peal_crowd_close(struct peal_crowd *crowd)
 }
 
 void
+peal_crowd_hold(struct peal_crowd *crowd, uint32_t index)
+{
+	PEAL_ASSERT(index < crowd->nodes_count && !crowd->is_dead[index]);
+	crowd->is_dead[index] = true;
+	crowd->alive_count--;
+	peal_runtime_hold(crowd->runtime, index);
+}
+
+void
+peal_crowd_release(struct peal_crowd *crowd, uint32_t index)
+{
+	PEAL_ASSERT(index < crowd->nodes_count && crowd->is_dead[index]);
+	crowd->is_dead[index] = false;
+	crowd->alive_count++;
+	peal_runtime_release(crowd->runtime, index);
+}
+
+void
+peal_crowd_leave(struct peal_crowd *crowd, uint32_t index)
+{
+	PEAL_ASSERT(index < crowd->nodes_count && !crowd->is_dead[index]);
+	crowd->is_dead[index] = true;
+	crowd->alive_count--;
+	peal_runtime_leave(crowd->runtime, index);
+}
+
+void
 peal_crowd_kill(struct peal_crowd *crowd, uint32_t index)
 {
 	PEAL_ASSERT(index < crowd->nodes_count && !crowd->is_dead[index]);

@@ -20,7 +20,7 @@ struct peal_crowd {
 	struct peal_runtime *runtime;
 	uint32_t nodes_count;
 	uint32_t alive_count;
-	bool is_dead[PEAL_RUNTIME_NODES_MAX];
+	bool is_dead[PEAL_RUNTIME_NODES_MAX]; /* or not there yet, or gone */
 	int key_fd;
 	char prefix[PEAL_CROWD_PREFIX_SIZE_MAX];
 	clockid_t loop_clock; /* of the thread of the poll loop, once it runs */
@@ -36,6 +36,12 @@ bool peal_crowd_fill(
 bool peal_crowd_start(struct peal_crowd *crowd, struct peal_sentence *error);
 void peal_crowd_close(struct peal_crowd *crowd);
 
+/* Between fill and start: the node is not there until it is released. */
+void peal_crowd_hold(struct peal_crowd *crowd, uint32_t index);
+void peal_crowd_release(struct peal_crowd *crowd, uint32_t index);
+
+/* The node asks to leave. It does not count as alive from now on. */
+void peal_crowd_leave(struct peal_crowd *crowd, uint32_t index);
 /* The node plays dead from now on. */
 void peal_crowd_kill(struct peal_crowd *crowd, uint32_t index);
 

@@ -8,13 +8,16 @@
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
+#include "tools/peal-bench/sharedoptions.h"
 
 #include <rte_version.h>
 #include <stdlib.h>
 
+#define ROUNDS_COUNT 3U
+
 /* Each is half a round trip, in nanoseconds; one row of `cpus_count` for each CPU. */
 struct floor {
-	const struct peal_coreargs *args;
+	const struct peal_benchargs *args;
 	double *handovers_ns;
 };
 
@@ -36,11 +39,11 @@ compare(const void *a, const void *b)
 static double
 measure_pair(const struct floor *floor, uint32_t row, uint32_t column)
 {
-	const struct peal_coreargs *args = floor->args;
+	const struct peal_benchargs *args = floor->args;
 	const int cpus[PEAL_BENCHARGS_SIDES_COUNT] = {args->cpus[row], args->cpus[column]};
-	double rounds_ns[PEAL_COREARGS_ROUNDS_MAX];
+	double rounds_ns[PEAL_BENCHARGS_ROUNDS_MAX];
 
-	PEAL_ASSERT(args->rounds_count >= 1 && args->rounds_count <= PEAL_COREARGS_ROUNDS_MAX);
+	PEAL_ASSERT(args->rounds_count >= 1 && args->rounds_count <= PEAL_BENCHARGS_ROUNDS_MAX);
 	for (uint32_t i = 0; i < args->rounds_count; i++) {
 		rounds_ns[i] = peal_linelap_measure(cpus) / 2.0;
 		if (rounds_ns[i] <= 0.0) {
@@ -54,7 +57,7 @@ measure_pair(const struct floor *floor, uint32_t row, uint32_t column)
 static bool
 measure_all(const struct floor *floor, struct peal_sentence *error)
 {
-	const struct peal_coreargs *args = floor->args;
+	const struct peal_benchargs *args = floor->args;
 	uint32_t done = 0, total = args->cpus_count * (args->cpus_count - 1U) / 2U;
 	struct peal_progressbar bar;
 	bool is_good = true;
@@ -84,7 +87,7 @@ measure_all(const struct floor *floor, struct peal_sentence *error)
 static json_t *
 floor_to_json(const struct floor *floor)
 {
-	const struct peal_coreargs *args = floor->args;
+	const struct peal_benchargs *args = floor->args;
 	json_t *root = json_pack("{s:s, s:s, s:i}", "command", "floor", "version", PEAL_VERSION,
 		"rounds", (int)args->rounds_count);
 	json_t *cores = json_array(), *pairs = json_array(), *matrix = json_array();
@@ -117,7 +120,7 @@ floor_to_json(const struct floor *floor)
 static void
 show(const struct floor *floor, FILE *file)
 {
-	const struct peal_coreargs *args = floor->args;
+	const struct peal_benchargs *args = floor->args;
 
 	fprintf(file, "ns to hand a cache line from CPU to CPU (half a round trip)\n      ");
 	for (uint32_t column = 0; column < args->cpus_count; column++) {
@@ -136,11 +139,11 @@ show(const struct floor *floor, FILE *file)
 	fprintf(file, "\n");
 }
 
-bool
-peal_floor_run(const struct peal_coreargs *args, struct peal_sentence *error)
+static bool
+run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	struct floor floor = {.args = args};
-	FILE *text = peal_coreargs_text_file(args);
+	FILE *text = peal_benchargs_text_file(args);
 	bool is_good;
 
 	floor.handovers_ns =
@@ -161,3 +164,46 @@ peal_floor_run(const struct peal_coreargs *args, struct peal_sentence *error)
 	free(floor.handovers_ns);
 	return is_good;
 }
+
+static const struct peal_option option_rounds = {.name = "rounds",
+	.value = "N",
+	.help = "the median of so many counts, 1 to 1000 (default: 3)",
+	.kind = PEAL_OPTION_NUMBER,
+	PEAL_OPTION_FIELD(rounds_count),
+	.min = 1,
+	.max = PEAL_BENCHARGS_ROUNDS_MAX};
+
+static const struct peal_option *const own_options[] = {
+	&peal_option_cpu_list, &option_rounds, &peal_option_json, &peal_option_quiet, NULL};
+
+static void
+prepare(struct peal_benchargs *args)
+{
+	args->rounds_count = ROUNDS_COUNT;
+}
+
+static bool
+complete(struct peal_benchargs *args, struct peal_sentence *error)
+{
+	return peal_sharedoptions_complete_list(args, 2, PEAL_BENCHARGS_CPUS_MAX, error);
+}
+
+const struct peal_command peal_floor_command = {
+	.name = "floor",
+	.usage = "[--cores LIST] [options]",
+	.brief = "what handing a cache line from CPU to CPU takes",
+	.about = "Two threads on two CPUs write to one cache line in turn. Half of a round trip is "
+		 "what it takes to\n"
+		 "hand something over, and no two threads get below it. Every pair of the list is "
+		 "measured, one\n"
+		 "after the other: a matrix shows which CPUs share a cache or a socket.\n",
+	.notes = "There is no figure, and the exit status is 3, when two CPUs had too little time "
+		 "beside each other.\n",
+	.examples = "  peal-bench floor\n"
+		    "  peal-bench floor --cores 0,1,8,9 --rounds 9\n"
+		    "  peal-bench floor --cores 0-3 --json - --quiet | jq '.pairs'\n",
+	.options = own_options,
+	.prepare = prepare,
+	.complete = complete,
+	.run = run,
+};

@@ -7,6 +7,7 @@
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/pinned.h"
 #include "tools/peal-bench/progressbar.h"
+#include "tools/peal-bench/sharedoptions.h"
 
 #include <inttypes.h>
 #include <rte_cycles.h>
@@ -17,6 +18,9 @@
 /* Classes of gaps: from the threshold on, each twice as long as the one before. */
 #define CLASSES_COUNT 24U
 #define STEP_NS       UINT64_C(100000000)
+#define SECOND_NS     UINT64_C(1000000000)
+#define SECONDS       5U
+#define THRESHOLD_NS  UINT64_C(1000)
 
 struct spin {
 	/* given */
@@ -117,7 +121,7 @@ spin_to_json(const struct spin *spin)
 }
 
 static bool
-write_json(const struct peal_coreargs *args, const struct spin *spins, struct peal_sentence *error)
+write_json(const struct peal_benchargs *args, const struct spin *spins, struct peal_sentence *error)
 {
 	json_t *root = json_pack("{s:s, s:s, s:I, s:f, s:o}", "command", "jitter", "version",
 		PEAL_VERSION, "threshold_ns", (json_int_t)args->threshold_ns, "tsc_hz",
@@ -155,7 +159,7 @@ show_spin(const struct spin *spin, FILE *file)
 
 /* Returns how many were started; then waits until they are done. */
 static uint32_t
-spin_all(const struct peal_coreargs *args, struct spin *spins)
+spin_all(const struct peal_benchargs *args, struct spin *spins)
 {
 	double cycles_per_ns = peal_pinned_measure_rate();
 	struct peal_progressbar bar;
@@ -187,11 +191,11 @@ spin_all(const struct peal_coreargs *args, struct spin *spins)
 	return count;
 }
 
-bool
-peal_jitter_run(const struct peal_coreargs *args, struct peal_sentence *error)
+static bool
+run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	struct spin *spins = calloc(args->cpus_count, sizeof(*spins));
-	FILE *text = peal_coreargs_text_file(args);
+	FILE *text = peal_benchargs_text_file(args);
 	bool is_good = false;
 
 	if (spins == NULL) {
@@ -212,3 +216,59 @@ peal_jitter_run(const struct peal_coreargs *args, struct peal_sentence *error)
 	free(spins);
 	return is_good;
 }
+
+static const struct peal_option option_seconds = {.name = "seconds",
+	.value = "S",
+	.help = "how long, 1 to 3600 (default: 5)",
+	.expected = "seconds from 1 to 3600",
+	.kind = PEAL_OPTION_NUMBER,
+	PEAL_OPTION_FIELD(duration_ns),
+	.min = 1,
+	.max = 3600,
+	.scale = SECOND_NS};
+
+static const struct peal_option option_threshold = {.name = "threshold",
+	.value = "NS",
+	.help = "the shortest gap that counts, 100 to 1000000000 (default: 1000)",
+	.expected = "nanoseconds from 100 to 1000000000",
+	.kind = PEAL_OPTION_NUMBER,
+	PEAL_OPTION_FIELD(threshold_ns),
+	.min = 100,
+	.max = UINT64_C(1000000000)};
+
+static const struct peal_option *const own_options[] = {&peal_option_cpu_list, &option_seconds,
+	&option_threshold, &peal_option_json, &peal_option_quiet, NULL};
+
+static void
+prepare(struct peal_benchargs *args)
+{
+	args->duration_ns = SECONDS * SECOND_NS;
+	args->threshold_ns = THRESHOLD_NS;
+}
+
+static bool
+complete(struct peal_benchargs *args, struct peal_sentence *error)
+{
+	return peal_sharedoptions_complete_list(args, 1, PEAL_BENCHARGS_CPUS_MAX, error);
+}
+
+const struct peal_command peal_jitter_command = {
+	.name = "jitter",
+	.usage = "[--cores LIST] [--seconds S] [--threshold NS] [options]",
+	.brief = "time stolen from CPUs that spin",
+	.about = "Spins on each of the CPUs and looks at nothing but the time stamp counter. Where "
+		 "two readings lie\n"
+		 "further apart than the threshold, the CPU was taken away: by an interrupt, "
+		 "another thread, the\n"
+		 "firmware or the hypervisor. Counts these gaps, sorts them by length, and tells "
+		 "which part of the\n"
+		 "time they took. A poll loop on that CPU has the same.\n",
+	.examples = "  peal-bench jitter\n"
+		    "  peal-bench jitter --cores 2,3 --seconds 60 --threshold 500\n"
+		    "  peal-bench jitter --cores 1 --json - --quiet | jq "
+		    "'.cores[0].stolen_share'\n",
+	.options = own_options,
+	.prepare = prepare,
+	.complete = complete,
+	.run = run,
+};

@@ -9,9 +9,8 @@
 #ifndef PEAL_PEAL_BENCH_JITTER_H
 #define PEAL_PEAL_BENCH_JITTER_H
 
-#include "tools/peal-bench/coreargs.h"
+#include "tools/peal-bench/command.h"
 
-/* False with a sentence; empty after Ctrl-C. */
-bool peal_jitter_run(const struct peal_coreargs *args, struct peal_sentence *error);
+extern const struct peal_command peal_jitter_command;
 
 #endif

@@ -35,6 +35,8 @@ peal_joint_device(enum peal_benchargs_link link, uint32_t side)
 		return "net_memif0";
 	case PEAL_BENCHARGS_VHOST:
 		return side == 0 ? "net_virtio_user0" : "net_vhost0";
+	case PEAL_BENCHARGS_FAR:
+	case PEAL_BENCHARGS_LINK_NONE:
 	case PEAL_BENCHARGS_RING:
 	default:
 		return NULL;
@@ -71,6 +73,8 @@ peal_joint_device_args(enum peal_benchargs_link link, uint32_t side, const char 
 				 : snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "iface=%s,queues=1",
 					   path);
 		break;
+	case PEAL_BENCHARGS_FAR:
+	case PEAL_BENCHARGS_LINK_NONE:
 	case PEAL_BENCHARGS_RING:
 	default:
 		break;

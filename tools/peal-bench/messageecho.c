@@ -75,10 +75,10 @@ hand_over(struct exchange *exchange, struct peal_pairmember *member, uint32_t si
 
 	if (exchange->size <= COPY_SIZE_MAX) {
 		result = peal_channels_send(
-			&member->channels, member->channel, bytes, exchange->size);
+			&member->fixed.channels, member->channel, bytes, exchange->size);
 	} else {
 		result = peal_channels_lend(
-			&member->channels, member->channel, bytes, exchange->size, side);
+			&member->fixed.channels, member->channel, bytes, exchange->size, side);
 		exchange->is_lent[side] = result == PEAL_CHANNEL_OK;
 	}
 	return result == PEAL_CHANNEL_OK;

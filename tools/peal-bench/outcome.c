@@ -38,6 +38,12 @@ peal_outcome_lost_count(const struct peal_outcome *outcome)
 	return outcome->sent_count - outcome->received_count;
 }
 
+static const char *
+name_lost(const struct peal_outcome *outcome)
+{
+	return outcome->is_one_way ? "messages" : "replies";
+}
+
 static double
 find_percent(double part, double whole)
 {
@@ -65,6 +71,14 @@ is_lossy(const struct peal_outcome *outcome)
 	       find_loss_percent(outcome) > PEAL_OUTCOME_LOSS_PERCENT_MAX;
 }
 
+/* The clocks can be more wrong than the figure is large; nothing makes that one. */
+static bool
+is_vague(const struct peal_outcome *outcome)
+{
+	return outcome->is_one_way && outcome->clock_error_ns > (double)peal_histogram_percentile(
+									outcome->histogram, 50.0);
+}
+
 /* False with the reason why there is no figure. */
 static bool
 check(const struct peal_outcome *outcome, struct peal_sentence *error)
@@ -73,10 +87,17 @@ check(const struct peal_outcome *outcome, struct peal_sentence *error)
 
 	if (is_lossy(outcome)) {
 		return peal_refusal_set(error,
-			"%" PRIu64 " of %" PRIu64 " replies were lost, and more than %.0f %% "
+			"%" PRIu64 " of %" PRIu64 " %s were lost, and more than %.0f %% "
 			"is too many to speak for the rest; try a larger --interval",
-			peal_outcome_lost_count(outcome), outcome->sent_count,
+			peal_outcome_lost_count(outcome), outcome->sent_count, name_lost(outcome),
 			PEAL_OUTCOME_LOSS_PERCENT_MAX);
+	}
+	if (is_vague(outcome)) {
+		return peal_refusal_set(error,
+			"the clocks of the two sides can differ by %.0f ns, which is more than "
+			"the median of %" PRIu64 " ns",
+			outcome->clock_error_ns,
+			peal_histogram_percentile(outcome->histogram, 50.0));
 	}
 	return peal_refusal_check_machine(
 		&outcome->bill, args->cpus, args->idle == PEAL_IDLE_DEDICATED, error);
@@ -86,7 +107,8 @@ check(const struct peal_outcome *outcome, struct peal_sentence *error)
 static bool
 is_told(const struct peal_outcome *outcome, const struct peal_sentence *refusal)
 {
-	return refusal->text[0] == '\0' || (outcome->args->is_anyway && !is_lossy(outcome));
+	return refusal->text[0] == '\0' ||
+	       (outcome->args->is_anyway && !is_lossy(outcome) && !is_vague(outcome));
 }
 
 static void __attribute__((format(printf, 2, 3)))
@@ -112,8 +134,8 @@ judge(const struct peal_outcome *outcome, struct peal_outcome_warnings *warnings
 
 	*warnings_out = (struct peal_outcome_warnings){0};
 	if (outcome->received_count < outcome->sent_count) {
-		warn(warnings_out, "%" PRIu64 " of %" PRIu64 " replies were lost (%.3f %%)",
-			peal_outcome_lost_count(outcome), outcome->sent_count,
+		warn(warnings_out, "%" PRIu64 " of %" PRIu64 " %s were lost (%.3f %%)",
+			peal_outcome_lost_count(outcome), outcome->sent_count, name_lost(outcome),
 			find_loss_percent(outcome));
 	}
 	if (find_steal_percent(outcome) > STEAL_PERCENT_MAX) {
@@ -147,17 +169,6 @@ judge(const struct peal_outcome *outcome, struct peal_outcome_warnings *warnings
 	}
 }
 
-FILE *
-peal_outcome_text_file(const struct peal_benchargs *args)
-{
-	bool is_taken = args->json_path != NULL && strcmp(args->json_path, "-") == 0;
-
-	if (args->is_quiet) {
-		return NULL;
-	}
-	return is_taken ? stderr : stdout;
-}
-
 static void
 show_sides(const struct peal_outcome *outcome, FILE *file)
 {
@@ -183,14 +194,15 @@ show(const struct peal_outcome *outcome, const struct peal_outcome_warnings *war
 	const struct peal_benchargs *args = outcome->args;
 	const struct peal_histogram *histogram = outcome->histogram;
 
-	fprintf(file, "%s over %s, %s%s%s: %" PRIu64 " round trips, one every %.1f us\n",
-		peal_benchargs_command_name(args->command), peal_benchargs_link_name(args->link),
-		args->command == PEAL_BENCHARGS_RAW ? "bare DPDK"
-		: outcome->aead_name == NULL        ? "not sealed"
-						    : "sealed by ",
+	fprintf(file, "%s over %s, %s%s%s: %" PRIu64 " %s, one every %.1f us\n", args->command,
+		peal_benchargs_link_name(args->link),
+		outcome->is_bare             ? "bare DPDK"
+		: outcome->aead_name == NULL ? "not sealed"
+					     : "sealed by ",
 		outcome->aead_name == NULL ? "" : outcome->aead_name,
 		args->idle == PEAL_IDLE_DEDICATED ? ", spinning" : ", shared CPUs",
-		outcome->received_count, US(args->interval_ns));
+		outcome->received_count, outcome->is_one_way ? "messages" : "round trips",
+		US(args->interval_ns));
 	fprintf(file, "  %-10s %12.3f us\n", "min", US(peal_histogram_min(histogram)));
 	for (size_t i = 0; i < ROWS_COUNT; i++) {
 		fprintf(file, "  %-10s %12.3f us\n", rows[i].name,
@@ -198,6 +210,10 @@ show(const struct peal_outcome *outcome, const struct peal_outcome_warnings *war
 	}
 	fprintf(file, "  %-10s %12.3f us\n", "max", US(peal_histogram_max(histogram)));
 	fprintf(file, "  %-10s %12.3f us\n", "mean", peal_histogram_mean(histogram) / 1000.0);
+	if (outcome->is_one_way) {
+		fprintf(file, "  %-10s %12.3f us for each: what the two clocks can differ by\n",
+			"+- error", outcome->clock_error_ns / 1000.0);
+	}
 	fprintf(file, "  %-10s %12" PRIu64 "\n", "lost", peal_outcome_lost_count(outcome));
 	if (outcome->line_rtt_ns > 0.0) {
 		fprintf(file, "  %-10s %12.3f us for a cache line there and back\n", "floor",
@@ -231,20 +247,27 @@ number_or_null(double value, bool is_known)
 
 /* The drivers of both sides: there is no card on any of these links. */
 static json_t *
-drivers_to_json(const struct peal_benchargs *args)
+drivers_to_json(const struct peal_outcome *outcome)
 {
+	const struct peal_benchargs *args = outcome->args;
 	json_t *list = json_array();
 
 	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
 		const char *device = peal_joint_device(args->link, i);
 		size_t size = device == NULL ? 0 : strcspn(device, "0123456789");
 
+		/* Of another machine it is not known. */
+		if (args->link == PEAL_BENCHARGS_FAR) {
+			json_array_append_new(
+				list, i == 0 ? json_string(args->device) : json_null());
+			continue;
+		}
+
 		/* Without a device a switch of ours is in between, but for the bare program. */
-		json_array_append_new(list,
-			device != NULL
-				? json_stringn(device, size)
-				: json_string(args->command == PEAL_BENCHARGS_RAW ? "net_ring"
-										  : "peal_switch"));
+		json_array_append_new(
+			list, device != NULL
+				      ? json_stringn(device, size)
+				      : json_string(outcome->is_bare ? "net_ring" : "peal_switch"));
 	}
 	return list;
 }
@@ -255,12 +278,12 @@ request_to_json(const struct peal_outcome *outcome)
 {
 	const struct peal_benchargs *args = outcome->args;
 	json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:[i, i], s:b, s:s?, s:I}", "command",
-		peal_benchargs_command_name(args->command), "version", PEAL_VERSION, "link",
+		args->command, "version", PEAL_VERSION, "link",
 		peal_benchargs_link_name(args->link), "idle", peal_benchargs_idle_name(args->idle),
 		"cores", args->cpus[0], args->cpus[1], "sealed", outcome->aead_name != NULL, "aead",
 		outcome->aead_name, "interval_ns", (json_int_t)args->interval_ns);
 
-	json_object_set_new(root, "drivers", drivers_to_json(args));
+	json_object_set_new(root, "drivers", drivers_to_json(outcome));
 	if (outcome->message_size > 0) {
 		json_object_set_new(root, "message_bytes", json_integer(outcome->message_size));
 		json_object_set_new(root, "path_mtu", json_integer(outcome->path_mtu));
@@ -285,6 +308,13 @@ add_figures(const struct peal_outcome *outcome, json_t *root)
 	json_object_set_new(
 		root, "max_ns", json_integer((json_int_t)peal_histogram_max(histogram)));
 	json_object_set_new(root, "mean_ns", json_real(peal_histogram_mean(histogram)));
+	if (outcome->is_one_way) {
+		json_object_set_new(root, "clock_error_ns", json_real(outcome->clock_error_ns));
+	}
+	if (outcome->is_far) {
+		json_object_set_new(root, "clock_ahead_ns", json_real(outcome->clock_ahead_ns));
+		json_object_set_new(root, "clock_drift", json_real(outcome->clock_drift));
+	}
 }
 
 static void
@@ -356,14 +386,14 @@ peal_outcome_write_json(const json_t *root, const char *path, struct peal_senten
 	       peal_sentence_set(error, "%s could not be written (%s)", path, strerror(reason));
 }
 
-static bool
-write_table(const struct peal_outcome *outcome, struct peal_sentence *error)
+bool
+peal_outcome_write_table(
+	const struct peal_histogram *histogram, const char *path, struct peal_sentence *error)
 {
-	const char *path = outcome->args->hdr_path;
 	FILE *file = fopen(path, "we");
 
 	if (file != NULL) {
-		peal_histogram_print(outcome->histogram, 1000.0, file);
+		peal_histogram_print(histogram, 1000.0, file);
 		if (fclose(file) == 0) {
 			return true;
 		}
@@ -380,12 +410,13 @@ draw(const struct peal_outcome *outcome, struct peal_sentence *error)
 	struct peal_curve_picture picture = {
 		.title = title,
 		.lines_count = 1,
-		.names = {args->command == PEAL_BENCHARGS_RAW ? "bare DPDK" : "Peal"},
+		.names = {outcome->is_bare ? "bare DPDK" : "Peal"},
 		.curves = {curve},
 	};
 	bool is_drawn;
 
-	(void)snprintf(title, sizeof(title), "Round trips over %s, %" PRIu64 " echoes",
+	(void)snprintf(title, sizeof(title), "%s over %s, %" PRIu64 " of them",
+		outcome->is_one_way ? "One way" : "Round trips",
 		peal_benchargs_link_name(args->link), outcome->received_count);
 	is_drawn = peal_curve_draw(&picture, args->plot_path, error);
 	json_decref(curve);
@@ -396,7 +427,7 @@ bool
 peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *error)
 {
 	const struct peal_benchargs *args = outcome->args;
-	FILE *text = peal_outcome_text_file(args);
+	FILE *text = peal_benchargs_text_file(args);
 	struct peal_outcome_warnings warnings;
 	struct peal_sentence refusal = {.text = ""};
 
@@ -421,6 +452,7 @@ peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_sentence *e
 			fprintf(text, "warning: %s\n", refusal.text);
 		}
 	}
-	return (args->hdr_path == NULL || write_table(outcome, error)) &&
+	return (args->hdr_path == NULL ||
+		       peal_outcome_write_table(outcome->histogram, args->hdr_path, error)) &&
 	       (args->plot_path == NULL || draw(outcome, error));
 }

@@ -27,6 +27,12 @@ struct peal_outcome {
 	const struct peal_benchargs *args;
 	struct peal_histogram *histogram; /* of round trips in nanoseconds */
 	uint32_t message_size;            /* of a message of a channel; 0 = an echo frame */
+	bool is_bare;                     /* not Peal but DPDK alone */
+	bool is_one_way;                  /* the histogram is of one way only */
+	bool is_far;                      /* one way to another machine, whose clock is ahead: */
+	double clock_ahead_ns;            /* so much, at the tightest message before the run, */
+	double clock_drift;               /* and gaining so many nanoseconds a nanosecond */
+	double clock_error_ns;            /* of one way: each of its values can be so wrong */
 	uint16_t path_mtu;                /* proven both ways, of a message; else 0 */
 	uint64_t sent_count;
 	uint64_t received_count;
@@ -58,9 +64,10 @@ bool peal_outcome_deliver(const struct peal_outcome *outcome, struct peal_senten
 /* CPU, kernel, what it leaves alone, and versions: the keys stand in peal-bench(1). To be released.
  */
 json_t *peal_outcome_host_to_json(const char *dpdk_name);
+/* The percentile table of a histogram of nanoseconds, in microseconds. False with a sentence. */
+bool peal_outcome_write_table(
+	const struct peal_histogram *histogram, const char *path, struct peal_sentence *error);
 /* Writes to a file, or to the standard output for "-". False with a sentence. */
 bool peal_outcome_write_json(const json_t *root, const char *path, struct peal_sentence *error);
-/* Where text for people goes; NULL = nowhere. */
-FILE *peal_outcome_text_file(const struct peal_benchargs *args);
 
 #endif

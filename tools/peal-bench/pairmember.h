@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One of two members of a view that never changes: a whole core with its channels, and no control.
+ * One of the two members of message, throughput and oneway: a fixed member (benchlib) with keys, an
+ * AEAD and one channel of its own.
  *
- * Frames, heartbeats, channels and AEAD are those of production, over any port; only joining and
- * agreeing are left out, so that nothing but messages is measured, and each end can live in a
- * process of its own. The first member opens channel 1 to the second one when asked. Initialised on
- * the main thread, then used by one lcore. About 3 MB, and the queues.
+ * The first member opens channel 1 to the second one when asked. Initialised on the main thread,
+ * then used by one lcore. About 3 MB, and the queues.
  */
 #ifndef PEAL_PEAL_BENCH_PAIRMEMBER_H
 #define PEAL_PEAL_BENCH_PAIRMEMBER_H
 
-#include "dataplane/core.h"
 #include "dataplane/dpdk/sentence.h"
+#include "tools/benchlib/fixedmember.h"
 #include "tools/peal-bench/benchargs.h"
 
 /* Bytes that the channel queues: a window of small messages three times over, and still in the
@@ -40,23 +39,15 @@ struct peal_pairmember_config {
 	struct peal_pairmember_user user;
 };
 
-/* Fields are private, but for core, channels, channel and is_ended. */
+/* Fields are private, but for fixed.core, fixed.channels, channel and is_ended. */
 struct peal_pairmember {
-	struct peal_core core;
-	struct peal_channels channels;
+	struct peal_fixedmember fixed;
 	uint16_t channel; /* PEAL_CHANNEL_NONE until it is open */
 	bool is_ended;    /* the channel ended: the other member is in trouble */
 	struct peal_pairmember_user user;
-	struct peal_plane plane;
-	struct peal_peers peers;
-	struct peal_topology topology;
 	struct peal_timing timing;
 	struct peal_aead aead;
 	struct peal_aead_key keys[PEAL_BENCHARGS_SIDES_COUNT];
-	uint16_t observers[PEAL_BENCHARGS_SIDES_COUNT];
-	uint8_t *queues;
-	uint8_t *frames;
-	uint8_t *buffers;
 };
 
 /* `member` is zeroed, 64-aligned memory. False with a sentence; fini in any case. */

@@ -4,102 +4,115 @@
  *
  * Exit status: 0, 1 with a sentence, 3 when a figure would mislead, 130 after Ctrl-C.
  */
+#include "tools/peal-bench/castbench.h"
 #include "tools/peal-bench/compare.h"
-#include "tools/peal-bench/coreargs.h"
 #include "tools/peal-bench/ctrlc.h"
-#include "tools/peal-bench/curve.h"
+#include "tools/peal-bench/cyclesbench.h"
+#include "tools/peal-bench/echocommands.h"
 #include "tools/peal-bench/floor.h"
 #include "tools/peal-bench/jitter.h"
-#include "tools/peal-bench/messageecho.h"
-#include "tools/peal-bench/outcome.h"
-#include "tools/peal-bench/pealecho.h"
+#include "tools/peal-bench/manyruns.h"
+#include "tools/peal-bench/oneway.h"
 #include "tools/peal-bench/plotfiles.h"
 #include "tools/peal-bench/ratio.h"
-#include "tools/peal-bench/rawecho.h"
 #include "tools/peal-bench/refusal.h"
 #include "tools/peal-bench/scale.h"
+#include "tools/peal-bench/serve.h"
 #include "tools/peal-bench/shmbench.h"
 #include "tools/peal-bench/throughput.h"
+#include "tools/peal-bench/viewbench.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define STATUS_FAILED      1
 #define STATUS_INTERRUPTED 130
 
-static struct peal_histogram histogram;
+static const struct peal_command *const commands[] = {&peal_rtt_command, &peal_raw_command,
+	&peal_message_command, &peal_oneway_command, &peal_ratio_command, &peal_throughput_command,
+	&peal_serve_command, &peal_cast_command, &peal_view_command, &peal_scale_command,
+	&peal_jitter_command, &peal_floor_command, &peal_cycles_command, &peal_shm_command,
+	&peal_compare_command, &peal_plot_command};
 
-static bool
-run(const struct peal_benchargs *args, struct peal_sentence *error)
+#define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void
+print_help(FILE *file)
 {
-	struct peal_outcome outcome = {.args = args, .histogram = &histogram};
-	bool is_measured;
-
-	if (args->plot_path != NULL && !peal_curve_can_draw(error)) {
-		return false;
+	for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+		fprintf(file, "%s peal-bench %s %s\n", i == 0 ? "usage:" : "      ",
+			commands[i]->name, commands[i]->usage);
 	}
-	if (args->command == PEAL_BENCHARGS_RATIO) {
-		return peal_ratio_run(args, error);
+	fprintf(file, "\n"
+		      "Measures what a round trip between two members of a group costs on this "
+		      "machine, and what a\n"
+		      "group of many nodes costs.\n"
+		      "\n");
+	for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+		fprintf(file, "  %-11s %s\n", commands[i]->name, commands[i]->brief);
 	}
-	if (args->command == PEAL_BENCHARGS_THROUGHPUT) {
-		return peal_throughput_run(args, error);
-	}
-	if (args->command == PEAL_BENCHARGS_SCALE) {
-		return peal_scale_run(args, error);
-	}
-	peal_histogram_reset(&histogram);
-	if (args->command == PEAL_BENCHARGS_RAW) {
-		is_measured = peal_rawecho_run(&outcome, error);
-	} else if (args->command == PEAL_BENCHARGS_MESSAGE) {
-		is_measured = peal_messageecho_run(&outcome, error);
-	} else {
-		is_measured = peal_pealecho_run(&outcome, error);
-	}
-	return is_measured && peal_outcome_deliver(&outcome, error);
+	fprintf(file, "\n"
+		      "What leaves on a schedule leaves on a fixed one (open loop), and its time "
+		      "counts from the instant\n"
+		      "at which it was meant to leave, so that a stall shows as what it is. "
+		      "'peal-bench rtt --help' and\n"
+		      "so on tell more.\n"
+		      "\n"
+		      "examples:\n"
+		      "  peal-bench rtt --link ring\n"
+		      "  peal-bench ratio --link af_packet --pairs 9 --json ratio.json\n"
+		      "  peal-bench ratio --of message --link memif\n"
+		      "  peal-bench throughput --link vhost --size 65536\n"
+		      "  peal-bench scale --nodes 200\n");
 }
 
-static bool
-run_core(const struct peal_coreargs *args, struct peal_sentence *error)
+static const struct peal_command *
+find_command(const char *name)
 {
-	if (args->command == PEAL_COREARGS_FLOOR) {
-		return peal_floor_run(args, error);
+	for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+		if (strcmp(name, commands[i]->name) == 0) {
+			return commands[i];
+		}
 	}
-	if (args->command == PEAL_COREARGS_PLOT) {
-		return peal_plotfiles_run(args, error);
-	}
-	if (args->command == PEAL_COREARGS_SHM) {
-		return peal_shmbench_run(args, error);
-	}
-	return peal_jitter_run(args, error);
+	return NULL;
 }
 
-/* Parses and runs. The status of the process when there is nothing more to say. */
 static int
-carry_out(int argc, char **argv, struct peal_sentence *error)
+refuse_command(const char *name)
 {
-	bool is_core = argc > 1 && peal_coreargs_knows(argv[1]);
-	enum peal_benchargs_verdict verdict;
-	struct peal_coreargs core_args;
+	fprintf(stderr, "peal-bench: command %s: expected ", name);
+	for (size_t i = 0; i < COMMANDS_COUNT; i++) {
+		fprintf(stderr, "%s%s", commands[i]->name,
+			i + 2U < COMMANDS_COUNT    ? ", "
+			: i + 2U == COMMANDS_COUNT ? " or "
+						   : "; 'peal-bench --help' tells more\n");
+	}
+	return STATUS_FAILED;
+}
+
+/* Parses and runs. The status of the process; there is a sentence when something is to be said. */
+static int
+carry_out(const struct peal_command *command, int argc, char **argv, struct peal_sentence *error)
+{
 	struct peal_benchargs args;
 
-	verdict = is_core ? peal_coreargs_parse(&core_args, argc, argv, error)
-			  : peal_benchargs_parse(&args, argc, argv, error);
-	switch (verdict) {
-	case PEAL_BENCHARGS_HELPED:
+	switch (peal_command_parse(command, &args, argc, argv, error)) {
+	case PEAL_COMMAND_HELPED:
 		return 0;
-	case PEAL_BENCHARGS_REFUSED:
-		fprintf(stderr, "peal-bench: %s; 'peal-bench --help' tells more\n", error->text);
+	case PEAL_COMMAND_REFUSED:
+		fprintf(stderr, "peal-bench: %s; 'peal-bench %s --help' tells more\n", error->text,
+			command->name);
 		error->text[0] = '\0';
-		return is_core && core_args.command == PEAL_COREARGS_COMPARE
-			       ? PEAL_COMPARE_NO_VERDICT
-			       : STATUS_FAILED;
-	case PEAL_BENCHARGS_GO:
+		return command->refusal_status == 0 ? STATUS_FAILED : command->refusal_status;
+	case PEAL_COMMAND_GO:
 		break;
 	}
-	if (is_core && core_args.command == PEAL_COREARGS_COMPARE) {
-		return peal_compare_run(&core_args, error);
+	if (command->answer != NULL) {
+		return command->answer(&args, error);
 	}
 	peal_ctrlc_watch();
-	if (is_core ? run_core(&core_args, error) : run(&args, error)) {
+	if (args.runs_count > 0 ? peal_manyruns_run(&args, argc, argv, error)
+				: command->run(&args, error)) {
 		return 0;
 	}
 	if (peal_ctrlc_has_come()) {
@@ -113,8 +126,17 @@ int
 main(int argc, char **argv)
 {
 	struct peal_sentence error = {.text = ""};
-	int status = carry_out(argc, argv, &error);
+	const struct peal_command *command = argc < 2 ? NULL : find_command(argv[1]);
+	int status;
 
+	if (command == NULL) {
+		if (peal_command_asks_for_help(argc, argv)) {
+			print_help(stdout);
+			return 0;
+		}
+		return refuse_command(argc < 2 ? "missing" : argv[1]);
+	}
+	status = carry_out(command, argc, argv, &error);
 	if (status != 0 && error.text[0] != '\0') {
 		fprintf(stderr, "peal-bench: %s\n", error.text);
 	}

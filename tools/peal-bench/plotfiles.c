@@ -2,13 +2,14 @@
 #include "tools/peal-bench/plotfiles.h"
 
 #include "base/assert.h"
+#include "tools/peal-bench/argtext.h"
 #include "tools/peal-bench/curve.h"
 
 #include <string.h>
 
 #define NAME_SIZE_MAX 192U
 
-_Static_assert(PEAL_CURVE_LINES_MAX >= PEAL_COREARGS_FILES_MAX, "a line for each file");
+_Static_assert(PEAL_CURVE_LINES_MAX >= PEAL_BENCHARGS_FILES_MAX, "a line for each file");
 
 /* "message over memif (after.json)" */
 static void
@@ -44,17 +45,17 @@ read_result(const char *path, struct peal_sentence *error)
 	return result;
 }
 
-bool
-peal_plotfiles_run(const struct peal_coreargs *args, struct peal_sentence *error)
+static bool
+run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	struct peal_curve_picture picture = {
 		.title = args->title != NULL ? args->title : "Round trips",
 	};
-	char names[PEAL_COREARGS_FILES_MAX][NAME_SIZE_MAX];
-	json_t *results[PEAL_COREARGS_FILES_MAX];
+	char names[PEAL_BENCHARGS_FILES_MAX][NAME_SIZE_MAX];
+	json_t *results[PEAL_BENCHARGS_FILES_MAX];
 	bool is_good = peal_curve_can_draw(error);
 
-	PEAL_ASSERT(args->files_count <= PEAL_COREARGS_FILES_MAX);
+	PEAL_ASSERT(args->files_count <= PEAL_BENCHARGS_FILES_MAX);
 	for (uint32_t i = 0; i < args->files_count && is_good; i++) {
 		results[i] = read_result(args->files[i], error);
 		is_good = results[i] != NULL;
@@ -71,3 +72,65 @@ peal_plotfiles_run(const struct peal_coreargs *args, struct peal_sentence *error
 	}
 	return is_good;
 }
+
+static bool
+read_svg(struct peal_benchargs *args, const char *value)
+{
+	args->plot_path = value;
+	return peal_argtext_has_ending(value, ".svg");
+}
+
+static bool
+read_png(struct peal_benchargs *args, const char *value)
+{
+	args->plot_path = value;
+	return peal_argtext_has_ending(value, ".png");
+}
+
+static const struct peal_option option_svg = {.name = "svg",
+	.value = "FILE",
+	.help = "a picture that ends in .svg",
+	.expected = "a file that ends in .svg",
+	.kind = PEAL_OPTION_OTHER,
+	.read = read_svg};
+
+static const struct peal_option option_png = {.name = "png",
+	.value = "FILE",
+	.help = "a picture that ends in .png",
+	.expected = "a file that ends in .png",
+	.kind = PEAL_OPTION_OTHER,
+	.read = read_png};
+
+static const struct peal_option option_title = {.name = "title",
+	.value = "TEXT",
+	.help = "what stands above it (default: made of the results)",
+	.kind = PEAL_OPTION_TEXT,
+	PEAL_OPTION_FIELD(title)};
+
+static const struct peal_option *const own_options[] = {
+	&option_svg, &option_png, &option_title, NULL};
+
+static bool
+complete(struct peal_benchargs *args, struct peal_sentence *error)
+{
+	return args->plot_path != NULL ||
+	       peal_sentence_set(error, "plot: --svg or --png is missing");
+}
+
+const struct peal_command peal_plot_command = {
+	.name = "plot",
+	.usage = "FILE.json... --svg FILE | --png FILE [--title TEXT]",
+	.brief = "percentile curves of several results in one picture",
+	.about = "Percentile curves of up to eight runs in one picture, drawn by gnuplot. Takes "
+		 "what rtt, raw,\n"
+		 "message and shm wrote by --json.\n",
+	.examples = "  peal-bench plot ring.json memif.json --svg links.svg\n"
+		    "  peal-bench plot before.json after.json --png change.png --title 'before and "
+		    "after'\n",
+	.options = own_options,
+	.files_min = 1,
+	.files_max = PEAL_BENCHARGS_FILES_MAX,
+	.files = "one to eight result files",
+	.complete = complete,
+	.run = run,
+};

@@ -5,9 +5,8 @@
 #ifndef PEAL_PEAL_BENCH_PLOTFILES_H
 #define PEAL_PEAL_BENCH_PLOTFILES_H
 
-#include "tools/peal-bench/coreargs.h"
+#include "tools/peal-bench/command.h"
 
-/* False with a sentence: no gnuplot, a file that is no result, or none with a curve. */
-bool peal_plotfiles_run(const struct peal_coreargs *args, struct peal_sentence *error);
+extern const struct peal_command peal_plot_command;
 
 #endif

@@ -8,12 +8,18 @@
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/program.h"
 #include "tools/peal-bench/progressbar.h"
+#include "tools/peal-bench/sharedoptions.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define RAW           "raw"
+#define RTT           "rtt"
+#define MESSAGE       "message"
+#define MESSAGE_SIZE  64U
+#define PAIRS_COUNT   5U
 #define WORDS_MAX     24U
 #define WORD_SIZE_MAX 32U
 /* A run that the machine spoiled is repeated; one that cannot work fails as often. */
@@ -53,15 +59,14 @@ add_word(struct words *words, const char *word)
 
 /* The command line of one run. */
 static void
-make_words(
-	struct words *words, const struct peal_benchargs *args, enum peal_benchargs_command command)
+make_words(struct words *words, const struct peal_benchargs *args, const char *command)
 {
 	words->count = 0;
 	(void)snprintf(words->count_text, WORD_SIZE_MAX, "%" PRIu64, args->count);
 	(void)snprintf(words->interval_text, WORD_SIZE_MAX, "%" PRIu64, args->interval_ns);
 	(void)snprintf(words->cores_text, WORD_SIZE_MAX, "%d,%d", args->cpus[0], args->cpus[1]);
 	add_word(words, PEAL_PROGRAM_SELF);
-	add_word(words, peal_benchargs_command_name(command));
+	add_word(words, command);
 	add_word(words, "--link");
 	add_word(words, peal_benchargs_link_name(args->link));
 	add_word(words, "--count");
@@ -83,10 +88,10 @@ make_words(
 		add_word(words, "--mtu");
 		add_word(words, words->mtu_text);
 	}
-	if (command == PEAL_BENCHARGS_RAW) {
+	if (strcmp(command, RAW) == 0) {
 		return;
 	}
-	if (command == PEAL_BENCHARGS_MESSAGE) {
+	if (strcmp(command, MESSAGE) == 0) {
 		(void)snprintf(words->size_text, WORD_SIZE_MAX, "%" PRIu32, args->size);
 		add_word(words, "--size");
 		add_word(words, words->size_text);
@@ -107,12 +112,12 @@ find_number(const json_t *run, const char *key)
 
 /* Runs one half of a pair. NULL with a sentence, or empty after Ctrl-C. */
 static json_t *
-run_half(struct series *series, enum peal_benchargs_command command, struct peal_sentence *error)
+run_half(struct series *series, const char *command, struct peal_sentence *error)
 {
 	struct words words;
 	struct peal_program program = {
-		.name = command == PEAL_BENCHARGS_RAW ? "the bare half of a pair"
-						      : "Peal's half of a pair",
+		.name = strcmp(command, RAW) == 0 ? "the bare half of a pair"
+						  : "Peal's half of a pair",
 		.words = words.list,
 	};
 	json_t *run = NULL;
@@ -142,12 +147,12 @@ run_pair(struct series *series, struct peal_sentence *error)
 	uint32_t done = series->pairs_count * 2U, total = args->pairs_count * 2U;
 
 	peal_progressbar_show(&series->bar, "bare DPDK, then Peal", done, total);
-	pair->raw = run_half(series, PEAL_BENCHARGS_RAW, error);
+	pair->raw = run_half(series, RAW, error);
 	if (pair->raw == NULL) {
 		return false;
 	}
 	peal_progressbar_show(&series->bar, "bare DPDK, then Peal", done + 1U, total);
-	pair->rtt = run_half(series, args->dividend, error);
+	pair->rtt = run_half(series, args->of, error);
 	if (pair->rtt == NULL) {
 		return false;
 	}
@@ -268,8 +273,8 @@ show_sum(const struct series *series, FILE *text)
 		"raw %.3f us, %s %.3f us, cache line there and back %.3f us\n",
 		peal_benchargs_link_name(series->args->link), ratios.median, ratios.min, ratios.max,
 		series->pairs_count, find_figure(series, "p50_ns", true, false).median / 1000.0,
-		peal_benchargs_command_name(series->args->dividend),
-		find_figure(series, "p50_ns", false, true).median / 1000.0, line.median / 1000.0);
+		series->args->of, find_figure(series, "p50_ns", false, true).median / 1000.0,
+		line.median / 1000.0);
 	show_warnings(series, text);
 }
 
@@ -319,10 +324,9 @@ series_to_json(const struct series *series)
 	struct spread ratios = find_ratios(series);
 	struct spread line = find_figure(series, "line_rtt_ns", true, true);
 	json_t *root = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "command",
-		"ratio", "of", peal_benchargs_command_name(series->args->dividend), "version",
-		PEAL_VERSION, "ratio_p50", ratios.median, "ratio_p50_min", ratios.min,
-		"ratio_p50_max", ratios.max, "raw_p50_ns",
-		find_figure(series, "p50_ns", true, false).median, "rtt_p50_ns",
+		"ratio", "of", series->args->of, "version", PEAL_VERSION, "ratio_p50",
+		ratios.median, "ratio_p50_min", ratios.min, "ratio_p50_max", ratios.max,
+		"raw_p50_ns", find_figure(series, "p50_ns", true, false).median, "rtt_p50_ns",
 		find_figure(series, "p50_ns", false, true).median, "line_rtt_ns", line.median,
 		"line_rtt_ns_min", line.min);
 	json_t *warnings = json_array();
@@ -377,7 +381,7 @@ static bool
 deliver(const struct series *series, struct peal_sentence *error)
 {
 	const struct peal_benchargs *args = series->args;
-	FILE *text = peal_outcome_text_file(args);
+	FILE *text = peal_benchargs_text_file(args);
 
 	if (text != NULL) {
 		show_sum(series, text);
@@ -394,11 +398,11 @@ deliver(const struct series *series, struct peal_sentence *error)
 	return args->plot_path == NULL || draw(series, error);
 }
 
-bool
-peal_ratio_run(const struct peal_benchargs *args, struct peal_sentence *error)
+static bool
+run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	struct series series = {.args = args};
-	FILE *text = peal_outcome_text_file(args);
+	FILE *text = peal_benchargs_text_file(args);
 	bool is_good = true;
 
 	error->text[0] = '\0';
@@ -422,3 +426,90 @@ peal_ratio_run(const struct peal_benchargs *args, struct peal_sentence *error)
 	free(series.pairs);
 	return is_good;
 }
+
+static bool
+read_of(struct peal_benchargs *args, const char *value)
+{
+	args->of = value;
+	return strcmp(value, RTT) == 0 || strcmp(value, MESSAGE) == 0;
+}
+
+static const struct peal_option option_of = {.name = "of",
+	.value = "rtt|message",
+	.help = "what is compared with raw (default: rtt)",
+	.expected = "rtt or message",
+	.kind = PEAL_OPTION_OTHER,
+	.read = read_of};
+
+static const struct peal_option option_pairs = {.name = "pairs",
+	.value = "N",
+	.help = "pairs of runs, 5 to 100 (default: 5)",
+	.kind = PEAL_OPTION_NUMBER,
+	PEAL_OPTION_FIELD(pairs_count),
+	.min = PAIRS_COUNT,
+	.max = PEAL_BENCHARGS_PAIRS_MAX};
+
+static const struct peal_option *const own_options[] = {&option_of, &peal_option_size,
+	&option_pairs, &peal_option_mtu, &peal_option_link, &peal_option_count,
+	&peal_option_interval, &peal_option_rate, &peal_option_idle, &peal_option_cpu_pair,
+	&peal_option_anyway, &peal_option_key, &peal_option_none, &peal_option_json,
+	&peal_option_plot, &peal_option_quiet, NULL};
+
+static void
+prepare(struct peal_benchargs *args)
+{
+	args->of = RTT;
+	args->pairs_count = PAIRS_COUNT;
+}
+
+static bool
+complete(struct peal_benchargs *args, struct peal_sentence *error)
+{
+	bool is_of_messages = strcmp(args->of, MESSAGE) == 0;
+
+	if (!peal_sharedoptions_check_link(args, error)) {
+		return false;
+	}
+	if (args->key_path != NULL && (!args->is_sealed || is_of_messages)) {
+		return peal_sentence_set(error, "%s",
+			args->is_sealed ? "--key: nobody joins anybody in message, so there is no "
+					  "group's secret"
+					: "--key and --none exclude each other");
+	}
+	if (!is_of_messages && args->mtu > 0) {
+		return peal_sentence_set(error, "--mtu belongs to --of message");
+	}
+	if (!is_of_messages && (args->size > 0 || peal_benchargs_is_split(args->link))) {
+		return peal_sentence_set(error,
+			args->size > 0 ? "--size belongs to --of message"
+				       : "--link memif and vhost join two processes, and rtt has "
+					 "both nodes in one; use --of message");
+	}
+	if (args->size == 0) {
+		args->size = MESSAGE_SIZE;
+	}
+	peal_sharedoptions_complete_schedule(args);
+	return peal_sharedoptions_complete_pair(args, error);
+}
+
+const struct peal_command peal_ratio_command = {
+	.name = "ratio",
+	.usage = "[--of rtt|message] --link LINK [--pairs N] [options]",
+	.brief = "raw and one of them in turn, several times; how many times longer Peal takes",
+	.about = "Runs raw and rtt, or message, in turn, N times each, every run in a process of "
+		 "its own, and\n"
+		 "divides the medians of each pair. The median of these ratios, with its smallest "
+		 "and largest, is\n"
+		 "what may be compared between machines. With it goes the round trip of one cache "
+		 "line between the\n"
+		 "two CPUs, taken before each run.\n",
+	.notes = peal_sharedoptions_links,
+	.examples = "  peal-bench ratio --link ring\n"
+		    "  peal-bench ratio --link af_packet --pairs 9 --json ratio.json --plot "
+		    "ratio.svg\n"
+		    "  peal-bench ratio --of message --link vhost\n",
+	.options = own_options,
+	.prepare = prepare,
+	.complete = complete,
+	.run = run,
+};

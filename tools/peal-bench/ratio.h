@@ -9,10 +9,8 @@
 #ifndef PEAL_PEAL_BENCH_RATIO_H
 #define PEAL_PEAL_BENCH_RATIO_H
 
-#include "tools/peal-bench/benchargs.h"
+#include "tools/peal-bench/command.h"
 
-/* Runs all pairs and writes what the arguments ask for. False with a sentence, or empty when a run
- * has spoken for itself or Ctrl-C came. */
-bool peal_ratio_run(const struct peal_benchargs *args, struct peal_sentence *error);
+extern const struct peal_command peal_ratio_command;
 
 #endif

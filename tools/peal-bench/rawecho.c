@@ -532,6 +532,7 @@ peal_rawecho_run(struct peal_outcome *outcome_out, struct peal_sentence *error)
 	bool is_measured;
 
 	error->text[0] = '\0';
+	outcome_out->is_bare = true;
 	if (exchange == NULL) {
 		return peal_sentence_set(error, "there is no memory left");
 	}

@@ -9,6 +9,7 @@
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/program.h"
 #include "tools/peal-bench/progressbar.h"
+#include "tools/peal-bench/sharedoptions.h"
 
 #include <inttypes.h>
 #include <rte_version.h>
@@ -26,6 +27,11 @@
 /* New members may be silent for a while; rest begins when that is over. */
 #define REST_NS   UINT64_C(2000000000)
 #define LOTS_SEED UINT64_C(0x5CA1E)
+/* Unless said otherwise. */
+#define NODES_COUNT 200U
+#define REST_S      10U
+#define KILLS       "1,10"
+#define KILLS_NONE  "none"
 
 /* What a cost is the difference of. */
 struct reading {
@@ -457,10 +463,10 @@ run_both(const struct peal_benchargs *args, struct peal_sentence *error)
 	return root;
 }
 
-bool
-peal_scale_run(const struct peal_benchargs *args, struct peal_sentence *error)
+static bool
+run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
-	FILE *text = peal_outcome_text_file(args);
+	FILE *text = peal_benchargs_text_file(args);
 	bool is_written = true;
 	json_t *root;
 
@@ -478,3 +484,101 @@ peal_scale_run(const struct peal_benchargs *args, struct peal_sentence *error)
 	json_decref(root);
 	return is_written;
 }
+
+/* "1,10", or "none" */
+static bool
+read_kills(struct peal_benchargs *args, const char *value)
+{
+	args->kills_count = 0;
+	args->kills_text = value;
+	if (strcmp(value, KILLS_NONE) == 0) {
+		return true;
+	}
+	for (;;) {
+		char *end = NULL;
+		unsigned long count = strtoul(value, &end, 10);
+
+		if (value[0] < '0' || value[0] > '9' || (*end != ',' && *end != '\0') ||
+			count < 1 || count >= PEAL_RUNTIME_NODES_MAX ||
+			args->kills_count == PEAL_BENCHARGS_KILLS_MAX) {
+			return false;
+		}
+		args->kills[args->kills_count++] = (uint32_t)count;
+		if (*end == '\0') {
+			return true;
+		}
+		value = end + 1;
+	}
+}
+
+static const struct peal_option option_kill = {.name = "kill",
+	.value = "LIST",
+	.help = "nodes to stop at one moment, one number for each time, or none (default: 1,10)",
+	.expected = "up to eight numbers of nodes like 1,10, or none",
+	.kind = PEAL_OPTION_OTHER,
+	.read = read_kills};
+
+static const struct peal_option option_seconds = {.name = "seconds",
+	.value = "S",
+	.help = "length of the rest, 0 = none (default: 10)",
+	.expected = "seconds from 0 to 3600",
+	.kind = PEAL_OPTION_NUMBER,
+	PEAL_OPTION_FIELD(rest_s),
+	.min = 0,
+	.max = 3600};
+
+static const struct peal_option *const own_options[] = {&peal_option_nodes, &option_kill,
+	&option_seconds, &peal_option_preset, &peal_option_json, &peal_option_quiet, NULL};
+
+static void
+prepare(struct peal_benchargs *args)
+{
+	args->nodes_count = NODES_COUNT;
+	args->rest_s = REST_S;
+	(void)read_kills(args, KILLS);
+}
+
+static bool
+complete(struct peal_benchargs *args, struct peal_sentence *error)
+{
+	uint32_t alive_count = args->nodes_count;
+
+	for (uint32_t i = 0; i < args->kills_count; i++) {
+		/* Fewer cannot decide anything. */
+		if (2U * args->kills[i] >= alive_count) {
+			return peal_sentence_set(error,
+				"--kill %s: %u of %u nodes are half or more, and the others could "
+				"not go on",
+				args->kills_text, args->kills[i], alive_count);
+		}
+		alive_count -= args->kills[i];
+	}
+	return true;
+}
+
+const struct peal_command peal_scale_command = {
+	.name = "scale",
+	.usage = "[--nodes N] [--kill LIST] [--seconds S] [options]",
+	.brief = "many nodes in this process: forming a group, resting, losing some of them",
+	.about = "Starts many nodes of Peal in this process, with everything that a daemon has but "
+		 "a device: one\n"
+		 "switch joins them, one poll loop runs all their cores, one thread all their "
+		 "control halves, and\n"
+		 "both sleep when there is nothing to do. All join through one seed. Frames are "
+		 "sealed.\n"
+		 "\n"
+		 "It tells how long it takes until all are in one view and what a join costs, what "
+		 "the group costs\n"
+		 "at rest, how long it takes until nodes that stop are out of every view, and the "
+		 "memory of a node.\n",
+	.notes = "There are 200 nodes by default. Without --preset there are two runs, dpdk for "
+		 "forming and kills,\n"
+		 "and paper, with one probe a second, for rest.\n",
+	.examples = "  peal-bench scale\n"
+		    "  peal-bench scale --nodes 100 --kill 1,1,30 --seconds 0 --preset dpdk-fast\n"
+		    "  peal-bench scale --nodes 200 --json - --quiet\n",
+	.options = own_options,
+	.prepare = prepare,
+	.complete = complete,
+	.run = run,
+};

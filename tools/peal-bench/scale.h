@@ -9,9 +9,8 @@
 #ifndef PEAL_PEAL_BENCH_SCALE_H
 #define PEAL_PEAL_BENCH_SCALE_H
 
-#include "tools/peal-bench/benchargs.h"
+#include "tools/peal-bench/command.h"
 
-/* Measures and writes what the arguments ask for. False with a sentence, empty after Ctrl-C. */
-bool peal_scale_run(const struct peal_benchargs *args, struct peal_sentence *error);
+extern const struct peal_command peal_scale_command;
 
 #endif

@@ -8,9 +8,8 @@
 #ifndef PEAL_PEAL_BENCH_SHMBENCH_H
 #define PEAL_PEAL_BENCH_SHMBENCH_H
 
-#include "tools/peal-bench/coreargs.h"
+#include "tools/peal-bench/command.h"
 
-/* False with a sentence; empty after Ctrl-C. */
-bool peal_shmbench_run(const struct peal_coreargs *args, struct peal_sentence *error);
+extern const struct peal_command peal_shm_command;
 
 #endif

@@ -74,7 +74,7 @@ make_memory(struct peal_shmstand *stand)
 static void
 echo(struct peal_shmstand *stand, uint64_t count)
 {
-	uint8_t bytes[PEAL_COREARGS_SIZE_MAX];
+	uint8_t bytes[PEAL_SHMSTAND_SIZE_MAX];
 	uint16_t number;
 
 	for (uint64_t i = 0; i < count; i++) {
@@ -94,7 +94,7 @@ echo(struct peal_shmstand *stand, uint64_t count)
 static void
 echo_ring(struct peal_shmstand *stand, uint64_t count)
 {
-	uint8_t bytes[PEAL_COREARGS_SIZE_MAX];
+	uint8_t bytes[PEAL_SHMSTAND_SIZE_MAX];
 
 	for (uint64_t i = 0; i < count; i++) {
 		int result;
@@ -110,17 +110,16 @@ echo_ring(struct peal_shmstand *stand, uint64_t count)
 static void
 take_all(struct peal_shmstand *stand, uint64_t count)
 {
-	uint8_t bytes[PEAL_COREARGS_SIZE_MAX];
+	uint8_t bytes[PEAL_SHMSTAND_SIZE_MAX];
 	uint64_t done = 0, wrong_count = 0;
-	uint16_t number, expected = 0;
+	uint16_t number;
 
 	while (done < count) {
 		uint32_t taken = 0;
 
 		while (taken < PEAL_SHMSTAND_BURST && done + taken < count &&
 			peal_shmstand_take(stand, &stand->ends[0], bytes, &number)) {
-			wrong_count += number != expected && done + taken > 0;
-			expected = (uint16_t)(number + 1U);
+			wrong_count += !peal_shmstand_is_filled(stand, bytes, done + taken);
 			taken++;
 		}
 		done += taken;
@@ -152,7 +151,7 @@ tell_woken(struct peal_shmstand *stand)
 static void
 wake(struct peal_shmstand *stand, struct peal_shmbell_sleeper *sleeper, int poll_fd, uint64_t count)
 {
-	uint8_t bytes[PEAL_COREARGS_SIZE_MAX];
+	uint8_t bytes[PEAL_SHMSTAND_SIZE_MAX];
 	uint16_t number;
 
 	for (uint64_t i = 0; i < count; i++) {
@@ -225,7 +224,7 @@ static void __attribute__((noreturn)) serve(struct peal_shmstand *stand, int cpu
 
 bool
 peal_shmstand_begin(
-	struct peal_shmstand *stand, const struct peal_coreargs *args, struct peal_sentence *error)
+	struct peal_shmstand *stand, const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	*stand = (struct peal_shmstand){.size = args->size, .bell = eventfd(0, EFD_CLOEXEC)};
 	if (stand->bell < 0 || !make_memory(stand)) {

@@ -4,7 +4,8 @@
  *
  * The first process is where a client would be, the second one where a daemon's core would be. Each
  * has a CPU of its own; what one does, the other does at the same time, as a task that the first
- * one names. Records are copied in and out, as client and core do. Whoever fills looks whether to
+ * one names. Records are copied in and out, as client and core do; in streams every byte of
+ * each is written anew, and read and compared on the other side. Whoever fills looks whether to
  * ring, with the fence that this takes. Both sides are here, so that they can be read together.
  *
  * Used by the main thread of the first process; the second one ends with it.
@@ -15,7 +16,7 @@
 #include "base/clientlimits.h"
 #include "shm/shmbell.h"
 #include "shm/shmring.h"
-#include "tools/peal-bench/coreargs.h"
+#include "tools/peal-bench/benchargs.h"
 
 #include <string.h>
 #include <sys/types.h>
@@ -25,6 +26,8 @@ struct rte_ring;
 /* Objects of a ring of DPDK, and records that are pushed before they are shown. */
 #define PEAL_SHMSTAND_OBJECTS 1024U
 #define PEAL_SHMSTAND_BURST   32U
+/* Bytes of a record, a multiple of 4. */
+#define PEAL_SHMSTAND_SIZE_MAX 1024U
 /* To the second process, from it, and one for a single thread. */
 #define PEAL_SHMSTAND_LANES 3U
 #define PEAL_SHMSTAND_RINGS 2U
@@ -72,7 +75,7 @@ struct peal_shmstand {
 	uint32_t size;
 	int bell; /* eventfd that wakes the second process */
 	pid_t pid;
-	uint64_t sent;       /* number of the next record, whose tag is the rest of it */
+	uint64_t sent;       /* number of the next record, which fills it */
 	uint64_t rung_count; /* by the first process */
 };
 
@@ -80,8 +83,8 @@ struct peal_shmstand {
  * Makes memory and the second process, and moves both to their CPUs.
  * @return false with a sentence; call peal_shmstand_end in any case
  */
-bool peal_shmstand_begin(
-	struct peal_shmstand *stand, const struct peal_coreargs *args, struct peal_sentence *error);
+bool peal_shmstand_begin(struct peal_shmstand *stand, const struct peal_benchargs *args,
+	struct peal_sentence *error);
 
 /* Ends the second process, and gives memory back. */
 void peal_shmstand_end(struct peal_shmstand *stand);
@@ -94,6 +97,36 @@ bool peal_shmstand_pause(const struct peal_shmstand *stand);
 
 /* Waits until the second process is done. False as above. */
 bool peal_shmstand_await(const struct peal_shmstand *stand);
+
+/* Fills a record with words that follow from its number. */
+static inline void
+peal_shmstand_fill(const struct peal_shmstand *stand, uint8_t *bytes, uint64_t number)
+{
+	uint32_t at = 0;
+
+	for (; at + 8U <= stand->size; at += 8U) {
+		uint64_t word = number + at;
+
+		memcpy(bytes + at, &word, sizeof(word));
+	}
+	memcpy(bytes + at, &number, stand->size - at);
+}
+
+/* True when all bytes of the record are those that follow from the number. Reads every one. */
+static inline bool
+peal_shmstand_is_filled(const struct peal_shmstand *stand, const uint8_t *bytes, uint64_t number)
+{
+	uint64_t difference = 0;
+	uint32_t at = 0;
+
+	for (; at + 8U <= stand->size; at += 8U) {
+		uint64_t word;
+
+		memcpy(&word, bytes + at, sizeof(word));
+		difference |= word ^ (number + at);
+	}
+	return difference == 0 && memcmp(bytes + at, &number, stand->size - at) == 0;
+}
 
 /* A record with the next number, not shown yet. False: the ring is full. */
 static inline bool
@@ -129,7 +162,7 @@ peal_shmstand_take(const struct peal_shmstand *stand, struct peal_shmstand_end *
 	}
 	PEAL_ASSERT(record.size == stand->size);
 	memcpy(bytes, record.bytes, record.size);
-	/* Somebody may look at them: so that no compiler leaves the copy out. */
+	/* Somebody may look at them: so that no compiler leaves the copy out where nobody does. */
 	__asm__ volatile("" : : "r"(bytes) : "memory");
 	*number_out = record.tag;
 	return true;

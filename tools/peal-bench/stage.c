@@ -73,7 +73,7 @@ name_devices(struct peal_stage *stage, uint16_t mtu, pid_t asking_pid)
 		PEAL_ASSERT(size > 0 && (size_t)size < sizeof(stage->second_device));
 		stage->extra[stage->eal.extra_count++] = stage->second_device;
 	}
-	if (peal_benchargs_is_split(stage->link)) {
+	if (peal_benchargs_is_split(stage->link) && stage->link != PEAL_BENCHARGS_FAR) {
 		/* One descriptor for all memory, so that it can be shown to the other process. */
 		(void)snprintf(
 			stage->single_file, sizeof(stage->single_file), "--single-file-segments");
@@ -164,6 +164,97 @@ configure_eal(struct peal_stage *stage, const struct peal_benchargs *args, pid_t
 	};
 	(void)snprintf(stage->prefix, sizeof(stage->prefix), "peal-bench-%d", (int)getpid());
 	name_devices(stage, args->mtu, asking_pid);
+	if (args->link == PEAL_BENCHARGS_FAR) {
+		stage->eal.device = args->device;
+		stage->eal.device_args = args->device_args == NULL ? "" : args->device_args;
+	}
+}
+
+/* --- another machine --- */
+
+static bool
+is_far(const struct peal_stage *stage)
+{
+	return stage->link == PEAL_BENCHARGS_FAR;
+}
+
+static uint32_t
+own_side(const struct peal_stage *stage)
+{
+	return stage->first_side;
+}
+
+void
+peal_stage_mirror(struct peal_stage *stage, uint32_t side, void *memory, uint32_t size)
+{
+	if (is_far(stage)) {
+		peal_farline_share(&stage->line, side == own_side(stage), memory, size);
+	}
+}
+
+/* Exchanges what both sides know. False once the other machine is gone. */
+static bool
+pump(struct peal_stage *stage, bool is_urgent)
+{
+	struct peal_stage_shared *shared = stage->shared;
+	const uint32_t own = own_side(stage), other = 1U - own;
+	bool is_there;
+
+	atomic_store(&shared->far[own].point, atomic_load(&shared->points[own]));
+	atomic_store(&shared->far[own].entered, atomic_load(&shared->entered_count));
+	memcpy(shared->far[own].mac, shared->macs[own], sizeof(shared->macs[own]));
+	is_there = peal_farline_pump(&stage->line, is_urgent);
+	if (atomic_load(&shared->far[other].point) <= (uint64_t)PEAL_STAGE_FAILED) {
+		memcpy(shared->macs[other], shared->far[other].mac, sizeof(shared->macs[other]));
+		atomic_store(
+			&shared->points[other], (uint32_t)atomic_load(&shared->far[other].point));
+	}
+	return is_there;
+}
+
+bool
+peal_stage_is_over(const struct peal_stage *stage)
+{
+	return is_far(stage) && atomic_load(&stage->shared->points[1U - own_side(stage)]) >=
+					(uint32_t)PEAL_STAGE_STOPPED;
+}
+
+/* Calls the machine that serves, and agrees with it on what is measured. */
+static bool
+call_far(struct peal_stage *stage, const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	struct peal_farline_hello hello = {.size = args->size,
+		.mtu = args->mtu,
+		.is_alone = args->is_alone,
+		.is_sealed = args->is_sealed};
+
+	(void)snprintf(hello.command, sizeof(hello.command), "%s", args->command);
+	memcpy(hello.raw_keys, stage->shared->raw_keys, sizeof(hello.raw_keys));
+	stage->sides_end = 1;
+	return peal_farline_connect(&stage->line, args->to, error) &&
+	       peal_farline_send_hello(&stage->line, &hello, error) &&
+	       peal_farline_receive_hello(&stage->line, &hello, error);
+}
+
+static bool
+join_far(struct peal_stage *stage, const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (args->far_hello == NULL) {
+		if (!call_far(stage, args, error)) {
+			return false;
+		}
+	} else {
+		stage->first_side = 1;
+		stage->line.fd = args->far_fd;
+		memcpy(stage->shared->raw_keys, args->far_hello->raw_keys,
+			sizeof(stage->shared->raw_keys));
+	}
+	for (uint32_t side = 0; side < PEAL_BENCHARGS_SIDES_COUNT; side++) {
+		peal_stage_mirror(stage, side, &stage->shared->far[side],
+			(uint32_t)sizeof(stage->shared->far[side]));
+	}
+	return true;
 }
 
 bool
@@ -175,6 +266,7 @@ peal_stage_prepare(
 	*stage = (struct peal_stage){
 		.link = args->link,
 		.sides_end = PEAL_BENCHARGS_SIDES_COUNT,
+		.line = {.fd = -1},
 		.shared = peal_stage_share(sizeof(*stage->shared)),
 	};
 	if (stage->shared == NULL ||
@@ -189,7 +281,11 @@ peal_stage_prepare(
 		return false;
 	}
 	stage->line_rtt_ns = peal_linelap_measure(args->cpus);
-	if (peal_benchargs_is_split(args->link) && !split(stage, error)) {
+	if (is_far(stage)) {
+		if (!join_far(stage, args, error)) {
+			return false;
+		}
+	} else if (peal_benchargs_is_split(args->link) && !split(stage, error)) {
 		remove_folder(stage);
 		return false;
 	}
@@ -223,6 +319,31 @@ peal_stage_reach(struct peal_stage *stage, enum peal_stage_point point)
 		atomic_store_explicit(
 			&stage->shared->points[side], (uint32_t)point, memory_order_release);
 	}
+	if (is_far(stage)) {
+		(void)pump(stage, true);
+	}
+}
+
+/* The other machine has failed, or is gone before it said that it was done. */
+static bool
+is_far_broken(struct peal_stage *stage, struct peal_sentence *error)
+{
+	bool is_there = pump(stage, false);
+	const uint32_t other = 1U - own_side(stage);
+	uint32_t point = atomic_load(&stage->shared->points[other]);
+
+	error->text[0] = '\0';
+	if (point == (uint32_t)PEAL_STAGE_FAILED) {
+		char *text = stage->shared->far[other].error;
+
+		text[sizeof(stage->shared->far[other].error) - 1U] = '\0';
+		return !peal_sentence_set(error, "the other machine: %s",
+			text[0] == '\0' ? "it was interrupted" : text);
+	}
+	if (!is_there && point < (uint32_t)PEAL_STAGE_STOPPED) {
+		return !peal_sentence_set(error, "the other machine is gone");
+	}
+	return false;
 }
 
 static uint32_t
@@ -239,6 +360,9 @@ peal_stage_is_broken(struct peal_stage *stage, struct peal_sentence *error)
 
 	if (!peal_benchargs_is_split(stage->link)) {
 		return false;
+	}
+	if (is_far(stage)) {
+		return is_far_broken(stage, error);
 	}
 	error->text[0] = '\0';
 	if (point_of_other(stage) == PEAL_STAGE_FAILED) {
@@ -293,11 +417,15 @@ peal_stage_await(struct peal_stage *stage, enum peal_stage_point point, struct p
 }
 
 void
-peal_stage_await_stop(const struct peal_stage *stage)
+peal_stage_await_stop(struct peal_stage *stage)
 {
 	uint64_t give_up_at_ns = read_now_ns() + END_NS_MAX;
 	const struct timespec pause = {.tv_nsec = (long)POLL_NS};
 
+	while (is_far(stage) && point_of_other(stage) < PEAL_STAGE_STOPPED && pump(stage, false) &&
+		read_now_ns() < give_up_at_ns) {
+		(void)nanosleep(&pause, NULL);
+	}
 	while (stage->other_pid > 0 && point_of_other(stage) < PEAL_STAGE_STOPPED &&
 		kill(stage->other_pid, 0) == 0 && read_now_ns() < give_up_at_ns) {
 		(void)nanosleep(&pause, NULL);
@@ -314,12 +442,20 @@ peal_stage_enter(void *argument)
 	PEAL_ASSERT(side < stage->sides_end);
 	result = pthread_getcpuclockid(pthread_self(), &stage->clocks[side]);
 	PEAL_ASSERT(result == 0);
+	if (is_far(stage)) {
+		/* The other loop's time is not to be had here. */
+		stage->clocks[1U - side] = stage->clocks[side];
+	}
 	atomic_fetch_add_explicit(&stage->shared->entered_count, 1U, memory_order_release);
 }
 
 bool
 peal_stage_is_entered(const struct peal_stage *stage)
 {
+	if (is_far(stage)) {
+		return atomic_load(&stage->shared->entered_count) == 1U &&
+		       atomic_load(&stage->shared->far[1U - own_side(stage)].entered) == 1U;
+	}
 	return atomic_load_explicit(&stage->shared->entered_count, memory_order_acquire) ==
 	       PEAL_BENCHARGS_SIDES_COUNT;
 }
@@ -346,7 +482,7 @@ part_from_second(struct peal_stage *stage)
 bool
 peal_stage_is_closing(const struct peal_stage *stage)
 {
-	return !peal_benchargs_is_split(stage->link);
+	return !peal_benchargs_is_split(stage->link) || is_far(stage);
 }
 
 void
@@ -357,6 +493,8 @@ peal_stage_end(struct peal_stage *stage, const struct peal_sentence *error)
 	if (peal_stage_is_second(stage)) {
 		if (!is_good) {
 			stage->shared->error = *error;
+			(void)snprintf(stage->shared->far[1].error,
+				sizeof(stage->shared->far[1].error), "%.255s", error->text);
 			peal_stage_reach(stage, PEAL_STAGE_FAILED);
 		}
 		peal_eal_clear_disk();
@@ -366,6 +504,7 @@ peal_stage_end(struct peal_stage *stage, const struct peal_sentence *error)
 		/* Whatever the second one waits for, there is nothing to wait for. */
 		peal_stage_reach(stage, is_good ? PEAL_STAGE_STOPPED : PEAL_STAGE_FAILED);
 	}
+	peal_farline_close(&stage->line);
 	part_from_second(stage);
 	if (peal_stage_is_closing(stage)) {
 		peal_eal_stop();

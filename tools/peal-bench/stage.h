@@ -14,8 +14,10 @@
 #define PEAL_PEAL_BENCH_STAGE_H
 
 #include "runtime/eal.h"
+#include "tools/peal-bench/farline.h"
 #include "tools/peal-bench/joint.h"
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -30,6 +32,14 @@ enum peal_stage_point {
 	PEAL_STAGE_FAILED = 4,  /* it ended early; the sentence says why */
 };
 
+/* What a side tells another machine. */
+struct peal_stage_far {
+	_Atomic uint64_t point;
+	_Atomic uint64_t entered;
+	uint8_t mac[8]; /* six of them */
+	char error[256];
+};
+
 /* What both processes see. */
 struct peal_stage_shared {
 	_Atomic uint32_t entered_count;
@@ -37,6 +47,7 @@ struct peal_stage_shared {
 	uint8_t macs[PEAL_BENCHARGS_SIDES_COUNT][6]; /* from JOINED on */
 	uint8_t raw_keys[PEAL_BENCHARGS_SIDES_COUNT][16];
 	struct peal_sentence error;
+	alignas(8) struct peal_stage_far far[PEAL_BENCHARGS_SIDES_COUNT];
 };
 
 /* Fields are private, but for eal, clocks, sides and shared. Outlives EAL. */
@@ -46,8 +57,9 @@ struct peal_stage {
 	uint32_t first_side; /* sides of this process: [first_side, sides_end) */
 	uint32_t sides_end;
 	enum peal_benchargs_link link;
-	double line_rtt_ns; /* of the two CPUs, taken before anything else ran; 0 = none */
-	pid_t other_pid;    /* 0 = none */
+	double line_rtt_ns;       /* of the two CPUs, taken before anything else ran; 0 = none */
+	pid_t other_pid;          /* 0 = none */
+	struct peal_farline line; /* to another machine; fd 0 or below = none */
 	char prefix[PEAL_STAGE_TEXT_SIZE_MAX];
 	char folder[PEAL_STAGE_TEXT_SIZE_MAX]; /* of the socket; empty = none */
 	char socket[PEAL_STAGE_TEXT_SIZE_MAX];
@@ -89,10 +101,17 @@ bool peal_stage_await(
 	struct peal_stage *stage, enum peal_stage_point point, struct peal_sentence *error);
 
 /* Waits, a while, until the loop of the other process turns no more; Ctrl-C does not end it. */
-void peal_stage_await_stop(const struct peal_stage *stage);
+void peal_stage_await_stop(struct peal_stage *stage);
 
 /* True when the other process is there no more although it should, or asked to end. Cheap. */
 bool peal_stage_is_broken(struct peal_stage *stage, struct peal_sentence *error);
+
+/* Memory of each side that the other machine is to see, too; before start_eal. The same on both,
+ * and nothing where there is no other machine. */
+void peal_stage_mirror(struct peal_stage *stage, uint32_t side, void *memory, uint32_t size);
+
+/* Of the answering side: the other machine asks for no more. */
+bool peal_stage_is_over(const struct peal_stage *stage);
 
 /* Called on each of the lcores when its loop starts. The argument is the stage. */
 void peal_stage_enter(void *argument);

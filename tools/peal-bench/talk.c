@@ -37,7 +37,7 @@ static uint16_t
 find_path_mtu(const struct seat *seat)
 {
 	uint16_t slot = (uint16_t)(1U - seat->side);
-	uint16_t body_size = peal_pathmtu_body_size(&seat->member.channels.paths, slot);
+	uint16_t body_size = peal_pathmtu_body_size(&seat->member.fixed.channels.paths, slot);
 
 	/* The smallest body is that of either IP, and needs no proof. */
 	if (body_size == PEAL_BODY_SIZE_MAX) {
@@ -51,7 +51,7 @@ static void
 publish(const struct seat *seat, uint64_t now_ns)
 {
 	struct peal_talk_tally *tally = seat->tally;
-	const struct peal_counters *counters = &seat->member.core.counters;
+	const struct peal_counters *counters = &seat->member.fixed.core.counters;
 
 	atomic_store_explicit(&tally->delivered_count,
 		counters->values[PEAL_COUNTER_CHANNEL_MESSAGES_DELIVERED], memory_order_relaxed);
@@ -80,7 +80,7 @@ note_gap(struct peal_talk_tally *tally, uint64_t gap_ns)
 static uint64_t
 find_deadline(const struct seat *seat, const struct peal_talk_part *part)
 {
-	uint64_t deadline_at_ns = peal_core_deadline_at_ns(&seat->member.core);
+	uint64_t deadline_at_ns = peal_core_deadline_at_ns(&seat->member.fixed.core);
 
 	if (part->find_deadline_ns != NULL) {
 		uint64_t at_ns = part->find_deadline_ns(part->user.state);
@@ -101,7 +101,7 @@ turn(void *argument)
 
 	peal_idle_enter(&seat->idle);
 	now_ns = peal_tsc_now_ns();
-	(void)peal_core_turn(&member->core, now_ns);
+	(void)peal_core_turn(&member->fixed.core, now_ns);
 	if (seat->side == 0) {
 		peal_pairmember_open_channel(member);
 	}
@@ -114,7 +114,7 @@ turn(void *argument)
 		if (member->channel != PEAL_CHANNEL_NONE && part->step != NULL) {
 			work = part->step(part->user.state, member, now_ns);
 		}
-		work += peal_core_turn(&member->core, now_ns);
+		work += peal_core_turn(&member->fixed.core, now_ns);
 		if (work > 0) {
 			publish(seat, now_ns);
 			peal_idle_reset(&seat->idle);
@@ -202,7 +202,9 @@ open_ports(struct peal_talk *talk, struct peal_port ports_out[PEAL_BENCHARGS_SID
 	}
 	for (uint32_t i = stage->first_side; i < stage->sides_end; i++) {
 		const struct peal_port_dpdk_config config = {
-			.device = peal_joint_device(stage->link, i),
+			.device = stage->link == PEAL_BENCHARGS_FAR
+					  ? stage->eal.device
+					  : peal_joint_device(stage->link, i),
 			.packets_count = PACKETS_COUNT,
 			.mtu = talk->play->args->mtu,
 		};
@@ -256,7 +258,8 @@ static bool
 serve(struct peal_talk *talk, struct peal_sentence *error)
 {
 	while (!atomic_load_explicit(&talk->tallies[1].is_stopping, memory_order_relaxed) &&
-		!peal_ctrlc_has_come() && !peal_stage_is_broken(&talk->stage, error)) {
+		!peal_ctrlc_has_come() && !peal_stage_is_broken(&talk->stage, error) &&
+		!peal_stage_is_over(&talk->stage)) {
 		peal_tsc_discipline();
 		peal_ctrlc_sleep(POLL_NS);
 	}
@@ -298,7 +301,8 @@ run_loops(struct peal_talk *talk, struct peal_sentence *error)
 		peal_doorbell_ring(&seats[i].doorbell);
 		(void)rte_eal_wait_lcore(peal_stage_lcore(stage, i));
 	}
-	if (peal_stage_is_second(stage)) {
+	/* On one machine the other loop is told through memory. */
+	if (peal_stage_is_second(stage) || stage->link == PEAL_BENCHARGS_FAR) {
 		peal_stage_reach(stage, PEAL_STAGE_STOPPED);
 	}
 	peal_stage_await_stop(stage);
@@ -353,6 +357,13 @@ peal_talk_run(const struct peal_talk_play *play, struct peal_sentence *error)
 	}
 	if (!peal_stage_prepare(&talk->stage, play->args, error)) {
 		return false;
+	}
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		peal_stage_mirror(
+			&talk->stage, i, &talk->tallies[i], (uint32_t)sizeof(talk->tallies[i]));
+	}
+	if (play->word != NULL) {
+		peal_stage_mirror(&talk->stage, 1, play->word, (uint32_t)sizeof(*play->word));
 	}
 	if (peal_stage_start_eal(&talk->stage, error)) {
 		peal_tsc_init();

@@ -50,6 +50,8 @@ struct peal_talk_play {
 	/* Main thread of the asking process, once both loops turn. False with a sentence. */
 	bool (*measure)(void *state, struct peal_talk *talk, struct peal_sentence *error);
 	void *state;
+	/* Eight bytes that the answering side writes and the asking one reads; NULL = none. */
+	_Atomic uint64_t *word;
 };
 
 /* Fields are private, but for reading. */

@@ -7,6 +7,7 @@
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
+#include "tools/peal-bench/sharedoptions.h"
 #include "tools/peal-bench/talk.h"
 
 #include <rte_cycles.h>
@@ -29,6 +30,10 @@
 /* What spoils a figure. */
 #define DROPPED_PERCENT_MAX 1.0
 #define SHARE_MIN           0.95
+/* Unless said otherwise. */
+#define MESSAGE_SIZE 64U
+#define ROUNDS_COUNT 5U
+#define ROUNDS_MAX   100U
 
 /* What had been done at an instant. */
 struct sample {
@@ -53,7 +58,7 @@ struct flow {
 	_Atomic uint64_t *best_rate; /* seen by both processes */
 	uint8_t whole[PEAL_BENCHARGS_SIZE_MAX];
 	/* main thread of the asking process */
-	struct sample samples[PEAL_BENCHARGS_ROUNDS_MAX + 1U];
+	struct sample samples[ROUNDS_MAX + 1U];
 	struct peal_machine_bill bill;
 	uint64_t gaps_count;
 	uint64_t longest_gap_ns;
@@ -83,10 +88,10 @@ send(void *state, struct peal_pairmember *member, uint64_t now_ns)
 		enum peal_channel_result result;
 
 		memcpy(bytes, &flow->next_seq, sizeof(flow->next_seq));
-		result = is_lent ? peal_channels_lend(&member->channels, member->channel, bytes,
-					   flow->size, flow->next_seq)
-				 : peal_channels_send(
-					   &member->channels, member->channel, bytes, flow->size);
+		result = is_lent ? peal_channels_lend(&member->fixed.channels, member->channel,
+					   bytes, flow->size, flow->next_seq)
+				 : peal_channels_send(&member->fixed.channels, member->channel,
+					   bytes, flow->size);
 		if (result != PEAL_CHANNEL_OK) {
 			break;
 		}
@@ -249,7 +254,7 @@ read_field(const struct sample *sample, size_t offset)
 static struct spread
 find_rate(const struct flow *flow, size_t offset)
 {
-	double values[PEAL_BENCHARGS_ROUNDS_MAX];
+	double values[ROUNDS_MAX];
 	uint32_t count = flow->args->rounds_count;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -443,7 +448,7 @@ static bool
 deliver(struct flow *flow, struct peal_sentence *error)
 {
 	const struct peal_benchargs *args = flow->args;
-	FILE *text = peal_outcome_text_file(args);
+	FILE *text = peal_benchargs_text_file(args);
 	struct peal_sentence refusal = {.text = ""};
 	bool is_without_figure = is_refused(flow, &refusal);
 
@@ -470,11 +475,11 @@ deliver(struct flow *flow, struct peal_sentence *error)
 	return true;
 }
 
-bool
-peal_throughput_run(const struct peal_benchargs *args, struct peal_sentence *error)
+static bool
+run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	static struct flow flow; /* the loops use it until they have stopped */
-	const struct peal_talk_play play = {
+	struct peal_talk_play play = {
 		.args = args,
 		.is_coalescing = !args->is_alone,
 		.parts =
@@ -498,7 +503,64 @@ peal_throughput_run(const struct peal_benchargs *args, struct peal_sentence *err
 		free(flow.bytes);
 		return peal_sentence_set(error, "there is no memory left");
 	}
+	play.word = flow.best_rate;
 	is_measured = peal_talk_run(&play, error);
 	free(flow.bytes);
 	return is_measured && deliver(&flow, error);
 }
+
+static const struct peal_option option_rounds = {.name = "rounds",
+	.value = "N",
+	.help = "1 to 100 (default: 5)",
+	.kind = PEAL_OPTION_NUMBER,
+	PEAL_OPTION_FIELD(rounds_count),
+	.min = 1,
+	.max = ROUNDS_MAX};
+
+static const struct peal_option option_alone = {.name = "alone",
+	.help = "each message in a frame of its own; by default small ones share",
+	.kind = PEAL_OPTION_SET,
+	PEAL_OPTION_FIELD(is_alone)};
+
+static const struct peal_option *const own_options[] = {&peal_option_size, &option_rounds,
+	&peal_option_mtu, &option_alone, &peal_option_link, &peal_option_to, &peal_option_device,
+	&peal_option_device_args, &peal_option_idle, &peal_option_cpu_pair, &peal_option_anyway,
+	&peal_option_none, &peal_option_json, &peal_option_quiet, NULL};
+
+static void
+prepare(struct peal_benchargs *args)
+{
+	args->size = MESSAGE_SIZE;
+	args->rounds_count = ROUNDS_COUNT;
+}
+
+static bool
+complete(struct peal_benchargs *args, struct peal_sentence *error)
+{
+	return peal_sharedoptions_take_far(args, error) &&
+	       peal_sharedoptions_check_link(args, error) &&
+	       peal_sharedoptions_complete_pair(args, error);
+}
+
+const struct peal_command peal_throughput_command = {
+	.name = "throughput",
+	.usage = "--link ring|af_packet|memif|vhost | --to HOST --device NAME [options]",
+	.brief = "reliable messages one way, as many as a channel carries",
+	.about =
+		"The two cores of 'peal-bench message', but the first one sends as many messages "
+		"as the channel\n"
+		"takes, and the second one puts each together in memory of its own. Rounds of half "
+		"a second; the\n"
+		"figure is the median of the rounds, by the clock of the loop that delivers. There "
+		"is none when\n"
+		"more than 1 % of the frames found no room on the link, or the hypervisor took "
+		"more than 5 %.\n",
+	.notes = peal_sharedoptions_links,
+	.examples = "  peal-bench throughput --link memif\n"
+		    "  peal-bench throughput --link vhost --size 65536 --rounds 9\n"
+		    "  peal-bench throughput --link ring --alone --json - --quiet\n",
+	.options = own_options,
+	.prepare = prepare,
+	.complete = complete,
+	.run = run,
+};

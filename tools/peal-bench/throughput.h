@@ -11,12 +11,8 @@
 #ifndef PEAL_PEAL_BENCH_THROUGHPUT_H
 #define PEAL_PEAL_BENCH_THROUGHPUT_H
 
-#include "tools/peal-bench/benchargs.h"
+#include "tools/peal-bench/command.h"
 
-/*
- * The whole life of the command, with its output. Once in a process.
- * @return false with a sentence; empty when Ctrl-C came
- */
-bool peal_throughput_run(const struct peal_benchargs *args, struct peal_sentence *error);
+extern const struct peal_command peal_throughput_command;
 
 #endif
