@@ -35,9 +35,8 @@ peal_sending_find(struct peal *peal, uint32_t channel)
 	return end->is_open && end->life == channel >> 7 ? end : NULL;
 }
 
-/* Why the daemon takes nothing now. */
-static enum peal_result
-refuse_full(struct peal *peal)
+enum peal_result
+peal_sending_refuse_full(struct peal *peal)
 {
 	enum peal_result state = peal_state(peal);
 
@@ -62,7 +61,7 @@ say(struct peal *peal, enum peal_client_up kind, uint32_t tag, const void *bytes
 	peal->has_claim = false;
 	room = peal_shmring_claim(&peal->writer, size);
 	if (room == NULL) {
-		return refuse_full(peal);
+		return peal_sending_refuse_full(peal);
 	}
 	if (size > 0) {
 		memcpy(room, bytes, size);
@@ -84,16 +83,19 @@ find_listen(const struct peal *peal, uint16_t number)
 	return at;
 }
 
+bool
+peal_sending_is_listening(const struct peal *peal, uint16_t number)
+{
+	return find_listen(peal, number) < peal->listens_count;
+}
+
 enum peal_result
-peal_listen(struct peal *peal, uint16_t number)
+peal_sending_listen(struct peal *peal, uint16_t number)
 {
 	const struct peal_client_number request = {.number = number};
 	uint32_t at = find_listen(peal, number);
 	enum peal_result result;
 
-	if (number > PEAL_NUMBER_MAX) {
-		return PEAL_TOO_BIG;
-	}
 	/* To say more than there is room for would be a violation. */
 	if (at == PEAL_CLIENT_LISTENS_MAX) {
 		result = peal_state(peal);
@@ -107,20 +109,29 @@ peal_listen(struct peal *peal, uint16_t number)
 }
 
 enum peal_result
-peal_unlisten(struct peal *peal, uint16_t number)
+peal_listen(struct peal *peal, uint16_t number)
+{
+	return number > PEAL_NUMBER_MAX ? PEAL_TOO_BIG : peal_sending_listen(peal, number);
+}
+
+enum peal_result
+peal_sending_unlisten(struct peal *peal, uint16_t number)
 {
 	const struct peal_client_number request = {.number = number};
 	uint32_t at = find_listen(peal, number);
 	enum peal_result result;
 
-	if (number > PEAL_NUMBER_MAX) {
-		return PEAL_TOO_BIG;
-	}
 	result = say(peal, PEAL_CLIENT_UNLISTEN, 0, &request, sizeof(request));
 	if (result == PEAL_OK && at < peal->listens_count) {
 		peal->listens[at] = peal->listens[--peal->listens_count];
 	}
 	return result;
+}
+
+enum peal_result
+peal_unlisten(struct peal *peal, uint16_t number)
+{
+	return number > PEAL_NUMBER_MAX ? PEAL_TOO_BIG : peal_sending_unlisten(peal, number);
 }
 
 enum peal_result
@@ -130,7 +141,8 @@ peal_hear(struct peal *peal, bool is_heard)
 }
 
 enum peal_result
-peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel_out)
+peal_sending_open(struct peal *peal, uint64_t member, uint16_t number, enum peal_channel_role role,
+	uint32_t *channel_out)
 {
 	const struct peal_client_open request = {.mid = member, .number = number};
 	const struct peal_view *view = peal_view(peal);
@@ -138,9 +150,6 @@ peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel
 	enum peal_result result;
 	uint32_t place;
 
-	if (number > PEAL_NUMBER_MAX) {
-		return PEAL_TOO_BIG;
-	}
 	if (member == view->self || !peal_viewbook_has(&peal->views, member)) {
 		result = peal_state(peal);
 		return result != PEAL_OK ? result : PEAL_NOT_IN_VIEW;
@@ -161,6 +170,8 @@ peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel
 	if (result == PEAL_OK) {
 		end->is_open = true;
 		end->is_closing = false;
+		end->is_finished = false;
+		end->role = (uint8_t)role;
 		end->life = life;
 		end->number = number;
 		end->member = member;
@@ -170,6 +181,14 @@ peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel
 		*channel_out = tag;
 	}
 	return result;
+}
+
+enum peal_result
+peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel_out)
+{
+	return number > PEAL_NUMBER_MAX
+		       ? PEAL_TOO_BIG
+		       : peal_sending_open(peal, member, number, PEAL_ROLE_PLAIN, channel_out);
 }
 
 enum peal_result
@@ -200,9 +219,8 @@ peal_reset(struct peal *peal, uint32_t channel)
 
 /* --- messages --- */
 
-/* Whether all members could be reached at all. */
-static enum peal_result
-check_group(const struct peal *peal)
+enum peal_result
+peal_sending_check_group(const struct peal *peal)
 {
 	const struct peal_region_page *page = peal->page;
 
@@ -224,13 +242,13 @@ peal_set(struct peal *peal, uint16_t number, const void *bytes, uint32_t size)
 	if (number >= PEAL_VALUES_MAX || size > PEAL_VALUE_SIZE_MAX) {
 		return PEAL_TOO_BIG;
 	}
-	result = result != PEAL_OK ? result : check_group(peal);
+	result = result != PEAL_OK ? result : peal_sending_check_group(peal);
 	if (result != PEAL_OK) {
 		return result;
 	}
 	room = peal_shmring_claim(&peal->writer, (uint32_t)sizeof(request) + size);
 	if (room == NULL) {
-		return refuse_full(peal);
+		return peal_sending_refuse_full(peal);
 	}
 	memcpy(room, &request, sizeof(request));
 	if (size > 0) {
@@ -272,7 +290,8 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 	if (size > peal->message_size_max) {
 		return PEAL_TOO_BIG;
 	}
-	result = channel == PEAL_ALL ? check_group(peal) : check_credit(peal, channel, size);
+	result = channel == PEAL_ALL ? peal_sending_check_group(peal)
+				     : check_credit(peal, channel, size);
 	if (result != PEAL_OK) {
 		enum peal_result state = peal_state(peal);
 
@@ -280,7 +299,7 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 	}
 	*bytes_out = peal_shmring_claim(&peal->writer, size);
 	if (*bytes_out == NULL) {
-		return refuse_full(peal);
+		return peal_sending_refuse_full(peal);
 	}
 	peal->claim_channel = channel;
 	peal->has_claim = true;

@@ -106,6 +106,8 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->is_shown_due = false;
 	client->channels_count = 0;
 	client->listens_count = 0;
+	client->life = (client->life + 1U) & 0x1FFU;
+	client->asks_count = 0;
 	client->casts_count = 0;
 	client->stale_members = 0;
 	memset(client->stale, 0, sizeof(client->stale));
@@ -138,7 +140,6 @@ peal_clients_end(
 	}
 	client->end = reason;
 	client->is_hearing = false;
-	client->listens_count = 0;
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
 	clients->ending |= bit;
@@ -151,6 +152,8 @@ peal_clients_end(
 		: reason == PEAL_CLIENT_END_SLOW    ? PEAL_COUNTER_CLIENTS_EVICTED
 						    : PEAL_COUNTER_CLIENTS_ENDED,
 		1);
+	peal_clients_unserve(clients, client->listens, client->listens_count);
+	client->listens_count = 0;
 }
 
 /* What the door asked for at these places. */

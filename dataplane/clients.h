@@ -22,6 +22,11 @@
  * has room for, whatever is in them; broadcast is not held back for a client. A client whose ring
  * is full when something is to be delivered is evicted.
  *
+ * Requests to a service (base/clientlimits.h) go over channels whose numbers the core chooses: a
+ * block for each service, in it one for each client that asks, so that clients of two nodes never
+ * want the same channel. All of them live on the home core. A request to who serves at this very
+ * node goes from ring to ring, and is refused as busy when the other ring is half full.
+ *
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
  * a message of clients, and the place of a group's name; 1 to PEAL_CLIENT_VALUES_MAX is the latest
@@ -120,7 +125,9 @@ struct peal_client {
 	uint16_t channels_count;
 	uint16_t room; /* frames that each of its peers is granted */
 	uint32_t listens_count;
-	uint16_t listens[PEAL_CLIENT_LISTENS_MAX];
+	uint16_t listens[PEAL_CLIENT_LISTENS_MAX]; /* of services: the first of their blocks */
+	uint16_t life;                             /* of the place, nine bits */
+	uint64_t asks_count;                       /* requests to who serves at this node */
 	uint64_t casts_count;
 	uint64_t stale_members;          /* places of members with values that it has not got */
 	uint16_t stale[PEAL_DIRECT_MAX]; /* which, by number */

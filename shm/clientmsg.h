@@ -84,16 +84,18 @@ struct peal_client_ready {
 #define PEAL_CLIENT_PLACES_OWN       (PEAL_CLIENT_CHANNELS_MAX / 2U)
 
 enum peal_client_up {
-	PEAL_CLIENT_LISTEN = 1, /* struct peal_client_number */
-	PEAL_CLIENT_UNLISTEN,   /* the same */
-	PEAL_CLIENT_OPEN,       /* struct peal_client_open; tag: the client's choice */
-	PEAL_CLIENT_SEND,       /* a message; tag */
-	PEAL_CLIENT_CLOSE,      /* nothing; tag: no more is sent, the rest still is */
-	PEAL_CLIENT_RESET,      /* nothing; tag: ends at once */
-	PEAL_CLIENT_CAST,       /* a message for all members */
-	PEAL_CLIENT_HEAR,       /* nothing: from here on what is cast is heard ... */
-	PEAL_CLIENT_UNHEAR,     /* ... and no more */
-	PEAL_CLIENT_SET,        /* struct peal_client_number, the latest value of that number */
+	PEAL_CLIENT_LISTEN = 1,  /* struct peal_client_number */
+	PEAL_CLIENT_UNLISTEN,    /* the same */
+	PEAL_CLIENT_OPEN,        /* struct peal_client_open; tag: the client's choice */
+	PEAL_CLIENT_SEND,        /* a message; tag */
+	PEAL_CLIENT_CLOSE,       /* nothing; tag: no more is sent, the rest still is */
+	PEAL_CLIENT_RESET,       /* nothing; tag: ends at once */
+	PEAL_CLIENT_CAST,        /* a message for all members */
+	PEAL_CLIENT_HEAR,        /* nothing: from here on what is cast is heard ... */
+	PEAL_CLIENT_UNHEAR,      /* ... and no more */
+	PEAL_CLIENT_SET,         /* struct peal_client_number, the latest value of that number */
+	PEAL_CLIENT_ASK = 16,    /* struct peal_client_near, a request to who serves at this node */
+	PEAL_CLIENT_ANSWER = 17, /* struct peal_client_near of an ASKED, the answer */
 };
 
 enum peal_client_down {
@@ -109,13 +111,44 @@ enum peal_client_down {
 	PEAL_CLIENT_HEARD_PART,   /* u64 member number, struct peal_client_part, bytes */
 	PEAL_CLIENT_CAST_LOST,    /* u64: messages of this node of which nobody knows */
 	PEAL_CLIENT_DEPARTED,     /* struct peal_client_departed: before the VIEW without it */
-	PEAL_CLIENT_VALUE, /* struct peal_client_value, the latest of that member and number */
+	PEAL_CLIENT_VALUE,      /* struct peal_client_value, the latest of that member and number */
+	PEAL_CLIENT_ASKED = 16, /* struct peal_client_near, a request of a client of this node */
+	PEAL_CLIENT_ANSWERED = 17, /* struct peal_client_near of an ASK, the answer */
+	PEAL_CLIENT_UNSERVED = 18, /* struct peal_client_unserved */
 };
 
 struct peal_client_number {
 	uint16_t number;
 	uint16_t reserved[3];
 };
+
+/*
+ * A request between two clients of one node, which have no channel. To other members requests are
+ * messages (shm/requestmsg.h) of channels whose numbers are in the block of a service: who serves
+ * says LISTEN with the first number of the block, who asks says OPEN with it, and the core adds
+ * which of the block it is. OPENED names that one.
+ */
+struct peal_client_near {
+	uint64_t id;      /* the asker's */
+	uint16_t service; /* [0, PEAL_CLIENT_SERVICES_MAX) */
+	uint16_t asker;   /* ASKED, and as it was there ANSWER: who asks */
+	uint16_t result;  /* ANSWER, ANSWERED: enum peal_request_refusal of shm/requestmsg.h */
+	uint16_t reserved;
+};
+
+/* Who served at this node is gone: the first `asks_count` requests that this client asked near,
+ * as far as they were for that service, are not answered any more. */
+struct peal_client_unserved {
+	uint64_t asks_count;
+	uint16_t service;
+	uint16_t reserved[3];
+};
+
+/* The word for an asker: its place, and how often the place was used. Bit 6 is zero, which it is
+ * not in the tag of a channel that a peer opened. */
+#define PEAL_CLIENT_ASKER(place, life) ((uint16_t)((place) | ((uint32_t)(life) << 7)))
+#define PEAL_CLIENT_ASKER_PLACE(asker) ((asker)&0x3FU)
+#define PEAL_CLIENT_ASKER_BAD          0x40U
 
 struct peal_client_value {
 	uint64_t mid;

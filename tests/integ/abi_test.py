@@ -33,7 +33,14 @@ offsetof(struct peal_event, number) 28
 offsetof(struct peal_event, reason) 30
 offsetof(struct peal_event, result) 31
 offsetof(struct peal_event, lost_count) 32
-offsetof(struct peal_event, reserved) 40
+offsetof(struct peal_event, request) 40
+offsetof(struct peal_event, reserved) 48
+sizeof(struct peal_question) 48
+offsetof(struct peal_question, members_count) 8
+offsetof(struct peal_question, wanted_count) 12
+offsetof(struct peal_question, timeout_ns) 16
+offsetof(struct peal_question, service) 24
+offsetof(struct peal_question, reserved) 26
 (int)PEAL_FULL 2
 (int)PEAL_NO_CREDIT 3
 (int)PEAL_NOT_IN_VIEW 4
@@ -42,11 +49,15 @@ offsetof(struct peal_event, reserved) 40
 (int)PEAL_NO_QUORUM 7
 (int)PEAL_EVICTED 8
 (int)PEAL_TIMEOUT 15
+(int)PEAL_PEER_GONE 16
+(int)PEAL_TOO_FEW 19
 (int)PEAL_EVENT_VIEW 1
 (int)PEAL_EVENT_MESSAGE 7
 (int)PEAL_EVENT_CAST 8
 (int)PEAL_EVENT_CAST_LOST 11
 (int)PEAL_EVENT_VALUE 12
+(int)PEAL_EVENT_REQUEST 16
+(int)PEAL_EVENT_DONE 19
 (int)PEAL_REASON_REFUSED 8
 PEAL_ABI 0
 """
