@@ -94,8 +94,8 @@ enum peal_client_up {
 	PEAL_CLIENT_HEAR,        /* nothing: from here on what is cast is heard ... */
 	PEAL_CLIENT_UNHEAR,      /* ... and no more */
 	PEAL_CLIENT_SET,         /* struct peal_client_number, the latest value of that number */
-	PEAL_CLIENT_ASK = 16,    /* struct peal_client_near, a request to who serves at this node */
-	PEAL_CLIENT_ANSWER = 17, /* struct peal_client_near of an ASKED, the answer */
+	PEAL_CLIENT_ASK = 24,    /* struct peal_client_near, a request to who serves at this node */
+	PEAL_CLIENT_ANSWER = 25, /* struct peal_client_near of an ASKED, the answer */
 };
 
 enum peal_client_down {

@@ -66,10 +66,10 @@ enum peal_result {
 	PEAL_NO_DAEMON = 13,  /* nobody listens on the socket, or it speaks another version */
 	PEAL_NO_MEMORY = 14,
 	PEAL_TIMEOUT = 15,
-	PEAL_PEER_GONE = 16,  /* who was asked is gone: nobody knows whether the request was done */
-	PEAL_NO_SERVICE = 17, /* no application of that member serves this number */
-	PEAL_BUSY = 18,       /* who serves takes no more requests now */
-	PEAL_TOO_FEW = 19,    /* so many members have failed that the wanted replies cannot come */
+	PEAL_PEER_GONE = 18,  /* who was asked is gone: nobody knows whether the request was done */
+	PEAL_NO_SERVICE = 19, /* no application of that member serves this number */
+	PEAL_BUSY = 20,       /* who serves takes no more requests now */
+	PEAL_TOO_FEW = 21,    /* so many members have failed that the wanted replies cannot come */
 };
 
 /* The name of a result: "full", "no credit". Static; never NULL. */
@@ -176,8 +176,8 @@ struct peal_event {
 	uint8_t reason;  /* ENDED: enum peal_reason; GONE: enum peal_gone */
 	uint8_t result;  /* ENDED, REFUSED: enum peal_result */
 	uint64_t lost_count;
-	uint64_t request; /* REQUEST, REPLY, NO_REPLY, DONE */
 	uint64_t reserved[2];
+	uint64_t request; /* REQUEST, REPLY, NO_REPLY, DONE */
 };
 
 /*

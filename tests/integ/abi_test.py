@@ -33,8 +33,7 @@ offsetof(struct peal_event, number) 28
 offsetof(struct peal_event, reason) 30
 offsetof(struct peal_event, result) 31
 offsetof(struct peal_event, lost_count) 32
-offsetof(struct peal_event, request) 40
-offsetof(struct peal_event, reserved) 48
+offsetof(struct peal_event, request) 56
 sizeof(struct peal_question) 48
 offsetof(struct peal_question, members_count) 8
 offsetof(struct peal_question, wanted_count) 12
@@ -49,8 +48,8 @@ offsetof(struct peal_question, reserved) 26
 (int)PEAL_NO_QUORUM 7
 (int)PEAL_EVICTED 8
 (int)PEAL_TIMEOUT 15
-(int)PEAL_PEER_GONE 16
-(int)PEAL_TOO_FEW 19
+(int)PEAL_PEER_GONE 18
+(int)PEAL_TOO_FEW 21
 (int)PEAL_EVENT_VIEW 1
 (int)PEAL_EVENT_MESSAGE 7
 (int)PEAL_EVENT_CAST 8

@@ -46,10 +46,10 @@ class Result(enum.IntEnum):
     NO_DAEMON = 13
     NO_MEMORY = 14
     TIMEOUT = 15
-    PEER_GONE = 16
-    NO_SERVICE = 17
-    BUSY = 18
-    TOO_FEW = 19
+    PEER_GONE = 18
+    NO_SERVICE = 19
+    BUSY = 20
+    TOO_FEW = 21
 
 
 class EventKind(enum.IntEnum):
