@@ -184,6 +184,11 @@
 #define PEAL_TX_BULK_MAX     (PEAL_TX_QUEUE_MAX - PEAL_TX_RESERVED_MAX)
 #define PEAL_TX_BULK_STEP    2U
 
+/* Bytes of bulk that do not wait for the end of the turn: the other end opens them while the next
+ * ones are sealed here. Two jumbo frames, or thirteen of the smallest link: many small ones would
+ * cost the port more than that brings. */
+#define PEAL_TX_BULK_SIZE_MAX 16384U
+
 /* Shards (cores) of a node; the header has six bits. */
 #define PEAL_SHARDS_MAX 64U
 

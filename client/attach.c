@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "client/asking.h"
 #include "client/life.h"
+#include "client/mark.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,9 +204,11 @@ shake_hands(struct peal *peal, const char *name)
 	if (send(peal->socket, &hello, sizeof(hello), MSG_NOSIGNAL) != (ssize_t)sizeof(hello)) {
 		return fail(PEAL_NO_DAEMON, "the daemon hung up", strerror(errno));
 	}
+	PEAL_MARK("hello said");
 	if (!receive_welcome(peal->socket, &welcome, descriptors)) {
 		return fail(PEAL_NO_DAEMON, "no welcome came from the daemon", "");
 	}
+	PEAL_MARK("welcomed");
 	if (welcome.status != PEAL_CLIENT_WELCOMED) {
 		return explain_refusal(&welcome);
 	}
@@ -219,11 +222,13 @@ shake_hands(struct peal *peal, const char *name)
 		return fail(PEAL_NO_MEMORY, "the memory of the daemon could not be mapped",
 			strerror(errno));
 	}
+	PEAL_MARK("mapped");
 	init_rings(peal, (welcome.flags & PEAL_CLIENT_FLAG_AWAKE) != 0);
 	peal->is_held = peal_life_hold(&peal->up->death);
 	if (!peal->is_held || !open_poll_fd(peal)) {
 		return fail(PEAL_NO_MEMORY, "no thread or no descriptor is left", strerror(errno));
 	}
+	PEAL_MARK("death word held");
 	const struct peal_client_ready ready = {.magic = PEAL_CLIENT_MAGIC,
 		.packet = PEAL_CLIENT_READY,
 		.session = welcome.session};
@@ -247,6 +252,7 @@ peal_attach(const char *path, const char *name, struct peal **peal_out)
 	}
 	peal->bell = peal->wake = peal->poll_fd = peal->timer = -1;
 	peal->socket = connect_to(wanted != NULL ? wanted : PEAL_SOCKET_DEFAULT);
+	PEAL_MARK("connected");
 	if (peal->socket < 0) {
 		result = fail(errno == EACCES ? PEAL_FORBIDDEN : PEAL_NO_DAEMON,
 			wanted != NULL ? wanted : PEAL_SOCKET_DEFAULT, strerror(errno));
@@ -257,6 +263,7 @@ peal_attach(const char *path, const char *name, struct peal **peal_out)
 		peal_detach(peal);
 		return result;
 	}
+	PEAL_MARK("ready said");
 	*peal_out = peal;
 	return PEAL_OK;
 }
@@ -278,8 +285,10 @@ peal_detach(struct peal *peal)
 	if (peal->is_held) {
 		peal_life_let_go(&peal->up->death);
 	}
+	PEAL_MARK("let go");
 	close_one(peal->poll_fd);
 	close_one(peal->socket);
+	PEAL_MARK("hung up");
 	close_one(peal->bell);
 	close_one(peal->wake);
 	if (peal->up != NULL) {

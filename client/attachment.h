@@ -60,7 +60,7 @@ struct peal_viewbook {
 struct peal {
 	int socket;
 	int bell;    /* rung at the core */
-	int wake;    /* rung by the core */
+	int wake;    /* epoll of what the core rings: an event for each ring */
 	int poll_fd; /* epoll of wake and socket */
 	uint32_t up_size;
 	uint32_t down_size;

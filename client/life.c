@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "client/life.h"
 
+#include "client/mark.h"
+
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
@@ -92,7 +94,9 @@ peal_life_hold(struct peal_region_death *death)
 		struct robust_list *link = link_of(death);
 
 		atomic_store_explicit(&death->word, life.thread, memory_order_relaxed);
+		PEAL_MARK("word written");
 		link->next = life.head.list.next;
+		PEAL_MARK("link written");
 		/* The process may be killed between any two of these. */
 		atomic_signal_fence(memory_order_seq_cst);
 		life.head.list.next = link;
@@ -112,6 +116,7 @@ peal_life_let_go(struct peal_region_death *death)
 	}
 	if (life.thread != 0 && link->next == link_of(death)) {
 		link->next = link_of(death)->next;
+		PEAL_MARK("link taken out");
 		atomic_signal_fence(memory_order_seq_cst);
 		atomic_store_explicit(&death->word, 0, memory_order_release);
 	}

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "client/asking.h"
+#include "client/mark.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Looks between two looks at the clock. */
 #define LOOKS_COUNT 32U
@@ -403,13 +404,11 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 static void
 wake_up(struct peal *peal)
 {
-	uint64_t rings;
-	ssize_t size;
+	struct epoll_event rung;
 
 	if ((peal->sleeper.told & 1U) != 0) {
 		peal_shmbell_declare_awake(&peal->sleeper);
-		size = read(peal->wake, &rings, sizeof(rings));
-		(void)size;
+		(void)epoll_wait(peal->wake, &rung, 1, 0);
 		peal->wanted_head = UINT64_MAX;
 		peal->wanted_released = UINT64_MAX;
 	}
@@ -424,6 +423,7 @@ peal_poll(struct peal *peal, struct peal_event *event)
 	if (peal_viewbook_next_change(&peal->views, event)) {
 		return PEAL_OK;
 	}
+	PEAL_MARK("to release");
 	if (peal_shmring_release(&peal->reader) &&
 		atomic_load_explicit(&peal->down->is_waiting, memory_order_relaxed) != 0) {
 		peal_sending_ring(peal);
@@ -435,7 +435,9 @@ peal_poll(struct peal *peal, struct peal_event *event)
 		enum outcome outcome;
 
 		*event = (struct peal_event){.kind = 0};
+		PEAL_MARK("borrowed");
 		outcome = take(peal, &record, event);
+		PEAL_MARK("taken");
 		if (outcome == EVENT) {
 			return PEAL_OK;
 		}
@@ -444,6 +446,7 @@ peal_poll(struct peal *peal, struct peal_event *event)
 			return PEAL_CLOSED;
 		}
 		(void)peal_shmring_release(&peal->reader);
+		PEAL_MARK("released");
 		if (peal_asking_next_event(peal, false, event)) {
 			return PEAL_OK;
 		}
@@ -496,6 +499,7 @@ rest(struct peal *peal)
 		return state;
 	}
 	peal_shmbell_declare_asleep(&peal->sleeper);
+	PEAL_MARK("said to sleep");
 	state = peal_state(peal);
 	if (state != PEAL_OK || has_something(peal)) {
 		wake_up(peal);
@@ -562,7 +566,9 @@ peal_wait(struct peal *peal, uint64_t timeout_ns)
 		.tv_sec = (time_t)(left_ns / SECOND_NS), .tv_nsec = (long)(left_ns % SECOND_NS)};
 	int ready = ppoll(&wait, 1, end_ns == UINT64_MAX ? NULL : &limit, NULL);
 
+	PEAL_MARK("woken");
 	wake_up(peal);
+	PEAL_MARK("said to be awake");
 	/* The socket says nothing but that it hangs up. */
 	result = peal_state(peal);
 	if (result != PEAL_OK && !has_something(peal)) {

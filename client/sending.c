@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "client/attachment.h"
+#include "client/mark.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ peal_sending_ring(struct peal *peal)
 	uint64_t one = 1;
 
 	if (peal_shmbell_is_due(&peal->ringer)) {
+		PEAL_MARK("to ring");
 		/* Fails only when the bell is full of rings already. */
 		ssize_t written = write(peal->bell, &one, sizeof(one));
 
@@ -63,10 +65,12 @@ say(struct peal *peal, enum peal_client_up kind, uint32_t tag, const void *bytes
 	if (room == NULL) {
 		return peal_sending_refuse_full(peal);
 	}
+	PEAL_MARK("claimed");
 	if (size > 0) {
 		memcpy(room, bytes, size);
 	}
 	peal_shmring_commit(&peal->writer, (uint16_t)kind, (uint16_t)tag, size);
+	PEAL_MARK("committed");
 	peal_flush(peal);
 	return PEAL_OK;
 }
@@ -301,6 +305,7 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 	if (*bytes_out == NULL) {
 		return peal_sending_refuse_full(peal);
 	}
+	PEAL_MARK("claimed for a message");
 	peal->claim_channel = channel;
 	peal->has_claim = true;
 	return PEAL_OK;
@@ -323,12 +328,14 @@ peal_commit(struct peal *peal, uint32_t size)
 	end->sent += peal_shmring_span(size);
 	end->sent_count++;
 	peal_shmring_commit(&peal->writer, PEAL_CLIENT_SEND, (uint16_t)peal->claim_channel, size);
+	PEAL_MARK("message committed");
 }
 
 void
 peal_flush(struct peal *peal)
 {
 	if (peal_shmring_publish(&peal->writer)) {
+		PEAL_MARK("published");
 		peal_sending_ring(peal);
 	}
 }

@@ -146,6 +146,7 @@ peal_clients_end(
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_ENDING, memory_order_relaxed);
 	/* What was written before is shown, so that the client knows what it got. */
 	(void)peal_shmring_publish(&client->writer);
+	atomic_store_explicit(&client->down->ended_at_ns, clients->now_ns, memory_order_relaxed);
 	atomic_store_explicit(&client->down->end, (uint32_t)reason, memory_order_release);
 	peal_counter_add(clients->config.counters,
 		reason == PEAL_CLIENT_END_VIOLATION ? PEAL_COUNTER_CLIENTS_VIOLATED
@@ -213,6 +214,20 @@ is_dead(const struct peal_client *client)
 	return word == 0 || (word & PEAL_REGION_OWNER_DIED) != 0;
 }
 
+/* Where clients say that they have read to is looked at when a ring seems full, and here: so that
+ * who says what cannot be is found out although nothing is written to it. */
+static void
+check_readers(struct peal_clients *clients)
+{
+	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
+
+		if (!peal_shmring_refresh_head(&client->writer)) {
+			peal_clients_end(clients, client, PEAL_CLIENT_END_VIOLATION);
+		}
+	}
+}
+
 /* Whether the node is in good standing, for those who ask without a call and for those who wait. */
 static void
 tell_standing(struct peal_clients *clients, uint64_t now_ns)
@@ -227,6 +242,7 @@ tell_standing(struct peal_clients *clients, uint64_t now_ns)
 		now_ns - clients->leased_at_ns >= clients->outside.lease_ns / LEASE_PARTS) {
 		clients->leased_at_ns = now_ns;
 		clients->leased_epoch = epoch;
+		check_readers(clients);
 		peal_region_write_lease(clients->outside.page, epoch,
 			is_good ? now_ns + clients->outside.lease_ns : 0);
 	}

@@ -9,7 +9,11 @@ peal_txqueue_init(
 	txqueue->counters = counters;
 	txqueue->queue_count = 0;
 	txqueue->bulk_count = 0;
+	txqueue->bulk_size = 0;
+	txqueue->bulk_sent = 0;
 	txqueue->bulk_max = PEAL_TX_BULK_MAX;
+	txqueue->bulk_room = PEAL_TX_BULK_MAX;
+	txqueue->is_bulk_short = false;
 	txqueue->stash_count = 0;
 }
 
@@ -64,29 +68,48 @@ peal_txqueue_queue(struct peal_txqueue *txqueue, const struct peal_packet *packe
 	txqueue->queue[txqueue->queue_count++] = *packet;
 }
 
-void
-peal_txqueue_flush(struct peal_txqueue *txqueue)
+/* Gives everything queued to the port, bulk last. */
+static void
+send_all(struct peal_txqueue *txqueue)
 {
-	uint32_t bulk_count = txqueue->bulk_count;
 	uint32_t sent;
 
 	if (txqueue->queue_count > 0) {
 		(void)transmit(txqueue, txqueue->queue, txqueue->queue_count);
 		txqueue->queue_count = 0;
 	}
-	if (bulk_count == 0) {
-		return;
+	if (txqueue->bulk_count > 0) {
+		sent = transmit(txqueue, txqueue->bulk, txqueue->bulk_count);
+		txqueue->bulk_sent += sent;
+		txqueue->is_bulk_short |= sent < txqueue->bulk_count;
+		txqueue->bulk_count = 0;
+		txqueue->bulk_size = 0;
 	}
-	txqueue->bulk_count = 0;
-	sent = transmit(txqueue, txqueue->bulk, bulk_count);
-	if (__builtin_expect(sent < bulk_count, 0)) {
-		txqueue->bulk_max = sent / 2U > 0 ? sent / 2U : 1U;
-	} else if (txqueue->bulk_max < PEAL_TX_BULK_MAX) {
+}
+
+void
+peal_txqueue_hasten(struct peal_txqueue *txqueue)
+{
+	send_all(txqueue);
+	txqueue->bulk_room = txqueue->is_bulk_short ? 0 : txqueue->bulk_max - txqueue->bulk_sent;
+}
+
+void
+peal_txqueue_flush(struct peal_txqueue *txqueue)
+{
+	send_all(txqueue);
+	if (__builtin_expect(txqueue->is_bulk_short, 0)) {
+		txqueue->bulk_max = txqueue->bulk_sent / 2U > 0 ? txqueue->bulk_sent / 2U : 1U;
+		txqueue->is_bulk_short = false;
+	} else if (__builtin_expect(txqueue->bulk_max < PEAL_TX_BULK_MAX, 0) &&
+		   txqueue->bulk_sent > 0) {
 		txqueue->bulk_max += PEAL_TX_BULK_STEP;
 		if (txqueue->bulk_max > PEAL_TX_BULK_MAX) {
 			txqueue->bulk_max = PEAL_TX_BULK_MAX;
 		}
 	}
+	txqueue->bulk_sent = 0;
+	txqueue->bulk_room = txqueue->bulk_max;
 }
 
 /* Gives packets back, if there are any. */

@@ -8,6 +8,10 @@
  * half of what it took is the bound of the next turn, so that the port's own queue has room for the
  * others. Who finds no place tries again next turn: nothing of it is dropped here.
  *
+ * PEAL_TX_BULK_SIZE_MAX bytes of bulk leave at once, behind what is queued of the other class, and
+ * take their places all the same: a large message is opened at one end while the rest of it is
+ * sealed at the other. A turn ends after that for bulk when the port had no room.
+ *
  * Packets come from a small stash filled by one call to the port, or by packets received before,
  * or are received packets turned round. When the queue is full it is flushed early. What the port
  * cannot take is dropped and counted: whatever Peal sends is repeated by its sender.
@@ -30,8 +34,12 @@ struct peal_txqueue {
 	struct peal_port port; /* Public, not to be changed. */
 	struct peal_counters *counters;
 	uint32_t queue_count;
-	uint32_t bulk_count;
-	uint32_t bulk_max; /* of this turn, [1, PEAL_TX_BULK_MAX] */
+	uint32_t bulk_count; /* waiting */
+	uint32_t bulk_size;  /* bytes of these */
+	uint32_t bulk_room;  /* how many of them there may be: places that the turn has left */
+	uint32_t bulk_sent;  /* before the end of this turn */
+	uint32_t bulk_max;   /* of this turn, [1, PEAL_TX_BULK_MAX] */
+	bool is_bulk_short;  /* the port had no room for all of it in this turn */
 	uint32_t stash_count;
 	struct peal_packet queue[PEAL_TX_QUEUE_MAX];
 	struct peal_packet bulk[PEAL_TX_BULK_MAX];
@@ -81,7 +89,7 @@ void peal_txqueue_queue(struct peal_txqueue *txqueue, const struct peal_packet *
 static inline bool
 peal_txqueue_has_place(const struct peal_txqueue *txqueue)
 {
-	return txqueue->bulk_count < txqueue->bulk_max;
+	return txqueue->bulk_count < txqueue->bulk_room;
 }
 
 /*
@@ -96,10 +104,16 @@ peal_txqueue_place(struct peal_txqueue *txqueue)
 	return &txqueue->bulk[txqueue->bulk_count];
 }
 
+/* Private: bulk leaves before the end of the turn. */
+void peal_txqueue_hasten(struct peal_txqueue *txqueue);
+
 static inline void
 peal_txqueue_fill(struct peal_txqueue *txqueue)
 {
-	txqueue->bulk_count++;
+	txqueue->bulk_size += txqueue->bulk[txqueue->bulk_count++].size;
+	if (__builtin_expect(txqueue->bulk_size >= PEAL_TX_BULK_SIZE_MAX, 0)) {
+		peal_txqueue_hasten(txqueue);
+	}
 	if (txqueue->stash_count > 0) {
 		peal_fetch_all_to_write(
 			txqueue->stash[txqueue->stash_count - 1U].data, PEAL_TXQUEUE_FETCHED_SIZE);

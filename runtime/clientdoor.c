@@ -39,10 +39,12 @@ enum stage {
 
 struct guest {
 	enum stage stage;
+	uint32_t life; /* how often the place was used, so that old events are known for that */
 	int socket;
 	int pidfd;
-	int bell; /* the client rings, the lcore waits */
-	int wake; /* the core rings, the client waits */
+	int bell;  /* the client rings, the lcore waits */
+	int wake;  /* the core rings; nobody else has it */
+	int waker; /* epoll of `wake`, once for each ring: what the client has, and waits for */
 	uint32_t place;
 	uint64_t session;
 	uint64_t patience_at_ns;
@@ -73,7 +75,7 @@ struct peal_clientdoor {
 	struct peal_clients_room room;
 };
 
-/* What an event is about. */
+/* What an event is about: a guest (place, and its life above), or one of these. */
 #define ABOUT_LISTENER UINT64_MAX
 #define ABOUT_TOLD     (UINT64_MAX - 1U)
 
@@ -88,6 +90,7 @@ close_one(int *fd)
 
 /* --- called by the core --- */
 
+/* Never waits: `bell` is in no other hands. Who shares an eventfd may make its writes wait. */
 static void
 ring(void *state, uint64_t bell)
 {
@@ -109,20 +112,39 @@ tell(void *state)
 /* --- one guest --- */
 
 static void
-see_off(struct guest *guest)
+make_free(struct guest *guest)
 {
+	*guest = (struct guest){.life = guest->life + 1U,
+		.socket = -1,
+		.pidfd = -1,
+		.bell = -1,
+		.wake = -1,
+		.waker = -1,
+		.up = {.fd = -1},
+		.down = {.fd = -1}};
+}
+
+static void
+see_off(struct peal_clientdoor *door, struct guest *guest)
+{
+	/* The client may hold it for ever, so closing it here would leave it in the set. */
+	if (guest->bell >= 0) {
+		(void)epoll_ctl(door->bells, EPOLL_CTL_DEL, guest->bell, NULL);
+	}
 	close_one(&guest->socket);
 	close_one(&guest->pidfd);
 	close_one(&guest->bell);
 	close_one(&guest->wake);
+	close_one(&guest->waker);
 	peal_clientmem_close(&guest->up);
 	peal_clientmem_close(&guest->down);
-	*guest = (struct guest){.socket = -1,
-		.pidfd = -1,
-		.bell = -1,
-		.wake = -1,
-		.up = {.fd = -1},
-		.down = {.fd = -1}};
+	make_free(guest);
+}
+
+static uint64_t
+name_of(const struct peal_clientdoor *door, const struct guest *guest)
+{
+	return (uint64_t)(guest - door->guests) | (uint64_t)guest->life << 32;
 }
 
 /* The guest hung up, died, or was never ready. */
@@ -137,7 +159,7 @@ send_away(struct peal_clientdoor *door, struct guest *guest, enum peal_client_en
 		(void)epoll_ctl(door->events, EPOLL_CTL_DEL, guest->socket, NULL);
 		close_one(&guest->pidfd);
 	} else if (guest->stage != STAGE_LEAVING) {
-		see_off(guest);
+		see_off(door, guest);
 	}
 }
 
@@ -161,18 +183,19 @@ static bool
 open_guest(struct peal_clientdoor *door, struct guest *guest)
 {
 	struct epoll_event ring_event = {.events = EPOLLIN | EPOLLET};
-	struct epoll_event end_event = {
-		.events = EPOLLIN, .data.u64 = (uint64_t)(guest - door->guests)};
+	struct epoll_event end_event = {.events = EPOLLIN, .data.u64 = name_of(door, guest)};
 
 	guest->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	guest->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	guest->waker = epoll_create1(EPOLL_CLOEXEC);
 	guest->pidfd = (int)syscall(SYS_pidfd_open, guest->who.pid, 0);
-	return guest->bell >= 0 && guest->wake >= 0 && guest->pidfd >= 0 &&
+	return guest->bell >= 0 && guest->wake >= 0 && guest->waker >= 0 && guest->pidfd >= 0 &&
 	       getrandom(&guest->session, sizeof(guest->session), 0) ==
 		       (ssize_t)sizeof(guest->session) &&
 	       peal_clientmem_open(&guest->up, PEAL_REGION_UP_SIZE, PEAL_CLIENTMEM_CLIENT) &&
 	       peal_clientmem_open(&guest->down, PEAL_REGION_DOWN_SIZE, PEAL_CLIENTMEM_DAEMON) &&
 	       epoll_ctl(door->bells, EPOLL_CTL_ADD, guest->bell, &ring_event) == 0 &&
+	       epoll_ctl(guest->waker, EPOLL_CTL_ADD, guest->wake, &ring_event) == 0 &&
 	       epoll_ctl(door->events, EPOLL_CTL_ADD, guest->pidfd, &end_event) == 0;
 }
 
@@ -193,7 +216,7 @@ answer(struct peal_clientdoor *door, struct guest *guest, enum peal_client_statu
 		.queue_size = PEAL_CLIENT_QUEUE_SIZE,
 		.message_size_max = PEAL_CLIENT_MESSAGE_SIZE_MAX};
 	const int descriptors[PEAL_CLIENT_DESCRIPTORS] = {
-		guest->up.fd, guest->down.fd, door->page.fd, guest->bell, guest->wake};
+		guest->up.fd, guest->down.fd, door->page.fd, guest->bell, guest->waker};
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(descriptors))];
@@ -220,7 +243,7 @@ refuse(struct peal_clientdoor *door, struct guest *guest, enum peal_client_statu
 	const char *text)
 {
 	(void)answer(door, guest, status, text);
-	see_off(guest);
+	see_off(door, guest);
 }
 
 static void
@@ -261,7 +284,7 @@ on_hello(struct peal_clientdoor *door, struct guest *guest)
 	}
 	guest->stage = STAGE_READY;
 	if (!answer(door, guest, PEAL_CLIENT_WELCOMED, "")) {
-		see_off(guest);
+		see_off(door, guest);
 	}
 }
 
@@ -272,8 +295,9 @@ on_ready(struct peal_clientdoor *door, struct guest *guest)
 	ssize_t size = recv(guest->socket, &ready, sizeof(ready), MSG_DONTWAIT | MSG_TRUNC);
 
 	if (size != (ssize_t)sizeof(ready) || ready.magic != PEAL_CLIENT_MAGIC ||
-		ready.packet != PEAL_CLIENT_READY || ready.session != guest->session) {
-		see_off(guest);
+		ready.packet != PEAL_CLIENT_READY || ready.session != guest->session ||
+		!peal_clientmem_settle(&guest->up)) {
+		see_off(door, guest);
 		return;
 	}
 	peal_clientmem_close_fd(&guest->up);
@@ -288,23 +312,43 @@ on_ready(struct peal_clientdoor *door, struct guest *guest)
 
 /* --- all guests --- */
 
+/* A free place; when there is none, that of who has said nothing for the longest time: whoever
+ * means to attach says so as soon as it is connected. */
+static struct guest *
+make_place(struct peal_clientdoor *door)
+{
+	struct guest *silent = NULL;
+
+	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+		struct guest *guest = &door->guests[i];
+
+		if (guest->stage == STAGE_FREE) {
+			return guest;
+		}
+		if (guest->stage == STAGE_HELLO &&
+			(silent == NULL || guest->since_at_ns < silent->since_at_ns)) {
+			silent = guest;
+		}
+	}
+	/* No more than PEAL_CLIENTS_MAX were welcomed, and there are more places. */
+	PEAL_ASSERT(silent != NULL);
+	see_off(door, silent);
+	return silent;
+}
+
 static void
 let_in(struct peal_clientdoor *door)
 {
 	int fd = accept4(door->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct guest *guest = NULL;
+	struct guest *guest;
 	socklen_t size = sizeof(guest->who);
 
-	for (uint32_t i = 0; i < GUESTS_MAX && guest == NULL; i++) {
-		guest = door->guests[i].stage == STAGE_FREE ? &door->guests[i] : NULL;
-	}
-	if (fd < 0 || guest == NULL) {
-		/* Hung up: too many are at the door, and the next may try again. */
-		close_one(&fd);
+	if (fd < 0) {
 		return;
 	}
+	guest = make_place(door);
 	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLRDHUP, .data.u64 = (uint64_t)(guest - door->guests)};
+		.events = EPOLLIN | EPOLLRDHUP, .data.u64 = name_of(door, guest)};
 
 	guest->stage = STAGE_HELLO;
 	guest->socket = fd;
@@ -312,14 +356,19 @@ let_in(struct peal_clientdoor *door)
 	guest->patience_at_ns = guest->since_at_ns + READY_NS_MAX;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &guest->who, &size) != 0 ||
 		epoll_ctl(door->events, EPOLL_CTL_ADD, fd, &event) != 0) {
-		see_off(guest);
+		see_off(door, guest);
 	}
 }
 
 /* Something of a guest: a packet, the end of its socket, or the end of its process. */
 static void
-on_guest(struct peal_clientdoor *door, struct guest *guest, uint32_t events)
+on_guest(struct peal_clientdoor *door, uint64_t name, uint32_t events)
 {
+	struct guest *guest = &door->guests[(uint32_t)name];
+
+	if (name_of(door, guest) != name) {
+		return; /* of who had the place before */
+	}
 	if (guest->stage == STAGE_HELLO && (events & EPOLLIN) != 0) {
 		on_hello(door, guest);
 	} else if (guest->stage == STAGE_READY && (events & EPOLLIN) != 0) {
@@ -401,7 +450,7 @@ sweep(struct peal_clientdoor *door)
 			uint32_t place = guest->place;
 
 			remember(door, guest);
-			see_off(guest);
+			see_off(door, guest);
 			peal_clients_free(door->config.clients, place);
 		}
 	}
@@ -421,7 +470,7 @@ send_away_the_slow(struct peal_clientdoor *door)
 			continue;
 		}
 		if (now_ns >= guest->patience_at_ns) {
-			see_off(guest);
+			see_off(door, guest);
 		} else if (guest->patience_at_ns - now_ns < wait_ns) {
 			wait_ns = guest->patience_at_ns - now_ns;
 		}
@@ -455,7 +504,7 @@ run(void *argument)
 				(void)size;
 				sweep(door);
 			} else {
-				on_guest(door, &door->guests[about], events[i].events);
+				on_guest(door, about, events[i].events);
 			}
 		}
 	}
@@ -559,12 +608,7 @@ peal_clientdoor_open(const struct peal_clientdoor_config *config, struct peal_se
 	door->config = *config;
 	door->listener = door->events = door->told = door->bells = door->page.fd = -1;
 	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
-		door->guests[i] = (struct guest){.socket = -1,
-			.pidfd = -1,
-			.bell = -1,
-			.wake = -1,
-			.up = {.fd = -1},
-			.down = {.fd = -1}};
+		make_free(&door->guests[i]);
 	}
 	if (!prepare(door, error)) {
 		peal_clientdoor_close(door);
@@ -625,7 +669,7 @@ peal_clientdoor_close(struct peal_clientdoor *door)
 	}
 	PEAL_ASSERT(!door->is_running);
 	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
-		see_off(&door->guests[i]);
+		see_off(door, &door->guests[i]);
 	}
 	if (door->is_held) {
 		peal_life_let_go(&((struct peal_region_page *)door->page.memory)->death);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@ static bool
 make(struct peal_clientmem *region, enum peal_clientmem_writer writer)
 {
 	bool is_ours = writer == PEAL_CLIENTMEM_DAEMON;
-	int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	int seals = F_SEAL_SHRINK | F_SEAL_GROW;
 	void *memory;
 
 	if (ftruncate(region->fd, (off_t)region->size) != 0 ||
@@ -24,7 +25,8 @@ make(struct peal_clientmem *region, enum peal_clientmem_writer writer)
 	}
 	region->memory = memory;
 	/* Our own mapping, which is older, may go on writing. */
-	return fcntl(region->fd, F_ADD_SEALS, is_ours ? seals | F_SEAL_FUTURE_WRITE : seals) == 0;
+	return fcntl(region->fd, F_ADD_SEALS,
+		       is_ours ? seals | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL : seals) == 0;
 }
 
 bool
@@ -40,6 +42,22 @@ peal_clientmem_open(struct peal_clientmem *region, size_t size, enum peal_client
 	peal_clientmem_close(region);
 	errno = error;
 	return false;
+}
+
+bool
+peal_clientmem_settle(struct peal_clientmem *region)
+{
+	const volatile uint8_t *bytes = region->memory;
+	size_t page_size = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (fcntl(region->fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0) {
+		return false;
+	}
+	/* What was taken away before comes back here, and not where the core reads. */
+	for (size_t at = 0; at < region->size; at += page_size) {
+		(void)bytes[at];
+	}
+	return true;
 }
 
 void

@@ -5,7 +5,8 @@
  * On the socket (SOCK_SEQPACKET, one struct a packet, no padding):
  *
  *     client HELLO -> daemon WELCOME with descriptors, or a refusal and the end
- *     client READY (mapped, death word held) -> the core begins to look at its ring
+ *     client READY (mapped, death word held) -> the core begins to look at its ring; nobody can map
+ *                                              `up` for writing any more
  *
  * After that the socket carries nothing; that it hangs up is the news.
  *
@@ -49,7 +50,9 @@ struct peal_client_hello {
 	char name[PEAL_NAME_SIZE_MAX + 1U]; /* for people; any bytes, cut at the first zero */
 };
 
-/* With it come descriptors, in this order: up, down, page, to ring at the core, to be rung. */
+/* With it come descriptors, in this order: up, down, page, to ring at the core (an eventfd), to be
+ * rung (an epoll that has an event for each ring; the client never gets what is rung, for with that
+ * it could make the core wait). */
 #define PEAL_CLIENT_DESCRIPTORS 5U
 /* The core never sleeps: nobody need look whether to ring. */
 #define PEAL_CLIENT_FLAG_AWAKE 0x1U

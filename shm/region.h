@@ -49,6 +49,7 @@ struct peal_region_down {
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint64_t up_head;
 	/* 0, or enum peal_client_end: the core reads and writes no more. */
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint32_t end;
+	_Atomic uint64_t ended_at_ns; /* the turn in which that was; before `end` */
 	/* 1: the core waits for room in this ring, so who made some rings. */
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint32_t is_waiting;
 	/* By place of a channel: how far its queue in the core is released. Only grows in one life

@@ -97,6 +97,9 @@ static const struct peal_scenario scenarios[] = {
 		"The link of one pair is cut, both ways, one way, and again and again: it goes on "
 		"through another member.",
 		5, 3, "dpdk", false, peal_story_broken},
+	{"order",
+		"An order group under random faults, restarts and wrong clocks: one order at all.",
+		0, 1, "dpdk", false, peal_story_order},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

@@ -120,6 +120,8 @@ void peal_story_relay(const struct peal_scenario_options *options, struct peal_r
 void peal_story_brake(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_broken.c: one pair whose link is broken, while all else is well. */
 void peal_story_broken(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_order.c: total order. */
+void peal_story_order(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);

@@ -85,9 +85,7 @@ peal_idle_disarm(struct peal_idle *idle)
 {
 	peal_doorbell_declare_awake(idle->doorbell);
 	for (uint32_t i = 0; i < idle->sources_count; i++) {
-		peal_wakesource_disarm(
-			&idle->sources[i], (idle->polls[i + 1U].revents & POLLERR) != 0);
-		idle->polls[i + 1U].revents = 0;
+		peal_wakesource_disarm(&idle->sources[i], idle->polls[i + 1U].revents);
 	}
 	idle->is_armed = false;
 }
@@ -97,6 +95,8 @@ arm(struct peal_idle *idle)
 {
 	for (uint32_t i = 0; i < idle->sources_count; i++) {
 		peal_wakesource_arm(&idle->sources[i]);
+		/* It may ring before, or without, a wait that would tell. */
+		idle->polls[i + 1U].revents = POLLIN;
 	}
 	peal_doorbell_declare_asleep(idle->doorbell);
 	idle->is_armed = true;

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <linux/if_packet.h>
+#include <poll.h>
 #include <rte_ethdev.h>
 #include <rte_interrupts.h>
 #include <stdlib.h>
@@ -132,9 +133,28 @@ peal_wakesource_close(struct peal_wakesource *source)
 	*source = (struct peal_wakesource){.fd = -1};
 }
 
-void
-peal_wakesource_arm(const struct peal_wakesource *source)
+static void
+drain(struct peal_wakesource *source)
 {
+	struct rte_epoll_event event;
+	struct epoll_event rings[RINGS_COUNT];
+
+	source->is_rung = false;
+	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
+		/* Takes the event out of the driver's descriptor. */
+		(void)rte_epoll_wait(source->fd, &event, 1, 0);
+	} else if (source->kind == PEAL_WAKESOURCE_CLIENTS) {
+		/* Of more than these, the rest ends the next wait. */
+		(void)epoll_wait(source->fd, rings, RINGS_COUNT, 0);
+	}
+}
+
+void
+peal_wakesource_arm(struct peal_wakesource *source)
+{
+	if (source->is_rung) {
+		drain(source);
+	}
 	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
 		(void)rte_eth_dev_rx_intr_enable(source->port_id, source->queue);
 	} else if (source->kind == PEAL_WAKESOURCE_CLIENTS) {
@@ -143,25 +163,19 @@ peal_wakesource_arm(const struct peal_wakesource *source)
 }
 
 void
-peal_wakesource_disarm(const struct peal_wakesource *source, bool has_error)
+peal_wakesource_disarm(struct peal_wakesource *source, short events)
 {
-	struct rte_epoll_event event;
 	int error;
 	socklen_t size = sizeof(error);
 
+	source->is_rung |= (events & POLLIN) != 0;
 	if (source->kind == PEAL_WAKESOURCE_INTERRUPT) {
 		(void)rte_eth_dev_rx_intr_disable(source->port_id, source->queue);
-		/* Takes the event out of the driver's descriptor. */
-		(void)rte_epoll_wait(source->fd, &event, 1, 0);
-	} else if (source->kind == PEAL_WAKESOURCE_SOCKET && has_error) {
+	} else if (source->kind == PEAL_WAKESOURCE_SOCKET && (events & POLLERR) != 0) {
 		/* The interface went down, say. Unread, the error would end every further wait. */
 		(void)getsockopt(source->fd, SOL_SOCKET, SO_ERROR, &error, &size);
 	} else if (source->kind == PEAL_WAKESOURCE_CLIENTS) {
-		struct epoll_event rings[RINGS_COUNT];
-
 		peal_shmbell_declare_awake(source->sleeper);
-		/* Takes the rings off; of more than these, the rest ends the next wait. */
-		(void)epoll_wait(source->fd, rings, RINGS_COUNT, 0);
 	}
 }
 

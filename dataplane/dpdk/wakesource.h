@@ -33,6 +33,7 @@ enum peal_wakesource_kind {
 
 struct peal_wakesource {
 	enum peal_wakesource_kind kind;
+	bool is_rung;     /* what ended a wait is still to be taken out of the descriptor */
 	int fd;           /* to poll for input; -1 = none */
 	uint16_t port_id; /* interrupt only */
 	uint16_t queue;
@@ -44,10 +45,16 @@ void peal_wakesource_open(
 	struct peal_wakesource *source, const struct peal_port_dpdk *port, uint16_t queue);
 void peal_wakesource_close(struct peal_wakesource *source);
 
-/* Before the last look at the queue. Nothing to do but for interrupts. */
-void peal_wakesource_arm(const struct peal_wakesource *source);
-/* After the wait. `has_error`: poll reported an error on the descriptor, which is then cleared. */
-void peal_wakesource_disarm(const struct peal_wakesource *source, bool has_error);
+/* Before the last look at the queue. Takes out of the descriptor what ended the last wait, and not
+ * sooner, for then somebody waited for what woke the core. */
+void peal_wakesource_arm(struct peal_wakesource *source);
+/*
+ * After the wait, or without one.
+ *
+ * @param events  what poll reported of the descriptor; POLLIN too when nobody asked. An error is
+ * cleared.
+ */
+void peal_wakesource_disarm(struct peal_wakesource *source, short events);
 
 /* Lower-case name of a kind. Static. */
 const char *peal_wakesource_name(enum peal_wakesource_kind kind);

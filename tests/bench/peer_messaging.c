@@ -25,12 +25,11 @@
  * The address is 127.0.0.1 of the network namespace that it is run in.
  */
 #include "base/assert.h"
-#include "base/histogram.h"
+#include "tests/lib/contest.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -41,17 +40,12 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifdef PEAL_WITH_ZMQ
 #include <zmq.h>
 #endif
 
-#define SECOND_NS      INT64_C(1000000000)
-#define WARM_COUNT     2000U
-#define WARM_NS        (SECOND_NS * 3 / 10)
-#define MEASURED_NS    (SECOND_NS / 2)
 #define SIZE_MAX_TCP   65536U
 #define SIZE_MAX_UDP   65507U
 #define BATCH_MAX      64U
@@ -67,13 +61,8 @@ static const char *const transport_names[] = {"udp", "tcp", "unix", "zmq-tcp", "
 
 struct options {
 	enum transport transport;
-	bool is_throughput;
-	bool is_spinning;
-	uint32_t size;
 	uint32_t batch;
-	int cpus[2];
-	int64_t interval_ns;
-	uint64_t count;
+	struct peal_contest_options play;
 };
 
 /* Seen by both processes. */
@@ -86,6 +75,7 @@ struct end {
 	const struct options *options;
 	struct shared *shared;
 	bool is_asking;
+	pid_t other; /* of the asking process: who answers */
 	int pair[2]; /* of Unix sockets */
 	int fd;
 	void *context;
@@ -97,27 +87,6 @@ static void __attribute__((noreturn)) fail(const char *what)
 {
 	(void)fprintf(stderr, "peer_messaging: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static int64_t
-read_now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
-static void
-pin(int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET((size_t)cpu, &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0) {
-		fail("sched_setaffinity");
-	}
 }
 
 static struct sockaddr_in
@@ -193,7 +162,7 @@ open_tcp(struct end *end)
 static void
 write_all(const struct end *end, const uint8_t *bytes, size_t size)
 {
-	int flags = end->options->is_spinning ? MSG_DONTWAIT : 0;
+	int flags = end->options->play.is_spinning ? MSG_DONTWAIT : 0;
 
 	while (size > 0) {
 		ssize_t sent = send(end->fd, bytes, size, flags | MSG_NOSIGNAL);
@@ -209,7 +178,7 @@ write_all(const struct end *end, const uint8_t *bytes, size_t size)
 static void
 read_all(const struct end *end, uint8_t *bytes, size_t size)
 {
-	int flags = end->options->is_spinning ? MSG_DONTWAIT : 0;
+	int flags = end->options->play.is_spinning ? MSG_DONTWAIT : 0;
 
 	while (size > 0) {
 		ssize_t got = recv(end->fd, bytes, size, flags);
@@ -235,17 +204,18 @@ move_datagrams(const struct end *end, bool is_out)
 	int done;
 
 	for (uint32_t i = 0; i < count && headers[i].msg_hdr.msg_iov == NULL; i++) {
-		pieces[i] = (struct iovec){.iov_base = end->bytes + (size_t)i * end->options->size,
-			.iov_len = end->options->size};
+		pieces[i] =
+			(struct iovec){.iov_base = end->bytes + (size_t)i * end->options->play.size,
+				.iov_len = end->options->play.size};
 		headers[i].msg_hdr.msg_iov = &pieces[i];
 		headers[i].msg_hdr.msg_iovlen = 1;
 	}
 	if (is_out) {
 		done = sendmmsg(
-			end->fd, headers, count, end->options->is_spinning ? MSG_DONTWAIT : 0);
+			end->fd, headers, count, end->options->play.is_spinning ? MSG_DONTWAIT : 0);
 	} else {
 		done = recvmmsg(end->fd, headers, count,
-			end->options->is_spinning ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
+			end->options->play.is_spinning ? MSG_DONTWAIT : MSG_WAITFORONE, NULL);
 	}
 	if (done < 0 && errno != EAGAIN && errno != EINTR) {
 		fail(is_out ? "sendmmsg" : "recvmmsg");
@@ -272,7 +242,7 @@ open_zmq(struct end *end)
 	int kind = ZMQ_PAIR;
 	int result;
 
-	if (end->options->is_throughput) {
+	if (end->options->play.is_throughput) {
 		kind = end->is_asking ? ZMQ_PUSH : ZMQ_PULL;
 	}
 	if (end->options->transport == ZMQ_TCP) {
@@ -305,9 +275,9 @@ open_zmq(struct end *end)
 static void
 send_zmq(const struct end *end, const uint8_t *bytes)
 {
-	int flags = end->options->is_spinning ? ZMQ_DONTWAIT : 0;
+	int flags = end->options->play.is_spinning ? ZMQ_DONTWAIT : 0;
 
-	while (zmq_send(end->socket, bytes, end->options->size, flags) < 0) {
+	while (zmq_send(end->socket, bytes, end->options->play.size, flags) < 0) {
 		if (errno != EAGAIN && errno != EINTR) {
 			fail("zmq_send");
 		}
@@ -317,9 +287,9 @@ send_zmq(const struct end *end, const uint8_t *bytes)
 static void
 receive_zmq(const struct end *end, uint8_t *bytes)
 {
-	int flags = end->options->is_spinning ? ZMQ_DONTWAIT : 0;
+	int flags = end->options->play.is_spinning ? ZMQ_DONTWAIT : 0;
 
-	while (zmq_recv(end->socket, bytes, end->options->size, flags) < 0) {
+	while (zmq_recv(end->socket, bytes, end->options->play.size, flags) < 0) {
 		if (errno != EAGAIN && errno != EINTR) {
 			fail("zmq_recv");
 		}
@@ -365,7 +335,7 @@ send_one(const struct end *end, const uint8_t *bytes)
 		return;
 	}
 #endif
-	write_all(end, bytes, end->options->size);
+	write_all(end, bytes, end->options->play.size);
 }
 
 static void
@@ -377,44 +347,37 @@ receive_one(const struct end *end, uint8_t *bytes)
 		return;
 	}
 #endif
-	read_all(end, bytes, end->options->size);
+	read_all(end, bytes, end->options->play.size);
 }
 
 /* --- round trips --- */
 
 static void
-wait_until(int64_t at_ns, bool is_spinning)
+ask(const struct end *end, uint64_t count, struct peal_histogram *histogram)
 {
-	const struct timespec at = {.tv_sec = at_ns / SECOND_NS, .tv_nsec = at_ns % SECOND_NS};
+	const struct options *options = end->options;
+	int64_t start_ns = peal_contest_now_ns() + options->play.interval_ns;
 
-	if (!is_spinning) {
-		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) {
-		}
-		return;
-	}
-	while (read_now_ns() < at_ns) {
-		__builtin_ia32_pause();
+	for (uint64_t i = 0; i < count; i++) {
+		int64_t due_ns = start_ns + (int64_t)i * options->play.interval_ns;
+		uint64_t seq;
+
+		memcpy(end->bytes, &i, sizeof(i));
+		peal_contest_wait_until(due_ns, options->play.is_spinning);
+		send_one(end, end->bytes);
+		receive_one(end, end->bytes);
+		peal_histogram_record(histogram, (uint64_t)(peal_contest_now_ns() - due_ns));
+		memcpy(&seq, end->bytes, sizeof(seq));
+		PEAL_ASSERT(seq == i);
 	}
 }
 
 static void
-ask(const struct end *end, uint64_t count, struct peal_histogram *histogram)
+print_head(const struct options *options)
 {
-	const struct options *options = end->options;
-	int64_t start_ns = read_now_ns() + options->interval_ns;
-
-	for (uint64_t i = 0; i < count; i++) {
-		int64_t due_ns = start_ns + (int64_t)i * options->interval_ns;
-		uint64_t seq;
-
-		memcpy(end->bytes, &i, sizeof(i));
-		wait_until(due_ns, options->is_spinning);
-		send_one(end, end->bytes);
-		receive_one(end, end->bytes);
-		peal_histogram_record(histogram, (uint64_t)(read_now_ns() - due_ns));
-		memcpy(&seq, end->bytes, sizeof(seq));
-		PEAL_ASSERT(seq == i);
-	}
+	(void)printf("{\"transport\":\"%s\",\"batch\":%u,", transport_names[options->transport],
+		options->batch);
+	peal_contest_print_head(&options->play);
 }
 
 static void
@@ -422,19 +385,17 @@ measure_rtt(const struct end *end)
 {
 	static struct peal_histogram histogram;
 	const struct options *options = end->options;
+	struct peal_contest_watch watch;
 
-	ask(end, options->count < WARM_COUNT ? options->count : WARM_COUNT, &histogram);
+	ask(end,
+		options->play.count < PEAL_CONTEST_WARM_COUNT ? options->play.count
+							      : PEAL_CONTEST_WARM_COUNT,
+		&histogram);
 	peal_histogram_reset(&histogram);
-	ask(end, options->count, &histogram);
-	(void)printf("{\"transport\":\"%s\",\"what\":\"rtt\",\"mode\":\"%s\",\"size\":%u,"
-		     "\"count\":%llu,\"min_ns\":%llu,\"p50_ns\":%llu,\"p90_ns\":%llu,\"p99_ns\":"
-		     "%llu}\n",
-		transport_names[options->transport], options->is_spinning ? "spin" : "block",
-		options->size, (unsigned long long)options->count,
-		(unsigned long long)peal_histogram_min(&histogram),
-		(unsigned long long)peal_histogram_percentile(&histogram, 50.0),
-		(unsigned long long)peal_histogram_percentile(&histogram, 90.0),
-		(unsigned long long)peal_histogram_percentile(&histogram, 99.0));
+	peal_contest_begin(&watch, end->other);
+	ask(end, options->play.count, &histogram);
+	print_head(options);
+	peal_contest_print_rtt(&watch, &histogram);
 }
 
 /* --- one way --- */
@@ -450,7 +411,7 @@ send_some(const struct end *end, uint64_t seq)
 		return move_datagrams(end, true);
 	}
 	if (options->transport == TCP || options->transport == UNIX) {
-		write_all(end, end->bytes, (size_t)options->batch * options->size);
+		write_all(end, end->bytes, (size_t)options->batch * options->play.size);
 		return options->batch;
 	}
 	send_one(end, end->bytes);
@@ -461,29 +422,27 @@ static void
 measure_throughput(const struct end *end)
 {
 	const struct options *options = end->options;
-	int64_t begin_ns = read_now_ns(), from_ns = 0, now_ns = begin_ns;
-	uint64_t sent_count = 0, sent_before = 0, arrived_before = 0, arrived_count = 0;
+	int64_t begin_ns = peal_contest_now_ns(), from_ns = 0, now_ns = begin_ns;
+	uint64_t sent_count = 0, arrived_before = 0, arrived_count = 0;
+	struct peal_contest_watch watch = {0};
 
-	while (from_ns == 0 || now_ns < from_ns + MEASURED_NS) {
+	while (from_ns == 0 || now_ns < from_ns + PEAL_CONTEST_MEASURED_NS) {
 		/* Some at a time, or looking at the clock would count as well. */
 		for (uint32_t i = 0; i < 16; i++) {
 			sent_count += send_some(end, sent_count);
 		}
-		now_ns = read_now_ns();
+		now_ns = peal_contest_now_ns();
 		arrived_count =
 			atomic_load_explicit(&end->shared->arrived_count, memory_order_relaxed);
-		if (from_ns == 0 && now_ns >= begin_ns + WARM_NS) {
+		if (from_ns == 0 && now_ns >= begin_ns + PEAL_CONTEST_WARM_NS) {
 			from_ns = now_ns;
 			arrived_before = arrived_count;
-			sent_before = sent_count;
+			peal_contest_begin(&watch, end->other);
 		}
 	}
-	(void)printf("{\"transport\":\"%s\",\"what\":\"throughput\",\"mode\":\"%s\",\"size\":%u,"
-		     "\"batch\":%u,\"messages_per_s\":%.0f,\"sent_per_s\":%.0f}\n",
-		transport_names[options->transport], options->is_spinning ? "spin" : "block",
-		options->size, options->batch,
-		(double)(arrived_count - arrived_before) * 1e9 / (double)(now_ns - from_ns),
-		(double)(sent_count - sent_before) * 1e9 / (double)(now_ns - from_ns));
+	print_head(options);
+	peal_contest_print_rate(&watch,
+		(double)(arrived_count - arrived_before) * 1e9 / (double)(now_ns - from_ns));
 }
 
 /* Never returns: the asking process ends it. */
@@ -494,7 +453,7 @@ answer(const struct end *end)
 	uint64_t rest = 0, count = 0;
 
 	for (;;) {
-		if (!options->is_throughput) {
+		if (!options->play.is_throughput) {
 			receive_one(end, end->bytes);
 			send_one(end, end->bytes);
 			continue;
@@ -503,14 +462,14 @@ answer(const struct end *end)
 			count += move_datagrams(end, false);
 		} else if (!is_zmq(options)) {
 			ssize_t got = recv(end->fd, end->bytes, READ_SIZE,
-				options->is_spinning ? MSG_DONTWAIT : 0);
+				options->play.is_spinning ? MSG_DONTWAIT : 0);
 
 			if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
 				exit(0);
 			}
 			rest += got > 0 ? (uint64_t)got : 0;
-			count += rest / options->size;
-			rest %= options->size;
+			count += rest / options->play.size;
+			rest %= options->play.size;
 		} else {
 			receive_one(end, end->bytes);
 			count++;
@@ -527,8 +486,10 @@ play(struct end *end)
 	const struct options *options = end->options;
 
 	(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-	if (!is_zmq(options) && (options->is_spinning || options->transport != UNIX)) {
-		pin(options->cpus[end->is_asking ? 0 : 1]);
+	if (!is_zmq(options) && (options->play.is_spinning || options->transport != UNIX)) {
+		if (!peal_contest_pin(options->play.cpus[end->is_asking ? 0 : 1])) {
+			fail("sched_setaffinity");
+		}
 	}
 	end->bytes = calloc(BATCH_MAX, SIZE_MAX_TCP);
 	if (end->bytes == NULL) {
@@ -540,7 +501,7 @@ play(struct end *end)
 	open_end(end);
 	if (!end->is_asking) {
 		answer(end);
-	} else if (options->is_throughput) {
+	} else if (options->play.is_throughput) {
 		measure_throughput(end);
 	} else {
 		measure_rtt(end);
@@ -548,19 +509,9 @@ play(struct end *end)
 }
 
 static bool
-read_number(const char *text, uint64_t min, uint64_t max, uint64_t *value_out)
-{
-	char *rest = NULL;
-
-	*value_out = strtoull(text, &rest, 10);
-	return rest != text && *rest == '\0' && *value_out >= min && *value_out <= max;
-}
-
-static bool
 read_option(struct options *options, const char *name, const char *value)
 {
 	uint64_t number = 0;
-	bool is_good;
 
 	if (strcmp(name, "--transport") == 0) {
 		for (uint32_t i = 0; i < sizeof(transport_names) / sizeof(transport_names[0]);
@@ -572,33 +523,13 @@ read_option(struct options *options, const char *name, const char *value)
 		}
 		return false;
 	}
-	if (strcmp(name, "--what") == 0) {
-		options->is_throughput = strcmp(value, "throughput") == 0;
-		return options->is_throughput || strcmp(value, "rtt") == 0;
-	}
-	if (strcmp(name, "--mode") == 0) {
-		options->is_spinning = strcmp(value, "spin") == 0;
-		return options->is_spinning || strcmp(value, "block") == 0;
-	}
-	if (strcmp(name, "--cores") == 0) {
-		return sscanf(value, "%d,%d", &options->cpus[0], &options->cpus[1]) == 2;
-	}
-	if (strcmp(name, "--size") == 0) {
-		is_good = read_number(value, 8, SIZE_MAX_TCP, &number);
-		options->size = (uint32_t)number;
-		return is_good;
-	}
 	if (strcmp(name, "--batch") == 0) {
-		is_good = read_number(value, 1, BATCH_MAX, &number);
+		bool is_good = peal_contest_read_number(value, 1, BATCH_MAX, &number);
+
 		options->batch = (uint32_t)number;
 		return is_good;
 	}
-	if (strcmp(name, "--interval") == 0) {
-		is_good = read_number(value, 1000, 1000000000, &number);
-		options->interval_ns = (int64_t)number;
-		return is_good;
-	}
-	return strcmp(name, "--count") == 0 && read_number(value, 1, 100000000, &options->count);
+	return peal_contest_read_option(&options->play, name, value);
 }
 
 static bool
@@ -615,7 +546,7 @@ read_options(int argc, char **argv, struct options *options)
 		return false;
 	}
 #endif
-	if (options->transport == UDP && options->size > SIZE_MAX_UDP) {
+	if (options->transport == UDP && options->play.size > SIZE_MAX_UDP) {
 		(void)fprintf(
 			stderr, "peer_messaging: a datagram has %u bytes at most\n", SIZE_MAX_UDP);
 		return false;
@@ -626,8 +557,13 @@ read_options(int argc, char **argv, struct options *options)
 int
 main(int argc, char **argv)
 {
-	struct options options = {
-		.size = 64, .batch = 1, .cpus = {0, 1}, .interval_ns = 20000, .count = 20000};
+	struct options options = {.batch = 1,
+		.play = {.size_min = 8,
+			.size_max = SIZE_MAX_TCP,
+			.size = 64,
+			.cpus = {0, 1},
+			.interval_ns = 20000,
+			.count = 20000}};
 	struct end end = {.options = &options, .fd = -1, .is_asking = true};
 	pid_t parent = getpid(), child;
 
@@ -657,6 +593,7 @@ main(int argc, char **argv)
 		}
 		end.is_asking = false;
 	}
+	end.other = child;
 	play(&end);
 	(void)kill(child, SIGKILL);
 	(void)waitpid(child, NULL, 0);

@@ -16,7 +16,7 @@
  *
  * One line of JSON, as peer_messaging has it. Exit status 1 with a sentence.
  */
-#include "base/histogram.h"
+#include "tests/lib/contest.h"
 
 #include <peal/peal.h>
 #include <sched.h>
@@ -28,13 +28,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define SECOND_NS   INT64_C(1000000000)
-#define WARM_COUNT  2000U
-#define WARM_NS     (SECOND_NS * 3 / 10)
-#define MEASURED_NS (SECOND_NS / 2)
 #define PATIENCE_NS UINT64_C(5000000000)
 #define SIZE_LEAST  16U
 #define SIZE_MOST   1024U
@@ -45,12 +40,7 @@ enum from { FROM_ASKING = 1, FROM_ANSWERING = 2 };
 
 struct options {
 	const char *socket;
-	bool is_throughput;
-	bool is_spinning;
-	uint32_t size;
-	int cpus[2];
-	int64_t interval_ns;
-	uint64_t count;
+	struct peal_contest_options play;
 };
 
 /* Seen by both processes. */
@@ -63,6 +53,7 @@ struct end {
 	const struct options *options;
 	struct shared *shared;
 	struct peal *peal;
+	pid_t other;   /* of the asking process: who answers */
 	uint64_t from; /* who this is */
 	uint8_t bytes[SIZE_MOST];
 };
@@ -73,34 +64,13 @@ static void __attribute__((noreturn)) fail(const char *what, const char *why)
 	exit(1);
 }
 
-static int64_t
-read_now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
-static void
-pin(int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET((size_t)cpu, &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0) {
-		fail("CPU", "it cannot be had");
-	}
-}
-
 /* Looks, and sleeps when that is the mode. True: there is an event. */
 static bool
 next_event(const struct end *end, struct peal_event *event)
 {
 	enum peal_result result = peal_poll(end->peal, event);
 
-	if (result == PEAL_EMPTY && !end->options->is_spinning) {
+	if (result == PEAL_EMPTY && !end->options->play.is_spinning) {
 		result = peal_wait(end->peal, PATIENCE_NS);
 		if (result == PEAL_OK) {
 			result = peal_poll(end->peal, event);
@@ -123,7 +93,7 @@ say(struct end *end, uint64_t seq)
 	memcpy(end->bytes, &end->from, sizeof(end->from));
 	memcpy(end->bytes + sizeof(seq), &seq, sizeof(seq));
 	do {
-		result = peal_send(end->peal, PEAL_ALL, end->bytes, end->options->size);
+		result = peal_send(end->peal, PEAL_ALL, end->bytes, end->options->play.size);
 	} while (result == PEAL_FULL);
 	if (result != PEAL_OK) {
 		fail("peal_send", peal_result_name(result));
@@ -155,7 +125,7 @@ static void
 attach(struct end *end, bool is_hearing)
 {
 	struct peal_event event;
-	int64_t begin_ns = read_now_ns();
+	int64_t begin_ns = peal_contest_now_ns();
 
 	if (peal_attach(end->options->socket, "peer_peal", &end->peal) != PEAL_OK) {
 		fail("peal_attach", peal_attach_error());
@@ -166,22 +136,9 @@ attach(struct end *end, bool is_hearing)
 	peal_set_spin(end->peal, 0);
 	while (peal_view(end->peal)->epoch == 0) {
 		(void)next_event(end, &event);
-		if (read_now_ns() - begin_ns > (int64_t)PATIENCE_NS) {
+		if (peal_contest_now_ns() - begin_ns > (int64_t)PATIENCE_NS) {
 			fail("view", "this node is no member");
 		}
-	}
-}
-
-static void
-wait_until(int64_t at_ns, bool is_spinning)
-{
-	const struct timespec at = {.tv_sec = at_ns / SECOND_NS, .tv_nsec = at_ns % SECOND_NS};
-
-	while (!is_spinning && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) != 0) {
-		/* Interrupted. */
-	}
-	while (read_now_ns() < at_ns) {
-		__builtin_ia32_pause();
 	}
 }
 
@@ -189,25 +146,25 @@ static void
 ask(struct end *end, uint64_t first, uint64_t count, struct peal_histogram *histogram)
 {
 	const struct options *options = end->options;
-	int64_t start_ns = read_now_ns() + options->interval_ns;
+	int64_t start_ns = peal_contest_now_ns() + options->play.interval_ns;
 
 	for (uint64_t i = 0; i < count; i++) {
-		int64_t due_ns = start_ns + (int64_t)i * options->interval_ns;
+		int64_t due_ns = start_ns + (int64_t)i * options->play.interval_ns;
 
-		wait_until(due_ns, options->is_spinning);
+		peal_contest_wait_until(due_ns, options->play.is_spinning);
 		say(end, first + i);
 		if (hear(end) != first + i) {
 			fail("answer", "it is another one");
 		}
-		peal_histogram_record(histogram, (uint64_t)(read_now_ns() - due_ns));
+		peal_histogram_record(histogram, (uint64_t)(peal_contest_now_ns() - due_ns));
 	}
 }
 
 static void
-print_head(const struct options *options, const char *what)
+print_head(const struct options *options)
 {
-	(void)printf("{\"transport\":\"peal\",\"what\":\"%s\",\"mode\":\"%s\",\"size\":%u,", what,
-		options->is_spinning ? "spin" : "block", options->size);
+	(void)printf("{\"transport\":\"peal\",");
+	peal_contest_print_head(&options->play);
 }
 
 static void
@@ -215,29 +172,28 @@ measure_rtt(struct end *end)
 {
 	static struct peal_histogram histogram;
 	const struct options *options = end->options;
-	uint64_t warm_count = options->count < WARM_COUNT ? options->count : WARM_COUNT;
+	struct peal_contest_watch watch;
+	uint64_t warm_count = options->play.count < PEAL_CONTEST_WARM_COUNT
+				      ? options->play.count
+				      : PEAL_CONTEST_WARM_COUNT;
 
 	peal_histogram_reset(&histogram);
 	ask(end, 0, warm_count, &histogram);
 	peal_histogram_reset(&histogram);
-	ask(end, warm_count, options->count, &histogram);
-	print_head(options, "rtt");
-	(void)printf("\"count\":%llu,\"min_ns\":%llu,\"p50_ns\":%llu,\"p90_ns\":%llu,\"p99_ns\":"
-		     "%llu}\n",
-		(unsigned long long)options->count,
-		(unsigned long long)peal_histogram_min(&histogram),
-		(unsigned long long)peal_histogram_percentile(&histogram, 50.0),
-		(unsigned long long)peal_histogram_percentile(&histogram, 90.0),
-		(unsigned long long)peal_histogram_percentile(&histogram, 99.0));
+	peal_contest_begin(&watch, end->other);
+	ask(end, warm_count, options->play.count, &histogram);
+	print_head(options);
+	peal_contest_print_rtt(&watch, &histogram);
 }
 
 static void
 measure_throughput(struct end *end)
 {
-	int64_t begin_ns = read_now_ns(), from_ns = 0, now_ns = begin_ns;
+	int64_t begin_ns = peal_contest_now_ns(), from_ns = 0, now_ns = begin_ns;
 	uint64_t sent_count = 0, arrived_before = 0, arrived_count = 0;
+	struct peal_contest_watch watch = {0};
 
-	while (from_ns == 0 || now_ns < from_ns + MEASURED_NS) {
+	while (from_ns == 0 || now_ns < from_ns + PEAL_CONTEST_MEASURED_NS) {
 		struct peal_event event;
 
 		arrived_count =
@@ -246,7 +202,7 @@ measure_throughput(struct end *end)
 			for (uint32_t i = 0; i < 32U; i++) {
 				say(end, sent_count++);
 			}
-		} else if (!end->options->is_spinning) {
+		} else if (!end->options->play.is_spinning) {
 			(void)sched_yield();
 		}
 		while (peal_poll(end->peal, &event) == PEAL_OK) {
@@ -255,14 +211,15 @@ measure_throughput(struct end *end)
 		if (peal_state(end->peal) != PEAL_OK) {
 			fail("daemon", peal_result_name(peal_state(end->peal)));
 		}
-		now_ns = read_now_ns();
-		if (from_ns == 0 && now_ns >= begin_ns + WARM_NS) {
+		now_ns = peal_contest_now_ns();
+		if (from_ns == 0 && now_ns >= begin_ns + PEAL_CONTEST_WARM_NS) {
 			from_ns = now_ns;
 			arrived_before = arrived_count;
+			peal_contest_begin(&watch, end->other);
 		}
 	}
-	print_head(end->options, "throughput");
-	(void)printf("\"messages_per_s\":%.0f}\n",
+	print_head(end->options);
+	peal_contest_print_rate(&watch,
 		(double)(arrived_count - arrived_before) * 1e9 / (double)(now_ns - from_ns));
 }
 
@@ -276,7 +233,7 @@ static void __attribute__((noreturn)) answer(struct end *end)
 	for (;;) {
 		uint64_t seq = hear(end);
 
-		if (!end->options->is_throughput) {
+		if (!end->options->play.is_throughput) {
 			say(end, seq);
 			continue;
 		}
@@ -288,47 +245,24 @@ static void __attribute__((noreturn)) answer(struct end *end)
 }
 
 static bool
-read_number(const char *text, uint64_t min, uint64_t max, uint64_t *value_out)
-{
-	char *rest = NULL;
-
-	*value_out = strtoull(text, &rest, 10);
-	return rest != text && *rest == '\0' && *value_out >= min && *value_out <= max;
-}
-
-static bool
 read_option(struct options *options, const char *name, const char *value)
 {
-	uint64_t number = 0;
-	bool is_good = true;
-
 	if (strcmp(name, "--socket") == 0) {
 		options->socket = value;
-	} else if (strcmp(name, "--what") == 0) {
-		options->is_throughput = strcmp(value, "throughput") == 0;
-		is_good = options->is_throughput || strcmp(value, "rtt") == 0;
-	} else if (strcmp(name, "--mode") == 0) {
-		options->is_spinning = strcmp(value, "spin") == 0;
-		is_good = options->is_spinning || strcmp(value, "block") == 0;
-	} else if (strcmp(name, "--cores") == 0) {
-		is_good = sscanf(value, "%d,%d", &options->cpus[0], &options->cpus[1]) == 2;
-	} else if (strcmp(name, "--size") == 0) {
-		is_good = read_number(value, SIZE_LEAST, SIZE_MOST, &number);
-		options->size = (uint32_t)number;
-	} else if (strcmp(name, "--interval") == 0) {
-		is_good = read_number(value, 1000, 1000000000, &number);
-		options->interval_ns = (int64_t)number;
-	} else {
-		is_good = strcmp(name, "--count") == 0 &&
-			  read_number(value, 1, 100000000, &options->count);
+		return true;
 	}
-	return is_good;
+	return peal_contest_read_option(&options->play, name, value);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options options = {.size = 64, .cpus = {0, 1}, .interval_ns = 20000, .count = 20000};
+	struct options options = {.play = {.size_min = SIZE_LEAST,
+					  .size_max = SIZE_MOST,
+					  .size = 64,
+					  .cpus = {0, 1},
+					  .interval_ns = 20000,
+					  .count = 20000}};
 	struct end end = {.options = &options, .from = FROM_ASKING};
 	pid_t parent = getpid(), child;
 	int status = 0;
@@ -349,9 +283,10 @@ main(int argc, char **argv)
 		fail("start", "no memory or no process");
 	}
 	(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-	if (options.is_spinning) {
-		pin(options.cpus[child == 0]);
+	if (options.play.is_spinning && !peal_contest_pin(options.play.cpus[child == 0])) {
+		fail("CPU", "it cannot be had");
 	}
+	end.other = child;
 	if (child == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGKILL, 0UL, 0UL, 0UL);
 		end.from = FROM_ANSWERING;
@@ -360,7 +295,7 @@ main(int argc, char **argv)
 		}
 		return 1;
 	}
-	attach(&end, !options.is_throughput);
+	attach(&end, !options.play.is_throughput);
 	while (!atomic_load(&end.shared->is_hearing)) {
 		(void)usleep(1000);
 		if (waitpid(child, &status, WNOHANG) == child) {
@@ -369,7 +304,7 @@ main(int argc, char **argv)
 	}
 	/* What is heard from here on was said after both were there. */
 	(void)usleep(10000);
-	if (options.is_throughput) {
+	if (options.play.is_throughput) {
 		measure_throughput(&end);
 	} else {
 		measure_rtt(&end);

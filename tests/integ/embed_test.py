@@ -18,11 +18,7 @@ from labclient import Lab, LabError  # noqa: E402
 BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 CHAT = os.path.join(BUILD, "examples", "chat")
 FLOW = os.path.join(BUILD, "tests", "flow_client")
-HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
 NOBODY = 65534
-# Random words over the memory of a client.
-WRITES = 1000000000 if os.environ.get("PEAL_NIGHTLY") else 100000000
-DEATHS = 2000 if os.environ.get("PEAL_NIGHTLY") else 100
 
 
 def expect(condition, text):
@@ -156,31 +152,6 @@ def strangers(lab):
            f"a user who may not was told: {done.stdout}")
 
 
-def hostile_beside_calm(lab):
-    """Whatever a client does, the daemon goes on, and so does who is beside it."""
-    before = descriptors_count(lab, 1)
-    epoch, pid, number = lab.view(1)["epoch"], lab.pid(1), lab.view(1)["member"]
-    near, far = Chat(lab, 1), Chat(lab, 2)
-    near.wait("* view ")
-    far.wait("* view ")
-    for arguments in (("scribble", str(WRITES)), ("deaf",), ("die", str(DEATHS))):
-        with subprocess.Popen([HOSTILE, socket_of(lab, 1), *arguments], stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True) as hostile:
-            said = 0
-            while hostile.poll() is None:
-                said += 1
-                near.say(f"calm {said}")
-                far.wait(f"{number}: calm {said}")
-                time.sleep(0.02)
-            text = hostile.stdout.read().strip()
-            expect(hostile.returncode == 0, f"hostile client {arguments}: {text}")
-            print(f"# {arguments[0]}: {text}; {said} lines beside it")
-    expect(near.close() == 0 and far.close() == 0, "a calm chat did not end well")
-    expect(lab.pid(1) == pid and lab.view(1)["epoch"] == epoch, "the daemon or its view is another")
-    expect(stat(lab, 1, "clients_violated") > 0 and stat(lab, 1, "clients_evicted") > 0, "nobody was cut off")
-    lab.wait("hostile clients to be forgotten", lambda: descriptors_count(lab, 1) <= before, 5.0)
-
-
 def daemon_dies(lab):
     near, far = Chat(lab, 1), Chat(lab, 2)
     numbers = {node: lab.view(node)["member"] for node in (1, 2)}
@@ -222,8 +193,7 @@ def main():
     try:
         with Lab(f"emb{os.getpid()}", 2) as lab:
             lab.wait_view([1, 2], 2, 10.0)
-            for story in (talk, flow, client_dies, many_come_and_go, strangers, hostile_beside_calm, daemon_dies,
-                          daemon_leaves):
+            for story in (talk, flow, client_dies, many_come_and_go, strangers, daemon_dies, daemon_leaves):
                 begin_s = time.monotonic()
                 story(lab)
                 print(f"ok - {story.__name__.replace('_', ' ')} ({time.monotonic() - begin_s:.1f} s)")

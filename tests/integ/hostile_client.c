@@ -2,16 +2,24 @@
 /*
  * A client that means harm, for tests/integ/embed_test.py: does to its daemon what a client can.
  *
- *     hostile_client SOCKET scribble WRITES     random words over all memory that it may write,
- * some of them what could be; attaches again whenever it was cut off hostile_client SOCKET deaf
- * hears all broadcasts and reads nothing, until evicted hostile_client SOCKET die COUNT that many
- * processes that send as fast as they can, each killed at some instant of its first two
- * milliseconds
+ *     hostile_client SOCKET MODE COUNT
+ *
+ * - scribble: so many random words over all memory that it may write, some of them what could be;
+ *   attaches again whenever it was cut off
+ * - offend: so many rounds of each known offence, alone, and how soon it was answered
+ * - race: so many rounds in which records change while the core looks at them
+ * - hold: so many rounds of what might make the core wait, and of bells rung after the end
+ * - connect: so many connections, most of which say nothing
+ * - forge: so many rounds of each lie at the door
+ * - descriptors: so many rounds of packets full of descriptors
+ * - deaf: hears all broadcasts and reads nothing, until evicted
+ * - die: so many processes that send as fast as they can, each killed at some instant of its first
+ *   two milliseconds
  *
  * Prints what it did. Exit status 0 when the daemon did what it should.
  */
 #include "base/prng.h"
-#include "client/attachment.h"
+#include "tests/integ/hostile.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -21,39 +29,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ATTACH_TRIES   2000U
 #define WRITES_BURST   4096U
-#define SECOND_NS      UINT64_C(1000000000)
-#define DEAF_NS_MAX    (20U * SECOND_NS)
+#define DEAF_NS_MAX    (20U * HOSTILE_SECOND_NS)
 #define DIE_US_MAX     2000U
 #define CAST_EVERY     256U
 #define UNHEARD_NUMBER 8U
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
-
-/* While former lives are being cleaned up there may be no place. */
-static struct peal *
-attach(const char *path)
-{
-	const struct timespec pause = {.tv_nsec = 1000000};
-	struct peal *peal = NULL;
-
-	for (uint32_t i = 0; i < ATTACH_TRIES; i++) {
-		if (peal_attach(path, "hostile", &peal) == PEAL_OK) {
-			return peal;
-		}
-		(void)nanosleep(&pause, NULL);
-	}
-	(void)fprintf(stderr, "hostile_client: %s\n", peal_attach_error());
-	exit(EXIT_FAILURE);
-}
 
 static void
 write_word(struct peal *peal, uint64_t draw, uint64_t value)
@@ -91,53 +71,64 @@ write_word(struct peal *peal, uint64_t draw, uint64_t value)
 static int
 scribble(const char *path, uint64_t writes_count)
 {
-	struct peal *peal = attach(path);
+	struct peal *peal = hostile_attach(path);
 	uint64_t cuts_count = 0, violations_count = 0;
 	struct peal_prng prng;
 
-	peal_prng_init(&prng, now_ns());
+	peal_prng_init(&prng, hostile_now_ns());
 	for (uint64_t i = 0; i < writes_count; i++) {
 		write_word(peal, peal_prng_next(&prng), peal_prng_next(&prng));
-		if (i % WRITES_BURST == 0 && peal_state(peal) != PEAL_OK) {
+		if (i % WRITES_BURST != 0) {
+			continue;
+		}
+		hostile_ring(peal);
+		if (peal_state(peal) != PEAL_OK) {
 			cuts_count++;
 			violations_count += peal_state(peal) == PEAL_EVICTED;
 			peal_detach(peal);
-			peal = attach(path);
+			peal = hostile_attach(path);
 		}
 	}
 	peal_detach(peal);
-	(void)printf("%llu writes, cut off %llu times, %llu for what was written\n",
+	(void)printf("{\"mode\": \"scribble\", \"writes\": %llu, \"cut_off\": %llu, "
+		     "\"for_what_was_written\": %llu}\n",
 		(unsigned long long)writes_count, (unsigned long long)cuts_count,
 		(unsigned long long)violations_count);
 	return violations_count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int
-be_deaf(const char *path)
+be_deaf(const char *path, uint64_t count)
 {
 	static uint8_t bytes[60000];
-	struct peal *deaf = attach(path), *loud = attach(path);
-	uint64_t end_ns = now_ns() + DEAF_NS_MAX, said_count = 0;
+	struct peal *deaf = hostile_attach(path), *loud = hostile_attach(path);
+	uint64_t end_ns = hostile_now_ns() + DEAF_NS_MAX, said_count = 0;
 	struct peal_event event;
 
+	(void)count;
 	(void)peal_hear(deaf, true);
 	(void)peal_hear(loud, true);
-	while (peal_state(deaf) == PEAL_OK && now_ns() < end_ns) {
+	while (peal_state(deaf) == PEAL_OK && hostile_now_ns() < end_ns) {
 		said_count += peal_send(loud, PEAL_ALL, bytes, sizeof(bytes)) == PEAL_OK;
 		while (peal_poll(loud, &event) == PEAL_OK) {
 		}
 	}
-	(void)printf("%s after %llu messages; the other: %s\n", peal_result_name(peal_state(deaf)),
-		(unsigned long long)said_count, peal_result_name(peal_state(loud)));
-	return peal_state(deaf) == PEAL_EVICTED && peal_state(loud) == PEAL_OK ? EXIT_SUCCESS
-									       : EXIT_FAILURE;
+	(void)printf(
+		"{\"mode\": \"deaf\", \"messages\": %llu, \"end\": \"%s\", \"other\": \"%s\"}\n",
+		(unsigned long long)said_count, peal_result_name(peal_state(deaf)),
+		peal_result_name(peal_state(loud)));
+	bool is_good = peal_state(deaf) == PEAL_EVICTED && peal_state(loud) == PEAL_OK;
+
+	peal_detach(deaf);
+	peal_detach(loud);
+	return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Over channels that nobody listens on, and now and then to all: those who hear that print it. */
 static _Noreturn void
 send_for_ever(const char *path)
 {
-	struct peal *peal = attach(path);
+	struct peal *peal = hostile_attach(path);
 	struct peal_event event;
 	uint8_t bytes[700] = {0};
 	uint32_t channel = PEAL_ALL;
@@ -164,7 +155,7 @@ die(const char *path, uint64_t count)
 {
 	struct peal_prng prng;
 
-	peal_prng_init(&prng, now_ns());
+	peal_prng_init(&prng, hostile_now_ns());
 	for (uint64_t i = 0; i < count; i++) {
 		const struct timespec pause = {
 			.tv_nsec = (long)(1000U * peal_prng_below(&prng, DIE_US_MAX))};
@@ -177,25 +168,35 @@ die(const char *path, uint64_t count)
 		(void)kill(child, SIGKILL);
 		(void)waitpid(child, NULL, 0);
 	}
-	(void)printf("%llu died\n", (unsigned long long)count);
-	peal_detach(attach(path));
+	(void)printf("{\"mode\": \"die\", \"died\": %llu}\n", (unsigned long long)count);
+	peal_detach(hostile_attach(path));
 	return EXIT_SUCCESS;
 }
 
 int
 main(int argc, char **argv)
 {
-	uint64_t count = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
+	static const struct {
+		const char *name;
+		int (*run)(const char *path, uint64_t count);
+	} modes[] = {
+		{"scribble", scribble},
+		{"offend", hostile_offend},
+		{"race", hostile_race},
+		{"hold", hostile_hold_the_core},
+		{"connect", hostile_connect},
+		{"forge", hostile_forge},
+		{"descriptors", hostile_flood_descriptors},
+		{"deaf", be_deaf},
+		{"die", die},
+	};
 
-	if (argc > 3 && strcmp(argv[2], "scribble") == 0) {
-		return scribble(argv[1], count);
+	for (uint32_t i = 0; argc == 4 && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(argv[2], modes[i].name) == 0) {
+			return modes[i].run(argv[1], strtoull(argv[3], NULL, 10));
+		}
 	}
-	if (argc > 2 && strcmp(argv[2], "deaf") == 0) {
-		return be_deaf(argv[1]);
-	}
-	if (argc > 3 && strcmp(argv[2], "die") == 0) {
-		return die(argv[1], count);
-	}
-	(void)fputs("usage: hostile_client SOCKET scribble WRITES | deaf | die COUNT\n", stderr);
+	(void)fputs(
+		"usage: hostile_client SOCKET MODE COUNT; the modes stand in its source\n", stderr);
 	return 2;
 }

@@ -151,6 +151,13 @@ for pair in ring.shared af_packet.shared vhost.shared "memif.${idles[-1]}"; do
 done
 check "message of many frames" \
     calmly "$bench" message --link vhost --idle shared --size 60000 --count 20 --interval 10000000 --anyway --quiet
+# What probes prove while the members warm up: that of the link asked for.
+for link in ring memif af_packet; do
+    check "message over $link with large packets" calmly "$bench" message --link "$link" --idle shared --mtu 9000 \
+        --size 60000 --count 20 --interval 10000000 --anyway --quiet --json "$scratch/large.json"
+    check "message over $link with large packets: proven" grep -q '"path_mtu": 9000,' "$scratch/large.json"
+done
+check "the bare echo with large packets" calmly "$bench" raw --link vhost --idle shared --mtu 9000 "${calm[@]}" --quiet
 for pair in ring.64 af_packet.64 memif.65536 vhost.1024; do
     check "throughput over ${pair%.*}" flows "$scratch/flow" "${pair%.*}" "${pair#*.}"
     check "throughput over ${pair%.*}: figures" judge_flow "$scratch/flow" "${pair%.*}" "${pair#*.}"
@@ -200,6 +207,8 @@ check "a link that is none" refuses 1 --link ring af_packet -- rtt --link ether
 check "rtt between two processes" refuses 1 --link memif message -- rtt --link memif
 check "a message of no size" refuses 1 --size 65536 -- message --link ring --size 7
 check "a key of messages" refuses 1 --key -- message --link ring --key "$scratch/key"
+check "large packets of echoes" refuses 1 --mtu message -- rtt --link ring --mtu 9000
+check "large packets of a ratio of echoes" refuses 1 --mtu message -- ratio --link ring --mtu 9000
 check "rounds of echoes" refuses 1 --rounds -- raw --link ring --rounds 5
 check "no link" refuses 1 --link -- raw
 check "no command" refuses 1 rtt raw ratio -- --link ring

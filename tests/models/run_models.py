@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks the Spin models of membership, and that each of their mutants is found.
+"""Checks the Spin models of membership, channels and order, and that each of their mutants is found.
 
     run_models.py [--nightly] [--only TEXT] [--keep FOLDER]
 
@@ -55,6 +55,15 @@ PROPERTIES = {
         (r"==0\)\|\|", "pair"),
         (r"is_over|its==|\.delivered|\.accepted", "life"),
     ),
+    "order": (
+        (r"^history\[position\]==", "order"),
+        (r"^what>", "generation"),
+        (r"holders|by\[change", "one cut"),
+        (r"is_held|^rank\[k\]|by\[cut_generation", "open"),
+        (r"seal\[|given<=place", "seal"),
+        (r"history\[|is_installed|given<=change|position==length", "uniform"),
+        (r"stamp\[", "late"),
+    ),
 }
 
 
@@ -84,10 +93,25 @@ def channel_mutant(name, what, defines=""):
     return breaks("channel", variant, f"MUTANT_{name} {defines}", what)
 
 
+def order_mutant(name, what, defines=""):
+    # Delivered differently, or lost after delivery, is the proof; a check before that ends sooner.
+    only = " ONLY_ORDER" if what in ("order", "uniform") else ""
+    variant = "mutant " + name.lower().replace("_", " ")
+    return breaks("order", variant, f"MUTANT_{name}{only} {defines}", what)
+
+
 def coldstart_mutant(name, defines=""):
     variant = "mutant " + name.lower().replace("_", " ")
     return breaks("coldstart", variant, f"MUTANT_{name} {defines}", "one cluster")
 
+
+SEAL_ONLY = "BALLOTS=1 CHANGES=0 READERS=3"
+SEAL_TWICE = "BALLOTS=2 CHANGES=0 FRAMES=1 STAMP_MAX=2 READERS=3"
+CHANGE_ONCE = "SEALS=0 CHANGES=1"
+CHANGE_TWICE = "SEALS=0 CHANGES=2 FRAMES=1 STAMP_MAX=2"
+SEAL_AND_CHANGE = "BALLOTS=1 CHANGES=1 FRAMES=1 STAMP_MAX=2 READERS=3"
+# One lane in use: enough for what is lost, and it leaves room for ballots.
+ONE_LANE = "FRAMES=1 FRAMES_OTHER=0 STAMP_MAX=1 READERS=3"
 
 GATE = (
     holds("agreement", "N=2, 4 ballots, senior leaves", "MEMBERS=2 BALLOTS=4 LEAVER=0"),
@@ -161,6 +185,35 @@ GATE = (
     channel_mutant("TAINTED_KEPT", "settle", "ONLY_IN_THE_END"),
     channel_mutant("OLD_PROCESS_HEARD", "life", "EPOCHS=1 RESTARTS=1"),
     channel_mutant("REMOVED_KEPT", "life", "EPOCHS=1 RESTARTS=1"),
+    holds("order", "a seal, 2 frames", SEAL_ONLY),
+    holds("order", "a seal, 2 proposers, 1 frame", SEAL_TWICE),
+    holds("order", "a view change, 2 proposers", CHANGE_TWICE),
+    holds("order", "a seal and a view change", SEAL_AND_CHANGE),
+    holds("order", "a seal, the clock follows what is heard", f"{SEAL_ONLY} CLOCK_FOLLOWS"),
+    holds("order", "wedged ranks deliver", f"{SEAL_AND_CHANGE} MUTANT_DELIVERS_WEDGED"),
+    holds("order", "acks of any generation, 3 ranks", f"{SEAL_ONLY} MUTANT_ACK_OF_ANY_GENERATION"),
+    holds("order", "promises of any generation, 3 ranks",
+        f"{SEAL_ONLY} MUTANT_PROMISE_OF_ANY_GENERATION"),
+    order_mutant("NOT_HELD", "order", SEAL_ONLY),
+    order_mutant("SOMETHING_EARLIER", "order", SEAL_ONLY),
+    order_mutant("PROMISE_WITHOUT_LAST", "order", SEAL_ONLY),
+    order_mutant("NO_MICRO_WEDGE", "order", SEAL_ONLY),
+    order_mutant("OWNER_GOES_ON", "order", SEAL_ONLY),
+    order_mutant("SEAL_TAKES_MINIMUM", "order", SEAL_ONLY),
+    order_mutant("SEAL_FORGETS", "one cut", SEAL_TWICE),
+    order_mutant("SEAL_BELOW_PROMISE", "one cut", SEAL_TWICE),
+    order_mutant("STAGE_IS_HAVE", "order", SEAL_TWICE),
+    order_mutant("SEAL_TIME_IGNORED", "generation", SEAL_ONLY),
+    order_mutant("OWN_PROMISE_FORGOTTEN", "generation", f"{SEAL_ONLY} UNTIL=0"),
+    order_mutant("SEALED_WHILE_WEDGED", "uniform", SEAL_AND_CHANGE),
+    order_mutant("NO_WEDGE", "uniform", CHANGE_ONCE),
+    order_mutant("CHANGE_TAKES_MINIMUM", "uniform", CHANGE_ONCE),
+    order_mutant("CHANGE_FORGETS", "order", CHANGE_TWICE),
+    order_mutant("CHANGE_BELOW_PROMISE", "order", CHANGE_TWICE),
+    order_mutant("CHANGE_IGNORES_SEALS", "uniform", SEAL_AND_CHANGE),
+    order_mutant("GENERATIONS_MIXED", "open", SEAL_AND_CHANGE),
+    order_mutant("NEVER_PAST", "open", SEAL_AND_CHANGE),
+    order_mutant("AMNESIAC_ANSWERS", "uniform", CHANGE_ONCE),
 )
 
 NIGHTLY = (
@@ -187,6 +240,18 @@ NIGHTLY = (
     holds("channel", "2 and 1 epochs, 2 messages", "EPOCHS=2 MESSAGES=2", "bits", 1),
     holds("channel", "2 epochs each", "EPOCHS=2 EPOCHS_OTHER=2", "bits", 2),
     holds("channel", "3 and 1 epochs", "EPOCHS=3", "bits", 1),
+    holds("order", "a seal, 2 proposers, 2 frames", "BALLOTS=2 CHANGES=0 READERS=3"),
+    holds("order", "a view change, 2 proposers, 2 frames", "SEALS=0 CHANGES=2 READERS=3"),
+    holds("order", "a seal and a view change, 2 frames", "BALLOTS=1 CHANGES=1 READERS=3"),
+    holds("order", "one lane, 2 proposers of the seal", f"{ONE_LANE} BALLOTS=2 CHANGES=1"),
+    holds("order", "one lane, 2 proposers of the change", f"{ONE_LANE} BALLOTS=1 CHANGES=2"),
+    holds("order", "2 proposers of both", "BALLOTS=2 CHANGES=2 FRAMES=1 STAMP_MAX=2 READERS=3", "bits", 2),
+    holds("order", "all deliver, 2 lanes sealed",
+        "BALLOTS=1 CHANGES=1 SEALED_LANES=2 READERS=7", "bits", 2),
+    holds("order", "sealed twice", "BALLOTS=1 CHANGES=1 SEALS=2 FRAMES=2 READERS=5", "bits", 2),
+    holds("order", "the passive rank and the owner deliver",
+        "BALLOTS=2 CHANGES=0 FRAMES=2 READERS=5", "bits", 1),
+    order_mutant("CHANGE_TAKES_OLDEST", "open", f"{ONE_LANE} BALLOTS=2 CHANGES=1"),
 )
 
 

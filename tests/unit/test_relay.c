@@ -287,7 +287,7 @@ test_relay__drops_without_room(void **state)
 	struct frame frame = seal(make_header(PEAL_MESSAGE_CHANNEL));
 
 	(void)state;
-	cores->nodes[R]->core.egress.txqueue.bulk_max = 1;
+	cores->nodes[R]->core.egress.txqueue.bulk_room = 1;
 	inject(R, &frame);
 	inject(R, &frame);
 	peal_fakecores_turn(cores, R);

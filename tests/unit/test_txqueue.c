@@ -79,9 +79,9 @@ test_txqueue__takes_the_last_packets_and_then_says_no(void **state)
 	peal_fakecores_destroy(cores);
 }
 
-/* Bulk for the peer at slot 1. False: there is no place. */
+/* Bulk of so many bytes for the peer at slot 1. False: there is no place. */
 static bool
-send_bulk(struct peal_fakecores *cores)
+send_bulk_of(struct peal_fakecores *cores, uint16_t size)
 {
 	struct peal_packet packet;
 	uint8_t *body = peal_egress_begin(egress_of(cores), &packet);
@@ -89,9 +89,16 @@ send_bulk(struct peal_fakecores *cores)
 	if (body == NULL) {
 		return false;
 	}
-	memcpy(body, text, 40);
-	peal_egress_end(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL, 40);
+	memset(body, 0x55, size);
+	peal_egress_end(egress_of(cores), &packet, 1, 0, PEAL_MESSAGE_CHANNEL, size);
 	return true;
+}
+
+/* So little that all of a turn waits for its end. */
+static bool
+send_bulk(struct peal_fakecores *cores)
+{
+	return send_bulk_of(cores, 20);
 }
 
 static void
@@ -151,6 +158,78 @@ test_txqueue__bulk_makes_room_when_the_port_is_full(void **state)
 	peal_txqueue_flush(&egress_of(cores)->txqueue);
 	port->ring_count = 0;
 	assert_true(send_bulk(cores));
+	assert_false(send_bulk(cores));
+	peal_txqueue_flush(&egress_of(cores)->txqueue);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+/* Sends large bulk until the first of it has left; returns how many frames that were. */
+static uint32_t
+send_until_some_leave(struct peal_fakecores *cores)
+{
+	uint64_t sent_count = cores->wire->ports[0].sent_count;
+	uint32_t count = 0;
+
+	while (cores->wire->ports[0].sent_count == sent_count) {
+		assert_true(send_bulk_of(cores, PEAL_BODY_SIZE_MAX));
+		count++;
+	}
+	return count;
+}
+
+static void
+test_txqueue__much_bulk_does_not_wait_for_the_end_of_the_turn(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_fakeport *port = &cores->wire->ports[0];
+	uint8_t body[PEAL_BODY_SIZE_MAX];
+	uint32_t count;
+
+	(void)state;
+	peal_egress_send_slot(egress_of(cores), 1, PEAL_MESSAGE_VOTE, text, 40);
+	count = send_until_some_leave(cores);
+	assert_int_equal(count, PEAL_TX_BULK_SIZE_MAX / port->last_size + 1U);
+	/* Behind the other class, in one call each. */
+	assert_int_equal(port->sent_count, count + 1U);
+	assert_int_equal(port->transmits_count, 2);
+	assert_int_equal(peal_fakecores_open_last(cores, 0, body).kind, PEAL_MESSAGE_CHANNEL);
+	/* What has left keeps its places until the turn ends. */
+	while (send_bulk_of(cores, PEAL_BODY_SIZE_MAX)) {
+		count++;
+	}
+	assert_int_equal(count, PEAL_TX_BULK_MAX);
+	peal_txqueue_flush(&egress_of(cores)->txqueue);
+	assert_int_equal(port->sent_count, PEAL_TX_BULK_MAX + 1U);
+	assert_true(send_bulk(cores));
+	peal_txqueue_flush(&egress_of(cores)->txqueue);
+	peal_fakeswitch_clear(cores->wire, 1);
+	peal_fakecores_destroy(cores);
+}
+
+static void
+test_txqueue__a_full_port_ends_the_turn_of_bulk(void **state)
+{
+	struct peal_fakecores *cores = peal_fakecores_create_view(2, "none");
+	struct peal_fakeport *port = &cores->wire->ports[0];
+	uint32_t count;
+
+	(void)state;
+	port->ring_max = 1000;
+	count = send_until_some_leave(cores);
+	port->ring_max = port->ring_count + 3U;
+	for (uint32_t i = 0; i < count; i++) {
+		assert_true(send_bulk_of(cores, PEAL_BODY_SIZE_MAX));
+	}
+	assert_int_equal(port->sent_count, count + 3U);
+	assert_int_equal(peal_fakecores_counter(cores, 0, PEAL_COUNTER_TX_DROPPED), count - 3U);
+	assert_false(send_bulk(cores));
+	peal_txqueue_flush(&egress_of(cores)->txqueue);
+	/* Half of what the port took in all of the turn. */
+	port->ring_max = 1000;
+	for (uint32_t i = 0; i < (count + 3U) / 2U; i++) {
+		assert_true(send_bulk(cores));
+	}
 	assert_false(send_bulk(cores));
 	peal_txqueue_flush(&egress_of(cores)->txqueue);
 	peal_fakeswitch_clear(cores->wire, 1);
@@ -222,6 +301,8 @@ main(void)
 		cmocka_unit_test(test_txqueue__takes_the_last_packets_and_then_says_no),
 		cmocka_unit_test(test_txqueue__bulk_leaves_last_and_has_its_places),
 		cmocka_unit_test(test_txqueue__bulk_makes_room_when_the_port_is_full),
+		cmocka_unit_test(test_txqueue__much_bulk_does_not_wait_for_the_end_of_the_turn),
+		cmocka_unit_test(test_txqueue__a_full_port_ends_the_turn_of_bulk),
 		cmocka_unit_test(test_txqueue__gives_everything_back_at_the_end),
 		cmocka_unit_test(test_txqueue__sends_next_in_what_was_received),
 	};

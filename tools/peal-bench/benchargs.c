@@ -67,7 +67,7 @@ enum option_id {
 		BIT(OPTION_NONE) | BIT(OPTION_SIZE) | BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE) |     \
 		BIT(OPTION_MTU) | BIT(OPTION_ANYWAY))
 /* What the echoes do not know. */
-#define FLOW_OPTIONS (BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE) | BIT(OPTION_MTU))
+#define FLOW_OPTIONS (BIT(OPTION_ROUNDS) | BIT(OPTION_ALONE))
 
 static const struct option options[] = {
 	{"link", required_argument, NULL, OPTION_LINK},
@@ -449,6 +449,13 @@ check_echo(const struct peal_benchargs *args, uint32_t given, struct peal_senten
 	}
 	if (!is_of_messages && (given & BIT(OPTION_SIZE)) != 0) {
 		return peal_sentence_set(error, "--size belongs to message and throughput");
+	}
+	/* The bare echo takes it too: its link is that of the messages which it is compared with.
+	 */
+	if (!is_of_messages && args->command != PEAL_BENCHARGS_RAW &&
+		(given & BIT(OPTION_MTU)) != 0) {
+		return peal_sentence_set(
+			error, "--mtu belongs to message, throughput, raw and ratio --of message");
 	}
 	if (!is_of_messages && args->command != PEAL_BENCHARGS_RAW &&
 		peal_benchargs_is_split(args->link)) {

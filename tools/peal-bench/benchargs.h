@@ -46,7 +46,7 @@ struct peal_benchargs {
 	bool is_sealed;
 	const char *key_path;  /* NULL = a key drawn for this run */
 	uint32_t size;         /* message and throughput, [PEAL_BENCHARGS_SIZE_MIN, ..._MAX] */
-	uint16_t mtu;          /* throughput: of the link; 0 = what it has by itself */
+	uint16_t mtu;          /* of the link, all but rtt; 0 = what it has by itself */
 	bool is_alone;         /* throughput: each message in a frame of its own */
 	uint32_t rounds_count; /* throughput, [1, PEAL_BENCHARGS_ROUNDS_MAX] */
 	/* ratio: what is divided by raw, RTT or MESSAGE */

@@ -23,6 +23,12 @@
 	"                         (default: 20000; shared: 200000)\n"                              \
 	"  --rate PER_S           the same as departures a second\n" LOOP_OPTIONS
 
+#define MTU_OPTION                                                                                 \
+	"  --mtu N                bytes of the link's largest packet, 1280 to 9000 (default: "     \
+	"1280 "                                                                                    \
+	"of\n"                                                                                     \
+	"                         a ring, what the device has of the others)\n"
+
 #define KEY_OPTIONS                                                                                \
 	"  --key FILE             the group's secret (default: one drawn for this run)\n"          \
 	"  --none                 do not seal frames\n"
@@ -142,7 +148,7 @@ static const char raw[] =
 	"the driver\n"
 	"of that name, with zero copy on the asking side; vhost is net_virtio_user against "
 	"net_vhost.\n"
-	"\n" SHARED_OPTIONS OUTPUT_OPTIONS HDR_OPTION LINKS "\n"
+	"\n" SHARED_OPTIONS MTU_OPTION OUTPUT_OPTIONS HDR_OPTION LINKS "\n"
 	"examples:\n"
 	"  peal-bench raw --link ring\n"
 	"  peal-bench raw --link af_packet --count 1000000 --hdr raw.hdr\n";
@@ -161,7 +167,7 @@ static const char ratio[] =
 	"\n"
 	"  --of rtt|message       what is compared with raw (default: rtt)\n"
 	"  --size N               with --of message: bytes, 8 to 65536 (default: 64)\n"
-	"  --pairs N              pairs of runs, 5 or more (default: 5)\n" SHARED_OPTIONS
+	"  --pairs N              pairs of runs, 5 or more (default: 5)\n" SHARED_OPTIONS MTU_OPTION
 		KEY_OPTIONS OUTPUT_OPTIONS LINKS "\n"
 	"examples:\n"
 	"  peal-bench ratio --link ring\n"
@@ -180,6 +186,7 @@ static const char message[] =
 	"on anything, so the two can be processes of their own.\n"
 	"\n"
 	"  --size N               bytes of a message, 8 to 65536 (default: 64)\n" SHARED_OPTIONS
+		MTU_OPTION
 	"  --none                 do not seal frames\n" OUTPUT_OPTIONS HDR_OPTION LINKS "\n"
 	"examples:\n"
 	"  peal-bench message --link memif\n"
@@ -200,10 +207,7 @@ static const char throughput[] =
 	"%.\n"
 	"\n"
 	"  --size N               bytes of a message, 8 to 65536 (default: 64)\n"
-	"  --rounds N             1 to 100 (default: 5)\n"
-	"  --mtu N                bytes of the link's largest packet, 1280 to 9000 (default: 1280 "
-	"of\n"
-	"                         a ring, what the device has of the others)\n"
+	"  --rounds N             1 to 100 (default: 5)\n" MTU_OPTION
 	"  --alone                each message in a frame of its own; by default small ones "
 	"share\n" LINK_OPTION LOOP_OPTIONS
 	"  --none                 do not seal frames\n" JSON_OPTION LAST_OPTIONS LINKS "\n"

@@ -10,9 +10,17 @@
 /* Small rings of buffers suit caches; no queueing discipline of the kernel in between. */
 #define AF_PACKET_ARGS "framesz=%u,blocksz=%u,framecnt=512,qdisc_bypass=1"
 /* An abstract socket leaves nothing on disk. The side that brings the memory need not copy. */
-#define MEMIF_ARGS "socket=peal-bench-%d,bsize=2048,rsize=10"
+#define MEMIF_ARGS "socket=peal-bench-%d,bsize=2048,rsize=%u"
 /* The form of the queues that costs fewest cache lines an exchange. */
-#define VIRTIO_ARGS "queue_size=1024,packed_vq=1,in_order=1,mrg_rxbuf=0"
+#define VIRTIO_ARGS "path=%s,queue_size=%u,packed_vq=1,in_order=1,mrg_rxbuf=0"
+/*
+ * Packets that a ring holds, as a power of two. All of a ring is written in turn, so of large
+ * packets there are as many as stay in a second cache of 2 MB, which is still two windows of a
+ * channel.
+ */
+#define ETHERNET_MTU    1500U
+#define RING_BITS       10U
+#define RING_LARGE_BITS 7U
 
 const char *
 peal_joint_device(enum peal_benchargs_link link, uint32_t side)
@@ -41,6 +49,7 @@ peal_joint_device_args(enum peal_benchargs_link link, uint32_t side, const char 
 	const uint32_t frame_size =
 		peal_mbufpool_frame_size(mtu > 0 ? mtu : (uint16_t)PEAL_MTU_MIN);
 	/* A block is whole pages. */
+	const uint32_t ring_bits = mtu > ETHERNET_MTU ? RING_LARGE_BITS : RING_BITS;
 	const uint32_t block_size = frame_size % 4096U == 2048U ? 2U * frame_size : 4U * frame_size;
 	int size = 0;
 
@@ -53,12 +62,14 @@ peal_joint_device_args(enum peal_benchargs_link link, uint32_t side, const char 
 		break;
 	case PEAL_BENCHARGS_MEMIF:
 		size = snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "role=%s," MEMIF_ARGS "%s",
-			side == 0 ? "client" : "server", (int)pid,
+			side == 0 ? "client" : "server", (int)pid, ring_bits,
 			side == 0 ? ",zero-copy=yes" : "");
 		break;
 	case PEAL_BENCHARGS_VHOST:
-		size = snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "%s=%s,%s",
-			side == 0 ? "path" : "iface", path, side == 0 ? VIRTIO_ARGS : "queues=1");
+		size = side == 0 ? snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, VIRTIO_ARGS, path,
+					   1U << ring_bits)
+				 : snprintf(text_out, PEAL_JOINT_TEXT_SIZE_MAX, "iface=%s,queues=1",
+					   path);
 		break;
 	case PEAL_BENCHARGS_RING:
 	default:

@@ -248,6 +248,9 @@ measure(void *state, struct peal_talk *talk, struct peal_sentence *error)
 	if (!carry_out(exchange, talk, peal_stage_warm_up_count(args), "warming up", error)) {
 		return false;
 	}
+	if (!peal_talk_find_path(talk, &outcome->path_mtu, error)) {
+		return false;
+	}
 	gaps_before = peal_talk_gaps_count(talk);
 	peal_machine_begin(&watch, args->cpus, talk->stage.clocks);
 	if (!carry_out(exchange, talk, args->count, "round trips", error)) {

@@ -263,6 +263,7 @@ request_to_json(const struct peal_outcome *outcome)
 	json_object_set_new(root, "drivers", drivers_to_json(args));
 	if (outcome->message_size > 0) {
 		json_object_set_new(root, "message_bytes", json_integer(outcome->message_size));
+		json_object_set_new(root, "path_mtu", json_integer(outcome->path_mtu));
 	} else {
 		json_object_set_new(root, "frame_bytes", json_integer(PEAL_OUTCOME_FRAME_SIZE));
 	}

@@ -27,6 +27,7 @@ struct peal_outcome {
 	const struct peal_benchargs *args;
 	struct peal_histogram *histogram; /* of round trips in nanoseconds */
 	uint32_t message_size;            /* of a message of a channel; 0 = an echo frame */
+	uint16_t path_mtu;                /* proven both ways, of a message; else 0 */
 	uint64_t sent_count;
 	uint64_t received_count;
 	const char *aead_name; /* NULL = not sealed */

@@ -40,6 +40,7 @@ struct words {
 	char interval_text[WORD_SIZE_MAX];
 	char cores_text[WORD_SIZE_MAX];
 	char size_text[WORD_SIZE_MAX];
+	char mtu_text[WORD_SIZE_MAX];
 };
 
 static void
@@ -76,6 +77,11 @@ make_words(
 	add_word(words, "-");
 	if (args->is_anyway) {
 		add_word(words, "--anyway");
+	}
+	if (args->mtu > 0) {
+		(void)snprintf(words->mtu_text, WORD_SIZE_MAX, "%" PRIu16, args->mtu);
+		add_word(words, "--mtu");
+		add_word(words, words->mtu_text);
 	}
 	if (command == PEAL_BENCHARGS_RAW) {
 		return;
@@ -309,7 +315,7 @@ static json_t *
 series_to_json(const struct series *series)
 {
 	static const char *const keys[] = {"link", "idle", "cores", "sealed", "aead", "interval_ns",
-		"count", "frame_bytes", "message_bytes", "clock", "tsc_hz", "host"};
+		"count", "frame_bytes", "message_bytes", "path_mtu", "clock", "tsc_hz", "host"};
 	struct spread ratios = find_ratios(series);
 	struct spread line = find_figure(series, "line_rtt_ns", true, true);
 	json_t *root = json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "command",

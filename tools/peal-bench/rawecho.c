@@ -497,7 +497,7 @@ play(struct exchange *exchange, struct peal_outcome *outcome, struct peal_senten
 	struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT];
 	uint16_t port_ids[PEAL_BENCHARGS_SIDES_COUNT];
 	bool is_measured = false;
-	bool is_ready = peal_rawport_open(ports, stage, error);
+	bool is_ready = peal_rawport_open(ports, stage, outcome->args->mtu, error);
 
 	for (uint32_t i = stage->first_side; i < stage->sides_end && is_ready; i++) {
 		port_ids[i - stage->first_side] = ports[i].port_id;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/peal-bench/rawport.h"
 
+#include "dataplane/dpdk/mbufpool.h"
 #include "tools/peal-bench/ctrlc.h"
 
 #include <rte_errno.h>
@@ -16,19 +17,24 @@
 #define RING_PACKETS_COUNT   2047U
 #define DEVICE_PACKETS_COUNT 4095U
 #define POOL_CACHE_COUNT     128U
+#define FRAME_OVERHEAD       ((uint32_t)(RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN))
 /* The two drivers shake hands in some milliseconds, each on a thread of its own. */
 #define LINK_POLL_NS   UINT64_C(2000000)
 #define LINK_POLLS_MAX 5000U
 
 /* Returns 0, or what the driver says. */
 static int
-configure(uint16_t port_id, const struct rte_eth_dev_info *info)
+configure(uint16_t port_id, const struct rte_eth_dev_info *info, uint16_t mtu)
 {
 	struct rte_eth_conf wish = {0};
 	int result;
 
 	if ((info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) != 0) {
 		wish.txmode.offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	}
+	/* Of a kernel's interface it is the kernel's. */
+	if (info->if_index == 0 && mtu + FRAME_OVERHEAD <= info->max_rx_pktlen) {
+		wish.rxmode.mtu = mtu;
 	}
 	wish.intr_conf.rxq = 1;
 	result = rte_eth_dev_configure(port_id, 1, 1, &wish);
@@ -40,7 +46,8 @@ configure(uint16_t port_id, const struct rte_eth_dev_info *info)
 }
 
 static bool
-start(struct peal_rawport *port, enum peal_benchargs_link link, struct peal_sentence *error)
+start(struct peal_rawport *port, enum peal_benchargs_link link, uint16_t mtu,
+	struct peal_sentence *error)
 {
 	unsigned int socket = (unsigned int)SOCKET_ID_ANY;
 	uint16_t rx_count = DESCRIPTORS_COUNT, tx_count = DESCRIPTORS_COUNT;
@@ -50,7 +57,7 @@ start(struct peal_rawport *port, enum peal_benchargs_link link, struct peal_sent
 
 	result = rte_eth_dev_info_get(port->port_id, &info);
 	if (result == 0) {
-		result = configure(port->port_id, &info);
+		result = configure(port->port_id, &info, mtu);
 	}
 	if (result == 0) {
 		result = rte_eth_dev_adjust_nb_rx_tx_desc(port->port_id, &rx_count, &tx_count);
@@ -79,15 +86,16 @@ start(struct peal_rawport *port, enum peal_benchargs_link link, struct peal_sent
 }
 
 static struct rte_mempool *
-make_pool(const char *name, unsigned int count)
+make_pool(const char *name, unsigned int count, uint16_t mtu)
 {
-	return rte_pktmbuf_pool_create(
-		name, count, POOL_CACHE_COUNT, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	uint16_t room = (uint16_t)(RTE_PKTMBUF_HEADROOM + peal_mbufpool_frame_size(mtu));
+
+	return rte_pktmbuf_pool_create(name, count, POOL_CACHE_COUNT, 0, room, SOCKET_ID_ANY);
 }
 
 /* What one port sends is what the other one receives. */
 static bool
-make_ring_ports(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT])
+make_ring_ports(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT], uint16_t mtu)
 {
 	const unsigned int flags = RING_F_SP_ENQ | RING_F_SC_DEQ | RING_F_EXACT_SZ;
 	struct rte_ring *there =
@@ -96,7 +104,7 @@ make_ring_ports(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT])
 		rte_ring_create("raw_back", RING_FRAMES_COUNT, SOCKET_ID_ANY, flags);
 	int asking, answering;
 
-	ports[0].pool = make_pool("raw_pool", RING_PACKETS_COUNT);
+	ports[0].pool = make_pool("raw_pool", RING_PACKETS_COUNT, mtu);
 	ports[1].pool = ports[0].pool;
 	if (there == NULL || back == NULL || ports[0].pool == NULL) {
 		return false;
@@ -112,11 +120,11 @@ make_ring_ports(struct peal_rawport ports[PEAL_BENCHARGS_SIDES_COUNT])
 }
 
 static bool
-find_device(struct peal_rawport *port, const struct peal_stage *stage, uint32_t side)
+find_device(struct peal_rawport *port, const struct peal_stage *stage, uint32_t side, uint16_t mtu)
 {
 	static const char *const names[] = {"raw_pool0", "raw_pool1"};
 
-	port->pool = make_pool(names[side], DEVICE_PACKETS_COUNT);
+	port->pool = make_pool(names[side], DEVICE_PACKETS_COUNT, mtu);
 	return port->pool != NULL &&
 	       rte_eth_dev_get_port_by_name(peal_joint_device(stage->link, side), &port->port_id) ==
 		       0;
@@ -124,24 +132,24 @@ find_device(struct peal_rawport *port, const struct peal_stage *stage, uint32_t 
 
 bool
 peal_rawport_open(struct peal_rawport ports_out[PEAL_BENCHARGS_SIDES_COUNT],
-	struct peal_stage *stage, struct peal_sentence *error)
+	struct peal_stage *stage, uint16_t mtu, struct peal_sentence *error)
 {
 	bool is_made = true;
 
 	memset(ports_out, 0, PEAL_BENCHARGS_SIDES_COUNT * sizeof(ports_out[0]));
 	if (stage->link == PEAL_BENCHARGS_RING) {
-		is_made = make_ring_ports(ports_out);
+		is_made = make_ring_ports(ports_out, mtu);
 	}
 	for (uint32_t i = stage->first_side; i < stage->sides_end && is_made; i++) {
-		is_made =
-			stage->link == PEAL_BENCHARGS_RING || find_device(&ports_out[i], stage, i);
+		is_made = stage->link == PEAL_BENCHARGS_RING ||
+			  find_device(&ports_out[i], stage, i, mtu);
 	}
 	if (!is_made) {
 		return peal_sentence_set(error, "the ports of %s could not be made (%s)",
 			peal_benchargs_link_name(stage->link), rte_strerror(rte_errno));
 	}
 	for (uint32_t i = stage->first_side; i < stage->sides_end; i++) {
-		if (!start(&ports_out[i], stage->link, error)) {
+		if (!start(&ports_out[i], stage->link, mtu, error)) {
 			return false;
 		}
 	}

@@ -24,9 +24,11 @@ struct peal_rawport {
  * Opens the ports of the sides of this process; those of other processes stay zero, but for their
  * MAC, which is known once peal_rawport_join has returned. False with a sentence. Close in any
  * case; `ports_out` may be uninitialised before.
+ *
+ * @param mtu  of the link, or 0 for what it has by itself
  */
 bool peal_rawport_open(struct peal_rawport ports_out[PEAL_BENCHARGS_SIDES_COUNT],
-	struct peal_stage *stage, struct peal_sentence *error);
+	struct peal_stage *stage, uint16_t mtu, struct peal_sentence *error);
 
 /*
  * Waits until the links of these devices are up, and tells the other process, if there is one, the

@@ -5,6 +5,7 @@
 #include "dataplane/dpdk/port_dpdk.h"
 #include "dataplane/dpdk/port_ring.h"
 #include "dataplane/dpdk/tsc.h"
+#include "dataplane/link.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/rawport.h"
@@ -31,6 +32,21 @@ static struct seat seats[PEAL_BENCHARGS_SIDES_COUNT];
 static struct peal_talk the_talk;
 static struct peal_port_ring *the_ring;
 
+/* The largest packet that is proven to pass to the other side, over IPv4 as here always. */
+static uint16_t
+find_path_mtu(const struct seat *seat)
+{
+	uint16_t slot = (uint16_t)(1U - seat->side);
+	uint16_t body_size = peal_pathmtu_body_size(&seat->member.channels.paths, slot);
+
+	/* The smallest body is that of either IP, and needs no proof. */
+	if (body_size == PEAL_BODY_SIZE_MAX) {
+		return (uint16_t)PEAL_MTU_MIN;
+	}
+	return (uint16_t)(body_size + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE + PEAL_UDP_HEADER_SIZE +
+			  PEAL_IPV4_HEADER_SIZE);
+}
+
 static void
 publish(const struct seat *seat, uint64_t now_ns)
 {
@@ -45,6 +61,7 @@ publish(const struct seat *seat, uint64_t now_ns)
 		counters->values[PEAL_COUNTER_CHANNEL_FRAMES_REPEATED], memory_order_relaxed);
 	atomic_store_explicit(&tally->frames_dropped, counters->values[PEAL_COUNTER_TX_DROPPED],
 		memory_order_relaxed);
+	atomic_store_explicit(&tally->path_mtu, find_path_mtu(seat), memory_order_relaxed);
 	atomic_store_explicit(&tally->is_ended, seat->member.is_ended, memory_order_relaxed);
 	atomic_store_explicit(&tally->turned_at_ns, now_ns, memory_order_release);
 }
@@ -134,6 +151,20 @@ peal_talk_is_well(struct peal_talk *talk, struct peal_sentence *error)
 		}
 	}
 	return true;
+}
+
+bool
+peal_talk_find_path(struct peal_talk *talk, uint16_t *path_mtu_out, struct peal_sentence *error)
+{
+	uint16_t there = atomic_load_explicit(&talk->tallies[0].path_mtu, memory_order_relaxed);
+	uint16_t back = atomic_load_explicit(&talk->tallies[1].path_mtu, memory_order_relaxed);
+
+	*path_mtu_out = there < back ? there : back;
+	return *path_mtu_out >= talk->play->args->mtu ||
+	       peal_sentence_set(error,
+		       "--mtu: packets of %u bytes were asked for, and no more than %u were proven "
+		       "to pass",
+		       talk->play->args->mtu, *path_mtu_out);
 }
 
 uint64_t

@@ -35,6 +35,7 @@ struct peal_talk_tally {
 	_Atomic uint64_t frames_dropped; /* that found no room */
 	_Atomic uint64_t gaps_count;     /* turns above PEAL_OUTCOME_GAP_NS */
 	_Atomic uint64_t longest_gap_ns;
+	_Atomic uint16_t path_mtu;              /* proven, of what this side sends */
 	_Atomic bool is_ended;                  /* the channel is no more */
 	alignas(64) _Atomic bool is_stopping;   /* written by the other side's process */
 	alignas(64) _Atomic uint64_t unused[8]; /* whatever follows has its own line */
@@ -72,6 +73,13 @@ void peal_talk_ring(void);
 /* In measure, while waiting: false when the play cannot go on, with a sentence or Ctrl-C. Keeps the
  * clock in step. */
 bool peal_talk_is_well(struct peal_talk *talk, struct peal_sentence *error);
+
+/*
+ * In measure, after the warm-up: the largest packet that both ways have proven by probes, as any
+ * two members do. False with a sentence when --mtu asked for more than that.
+ */
+bool peal_talk_find_path(
+	struct peal_talk *talk, uint16_t *path_mtu_out, struct peal_sentence *error);
 
 /* Turns that were too long, and the longest, of both loops. */
 uint64_t peal_talk_gaps_count(const struct peal_talk *talk);

@@ -57,6 +57,7 @@ struct flow {
 	struct peal_machine_bill bill;
 	uint64_t gaps_count;
 	uint64_t longest_gap_ns;
+	uint16_t path_mtu; /* proven both ways */
 	double line_rtt_ns;
 	const char *aead_name;
 	char warnings[4][PEAL_OUTCOME_WARNING_SIZE_MAX];
@@ -200,7 +201,8 @@ measure(void *state, struct peal_talk *talk, struct peal_sentence *error)
 
 	peal_progressbar_init(&bar, !args->is_quiet);
 	peal_progressbar_show(&bar, "warming up", 0, 0);
-	is_good = pass_time(talk, WARM_NS, error);
+	is_good = pass_time(talk, WARM_NS, error) &&
+		  peal_talk_find_path(talk, &flow->path_mtu, error);
 	gaps_before = peal_talk_gaps_count(talk);
 	peal_machine_begin(&watch, args->cpus, talk->stage.clocks);
 	flow->samples[0] = take_sample(talk);
@@ -369,11 +371,12 @@ flow_to_json(const struct flow *flow, bool is_without_figure)
 	const struct peal_benchargs *args = flow->args;
 	struct spread messages = find_rate(flow, offsetof(struct sample, delivered_count));
 	struct spread frames = find_rate(flow, offsetof(struct sample, frames_sent));
-	json_t *root = json_pack("{s:s, s:s, s:s, s:s, s:[i, i], s:b, s:s?, s:i, s:b, s:i, s:b}",
-		"command", "throughput", "version", PEAL_VERSION, "link",
-		peal_benchargs_link_name(args->link), "idle", peal_benchargs_idle_name(args->idle),
-		"cores", args->cpus[0], args->cpus[1], "sealed", flow->aead_name != NULL, "aead",
-		flow->aead_name, "message_bytes", (int)flow->size, "coalescing", !args->is_alone,
+	json_t *root = json_pack(
+		"{s:s, s:s, s:s, s:s, s:[i, i], s:b, s:s?, s:i, s:i, s:b, s:i, s:b}", "command",
+		"throughput", "version", PEAL_VERSION, "link", peal_benchargs_link_name(args->link),
+		"idle", peal_benchargs_idle_name(args->idle), "cores", args->cpus[0], args->cpus[1],
+		"sealed", flow->aead_name != NULL, "aead", flow->aead_name, "message_bytes",
+		(int)flow->size, "path_mtu", (int)flow->path_mtu, "coalescing", !args->is_alone,
 		"rounds", (int)args->rounds_count, "refused", is_without_figure);
 	json_t *list = json_array();
 

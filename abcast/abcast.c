@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "abcast/abcast.h"
+
+#include "abcast/abcast_private.h"
+#include "base/assert.h"
+
+#include <string.h>
+
+#define MICROSECOND_NS UINT64_C(1000)
+
+static void
+fill_timing(struct peal_abcast_timing *timing)
+{
+	static const struct peal_abcast_timing defaults = {.tick_ns = 5U * MICROSECOND_NS,
+		.idle_ns = 1000U * MICROSECOND_NS,
+		.repair_ns = 40U * MICROSECOND_NS,
+		.ask_ns = 20U * MICROSECOND_NS,
+		.seal_ns = 300U * MICROSECOND_NS,
+		.suspect_ns = 20000U * MICROSECOND_NS,
+		.late_ns = 1000U * MICROSECOND_NS};
+
+	timing->tick_ns = timing->tick_ns != 0 ? timing->tick_ns : defaults.tick_ns;
+	timing->idle_ns = timing->idle_ns != 0 ? timing->idle_ns : defaults.idle_ns;
+	timing->repair_ns = timing->repair_ns != 0 ? timing->repair_ns : defaults.repair_ns;
+	timing->ask_ns = timing->ask_ns != 0 ? timing->ask_ns : defaults.ask_ns;
+	timing->seal_ns = timing->seal_ns != 0 ? timing->seal_ns : defaults.seal_ns;
+	timing->suspect_ns = timing->suspect_ns != 0 ? timing->suspect_ns : defaults.suspect_ns;
+	timing->late_ns = timing->late_ns != 0 ? timing->late_ns : defaults.late_ns;
+}
+
+void
+peal_abcast_init(struct peal_abcast *abcast, const struct peal_abcast_config *config)
+{
+	PEAL_ASSERT(config->ranks_count % 2U == 1U && config->ranks_count <= PEAL_ORDER_RANKS_MAX);
+	PEAL_ASSERT(config->rank < config->ranks_count && config->member != 0);
+	memset(abcast, 0, sizeof(*abcast));
+	abcast->config = *config;
+	abcast->timing = config->timing;
+	fill_timing(&abcast->timing);
+	abcast->all = (uint16_t)((1U << config->ranks_count) - 1U);
+	abcast->lanes = abcast->sets[0];
+	abcast->former = abcast->sets[1];
+	for (uint32_t i = 0; i < config->ranks_count; i++) {
+		peal_abcast_lane_init(&abcast->sets[0][i]);
+		peal_abcast_lane_init(&abcast->sets[1][i]);
+	}
+	peal_abcast_queue_init(&abcast->queue);
+	peal_prng_init(&abcast->prng, config->seed);
+	abcast->known[config->rank] = config->member;
+}
+
+void
+peal_abcast_found(
+	struct peal_abcast *abcast, const uint64_t members[PEAL_ORDER_RANKS_MAX], uint64_t now_ns)
+{
+	struct peal_abcast_value value = {.active = abcast->all};
+	struct peal_abcast_news how = {0};
+
+	PEAL_ASSERT(abcast->state == PEAL_ABCAST_OUT);
+	PEAL_ASSERT(members[abcast->config.rank] == abcast->config.member);
+	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		value.cuts[i].member = members[i];
+	}
+	peal_abcast_enter(abcast, 1, &value, &how, now_ns);
+}
+
+void
+peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	abcast->known[rank] = member > abcast->known[rank] ? member : abcast->known[rank];
+	if (rank == abcast->config.rank && member > abcast->config.member) {
+		peal_abcast_stop(abcast, PEAL_ABCAST_FAULT_REPLACED);
+	}
+}
+
+void
+peal_abcast_suspect(struct peal_abcast *abcast, uint8_t rank, bool is_suspected)
+{
+	uint16_t bit = (uint16_t)(1U << rank);
+
+	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	abcast->suspects =
+		(uint16_t)(is_suspected ? abcast->suspects | bit : abcast->suspects & ~bit);
+	abcast->wake_at_ns = 0;
+}
+
+void
+peal_abcast_set_offset(struct peal_abcast *abcast, int64_t offset_ns)
+{
+	abcast->clock.offset_ns = offset_ns;
+}
+
+enum peal_abcast_result
+peal_abcast_send(struct peal_abcast *abcast, uint64_t token, const uint8_t *bytes, uint16_t size)
+{
+	struct peal_abcast_queued queued = {.token = token, .bytes = bytes, .size = size};
+
+	if (abcast->state == PEAL_ABCAST_STOPPED) {
+		return PEAL_ABCAST_ENDED;
+	}
+	if (size == 0 || size > PEAL_ORDER_DATA_SIZE_MAX) {
+		return PEAL_ABCAST_TOO_BIG;
+	}
+	if (!peal_abcast_queue_push(&abcast->queue, &queued)) {
+		return PEAL_ABCAST_FULL;
+	}
+	abcast->wake_at_ns = 0;
+	return PEAL_ABCAST_OK;
+}
+
+static void
+release_all(struct peal_abcast *abcast)
+{
+	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
+	struct peal_abcast_queued queued;
+
+	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		peal_abcast_lane_clear(&abcast->lanes[i], &keeper);
+		peal_abcast_lane_clear(&abcast->former[i], &keeper);
+	}
+	while (peal_abcast_queue_pop(&abcast->queue, &queued)) {
+		keeper.release(keeper.state, queued.token);
+	}
+}
+
+void
+peal_abcast_stop(struct peal_abcast *abcast, enum peal_abcast_fault fault)
+{
+	if (abcast->state == PEAL_ABCAST_STOPPED) {
+		return;
+	}
+	/* References stay until fini: a caller may be in the middle of one. */
+	abcast->state = PEAL_ABCAST_STOPPED;
+	abcast->fault = fault;
+	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_STOPPED);
+	abcast->config.user.stopped(abcast->config.user.state, fault);
+}
+
+void
+peal_abcast_fini(struct peal_abcast *abcast)
+{
+	release_all(abcast);
+	abcast->state = PEAL_ABCAST_STOPPED;
+}
+
+/* A wish to be let in, brought forward, or to begin again. */
+static void
+on_join(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t member,
+	uint64_t now_ns)
+{
+	uint8_t rank = message->head.rank;
+	bool is_behind = (message->head.flags & PEAL_ORDER_FLAG_BEHIND) != 0;
+	bool is_passive = !peal_abcast_has(abcast->active, rank);
+
+	if (member == abcast->members[rank] && message->head.view < abcast->view) {
+		abcast->owed_view |= (uint16_t)(1U << rank);
+	} else if (member > abcast->members[rank] ||
+		   (message->head.view == abcast->view && (is_behind || is_passive))) {
+		abcast->wishes[rank] = (struct peal_abcast_wish){.member = member, .at_ns = now_ns};
+	}
+}
+
+/* A frame of another view. */
+static void
+on_other_view(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
+{
+	const struct peal_order_head *head = &message->head;
+
+	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_OTHER_VIEW);
+	if (head->view + 1U == abcast->view && message->kind == PEAL_ORDER_PULL) {
+		peal_abcast_on_pull(abcast, message, now_ns);
+	} else if (head->view < abcast->view) {
+		abcast->owed_view |= (uint16_t)(1U << head->rank);
+	} else if (now_ns >= abcast->join_at_ns) {
+		struct peal_order_msg question;
+
+		/* It is ahead: it knows how that view began. */
+		abcast->join_at_ns = now_ns + abcast->timing.repair_ns;
+		peal_abcast_begin(abcast, PEAL_ORDER_JOIN, &question);
+		peal_abcast_emit(abcast, head->rank, &question);
+	}
+}
+
+static bool
+is_seal(uint8_t kind)
+{
+	return kind >= PEAL_ORDER_SEAL_PREPARE && kind <= PEAL_ORDER_SEAL_DECIDED;
+}
+
+/* A frame of this view, from a member of it. */
+static bool
+on_own_view(struct peal_abcast *abcast, const struct peal_abcast_frame *frame,
+	const struct peal_order_msg *message, uint64_t now_ns)
+{
+	bool is_running = abcast->state == PEAL_ABCAST_RUNNING;
+
+	if (message->head.rows_count != abcast->config.ranks_count &&
+		(message->kind == PEAL_ORDER_DATA || message->kind == PEAL_ORDER_TICK)) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_ACK);
+		return false;
+	}
+	if (message->kind == PEAL_ORDER_DATA) {
+		return peal_abcast_on_data(abcast, frame, message, now_ns);
+	}
+	if (message->kind == PEAL_ORDER_PULL) {
+		peal_abcast_on_pull(abcast, message, now_ns);
+	} else if (is_seal(message->kind)) {
+		if (is_running || PEAL_BUG(ORDER_SEAL_IN_A_CHANGE)) {
+			peal_abcast_on_seal(abcast, message, now_ns);
+		}
+	} else if (message->kind == PEAL_ORDER_TICK) {
+		if (is_running) {
+			peal_abcast_on_tick(abcast, message, now_ns);
+		}
+	} else if (message->kind == PEAL_ORDER_ASK) {
+		/* Its clock may be wrong: it is followed no further than a frame would be. */
+		(void)peal_abcast_clock_hear(&abcast->clock, message->asked_stamp, now_ns);
+		abcast->is_asked = true;
+	} else {
+		peal_abcast_on_view(abcast, message, now_ns);
+	}
+	return false;
+}
+
+/* Whether a frame of this group may come from who sent it. */
+static bool
+is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t member)
+{
+	const struct peal_order_head *head = &message->head;
+
+	if (head->group != abcast->config.group) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_GROUP);
+		return true;
+	}
+	if (head->configuration != abcast->config.configuration) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_CONFIGURATION);
+		return true;
+	}
+	if (head->rank >= abcast->config.ranks_count || head->rank == abcast->config.rank ||
+		(member != abcast->known[head->rank] && member != abcast->members[head->rank])) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_RANK);
+		return true;
+	}
+	return false;
+}
+
+bool
+peal_abcast_on_frame(
+	struct peal_abcast *abcast, const struct peal_abcast_frame *frame, uint64_t now_ns)
+{
+	struct peal_order_msg message;
+
+	if (abcast->state == PEAL_ABCAST_STOPPED) {
+		return false;
+	}
+	if (!peal_order_msg_decode(frame->kind, frame->body, frame->body_size, &message)) {
+		peal_abcast_note(abcast, PEAL_COUNTER_REFUSED_BODY);
+		return false;
+	}
+	if (is_refused(abcast, &message, frame->member)) {
+		return false;
+	}
+	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_HEARD);
+	abcast->wake_at_ns = 0;
+	if (message.kind == PEAL_ORDER_VIEW_INSTALL) {
+		peal_abcast_on_install(abcast, &message, now_ns);
+		return false;
+	}
+	if (abcast->state == PEAL_ABCAST_OUT) {
+		return false;
+	}
+	if (message.kind == PEAL_ORDER_JOIN) {
+		if (frame->member == abcast->members[message.head.rank]) {
+			abcast->heard_at_ns[message.head.rank] = now_ns;
+		}
+		on_join(abcast, &message, frame->member, now_ns);
+		return false;
+	}
+	if (frame->member != abcast->members[message.head.rank] && !PEAL_BUG(ORDER_ANY_LIFE)) {
+		/* A rank that restarted forgot what it promised in this view. */
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_LIFE);
+		return false;
+	}
+	abcast->heard_at_ns[message.head.rank] = now_ns;
+	if (message.head.view != abcast->view) {
+		on_other_view(abcast, &message, now_ns);
+		return false;
+	}
+	return on_own_view(abcast, frame, &message, now_ns);
+}
+
+uint64_t
+peal_abcast_deadline_at_ns(const struct peal_abcast *abcast)
+{
+	return abcast->state == PEAL_ABCAST_STOPPED ? UINT64_MAX : abcast->wake_at_ns;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * From one view of an order group to the next: a Paxos instance over all lanes at once, both roles.
+ *
+ * Decided is a cut: for each lane the generation and frame with which it ends, who holds each rank
+ * from now on, and who may send. Acceptors are the members of the view that ends; a rank that
+ * restarted is none of them. Who promised a ballot stands still in that view for good: it sends,
+ * accepts, acknowledges and delivers nothing until it has the cut.
+ *
+ * Pure; plain struct, fields private but for reading. Quorums count ranks of a fixed configuration,
+ * never those of a view: a group whose dead are left out does not become easier to convince.
+ */
+#ifndef PEAL_ABCAST_ABCAST_CHANGE_H
+#define PEAL_ABCAST_ABCAST_CHANGE_H
+
+#include "abcast/abcast_seal.h"
+#include "wire/order_msg.h"
+
+struct peal_abcast_value {
+	uint16_t active;
+	struct peal_order_cut cuts[PEAL_ORDER_RANKS_MAX];
+};
+
+/* What a rank says when it promises. */
+struct peal_abcast_state {
+	uint64_t ballot;
+	uint64_t accepted; /* 0 = nothing */
+	const struct peal_abcast_value *value;
+	const struct peal_order_report *reports; /* one a lane */
+};
+
+struct peal_abcast_change {
+	uint64_t promised; /* 0 = the view goes on */
+	uint64_t accepted;
+	struct peal_abcast_value accepted_value;
+	uint64_t promised_at_ns;
+	enum peal_abcast_phase phase;
+	uint64_t round;
+	uint64_t ballot;
+	uint16_t promises;
+	uint16_t acceptances;
+	uint64_t best_accepted;
+	struct peal_abcast_value best_value;
+	struct peal_order_report reports[PEAL_ORDER_RANKS_MAX][PEAL_ORDER_RANKS_MAX];
+	struct peal_abcast_value value; /* proposed */
+	uint64_t choose_at_ns;          /* a majority promised; how long the others are awaited */
+	uint64_t repeat_at_ns;
+};
+
+void peal_abcast_change_init(struct peal_abcast_change *change);
+
+/* A PREPARE came. False: a ballot that is not above the one promised. */
+bool peal_abcast_change_prepare(
+	struct peal_abcast_change *change, uint64_t ballot, uint64_t now_ns);
+/* Accepts. False: it promised a higher ballot. */
+bool peal_abcast_change_accept(struct peal_abcast_change *change, uint64_t ballot,
+	const struct peal_abcast_value *value, uint64_t now_ns);
+
+/* Begins to propose; returns the ballot. */
+uint64_t peal_abcast_change_propose(struct peal_abcast_change *change, uint8_t rank);
+/* A promise came: noted if it is for the ballot that is being prepared. Returns that. */
+bool peal_abcast_change_on_state(struct peal_abcast_change *change, uint8_t rank,
+	const struct peal_abcast_state *state, uint32_t ranks_count);
+/*
+ * Chooses what is proposed; a majority has promised (asserted). `members`: who shall hold each
+ * rank. `joining`: ranks that hold a new member; those that answered and these are to be active.
+ */
+void peal_abcast_change_choose(struct peal_abcast_change *change, uint32_t ranks_count,
+	const uint64_t members[PEAL_ORDER_RANKS_MAX], uint16_t joining);
+/* An acceptance came. True: with it the value is decided. */
+bool peal_abcast_change_on_accepted(
+	struct peal_abcast_change *change, uint8_t rank, uint64_t ballot, uint32_t majority);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "abcast/abcast_clock.h"
+
+#include "base/assert.h"
+
+#define TIME_MAX (PEAL_ORDER_STAMP_MAX / 2U)
+
+uint64_t
+peal_abcast_clock_time(const struct peal_abcast_clock *clock, uint64_t now_ns)
+{
+	uint64_t back_ns = 0;
+	uint64_t time;
+
+	if (clock->offset_ns < 0) {
+		/* The least integer has no negative. */
+		back_ns = (uint64_t) - (clock->offset_ns + 1) + 1U;
+		time = now_ns > back_ns ? now_ns - back_ns : 0;
+	} else {
+		time = now_ns + (uint64_t)clock->offset_ns;
+	}
+	time = time > TIME_MAX ? TIME_MAX : time;
+	return time == 0 ? 1U : time;
+}
+
+uint64_t
+peal_abcast_clock_promise(struct peal_abcast_clock *clock, uint64_t now_ns)
+{
+	uint64_t time = peal_abcast_clock_time(clock, now_ns);
+
+	clock->stamp = time > clock->stamp ? time : clock->stamp;
+	return clock->stamp;
+}
+
+uint64_t
+peal_abcast_clock_next(struct peal_abcast_clock *clock, uint64_t now_ns)
+{
+	uint64_t time = peal_abcast_clock_time(clock, now_ns);
+
+	clock->stamp = time > clock->stamp ? time : clock->stamp + 1U;
+	PEAL_ASSERT(clock->stamp < PEAL_ORDER_STAMP_MAX);
+	return clock->stamp;
+}
+
+bool
+peal_abcast_clock_hear(struct peal_abcast_clock *clock, uint64_t stamp, uint64_t now_ns)
+{
+	uint64_t time = peal_abcast_clock_time(clock, now_ns);
+	uint64_t known = time > clock->stamp ? time : clock->stamp;
+
+	if (stamp > known + PEAL_ORDER_FUTURE_NS) {
+		return false;
+	}
+	peal_abcast_clock_raise(clock, stamp);
+	return true;
+}
+
+void
+peal_abcast_clock_raise(struct peal_abcast_clock *clock, uint64_t stamp)
+{
+	PEAL_ASSERT(stamp < PEAL_ORDER_STAMP_MAX);
+	clock->stamp = stamp > clock->stamp ? stamp : clock->stamp;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "abcast/abcast_private.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+void
+peal_abcast_begin(const struct peal_abcast *abcast, enum peal_order_kind kind,
+	struct peal_order_msg *message_out)
+{
+	memset(message_out, 0, sizeof(*message_out));
+	message_out->kind = (uint8_t)kind;
+	message_out->head.group = abcast->config.group;
+	message_out->head.configuration = abcast->config.configuration;
+	message_out->head.view = abcast->view;
+	message_out->head.rank = abcast->config.rank;
+}
+
+void
+peal_abcast_emit(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_msg *message)
+{
+	uint8_t form[PEAL_ORDER_FORM_SIZE_MAX];
+	uint16_t size = peal_order_msg_encode(message, form);
+
+	PEAL_ASSERT(rank < abcast->config.ranks_count && rank != abcast->config.rank);
+	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_SENT);
+	abcast->config.user.transmit(
+		abcast->config.user.state, rank, message->kind, form, size, NULL, 0);
+}
+
+void
+peal_abcast_emit_all(struct peal_abcast *abcast, const struct peal_order_msg *message)
+{
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		if (i != abcast->config.rank) {
+			peal_abcast_emit(abcast, i, message);
+		}
+	}
+}
+
+/* What this rank has of every lane. */
+static void
+write_acks(const struct peal_abcast *abcast, struct peal_order_msg *message)
+{
+	message->head.rows_count = abcast->config.ranks_count;
+	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		const struct peal_abcast_lane *lane = &abcast->lanes[i];
+
+		message->acks[i] = (struct peal_order_ack){.have = lane->have,
+			.room = peal_abcast_lane_room(lane),
+			.generation = lane->generation};
+	}
+}
+
+void
+peal_abcast_emit_data(struct peal_abcast *abcast, uint32_t view,
+	const struct peal_abcast_lane *lanes, uint8_t lane, uint64_t seq, uint8_t rank,
+	uint8_t flags, uint64_t now_ns)
+{
+	const struct peal_abcast_user *user = &abcast->config.user;
+	const struct peal_abcast_entry *entry = peal_abcast_lane_find(&lanes[lane], seq);
+	struct peal_order_msg message;
+	uint8_t form[PEAL_ORDER_FORM_SIZE_MAX];
+	uint16_t size;
+
+	PEAL_ASSERT(entry != NULL);
+	peal_abcast_begin(abcast, PEAL_ORDER_DATA, &message);
+	message.head.view = view;
+	message.head.flags = abcast->state == PEAL_ABCAST_WEDGED ? PEAL_ORDER_FLAG_WEDGED : 0;
+	message.head.sent_at_ns = peal_abcast_clock_time(&abcast->clock, now_ns);
+	write_acks(abcast, &message);
+	message.data = (struct peal_order_data){.seq = seq,
+		.stamp = entry->stamp,
+		.generation = entry->generation,
+		.lane_generation = lanes[lane].generation,
+		.lane = lane,
+		.flags = flags};
+	size = peal_order_msg_encode(&message, form);
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		if (i != abcast->config.rank && (i == rank || rank == abcast->config.ranks_count)) {
+			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_SENT);
+			user->transmit(user->state, i, PEAL_ORDER_DATA, form, size, entry->bytes,
+				entry->size);
+		}
+	}
+}
+
+void
+peal_abcast_emit_tick(struct peal_abcast *abcast, uint64_t now_ns)
+{
+	struct peal_abcast_mark mark = peal_abcast_digest_latest(&abcast->digest);
+	struct peal_abcast_lane *own = peal_abcast_own(abcast);
+	struct peal_order_msg message;
+
+	peal_abcast_begin(abcast, PEAL_ORDER_TICK, &message);
+	message.head.sent_at_ns = peal_abcast_clock_time(&abcast->clock, now_ns);
+	write_acks(abcast, &message);
+	message.tick.generation = own->generation;
+	message.tick.position = mark.position;
+	message.tick.digest = mark.value;
+	if (peal_abcast_may_promise(abcast)) {
+		message.tick.has_promise = true;
+		message.tick.promise = peal_abcast_clock_promise(&abcast->clock, now_ns);
+		message.tick.last = own->have;
+	}
+	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_TICKS_SENT);
+	peal_abcast_emit_all(abcast, &message);
+	abcast->is_dirty = false;
+	abcast->is_asked = false;
+	abcast->told_at_ns = now_ns;
+}
+
+void
+peal_abcast_emit_pull(struct peal_abcast *abcast, uint8_t rank, uint8_t lane, uint64_t from,
+	uint64_t to, enum peal_order_pull_what what)
+{
+	struct peal_order_msg message;
+
+	peal_abcast_begin(abcast, PEAL_ORDER_PULL, &message);
+	message.pull = (struct peal_order_pull){.from = from,
+		.to = to,
+		.generation = abcast->lanes[lane].generation,
+		.lane = lane,
+		.what = (uint8_t)what};
+	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_PULLS_SENT);
+	peal_abcast_emit(abcast, rank, &message);
+}
+
+void
+peal_abcast_emit_decided(struct peal_abcast *abcast, uint8_t rank, uint8_t lane)
+{
+	const struct peal_abcast_seal *seal = &abcast->seals[lane];
+	struct peal_order_msg message;
+
+	PEAL_ASSERT(seal->has_decided);
+	peal_abcast_begin(abcast, PEAL_ORDER_SEAL_DECIDED, &message);
+	message.seal = (struct peal_order_seal){.last = seal->decided.last,
+		.until = seal->decided.until,
+		.generation = seal->decided_generation,
+		.lane = lane};
+	peal_abcast_emit(abcast, rank, &message);
+}
+
+void
+peal_abcast_emit_install(struct peal_abcast *abcast, uint8_t rank)
+{
+	struct peal_order_msg message;
+
+	peal_abcast_begin(abcast, PEAL_ORDER_VIEW_INSTALL, &message);
+	message.head.rows_count = abcast->config.ranks_count;
+	message.view.has_value = true;
+	message.view.active = abcast->latest.active;
+	message.view.position = abcast->latest_position;
+	message.view.digest = abcast->latest_digest;
+	memcpy(message.view.cuts, abcast->latest.cuts, sizeof(message.view.cuts));
+	peal_abcast_emit(abcast, rank, &message);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "abcast/abcast_private.h"
+
+#include "base/assert.h"
+
+/* A pull that is not answered is repeated after so many doublings of the first pause at most. */
+#define PULL_DOUBLINGS_MAX 6U
+
+static bool
+is_wedged(const struct peal_abcast *abcast, uint8_t lane)
+{
+	return abcast->state == PEAL_ABCAST_WEDGED || abcast->seals[lane].promised != 0;
+}
+
+/* What `rank` says that it has. False: more than this rank ever sent. */
+static bool
+take_acks(struct peal_abcast *abcast, const struct peal_order_msg *message)
+{
+	const struct peal_abcast_lane *own = peal_abcast_own(abcast);
+	const struct peal_order_ack *mine = &message->acks[abcast->config.rank];
+	uint8_t rank = message->head.rank;
+
+	if (mine->generation == own->generation && mine->have > own->have) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_ACK);
+		return false;
+	}
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		struct peal_abcast_lane *lane = &abcast->lanes[i];
+		const struct peal_order_ack *ack = &message->acks[i];
+		uint64_t seen = lane->seen;
+
+		peal_abcast_lane_ack(lane, rank, ack->generation, ack->have, ack->room);
+		if (lane->seen > seen) {
+			abcast->pull_from[i] = rank;
+			abcast->pulls_count[i] = 0;
+		}
+		if (ack->generation < lane->generation) {
+			abcast->owed_seals[rank] |= (uint16_t)(1U << i);
+		} else if (ack->generation > lane->generation) {
+			/* It knows a decision that this rank does not: its answer to a tick. */
+			abcast->is_dirty = true;
+		}
+	}
+	return true;
+}
+
+/*
+ * Whether a copy that comes now belongs to the lane as this rank knows it. Behind the end of the
+ * last generation only frames of this one do. Up to it, frames of that generation, and older ones
+ * from who has seen at least as many seals: what a rank keeps from before its last seal counts.
+ */
+static bool
+is_of_lane(const struct peal_abcast_lane *lane, const struct peal_order_data *data)
+{
+	if (data->seq > lane->stable) {
+		return data->generation == lane->generation;
+	}
+	return data->generation < lane->generation &&
+	       (uint32_t)data->lane_generation + 1U >= lane->generation;
+}
+
+/* Accepts one frame that is held and next. False: it cannot be. */
+static bool
+accept_next(struct peal_abcast *abcast, uint8_t rank, const struct peal_abcast_entry *entry)
+{
+	bool is_late = entry->stamp < abcast->final_stamp ||
+		       (entry->stamp == abcast->final_stamp && rank <= abcast->final_rank);
+
+	if (is_late && abcast->final_stamp != 0) {
+		peal_abcast_stop(abcast, PEAL_ABCAST_FAULT_ORDER);
+		return false;
+	}
+	if (entry->stamp <= abcast->lanes[rank].front) {
+		/* Its owner promised otherwise. Nothing was delivered past it: the lane stands. */
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_STAMP);
+		return false;
+	}
+	peal_abcast_lane_accept(&abcast->lanes[rank]);
+	return true;
+}
+
+void
+peal_abcast_accept(struct peal_abcast *abcast, uint8_t rank)
+{
+	const struct peal_abcast_entry *entry;
+
+	if (is_wedged(abcast, rank) && !PEAL_BUG(ORDER_SEAL_UNWEDGED) &&
+		!PEAL_BUG(ORDER_STAGED_COUNTS)) {
+		return;
+	}
+	while ((entry = peal_abcast_lane_next(&abcast->lanes[rank])) != NULL &&
+		accept_next(abcast, rank, entry)) {
+		abcast->is_dirty = true;
+	}
+}
+
+static bool
+is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message)
+{
+	const struct peal_order_data *data = &message->data;
+	bool is_first = (data->flags & (PEAL_ORDER_FLAG_AGAIN | PEAL_ORDER_FLAG_FETCHED)) == 0;
+
+	if (data->lane >= abcast->config.ranks_count || data->lane == abcast->config.rank ||
+		(is_first && data->lane != message->head.rank)) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_LANE);
+		return true;
+	}
+	return false;
+}
+
+bool
+peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *frame,
+	const struct peal_order_msg *message, uint64_t now_ns)
+{
+	const struct peal_order_data *data = &message->data;
+	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
+	struct peal_abcast_entry entry = {.token = frame->token,
+		.bytes = data->bytes,
+		.stamp = data->stamp,
+		.held_at_ns = now_ns,
+		.size = data->size,
+		.generation = data->generation};
+	struct peal_abcast_lane *lane = &abcast->lanes[data->lane];
+	bool is_fetched = (data->flags & PEAL_ORDER_FLAG_FETCHED) != 0;
+	enum peal_abcast_put put;
+
+	if (is_refused(abcast, message) || !take_acks(abcast, message)) {
+		return false;
+	}
+	if (!peal_abcast_clock_hear(&abcast->clock, data->stamp, now_ns)) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FUTURE);
+	}
+	if (data->seq <= lane->have) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_DUPLICATES);
+		/* Who repeats it has not heard that it is here. */
+		abcast->is_dirty = true;
+		return false;
+	}
+	if (!is_of_lane(lane, data)) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_STALE);
+		return false;
+	}
+	if (is_wedged(abcast, data->lane) && !is_fetched && !PEAL_BUG(ORDER_SEAL_UNWEDGED)) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_PARKED);
+		return false;
+	}
+	put = peal_abcast_lane_put(lane, data->seq, &entry, &keeper);
+	if (put != PEAL_ABCAST_PUT_FRESH) {
+		peal_abcast_note(abcast, put == PEAL_ABCAST_PUT_KNOWN
+						 ? PEAL_COUNTER_ORDER_DUPLICATES
+						 : PEAL_COUNTER_ORDER_NO_ROOM);
+		return false;
+	}
+	if (!is_wedged(abcast, data->lane)) {
+		peal_abcast_lane_see(lane, data->seq);
+	}
+	if (data->lane == message->head.rank && data->seq > lane->stable) {
+		abcast->seals[data->lane].silent_count = 0;
+	}
+	abcast->pulls_count[data->lane] = 0;
+	abcast->gone = 0;
+	abcast->ticks_count = 0;
+	if (data->seq != lane->have + 1U) {
+		abcast->pull_from[data->lane] = message->head.rank;
+	}
+	peal_abcast_accept(abcast, data->lane);
+	return true;
+}
+
+void
+peal_abcast_on_tick(
+	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
+{
+	const struct peal_order_tick *tick = &message->tick;
+	uint8_t rank = message->head.rank;
+
+	if (!take_acks(abcast, message)) {
+		return;
+	}
+	if (!peal_abcast_digest_compare(&abcast->digest, rank, tick->position, tick->digest)) {
+		peal_abcast_stop(abcast, PEAL_ABCAST_FAULT_DIGEST);
+		return;
+	}
+	if (!tick->has_promise || !peal_abcast_has(abcast->active, rank)) {
+		return;
+	}
+	/* Following promises keeps the stamps of all together, so that none waits for another. */
+	if (!peal_abcast_clock_hear(&abcast->clock, tick->promise, now_ns)) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FUTURE);
+	}
+	if (tick->last > abcast->lanes[rank].seen) {
+		abcast->pull_from[rank] = rank;
+	}
+	if (abcast->seals[rank].promised == 0) {
+		peal_abcast_lane_promise(
+			&abcast->lanes[rank], tick->promise, tick->last, tick->generation);
+	}
+	if (tick->generation == abcast->lanes[rank].generation) {
+		abcast->seals[rank].silent_count = 0;
+	}
+}
+
+/* False: this rank gave the frame up, or lacks it itself and will not get it, or knows of somebody
+ * who gave it up. Who is not there yet says nothing: it may have the frame a moment later. */
+static bool
+can_give(const struct peal_abcast *abcast, const struct peal_abcast_lane *lane, bool is_former,
+	uint64_t seq)
+{
+	bool is_stuck = is_former || abcast->gone != 0 || abcast->state == PEAL_ABCAST_WEDGED;
+
+	return seq >= lane->low && (peal_abcast_lane_find(lane, seq) != NULL || !is_stuck);
+}
+
+/* What a rank asks for is sent as far as it is here. */
+void
+peal_abcast_on_pull(
+	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
+{
+	const struct peal_order_pull *pull = &message->pull;
+	uint8_t rank = message->head.rank;
+	bool is_former = message->head.view != abcast->view;
+	const struct peal_abcast_lane *lanes = is_former ? abcast->former : abcast->lanes;
+	const struct peal_abcast_lane *lane = &lanes[pull->lane];
+	bool is_all = pull->what == PEAL_ORDER_PULL_ALL;
+	uint8_t flags = (uint8_t)(PEAL_ORDER_FLAG_AGAIN | (is_all ? PEAL_ORDER_FLAG_FETCHED : 0U));
+	uint64_t end = pull->to - pull->from < PEAL_ORDER_PULLED_MAX
+			       ? pull->to
+			       : pull->from + PEAL_ORDER_PULLED_MAX - 1U;
+
+	if (pull->lane >= abcast->config.ranks_count) {
+		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_LANE);
+		return;
+	}
+	if (pull->what == PEAL_ORDER_PULL_GONE) {
+		if (!is_former && pull->from > lane->have + 1U) {
+			abcast->gone |= (uint16_t)(1U << rank);
+		}
+		return;
+	}
+	if (!can_give(abcast, lane, is_former, pull->from)) {
+		struct peal_order_msg answer;
+
+		peal_abcast_begin(abcast, PEAL_ORDER_PULL, &answer);
+		answer.head.view = message->head.view;
+		answer.pull = (struct peal_order_pull){.from = pull->from + 1U,
+			.to = pull->from + 1U,
+			.lane = pull->lane,
+			.what = PEAL_ORDER_PULL_GONE};
+		peal_abcast_emit(abcast, rank, &answer);
+		return;
+	}
+	for (uint64_t seq = pull->from; seq <= end && (is_all || seq <= lane->have); seq++) {
+		if (peal_abcast_lane_find(lane, seq) != NULL) {
+			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REPEATED);
+			peal_abcast_emit_data(abcast, message->head.view, lanes, pull->lane, seq,
+				rank, flags, now_ns);
+		}
+	}
+}
+
+/* Whom to ask for frames of a lane: who spoke of them, then one rank after the other. */
+static uint8_t
+choose_source(const struct peal_abcast *abcast, uint8_t lane)
+{
+	uint32_t ranks_count = abcast->config.ranks_count;
+	uint32_t rank =
+		(abcast->pull_from[lane] + (uint32_t)abcast->pulls_count[lane]) % ranks_count;
+
+	return (uint8_t)(rank != abcast->config.rank ? rank : (rank + 1U) % ranks_count);
+}
+
+void
+peal_abcast_repair(struct peal_abcast *abcast, uint64_t now_ns)
+{
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		struct peal_abcast_lane *lane = &abcast->lanes[i];
+		uint64_t to = lane->have + PEAL_ORDER_PULLED_MAX;
+		uint8_t doublings = abcast->pulls_count[i];
+
+		if (i == abcast->config.rank || lane->seen <= lane->have ||
+			abcast->seals[i].promised != 0) {
+			continue;
+		}
+		if (now_ns < abcast->pull_at_ns[i]) {
+			peal_abcast_wake(abcast, abcast->pull_at_ns[i]);
+			continue;
+		}
+		for (uint64_t seq = lane->have + 2U; seq <= to; seq++) {
+			/* The first run that is missing. */
+			if (peal_abcast_lane_find(lane, seq) != NULL) {
+				to = seq - 1U;
+			}
+		}
+		to = to < lane->seen ? to : lane->seen;
+		peal_abcast_emit_pull(abcast, choose_source(abcast, i), i, lane->have + 1U, to,
+			PEAL_ORDER_PULL_FRAMES);
+		doublings = doublings < PULL_DOUBLINGS_MAX ? doublings : PULL_DOUBLINGS_MAX;
+		abcast->pull_at_ns[i] = now_ns + (abcast->timing.repair_ns << doublings);
+		abcast->pulls_count[i]++;
+		peal_abcast_wake(abcast, abcast->pull_at_ns[i]);
+	}
+}
