@@ -29,6 +29,16 @@
 /* Numbers that one client listens on. */
 #define PEAL_CLIENT_LISTENS_MAX 16U
 
+/* Services: numbers that requests go to. Each has a block of channel numbers, from the first one
+ * on, for two members may have as many channels of a service as they have clients that ask for it:
+ * the place of the client at its node, and PEAL_CLIENTS_MAX more when its member is the higher one.
+ */
+#define PEAL_CLIENT_SERVICES_MAX   256U
+#define PEAL_CLIENT_SERVICE_BLOCK  (2U * PEAL_CLIENTS_MAX)
+#define PEAL_CLIENT_SERVICES_LOWER 0x7000U
+#define PEAL_CLIENT_SERVICES_UPPER                                                                 \
+	(PEAL_CLIENT_SERVICES_LOWER + PEAL_CLIENT_SERVICES_MAX * PEAL_CLIENT_SERVICE_BLOCK)
+
 /* Largest message of a client: larger ones would hold up what stands behind them. */
 #define PEAL_CLIENT_MESSAGE_SIZE_MAX 65536U
 
@@ -63,6 +73,8 @@ _Static_assert(PEAL_CLIENTS_MAX == 64U, "a set of clients is one word");
 _Static_assert(PEAL_CLIENT_CHANNELS_MAX == 128U, "a place has seven bits of a tag");
 _Static_assert(PEAL_CLIENT_FRAMES_MAX * 6144U <= PEAL_CLIENT_DOWN_SIZE / 4U * 3U,
 	"what was granted to peers of a client fits, and some broadcast beside it");
+_Static_assert(PEAL_CLIENT_SERVICES_LOWER % PEAL_CLIENT_SERVICE_BLOCK == 0,
+	"a block begins where its lowest bits are zero");
 _Static_assert(PEAL_CLIENT_MESSAGE_SIZE_MAX + 64U <= PEAL_CLIENT_UP_SIZE / 4U,
 	"the largest message of a client is a record");
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "client/attachment.h"
+#include "client/asking.h"
 #include "client/life.h"
 #include "client/mark.h"
 
@@ -249,7 +249,7 @@ peal_attach(const char *path, const char *name, struct peal **peal_out)
 	if (peal == NULL) {
 		return fail(PEAL_NO_MEMORY, "no memory is left", "");
 	}
-	peal->bell = peal->wake = peal->poll_fd = -1;
+	peal->bell = peal->wake = peal->poll_fd = peal->timer = -1;
 	peal->socket = connect_to(wanted != NULL ? wanted : PEAL_SOCKET_DEFAULT);
 	PEAL_MARK("connected");
 	if (peal->socket < 0) {
@@ -299,6 +299,7 @@ peal_detach(struct peal *peal)
 	if (peal->page != NULL) {
 		(void)munmap((void *)(uintptr_t)peal->page, PEAL_REGION_PAGE_SIZE);
 	}
+	peal_asking_free(peal);
 	peal_viewbook_free(&peal->views);
 	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX; i++) {
 		free(peal->channels[i].parts.bytes);
@@ -338,6 +339,10 @@ peal_result_name(enum peal_result result)
 		[PEAL_TIMEOUT] = "timeout",
 		[PEAL_NOT_SUPPORTED] = "not supported",
 		[PEAL_BAD_NAME] = "bad name",
+		[PEAL_PEER_GONE] = "gone",
+		[PEAL_NO_SERVICE] = "no service",
+		[PEAL_BUSY] = "busy",
+		[PEAL_TOO_FEW] = "too few",
 	};
 
 	return (size_t)result < sizeof(names) / sizeof(names[0]) ? names[result] : "unknown";

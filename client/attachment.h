@@ -8,6 +8,7 @@
 #ifndef PEAL_CLIENT_ATTACHMENT_H
 #define PEAL_CLIENT_ATTACHMENT_H
 
+#include "client/requests.h"
 #include "peal/peal.h"
 #include "shm/clientmsg.h"
 #include "shm/region.h"
@@ -22,9 +23,18 @@ struct peal_assembly_buffer {
 	uint32_t filled;
 };
 
+/* Whose a channel is. */
+enum peal_channel_role {
+	PEAL_ROLE_PLAIN = 0, /* the application's */
+	PEAL_ROLE_ASKING,    /* libpeal opened it, to a service */
+	PEAL_ROLE_SERVING,   /* a peer opened it, to a service here */
+};
+
 struct peal_channel_end {
-	bool is_open;    /* the tag means something */
-	bool is_closing; /* no more is sent */
+	bool is_open;     /* the tag means something */
+	bool is_closing;  /* no more is sent */
+	bool is_finished; /* the peer sends no more; of one that is not plain */
+	uint8_t role;     /* enum peal_channel_role */
 	uint16_t life;
 	uint16_t number;
 	uint64_t member;
@@ -99,6 +109,12 @@ struct peal {
 	uint32_t wanted_place;
 	uint64_t wanted_released;
 	struct peal_viewbook views;
+	struct peal_requests *requests; /* NULL: nothing was asked yet */
+	int timer;                      /* in poll_fd, rung at timer_at_ns; -1 = there is none */
+	uint64_t timer_at_ns;           /* UINT64_MAX = never */
+	uint64_t near_count;            /* requests to this node itself */
+	uint32_t polls_count;           /* since deadlines were looked at */
+	bool has_finished;              /* a channel that is finished may be still to be closed */
 	struct peal_channel_end channels[PEAL_CLIENT_CHANNELS_MAX];
 	struct peal_assembly_buffer casts[PEAL_DIRECT_MAX];
 	struct peal_assembly_buffer group_parts[PEAL_DIRECT_MAX]; /* by the node of the sender */
@@ -151,5 +167,16 @@ bool peal_groups_take_end(
 /* groups.c: the next change to the view of a group that was told, or false. */
 bool peal_groups_next_change(struct peal *peal, struct peal_event *event);
 void peal_groups_free(struct peal *peal);
+/* sending.c: as peal_listen, peal_unlisten and peal_open, for any number that the core takes. */
+enum peal_result peal_sending_listen(struct peal *peal, uint16_t number);
+enum peal_result peal_sending_unlisten(struct peal *peal, uint16_t number);
+bool peal_sending_is_listening(const struct peal *peal, uint16_t number);
+enum peal_result peal_sending_open(struct peal *peal, uint64_t member, uint16_t number,
+	enum peal_channel_role role, uint32_t *channel_out);
+/* sending.c: why the ring takes no record of `size` now. */
+enum peal_result peal_sending_refuse_full(struct peal *peal, uint32_t size);
+
+/* polling.c: the monotonic clock. */
+uint64_t peal_polling_now_ns(void);
 
 #endif

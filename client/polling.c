@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "client/attachment.h"
+#include "client/asking.h"
 #include "client/mark.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@
 #define PAUSE() atomic_signal_fence(memory_order_seq_cst)
 #endif
 
-static uint64_t
-now_ns(void)
+uint64_t
+peal_polling_now_ns(void)
 {
 	struct timespec now;
 
@@ -58,7 +58,7 @@ peal_is_member(const struct peal *peal, uint64_t *epoch_out)
 	if (epoch_out != NULL) {
 		*epoch_out = epoch;
 	}
-	return lease_ns != 0 && epoch != 0 && now_ns() < lease_ns;
+	return lease_ns != 0 && epoch != 0 && peal_polling_now_ns() < lease_ns;
 }
 
 /* --- messages in parts --- */
@@ -123,6 +123,16 @@ enum outcome {
 	WRONG,     /* it cannot be */
 };
 
+/* Messages of requests are looked into. */
+static enum outcome
+show_message(struct peal *peal, struct peal_channel_end *end, struct peal_event *event)
+{
+	if (end->role == PEAL_ROLE_PLAIN) {
+		return EVENT;
+	}
+	return peal_answering_take_message(peal, end, event) ? EVENT : NOTHING;
+}
+
 static enum outcome
 take_message(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
 {
@@ -139,7 +149,7 @@ take_message(struct peal *peal, const struct peal_shmring_record *record, struct
 	if (record->kind == PEAL_CLIENT_DELIVER) {
 		event->bytes = record->bytes;
 		event->size = record->size;
-		return EVENT;
+		return show_message(peal, end, event);
 	}
 	if (record->size < sizeof(part)) {
 		return WRONG;
@@ -149,7 +159,10 @@ take_message(struct peal *peal, const struct peal_shmring_record *record, struct
 		record->size - (uint32_t)sizeof(part));
 	event->bytes = end->parts.bytes;
 	event->size = end->parts.message_size;
-	return assembly == WHOLE ? EVENT : (assembly == MORE ? NOTHING : WRONG);
+	if (assembly == WHOLE) {
+		return show_message(peal, end, event);
+	}
+	return assembly == MORE ? NOTHING : WRONG;
 }
 
 static enum outcome
@@ -242,6 +255,9 @@ take_opened(struct peal *peal, const struct peal_shmring_record *record, struct 
 	memcpy(&opened, record->bytes, sizeof(opened));
 	end->is_open = true;
 	end->is_closing = false;
+	end->is_finished = false;
+	end->role =
+		opened.number >= PEAL_CLIENT_SERVICES_LOWER ? PEAL_ROLE_SERVING : PEAL_ROLE_PLAIN;
 	end->life = (uint16_t)(record->tag >> 7);
 	end->number = opened.number;
 	end->member = opened.mid;
@@ -252,7 +268,47 @@ take_opened(struct peal *peal, const struct peal_shmring_record *record, struct 
 	event->channel = record->tag;
 	event->member = opened.mid;
 	event->number = opened.number;
-	return EVENT;
+	return end->role == PEAL_ROLE_PLAIN ? EVENT : NOTHING;
+}
+
+/* The end of a channel of requests is told by request. */
+static enum outcome
+show_end(struct peal *peal, struct peal_channel_end *end, const struct peal_event *event)
+{
+	if (end->role == PEAL_ROLE_PLAIN) {
+		return EVENT;
+	}
+	peal_answering_take_end(peal, end, event);
+	return NOTHING;
+}
+
+static enum outcome
+take_finished(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	struct peal_channel_end *end = peal_sending_find(peal, record->tag);
+
+	if (end == NULL) {
+		return WRONG;
+	}
+	event->kind = PEAL_EVENT_FINISHED;
+	event->channel = record->tag;
+	if (end->role == PEAL_ROLE_PLAIN) {
+		return EVENT;
+	}
+	end->is_finished = true;
+	peal->has_finished = true;
+	return NOTHING;
+}
+
+static enum outcome
+take_near(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	bool is_good;
+
+	if (peal_answering_take_near(peal, record, event, &is_good)) {
+		return EVENT;
+	}
+	return is_good ? NOTHING : WRONG;
 }
 
 static enum outcome
@@ -284,7 +340,7 @@ take_end(struct peal *peal, const struct peal_shmring_record *record, struct pea
 		event->reason = PEAL_REASON_REFUSED;
 		event->result = refused.result < sizeof(results) ? results[refused.result] : 0;
 		event->lost_count = end->sent_count;
-		return EVENT;
+		return show_end(peal, end, event);
 	}
 	if (record->size != sizeof(ended)) {
 		return WRONG;
@@ -296,7 +352,7 @@ take_end(struct peal *peal, const struct peal_shmring_record *record, struct pea
 	event->reason = (uint8_t)ended.reason;
 	/* And what the core did not take any more. */
 	event->lost_count = ended.lost_count + (end->sent_count - ended.accepted_count);
-	return EVENT;
+	return show_end(peal, end, event);
 }
 
 static enum outcome
@@ -331,6 +387,7 @@ take_view(struct peal *peal, const struct peal_shmring_record *record, struct pe
 		peal->group_parts[i].origin = 0;
 		peal->group_parts[i].message_size = 0;
 	}
+	peal_asking_take_view(peal);
 	return EVENT;
 }
 
@@ -365,9 +422,11 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 	case PEAL_CLIENT_ENDED:
 		return take_end(peal, record, event);
 	case PEAL_CLIENT_FINISHED:
-		event->kind = PEAL_EVENT_FINISHED;
-		event->channel = record->tag;
-		return peal_sending_find(peal, record->tag) != NULL ? EVENT : WRONG;
+		return take_finished(peal, record, event);
+	case PEAL_CLIENT_ASKED:
+	case PEAL_CLIENT_ANSWERED:
+	case PEAL_CLIENT_UNSERVED:
+		return take_near(peal, record, event);
 	case PEAL_CLIENT_CAST_LOST:
 		event->kind = PEAL_EVENT_CAST_LOST;
 		if (record->size != sizeof(event->lost_count)) {
@@ -409,6 +468,9 @@ peal_poll(struct peal *peal, struct peal_event *event)
 		atomic_load_explicit(&peal->down->is_waiting, memory_order_relaxed) != 0) {
 		peal_sending_ring(peal);
 	}
+	if (peal_asking_next_event(peal, false, event)) {
+		return PEAL_OK;
+	}
 	while (peal_shmring_borrow(&peal->reader, &record)) {
 		enum outcome outcome;
 
@@ -425,6 +487,12 @@ peal_poll(struct peal *peal, struct peal_event *event)
 		}
 		(void)peal_shmring_release(&peal->reader);
 		PEAL_MARK("released");
+		if (peal_asking_next_event(peal, false, event)) {
+			return PEAL_OK;
+		}
+	}
+	if (peal_asking_next_event(peal, true, event)) {
+		return PEAL_OK;
 	}
 	peal->is_broken = peal->is_broken || peal->reader.is_broken;
 	*event = (struct peal_event){.kind = 0};
@@ -454,7 +522,7 @@ static bool
 has_something(struct peal *peal)
 {
 	if (peal_shmring_has_more(&peal->reader) || peal->views.is_comparing ||
-		peal->group_changes_at != peal->group_changes_count) {
+		peal->group_changes_at != peal->group_changes_count || peal_asking_go_on(peal)) {
 		return true;
 	}
 	if (peal->wanted_head != 0 && atomic_load_explicit(&peal->down->up_head,
@@ -469,8 +537,8 @@ has_something(struct peal *peal)
 	return false;
 }
 
-enum peal_result
-peal_rest(struct peal *peal)
+static enum peal_result
+rest(struct peal *peal)
 {
 	enum peal_result state = peal_state(peal);
 
@@ -492,6 +560,18 @@ peal_rest(struct peal *peal)
 	return PEAL_EMPTY;
 }
 
+enum peal_result
+peal_rest(struct peal *peal)
+{
+	uint64_t due_at_ns = peal_asking_due_at_ns(peal);
+
+	if (due_at_ns != UINT64_MAX && peal_polling_now_ns() >= due_at_ns) {
+		return peal_state(peal);
+	}
+	peal_asking_set_timer(peal, due_at_ns);
+	return rest(peal);
+}
+
 static enum peal_result
 spin(struct peal *peal, uint64_t until_ns)
 {
@@ -505,24 +585,30 @@ spin(struct peal *peal, uint64_t until_ns)
 		if (peal_state(peal) != PEAL_OK) {
 			return peal_state(peal);
 		}
-	} while (now_ns() < until_ns);
+	} while (peal_polling_now_ns() < until_ns);
 	return PEAL_TIMEOUT;
 }
 
 enum peal_result
 peal_wait(struct peal *peal, uint64_t timeout_ns)
 {
-	uint64_t start_ns = now_ns();
+	uint64_t start_ns = peal_polling_now_ns();
 	uint64_t end_ns = timeout_ns < UINT64_MAX - start_ns ? start_ns + timeout_ns : UINT64_MAX;
 	uint64_t spin_end_ns = start_ns + peal->spin_ns;
+	uint64_t due_at_ns = peal_asking_due_at_ns(peal);
+	/* A deadline of a request is something to poll. */
+	enum peal_result at_end = due_at_ns < end_ns ? PEAL_OK : PEAL_TIMEOUT;
 	enum peal_result result;
 
+	end_ns = due_at_ns < end_ns ? due_at_ns : end_ns;
 	peal_flush(peal);
 	result = spin(peal, spin_end_ns < end_ns ? spin_end_ns : end_ns);
 	if (result != PEAL_TIMEOUT || end_ns <= spin_end_ns) {
-		return result;
+		return result == PEAL_TIMEOUT ? at_end : result;
 	}
-	result = peal_rest(peal);
+	/* The limit of this wait does it. */
+	peal_asking_set_timer(peal, UINT64_MAX);
+	result = rest(peal);
 	if (result != PEAL_EMPTY) {
 		return result;
 	}
@@ -540,7 +626,7 @@ peal_wait(struct peal *peal, uint64_t timeout_ns)
 	if (result != PEAL_OK && !has_something(peal)) {
 		return result;
 	}
-	return ready == 0 ? PEAL_TIMEOUT : PEAL_OK;
+	return ready == 0 ? at_end : PEAL_OK;
 }
 
 void

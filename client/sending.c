@@ -37,9 +37,8 @@ peal_sending_find(struct peal *peal, uint32_t channel)
 	return end->is_open && end->life == channel >> 7 ? end : NULL;
 }
 
-/* Why the daemon takes nothing now. */
-static enum peal_result
-refuse_full(struct peal *peal, uint32_t size)
+enum peal_result
+peal_sending_refuse_full(struct peal *peal, uint32_t size)
 {
 	const struct peal_shmring_writer *writer = &peal->writer;
 	uint64_t span = peal_shmring_span(size);
@@ -69,7 +68,7 @@ peal_sending_say(
 	peal->has_claim = false;
 	room = peal_shmring_claim(&peal->writer, size);
 	if (room == NULL) {
-		return refuse_full(peal, size);
+		return peal_sending_refuse_full(peal, size);
 	}
 	PEAL_MARK("claimed");
 	if (size > 0) {
@@ -93,16 +92,19 @@ find_listen(const struct peal *peal, uint16_t number)
 	return at;
 }
 
+bool
+peal_sending_is_listening(const struct peal *peal, uint16_t number)
+{
+	return find_listen(peal, number) < peal->listens_count;
+}
+
 enum peal_result
-peal_listen(struct peal *peal, uint16_t number)
+peal_sending_listen(struct peal *peal, uint16_t number)
 {
 	const struct peal_client_number request = {.number = number};
 	uint32_t at = find_listen(peal, number);
 	enum peal_result result;
 
-	if (number > PEAL_NUMBER_MAX) {
-		return PEAL_TOO_BIG;
-	}
 	/* To say more than there is room for would be a violation. */
 	if (at == PEAL_CLIENT_LISTENS_MAX) {
 		result = peal_state(peal);
@@ -116,20 +118,29 @@ peal_listen(struct peal *peal, uint16_t number)
 }
 
 enum peal_result
-peal_unlisten(struct peal *peal, uint16_t number)
+peal_listen(struct peal *peal, uint16_t number)
+{
+	return number > PEAL_NUMBER_MAX ? PEAL_TOO_BIG : peal_sending_listen(peal, number);
+}
+
+enum peal_result
+peal_sending_unlisten(struct peal *peal, uint16_t number)
 {
 	const struct peal_client_number request = {.number = number};
 	uint32_t at = find_listen(peal, number);
 	enum peal_result result;
 
-	if (number > PEAL_NUMBER_MAX) {
-		return PEAL_TOO_BIG;
-	}
 	result = peal_sending_say(peal, PEAL_CLIENT_UNLISTEN, 0, &request, sizeof(request));
 	if (result == PEAL_OK && at < peal->listens_count) {
 		peal->listens[at] = peal->listens[--peal->listens_count];
 	}
 	return result;
+}
+
+enum peal_result
+peal_unlisten(struct peal *peal, uint16_t number)
+{
+	return number > PEAL_NUMBER_MAX ? PEAL_TOO_BIG : peal_sending_unlisten(peal, number);
 }
 
 enum peal_result
@@ -151,7 +162,8 @@ peal_hold_back(struct peal *peal, bool is_held_back)
 }
 
 enum peal_result
-peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel_out)
+peal_sending_open(struct peal *peal, uint64_t member, uint16_t number, enum peal_channel_role role,
+	uint32_t *channel_out)
 {
 	const struct peal_client_open request = {.mid = member, .number = number};
 	const struct peal_view *view = peal_view(peal);
@@ -159,9 +171,6 @@ peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel
 	enum peal_result result;
 	uint32_t place;
 
-	if (number > PEAL_NUMBER_MAX) {
-		return PEAL_TOO_BIG;
-	}
 	if (member == view->self || !peal_viewbook_has(&peal->views, member)) {
 		result = peal_state(peal);
 		return result != PEAL_OK ? result : PEAL_NOT_IN_VIEW;
@@ -182,6 +191,8 @@ peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel
 	if (result == PEAL_OK) {
 		end->is_open = true;
 		end->is_closing = false;
+		end->is_finished = false;
+		end->role = (uint8_t)role;
 		end->life = life;
 		end->number = number;
 		end->member = member;
@@ -191,6 +202,14 @@ peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel
 		*channel_out = tag;
 	}
 	return result;
+}
+
+enum peal_result
+peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel_out)
+{
+	return number > PEAL_NUMBER_MAX
+		       ? PEAL_TOO_BIG
+		       : peal_sending_open(peal, member, number, PEAL_ROLE_PLAIN, channel_out);
 }
 
 enum peal_result
@@ -221,7 +240,6 @@ peal_reset(struct peal *peal, uint32_t channel)
 
 /* --- messages --- */
 
-/* Whether all members could be reached at all. */
 enum peal_result
 peal_sending_check_group(const struct peal *peal)
 {
@@ -251,7 +269,7 @@ peal_set(struct peal *peal, uint16_t number, const void *bytes, uint32_t size)
 	}
 	room = peal_shmring_claim(&peal->writer, (uint32_t)sizeof(request) + size);
 	if (room == NULL) {
-		return refuse_full(peal, (uint32_t)sizeof(request) + size);
+		return peal_sending_refuse_full(peal, (uint32_t)sizeof(request) + size);
 	}
 	memcpy(room, &request, sizeof(request));
 	if (size > 0) {
@@ -325,7 +343,7 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 	}
 	*bytes_out = peal_shmring_claim(&peal->writer, size);
 	if (*bytes_out == NULL) {
-		return refuse_full(peal, size);
+		return peal_sending_refuse_full(peal, size);
 	}
 	PEAL_MARK("claimed for a message");
 	peal->claim_channel = channel;

@@ -112,6 +112,8 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->is_shown_due = false;
 	client->channels_count = 0;
 	client->listens_count = 0;
+	client->life = (client->life + 1U) & 0x1FFU;
+	client->asks_count = 0;
 	client->casts_count = 0;
 	client->number = ++clients->clients_count;
 	for (uint32_t i = 0; i < PEAL_CLIENT_GROUPS_MAX; i++) {
@@ -149,7 +151,6 @@ peal_clients_end(
 	}
 	client->end = reason;
 	client->is_hearing = false;
-	client->listens_count = 0;
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
 	clients->casting &= ~bit;
@@ -166,6 +167,8 @@ peal_clients_end(
 		: reason == PEAL_CLIENT_END_SLOW    ? PEAL_COUNTER_CLIENTS_EVICTED
 						    : PEAL_COUNTER_CLIENTS_ENDED,
 		1);
+	peal_clients_unserve(clients, client->listens, client->listens_count);
+	client->listens_count = 0;
 }
 
 /* What the door asked for at these places. */

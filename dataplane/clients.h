@@ -25,6 +25,11 @@
  *
  * Broadcasts of clients share a queue. When it is full they take turns.
  *
+ * Requests to a service (base/clientlimits.h) go over channels whose numbers the core chooses: a
+ * block for each service, in it one for each client that asks, so that clients of two nodes never
+ * want the same channel. All of them live on the home core. A request to who serves at this very
+ * node goes from ring to ring, and is refused as busy when the other ring is half full.
+ *
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
  * a message of clients; 1 to PEAL_CLIENT_VALUES_MAX is the latest value of the number before it;
@@ -135,7 +140,9 @@ struct peal_client {
 	uint16_t channels_count;
 	uint16_t room; /* frames that each of its peers is granted */
 	uint32_t listens_count;
-	uint16_t listens[PEAL_CLIENT_LISTENS_MAX];
+	uint16_t listens[PEAL_CLIENT_LISTENS_MAX]; /* of services: the first of their blocks */
+	uint16_t life;                             /* of the place, nine bits */
+	uint64_t asks_count;                       /* requests to who serves at this node */
 	uint64_t casts_count;
 	uint32_t cast_debt_size;         /* bytes above its last turn to cast */
 	uint64_t stale_members;          /* places of members with values that it has not got */

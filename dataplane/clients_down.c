@@ -93,9 +93,10 @@ peal_clients_adjust_room(struct peal_clients *clients, struct peal_client *clien
 	}
 }
 
-static struct peal_client *
-listener_of(struct peal_clients *clients, uint16_t number)
+struct peal_client *
+peal_clients_find_listener(struct peal_clients *clients, uint16_t number)
 {
+	number = peal_clients_block_of(number);
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
@@ -129,7 +130,7 @@ accepts(void *state, uint64_t mid, uint16_t number)
 	if (number >= PEAL_LOAD_CHANNELS_LOWER) {
 		return clients->load_channels.accepts(clients->load_channels.state, mid, number);
 	}
-	client = listener_of(clients, number);
+	client = peal_clients_find_listener(clients, number);
 	return client != NULL && find_place(client) < PEAL_CLIENT_CHANNELS_MAX;
 }
 
@@ -145,7 +146,7 @@ on_opened(void *state, uint16_t index, uint64_t mid, uint16_t number)
 		clients->load_channels.opened(clients->load_channels.state, index, mid, number);
 		return;
 	}
-	client = listener_of(clients, number);
+	client = peal_clients_find_listener(clients, number);
 	PEAL_ASSERT(client != NULL);
 	place = find_place(client);
 	PEAL_ASSERT(place < PEAL_CLIENT_CHANNELS_MAX);

@@ -31,6 +31,31 @@ void peal_clients_end_groups(struct peal_clients *clients, const struct peal_cli
 /* clients_down.c: counts what was written of a message, if it was. */
 void peal_clients_count_delivered(const struct peal_clients *clients, struct peal_client *client,
 	uint32_t size, const struct peal_delivery *delivery);
+/* clients_near.c: a request to who serves at this node, and its answer. False: it cannot be. */
+bool peal_clients_ask(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record);
+bool peal_clients_answer(struct peal_clients *clients, const struct peal_shmring_record *record);
+/* clients_near.c: who asks at this node is told that this client serves no more. It has ended. */
+void peal_clients_unserve(struct peal_clients *clients, const uint16_t *listens, uint32_t count);
+
+/* clients_down.c: the first client that listens on a number, or NULL. */
+struct peal_client *peal_clients_find_listener(struct peal_clients *clients, uint16_t number);
+
+/* True: the number is of a service, and not an application's own. */
+static inline bool
+peal_clients_is_service(uint16_t number)
+{
+	return number >= PEAL_CLIENT_SERVICES_LOWER && number < PEAL_CLIENT_SERVICES_UPPER;
+}
+
+/* The first number of the block, of a service; any other number is its own. */
+static inline uint16_t
+peal_clients_block_of(uint16_t number)
+{
+	return peal_clients_is_service(number)
+		       ? (uint16_t)(number & ~(PEAL_CLIENT_SERVICE_BLOCK - 1U))
+		       : number;
+}
 
 /* clients_up.c: a bounded number of records of one client. Returns how many. */
 uint32_t peal_clients_take(struct peal_clients *clients, struct peal_client *client);

@@ -25,7 +25,8 @@ listen_on(struct peal_client *client, const struct peal_shmring_record *record)
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	memcpy(&request, record->bytes, sizeof(request));
-	if (request.number >= PEAL_LOAD_CHANNELS_LOWER) {
+	if (request.number >= PEAL_LOAD_CHANNELS_LOWER ||
+		request.number != peal_clients_block_of(request.number)) {
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (record->kind == PEAL_CLIENT_UNLISTEN) {
@@ -56,6 +57,20 @@ explain(enum peal_channel_result result)
 	return result == PEAL_CHANNEL_ELSEWHERE ? PEAL_CLIENT_ELSEWHERE : PEAL_CLIENT_TOO_MANY;
 }
 
+/* Which of the channels of a service this client has to that member. */
+static uint16_t
+choose_number(const struct peal_clients *clients, const struct peal_client *client,
+	const struct peal_client_open *request)
+{
+	uint32_t number = request->number;
+
+	if (peal_clients_is_service(request->number)) {
+		number += peal_clients_place_of(clients, client);
+		number += clients->config.channels->self_mid > request->mid ? PEAL_CLIENTS_MAX : 0;
+	}
+	return (uint16_t)number;
+}
+
 static enum peal_clients_outcome
 open_channel(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
@@ -71,11 +86,13 @@ open_channel(struct peal_clients *clients, struct peal_client *client,
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	memcpy(&request, record->bytes, sizeof(request));
-	if (request.number >= PEAL_LOAD_CHANNELS_LOWER) {
+	if (request.number >= PEAL_LOAD_CHANNELS_LOWER ||
+		request.number != peal_clients_block_of(request.number)) {
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	channel->life = (uint16_t)(record->tag >> 7);
-	result = peal_channels_open(clients->config.channels, request.mid, request.number, &index);
+	result = peal_channels_open(clients->config.channels, request.mid,
+		choose_number(clients, client, &request), &index);
 	if (result == PEAL_CHANNEL_OK) {
 		peal_clients_own(clients, client, place, index);
 		return PEAL_CLIENTS_TAKEN;
@@ -333,6 +350,12 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 		return peal_clients_leave_group(clients, client, record);
 	case PEAL_CLIENT_GROUP_SEND:
 		return peal_clients_send_to_group(clients, client, record);
+	case PEAL_CLIENT_ASK:
+		return peal_clients_ask(clients, client, record) ? PEAL_CLIENTS_TAKEN
+								 : PEAL_CLIENTS_VIOLATION;
+	case PEAL_CLIENT_ANSWER:
+		return peal_clients_answer(clients, record) ? PEAL_CLIENTS_TAKEN
+							    : PEAL_CLIENTS_VIOLATION;
 	default:
 		return PEAL_CLIENTS_VIOLATION;
 	}

@@ -2,6 +2,7 @@
 #include "dataplane/peers.h"
 
 #include "base/assert.h"
+#include "base/clientlimits.h"
 #include "dataplane/shard.h"
 
 #include <string.h>
@@ -40,7 +41,9 @@ peal_peers_find_shards(
 	struct peal_shard_pair pair = {0};
 	uint64_t hash;
 
-	if (shards_count <= 1 && peer->shards_count <= 1) {
+	/* Services are found by who asks at any core, so they all are at home. */
+	if ((shards_count <= 1 && peer->shards_count <= 1) ||
+		(number >= PEAL_CLIENT_SERVICES_LOWER && number < PEAL_CLIENT_SERVICES_UPPER)) {
 		return pair;
 	}
 	PEAL_ASSERT(peer->rank < view->members_count);

@@ -129,7 +129,8 @@ struct peal_shard_pair {
 
 /*
  * Where the channel `number` between this node, which has `shards_count` shards, and the member at
- * `slot` lives (dataplane/shard.h). The member is in the view.
+ * `slot` lives (dataplane/shard.h); those of services (base/clientlimits.h) are at home. The
+ * member is in the view.
  */
 struct peal_shard_pair peal_peers_find_shards(
 	const struct peal_peers *peers, uint16_t slot, uint16_t number, uint8_t shards_count);

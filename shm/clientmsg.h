@@ -105,6 +105,8 @@ enum peal_client_up {
 	PEAL_CLIENT_GROUP_JOIN = 16, /* struct peal_client_group_join, the name; tag: of a group */
 	PEAL_CLIENT_GROUP_LEAVE,     /* nothing; tag */
 	PEAL_CLIENT_GROUP_SEND,      /* a message for the group; tag */
+	PEAL_CLIENT_ASK = 24,    /* struct peal_client_near, a request to who serves at this node */
+	PEAL_CLIENT_ANSWER = 25, /* struct peal_client_near of an ASKED, the answer */
 };
 
 enum peal_client_down {
@@ -120,7 +122,10 @@ enum peal_client_down {
 	PEAL_CLIENT_HEARD_PART,   /* u64 member number, struct peal_client_part, bytes */
 	PEAL_CLIENT_CAST_LOST,    /* u64: messages of this node of which nobody knows */
 	PEAL_CLIENT_DEPARTED,     /* struct peal_client_departed: before the VIEW without it */
-	PEAL_CLIENT_VALUE, /* struct peal_client_value, the latest of that member and number */
+	PEAL_CLIENT_VALUE,      /* struct peal_client_value, the latest of that member and number */
+	PEAL_CLIENT_ASKED = 16, /* struct peal_client_near, a request of a client of this node */
+	PEAL_CLIENT_ANSWERED = 17,    /* struct peal_client_near of an ASK, the answer */
+	PEAL_CLIENT_UNSERVED = 18,    /* struct peal_client_unserved */
 	PEAL_CLIENT_GROUP_VIEW = 32,  /* struct peal_client_group_view, its changes; tag */
 	PEAL_CLIENT_GROUP_HEARD,      /* struct peal_client_group_from, a message; tag */
 	PEAL_CLIENT_GROUP_HEARD_PART, /* the same, struct peal_client_part, bytes; tag */
@@ -180,6 +185,34 @@ struct peal_client_number {
 	uint16_t number;
 	uint16_t reserved[3];
 };
+
+/*
+ * A request between two clients of one node, which have no channel. To other members requests are
+ * messages (shm/requestmsg.h) of channels whose numbers are in the block of a service: who serves
+ * says LISTEN with the first number of the block, who asks says OPEN with it, and the core adds
+ * which of the block it is. OPENED names that one.
+ */
+struct peal_client_near {
+	uint64_t id;      /* the asker's */
+	uint16_t service; /* [0, PEAL_CLIENT_SERVICES_MAX) */
+	uint16_t asker;   /* ASKED, and as it was there ANSWER: who asks */
+	uint16_t result;  /* ANSWER, ANSWERED: enum peal_request_refusal of shm/requestmsg.h */
+	uint16_t reserved;
+};
+
+/* Who served at this node is gone: the first `asks_count` requests that this client asked near,
+ * as far as they were for that service, are not answered any more. */
+struct peal_client_unserved {
+	uint64_t asks_count;
+	uint16_t service;
+	uint16_t reserved[3];
+};
+
+/* The word for an asker: its place, and how often the place was used. Bit 6 is zero, which it is
+ * not in the tag of a channel that a peer opened. */
+#define PEAL_CLIENT_ASKER(place, life) ((uint16_t)((place) | ((uint32_t)(life) << 7)))
+#define PEAL_CLIENT_ASKER_PLACE(asker) ((asker)&0x3FU)
+#define PEAL_CLIENT_ASKER_BAD          0x40U
 
 struct peal_client_value {
 	uint64_t mid;

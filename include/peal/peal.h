@@ -68,6 +68,10 @@ enum peal_result {
 	PEAL_TIMEOUT = 15,
 	PEAL_NOT_SUPPORTED = 16, /* this cannot be had: total order in a group, or groups at all */
 	PEAL_BAD_NAME = 17,      /* a group cannot be called this */
+	PEAL_PEER_GONE = 18,  /* who was asked is gone: nobody knows whether the request was done */
+	PEAL_NO_SERVICE = 19, /* no application of that member serves this number */
+	PEAL_BUSY = 20,       /* who serves takes no more requests now */
+	PEAL_TOO_FEW = 21,    /* so many members have failed that the wanted replies cannot come */
 };
 
 /* The name of a result: "full", "no credit". Static; never NULL. */
@@ -138,6 +142,10 @@ enum peal_event_kind {
 	PEAL_EVENT_ENDED = 10,     /* `channel` means nothing any more: `reason`, `lost_count` */
 	PEAL_EVENT_CAST_LOST = 11, /* up to `lost_count` own messages to all may not have reached */
 	PEAL_EVENT_VALUE = 12,     /* the latest value of `number` of `member`: `bytes`, `size` */
+	PEAL_EVENT_REQUEST = 16,   /* `member` asks service `number`: `request`, `bytes`, `size` */
+	PEAL_EVENT_REPLY = 17,     /* `member` answered own `request`: `bytes`, `size` */
+	PEAL_EVENT_NO_REPLY = 18,  /* `member` will not answer own `request`: `result` */
+	PEAL_EVENT_DONE = 19, /* own `request` is over: `result`; `lost_count` did not answer */
 	/* Of the group in `channel`. */
 	PEAL_EVENT_GROUP_VIEW = 20,    /* peal_group_view() is another */
 	PEAL_EVENT_GROUP_JOINED = 21,  /* after it, for each: `member`, `client` is new in it */
@@ -191,15 +199,15 @@ struct peal_event {
 	uint64_t member;   /* JOINED, GONE, OPENED, CAST, VALUE; of MESSAGE too, if in the view */
 	const void *bytes; /* MESSAGE, CAST, VALUE: good until the next peal_poll */
 	uint32_t size;
-	uint16_t number; /* OPENED, VALUE */
+	uint16_t number; /* OPENED, VALUE; of requests the service */
 	uint8_t reason;  /* ENDED: enum peal_reason; GONE: enum peal_gone; GROUP_GONE: enum
 			    peal_group_gone; GROUP_ENDED: enum peal_group_end */
 	uint8_t result;  /* ENDED, REFUSED: enum peal_result */
 	uint64_t lost_count;
 	uint64_t epoch; /* GROUP_*: names a view of the group, with `n` */
 	uint32_t n;
-	uint32_t client; /* GROUP_JOINED, GROUP_GONE, GROUP_MESSAGE: which of the node */
-	uint64_t reserved[1];
+	uint32_t client;  /* GROUP_JOINED, GROUP_GONE, GROUP_MESSAGE: which of the node */
+	uint64_t request; /* REQUEST, REPLY, NO_REPLY, DONE */
 };
 
 /*
@@ -230,8 +238,8 @@ PEAL_API enum peal_result peal_rest(struct peal *peal);
 
 /* --- channels: to one member, in order, once --- */
 
-/* Numbers of channels are up to 0xEFFF. */
-#define PEAL_NUMBER_MAX 0xEFFFU
+/* Numbers of channels are up to 0x6FFF. */
+#define PEAL_NUMBER_MAX 0x6FFFU
 
 /* Peers may open channels of this number from now on. */
 PEAL_API enum peal_result peal_listen(struct peal *peal, uint16_t number);
@@ -341,6 +349,72 @@ PEAL_API enum peal_result peal_claim(
 	struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out);
 PEAL_API void peal_commit(struct peal *peal, uint32_t size);
 PEAL_API void peal_flush(struct peal *peal);
+
+/* --- requests: asked of one member or of many, answered by who serves there --- */
+
+/* Services are numbers up to 255, which mean what applications agree on. */
+#define PEAL_SERVICE_MAX 255U
+
+/* Requests that one attachment may have under way, members that one of them may ask, and how much
+ * less than peal_message_size_max it and its answers may have. */
+#define PEAL_REQUESTS_MAX     64U
+#define PEAL_ASKED_MAX        64U
+#define PEAL_REQUEST_OVERHEAD 32U
+
+/*
+ * Requests to this service at this member come here from now on: REQUEST. Of several applications
+ * of a node that serve one number, one gets them. Services count among the numbers listened on.
+ */
+PEAL_API enum peal_result peal_serve(struct peal *peal, uint16_t service);
+/* No more of them; those that have come may still be answered. */
+PEAL_API enum peal_result peal_unserve(struct peal *peal, uint16_t service);
+
+/*
+ * Answers a REQUEST, now or later, in any order, once. CLOSED: who asked has gone, or asks no more.
+ * Others as of peal_send.
+ */
+PEAL_API enum peal_result peal_reply(
+	struct peal *peal, uint64_t request, const void *bytes, uint32_t size);
+/* Answers that there is no room for it now: BUSY. */
+PEAL_API enum peal_result peal_refuse(struct peal *peal, uint64_t request);
+
+/* How many replies make a request a success. */
+#define PEAL_WANT_ALL      0U         /* of all that are asked */
+#define PEAL_WANT_MAJORITY UINT32_MAX /* of more than half of those that are asked */
+
+struct peal_question {
+	const uint64_t *members; /* [members_count], each once; NULL = all of the view, this too */
+	uint32_t members_count;
+	uint32_t wanted_count; /* when so many have answered it is DONE; or one of the above */
+	uint64_t timeout_ns;   /* from now on; PEAL_FOREVER = as long as they are there */
+	uint16_t service;
+	uint16_t reserved[11]; /* zero */
+};
+
+/*
+ * Asks members. OK: `*request_out` names the request, REPLY or NO_REPLY follow for each of them, as
+ * they come, and DONE ends it, at the deadline at the latest. DONE's result is OK (as many replies
+ * as wanted), TIMEOUT, NO_QUORUM (the deadline passed while this node was not in good standing), or
+ * TOO_FEW; when one member was asked it says in its place why that one did not answer. What is
+ * answered later is counted (peal_late_count) and dropped.
+ *
+ * Each member carries a request out once at most. A NO_REPLY of PEER_GONE or FULL, and a TIMEOUT,
+ * say that nobody knows whether it did; any other says that it did not. FULL: an answer had no room
+ * here, because events were not polled. A member that is not in the view, or leaves it, has failed
+ * at once.
+ *
+ * Refused: TOO_BIG (bytes, service, `wanted_count`), TOO_MANY (PEAL_REQUESTS_MAX are under way, or
+ * more than PEAL_ASKED_MAX members), NOT_IN_VIEW (this node, or so many of them that what is wanted
+ * cannot come), NO_MEMORY. It is never FULL: what cannot leave now leaves in a later peal_poll or
+ * peal_rest.
+ */
+PEAL_API enum peal_result peal_ask(struct peal *peal, const struct peal_question *question,
+	const void *bytes, uint32_t size, uint64_t *request_out);
+/* Forgets a request: no event of it comes any more. CLOSED: there is none. */
+PEAL_API enum peal_result peal_cancel(struct peal *peal, uint64_t request);
+
+/* Answers that came after their request was over, or that nobody asked for. */
+PEAL_API uint64_t peal_late_count(const struct peal *peal);
 
 #ifdef __cplusplus
 }

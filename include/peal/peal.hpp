@@ -69,6 +69,10 @@ enum class [[nodiscard]] result : int{
 	timeout = PEAL_TIMEOUT,
 	not_supported = PEAL_NOT_SUPPORTED,
 	bad_name = PEAL_BAD_NAME,
+	peer_gone = PEAL_PEER_GONE,
+	no_service = PEAL_NO_SERVICE,
+	busy = PEAL_BUSY,
+	too_few = PEAL_TOO_FEW,
 };
 
 enum class event_kind : std::uint32_t {
@@ -89,6 +93,10 @@ enum class event_kind : std::uint32_t {
 	group_gone = PEAL_EVENT_GROUP_GONE,
 	group_message = PEAL_EVENT_GROUP_MESSAGE,
 	group_ended = PEAL_EVENT_GROUP_ENDED,
+	request = PEAL_EVENT_REQUEST,
+	reply = PEAL_EVENT_REPLY,
+	no_reply = PEAL_EVENT_NO_REPLY,
+	done = PEAL_EVENT_DONE,
 };
 
 enum class order : int {
@@ -228,6 +236,20 @@ class event
 	why_group_ended() const noexcept
 	{
 		return static_cast<peal_group_end>(raw_.reason);
+	}
+
+	// Of request, reply, no_reply and done.
+	std::uint64_t
+	request() const noexcept
+	{
+		return raw_.request;
+	}
+
+	// Of no_reply and done.
+	result
+	outcome() const noexcept
+	{
+		return static_cast<result>(raw_.result);
 	}
 
 	const peal_event &
@@ -500,6 +522,64 @@ class group
 	std::uint32_t id_ = 0;
 };
 
+// Whom to ask, and how many replies are wanted; at first all members, and all of them.
+class question
+{
+      public:
+	explicit question(std::uint16_t service,
+		std::chrono::nanoseconds timeout = std::chrono::seconds(1)) noexcept
+	{
+		raw_.service = service;
+		raw_.timeout_ns =
+			timeout.count() < 0 ? 0 : static_cast<std::uint64_t>(timeout.count());
+	}
+
+	// These; they must outlive the call of session::ask.
+	question &
+	of(const std::uint64_t *members, std::size_t count) noexcept
+	{
+		raw_.members = members;
+		raw_.members_count = static_cast<std::uint32_t>(count);
+		return *this;
+	}
+
+	question &
+	wanted(std::uint32_t replies) noexcept
+	{
+		raw_.wanted_count = replies;
+		return *this;
+	}
+
+	question &
+	wanted_all() noexcept
+	{
+		return wanted(PEAL_WANT_ALL);
+	}
+
+	question &
+	wanted_majority() noexcept
+	{
+		return wanted(PEAL_WANT_MAJORITY);
+	}
+
+	// No deadline: as long as they are there.
+	question &
+	for_ever() noexcept
+	{
+		raw_.timeout_ns = PEAL_FOREVER;
+		return *this;
+	}
+
+	const peal_question &
+	raw() const noexcept
+	{
+		return raw_;
+	}
+
+      private:
+	peal_question raw_{};
+};
+
 // One attachment, of one thread at a time.
 class session
 {
@@ -764,6 +844,63 @@ class session
 	message_size_max() const noexcept
 	{
 		return peal_ == nullptr ? 0 : peal_message_size_max(peal_);
+	}
+
+	// --- requests ---
+
+	result
+	serve(std::uint16_t service) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_serve(peal_, service));
+	}
+
+	result
+	unserve(std::uint16_t service) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_unserve(peal_, service));
+	}
+
+	// Answers event_kind::request, by its event::request, now or later.
+	result
+	answer(std::uint64_t request, std::string_view bytes) noexcept
+	{
+		return peal_ == nullptr
+			       ? result::closed
+			       : static_cast<result>(peal_reply(peal_, request, bytes.data(),
+					 static_cast<std::uint32_t>(bytes.size())));
+	}
+
+	result
+	refuse(std::uint64_t request) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_refuse(peal_, request));
+	}
+
+	// event_kind::reply, no_reply and done follow, with this number.
+	result
+	ask(const question &what, std::string_view bytes, std::uint64_t &request_out) noexcept
+	{
+		return peal_ == nullptr
+			       ? result::closed
+			       : static_cast<result>(peal_ask(peal_, &what.raw(), bytes.data(),
+					 static_cast<std::uint32_t>(bytes.size()), &request_out));
+	}
+
+	result
+	cancel(std::uint64_t request) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_cancel(peal_, request));
+	}
+
+	// Answers that came after their request was over.
+	std::uint64_t
+	late_count() const noexcept
+	{
+		return peal_ == nullptr ? 0 : peal_late_count(peal_);
 	}
 
 	// For what is not here. nullptr: attached to nothing.

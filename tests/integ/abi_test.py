@@ -36,7 +36,6 @@ offsetof(struct peal_event, lost_count) 32
 offsetof(struct peal_event, epoch) 40
 offsetof(struct peal_event, n) 48
 offsetof(struct peal_event, client) 52
-offsetof(struct peal_event, reserved) 56
 sizeof(struct peal_group_member) 16
 offsetof(struct peal_group_member, client) 8
 sizeof(struct peal_group_view) 64
@@ -45,6 +44,13 @@ offsetof(struct peal_group_view, members_count) 12
 offsetof(struct peal_group_view, members) 16
 offsetof(struct peal_group_view, self) 24
 offsetof(struct peal_group_view, name) 40
+offsetof(struct peal_event, request) 56
+sizeof(struct peal_question) 48
+offsetof(struct peal_question, members_count) 8
+offsetof(struct peal_question, wanted_count) 12
+offsetof(struct peal_question, timeout_ns) 16
+offsetof(struct peal_question, service) 24
+offsetof(struct peal_question, reserved) 26
 (int)PEAL_FULL 2
 (int)PEAL_NO_CREDIT 3
 (int)PEAL_NOT_IN_VIEW 4
@@ -53,6 +59,8 @@ offsetof(struct peal_group_view, name) 40
 (int)PEAL_NO_QUORUM 7
 (int)PEAL_EVICTED 8
 (int)PEAL_TIMEOUT 15
+(int)PEAL_PEER_GONE 18
+(int)PEAL_TOO_FEW 21
 (int)PEAL_EVENT_VIEW 1
 (int)PEAL_EVENT_MESSAGE 7
 (int)PEAL_EVENT_CAST 8
@@ -65,6 +73,8 @@ offsetof(struct peal_group_view, name) 40
 (int)PEAL_GROUP_END_IN_USE 5
 (int)PEAL_NOT_SUPPORTED 16
 (int)PEAL_BAD_NAME 17
+(int)PEAL_EVENT_REQUEST 16
+(int)PEAL_EVENT_DONE 19
 (int)PEAL_REASON_REFUSED 8
 PEAL_ABI 0
 """

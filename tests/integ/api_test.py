@@ -81,7 +81,8 @@ def check_cplusplus():
     text = read("include", "peal", "peal.hpp")
     wanted = functions | {name for name in values if not re.match(
         r"PEAL_(GONE|REASON|GROUP_END)_|PEAL_GROUP_(LEFT|CRASHED|EVICTED|NODE_GONE|NAME_SIZE_MAX)$|PEAL_GROUPS_MAX$|"
-        r"PEAL_(ABI|NUMBER_MAX|SOCKET_DEFAULT|VALUES_MAX|VALUE_SIZE_MAX)$", name)}
+        r"PEAL_(ABI|NUMBER_MAX|SOCKET_DEFAULT|VALUES_MAX|VALUE_SIZE_MAX|SERVICE_MAX|REQUESTS_MAX|ASKED_MAX|"
+        r"REQUEST_OVERHEAD)$", name)}
     missing = {name for name in wanted if not re.search(rf"\b{name}\b", text)}
     if missing:
         raise Failed(f"peal.hpp has nothing for {', '.join(sorted(missing))}")

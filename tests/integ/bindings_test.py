@@ -199,7 +199,8 @@ def cplusplus(lab):
         greeting = os.path.join(folder, "greeting")
         with Beside(greeting, socket_of(lab, 1), "stay"):
             lab.wait("somebody to greet", lambda: named(clients_of(lab, 1), "greeting"), 5.0)
-            said = run(greeting, socket_of(lab, 2))
+            # Who is attached need not listen yet.
+            said = lab.wait("a greeting", lambda: run(greeting, socket_of(lab, 2)), 10.0)
         expect(said == f"{lab.view(1)['member']}: hello yourself\n", f"greeted by {said}")
         said = run(greeting, "/nonexistent", code=1)
         expect("no daemon" in said and "/nonexistent" in said, f"without a daemon: {said}")

@@ -118,6 +118,44 @@ talk(libpeal::session &near, libpeal::session &far, libpeal::channel &there, lib
 	expect(allocations_count == before_count, "messages cost allocations");
 }
 
+// One asks, the other answers, or does not.
+void
+ask(libpeal::session &near, libpeal::session &far)
+{
+	const std::uint64_t member = far.view().self();
+	libpeal::question what(30, std::chrono::seconds(20));
+	libpeal::event event;
+	std::uint64_t request = 0;
+
+	expect(near.ask(what.of(&member, 1).wanted(1), "what?", request) == result::ok,
+		"not asked");
+	await(far, event, event_kind::request);
+	expect(event.bytes() == "what?" && event.number() == 30 &&
+			far.answer(event.request(), "that") == result::ok,
+		"not answered");
+	await(near, event, event_kind::reply);
+	expect(event.bytes() == "that" && event.member() == member && event.request() == request,
+		"another answer");
+	await(near, event, event_kind::done);
+	expect(event.outcome() == result::ok && event.request() == request, "not done");
+	// All, of whom this node itself does not serve.
+	expect(near.ask(libpeal::question(30).wanted_all(), "and?", request) == result::ok,
+		"not asked");
+	await(near, event, event_kind::done);
+	expect(event.outcome() == result::too_few, libpeal::name_of(event.outcome()));
+	await(far, event, event_kind::request);
+	expect(far.refuse(event.request()) == result::ok, "not refused");
+	expect(near.ask(what.wanted_majority().for_ever(), "gone", request) == result::ok &&
+			near.cancel(request) == result::ok &&
+			near.cancel(request) == result::closed,
+		"not forgotten");
+	await(far, event, event_kind::request);
+	expect(far.unserve(30) == result::ok, "still served");
+	while (near.late_count() < 1) {
+		(void)near.poll(event);
+	}
+}
+
 void
 run(const char *near_path, const char *far_path)
 {
@@ -125,7 +163,9 @@ run(const char *near_path, const char *far_path)
 	libpeal::event event;
 	libpeal::channel there, here;
 
-	expect(far.listen(number) == result::ok && far.hear(true) == result::ok, "not heard");
+	expect(far.listen(number) == result::ok && far.serve(30) == result::ok &&
+			far.hear(true) == result::ok,
+		"not heard");
 	await_two(first);
 	await_two(far);
 	libpeal::session near = std::move(first);
@@ -143,6 +183,7 @@ run(const char *near_path, const char *far_path)
 	await(far, event, event_kind::message);
 	expect(event.bytes() == "first", "the first message is another");
 	talk(near, far, there, here);
+	ask(near, far);
 	expect(near.send_to_all("all") == result::ok, "not sent to all");
 	await(far, event, event_kind::cast);
 	expect(event.bytes() == "all" && event.member() == near.view().self(), "another cast");

@@ -32,7 +32,8 @@ def check_numbers(path):
     for enum, names in found.items():
         have = {item.name: item.value for item in enum}
         expect(names == have, f"{enum.__name__} is {have}, and {names} in peal.h")
-    for name, struct in (("member", _library.Member), ("view", _library.View), ("event", _library.Event)):
+    for name, struct in (("member", _library.Member), ("view", _library.View), ("event", _library.Event),
+                         ("question", _library.Question)):
         body = re.search(rf"^struct peal_{name} {{\n(.*?)^}};", text, re.MULTILINE | re.DOTALL).group(1)
         fields = re.findall(r"^\t[\w ]*?[ *](\w+)(?:\[\d+\])?;", body, re.MULTILINE)
         expect(fields == [field[0] for field in struct._fields_], f"struct peal_{name} is {fields}")
@@ -60,6 +61,7 @@ def refused(call, *arguments):
 
 def talk(near, far):
     far.listen(NUMBER)
+    far.serve(31)
     far.hear()
     for session in (near, far):
         while len(session.view.members) != 2:
@@ -113,6 +115,35 @@ def tell_values(near, far):
     return f"{seen} of {values_count} values"
 
 
+def ask(near, far):
+    """One session asks, the other answers between two polls of the first."""
+    answers = []
+
+    def play(_=None):
+        event = far.poll()
+        if event is not None and event.kind == peal.EventKind.REQUEST:
+            answers.append(event.data)
+            far.reply(event, event.data.upper())
+
+    request = near.ask(31, b"what", members=[far.view.self], seconds=20.0)
+    replies = []
+    while not replies or replies[-1].kind != peal.EventKind.DONE:
+        play()
+        event = near.poll()
+        if event is not None and event.request == request:
+            replies.append(event)
+    expect([event.kind for event in replies] == [peal.EventKind.REPLY, peal.EventKind.DONE] and
+           replies[0].data == b"WHAT" and replies[1].result == peal.Result.OK and answers == [b"what"],
+           f"answered by {replies}")
+    answers = near.call(32, b"nobody", seconds=20.0)
+    expect(answers.result == peal.Result.TOO_FEW and set(answers.failures.values()) == {peal.Result.NO_SERVICE},
+           f"nobody serves 32, and {answers} came")
+    expect(refused(near.serve, 256) == peal.Result.TOO_BIG, "256 is no service")
+    expect(refused(far.reply, request, b"") == peal.Result.OK, "an answer to nobody goes nowhere")
+    near.cancel(near.ask(31, b"x", members=[far.view.self], wanted=peal.MAJORITY, seconds=None))
+    far.unserve(31)
+
+
 async def cast(near, far):
     """Two tasks in one loop, each asleep until the other has sent."""
     near.hear()
@@ -138,6 +169,7 @@ def main():
     expect(refused(peal.Session, "/nonexistent") == peal.Result.NO_DAEMON, "there is a daemon where there is none")
     with peal.Session(near_path, name="py-near") as near, peal.Session(far_path, name="py-far") as far:
         talk(near, far)
+        ask(near, far)
         seen = tell_values(near, far)
         asyncio.run(cast(near, far))
         expect(near.next(0.05) is None or near.state == peal.Result.OK, "nothing more should come")

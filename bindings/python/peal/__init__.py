@@ -21,8 +21,12 @@ import uuid
 
 from . import _library
 
-__all__ = ["Busy", "Channel", "Error", "Event", "EventKind", "Gone", "Member", "Reason", "Result", "Session",
+__all__ = ["ALL", "MAJORITY", "Answers", "Busy", "Channel", "Error", "Event", "EventKind", "Gone", "Member", "Reason", "Result", "Session",
            "View"]
+
+# How many replies are wanted, in the place of a number.
+ALL = _library.WANT_ALL
+MAJORITY = _library.WANT_MAJORITY
 
 
 class Result(enum.IntEnum):
@@ -42,6 +46,10 @@ class Result(enum.IntEnum):
     NO_DAEMON = 13
     NO_MEMORY = 14
     TIMEOUT = 15
+    PEER_GONE = 18
+    NO_SERVICE = 19
+    BUSY = 20
+    TOO_FEW = 21
 
 
 class EventKind(enum.IntEnum):
@@ -57,6 +65,10 @@ class EventKind(enum.IntEnum):
     ENDED = 10
     CAST_LOST = 11
     VALUE = 12
+    REQUEST = 16
+    REPLY = 17
+    NO_REPLY = 18
+    DONE = 19
 
 
 class Gone(enum.IntEnum):
@@ -112,10 +124,19 @@ class Event:
     channel: typing.Optional["Channel"] = None  # OPENED, MESSAGE, FINISHED, ENDED
     member: int = 0
     data: bytes = b""
-    number: int = 0  # OPENED, VALUE
+    number: int = 0  # OPENED, VALUE; of requests the service
     reason: typing.Union[Gone, Reason, None] = None  # GONE, ENDED
-    result: typing.Optional[Result] = None  # ENDED for REFUSED
+    result: typing.Optional[Result] = None  # ENDED for REFUSED; NO_REPLY, DONE
     lost_count: int = 0
+    request: int = 0  # REQUEST, REPLY, NO_REPLY, DONE
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What came of Session.call."""
+    result: Result  # OK: as many replied as wanted
+    replies: typing.Dict[int, bytes]  # by member
+    failures: typing.Dict[int, Result]
 
 
 _loaded = None
@@ -260,9 +281,9 @@ class Session:
         reason = Gone(raw.reason) if kind == EventKind.GONE else None
         if kind == EventKind.ENDED:
             reason = Reason(raw.reason)
+        has_result = reason == Reason.REFUSED or kind in (EventKind.NO_REPLY, EventKind.DONE)
         return Event(kind, channel, raw.member, ctypes.string_at(raw.bytes, raw.size) if raw.size else b"",
-                     raw.number, reason, Result(raw.result) if reason == Reason.REFUSED else None,
-                     raw.lost_count)
+                     raw.number, reason, Result(raw.result) if has_result else None, raw.lost_count, raw.request)
 
     def wait(self, seconds=None):
         """Until there is something to poll, at the soonest. False: the time is over."""
@@ -355,3 +376,62 @@ class Session:
     def set(self, number, data):
         """The latest value of a number of this member."""
         _insist(_peal().peal_set(self.handle, number, bytes(data), len(data)))
+
+    # --- requests ---
+
+    def serve(self, service):
+        """Requests to this service come here from now on: REQUEST, to be answered with reply or refuse."""
+        _insist(_peal().peal_serve(self.handle, service))
+
+    def unserve(self, service):
+        _insist(_peal().peal_unserve(self.handle, service))
+
+    def reply(self, request, data):
+        """Answers a REQUEST, which may be the event or its `request`. Error CLOSED: who asked is gone."""
+        number = request.request if isinstance(request, Event) else request
+        _insist(_peal().peal_reply(self.handle, number, bytes(data), len(data)))
+
+    def refuse(self, request):
+        number = request.request if isinstance(request, Event) else request
+        _insist(_peal().peal_refuse(self.handle, number))
+
+    def ask(self, service, data, *, members=None, wanted=ALL, seconds=1.0):
+        """Asks members, or all of the view, and returns the number of the request; REPLY, NO_REPLY and DONE follow.
+        `wanted` is how many replies make it a success. `seconds` None: as long as they are there."""
+        question = _library.Question(service=service, wanted_count=wanted)
+        question.timeout_ns = _library.FOREVER if seconds is None else max(0, int(seconds * 1e9))
+        if members is not None:
+            members = list(members)
+            question.members_count = len(members)
+            question.members = (ctypes.c_uint64 * max(1, len(members)))(*members)
+        request = ctypes.c_uint64()
+        _insist(_peal().peal_ask(self.handle, ctypes.byref(question), bytes(data), len(data), ctypes.byref(request)))
+        return request.value
+
+    def cancel(self, request):
+        """Forgets a request; one that is over already stays so."""
+        result = _peal().peal_cancel(self.handle, request)
+        if result != Result.CLOSED:
+            _insist(result)
+
+    @property
+    def late_count(self):
+        """Answers that came after their request was over."""
+        return _peal().peal_late_count(self.handle)
+
+    def call(self, service, data, on_event=None, **how):
+        """As ask, and waits for it to be over. Events of other things go to `on_event`, or are dropped without one."""
+        request, replies, failures = self.ask(service, data, **how), {}, {}
+        for event in self:
+            if event is None:
+                continue
+            if event.request != request or event.kind == EventKind.REQUEST:
+                if on_event is not None:
+                    on_event(event)
+            elif event.kind == EventKind.REPLY:
+                replies[event.member] = event.data
+            elif event.kind == EventKind.NO_REPLY:
+                failures[event.member] = event.result
+            elif event.kind == EventKind.DONE:
+                return Answers(event.result, replies, failures)
+        raise AssertionError("a session has no end")

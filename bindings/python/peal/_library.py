@@ -5,6 +5,8 @@ import os
 
 ALL = 0xFFFFFFFF
 FOREVER = 0xFFFFFFFFFFFFFFFF
+WANT_ALL = 0
+WANT_MAJORITY = 0xFFFFFFFF
 
 
 class Member(ctypes.Structure):
@@ -21,7 +23,13 @@ class Event(ctypes.Structure):
     _fields_ = (("kind", ctypes.c_uint32), ("channel", ctypes.c_uint32), ("member", ctypes.c_uint64),
                 ("bytes", ctypes.c_void_p), ("size", ctypes.c_uint32), ("number", ctypes.c_uint16),
                 ("reason", ctypes.c_uint8), ("result", ctypes.c_uint8), ("lost_count", ctypes.c_uint64),
-                ("reserved", ctypes.c_uint64 * 3))
+                ("reserved", ctypes.c_uint64 * 2), ("request", ctypes.c_uint64))
+
+
+class Question(ctypes.Structure):
+    _fields_ = (("members", ctypes.POINTER(ctypes.c_uint64)), ("members_count", ctypes.c_uint32),
+                ("wanted_count", ctypes.c_uint32), ("timeout_ns", ctypes.c_uint64), ("service", ctypes.c_uint16),
+                ("reserved", ctypes.c_uint16 * 11))
 
 
 _SESSION = ctypes.c_void_p
@@ -51,6 +59,14 @@ SIGNATURES = {
     "peal_set": (_RESULT, _SESSION, ctypes.c_uint16, ctypes.c_char_p, ctypes.c_uint32),
     "peal_message_size_max": (ctypes.c_uint32, _SESSION),
     "peal_send": (_RESULT, _SESSION, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32),
+    "peal_serve": (_RESULT, _SESSION, ctypes.c_uint16),
+    "peal_unserve": (_RESULT, _SESSION, ctypes.c_uint16),
+    "peal_reply": (_RESULT, _SESSION, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint32),
+    "peal_refuse": (_RESULT, _SESSION, ctypes.c_uint64),
+    "peal_ask": (_RESULT, _SESSION, ctypes.POINTER(Question), ctypes.c_char_p, ctypes.c_uint32,
+                 ctypes.POINTER(ctypes.c_uint64)),
+    "peal_cancel": (_RESULT, _SESSION, ctypes.c_uint64),
+    "peal_late_count": (ctypes.c_uint64, _SESSION),
 }
 
 
