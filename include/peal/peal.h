@@ -175,24 +175,6 @@ enum peal_reason {
 	PEAL_REASON_REFUSED = 8,  /* it was never opened: `result` says why */
 };
 
-/* Why a client is in a group no more. All members of the group are told the same. */
-enum peal_group_gone {
-	PEAL_GROUP_LEFT = 1,      /* it left the group, or detached */
-	PEAL_GROUP_CRASHED = 2,   /* its process ended otherwise */
-	PEAL_GROUP_EVICTED = 3,   /* its daemon cut it off */
-	PEAL_GROUP_NODE_GONE = 4, /* its node is not in the view of nodes */
-};
-
-/* Why this client is in a group no more, or did not come in. */
-enum peal_group_end {
-	PEAL_GROUP_END_LEFT = 0,          /* it was asked for */
-	PEAL_GROUP_END_TOO_MANY = 1,      /* there is no room for another group or member */
-	PEAL_GROUP_END_REMOVED = 2,       /* this node is no member any more, or not yet */
-	PEAL_GROUP_END_OVERRUN = 3,       /* too much had come before a view that it belongs to */
-	PEAL_GROUP_END_NOT_SUPPORTED = 4, /* more nodes than groups are for */
-	PEAL_GROUP_END_IN_USE = 5,        /* it is in that group, or about to leave it */
-};
-
 struct peal_event {
 	uint32_t kind;     /* enum peal_event_kind */
 	uint32_t channel;  /* OPENED, MESSAGE, FINISHED, ENDED; GROUP_*: the group */
@@ -208,6 +190,7 @@ struct peal_event {
 	uint32_t n;
 	uint32_t client;  /* GROUP_JOINED, GROUP_GONE, GROUP_MESSAGE: which of the node */
 	uint64_t request; /* REQUEST, REPLY, NO_REPLY, DONE */
+	uint64_t reserved[2];
 };
 
 /*
@@ -284,55 +267,6 @@ PEAL_API enum peal_result peal_hold_back(struct peal *peal, bool is_held_back);
 PEAL_API enum peal_result peal_set(
 	struct peal *peal, uint16_t number, const void *bytes, uint32_t size);
 
-/* --- process groups: clients of all nodes, by name --- */
-
-/* Groups that one attachment may be in at a time; bytes of a name. */
-#define PEAL_GROUPS_MAX          32U
-#define PEAL_GROUP_NAME_SIZE_MAX 63U
-
-/* In which order members hear what is sent to a group. */
-enum peal_order {
-	PEAL_ORDER_SENDER = 0, /* of each sender, in the order in which it was sent */
-	PEAL_ORDER_TOTAL = 1,  /* the same of all senders at all members: not supported yet */
-};
-
-/* A client in a group. `member` and `client` together are its name in all groups, for as long as
- * it is attached; never used again. */
-struct peal_group_member {
-	uint64_t member; /* its node */
-	uint32_t client; /* which of that node */
-	uint32_t reserved;
-};
-
-/* The same at all members that have it, member by member. Views of a group come in one order. */
-struct peal_group_view {
-	uint64_t epoch; /* of the nodes, in which it came to be */
-	uint32_t n;     /* which one in that epoch; 0 = by the view of the nodes itself */
-	uint32_t members_count;
-	const struct peal_group_member *members; /* who has been in longest first */
-	struct peal_group_member self;
-	const char *name;
-	uint64_t reserved[2];
-};
-
-/*
- * Joins a group; the first to join makes it, and the last that goes ends it. A name is 1 to
- * PEAL_GROUP_NAME_SIZE_MAX characters of ASCII without spaces. OK: GROUP_VIEW follows with a view
- * in which we are, or GROUP_ENDED. A client is in a group once. TOO_MANY, FULL, BAD_NAME,
- * NOT_SUPPORTED (PEAL_ORDER_TOTAL). No need to wait for anything after peal_attach.
- */
-PEAL_API enum peal_result peal_group_join(
-	struct peal *peal, const char *name, enum peal_order order, uint32_t *group_out);
-
-/* Leaves it, or gives up joining: GROUP_ENDED follows, and other events of it may come before. */
-PEAL_API enum peal_result peal_group_leave(struct peal *peal, uint32_t group);
-
-/* The view as of the last event polled, until the next peal_poll. NULL: we are not in it (yet). */
-PEAL_API const struct peal_group_view *peal_group_view(const struct peal *peal, uint32_t group);
-
-/* To send to a group, give it to peal_send or peal_claim in the place of a channel. NOT_IN_VIEW
- * before the first GROUP_VIEW. */
-
 /* The largest message. */
 PEAL_API uint32_t peal_message_size_max(const struct peal *peal);
 
@@ -350,74 +284,11 @@ PEAL_API enum peal_result peal_claim(
 PEAL_API void peal_commit(struct peal *peal, uint32_t size);
 PEAL_API void peal_flush(struct peal *peal);
 
-/* --- requests: asked of one member or of many, answered by who serves there --- */
-
-/* Services are numbers up to 255, which mean what applications agree on. */
-#define PEAL_SERVICE_MAX 255U
-
-/* Requests that one attachment may have under way, members that one of them may ask, and how much
- * less than peal_message_size_max it and its answers may have. */
-#define PEAL_REQUESTS_MAX     64U
-#define PEAL_ASKED_MAX        64U
-#define PEAL_REQUEST_OVERHEAD 32U
-
-/*
- * Requests to this service at this member come here from now on: REQUEST. Of several applications
- * of a node that serve one number, one gets them. Services count among the numbers listened on.
- */
-PEAL_API enum peal_result peal_serve(struct peal *peal, uint16_t service);
-/* No more of them; those that have come may still be answered. */
-PEAL_API enum peal_result peal_unserve(struct peal *peal, uint16_t service);
-
-/*
- * Answers a REQUEST, now or later, in any order, once. CLOSED: who asked has gone, or asks no more.
- * Others as of peal_send.
- */
-PEAL_API enum peal_result peal_reply(
-	struct peal *peal, uint64_t request, const void *bytes, uint32_t size);
-/* Answers that there is no room for it now: BUSY. */
-PEAL_API enum peal_result peal_refuse(struct peal *peal, uint64_t request);
-
-/* How many replies make a request a success. */
-#define PEAL_WANT_ALL      0U         /* of all that are asked */
-#define PEAL_WANT_MAJORITY UINT32_MAX /* of more than half of those that are asked */
-
-struct peal_question {
-	const uint64_t *members; /* [members_count], each once; NULL = all of the view, this too */
-	uint32_t members_count;
-	uint32_t wanted_count; /* when so many have answered it is DONE; or one of the above */
-	uint64_t timeout_ns;   /* from now on; PEAL_FOREVER = as long as they are there */
-	uint16_t service;
-	uint16_t reserved[11]; /* zero */
-};
-
-/*
- * Asks members. OK: `*request_out` names the request, REPLY or NO_REPLY follow for each of them, as
- * they come, and DONE ends it, at the deadline at the latest. DONE's result is OK (as many replies
- * as wanted), TIMEOUT, NO_QUORUM (the deadline passed while this node was not in good standing), or
- * TOO_FEW; when one member was asked it says in its place why that one did not answer. What is
- * answered later is counted (peal_late_count) and dropped.
- *
- * Each member carries a request out once at most. A NO_REPLY of PEER_GONE or FULL, and a TIMEOUT,
- * say that nobody knows whether it did; any other says that it did not. FULL: an answer had no room
- * here, because events were not polled. A member that is not in the view, or leaves it, has failed
- * at once.
- *
- * Refused: TOO_BIG (bytes, service, `wanted_count`), TOO_MANY (PEAL_REQUESTS_MAX are under way, or
- * more than PEAL_ASKED_MAX members), NOT_IN_VIEW (this node, or so many of them that what is wanted
- * cannot come), NO_MEMORY. It is never FULL: what cannot leave now leaves in a later peal_poll or
- * peal_rest.
- */
-PEAL_API enum peal_result peal_ask(struct peal *peal, const struct peal_question *question,
-	const void *bytes, uint32_t size, uint64_t *request_out);
-/* Forgets a request: no event of it comes any more. CLOSED: there is none. */
-PEAL_API enum peal_result peal_cancel(struct peal *peal, uint64_t request);
-
-/* Answers that came after their request was over, or that nobody asked for. */
-PEAL_API uint64_t peal_late_count(const struct peal *peal);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include <peal/groups.h>
+#include <peal/requests.h>
 
 #endif

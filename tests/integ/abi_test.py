@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The boundary that applications are compiled against: which symbols libpeal has, that it needs nothing but the
 C library, and that the header means the same to C11 and to C++11, byte by byte."""
+import glob
 import os
 import re
 import subprocess
@@ -24,7 +25,7 @@ offsetof(struct peal_view, self) 8
 offsetof(struct peal_view, tag) 16
 offsetof(struct peal_view, members_count) 20
 offsetof(struct peal_view, members) 24
-sizeof(struct peal_event) 64
+sizeof(struct peal_event) 80
 offsetof(struct peal_event, channel) 4
 offsetof(struct peal_event, member) 8
 offsetof(struct peal_event, bytes) 16
@@ -45,6 +46,7 @@ offsetof(struct peal_group_view, members) 16
 offsetof(struct peal_group_view, self) 24
 offsetof(struct peal_group_view, name) 40
 offsetof(struct peal_event, request) 56
+offsetof(struct peal_event, reserved) 64
 sizeof(struct peal_question) 48
 offsetof(struct peal_question, members_count) 8
 offsetof(struct peal_question, wanted_count) 12
@@ -106,8 +108,11 @@ def run(*command):
 def check_symbols():
     with open(os.path.join(ROOT, "client", "libpeal.map"), encoding="ascii") as file:
         wanted = set(re.findall(r"^\t\t(peal_\w+);$", file.read(), re.MULTILINE))
-    with open(os.path.join(ROOT, "include", "peal", "peal.h"), encoding="ascii") as file:
-        declared = set(re.findall(r"^PEAL_API [^;]*?\b(peal_\w+)\(", file.read(), re.MULTILINE))
+    text = ""
+    for path in glob.glob(os.path.join(ROOT, "include", "peal", "*.h")):
+        with open(path, encoding="ascii") as file:
+            text += file.read()
+    declared = set(re.findall(r"^PEAL_API [^;]*?\b(peal_\w+)\(", text, re.MULTILINE))
     lines = run("nm", "-D", "--defined-only", LIBRARY).splitlines()
     found = {line.split()[-1].split("@")[0] for line in lines if " T " in line}
     for what, names in (("in the map", wanted), ("in the library", found)):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """docs/API.md, the C++ header and the README against peal.h: all that there is is named, nothing that there is not, and
 what stands there as code compiles."""
+import glob
 import os
 import re
 import subprocess
@@ -42,9 +43,15 @@ def read(*path):
         return file.read()
 
 
+def read_header():
+    """peal.h and what it includes, without comments."""
+    paths = sorted(glob.glob(os.path.join(ROOT, "include", "peal", "*.h")))
+    return re.sub(r"/\*.*?\*/", "", "".join(read(path) for path in paths), flags=re.DOTALL)
+
+
 def names_of_header():
     """Functions, types, values: each a set of names."""
-    text = re.sub(r"/\*.*?\*/", "", read("include", "peal", "peal.h"), flags=re.DOTALL)
+    text = read_header()
     functions = set(re.findall(r"^PEAL_API [^;]*?\b(peal_\w+)\(", text, re.MULTILINE))
     types = set(re.findall(r"\b(?:struct|enum) (peal_\w+)", text))
     values = set(re.findall(r"^\t(PEAL_\w+) = ", text, re.MULTILINE))
@@ -55,7 +62,7 @@ def names_of_header():
 
 
 def fields_of_header():
-    text = re.sub(r"/\*.*?\*/", "", read("include", "peal", "peal.h"), flags=re.DOTALL)
+    text = read_header()
     bodies = re.findall(r"^struct peal_\w+ {\n(.*?)^};", text, re.MULTILINE | re.DOTALL)
     return set(re.findall(r"(\w+)(?:\[\d+\])?;", "".join(bodies))) - {"reserved"}
 

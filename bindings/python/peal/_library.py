@@ -23,7 +23,8 @@ class Event(ctypes.Structure):
     _fields_ = (("kind", ctypes.c_uint32), ("channel", ctypes.c_uint32), ("member", ctypes.c_uint64),
                 ("bytes", ctypes.c_void_p), ("size", ctypes.c_uint32), ("number", ctypes.c_uint16),
                 ("reason", ctypes.c_uint8), ("result", ctypes.c_uint8), ("lost_count", ctypes.c_uint64),
-                ("reserved", ctypes.c_uint64 * 2), ("request", ctypes.c_uint64))
+                ("epoch", ctypes.c_uint64), ("n", ctypes.c_uint32), ("client", ctypes.c_uint32),
+                ("request", ctypes.c_uint64), ("reserved", ctypes.c_uint64 * 2))
 
 
 class Question(ctypes.Structure):
