@@ -210,7 +210,7 @@ def python(lab):
     environment = {**os.environ, "PEAL_LIBRARY": LIBRARY, "PYTHONDONTWRITEBYTECODE": "1",
                    "PYTHONPATH": os.path.join(ROOT, "bindings", "python")}
     print("#", run(sys.executable, os.path.join(ROOT, "tests", "integ", "python_client.py"),
-                   os.path.join(ROOT, "include", "peal", "peal.h"), socket_of(lab, 1), socket_of(lab, 2),
+                   os.path.join(ROOT, "include", "peal"), socket_of(lab, 1), socket_of(lab, 2),
                    env=environment).strip())
     tally = os.path.join(ROOT, "bindings", "python", "tally.py")
     with Beside(sys.executable, tally, socket_of(lab, 1), "tea", env=environment) as first, \
