@@ -288,7 +288,7 @@ PEAL_API void peal_flush(struct peal *peal);
 }
 #endif
 
-#include <peal/groups.h>
-#include <peal/requests.h>
+#include <peal/process_groups.h>
+#include <peal/services.h>
 
 #endif

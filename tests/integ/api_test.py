@@ -13,7 +13,7 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
 # Of the header and not of its users; and what the environment has.
-INSIDE = {"PEAL_H", "PEAL_API"}
+INSIDE = {"PEAL_H", "PEAL_PROCESS_GROUPS_H", "PEAL_SERVICES_H", "PEAL_API"}
 ELSEWHERE = {"PEAL_SOCKET", "PEAL_LIBRARY"}
 # What the pieces of code in API.md may use.
 PIECE = """

@@ -3,8 +3,8 @@
  * Process groups: clients of all nodes, by name. Part of peal/peal.h, which says what holds for all
  * calls.
  */
-#ifndef PEAL_GROUPS_H
-#define PEAL_GROUPS_H
+#ifndef PEAL_PROCESS_GROUPS_H
+#define PEAL_PROCESS_GROUPS_H
 
 #include <peal/peal.h>
 

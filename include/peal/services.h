@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Requests: asked of one member or of many, answered by who serves there. Part of peal/peal.h, which
- * says what holds for all calls.
+ * Requests: asked of one member or of many, answered by who serves there. Part of peal/peal.h,
+ * which says what holds for all calls.
  */
-#ifndef PEAL_REQUESTS_H
-#define PEAL_REQUESTS_H
+#ifndef PEAL_SERVICES_H
+#define PEAL_SERVICES_H
 
 #include <peal/peal.h>
 
