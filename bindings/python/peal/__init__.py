@@ -368,8 +368,7 @@ class Session:
         channel = Channel(self, raw.channel) if is_of_channel else None
         group = Group(self, raw.channel) if EventKind.GROUP_VIEW <= kind <= EventKind.GROUP_ENDED else None
         reason = _REASONS[kind](raw.reason) if kind in _REASONS else None
-        is_refused = kind == EventKind.ENDED and reason == Reason.REFUSED
-        has_result = is_refused or kind in (EventKind.NO_REPLY, EventKind.DONE)
+        has_result = reason is Reason.REFUSED or kind in (EventKind.NO_REPLY, EventKind.DONE)
         return Event(kind, channel, raw.member, ctypes.string_at(raw.bytes, raw.size) if raw.size else b"",
                      raw.number, reason, Result(raw.result) if has_result else None, raw.lost_count, raw.request,
                      group, raw.client, raw.epoch, raw.n)

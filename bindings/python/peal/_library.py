@@ -46,7 +46,7 @@ class Question(ctypes.Structure):
 _SESSION = ctypes.c_void_p
 _RESULT = ctypes.c_int
 
-# Every function of peal.h, groups.h and requests.h that Python needs: what it gives back, what it takes.
+# Every function of the headers that Python needs: what it gives back, what it takes.
 SIGNATURES = {
     "peal_result_name": (ctypes.c_char_p, _RESULT),
     "peal_attach": (_RESULT, ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(_SESSION)),
