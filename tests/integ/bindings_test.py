@@ -210,13 +210,37 @@ def python(lab):
     environment = {**os.environ, "PEAL_LIBRARY": LIBRARY, "PYTHONDONTWRITEBYTECODE": "1",
                    "PYTHONPATH": os.path.join(ROOT, "bindings", "python")}
     print("#", run(sys.executable, os.path.join(ROOT, "tests", "integ", "python_client.py"),
-                   os.path.join(ROOT, "include", "peal", "peal.h"), socket_of(lab, 1), socket_of(lab, 2),
+                   os.path.join(ROOT, "include", "peal"), socket_of(lab, 1), socket_of(lab, 2),
                    env=environment).strip())
     tally = os.path.join(ROOT, "bindings", "python", "tally.py")
     with Beside(sys.executable, tally, socket_of(lab, 1), "tea", env=environment) as first, \
             Beside(sys.executable, tally, socket_of(lab, 2), "coffee", env=environment) as second:
         for one in (first, second):
             one.wait(r"^view \d+: coffee 1 tea 1$")
+    room(lab, environment)
+
+
+def room(lab, environment):
+    """The room in Python and that in C are one."""
+    script = os.path.join(ROOT, "bindings", "python", "room.py")
+    with Beside(example("room"), "tea", socket_of(lab, 1), stdin=subprocess.PIPE) as first:
+        first.wait(r"^\* \(\d+, \d+\): (\d+\.\d+) and I am \1$")
+        with Beside(sys.executable, script, "tea", socket_of(lab, 2), stdin=subprocess.PIPE, env=environment) as second:
+            view, mine = second.wait(r"^\* (\(\d+, \d+\): \d+\.\d+ \d+\.\d+) and I am (\d+\.\d+)$").groups()
+            first.wait(rf"^\* {re.escape(view)} and I am ")
+            first.wait(rf"^\* {mine} is here$")
+            for one in (first, second):
+                one.process.stdin.write(b"a line\n")
+                one.process.stdin.flush()
+                for each in (first, second):
+                    each.wait(rf"^{mine if one is second else view.split()[2]}: a line$")
+            second.process.stdin.write(b"/leave\nto nobody\n")
+            second.process.stdin.flush()
+            second.wait(r"^\* out, left; 0 lines may be lost$")
+            second.wait(r"^\* not said")
+            first.wait(rf"^\* {mine} has left$")
+            second.process.stdin.close()
+            expect(second.process.wait(10) == 0, f"a room ended with {second.process.returncode}: {second.text()}")
 
 
 def package(lab):

@@ -18,8 +18,10 @@ using libpeal::result;
 
 static_assert(!std::is_copy_constructible_v<libpeal::session>);
 static_assert(!std::is_copy_constructible_v<libpeal::channel>);
+static_assert(!std::is_copy_constructible_v<libpeal::group>);
 static_assert(std::is_nothrow_move_assignable_v<libpeal::session>);
 static_assert(std::is_nothrow_move_assignable_v<libpeal::channel>);
+static_assert(std::is_nothrow_move_assignable_v<libpeal::group>);
 
 namespace
 {
@@ -62,11 +64,14 @@ check_nothing()
 {
 	libpeal::session none;
 	libpeal::channel channel;
+	libpeal::group group;
 	libpeal::event event;
 
 	expect(!none && !channel && none.fd() == -1 && none.view().size() == 0, "there is nothing");
 	expect(none.poll(event) == result::closed && channel.send("x") == result::closed &&
-			none.open(1, number, channel) == result::closed,
+			none.open(1, number, channel) == result::closed &&
+			none.join("cpp", group) == result::closed && !group &&
+			group.view() == nullptr && group.send("x") == result::closed,
 		"nothing is not closed");
 	try {
 		libpeal::session nobody("/nonexistent", "cpp");
@@ -156,6 +161,92 @@ ask(libpeal::session &near, libpeal::session &far)
 	}
 }
 
+bool
+is_same(const peal_group_member &one, const peal_group_member &other)
+{
+	return one.member == other.member && one.client == other.client;
+}
+
+// Both see the same two, in the order in which they came.
+void
+compare(const libpeal::group &here, const libpeal::group &there)
+{
+	const struct peal_group_view *mine = here.view();
+	const struct peal_group_view *theirs = there.view();
+
+	expect(mine != nullptr && theirs != nullptr && mine->members_count == 2 &&
+			theirs->members_count == 2 && std::strcmp(mine->name, "cpp") == 0,
+		"not two in a group");
+	expect(mine->epoch == theirs->epoch && mine->n == theirs->n &&
+			is_same(mine->members[0], theirs->members[0]) &&
+			is_same(mine->members[1], theirs->members[1]),
+		"two views");
+	expect(is_same(theirs->self, mine->members[0]) && is_same(mine->self, mine->members[1]),
+		"another order than that of coming");
+}
+
+// A process group of both: one view, messages for both, and how one of them leaves.
+void
+share(libpeal::session &near, libpeal::session &far)
+{
+	libpeal::group first, here, there;
+	libpeal::event event;
+	void *room;
+
+	expect(near.join("a b", here) == result::bad_name && !here, "a bad name");
+	expect(near.join("cpp", here, libpeal::order::total) == result::not_supported && !here,
+		"total order");
+	expect(far.join("cpp", there) == result::ok && there.view() == nullptr &&
+			there.send("x") == result::not_in_view,
+		"in before the first view");
+	await(far, event, event_kind::group_view);
+	expect(near.join("cpp", first) == result::ok, "not joined");
+	here = std::move(first);
+	expect(!first && first.view() == nullptr && here, "a group did not move");
+	await(near, event, event_kind::group_view);
+	expect(event.channel() == here.id(), "a view of another group");
+	await(far, event, event_kind::group_joined);
+	const struct peal_group_member mine = here.view()->self;
+
+	expect(event.channel() == there.id() && event.member() == mine.member &&
+			event.client() == mine.client,
+		"who came?");
+	compare(here, there);
+	const std::size_t before_count = allocations_count;
+
+	expect(here.send("copied") == result::ok && here.claim(7, room) == result::ok, "not sent");
+	std::memcpy(room, "claimed", 7);
+	near.commit(7);
+	near.flush();
+	for (const char *text : {"copied", "claimed"}) {
+		for (libpeal::session *session : {&near, &far}) {
+			await(*session, event, event_kind::group_message);
+			expect(event.bytes() == text && event.member() == mine.member &&
+					event.client() == mine.client &&
+					event.epoch() == here.view()->epoch &&
+					event.n() == here.view()->n,
+				"another message");
+		}
+	}
+	expect(allocations_count == before_count, "messages of a group cost allocations");
+	const std::uint32_t id = here.id();
+
+	{
+		const libpeal::group last = std::move(here);
+	}
+	await(near, event, event_kind::group_ended);
+	expect(event.channel() == id && event.why_group_ended() == PEAL_GROUP_END_LEFT &&
+			event.lost_count() == 0,
+		"not left");
+	await(far, event, event_kind::group_gone);
+	expect(event.member() == mine.member && event.client() == mine.client &&
+			event.why_out() == PEAL_GROUP_LEFT && there.view()->members_count == 1,
+		"who left?");
+	expect(there.leave() == result::ok && !there && there.leave() == result::closed,
+		"not left by the last");
+	await(far, event, event_kind::group_ended);
+}
+
 void
 run(const char *near_path, const char *far_path)
 {
@@ -184,6 +275,7 @@ run(const char *near_path, const char *far_path)
 	expect(event.bytes() == "first", "the first message is another");
 	talk(near, far, there, here);
 	ask(near, far);
+	share(near, far);
 	expect(near.send_to_all("all") == result::ok, "not sent to all");
 	await(far, event, event_kind::cast);
 	expect(event.bytes() == "all" && event.member() == near.view().self(), "another cast");

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The Python binding at two daemons, for tests/integ/bindings_test.py: its numbers are those of peal.h, and what is
+"""The Python binding at two daemons, for tests/integ/bindings_test.py: its numbers are those of the headers, and what is
 sent by one session comes at the other.
 
-    python_client.py HEADER SOCKET SOCKET
+    python_client.py FOLDER-OF-HEADERS SOCKET SOCKET
 """
 import asyncio
+import dataclasses
+import glob
+import os
 import re
 import sys
 
@@ -14,7 +17,7 @@ from peal import _library
 
 NUMBER = 13
 ENUMS = {"PEAL_EVENT_": peal.EventKind, "PEAL_GONE_": peal.Gone, "PEAL_REASON_": peal.Reason,
-         "PEAL_": peal.Result}
+         "PEAL_ORDER_": peal.Order, "PEAL_GROUP_END_": peal.GroupEnd, "PEAL_GROUP_": peal.GroupGone, "PEAL_": peal.Result}
 
 
 def expect(condition, what):
@@ -22,17 +25,22 @@ def expect(condition, what):
         raise AssertionError(what)
 
 
-def check_numbers(path):
+def read(path):
     with open(path, encoding="ascii") as file:
-        text = file.read()
+        return file.read()
+
+
+def check_numbers(folder):
+    text = "".join(read(path) for path in sorted(glob.glob(os.path.join(folder, "*.h"))))
     found = {enum: {} for enum in ENUMS.values()}
     for name, number in re.findall(r"^\t(PEAL_\w+) = (\d+),", text, re.MULTILINE):
         prefix = next(prefix for prefix in ENUMS if name.startswith(prefix))
         found[ENUMS[prefix]][name[len(prefix):]] = int(number)
     for enum, names in found.items():
         have = {item.name: item.value for item in enum}
-        expect(names == have, f"{enum.__name__} is {have}, and {names} in peal.h")
+        expect(names == have, f"{enum.__name__} is {have}, and {names} in the headers")
     for name, struct in (("member", _library.Member), ("view", _library.View), ("event", _library.Event),
+                         ("group_member", _library.GroupMember), ("group_view", _library.GroupView),
                          ("question", _library.Question)):
         body = re.search(rf"^struct peal_{name} {{\n(.*?)^}};", text, re.MULTILINE | re.DOTALL).group(1)
         fields = re.findall(r"^\t[\w ]*?[ *](\w+)(?:\[\d+\])?;", body, re.MULTILINE)
@@ -40,7 +48,7 @@ def check_numbers(path):
     functions = set(re.findall(r"^PEAL_API [^;]*?\b(peal_\w+)\(", text, re.MULTILINE))
     # In shared memory Python would have to copy all the same.
     in_place = {"peal_claim", "peal_commit", "peal_flush"}
-    expect(functions - in_place == set(_library.SIGNATURES), "functions are not those of peal.h: "
+    expect(functions - in_place == set(_library.SIGNATURES), "functions are not those of the headers: "
            f"{sorted((functions - in_place) ^ set(_library.SIGNATURES))}")
 
 
@@ -144,6 +152,48 @@ def ask(near, far):
     far.unserve(31)
 
 
+def share(near, far):
+    """A process group of both: one view, a message for both, and how one of them leaves."""
+    expect({refused(near.join, name) for name in ("", "a b", "a\0b", "\u00e9", "x" * 64)} == {peal.Result.BAD_NAME},
+           "there is a group of a name that cannot be")
+    expect(refused(near.join, "python", peal.Order.TOTAL) == peal.Result.NOT_SUPPORTED, "total order can be had")
+    there = far.join("python")
+    expect(refused(there.send, b"x") == peal.Result.NOT_IN_VIEW and there.view is None, "in before the first view")
+    await_kind(far, peal.EventKind.GROUP_VIEW)
+    expect(there.view.members == (there.view.self,), f"who is alone sees {there.view}")
+    with near.join("python") as here:
+        expect(await_kind(near, peal.EventKind.GROUP_VIEW).group == here, "a view of another group")
+        seen = await_kind(far, peal.EventKind.GROUP_VIEW)
+        view = there.view
+        expect((seen.group, seen.epoch, seen.n) == (there, view.epoch, view.n), f"{seen} told of {view}")
+        expect(view == dataclasses.replace(here.view, self=view.self) and view.members == (view.self, here.view.self) and
+               [one.member for one in view.members] == [far.view.self, near.view.self] and view.name == "python",
+               f"{here.view} at the one, {view} at the other")
+        joined = await_kind(far, peal.EventKind.GROUP_JOINED)
+        expect((joined.member, joined.client) == here.view.self, f"{joined} is not who came")
+        again = near.join("python")
+        ended = await_kind(near, peal.EventKind.GROUP_ENDED)
+        expect((ended.group, ended.reason) == (again, peal.GroupEnd.IN_USE) and again != here, f"in twice: {ended}")
+        expect(refused(here.send, b"x" * (near.message_size_max + 1)) == peal.Result.TOO_BIG, "too big was not")
+        for data in (b"to both", b"", bytes(range(256)) * 40):
+            here.send(data)
+            for session, group in ((near, here), (far, there)):
+                message = await_kind(session, peal.EventKind.GROUP_MESSAGE)
+                expect(message.data == data and message.group == group and message.channel is None and
+                       (message.member, message.client) == here.view.self and
+                       (message.epoch, message.n) == (view.epoch, view.n), f"{message} came of {data}")
+    ended = await_kind(near, peal.EventKind.GROUP_ENDED)
+    expect((ended.group, ended.reason, ended.lost_count) == (here, peal.GroupEnd.LEFT, 0), f"left by {ended}")
+    expect(here.view is None and refused(here.send, b"x") != peal.Result.OK, "who left is in")
+    here.leave()
+    gone = await_kind(far, peal.EventKind.GROUP_GONE)
+    expect((gone.member, gone.client) == view.members[1] and gone.reason == peal.GroupGone.LEFT, f"{gone} is not who left")
+    expect(there.view.members == view.members[:1] and (there.view.epoch, there.view.n) > (view.epoch, view.n),
+           f"after {view} came {there.view}")
+    there.leave()
+    expect(await_kind(far, peal.EventKind.GROUP_ENDED).group == there and there.view is None, "who was last is in")
+
+
 async def cast(near, far):
     """Two tasks in one loop, each asleep until the other has sent."""
     near.hear()
@@ -164,17 +214,18 @@ async def cast(near, far):
 
 
 def main():
-    header, near_path, far_path = sys.argv[1:]
-    check_numbers(header)
+    folder, near_path, far_path = sys.argv[1:]
+    check_numbers(folder)
     expect(refused(peal.Session, "/nonexistent") == peal.Result.NO_DAEMON, "there is a daemon where there is none")
     with peal.Session(near_path, name="py-near") as near, peal.Session(far_path, name="py-far") as far:
         talk(near, far)
         ask(near, far)
+        share(near, far)
         seen = tell_values(near, far)
         asyncio.run(cast(near, far))
         expect(near.next(0.05) is None or near.state == peal.Result.OK, "nothing more should come")
     expect(refused(near.poll) == peal.Result.CLOSED, "a detached session is not closed")
-    print(f"python: numbers, channel, {seen}, asyncio")
+    print(f"python: numbers, channel, group, {seen}, asyncio")
     return 0
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Peal for applications: who is in the group, messages to one member and to all.
 
-What each call, event and result means stands in include/peal/peal.h and docs/API.md; here is what differs.
+What each call, event and result means stands in include/peal/*.h and docs/API.md; here is what differs.
 
     with peal.Session(name="my-program") as session:
         session.hear()
@@ -21,8 +21,8 @@ import uuid
 
 from . import _library
 
-__all__ = ["ALL", "MAJORITY", "Answers", "Busy", "Channel", "Error", "Event", "EventKind", "Gone", "Member", "Reason", "Result", "Session",
-           "View"]
+__all__ = ["ALL", "MAJORITY", "Answers", "Busy", "Channel", "Error", "Event", "EventKind", "Gone", "Group", "GroupEnd", "GroupGone",
+           "GroupMember", "GroupView", "Member", "Order", "Reason", "Result", "Session", "View"]
 
 # How many replies are wanted, in the place of a number.
 ALL = _library.WANT_ALL
@@ -46,6 +46,8 @@ class Result(enum.IntEnum):
     NO_DAEMON = 13
     NO_MEMORY = 14
     TIMEOUT = 15
+    NOT_SUPPORTED = 16
+    BAD_NAME = 17
     PEER_GONE = 18
     NO_SERVICE = 19
     BUSY = 20
@@ -69,6 +71,11 @@ class EventKind(enum.IntEnum):
     REPLY = 17
     NO_REPLY = 18
     DONE = 19
+    GROUP_VIEW = 20
+    GROUP_JOINED = 21
+    GROUP_GONE = 22
+    GROUP_MESSAGE = 23
+    GROUP_ENDED = 24
 
 
 class Gone(enum.IntEnum):
@@ -88,6 +95,27 @@ class Reason(enum.IntEnum):
     SLOW = 6
     REMOVED = 7
     REFUSED = 8
+
+
+class Order(enum.IntEnum):
+    SENDER = 0
+    TOTAL = 1  # not supported yet
+
+
+class GroupGone(enum.IntEnum):
+    LEFT = 1
+    CRASHED = 2
+    EVICTED = 3
+    NODE_GONE = 4
+
+
+class GroupEnd(enum.IntEnum):
+    LEFT = 0
+    TOO_MANY = 1
+    REMOVED = 2
+    OVERRUN = 3
+    NOT_SUPPORTED = 4
+    IN_USE = 5
 
 
 class Error(Exception):
@@ -118,6 +146,21 @@ class View:
     members: typing.Tuple[Member, ...]
 
 
+class GroupMember(typing.NamedTuple):
+    """Who is in a group. It equals the pair (member, client) of an event."""
+    member: int  # its node
+    client: int  # which of that node
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupView:
+    epoch: int
+    n: int
+    members: typing.Tuple[GroupMember, ...]  # who has been in longest first
+    self: GroupMember  # pylint: disable=no-self-argument
+    name: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Event:
     kind: EventKind
@@ -125,10 +168,14 @@ class Event:
     member: int = 0
     data: bytes = b""
     number: int = 0  # OPENED, VALUE; of requests the service
-    reason: typing.Union[Gone, Reason, None] = None  # GONE, ENDED
+    reason: typing.Union[Gone, Reason, GroupGone, GroupEnd, None] = None  # GONE, ENDED, GROUP_GONE, GROUP_ENDED
     result: typing.Optional[Result] = None  # ENDED for REFUSED; NO_REPLY, DONE
     lost_count: int = 0
     request: int = 0  # REQUEST, REPLY, NO_REPLY, DONE
+    group: typing.Optional["Group"] = None  # GROUP_*
+    client: int = 0  # GROUP_JOINED, GROUP_GONE, GROUP_MESSAGE: which of the node
+    epoch: int = 0  # GROUP_*: names a view of the group, with `n`
+    n: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +185,9 @@ class Answers:
     replies: typing.Dict[int, bytes]  # by member
     failures: typing.Dict[int, Result]
 
+
+# What `reason` is of these.
+_REASONS = {EventKind.GONE: Gone, EventKind.ENDED: Reason, EventKind.GROUP_GONE: GroupGone, EventKind.GROUP_ENDED: GroupEnd}
 
 _loaded = None
 
@@ -202,6 +252,43 @@ class Channel:
         self.close()
 
 
+class Group:
+    """A process group that a session joined. Two objects of the same time in a group are equal."""
+
+    def __init__(self, session, number):
+        self._session = session
+        self.id = number
+
+    def __eq__(self, other):
+        return isinstance(other, Group) and (self.id, self._session) == (other.id, other._session)
+
+    def __hash__(self):
+        return hash(self.id)
+
+    def __repr__(self):
+        return f"<peal.Group {self.id}>"
+
+    @property
+    def view(self):
+        """The view as of the last event. None: this session is not in it, or not yet."""
+        return self._session.view_of_group(self.id)
+
+    def send(self, data):
+        _insist(_peal().peal_send(self._session.handle, self.id, bytes(data), len(data)))
+
+    def leave(self):
+        """GROUP_ENDED follows. A group that is left already stays so."""
+        result = _peal().peal_group_leave(self._session.handle, self.id)
+        if result != Result.CLOSED:
+            _insist(result)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.leave()
+
+
 class Session:
     """One attachment to the daemon of this host."""
 
@@ -209,6 +296,7 @@ class Session:
         self._handle = ctypes.c_void_p()
         self._raw = _library.Event()
         self._view = None
+        self._group_views = {}  # by number, until the next one
         library = _peal()
         result = library.peal_attach(None if socket is None else str(socket).encode(), name.encode(),
                                      ctypes.byref(self._handle))
@@ -274,16 +362,16 @@ class Session:
         kind = EventKind(raw.kind)
         if kind == EventKind.VIEW:
             self._view = None
-        if kind in (EventKind.OPENED, EventKind.MESSAGE, EventKind.FINISHED, EventKind.ENDED):
-            channel = Channel(self, raw.channel)
-        else:
-            channel = None
-        reason = Gone(raw.reason) if kind == EventKind.GONE else None
-        if kind == EventKind.ENDED:
-            reason = Reason(raw.reason)
-        has_result = reason == Reason.REFUSED or kind in (EventKind.NO_REPLY, EventKind.DONE)
+        if kind in (EventKind.GROUP_VIEW, EventKind.GROUP_ENDED):
+            self._group_views.pop(raw.channel, None)
+        is_of_channel = kind in (EventKind.OPENED, EventKind.MESSAGE, EventKind.FINISHED, EventKind.ENDED)
+        channel = Channel(self, raw.channel) if is_of_channel else None
+        group = Group(self, raw.channel) if EventKind.GROUP_VIEW <= kind <= EventKind.GROUP_ENDED else None
+        reason = _REASONS[kind](raw.reason) if kind in _REASONS else None
+        has_result = reason is Reason.REFUSED or kind in (EventKind.NO_REPLY, EventKind.DONE)
         return Event(kind, channel, raw.member, ctypes.string_at(raw.bytes, raw.size) if raw.size else b"",
-                     raw.number, reason, Result(raw.result) if has_result else None, raw.lost_count, raw.request)
+                     raw.number, reason, Result(raw.result) if has_result else None, raw.lost_count, raw.request,
+                     group, raw.client, raw.epoch, raw.n)
 
     def wait(self, seconds=None):
         """Until there is something to poll, at the soonest. False: the time is over."""
@@ -376,6 +464,27 @@ class Session:
     def set(self, number, data):
         """The latest value of a number of this member."""
         _insist(_peal().peal_set(self.handle, number, bytes(data), len(data)))
+
+    # --- process groups ---
+
+    def join(self, name, order=Order.SENDER):
+        """GROUP_VIEW of the Group follows, or GROUP_ENDED. A name that cannot be is an Error, BAD_NAME."""
+        if "\0" in name:  # where C would see its end
+            raise Error(Result.BAD_NAME)
+        group = ctypes.c_uint32()
+        _insist(_peal().peal_group_join(self.handle, name.encode(), order, ctypes.byref(group)))
+        return Group(self, group.value)
+
+    def view_of_group(self, number):
+        """As Group.view, of the group with this `id`."""
+        view = self._group_views.get(number)
+        raw = None if view else _peal().peal_group_view(self.handle, number)
+        if raw:
+            raw = raw.contents
+            members = tuple(GroupMember(one.member, one.client) for one in raw.members[:raw.members_count])
+            view = GroupView(raw.epoch, raw.n, members, GroupMember(raw.self.member, raw.self.client), raw.name.decode())
+            self._group_views[number] = view
+        return view
 
     # --- requests ---
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""libpeal.so.0 as ctypes sees it: include/peal/peal.h of PEAL_ABI 0, layout and signatures and nothing else."""
+"""libpeal.so.0 as ctypes sees it: include/peal/*.h of PEAL_ABI 0, layout and signatures and nothing else."""
 import ctypes
 import os
 
@@ -27,6 +27,16 @@ class Event(ctypes.Structure):
                 ("request", ctypes.c_uint64), ("reserved", ctypes.c_uint64 * 2))
 
 
+class GroupMember(ctypes.Structure):
+    _fields_ = (("member", ctypes.c_uint64), ("client", ctypes.c_uint32), ("reserved", ctypes.c_uint32))
+
+
+class GroupView(ctypes.Structure):
+    _fields_ = (("epoch", ctypes.c_uint64), ("n", ctypes.c_uint32), ("members_count", ctypes.c_uint32),
+                ("members", ctypes.POINTER(GroupMember)), ("self", GroupMember), ("name", ctypes.c_char_p),
+                ("reserved", ctypes.c_uint64 * 2))
+
+
 class Question(ctypes.Structure):
     _fields_ = (("members", ctypes.POINTER(ctypes.c_uint64)), ("members_count", ctypes.c_uint32),
                 ("wanted_count", ctypes.c_uint32), ("timeout_ns", ctypes.c_uint64), ("service", ctypes.c_uint16),
@@ -36,7 +46,7 @@ class Question(ctypes.Structure):
 _SESSION = ctypes.c_void_p
 _RESULT = ctypes.c_int
 
-# Every function of peal.h that Python needs: what it gives back, what it takes.
+# Every function of the headers that Python needs: what it gives back, what it takes.
 SIGNATURES = {
     "peal_result_name": (ctypes.c_char_p, _RESULT),
     "peal_attach": (_RESULT, ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(_SESSION)),
@@ -60,6 +70,9 @@ SIGNATURES = {
     "peal_set": (_RESULT, _SESSION, ctypes.c_uint16, ctypes.c_char_p, ctypes.c_uint32),
     "peal_message_size_max": (ctypes.c_uint32, _SESSION),
     "peal_send": (_RESULT, _SESSION, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32),
+    "peal_group_join": (_RESULT, _SESSION, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(ctypes.c_uint32)),
+    "peal_group_leave": (_RESULT, _SESSION, ctypes.c_uint32),
+    "peal_group_view": (ctypes.POINTER(GroupView), _SESSION, ctypes.c_uint32),
     "peal_serve": (_RESULT, _SESSION, ctypes.c_uint16),
     "peal_unserve": (_RESULT, _SESSION, ctypes.c_uint16),
     "peal_reply": (_RESULT, _SESSION, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint32),
