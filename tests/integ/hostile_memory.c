@@ -111,7 +111,7 @@ exceed_credit(struct peal *peal)
 	}
 }
 
-#define OFFENCES_COUNT 22U
+#define OFFENCES_COUNT 23U
 
 /* The first nine: places that cannot be. */
 #define PLACES_COUNT 9U
@@ -189,7 +189,7 @@ commit_offence(struct peal *peal, uint32_t offence)
 		say_open(peal, PEAL_CLIENT_TAG(PEAL_CLIENT_PLACES_OWN, 1), 9);
 		break;
 	case 16:
-		say_open(peal, PEAL_CLIENT_TAG(1, 1), PEAL_NUMBER_MAX + 1U);
+		say_open(peal, PEAL_CLIENT_TAG(1, 1), PEAL_CLIENT_SERVICES_UPPER);
 		break;
 	case 17:
 		say_open(peal, PEAL_CLIENT_TAG(2, 1), 9);
@@ -203,6 +203,9 @@ commit_offence(struct peal *peal, uint32_t offence)
 		break;
 	case 20:
 		say(peal, PEAL_CLIENT_OPEN, 0, "few", 3);
+		break;
+	case 21: /* within the numbers of a service */
+		say_open(peal, PEAL_CLIENT_TAG(1, 1), PEAL_CLIENT_SERVICES_LOWER + 1U);
 		break;
 	default:
 		exceed_credit(peal);
