@@ -204,6 +204,7 @@ seeds: [\"10.77.0.1:7400\", \"10.77.0.2:7400\", \"10.77.0.3:7400\", \"10.77.0.4:
 metadata: \"lab node 2\"
 idle: spin
 socket: /run/peal-lab/$first/n2.sock
+hold_ms: 500
 device: net_af_packet0
 device_args: \"iface=peal2,framecnt=512,qdisc_bypass=1\"
 memory_mb: 48"
