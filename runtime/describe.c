@@ -191,6 +191,20 @@ find_kicked(uint64_t why)
 }
 
 static void
+describe_ordergroup(const struct peal_event *event, char out[SIZE])
+{
+	uint32_t id = (uint32_t)event->value;
+
+	if (event->kind == PEAL_EVENT_ORDERGROUP) {
+		(void)snprintf(out, SIZE, "order group %" PRIu32 " is there, generation %" PRIu64,
+			id, event->value >> 32);
+		return;
+	}
+	(void)snprintf(out, SIZE, "order group %" PRIu32 " cannot be created: %s", id,
+		peal_ordergroup_answer_name((enum peal_ordergroup_answer)(event->value >> 32)));
+}
+
+static void
 describe_own(const struct peal_event *event, char out[SIZE])
 {
 	char address[SIZE];
@@ -246,14 +260,8 @@ describe_own(const struct peal_event *event, char out[SIZE])
 			"waiting: the view takes no more metadata; shorter metadata may fit");
 		break;
 	case PEAL_EVENT_ORDERGROUP:
-		(void)snprintf(out, SIZE, "order group %" PRIu32 " is there, generation %" PRIu64,
-			(uint32_t)event->value, event->value >> 32);
-		break;
 	case PEAL_EVENT_ORDERGROUP_REFUSED:
-		(void)snprintf(out, SIZE, "order group %" PRIu32 " cannot be created: %s",
-			(uint32_t)event->value,
-			peal_ordergroup_answer_name(
-				(enum peal_ordergroup_answer)(event->value >> 32)));
+		describe_ordergroup(event, out);
 		break;
 	case PEAL_EVENT_JOINED:
 	case PEAL_EVENT_LEFT:

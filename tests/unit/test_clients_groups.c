@@ -6,12 +6,14 @@
 static void
 join(struct visitor *visitor, uint16_t tag, const char *name)
 {
-	uint8_t bytes[sizeof(struct peal_client_group_join) + 128U] = {0};
-	size_t size = strlen(name);
+	struct {
+		struct peal_client_group_join head;
+		char name[128];
+	} request = {.head = {0}};
+	int size = snprintf(request.name, sizeof(request.name), "%s", name);
 
-	memcpy(bytes + sizeof(struct peal_client_group_join), name, size);
-	scene_say(visitor, PEAL_CLIENT_GROUP_JOIN, tag, bytes,
-		(uint32_t)(sizeof(struct peal_client_group_join) + size));
+	scene_say(visitor, PEAL_CLIENT_GROUP_JOIN, tag, &request,
+		(uint32_t)sizeof(request.head) + (uint32_t)size);
 }
 
 /* The next view of a group: who is in it, or what changed, as text "node.client+" or "-why". */

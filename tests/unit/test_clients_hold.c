@@ -184,7 +184,7 @@ test_clients_hold__who_casts_more_than_leaves_takes_turns(void **state)
 		sum += atomic_load(
 			&casting[i]->clients->room->clients[casting[i]->place].tally.sent_size);
 	}
-	assert_true(sum > 20U * 65536U);
+	assert_true(sum > UINT64_C(20) * 65536U);
 	for (uint32_t i = 0; i < 3; i++) {
 		uint64_t size = atomic_load(
 			&casting[i]->clients->room->clients[casting[i]->place].tally.sent_size);
