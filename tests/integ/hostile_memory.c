@@ -290,6 +290,21 @@ static struct {
 	_Atomic bool is_over;
 } race;
 
+#define RACE_GOOD (UINT64_C(56) | (uint64_t)PEAL_CLIENT_CAST << 32)
+
+/* Whatever the core comes to was right once. */
+static void
+fill_with_good(struct peal *peal)
+{
+	uint8_t *bytes = (uint8_t *)peal->up + PEAL_REGION_RING_OFFSET;
+
+	for (uint64_t offset = 0; offset < peal->up_size; offset += 64U) {
+		_Atomic uint64_t *spot = (_Atomic uint64_t *)(void *)(bytes + offset);
+
+		atomic_store_explicit(spot, RACE_GOOD, memory_order_relaxed);
+	}
+}
+
 /* Headers of the next records, and the tail, over and over: each is right at some instants. */
 static void *
 flip(void *argument)
@@ -305,7 +320,6 @@ flip(void *argument)
 
 		for (uint32_t i = 0; i < FLIPS_COUNT; i++) {
 			uint64_t draw = peal_prng_next(&prng);
-			uint64_t good = 56U | (uint64_t)PEAL_CLIENT_CAST << 32;
 			uint64_t wrong = (draw & 0xFFFFFU) | (draw >> 24 & 15U) << 32;
 			uint64_t offset = (head + 64U * (draw >> 32 & (RACE_SPOTS - 1U))) &
 					  (peal->up_size - 1U);
@@ -313,7 +327,7 @@ flip(void *argument)
 			/* Good far more often than not, or it is over at once. */
 			_Atomic uint64_t *spot = (_Atomic uint64_t *)(void *)(bytes + offset);
 			atomic_store_explicit(spot, wrong, memory_order_relaxed);
-			atomic_store_explicit(spot, good, memory_order_relaxed);
+			atomic_store_explicit(spot, RACE_GOOD, memory_order_relaxed);
 		}
 	}
 	return NULL;
@@ -330,6 +344,7 @@ hostile_race(const char *path, uint64_t rounds_count)
 		pthread_t thread;
 
 		race.peal = peal;
+		fill_with_good(peal);
 		atomic_store(&race.is_over, false);
 		if (pthread_create(&thread, NULL, flip, NULL) != 0) {
 			return EXIT_FAILURE;
