@@ -295,8 +295,9 @@ serve(struct peal_runtime *runtime, int signal_fd)
 		if (polls[1].revents != 0) {
 			drain(polls[1].fd);
 		}
-		print_news(runtime, &after);
+		/* What led to the end is news, and older than it. */
 		code = find_end(runtime);
+		print_news(runtime, &after);
 		if (code >= 0) {
 			print_end(code);
 			if (code == EXIT_REFUSED) {
