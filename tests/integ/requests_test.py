@@ -233,6 +233,16 @@ def deadlines(lab):
         expect(session.late_count >= late + 4, "the second answer was not counted")
 
 
+def next_about(session, request, seconds):
+    """The next event of a request, behind what an attachment is told of the view; or None."""
+    end_s = time.monotonic() + seconds
+    while time.monotonic() < end_s:
+        event = session.next(max(0.0, end_s - time.monotonic()))
+        if event is not None and event.request == request:
+            return event
+    return None
+
+
 def service_killed(lab):
     """SIGKILL in mid-request, at another node and at this one: gone at once, and nothing is left of it."""
     numbers = members_of(lab)
@@ -248,11 +258,11 @@ def service_killed(lab):
                     request = None
             begin_s = time.monotonic()
             mute.kill()
-            event = session.next(NOTICED_S)
+            event = next_about(session, request, NOTICED_S)
             expect(event is not None and event.kind == EventKind.NO_REPLY and event.result == Result.PEER_GONE and
                    event.request == request, f"a service of node {node} was killed: {event}")
             print(f"# node {node}: gone after {(time.monotonic() - begin_s) * 1000:.1f} ms")
-            event = session.next(1.0)
+            event = next_about(session, request, 1.0)
             expect(event.kind == EventKind.DONE and event.result == Result.PEER_GONE, f"it ended with {event}")
             # Another takes its place.
             with Server(lab, node, 25, "echo"):
