@@ -98,6 +98,22 @@ peal_orderscene_end(void)
 	PEAL_ASSERT(scene.kept_count == 0);
 }
 
+int
+peal_orderscene_set_up(void **state)
+{
+	(void)state;
+	peal_orderscene_begin(3, 0);
+	return 0;
+}
+
+int
+peal_orderscene_tear_down(void **state)
+{
+	(void)state;
+	peal_orderscene_end();
+	return 0;
+}
+
 struct peal_order_msg
 peal_orderscene_make(enum peal_order_kind kind, uint8_t rank)
 {

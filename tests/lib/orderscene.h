@@ -44,6 +44,9 @@ extern struct peal_orderscene scene;
 void peal_orderscene_begin(uint8_t ranks_count, uint8_t rank);
 /* Ends it: nothing may be kept. */
 void peal_orderscene_end(void);
+/* The same for cmocka, as the first of three ranks. */
+int peal_orderscene_set_up(void **state);
+int peal_orderscene_tear_down(void **state);
 
 /* A message of `kind` from `rank`, of this group and view; to be filled and heard. */
 struct peal_order_msg peal_orderscene_make(enum peal_order_kind kind, uint8_t rank);

@@ -4,22 +4,6 @@
 
 #define MICROSECOND_NS UINT64_C(1000)
 
-static int
-begin(void **state)
-{
-	(void)state;
-	peal_orderscene_begin(3, 0);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	peal_orderscene_end();
-	return 0;
-}
-
 static struct peal_order_msg
 make_tick(void)
 {
@@ -142,18 +126,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_abcast__refuses_other_groups_and_ranks_by_name,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast__refuses_other_groups_and_ranks_by_name, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast__a_rank_that_restarted_says_nothing_but_join, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast__refuses_lanes_and_seals_of_others, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast__refuses_what_is_no_message, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast__accepts_so_much_and_no_more, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast__stops_when_its_rank_is_given_away, begin, end),
+			test_abcast__a_rank_that_restarted_says_nothing_but_join,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast__refuses_lanes_and_seals_of_others,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast__refuses_what_is_no_message,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast__accepts_so_much_and_no_more,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast__stops_when_its_rank_is_given_away,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,22 +4,6 @@
 
 #define MICROSECOND_NS UINT64_C(1000)
 
-static int
-begin(void **state)
-{
-	(void)state;
-	peal_orderscene_begin(3, 0);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	peal_orderscene_end();
-	return 0;
-}
-
 static void
 test_abcast_emit__data_goes_to_all_with_what_is_here(void **state)
 {
@@ -64,9 +48,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			test_abcast_emit__data_goes_to_all_with_what_is_here, begin, end),
+			test_abcast_emit__data_goes_to_all_with_what_is_here,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast_emit__a_tick_promises_unless_the_lane_is_wedged, begin, end),
+			test_abcast_emit__a_tick_promises_unless_the_lane_is_wedged,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

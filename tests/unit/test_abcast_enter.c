@@ -4,22 +4,6 @@
 
 #define MICROSECOND_NS UINT64_C(1000)
 
-static int
-begin(void **state)
-{
-	(void)state;
-	peal_orderscene_begin(3, 0);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	peal_orderscene_end();
-	return 0;
-}
-
 static struct peal_order_msg
 make_place(enum peal_order_kind kind)
 {
@@ -99,11 +83,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			test_abcast_enter__goes_on_where_another_is_when_nobody_keeps_the_rest,
-			begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_enter__two_views_ahead_begins_there, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_enter__a_view_of_others_is_not_entered, begin, end),
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_enter__two_views_ahead_begins_there,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_enter__a_view_of_others_is_not_entered,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,22 +4,6 @@
 
 #define MICROSECOND_NS UINT64_C(1000)
 
-static int
-begin(void **state)
-{
-	(void)state;
-	peal_orderscene_begin(3, 0);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	peal_orderscene_end();
-	return 0;
-}
-
 static void
 test_abcast_final__waits_until_nothing_earlier_can_come(void **state)
 {
@@ -78,11 +62,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			test_abcast_final__waits_until_nothing_earlier_can_come, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_final__waits_until_a_majority_stores_it, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_final__orders_by_stamp_then_rank, begin, end),
+			test_abcast_final__waits_until_nothing_earlier_can_come,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_final__waits_until_a_majority_stores_it,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_final__orders_by_stamp_then_rank,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,22 +4,6 @@
 
 #define MICROSECOND_NS UINT64_C(1000)
 
-static int
-begin(void **state)
-{
-	(void)state;
-	peal_orderscene_begin(3, 0);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	peal_orderscene_end();
-	return 0;
-}
-
 static void
 test_abcast_on_data__a_gap_is_pulled_from_who_showed_it(void **state)
 {
@@ -159,25 +143,26 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_data__a_gap_is_pulled_from_who_showed_it, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_on_data__what_comes_twice_is_not_kept, begin, end),
+			test_abcast_on_data__a_gap_is_pulled_from_who_showed_it,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_on_data__what_comes_twice_is_not_kept,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_abcast_on_data__a_wedged_lane_takes_nothing_and_stages_what_was_fetched,
-			begin, end),
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_data__a_frame_before_what_was_delivered_stops_it, begin,
-			end),
+			test_abcast_on_data__a_frame_before_what_was_delivered_stops_it,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_on_data__a_broken_promise_is_refused,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_data__a_broken_promise_is_refused, begin, end),
+			test_abcast_on_data__stamps_far_ahead_are_ordered_but_not_followed,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_on_data__another_digest_stops_it,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_data__stamps_far_ahead_are_ordered_but_not_followed, begin,
-			end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_on_data__another_digest_stops_it, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_on_data__gives_what_it_has_and_says_what_it_gave_up, begin,
-			end),
+			test_abcast_on_data__gives_what_it_has_and_says_what_it_gave_up,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,22 +4,6 @@
 
 #define MICROSECOND_NS UINT64_C(1000)
 
-static int
-begin(void **state)
-{
-	(void)state;
-	peal_orderscene_begin(3, 0);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	peal_orderscene_end();
-	return 0;
-}
-
 static void
 prepare(uint8_t rank, uint8_t lane, uint64_t ballot)
 {
@@ -158,16 +142,19 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_seal__promises_and_accepts_with_the_frames, begin, end),
+			test_abcast_on_seal__promises_and_accepts_with_the_frames,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_seal__a_silent_lane_is_sealed_and_delivery_goes_on, begin,
-			end),
+			test_abcast_on_seal__a_silent_lane_is_sealed_and_delivery_goes_on,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_seal__its_own_void_frames_are_sent_anew, begin, end),
+			test_abcast_on_seal__its_own_void_frames_are_sent_anew,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_on_seal__stops_at_what_cannot_be,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_seal__stops_at_what_cannot_be, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_on_seal__stops_when_what_was_delivered_is_void, begin, end),
+			test_abcast_on_seal__stops_when_what_was_delivered_is_void,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,22 +4,6 @@
 
 #define MICROSECOND_NS UINT64_C(1000)
 
-static int
-begin(void **state)
-{
-	(void)state;
-	peal_orderscene_begin(3, 0);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	peal_orderscene_end();
-	return 0;
-}
-
 static void
 prepare(uint64_t ballot)
 {
@@ -191,19 +175,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_abcast_on_view__who_promised_stands_still,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_view__who_promised_stands_still, begin, end),
+			test_abcast_on_view__accepts_with_the_frames_of_the_cut,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_on_view__a_view_begins_behind_its_cut,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_on_view__stops_at_another_history,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
-			test_abcast_on_view__accepts_with_the_frames_of_the_cut, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_on_view__a_view_begins_behind_its_cut, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_on_view__stops_at_another_history, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_on_view__stops_when_a_cut_takes_back_what_was_delivered, begin,
-			end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_on_view__leads_a_change_to_its_end, begin, end),
+			test_abcast_on_view__stops_when_a_cut_takes_back_what_was_delivered,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_on_view__leads_a_change_to_its_end,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

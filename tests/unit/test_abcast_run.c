@@ -4,22 +4,6 @@
 
 #define MICROSECOND_NS UINT64_C(1000)
 
-static int
-begin(void **state)
-{
-	(void)state;
-	peal_orderscene_begin(3, 0);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	peal_orderscene_end();
-	return 0;
-}
-
 static void
 test_abcast_run__ticks_at_once_then_rarely(void **state)
 {
@@ -128,17 +112,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			test_abcast_run__ticks_at_once_then_rarely, begin, end),
-		cmocka_unit_test_setup_teardown(test_abcast_run__asks_who_is_silent, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_run__relays_what_too_few_store, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_run__leaves_out_who_is_silent_for_long, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_run__a_late_core_accuses_nobody, begin, end),
-		cmocka_unit_test_setup_teardown(
-			test_abcast_run__brings_forward_who_is_behind, begin, end),
+		cmocka_unit_test_setup_teardown(test_abcast_run__ticks_at_once_then_rarely,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_run__asks_who_is_silent,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_run__relays_what_too_few_store,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_run__leaves_out_who_is_silent_for_long,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_run__a_late_core_accuses_nobody,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_run__brings_forward_who_is_behind,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
