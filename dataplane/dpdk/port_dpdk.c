@@ -284,29 +284,44 @@ find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_
 	return true;
 }
 
-/* The buffers of a port, which were left to it when it was lent before. */
+/* The buffers of a port. Those that a lent one held when it was given back are still its. */
 static bool
 make_pool(struct peal_port_dpdk *port, const struct peal_port_dpdk_config *config,
 	struct peal_sentence *error)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	(void)snprintf(name, sizeof(name), "peal_port%u", port->port_id);
-	port->pool = config->is_lent ? rte_mempool_lookup(name) : NULL;
-	if (port->pool != NULL && (port->pool->size < config->packets_count ||
-					  rte_pktmbuf_data_room_size(port->pool) <
-						  RTE_PKTMBUF_HEADROOM + port->frame_size)) {
+	(void)snprintf(
+		name, sizeof(name), config->is_lent ? "peal_lent%u" : "peal_port%u", port->port_id);
+	port->pool = rte_mempool_lookup(name);
+	if (port->pool != NULL && rte_mempool_full(port->pool)) {
+		rte_mempool_free(port->pool);
 		port->pool = NULL;
-		return peal_sentence_set(error,
-			"device %s was lent before with fewer or smaller buffers, which it may "
-			"still hold; keep cores and mtu as they were",
-			config->device);
 	}
 	if (port->pool == NULL) {
 		port->pool = peal_mbufpool_create(
 			name, config->packets_count, port->frame_size, port->numa_node, error);
+		return port->pool != NULL;
 	}
-	return port->pool != NULL;
+	if (port->pool->size < config->packets_count ||
+		rte_pktmbuf_data_room_size(port->pool) < RTE_PKTMBUF_HEADROOM + port->frame_size) {
+		port->pool = NULL;
+		return peal_sentence_set(error,
+			"device %s still holds buffers of when it was lent before, and these are "
+			"fewer or smaller; keep cores and mtu as they were",
+			config->device);
+	}
+	return true;
+}
+
+/* A lent port keeps what it holds. */
+static void
+give_pool(struct peal_port_dpdk *port)
+{
+	if (!port->is_lent || (port->pool != NULL && rte_mempool_full(port->pool))) {
+		rte_mempool_free(port->pool);
+	}
+	port->pool = NULL;
 }
 
 bool
@@ -387,10 +402,7 @@ peal_port_dpdk_close(struct peal_port_dpdk *port)
 		}
 		port->is_started = false;
 	}
-	if (!port->is_lent) {
-		rte_mempool_free(port->pool);
-	}
-	port->pool = NULL;
+	give_pool(port);
 }
 
 struct peal_port

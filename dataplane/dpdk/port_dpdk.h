@@ -28,8 +28,8 @@ struct peal_port_dpdk_config {
 	/* Bytes of the largest IP packet, [PEAL_MTU_MIN, PEAL_MTU_MAX]: a device is set to it, a
 	 * kernel interface must have it. 0 = what the device has now, up to PEAL_MTU_MAX. */
 	uint16_t mtu;
-	/* It is somebody else's: closing stops it, and its buffers stay for the next who opens it,
-	 * since it may hold some of them. */
+	/* It is somebody else's: closing stops it and no more, and buffers that it holds then stay
+	 * for who opens it next. */
 	bool is_lent;
 };
 

@@ -68,7 +68,7 @@ struct peal_embed_options {
 	/*
 	 * A port that the application lends, in the place of `device` and `device_args`, which the
 	 * file must not have then. Nobody else uses it meanwhile: the node configures, starts and
-	 * stops it. It is not closed, and its buffers stay with it.
+	 * stops it. It is not closed; whoever uses it next configures it first.
 	 */
 	bool has_port;
 	uint8_t reserved_bytes;
