@@ -17,7 +17,9 @@ static bool
 run(const struct peal_benchargs *args, measure_fn measure, struct peal_sentence *error)
 {
 	static struct peal_histogram histogram;
-	struct peal_outcome outcome = {.args = args, .histogram = &histogram};
+	static struct peal_timeline timeline;
+	struct peal_outcome outcome = {
+		.args = args, .histogram = &histogram, .timeline = &timeline};
 
 	if (args->plot_path != NULL && !peal_curve_can_draw(error)) {
 		return false;

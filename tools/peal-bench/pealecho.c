@@ -27,6 +27,7 @@ struct meeting {
 	int key_fd; /* of a key drawn for this run, -1 = none */
 	struct peal_config configs[PEAL_BENCHARGS_SIDES_COUNT];
 	struct peal_ping_run ping;
+	struct peal_timeline *timeline;
 	uint64_t mid; /* of the answering node */
 };
 
@@ -169,6 +170,7 @@ start_ping(
 	bool is_started;
 
 	meeting->ping.count = count;
+	meeting->ping.timeline = meeting->timeline;
 	meeting->ping.interval_ns = interval_ns;
 	peal_runtime_lock(meeting->runtime);
 	is_started = peal_node_ping(
@@ -300,6 +302,7 @@ peal_pealecho_run(struct peal_outcome *outcome_out, struct peal_sentence *error)
 
 	error->text[0] = '\0';
 	meeting.key_fd = -1;
+	meeting.timeline = outcome_out->timeline;
 	is_measured = peal_stage_prepare(&meeting.stage, args, error) &&
 		      make_configs(&meeting, args, error) && open_runtime(&meeting, args, error) &&
 		      measure(&meeting, outcome_out, error);
