@@ -120,7 +120,7 @@ rates_drawn() {
 }
 drawn_together() {
     "$bench" plot "$scratch/rates.json" "$scratch/rates.json" --svg "$scratch/two.svg" &&
-        (($(grep -c "throughput over ring" "$scratch/two.svg") == 2))
+        (($(grep -c "throughput over ring" "$scratch/two.svg") >= 2))
 }
 
 refuses() { refuses_as "$bench" "$@"; }

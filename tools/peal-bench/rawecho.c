@@ -455,7 +455,8 @@ static bool
 serve(struct exchange *exchange, struct peal_sentence *error)
 {
 	while (!atomic_load_explicit(&exchange->sides[1].is_stopping, memory_order_relaxed) &&
-		!peal_ctrlc_has_come() && !peal_stage_is_broken(exchange->stage, error)) {
+		!peal_ctrlc_has_come() && !peal_stage_is_broken(exchange->stage, error) &&
+		!peal_stage_is_over(exchange->stage)) {
 		peal_ctrlc_sleep(POLL_NS / 10U);
 	}
 	return true;
@@ -487,7 +488,8 @@ run_loops(struct exchange *exchange, struct peal_outcome *outcome, struct peal_s
 		peal_doorbell_ring(&exchange->sides[i].doorbell);
 		(void)rte_eal_wait_lcore(peal_stage_lcore(stage, i));
 	}
-	if (peal_stage_is_second(stage)) {
+	/* On one machine the other loop is told through memory. */
+	if (peal_stage_is_second(stage) || stage->link == PEAL_BENCHARGS_FAR) {
 		peal_stage_reach(stage, PEAL_STAGE_STOPPED);
 	}
 	/* A driver must not take its link away below a loop that still turns. */
