@@ -3,7 +3,6 @@
 
 #include "base/assert.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Values below 2 * PARTS are their own place; then each power of two has PARTS places. */
@@ -58,14 +57,14 @@ peal_timeline_slots_count(const struct peal_timeline *timeline)
 }
 
 uint64_t
-peal_timeline_percentile(const struct peal_timeline *timeline, uint32_t slot, double percentile)
+peal_timeline_percentile(const struct peal_timeline *timeline, uint32_t slot, uint32_t percentile)
 {
 	const struct peal_timeline_slot *one = &timeline->slots[slot];
 	uint64_t wanted, seen = 0;
 
 	PEAL_ASSERT(slot < PEAL_TIMELINE_SLOTS);
-	PEAL_ASSERT(percentile >= 0.0 && percentile <= 100.0);
-	wanted = (uint64_t)ceil(percentile / 100.0 * (double)one->count);
+	PEAL_ASSERT(percentile <= 100);
+	wanted = (one->count * percentile + 99U) / 100U;
 	wanted = wanted == 0 ? 1U : wanted;
 	for (uint32_t place = 0; place < PEAL_TIMELINE_PLACES && one->count > 0; place++) {
 		seen += one->places[place];

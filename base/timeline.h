@@ -57,6 +57,6 @@ peal_timeline_first_index(const struct peal_timeline *timeline, uint32_t slot)
 /* As of a histogram: the highest value of the place, never above the slot's largest; 0 when no
  * value of the slot came. `percentile` in [0, 100]. O(places). */
 uint64_t peal_timeline_percentile(
-	const struct peal_timeline *timeline, uint32_t slot, double percentile);
+	const struct peal_timeline *timeline, uint32_t slot, uint32_t percentile);
 
 #endif

@@ -24,7 +24,7 @@ record_beyond_the_run(void *argument)
 static void
 ask_above_all(void *argument)
 {
-	(void)peal_timeline_percentile(argument, 0, 100.5);
+	(void)peal_timeline_percentile(argument, 0, 101);
 }
 
 static void
@@ -64,7 +64,7 @@ test_timeline__cuts_any_run_into_slots_that_are_enough(void **state)
 static void
 test_timeline__agrees_with_a_histogram(void **state)
 {
-	static const double percentiles[] = {0.0, 1.0, 50.0, 90.0, 99.0, 99.9, 100.0};
+	static const uint32_t percentiles[] = {0, 1, 50, 90, 99, 100};
 	struct peal_prng prng;
 
 	(void)state;
@@ -86,7 +86,7 @@ test_timeline__agrees_with_a_histogram(void **state)
 		/* The histogram itself is 0.1 % off. */
 		assert_true(found >= exact * 0.998 && found <= exact * 1.064 + 1.0);
 	}
-	assert_int_equal(peal_timeline_percentile(&timeline, 2, 50.0), 0);
+	assert_int_equal(peal_timeline_percentile(&timeline, 2, 50), 0);
 }
 
 static void
@@ -96,12 +96,12 @@ test_timeline__keeps_small_values_and_the_largest_exactly(void **state)
 	for (uint64_t value = 0; value < 2U * PEAL_TIMELINE_PARTS; value++) {
 		peal_timeline_reset(&timeline, 2);
 		peal_timeline_record(&timeline, 0, value);
-		assert_int_equal(peal_timeline_percentile(&timeline, 0, 50.0), value);
+		assert_int_equal(peal_timeline_percentile(&timeline, 0, 50), value);
 	}
 	peal_timeline_reset(&timeline, 1);
 	peal_timeline_record(&timeline, 0, UINT64_MAX);
 	assert_int_equal(timeline.slots[0].max, UINT64_MAX);
-	assert_int_equal(peal_timeline_percentile(&timeline, 0, 50.0), PEAL_TIMELINE_VALUE_MAX);
+	assert_int_equal(peal_timeline_percentile(&timeline, 0, 50), PEAL_TIMELINE_VALUE_MAX);
 }
 
 static void

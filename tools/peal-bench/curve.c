@@ -75,8 +75,8 @@ peal_curve_timeline(const struct peal_timeline *timeline, uint64_t interval_ns)
 			json_array_append_new(slots,
 				json_pack("[I, I, I, I, I]", (json_int_t)from_ns,
 					(json_int_t)timeline->slots[i].count,
-					(json_int_t)peal_timeline_percentile(timeline, i, 50.0),
-					(json_int_t)peal_timeline_percentile(timeline, i, 99.0),
+					(json_int_t)peal_timeline_percentile(timeline, i, 50),
+					(json_int_t)peal_timeline_percentile(timeline, i, 99),
 					(json_int_t)timeline->slots[i].max));
 		}
 	}
