@@ -2,10 +2,10 @@
 #include "tools/peal-bench/oneway.h"
 
 #include "dataplane/dpdk/tsc.h"
-#include "tools/peal-bench/clockpair.h"
+#include "tools/benchlib/clockpair.h"
+#include "tools/benchlib/farclock.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/curve.h"
-#include "tools/peal-bench/farclock.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
@@ -399,17 +399,16 @@ static bool
 judge_clocks(
 	struct passage *passage, const struct peal_clockpair bounds[2], struct peal_sentence *error)
 {
-	int64_t low = bounds[0].low > bounds[1].low ? bounds[0].low : bounds[1].low;
-	int64_t high = bounds[0].high < bounds[1].high ? bounds[0].high : bounds[1].high;
+	struct peal_clockpair both = bounds[0];
 	uint64_t cycles;
 
-	if (low > 0 || high < 0) {
+	peal_clockpair_join(&both, &bounds[1]);
+	if (!peal_clockpair_is_one(&both, &cycles)) {
 		return peal_refusal_set(error,
 			"the time stamp counters of the two CPUs are not one clock: the second is "
 			"between %" PRId64 " and %" PRId64 " cycles ahead",
-			low, high);
+			both.low, both.high);
 	}
-	cycles = (uint64_t)(-low > high ? -low : high);
 	passage->outcome->clock_error_ns = (double)to_ns(passage, cycles);
 	return true;
 }
@@ -437,10 +436,11 @@ play(struct passage *passage, const struct peal_benchargs *args, struct peal_sen
 	if (passage->is_far) {
 		return peal_talk_run(&play, error);
 	}
-	if (!peal_clockpair_measure(args->cpus, &bounds[0]) || !peal_talk_run(&play, error)) {
+	if (!peal_clockpair_measure(args->cpus, peal_ctrlc_has_come, &bounds[0]) ||
+		!peal_talk_run(&play, error)) {
 		return false;
 	}
-	return peal_clockpair_measure(args->cpus, &bounds[1]) &&
+	return peal_clockpair_measure(args->cpus, peal_ctrlc_has_come, &bounds[1]) &&
 	       judge_clocks(passage, bounds, error);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/version.h"
+#include "tools/benchlib/median.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/curve.h"
 #include "tools/peal-bench/flowrates.h"
@@ -243,14 +244,6 @@ struct spread {
 	double max;
 };
 
-static int
-compare(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
 static uint64_t
 read_field(const struct sample *sample, size_t offset)
 {
@@ -274,12 +267,9 @@ find_rate(const struct flow *flow, size_t offset)
 
 		values[i] = seconds > 0.0 ? (double)done / seconds : 0.0;
 	}
-	qsort(values, count, sizeof(values[0]), compare);
-	return (struct spread){
-		.min = values[0],
-		.median = (values[(count - 1U) / 2U] + values[count / 2U]) / 2.0,
-		.max = values[count - 1U],
-	};
+	double median = peal_median_find(values, count);
+
+	return (struct spread){.min = values[0], .median = median, .max = values[count - 1U]};
 }
 
 static double
