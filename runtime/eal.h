@@ -40,7 +40,7 @@ struct peal_eal_config {
 /* Starts it. False with a sentence; then nothing is left behind, and it cannot be tried again. */
 bool peal_eal_start(const struct peal_eal_config *config, struct peal_sentence *error);
 
-/* Ends it; every lcore has stopped. */
+/* Ends it; every lcore has stopped. A second call does nothing. */
 void peal_eal_stop(void);
 
 /* Removes what is on disk; for exits that skip peal_eal_stop. Async-signal-safe. */
