@@ -72,6 +72,7 @@ peal_orders_find(
 	if (config == NULL) {
 		return false;
 	}
+	state_out->generation = config->generation;
 	state_out->view.ranks_count = config->ranks_count;
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *here = &orders->groups[i];

@@ -98,7 +98,8 @@ struct peal_orders_user {
 	void (*deliver)(void *state, const struct peal_orders_message *message);
 	/* A view of a group of which this node holds a rank began here. */
 	void (*view)(void *state, uint32_t group, const struct peal_orders_view *view);
-	/* Positions [from, to] are never delivered here: they were elsewhere. `own_count`: oldest
+	/* Positions [from, to] are never delivered here: they were elsewhere. Nor is a message of
+	 * which one part is among them, or is before the first view here. `own_count`: oldest
 	 * messages of this process that were not delivered here, and are among them. */
 	void (*skipped)(void *state, uint32_t group, uint64_t from, uint64_t to,
 		uint64_t own_count);
@@ -179,6 +180,7 @@ struct peal_orders {
 
 /* What a group is like here, for clients and people. */
 struct peal_orders_state {
+	uint32_t generation;
 	bool is_rank;
 	uint8_t rank;
 	enum peal_abcast_status status;
