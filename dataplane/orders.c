@@ -18,6 +18,8 @@ peal_orders_init(struct peal_orders *orders, const struct peal_orders_config *co
 	orders->self_mid = 0;
 	orders->groups_count = 0;
 	orders->sent_count = 0;
+	atomic_init(&orders->page.is_asked, false);
+	orders->page.count = 0;
 	peal_orders_pool_init(&orders->pool, config->frame_bytes, PEAL_ORDERS_FRAMES_MAX);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		orders->groups[i].is_used = false;
@@ -95,6 +97,40 @@ peal_orders_find(
 	return true;
 }
 
+const char *
+peal_orders_state_name(const struct peal_orders_state *state)
+{
+	if (!state->is_rank) {
+		return "no rank here";
+	}
+	if (state->status == PEAL_ABCAST_STOPPED) {
+		return "stopped";
+	}
+	if (state->status == PEAL_ABCAST_OUT) {
+		return "waits to be taken in";
+	}
+	if (state->status == PEAL_ABCAST_WEDGED) {
+		return "between views";
+	}
+	return state->is_waiting ? "waits for a majority" : "running";
+}
+
+const char *
+peal_orders_fault_name(enum peal_abcast_fault fault)
+{
+	static const char *const names[] = {
+		[PEAL_ABCAST_FAULT_NONE] = "none",
+		[PEAL_ABCAST_FAULT_ORDER] = "a frame came too late for its place",
+		[PEAL_ABCAST_FAULT_SEAL] = "a seal takes back what was delivered",
+		[PEAL_ABCAST_FAULT_CUT] = "a view takes back what was delivered",
+		[PEAL_ABCAST_FAULT_DECISION] = "one thing was decided twice",
+		[PEAL_ABCAST_FAULT_DIGEST] = "another rank delivered something else",
+		[PEAL_ABCAST_FAULT_REPLACED] = "the rank is another member's",
+	};
+
+	return names[fault];
+}
+
 /* Own frames that may leave in this turn: each takes a place of bulk for each other rank. */
 static uint32_t
 find_burst(const struct peal_orders_group *group)
@@ -124,9 +160,26 @@ run_group(struct peal_orders_group *group, uint64_t now_ns)
 	}
 }
 
+static __attribute__((noinline)) void
+fill_page(struct peal_orders *orders)
+{
+	struct peal_orders_page *page = &orders->page;
+	const struct peal_view *view = orders->peers->view;
+
+	page->count = orders->peers->members_count == 0 ? 0 : view->ordergroups_count;
+	for (uint32_t i = 0; i < page->count; i++) {
+		page->ids[i] = view->ordergroups[i].id;
+		(void)peal_orders_find(orders, page->ids[i], &page->states[i]);
+	}
+	atomic_store_explicit(&page->is_asked, false, memory_order_release);
+}
+
 uint32_t
 peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
 {
+	if (__builtin_expect(!peal_orders_has_page(orders), 0)) {
+		fill_page(orders);
+	}
 	if (__builtin_expect(orders->groups_count == 0, 1)) {
 		return 0;
 	}

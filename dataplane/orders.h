@@ -44,6 +44,8 @@
 #include "dataplane/peers.h"
 #include "dataplane/sendqueue.h"
 
+#include <stdatomic.h>
+
 /* Groups in which one node may hold a rank; of more it is no rank, and counts ORDER_TOO_MANY. */
 #define PEAL_ORDERS_MAX 4U
 
@@ -167,17 +169,6 @@ struct peal_orders_group {
 	_Alignas(8) uint8_t queue_bytes[PEAL_ORDERS_QUEUE_SIZE];
 };
 
-struct peal_orders {
-	struct peal_orders_config config;
-	const struct peal_peers *peers;
-	uint32_t cluster;
-	uint64_t self_mid;
-	uint32_t groups_count; /* used */
-	uint32_t sent_count;   /* frames, in this turn */
-	struct peal_orders_pool pool;
-	struct peal_orders_group groups[PEAL_ORDERS_MAX];
-};
-
 /* What a group is like here, for clients and people. */
 struct peal_orders_state {
 	uint32_t generation;
@@ -185,9 +176,29 @@ struct peal_orders_state {
 	uint8_t rank;
 	enum peal_abcast_status status;
 	enum peal_abcast_fault fault;
-	bool is_waiting; /* for a majority: nothing goes on */
-	uint64_t waiting_count; /* messages of this node that are not delivered here */
+	bool is_waiting;              /* for a majority: nothing goes on */
+	uint64_t waiting_count;       /* messages of this node that are not delivered here */
 	struct peal_orders_view view; /* the present one; position = delivered */
+};
+
+/* All groups of the view: the asker's until it asks, then the core's until it has answered. */
+struct peal_orders_page {
+	_Atomic bool is_asked;
+	uint32_t count;
+	uint32_t ids[PEAL_ORDERGROUPS_MAX];
+	struct peal_orders_state states[PEAL_ORDERGROUPS_MAX];
+};
+
+struct peal_orders {
+	struct peal_orders_config config;
+	const struct peal_peers *peers;
+	uint32_t cluster;
+	uint64_t self_mid;
+	uint32_t groups_count; /* used */
+	uint32_t sent_count;   /* frames, in this turn */
+	struct peal_orders_page page;
+	struct peal_orders_pool pool;
+	struct peal_orders_group groups[PEAL_ORDERS_MAX];
 };
 
 /* @param config  copied; what it points to outlives the machine */
@@ -210,6 +221,10 @@ enum peal_orders_result peal_orders_send(
 bool peal_orders_find(
 	const struct peal_orders *orders, uint32_t group, struct peal_orders_state *state_out);
 
+/* In a few words, for people: static. */
+const char *peal_orders_state_name(const struct peal_orders_state *state);
+const char *peal_orders_fault_name(enum peal_abcast_fault fault);
+
 /* An opened frame of family 6. */
 void peal_orders_on_frame(
 	struct peal_orders *orders, const struct peal_opened *opened, uint64_t now_ns);
@@ -219,5 +234,21 @@ uint32_t peal_orders_run(struct peal_orders *orders, uint64_t now_ns);
 
 /* When it wants to run next; 0 = at once; UINT64_MAX = never. */
 uint64_t peal_orders_deadline_at_ns(const struct peal_orders *orders);
+
+/*
+ * Any one thread at a time: asks what all groups are like; then wake the core. It is in `page` when
+ * `has_page` says so, and stays there until it is asked for again.
+ */
+static inline void
+peal_orders_ask_page(struct peal_orders *orders)
+{
+	atomic_store_explicit(&orders->page.is_asked, true, memory_order_release);
+}
+
+static inline bool
+peal_orders_has_page(const struct peal_orders *orders)
+{
+	return !atomic_load_explicit(&orders->page.is_asked, memory_order_acquire);
+}
 
 #endif

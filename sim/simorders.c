@@ -229,13 +229,30 @@ read_head(struct peal_simorders *simorders, struct peal_simorders_parts *parts,
 	return true;
 }
 
+static struct peal_simorders_parts *
+find_parts(struct peal_simorders *simorders, const struct peal_orders_message *message)
+{
+	uint64_t place = peal_hash_mix(message->mid << 32 | message->group);
+
+	for (uint32_t i = 0; i < PEAL_SIMORDERS_PARTS_MAX; i++) {
+		struct peal_simorders_parts *parts =
+			&simorders->parts[(place + i) % PEAL_SIMORDERS_PARTS_MAX];
+
+		if (parts->mid == 0 ||
+			(parts->mid == message->mid && parts->group == message->group)) {
+			return parts;
+		}
+	}
+	PEAL_ASSERT(false);
+	return NULL;
+}
+
 static void
 deliver(void *state, const struct peal_orders_message *message)
 {
 	struct peal_simorders *simorders = state;
 	const struct peal_delivery *delivery = &message->delivery;
-	struct peal_simorders_parts *parts =
-		&simorders->parts[(message->mid * 5U + message->group) % PEAL_SIMORDERS_PARTS_MAX];
+	struct peal_simorders_parts *parts = find_parts(simorders, message);
 	uint32_t from = delivery->offset == 0 ? HEAD_SIZE : 0;
 
 	if (delivery->offset == 0 && !read_head(simorders, parts, message)) {

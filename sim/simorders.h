@@ -22,8 +22,8 @@
 #define PEAL_SIMORDERS_LIVES_MAX  2048U
 #define PEAL_SIMORDERS_VIEWS_MAX  2048U
 
-/* Messages that come in parts at one moment at one node. */
-#define PEAL_SIMORDERS_PARTS_MAX 64U
+/* Members in groups that one process ever hears; more than half of the places stay free. */
+#define PEAL_SIMORDERS_PARTS_MAX 1024U
 
 struct peal_simorders_entry {
 	uint64_t first;    /* position of its first byte */
@@ -72,7 +72,7 @@ struct peal_simorders_ledger {
 	struct peal_simorders_group groups[PEAL_SIMORDERS_GROUPS_MAX];
 };
 
-/* A message of which some came. */
+/* The message of a member in a group that comes, or came last. */
 struct peal_simorders_parts {
 	uint64_t mid;
 	uint32_t group;
@@ -103,7 +103,7 @@ struct peal_simorders {
 	char name[8];
 	uint8_t *frames; /* room of the pool */
 	struct peal_simorders_seat seats[PEAL_ORDERS_MAX];
-	struct peal_simorders_parts parts[PEAL_SIMORDERS_PARTS_MAX];
+	struct peal_simorders_parts parts[PEAL_SIMORDERS_PARTS_MAX]; /* hashed */
 	struct peal_orders orders;
 };
 
