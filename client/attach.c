@@ -223,6 +223,7 @@ shake_hands(struct peal *peal, const char *name)
 	PEAL_MARK("mapped");
 	init_rings(peal, (welcome.flags & PEAL_CLIENT_FLAG_AWAKE) != 0);
 	peal->may_hold = (welcome.flags & PEAL_CLIENT_FLAG_HOLD) != 0;
+	peal->forbidden = PEAL_CLIENT_FORBIDDEN_ACTS(welcome.flags);
 	peal->is_held = peal_life_hold(&peal->up->death);
 	if (!peal->is_held || !open_poll_fd(peal)) {
 		return fail(PEAL_NO_MEMORY, "no thread or no descriptor is left", strerror(errno));

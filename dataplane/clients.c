@@ -37,7 +37,7 @@ peal_clients_serve(struct peal_clients *clients, const struct peal_clients_outsi
 
 uint32_t
 peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
-	struct peal_region_down *down, uint64_t bell)
+	struct peal_region_down *down, const struct peal_clientrights *rights, uint64_t bell)
 {
 	PEAL_ASSERT(clients->room != NULL);
 	for (uint32_t place = 0; place < PEAL_CLIENTS_MAX; place++) {
@@ -47,6 +47,7 @@ peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
 			PEAL_CLIENTS_FREE) {
 			client->up = up;
 			client->down = down;
+			client->rights = rights;
 			client->bell = bell;
 			memset(&client->tally, 0, sizeof(client->tally));
 			atomic_store_explicit(
@@ -79,6 +80,7 @@ peal_clients_free(struct peal_clients *clients, uint32_t place)
 	PEAL_ASSERT(peal_clients_is_over(clients, place));
 	client->up = NULL;
 	client->down = NULL;
+	client->rights = NULL;
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_FREE, memory_order_release);
 }
 

@@ -48,6 +48,7 @@
 #include "base/messagelimits.h"
 #include "dataplane/cast.h"
 #include "dataplane/channels.h"
+#include "dataplane/clientrights.h"
 #include "dataplane/load.h"
 #include "dataplane/plane.h"
 #include "dataplane/procgroups.h"
@@ -126,6 +127,7 @@ struct peal_client {
 	_Atomic uint32_t end_asked; /* enum peal_client_end, by the door */
 	struct peal_region_up *up;  /* read only */
 	struct peal_region_down *down;
+	const struct peal_clientrights *rights;
 	uint64_t bell;
 	struct peal_client_tally tally;
 	/* From here on the core's. */
@@ -253,11 +255,11 @@ uint64_t peal_clients_deadline_at_ns(const struct peal_clients *clients);
 
 /*
  * Door: gives a client to the core; then ring at the core. The regions stay mapped until OVER.
- * `bell` means something to the door's `ring`.
+ * `bell` means something to the door's `ring`. `rights` stay as they are until OVER.
  * @return the place, or PEAL_CLIENTS_NONE: all are taken
  */
 uint32_t peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
-	struct peal_region_down *down, uint64_t bell);
+	struct peal_region_down *down, const struct peal_clientrights *rights, uint64_t bell);
 
 /* Door: the core shall have done with a client; then ring at the core. */
 void peal_clients_hang_up(

@@ -353,6 +353,54 @@ test_clients_up__survives_noise(void **state)
 	(void)state;
 }
 
+/* Each act alone, by who may do all but that, and by who may do nothing else. */
+static void
+test_clients_up__cuts_off_who_does_what_it_may_not(void **state)
+{
+	const struct peal_client_number plain = {.number = 5};
+	const struct peal_client_number service = {.number = PEAL_CLIENT_SERVICES_LOWER};
+	const struct peal_client_open open = {.mid = 2, .number = 5};
+	const struct peal_client_open open_service = {
+		.mid = 2, .number = PEAL_CLIENT_SERVICES_LOWER};
+	const struct peal_client_near near = {.service = 1};
+	const struct {
+		enum peal_client_up kind;
+		uint32_t act;
+		const void *bytes;
+		uint32_t size;
+	} acts[] = {
+		{PEAL_CLIENT_LISTEN, PEAL_CLIENT_MAY_CHANNELS, &plain, sizeof(plain)},
+		{PEAL_CLIENT_OPEN, PEAL_CLIENT_MAY_CHANNELS, &open, sizeof(open)},
+		{PEAL_CLIENT_LISTEN, PEAL_CLIENT_MAY_SERVICES, &service, sizeof(service)},
+		{PEAL_CLIENT_OPEN, PEAL_CLIENT_MAY_SERVICES, &open_service, sizeof(open_service)},
+		{PEAL_CLIENT_ASK, PEAL_CLIENT_MAY_SERVICES, &near, sizeof(near)},
+		{PEAL_CLIENT_ANSWER, PEAL_CLIENT_MAY_SERVICES, &near, sizeof(near)},
+		{PEAL_CLIENT_CAST, PEAL_CLIENT_MAY_BROADCAST, "hello", 5},
+		{PEAL_CLIENT_SET, PEAL_CLIENT_MAY_BROADCAST, &plain, sizeof(plain)},
+		{PEAL_CLIENT_HEAR, PEAL_CLIENT_MAY_BROADCAST, NULL, 0},
+	};
+
+	for (uint32_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+		const struct peal_clientrights others = {
+			.acts = PEAL_CLIENT_MAY_ALL & ~acts[i].act};
+		const struct peal_clientrights only = {.acts = acts[i].act};
+		struct visitor *may_not, *may;
+
+		if (i > 0) {
+			(void)scene_finish(state);
+			(void)scene_begin(state);
+		}
+		may_not = scene_attach_with(0, 0, &others);
+		may = scene_attach_with(1, 0, &only);
+		scene_say(may_not, acts[i].kind, 0, acts[i].bytes, acts[i].size);
+		scene_say(may, acts[i].kind, 0, acts[i].bytes, acts[i].size);
+		(void)peal_fakecores_turn(cores, 0);
+		assert_int_equal(scene_end_of(may_not), PEAL_CLIENT_END_VIOLATION);
+		assert_int_equal(scene_end_of(may), PEAL_CLIENT_END_NONE);
+		assert_int_equal(scene_counter(0, PEAL_COUNTER_CLIENT_ACTS_FORBIDDEN), 1);
+	}
+}
+
 int
 main(void)
 {
@@ -370,6 +418,8 @@ main(void)
 			test_clients_up__what_is_for_a_former_channel_of_the_place_is_left_out,
 			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(test_clients_up__cuts_off_who_exceeds_its_credit,
+			scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(test_clients_up__cuts_off_who_does_what_it_may_not,
 			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(test_clients_up__takes_a_bounded_number_in_a_turn,
 			scene_begin, scene_finish),
