@@ -122,6 +122,7 @@ begin(struct peal_clients *clients, struct peal_client *client)
 		client->groups[i] = (struct peal_client_group){.seat = PEAL_PROCGROUPS_NO_SEAT};
 	}
 	client->cast_debt_size = 0;
+	client->opens_until_ns = 0;
 	client->stale_members = 0;
 	memset(client->stale, 0, sizeof(client->stale));
 	client->room = PEAL_CHANNEL_WINDOW;
@@ -156,6 +157,7 @@ peal_clients_end(
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
 	clients->casting &= ~bit;
+	clients->opening &= ~bit;
 	clients->ending |= bit;
 	peal_clients_end_groups(clients, client);
 	peal_clients_let_go(clients, client);
@@ -303,6 +305,7 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 		work_count++;
 	}
 	tell_standing(clients, now_ns);
+	clients->opening_at_ns = UINT64_MAX;
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
@@ -397,6 +400,9 @@ peal_clients_deadline_at_ns(const struct peal_clients *clients)
 
 	if ((clients->ending | clients->stale) != 0) {
 		return 0;
+	}
+	if (clients->opening != 0 && clients->opening_at_ns < at_ns) {
+		at_ns = clients->opening_at_ns;
 	}
 	return clients->attached != 0 && lease_at_ns < at_ns ? lease_at_ns : at_ns;
 }

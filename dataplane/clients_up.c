@@ -93,6 +93,32 @@ choose_number(const struct peal_clients *clients, const struct peal_client *clie
 	return (uint16_t)number;
 }
 
+/*
+ * Whether it is this client's time to open a channel. Each open uses up a piece of time, longer
+ * when others wait as well; a client may be ahead of the clock by a burst.
+ */
+static bool
+may_open_now(struct peal_clients *clients, struct peal_client *client)
+{
+	uint64_t bit = peal_clients_bit_of(clients, client);
+	uint64_t piece_ns =
+		PEAL_CLIENT_OPEN_NS * (uint64_t)__builtin_popcountll(clients->opening | bit);
+	uint64_t ahead_ns = PEAL_CLIENT_OPENS_BURST * PEAL_CLIENT_OPEN_NS;
+
+	if (client->opens_until_ns < clients->now_ns) {
+		client->opens_until_ns = clients->now_ns;
+	}
+	if (client->opens_until_ns <= clients->now_ns + ahead_ns) {
+		client->opens_until_ns += piece_ns;
+		return true;
+	}
+	clients->opening |= bit;
+	if (client->opens_until_ns - ahead_ns < clients->opening_at_ns) {
+		clients->opening_at_ns = client->opens_until_ns - ahead_ns;
+	}
+	return false;
+}
+
 static enum peal_clients_outcome
 open_channel(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
@@ -112,6 +138,9 @@ open_channel(struct peal_clients *clients, struct peal_client *client,
 		request.number != peal_clients_block_of(request.number) ||
 		!may_use_number(clients, client, request.number)) {
 		return PEAL_CLIENTS_VIOLATION;
+	}
+	if (!may_open_now(clients, client)) {
+		return PEAL_CLIENTS_LATER;
 	}
 	channel->life = (uint16_t)(record->tag >> 7);
 	result = peal_channels_open(clients->config.channels, request.mid,
@@ -399,6 +428,9 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 
 	/* What waited may be something else by now. */
 	clients->casting &= ~peal_clients_bit_of(clients, client);
+	if (client->opens_until_ns <= clients->now_ns) {
+		clients->opening &= ~peal_clients_bit_of(clients, client);
+	}
 	while (count < PEAL_CLIENT_RECORDS_BURST_MAX && size < PEAL_CLIENT_BYTES_BURST_MAX &&
 		peal_shmring_borrow(&client->reader, &record)) {
 		enum peal_clients_outcome outcome = take_one(clients, client, &record);
