@@ -425,6 +425,68 @@ test_embed__ends_without_leave_and_without_pollers(void **state)
 	peal_detach(peal);
 }
 
+static int
+poll_till_the_end(void *argument)
+{
+	const uint32_t *core = argument;
+	int32_t result;
+
+	while ((result = peal_embed_poll(polled, *core)) >= 0) {
+		/* Three lcores may share one CPU. */
+		(void)sched_yield();
+	}
+	return result;
+}
+
+/* Waits for an event of this kind. */
+static void
+wait_for(struct peal *peal, uint32_t kind)
+{
+	struct peal_event event = {.kind = 0};
+
+	while (event.kind != kind) {
+		enum peal_result result = peal_poll(peal, &event);
+
+		assert_true(result == PEAL_OK || result == PEAL_EMPTY);
+		if (result == PEAL_EMPTY) {
+			event.kind = 0;
+			assert_int_equal(
+				peal_wait(peal, PEAL_CHILDCASE_WAIT_S * UINT64_C(1000000000)),
+				PEAL_OK);
+		}
+	}
+}
+
+/* Two cores on two lcores, and everything else on a thread that polls none. */
+static void
+test_embed__lcores_poll_side_by_side(void **state)
+{
+	static uint32_t cores[2] = {0, 1};
+	struct peal *peal;
+
+	(void)state;
+	for (uint32_t life = 0; life < LIVES; life++) {
+		polled = open_node("device: net_null7\ndevice_args: \"no-rx=1\"\ncores: 2\n");
+		for (uint32_t i = 0; i < 2U; i++) {
+			assert_int_equal(
+				rte_eal_remote_launch(poll_till_the_end, &cores[i], i + 1U), 0);
+		}
+		assert_int_equal(peal_attach(peal_embed_socket(polled), "integ", &peal), PEAL_OK);
+		assert_int_equal(peal_hear(peal, true), PEAL_OK);
+		wait_for(peal, PEAL_EVENT_VIEW);
+		assert_int_equal(peal_send(peal, PEAL_ALL, "word", 4), PEAL_OK);
+		wait_for(peal, PEAL_EVENT_CAST);
+		peal_embed_leave(polled);
+		peal_embed_leave(polled);
+		for (uint32_t i = 0; i < 2U; i++) {
+			assert_int_equal(rte_eal_wait_lcore(i + 1U), PEAL_EMBED_OVER);
+		}
+		assert_int_equal(peal_embed_state(polled), PEAL_EMBED_LEFT);
+		assert_true(peal_embed_close(polled));
+		peal_detach(peal);
+	}
+}
+
 /* --- resting --- */
 
 static void
@@ -533,6 +595,7 @@ main(void)
 		cmocka_unit_test(test_embed__lives_again_and_again),
 		cmocka_unit_test(test_embed__borrows_a_port_and_gives_it_back),
 		cmocka_unit_test(test_embed__ends_without_leave_and_without_pollers),
+		cmocka_unit_test(test_embed__lcores_poll_side_by_side),
 		cmocka_unit_test(test_embed__a_rest_ends_when_somebody_comes),
 		cmocka_unit_test(test_embed__a_dedicated_core_never_rests),
 		cmocka_unit_test(test_embed__signals_stay_the_applications),
