@@ -69,13 +69,13 @@ test_timeline__agrees_with_a_histogram(void **state)
 
 	(void)state;
 	peal_prng_init(&prng, 77);
-	peal_timeline_reset(&timeline, 256U * 4096U);
+	peal_timeline_reset(&timeline, UINT64_C(256) * 4096U);
 	peal_histogram_reset(&histogram);
 	for (uint32_t i = 0; i < 4096; i++) {
 		uint64_t value = peal_prng_next(&prng) >> (27U + peal_prng_next(&prng) % 37U);
 
 		peal_histogram_record(&histogram, value);
-		peal_timeline_record(&timeline, 3U * 4096U + i, value);
+		peal_timeline_record(&timeline, UINT64_C(3) * 4096U + i, value);
 	}
 	assert_int_equal(timeline.slots[3].count, 4096);
 	assert_int_equal(timeline.slots[3].max, peal_histogram_max(&histogram));
@@ -93,7 +93,7 @@ static void
 test_timeline__keeps_small_values_and_the_largest_exactly(void **state)
 {
 	(void)state;
-	for (uint64_t value = 0; value < 2U * PEAL_TIMELINE_PARTS; value++) {
+	for (uint64_t value = 0; value < UINT64_C(2) * PEAL_TIMELINE_PARTS; value++) {
 		peal_timeline_reset(&timeline, 2);
 		peal_timeline_record(&timeline, 0, value);
 		assert_int_equal(peal_timeline_percentile(&timeline, 0, 50), value);
