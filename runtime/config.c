@@ -296,6 +296,54 @@ take_slow_member(struct peal_config *config, const struct peal_config_file *file
 	return true;
 }
 
+/* One who may attach. False: there is something in it that cannot be. */
+static bool
+take_entry(struct peal_config_access *access, const struct peal_config_file_access *entry)
+{
+	if ((entry->uid == NULL) == (entry->gid == NULL)) {
+		return false;
+	}
+	access->is_user = entry->uid != NULL;
+	access->id = access->is_user ? *entry->uid : *entry->gid;
+	access->rights.acts = entry->may != NULL ? (uint32_t)*entry->may : PEAL_CLIENT_MAY_ALL;
+	for (unsigned int i = 0; i < entry->join_count; i++) {
+		/* Names of groups for who may be in none: somebody thinks that it may. */
+		if ((access->rights.acts & PEAL_CLIENT_MAY_GROUPS) == 0 ||
+			!peal_clientrights_add(&access->rights, entry->join[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+take_access(struct peal_config *config, const struct peal_config_file *file,
+	struct peal_sentence *error)
+{
+	const char *key = file->access != NULL ? "access" : "users";
+
+	if (file->users == NULL && file->access == NULL) {
+		return true;
+	}
+	if (file->users != NULL && file->access != NULL) {
+		return peal_config_file_complain(
+			file, "users", "stands beside 'access'; leave one of the two out", error);
+	}
+	if (file->socket == NULL) {
+		return peal_config_file_refuse(file, key, error);
+	}
+	for (unsigned int i = 0; file->users != NULL && i < file->users_count; i++) {
+		config->access[config->access_count++] = (struct peal_config_access){
+			.is_user = true, .id = file->users[i], .rights = peal_clientrights_all};
+	}
+	for (unsigned int i = 0; file->access != NULL && i < file->access_count; i++) {
+		if (!take_entry(&config->access[config->access_count++], &file->access[i])) {
+			return peal_config_file_refuse(file, key, error);
+		}
+	}
+	return true;
+}
+
 /* `port` != NULL: an application lends that one, and the file is about none. */
 static bool
 take_device(struct peal_config *config, const struct peal_config_file *file, const char *port,
@@ -334,11 +382,8 @@ take_machine(struct peal_config *config, const struct peal_config_file *file,
 	if (file->socket != NULL) {
 		(void)snprintf(config->socket, sizeof(config->socket), "%s", file->socket);
 	}
-	if (file->users != NULL && file->socket == NULL) {
-		return peal_config_file_refuse(file, "users", error);
-	}
-	for (unsigned int i = 0; file->users != NULL && i < file->users_count; i++) {
-		config->users[config->users_count++] = file->users[i];
+	if (!take_access(config, file, error)) {
+		return false;
 	}
 	if (file->hold_ms != NULL) {
 		if (file->socket == NULL || *file->hold_ms < HOLD_MS_MIN ||

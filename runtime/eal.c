@@ -34,6 +34,7 @@ struct arguments {
 static struct arguments arguments;
 static bool is_huge;
 static bool is_started;
+static bool is_stopped;
 
 static void __attribute__((format(printf, 1, 2))) add_argument(const char *format, ...)
 {
@@ -365,7 +366,8 @@ peal_eal_adopt(struct peal_sentence *error)
 void
 peal_eal_stop(void)
 {
-	if (is_started) {
+	if (is_started && !is_stopped) {
+		is_stopped = true;
 		(void)rte_eal_cleanup();
 		peal_eal_clear_disk();
 	}

@@ -56,7 +56,7 @@ void peal_eal_write_device_args(const struct peal_eal_config *config, char *text
 /* True when `device` is a PCI address, not the name of a virtual device. */
 bool peal_eal_is_pci(const char *device);
 
-/* Ends it; every lcore has stopped. */
+/* Ends it; every lcore has stopped. A second call does nothing. */
 void peal_eal_stop(void);
 
 /* Removes what is on disk; for exits that skip peal_eal_stop. Async-signal-safe. */
