@@ -170,9 +170,10 @@ PEAL_API void peal_embed_leave(struct peal_embed *node);
 PEAL_API bool peal_embed_news(struct peal_embed *node, char *line, size_t size);
 
 /*
- * Ends everything and gives it back; applications that are attached are told `closed`. Without
- * peal_embed_leave before, the group finds out as if the node had crashed. It makes the last turns
- * of the cores itself and waits for nobody's: up to a fifth of a second. NULL is fine.
+ * Ends everything and gives it back, before rte_eal_cleanup; applications that are attached are
+ * told `closed`. Without peal_embed_leave before, the group finds out as if the node had crashed.
+ * It makes the last turns of the cores itself and waits for nobody's: up to a fifth of a second.
+ * NULL is fine.
  *
  * @return false with peal_embed_error when a core is still owned by another lcore, and nothing has
  * happened: end its loop, or have it call peal_embed_release
