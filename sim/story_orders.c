@@ -225,6 +225,7 @@ note(const struct peal_simworld *world)
 	const struct peal_simorders_ledger *ledger = world->order_ledger;
 
 	peal_report_note(world->report, "said", ledger->said_count);
+	peal_report_note(world->report, "heard", ledger->heard_count);
 	peal_report_note(world->report, "skips", ledger->skips_count);
 	peal_report_note(world->report, "doubtful", ledger->doubtful_count);
 	peal_report_note(world->report, "returns", ledger->restarts_count);
