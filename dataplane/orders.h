@@ -29,7 +29,7 @@
  * it; the others keep what they have not heard, and say it when the lower ones do not for a while,
  * 5 ms for each of them. Broadcast gives all who go on the same, so nothing is lost with a
  * publisher. When too much is kept, the ranks put nothing more in order: the audience brakes.
- * A subscriber begins at the position that it hears first.
+ * A subscriber begins at the position that it hears first, and is told which it missed.
  *
  * Frames that are kept are copied into a pool that has a place for each that may be: a rank that is
  * away has the others keep thousands, more than the port can spare.
@@ -177,7 +177,9 @@ struct peal_orders_kept {
 struct peal_orders_publisher {
 	bool is_on; /* somebody subscribes */
 	bool is_publishing;
-	uint64_t heard_view; /* of broadcast: in which somebody said so last */
+	bool is_anchored;    /* `seen` is known */
+	uint64_t heard_view; /* of broadcast: in which somebody said so last, and when */
+	uint64_t heard_at_ns;
 	uint64_t seen;       /* all up to here was published */
 	uint64_t ahead_from; /* and these, if ahead_to > seen */
 	uint64_t ahead_to;
@@ -299,7 +301,8 @@ bool peal_orders_find(
 
 /*
  * Listens to a group of the view, from some position on: it is delivered as to a rank, one after
- * the other, what is left out is told as `skipped`, and the end as `ended`. At a rank it is for
+ * the other, what is left out is told as `skipped`, at first with `from` = 0 what was before, and the end as
+ * `ended`. At a rank it is for
  * the time when it is none. OK, also when it was so before; NO_GROUP.
  */
 enum peal_orders_result peal_orders_subscribe(struct peal_orders *orders, uint32_t group);

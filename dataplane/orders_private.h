@@ -85,7 +85,7 @@ uint64_t peal_orders_doubt(struct peal_orders_group *group, uint64_t count);
 void peal_orders_keep(
 	struct peal_orders_group *group, const struct peal_abcast_delivery *delivery);
 void peal_orders_keep_from(struct peal_orders_group *group, uint64_t position);
-void peal_orders_publish_from(struct peal_orders_group *group, uint64_t position);
+void peal_orders_on_view(struct peal_orders_group *group);
 void peal_orders_heard(struct peal_orders_group *group, uint64_t origin,
 	const struct peal_order_publication *publication);
 void peal_orders_keep_nothing(struct peal_orders_group *group);

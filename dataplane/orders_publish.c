@@ -7,6 +7,8 @@
 #define TURN_NS UINT64_C(5000000)
 /* When broadcast has no room. */
 #define RETRY_NS UINT64_C(100000)
+/* Nobody said for so long that he listens. */
+#define AUDIENCE_NS UINT64_C(1000000000)
 /* Publications of one turn. */
 #define BURST_MAX 64U
 
@@ -67,16 +69,6 @@ peal_orders_keep_from(struct peal_orders_group *group, uint64_t position)
 }
 
 void
-peal_orders_publish_from(struct peal_orders_group *group, uint64_t position)
-{
-	struct peal_orders_publisher *publisher = &group->publisher;
-
-	peal_orders_keep_from(group, position);
-	publisher->seen = position > publisher->seen ? position : publisher->seen;
-	publisher->said = publisher->seen;
-}
-
-void
 peal_orders_keep(struct peal_orders_group *group, const struct peal_abcast_delivery *delivery)
 {
 	struct peal_orders_publisher *publisher = &group->publisher;
@@ -116,19 +108,43 @@ turn_on(struct peal_orders_group *group)
 	struct peal_orders_publisher *publisher = &group->publisher;
 
 	publisher->heard_view = group->orders->views_count;
+	publisher->heard_at_ns = group->orders->now_ns;
 	if (publisher->is_on) {
 		return;
 	}
 	publisher->is_on = true;
-	publisher->seen = publisher->next - (publisher->next > 0 ? 1U : 0U);
-	publisher->said = publisher->seen;
+	/* Others may have listened before: what was published, the others know. */
+	publisher->is_anchored = false;
+	publisher->seen = 0;
+	publisher->said = 0;
 	publisher->ahead_to = 0;
+	publisher->progress_at_ns = group->orders->now_ns;
+}
+
+/* Nobody has listened for so long that nobody does. In each view all who do say so; but
+ * views may follow each other faster than that. */
+void
+peal_orders_on_view(struct peal_orders_group *group)
+{
+	const struct peal_orders *orders = group->orders;
+	const struct peal_orders_publisher *publisher = &group->publisher;
+
+	if (publisher->is_on && orders->views_count - publisher->heard_view > 1U &&
+		orders->now_ns - publisher->heard_at_ns > AUDIENCE_NS) {
+		peal_orders_keep_nothing(group);
+	}
 }
 
 /* Positions [from, to] were said to all. Returns true when what is next was among them. */
 static bool
 note_seen(struct peal_orders_publisher *publisher, uint64_t from, uint64_t to)
 {
+	if (!publisher->is_anchored) {
+		/* Somebody goes on from where he knows of. */
+		publisher->is_anchored = true;
+		publisher->seen = to;
+		return true;
+	}
 	if (to <= publisher->seen) {
 		return false;
 	}

@@ -179,6 +179,21 @@ give_gap_up(struct peal_orders *orders)
 	}
 }
 
+/* What is heard first says where it begins; also when that is at the first of all. False: there is
+ * nothing more to do. */
+static bool
+begin_behind(struct peal_orders *orders, struct peal_orders_subscription *subscription,
+	const struct peal_order_publication *publication)
+{
+	bool is_frame = publication->kind == PEAL_ORDER_PUBLICATION_FRAME;
+
+	subscription->has_begun = true;
+	subscription->expected = 0;
+	skip(orders, subscription, is_frame ? publication->from - 1U : publication->to);
+	/* The user may have ended it. */
+	return is_frame && peal_orders_find_subscription(orders, publication->group) != NULL;
+}
+
 void
 peal_orders_listen(struct peal_orders *orders, const struct peal_order_publication *publication)
 {
@@ -190,9 +205,8 @@ peal_orders_listen(struct peal_orders *orders, const struct peal_order_publicati
 		return;
 	}
 	peal_orders_count(orders, PEAL_COUNTER_ORDER_PUBLICATIONS_HEARD);
-	if (!subscription->has_begun) {
-		subscription->has_begun = true;
-		subscription->expected = publication->from;
+	if (!subscription->has_begun && !begin_behind(orders, subscription, publication)) {
+		return;
 	}
 	if (publication->to < subscription->expected) {
 		peal_orders_count(orders, PEAL_COUNTER_ORDER_PUBLICATIONS_REPEATED);
@@ -355,9 +369,8 @@ peal_orders_on_cast_view(struct peal_orders *orders)
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		struct peal_orders_group *group = &orders->groups[i];
 
-		if (group->is_used && !group->is_ended && group->publisher.is_on &&
-			orders->views_count - group->publisher.heard_view > 1U) {
-			peal_orders_keep_nothing(group);
+		if (group->is_used && !group->is_ended) {
+			peal_orders_on_view(group);
 		}
 	}
 }

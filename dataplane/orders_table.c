@@ -67,7 +67,7 @@ peal_orders_view(void *state, const struct peal_abcast_news *news)
 	group->lane_delivered = 0;
 	if (!group->has_view) {
 		group->has_view = true;
-		peal_orders_publish_from(group, news->position);
+		peal_orders_keep_from(group, news->position);
 		peal_orders_hand_on(group, news->position);
 	}
 	user->view(user->state, group->config.id, &view);

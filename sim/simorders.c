@@ -181,18 +181,6 @@ pass_over(struct peal_simorders_seat *seat)
 	}
 }
 
-/* Who listens begins with what it hears first. */
-static void
-begin_anywhere(struct peal_simorders_seat *seat, uint64_t position)
-{
-	const struct peal_simorders_group *group = seat->group;
-
-	seat->has_view = true;
-	while (seat->cursor < group->count && group->history[seat->cursor].position < position) {
-		seat->cursor++;
-	}
-}
-
 static void
 complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 	const struct peal_simorders_entry *entry)
@@ -200,13 +188,10 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 	struct peal_simorders_group *group = seat->group;
 	const struct peal_simorders_entry *found;
 
-	if (!seat->has_view && find_machine(simorders, group->id) != NULL &&
-		find_machine(simorders, group->id)->has_view) {
-		VIOLATE(simorders, "n%u: a message of group %u is delivered before its first view",
-			simorders->index, group->id);
-	}
 	if (!seat->has_view) {
-		begin_anywhere(seat, entry->position);
+		VIOLATE(simorders,
+			"n%u: a message of group %u is delivered, and nobody said where it begins",
+			simorders->index, group->id);
 	}
 	if (find_machine(simorders, group->id) == NULL) {
 		simorders->ledger->heard_count++;
@@ -382,14 +367,20 @@ on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_co
 	const struct peal_simorders_group *group = seat->group;
 
 	pass_over(seat);
-	if (seat->cursor < group->count && group->history[seat->cursor].position < from) {
+	if (seat->has_view && seat->cursor < group->count &&
+		group->history[seat->cursor].position < from) {
 		VIOLATE(simorders, "n%u: position %" PRIu64 " of group %u is left out before %" PRIu64,
 			simorders->index, group->history[seat->cursor].position, id, from);
 	}
 	seat->floor = to;
 	pass_over(seat);
 	note_doubtful(simorders, seat, own_count);
-	simorders->ledger->skips_count++;
+	if (seat->has_view) {
+		simorders->ledger->skips_count++;
+		simorders->ledger->unheard_count +=
+			find_machine(simorders, id) == NULL ? 1U : 0U;
+	}
+	seat->has_view = true;
 }
 
 static void
@@ -606,20 +597,12 @@ peal_simorders_deadline_at_ns(const struct peal_simorders *simorders)
 }
 
 void
-peal_simorders_say_all(struct peal_simorders *simorders, uint32_t size)
+peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size)
 {
-	if (!simorders->is_up) {
-		return;
-	}
-	take_seats(simorders);
-	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
-		const struct peal_simorders_seat *seat = &simorders->seats[i];
-
-		if (seat->group != NULL && find_machine(simorders, seat->group->id) != NULL &&
-			!say(simorders, &simorders->seats[i], size)) {
-			VIOLATE(simorders, "n%u: may not say anything, although all is well",
-				simorders->index);
-		}
+	if (simorders->is_up && find_machine(simorders, id) != NULL &&
+		!say(simorders, find_seat(simorders, id), size)) {
+		VIOLATE(simorders, "n%u: may not say anything, although all is well",
+			simorders->index);
 	}
 }
 

@@ -72,6 +72,7 @@ struct peal_simorders_ledger {
 	uint64_t said_count;
 	uint64_t skips_count;
 	uint64_t doubtful_count;
+	uint64_t unheard_count; /* times that a member without a rank was told of a gap */
 	uint64_t heard_count;    /* messages, by members without a rank */
 	uint64_t restarts_count; /* views in which a rank came back */
 	uint32_t groups_count;
@@ -133,11 +134,11 @@ void peal_simorders_turn(struct peal_simorders *simorders, uint64_t now_ns);
 /* When it wants to be called; UINT64_MAX = never. */
 uint64_t peal_simorders_deadline_at_ns(const struct peal_simorders *simorders);
 
-/* One message now, to each group of which it holds a rank. */
-void peal_simorders_say_all(struct peal_simorders *simorders, uint32_t size);
+/* One message now, if it holds a rank of the group. */
+void peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size);
 
 /* True when `index` may lose its memory: a majority of every view that a rank of `id` is in is
- * still there without it. */
+ * still there without it. With `count` in its place: it is there. */
 bool peal_simorders_may_lose(
 	const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t index);
 /* True when all ranks of the group are in one view, may send, are at one position, and have nothing
