@@ -26,8 +26,7 @@ test_orders__says_why_a_message_is_refused(void **state)
 	assert_int_equal(say(3, "d"), PEAL_ORDERS_NOT_RANK);
 	assert_int_equal(
 		peal_orders_send(&nodes[0].orders, GROUP + 1U, large, 1), PEAL_ORDERS_NO_GROUP);
-	assert_int_equal(
-		peal_orders_send(&nodes[0].orders, GROUP, large, 0), PEAL_ORDERS_TOO_BIG);
+	assert_int_equal(peal_orders_send(&nodes[0].orders, GROUP, large, 0), PEAL_ORDERS_TOO_BIG);
 	assert_int_equal(peal_orders_send(&nodes[0].orders, GROUP, large, sizeof(large)),
 		PEAL_ORDERS_TOO_BIG);
 	assert_int_equal(peal_orders_send(&nodes[0].orders, GROUP, large, sizeof(large) - 1U),

@@ -129,7 +129,8 @@ main(void)
 			test_orders_data__skipped_positions_end_parts_and_settle_own_messages,
 			begin_founded, finish),
 		cmocka_unit_test_setup_teardown(
-			test_orders_data__a_message_in_doubt_is_counted_once, begin_founded, finish),
+			test_orders_data__a_message_in_doubt_is_counted_once, begin_founded,
+			finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

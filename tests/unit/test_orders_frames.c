@@ -16,8 +16,7 @@ inject_tick(uint32_t from, uint32_t group, uint32_t configuration, uint8_t rank)
 	struct peal_header header = peal_fakecores_header(cores, from, 0, PEAL_MESSAGE_ORDER_TICK);
 	uint8_t body[PEAL_ORDER_FORM_SIZE_MAX];
 
-	peal_fakecores_inject(
-		cores, from, 0, &header, body, peal_order_msg_encode(&message, body));
+	peal_fakecores_inject(cores, from, 0, &header, body, peal_order_msg_encode(&message, body));
 	peal_fakecores_turn(cores, 0);
 }
 
@@ -92,8 +91,8 @@ test_orders_frames__what_a_silent_rank_lacks_is_kept_and_then_sent(void **state)
 	assert_true(nodes[1].orders.pool.used_count > 0);
 	cores->nodes[2]->is_running = true;
 	orders_turn(4000);
-	assert_int_equal(nodes[2].delivered_count + (uint32_t)(nodes[2].skips_count > 0 ? 50 : 0),
-		50);
+	assert_int_equal(
+		nodes[2].delivered_count + (uint32_t)(nodes[2].skips_count > 0 ? 50 : 0), 50);
 	assert_int_equal(nodes[1].orders.pool.used_count, 0);
 }
 

@@ -42,8 +42,7 @@ test_orders_subscribe__it_begins_where_it_hears_first(void **state)
 	hear_frame(6, "x"); /* nobody listens */
 	assert_int_equal(peal_orders_subscribe(&nodes[3].orders, GROUP), PEAL_ORDERS_OK);
 	assert_int_equal(peal_orders_subscribe(&nodes[3].orders, GROUP), PEAL_ORDERS_OK);
-	assert_int_equal(
-		peal_orders_subscribe(&nodes[3].orders, GROUP + 1U), PEAL_ORDERS_NO_GROUP);
+	assert_int_equal(peal_orders_subscribe(&nodes[3].orders, GROUP + 1U), PEAL_ORDERS_NO_GROUP);
 	hear_frame(7, "a");
 	assert_int_equal(nodes[3].skips_count, 1);
 	assert_int_equal(nodes[3].skipped_from, 0);
