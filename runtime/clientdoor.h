@@ -30,6 +30,9 @@ struct peal_clientdoor_config {
 	const struct peal_plane *plane;   /* of the core */
 	struct peal_idle *idle;           /* of the core's lcore, which does not run yet */
 	struct peal_bell bell;            /* of the core */
+	/* Asks control for an order group: never for long. */
+	enum peal_clients_wish_answer (*wish)(void *state, const struct peal_ordergroup *group);
+	void *wish_state;
 };
 
 /* Opens the socket and prepares the core. Before lcores start. NULL with a sentence. */
