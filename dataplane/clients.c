@@ -327,6 +327,9 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 	for (uint64_t left = clients->ending; left != 0; left &= left - 1U) {
 		work_count += end_some(clients, &clients->room->clients[__builtin_ctzll(left)]);
 	}
+	if (clients->ordergroups != 0) {
+		peal_clients_sweep_orders(clients);
+	}
 	return work_count;
 }
 

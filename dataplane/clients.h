@@ -33,7 +33,8 @@
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
  * a message of clients; 1 to PEAL_CLIENT_VALUES_MAX is the latest value of the number before it;
- * with the top bit it is one of process groups (wire/procgroup_msg.h); anything else is load's.
+ * with the top bit it is one of process groups (wire/procgroup_msg.h); with a mark of its own what
+ * is in order, for nodes without a rank (wire/order_publication.h); anything else is load's.
  *
  * What clients put in an order group (dataplane/orders.h) has a head that says which of them it was
  * (wire/orderhead_msg.h). When the queue of a group is full, they take turns at it. Who has a group

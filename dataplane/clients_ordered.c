@@ -46,15 +46,11 @@ describe(struct peal_clients *clients, struct peal_clients_ordergroup *group,
 	if (config == NULL || !peal_orders_find(clients->config.orders, group->id, &state)) {
 		return PEAL_CLIENT_ORDER_UNKNOWN;
 	}
-	if (!state.is_rank) {
-		/* Nobody passes on to other nodes what was ordered. */
-		return PEAL_CLIENT_ORDER_NOT_SUPPORTED;
-	}
 	if (state.status == PEAL_ABCAST_STOPPED) {
 		return PEAL_CLIENT_ORDER_FAULT;
 	}
 	group->view = state.view.view;
-	group->own_rank = state.rank;
+	group->own_rank = state.is_rank ? state.rank : PEAL_CLIENT_ORDER_NO_RANK;
 	group->is_waiting = state.is_waiting;
 	/* The view may be of a place before the message that was told last. */
 	if (state.view.position > group->position) {
@@ -102,14 +98,19 @@ peal_clients_join_order(struct peal_clients *clients, struct peal_client *client
 	enum peal_client_order_end reason;
 
 	if (at == NO_GROUP) {
+		peal_clients_sweep_orders(clients);
 		/* As many places as a view can have groups, and those that it lost are free. */
 		at = (uint32_t)__builtin_ctz(~clients->ordergroups);
 		PEAL_ASSERT(at < PEAL_CLIENT_ORDERS_MAX);
-		clients->room->ordergroups[at] = (struct peal_clients_ordergroup){
-			.id = config->id, .generation = config->generation};
 		clients->ordergroups |= UINT32_C(1) << at;
+		clients->room->ordergroups[at] = (struct peal_clients_ordergroup){.id = config->id};
 	}
 	group = &clients->room->ordergroups[at];
+	if (group->clients == 0) {
+		*group = (struct peal_clients_ordergroup){
+			.id = config->id, .generation = config->generation};
+		(void)peal_orders_subscribe(clients->config.orders, config->id);
+	}
 	group->clients |= peal_clients_bit_of(clients, client);
 	group->places[peal_clients_place_of(clients, client)] = (uint8_t)place;
 	client->orders[place].state = PEAL_CLIENTS_ORDER_OPEN;
@@ -138,9 +139,20 @@ peal_clients_part_order(struct peal_clients *clients, struct peal_client *client
 	for (uint32_t i = 0; i < PEAL_ORDERGROUP_RANKS_MAX; i++) {
 		group->speakers[i].clients &= ~bit;
 	}
-	if (group->clients == 0) {
-		group->id = 0;
-		clients->ordergroups &= ~(UINT32_C(1) << at);
+}
+
+void
+peal_clients_sweep_orders(struct peal_clients *clients)
+{
+	for (uint32_t left = clients->ordergroups; left != 0; left &= left - 1U) {
+		uint32_t at = (uint32_t)__builtin_ctz(left);
+		struct peal_clients_ordergroup *group = &clients->room->ordergroups[at];
+
+		if (group->clients == 0) {
+			peal_orders_unsubscribe(clients->config.orders, group->id);
+			group->id = 0;
+			clients->ordergroups &= ~(UINT32_C(1) << at);
+		}
 	}
 }
 
@@ -329,11 +341,15 @@ on_order_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t 
 	uint32_t at = find_group(clients, id);
 	struct peal_clients_ordergroup *group;
 
-	(void)from;
 	if (at == NO_GROUP || to <= clients->room->ordergroups[at].position) {
 		return;
 	}
 	group = &clients->room->ordergroups[at];
+	if (from == 0 && group->position == 0) {
+		/* What was before it was opened. */
+		group->position = to;
+		return;
+	}
 	group->position = to;
 	/* What had begun before the gap does not go on behind it. */
 	memset(group->speakers, 0, sizeof(group->speakers));
@@ -373,10 +389,19 @@ on_order_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t 
 	}
 }
 
+static enum peal_cast_result
+on_order_cast(void *state, const uint8_t *bytes, uint32_t size)
+{
+	struct peal_clients *clients = state;
+
+	return peal_cast_send(clients->config.cast, bytes, size);
+}
+
 struct peal_orders_user
 peal_clients_order_user(struct peal_clients *clients)
 {
-	return (struct peal_orders_user){.deliver = on_ordered,
+	return (struct peal_orders_user){.cast = on_order_cast,
+		.deliver = on_ordered,
 		.view = on_order_view,
 		.skipped = on_order_skipped,
 		.ended = on_order_ended,

@@ -50,6 +50,9 @@ void peal_clients_join_order(struct peal_clients *clients, struct peal_client *c
 /* clients_ordered.c: the client has the group of this place open no more. */
 void peal_clients_part_order(
 	struct peal_clients *clients, struct peal_client *client, uint32_t place);
+/* clients_ordered.c: groups that nobody has open any more are given up; not from within a call of
+ * order groups, which may be in the middle of one. */
+void peal_clients_sweep_orders(struct peal_clients *clients);
 /* clients_ordered.c: now and then: do the groups that are open wait? */
 void peal_clients_look_at_orders(struct peal_clients *clients);
 /* clients_wish.c: once a turn, while there is a wish: asks the door, and takes its answer. */

@@ -60,7 +60,7 @@ enum peal_order_end {
 	PEAL_ORDER_END_REPLACED = 5,      /* it was created anew; or this node lost its rank */
 	PEAL_ORDER_END_FAULT = 6,         /* this node cannot be right about the order: stopped */
 	PEAL_ORDER_END_REMOVED = 7,       /* this node is no member of the view of nodes */
-	PEAL_ORDER_END_NOT_SUPPORTED = 8, /* this node takes part in no order groups */
+	PEAL_ORDER_END_NOT_SUPPORTED = 8, /* this node has no order groups */
 	PEAL_ORDER_END_IN_USE = 9,        /* this attachment has it open already */
 };
 

@@ -227,8 +227,19 @@ def order(near, far):
     expect(group.view is None and refused(group.send, b"x") == peal.Result.CLOSED, "what is closed is open")
     far.create_order(21, {"other": mine})
     expect(await_kind(far, peal.EventKind.ORDER_ENDED).reason == peal.OrderEnd.TAKEN, "21 is there twice")
-    far.open_order(21)
-    expect(await_kind(far, peal.EventKind.ORDER_ENDED).reason == peal.OrderEnd.NOT_SUPPORTED, "a node without a rank hears")
+    there, here = far.open_order(21), near.open_order(21)
+    await_kind(near, peal.EventKind.ORDER_VIEW)
+    await_kind(far, peal.EventKind.ORDER_VIEW)
+    expect(there.view.own_rank is None and refused(there.send, b"x") == peal.Result.NOT_RANK, f"a rank: {there.view}")
+    # Who listens begins where the ranks have heard of it, so it is said until it is heard.
+    heard = None
+    while heard is None:
+        here.send(b"to all")
+        mine, heard = await_kind(near, peal.EventKind.ORDERED), far.next(0.2)
+    expect(heard.kind == peal.EventKind.ORDERED and heard.data == b"to all" and heard.order == there and
+           heard.member == near.view.self and heard.client == mine.client, f"who listens heard {heard}")
+    for group in (there, here):
+        group.close()
 
 
 async def cast(near, far):

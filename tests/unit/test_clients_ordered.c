@@ -162,6 +162,7 @@ test_clients_ordered__tells_of_the_end_and_why(void **state)
 	for (uint32_t i = 0; i < 2; i++) {
 		assert_int_equal(ordervisit_end(&visitors[i], TAG).reason, PEAL_CLIENT_ORDER_FAULT);
 	}
+	(void)peal_fakecores_turn(cores, 0);
 	assert_int_equal(traffic[0]->clients.ordergroups, 0);
 	/* Nobody has it open, so nobody hears. */
 	deliver(2, 3000, said, 0, sizeof(said), sizeof(said));
