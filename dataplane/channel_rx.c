@@ -341,6 +341,7 @@ peal_channel_rx_answer(
 	message->sack = rx->held;
 	message->credit = rx->credit;
 	message->delay_ns = delay_ns < UINT32_MAX ? (uint32_t)delay_ns : UINT32_MAX;
+	message->unseen_ns = rx->unseen_ns;
 	rx->told_credit = rx->credit;
 	rx->is_answer_owed = rx->is_answer_due = false;
 }

@@ -69,6 +69,7 @@ struct peal_channel_rx {
 	bool is_answer_due;      /* and it must not wait for one */
 	uint8_t patches_count;   /* frames that are being put together of pieces */
 	uint64_t newest_at_ns;   /* arrival of the newest frame, or when it was asked for again */
+	uint32_t unseen_ns;      /* nobody looked for so long before; the owner writes it */
 	struct {
 		uint16_t buffer;
 		uint16_t size;
@@ -97,7 +98,7 @@ enum peal_channel_rx_outcome peal_channel_rx_on_data(struct peal_channel_rx *rx,
 /* The application takes `room` more frames than were delivered. What was granted stays granted. */
 void peal_channel_rx_grant(struct peal_channel_rx *rx, uint32_t room);
 
-/* Fills ack_epoch, ack, sack, credit, delay_ns and the flag; nothing is owed any more. */
+/* Fills ack_epoch, ack, sack, credit, both delays and the flag; nothing is owed any more. */
 void peal_channel_rx_answer(
 	struct peal_channel_rx *rx, struct peal_channel_msg *message, uint64_t now_ns);
 

@@ -290,8 +290,11 @@ on_ack(struct peal_channels *channels, struct peal_channel *channel,
 		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_ACK, 1);
 		return;
 	}
-	peal_channelsender_on_ack(
-		&channels->sender, channel, message->delay_ns, channels->late_ns, lost, now_ns);
+	peal_channelsender_on_ack(&channels->sender, channel,
+		&(struct peal_channelsender_delays){.remote_ns = message->delay_ns,
+			.local_ns = channels->late_ns,
+			.unseen_ns = (uint64_t)message->unseen_ns + channels->unseen_ns},
+		lost, now_ns);
 	if (channel->is_close_owed) {
 		channel->is_close_owed = !peal_sendqueue_end(&channel->tx.queue);
 	}
@@ -322,6 +325,7 @@ on_data(struct peal_channels *channels, struct peal_channel *channel,
 	/* A peer has at most as many buffers as it leaves to others: whoever sends early frames for
 	 * ever takes a half, two of them a third each. */
 	pool->is_closed = channels->held_counts[channel->slot] >= free_count;
+	channel->rx.unseen_ns = channels->unseen_ns;
 	outcome = peal_channel_rx_on_data(&channel->rx, pool, message,
 		opened->body + PEAL_CHANNEL_HEADER_SIZE,
 		opened->body_size - PEAL_CHANNEL_HEADER_SIZE, &sink, now_ns);
@@ -542,7 +546,10 @@ peal_channels_on_frame(
 void
 peal_channels_begin_turn(struct peal_channels *channels, bool was_behind, uint64_t now_ns)
 {
-	channels->late_ns = was_behind ? now_ns - channels->turn_at_ns : 0;
+	uint64_t unseen_ns = now_ns - channels->turn_at_ns;
+
+	channels->late_ns = was_behind ? unseen_ns : 0;
+	channels->unseen_ns = unseen_ns < UINT32_MAX ? (uint32_t)unseen_ns : UINT32_MAX;
 	channels->turn_at_ns = now_ns;
 }
 

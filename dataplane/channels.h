@@ -112,7 +112,8 @@ struct peal_channels {
 	struct peal_pathmtu paths;
 	struct peal_deadlines watches_at; /* of channels that may be evicted */
 	uint64_t turn_at_ns;
-	uint64_t late_ns; /* by how much this core reads late what arrived */
+	uint64_t late_ns;   /* by how much this core reads late what arrived, as far as it knows */
+	uint32_t unseen_ns; /* and at most: since it looked last */
 	struct peal_channelsender sender;
 	struct peal_channeltable table;
 	uint64_t indirect[PEAL_RESIDENTS_WORDS]; /* slots of peers that are reached so */
@@ -181,10 +182,22 @@ void peal_channels_on_frame(
 	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns);
 
 /*
- * A turn of the core begins. `was_behind`: the last one left packets unread, so what is read now
- * may have lain here since; that is no delay of the fabric.
+ * A turn of the core begins. What is read now may have lain here since the last one, for this core
+ * may have slept, or stood still; how much of that it did, nobody knows, so it is not taken for
+ * delay of the fabric. `was_behind`: the last one left packets unread, so it did all that time, and
+ * the host is late.
  */
 void peal_channels_begin_turn(struct peal_channels *channels, bool was_behind, uint64_t now_ns);
+
+/* For who leaves out turns that would find nothing, as the simulator does: the latest of them was
+ * at `at_ns`. Earlier than the last turn changes nothing. */
+static inline void
+peal_channels_note_look(struct peal_channels *channels, uint64_t at_ns)
+{
+	if (at_ns > channels->turn_at_ns) {
+		channels->turn_at_ns = at_ns;
+	}
+}
 
 /* Once a turn, after the frames: timers, and what has to leave. Returns frames sent. */
 uint32_t peal_channels_run(struct peal_channels *channels, uint64_t now_ns);

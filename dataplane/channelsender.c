@@ -144,13 +144,14 @@ count_events(struct peal_channelsender *sender, bool is_loss, bool is_shrunk)
 
 void
 peal_channelsender_on_ack(struct peal_channelsender *sender, struct peal_channel *channel,
-	uint64_t remote_ns, uint64_t local_ns, uint64_t lost_before, uint64_t now_ns)
+	const struct peal_channelsender_delays *delays, uint64_t lost_before, uint64_t now_ns)
 {
 	struct peal_congestion *congestion = &sender->windows[channel->slot].congestion;
 	const struct peal_congestion_news news = {.arrived_count = channel->tx.arrived_count,
 		.rtt_ns = channel->tx.sample_ns,
-		.remote_ns = remote_ns,
-		.local_ns = local_ns};
+		.remote_ns = delays->remote_ns,
+		.local_ns = delays->local_ns,
+		.unseen_ns = delays->unseen_ns};
 	bool is_loss = __builtin_expect(channel->tx.lost != 0, 0) && lost_before == 0;
 	bool is_shrunk = peal_congestion_on_ack(congestion, &news, now_ns);
 

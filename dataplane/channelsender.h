@@ -56,14 +56,16 @@ void peal_channelsender_call(struct peal_channelsender *sender, struct peal_chan
 /* The same after anything happened to the channel: it is called if need be, or its timer is set. */
 void peal_channelsender_settle(struct peal_channelsender *sender, struct peal_channel *channel);
 
-/*
- * The channel's stream took an answer, whose receiver had waited `remote_ns`.
- *
- * @param local_ns     by how much this core was late to read it
- * @param lost_before  `lost` of the stream before
- */
+/* What hosts added to a round trip. */
+struct peal_channelsender_delays {
+	uint64_t remote_ns; /* the receiver waited before it answered */
+	uint64_t local_ns;  /* this core is known to be late */
+	uint64_t unseen_ns; /* more, at most: neither of the two looked at its port */
+};
+
+/* The channel's stream took an answer. `lost_before`: `lost` of the stream before. */
 void peal_channelsender_on_ack(struct peal_channelsender *sender, struct peal_channel *channel,
-	uint64_t remote_ns, uint64_t local_ns, uint64_t lost_before, uint64_t now_ns);
+	const struct peal_channelsender_delays *delays, uint64_t lost_before, uint64_t now_ns);
 
 /* The size of frames of the channel's stream changed; what was too large counts as lost, and does
  * not count against the window. */

@@ -132,6 +132,21 @@ steer(struct peal_congestion *congestion, struct peal_congestion_window *window,
 	return shrink(congestion, window, (uint32_t)by, now_ns);
 }
 
+/* The peer answers again, perhaps after time-outs. */
+static void
+end_silence(struct peal_congestion *congestion, const struct peal_congestion_news *news,
+	uint64_t now_ns)
+{
+	if (__builtin_expect(congestion->timeouts_count > 0, 0) &&
+		news->unseen_ns >= now_ns - congestion->silent_at_ns &&
+		congestion->fabric.size < congestion->size_before && !PEAL_BUG(SLEEP_IS_FABRIC)) {
+		congestion->fabric.size = congestion->size_before;
+		congestion->send_at_ns = 0;
+		set_size(congestion);
+	}
+	congestion->timeouts_count = 0;
+}
+
 bool
 peal_congestion_on_ack(struct peal_congestion *congestion, const struct peal_congestion_news *news,
 	uint64_t now_ns)
@@ -142,11 +157,15 @@ peal_congestion_on_ack(struct peal_congestion *congestion, const struct peal_con
 	uint64_t fabric_ns;
 	bool is_shrunk;
 
-	congestion->timeouts_count = news->arrived_count > 0 ? 0 : congestion->timeouts_count;
+	if (news->arrived_count > 0) {
+		end_silence(congestion, news, now_ns);
+	}
 	if (news->rtt_ns == 0) {
 		return false;
 	}
-	fabric_ns = news->rtt_ns > news->local_ns ? news->rtt_ns - news->local_ns : 1U;
+	fabric_ns = PEAL_BUG(SLEEP_IS_FABRIC) ? 0 : news->unseen_ns;
+	fabric_ns = fabric_ns > news->local_ns ? fabric_ns : news->local_ns;
+	fabric_ns = news->rtt_ns > fabric_ns ? news->rtt_ns - fabric_ns : 1U;
 	congestion->host_ns = smooth(congestion->host_ns, news->remote_ns + news->local_ns);
 	congestion->rtt_ns =
 		congestion->rtt_ns == 0
@@ -183,6 +202,10 @@ peal_congestion_on_loss(struct peal_congestion *congestion, uint64_t now_ns)
 bool
 peal_congestion_on_timeout(struct peal_congestion *congestion, uint64_t now_ns)
 {
+	if (congestion->timeouts_count == 0) {
+		congestion->size_before = congestion->fabric.size;
+		congestion->silent_at_ns = now_ns;
+	}
 	if (++congestion->timeouts_count < TIMEOUTS_COUNT_MAX) {
 		return peal_congestion_on_loss(congestion, now_ns);
 	}

@@ -9,8 +9,11 @@
  * paper: Swift, SIGCOMM 2020. What is taken, by its sections:
  *
  * - 3.1: a round trip is parted into what hosts add (the receiver's wait before it answered, and
- * the turn of this core) and what is left, the fabric's. Ports give no time stamps, so what waits
- * in a receive queue of a peer that keeps up counts as fabric.
+ * the turn of this core) and what is left, the fabric's. Ports give no time stamps, so for how long
+ * a frame lay in a receive queue is known to be at most the time since its reader looked last. That
+ * much is left out of the fabric's delay, and not counted as delay of hosts: a core that sleeps
+ * between two frames may have been woken late, or not. Where frames queue in the fabric they come
+ * one behind the other, so nobody sleeps for long and little is left out.
  * - 3.2: below the target a window grows by one frame a round trip; above it, it shrinks by 0.8 of
  *   the excess, at most by half, at most once a round trip.
  * - 3.3: one window for the fabric and one for hosts, the latter by a smoothed delay; the smaller
@@ -20,7 +23,9 @@
  * - 3.5: a small window has a later target, by the root of its size, so that many senders into one
  *   link neither starve nor sit on its queue, and unequal ones meet. Hops are not known: the base
  *   target stands for the fabric's.
- * - 3.6: a loss halves, five time-outs in a row end at the smallest window.
+ * - 3.6: a loss halves, five time-outs in a row end at the smallest window. But when the next
+ * answer says that one of the cores has not looked at its port since the first of them, they were
+ * its own: the window is what it was. paper: RFC 4015, with another proof.
  *
  * Other than there: a window that is not used does not grow; and to a peer whose shortest round
  * trip ever seen is above the target, delay alone leaves PEAL_CONGESTION_WINDOW_FAR frames. The
@@ -55,6 +60,8 @@ struct peal_congestion {
 	uint32_t size;           /* the smaller of the two */
 	uint32_t flights_count;  /* frames sent of which nothing is known yet */
 	uint32_t timeouts_count; /* in a row */
+	uint32_t size_before;    /* of the fabric's window, at the first of them */
+	uint64_t silent_at_ns;   /* and when that was */
 	uint64_t rtt_ns;         /* smoothed, hosts and all; 0 = nothing measured */
 	uint64_t rtt_ns_min;     /* of the fabric; UINT64_MAX = nothing measured */
 	uint64_t host_ns;        /* smoothed */
@@ -67,6 +74,7 @@ struct peal_congestion_news {
 	uint64_t rtt_ns;    /* of one that was sent once, the receiver's wait left out; 0 = none */
 	uint64_t remote_ns; /* that wait */
 	uint64_t local_ns;  /* what this core added to `rtt_ns` by being busy */
+	uint64_t unseen_ns; /* what both cores may have added, at most: they did not look */
 };
 
 /* Nothing is on its way and nothing known. `target_ns`: see PEAL_CONGESTION_TARGET_NS. */

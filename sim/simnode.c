@@ -15,6 +15,8 @@
 #define PORT              4800U
 #define TURN_DELAY_NS_MIN UINT64_C(1000)
 #define TURN_DELAY_NS_MAX UINT64_C(5000)
+/* A core that may sleep goes on looking for so long. */
+#define SLEEP_AFTER_NS UINT64_C(20000)
 #define STEP_DELAY_NS_MIN UINT64_C(5000)
 #define STEP_DELAY_NS_MAX UINT64_C(50000)
 /* Past so many empty wake-ups in a row a timer is broken, not busy. */
@@ -67,6 +69,16 @@ draw_delay(struct peal_simnode *simnode, uint64_t min_ns, uint64_t max_ns)
 	return min_ns + peal_prng_below(&simnode->prng, max_ns - min_ns + 1U);
 }
 
+/* How late the core takes its turn, at an instant at which there is something for it. */
+static uint64_t
+draw_wake(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns)
+{
+	bool is_asleep = simnode->wake_ns_max != 0 &&
+			 at_ns >= simnode->turned_at_ns[shard] + SLEEP_AFTER_NS;
+
+	return is_asleep ? draw_delay(simnode, TURN_DELAY_NS_MIN, simnode->wake_ns_max) : 0;
+}
+
 static void
 prompt_core(void *state, uint8_t shard)
 {
@@ -77,7 +89,8 @@ prompt_core(void *state, uint8_t shard)
 		return;
 	}
 	*turn_at_ns = simnode->config.time->now_ns +
-		      draw_delay(simnode, TURN_DELAY_NS_MIN, TURN_DELAY_NS_MAX);
+		      draw_delay(simnode, TURN_DELAY_NS_MIN, TURN_DELAY_NS_MAX) +
+		      draw_wake(simnode, shard, simnode->config.time->now_ns);
 	peal_simtime_add(
 		simnode->config.time, *turn_at_ns, PEAL_SIMEVENT_TURN, simnode->index, shard);
 }
@@ -595,7 +608,13 @@ peal_simnode_on_turn(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns
 	*turn_timer_at_ns = at_ns == *turn_timer_at_ns ? NEVER : *turn_timer_at_ns;
 
 	if (simnode->config.talks != NULL) {
-		peal_simtalk_turn(talk_of(simnode, shard), clock_of(simnode));
+		struct peal_simtalk *talk = talk_of(simnode, shard);
+
+		if (simnode->wake_ns_max == 0) {
+			peal_channels_note_look(
+				&talk->channels, clock_of(simnode) - TURN_DELAY_NS_MAX);
+		}
+		peal_simtalk_turn(talk, clock_of(simnode));
 	}
 	if (simnode->config.casts != NULL && shard == 0) {
 		peal_simcast_turn(&simnode->config.casts[simnode->index], clock_of(simnode));
@@ -613,10 +632,13 @@ peal_simnode_on_turn(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns
 		peal_simmoved_has(&simnode->moved, shard)) {
 		prompt_core(simnode, shard);
 	}
+	simnode->turned_at_ns[shard] = at_ns;
 	simnode->turns_spun = deadline_at_ns <= at_ns && work == 0 ? simnode->turns_spun + 1U : 0;
 	if (deadline_at_ns <= at_ns) {
 		prompt_core(simnode, shard);
 		deadline_at_ns = NEVER;
+	} else if (deadline_at_ns != NEVER) {
+		deadline_at_ns += draw_wake(simnode, shard, deadline_at_ns);
 	}
 	arm(simnode, turn_timer_at_ns, deadline_at_ns, PEAL_SIMEVENT_TURN, shard);
 	return true;

@@ -8,6 +8,9 @@
  * cores each has turns of its own; step - a control step 5 to 50
  * us after the core pushed a record or the node's deadline passed.
  *
+ * Its cores spin, and turns that would find nothing are left out; or they sleep, which another
+ * field says, and then a frame or a deadline finds them late.
+ *
  * Each process has its own zero of time, so nothing works by comparing clocks of two nodes. A
  * paused process does nothing while frames pile up at its port; a stuck one has a live core and a
  * control thread that does not run. A crash forgets everything; a start makes a new incarnation,
@@ -99,6 +102,10 @@ struct peal_simnode {
 	/* Instants of the events that are waited for; UINT64_MAX = none. */
 	uint64_t turn_at_ns[PEAL_SIMNODE_SHARDS_MAX];       /* something to do */
 	uint64_t turn_timer_at_ns[PEAL_SIMNODE_SHARDS_MAX]; /* the core's deadline */
+	uint64_t turned_at_ns[PEAL_SIMNODE_SHARDS_MAX];     /* the last turn of each core */
+	/* 0: cores spin. Or those that find nothing sleep, and are woken up to so much late; a story
+	 * writes it. */
+	uint64_t wake_ns_max;
 	uint64_t step_at_ns;
 	uint64_t step_timer_at_ns;
 	uint32_t turns_spun; /* turns in a row that had a due deadline and did nothing */

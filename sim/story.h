@@ -106,6 +106,7 @@ void peal_story_churn(const struct peal_scenario_options *options, struct peal_r
 void peal_story_finish_talk(struct peal_simworld *world);
 void peal_story_talk(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_channels.c: what channels promise, in figures. */
+void peal_story_drowsy(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_bottleneck(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_tail(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_slow(const struct peal_scenario_options *options, struct peal_report *report);

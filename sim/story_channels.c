@@ -79,50 +79,142 @@ per_mille(uint64_t part, uint64_t whole)
 	return whole == 0 ? 0 : part * 1000U / whole;
 }
 
-/* Two senders, the second later, into one port: equal shares, a short queue, no loss, no idle link.
- */
+/* What two senders do to a link that both need. */
+struct sharing {
+	uint64_t larger_per_mille;
+	uint64_t queue_ns_mean;
+	uint64_t queue_ns_max;
+	uint64_t used_per_mille;
+	uint64_t lost_count;
+};
+
+/* Two senders, the second later, into one port. */
+static void
+share_link(struct peal_simworld *world, struct sharing *sharing_out)
+{
+	struct peal_simnet_rate *rate = &world->net.ports[0].rate;
+	uint64_t shares[2];
+
+	*rate = (struct peal_simnet_rate){
+		.ps_per_byte = PS_PER_BYTE, .queue_ns_max = QUEUE_NS_MAX};
+	pour(world, 1, 0, 0, POURS_COUNT);
+	peal_simworld_run_for(world, WARM_NS);
+	pour(world, 2, 0, 0, POURS_COUNT);
+	peal_simworld_run_for(world, 2U * WARM_NS);
+	rate->frames_count = rate->bytes = rate->waited_ns = rate->waited_ns_max = 0;
+	shares[0] = count_poured(world, 1);
+	shares[1] = count_poured(world, 2);
+	peal_simworld_run_for(world, SPAN_NS);
+	shares[0] = count_poured(world, 1) - shares[0];
+	shares[1] = count_poured(world, 2) - shares[1];
+
+	*sharing_out = (struct sharing){
+		.larger_per_mille = per_mille(
+			shares[0] > shares[1] ? shares[0] : shares[1], shares[0] + shares[1]),
+		.queue_ns_mean = rate->frames_count == 0 ? UINT64_MAX
+							 : rate->waited_ns / rate->frames_count,
+		.queue_ns_max = rate->waited_ns_max,
+		.used_per_mille = per_mille(rate->bytes * PS_PER_BYTE / 1000U, SPAN_NS),
+		.lost_count = rate->lost_count};
+}
+
+/* Equal shares, a short queue, no loss, no idle link. */
 void
 peal_story_bottleneck(const struct peal_scenario_options *options, struct peal_report *report)
 {
 	struct peal_simworld world;
 
 	if (open_quiet(&world, options, 0, report)) {
-		struct peal_simnet_rate *rate = &world.net.ports[0].rate;
-		uint64_t shares[2];
-		uint64_t share_max;
-		uint64_t waited_ns;
+		struct sharing sharing;
 		uint64_t used;
 
-		*rate = (struct peal_simnet_rate){
-			.ps_per_byte = PS_PER_BYTE, .queue_ns_max = QUEUE_NS_MAX};
-		pour(&world, 1, 0, 0, POURS_COUNT);
-		peal_simworld_run_for(&world, WARM_NS);
-		pour(&world, 2, 0, 0, POURS_COUNT);
-		peal_simworld_run_for(&world, 2U * WARM_NS);
-		rate->frames_count = rate->bytes = rate->waited_ns = rate->waited_ns_max = 0;
-		shares[0] = count_poured(&world, 1);
-		shares[1] = count_poured(&world, 2);
-		peal_simworld_run_for(&world, SPAN_NS);
-		shares[0] = count_poured(&world, 1) - shares[0];
-		shares[1] = count_poured(&world, 2) - shares[1];
-
-		share_max = shares[0] > shares[1] ? shares[0] : shares[1];
-		share_max = per_mille(share_max, shares[0] + shares[1]);
-		waited_ns =
-			rate->frames_count == 0 ? UINT64_MAX : rate->waited_ns / rate->frames_count;
-		used = per_mille(rate->bytes * PS_PER_BYTE / 1000U, SPAN_NS);
-		peal_report_note(report, "larger_share_per_mille", share_max);
-		peal_report_note(report, "queue_ns_mean", waited_ns);
-		peal_report_note(report, "queue_ns_max", rate->waited_ns_max);
+		share_link(&world, &sharing);
+		used = sharing.used_per_mille;
+		peal_report_note(report, "larger_share_per_mille", sharing.larger_per_mille);
+		peal_report_note(report, "queue_ns_mean", sharing.queue_ns_mean);
+		peal_report_note(report, "queue_ns_max", sharing.queue_ns_max);
 		peal_report_note(report, "unused_per_mille", used < 1000U ? 1000U - used : 0);
-		peal_report_note(report, "lost_frames", rate->lost_count);
-		(void)peal_story_expect(&world, share_max > 0 && share_max <= 600U,
+		peal_report_note(report, "lost_frames", sharing.lost_count);
+		(void)peal_story_expect(&world,
+			sharing.larger_per_mille > 0 && sharing.larger_per_mille <= 600U,
 			"two senders do not share a link");
-		(void)peal_story_expect(&world, waited_ns <= PEAL_CONGESTION_TARGET_NS,
+		(void)peal_story_expect(&world,
+			sharing.queue_ns_mean <= PEAL_CONGESTION_TARGET_NS,
 			"the queue is longer than the target");
-		(void)peal_story_expect(
-			&world, rate->lost_count == 0, "frames were lost in front of a slow link");
+		(void)peal_story_expect(&world, sharing.lost_count == 0,
+			"frames were lost in front of a slow link");
 		(void)peal_story_expect(&world, used >= 900U, "a slow link is not used");
+	}
+	peal_simworld_fini(&world);
+}
+
+/* Wake-ups of a machine that others need too; one that keeps up with a link. */
+#define WAKE_NS_MAX      (300U * MICROSECOND_NS)
+#define WAKE_SOON_NS_MAX (60U * MICROSECOND_NS)
+#define WAKE_STALL_NS_MAX (8U * MILLISECOND_NS)
+#define DROWSY_GAP_NS    (200U * MICROSECOND_NS)
+#define DROWSY_NS        (500U * MILLISECOND_NS)
+
+static void
+send_drowsy(struct peal_simworld *world, uint64_t wake_ns_max)
+{
+	/* Nothing is overtaken: some receivers keep nothing that is early, and then the last of a
+	 * turn waits for a time-out, which is as long as their sleep. */
+	world->net.common.delay_ns_min = world->net.common.delay_ns_max;
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		world->nodes[i]->wake_ns_max = wake_ns_max;
+	}
+}
+
+/* Single messages between cores that sleep before each. */
+static void
+talk_drowsily(const struct peal_scenario_options *options, uint64_t part, uint64_t wake_ns_max,
+	const char *name, struct peal_report *report)
+{
+	struct peal_simworld world;
+
+	if (open_quiet(&world, options, part, report)) {
+		const struct peal_histogram *latency = &peal_simworld_talk(&world, 1)->latency;
+		uint64_t p99_ns;
+
+		send_drowsy(&world, wake_ns_max);
+		pour(&world, 0, 1, DROWSY_GAP_NS, 1);
+		peal_simworld_run_for(&world, DROWSY_NS);
+		p99_ns = peal_histogram_percentile(latency, 99.0);
+		peal_report_note(report, name, p99_ns);
+		(void)peal_story_expect(&world,
+			peal_histogram_count(latency) >= DROWSY_NS / (DROWSY_GAP_NS + wake_ns_max),
+			"too little came to cores that are woken late");
+		(void)peal_story_expect(&world, p99_ns <= 2U * wake_ns_max,
+			"late wake-ups were taken for a queue, or for losses");
+	}
+	peal_simworld_fini(&world);
+}
+
+/* None waits for the window of a message that was taken late. And cores that sleep between frames
+ * of a slow link keep its queue short. */
+void
+peal_story_drowsy(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	struct peal_simworld world;
+
+	talk_drowsily(options, 0, WAKE_NS_MAX, "late_p99_ns", report);
+	talk_drowsily(options, 1, WAKE_STALL_NS_MAX, "stalled_p99_ns", report);
+	if (open_quiet(&world, options, 2, report)) {
+		struct sharing sharing;
+
+		send_drowsy(&world, WAKE_SOON_NS_MAX);
+		share_link(&world, &sharing);
+		peal_report_note(report, "larger_share_per_mille", sharing.larger_per_mille);
+		peal_report_note(report, "queue_ns_mean", sharing.queue_ns_mean);
+		peal_report_note(report, "queue_ns_max", sharing.queue_ns_max);
+		peal_report_note(report, "used_per_mille", sharing.used_per_mille);
+		peal_report_note(report, "lost_frames", sharing.lost_count);
+		(void)peal_story_expect(&world,
+			sharing.larger_per_mille > 0 && sharing.larger_per_mille <= 600U,
+			"two senders that sleep do not share a link");
+		(void)peal_story_expect(&world, sharing.used_per_mille >= 900U,
+			"senders that sleep do not use a slow link");
 	}
 	peal_simworld_fini(&world);
 }

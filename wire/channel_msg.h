@@ -2,8 +2,8 @@
 /*
  * Body of CHANNEL: 44 bytes that say what is sent and what arrived, then data.
  *
- * epoch u64 | ack_epoch u64 | sack u64 | seq u32 | ack u32 | credit u32 | delay_ns u32 |
- * channel u16 | flags u8 | reason u8.
+ * epoch u64 | ack_epoch u64 | sack u64 | seq u32 | ack u32 | credit u32 | delay u16 |
+ * unseen u16 | channel u16 | flags u8 | reason u8.
  *
  * A channel is two streams, one each way, and each stream has an epoch: a number that its sender
  * never uses again. `epoch` names the stream that the frame is part of, `ack_epoch` the stream of
@@ -32,7 +32,7 @@
 #define PEAL_CHANNEL_FRAGMENT_SIZE 8U /* in front of a part of a message */
 
 #define PEAL_CHANNEL_FLAG_DATA     0x01U /* takes a place in the stream: `seq` */
-#define PEAL_CHANNEL_FLAG_ACK      0x02U /* ack_epoch, sack, ack, credit and delay_ns mean something */
+#define PEAL_CHANNEL_FLAG_ACK      0x02U /* ack_epoch, sack, ack, credit and both delays mean something */
 #define PEAL_CHANNEL_FLAG_FRAGMENT 0x04U /* with DATA: a part of a large message */
 #define PEAL_CHANNEL_FLAG_FIN      0x08U /* with DATA: the last frame of the stream; carries nothing */
 #define PEAL_CHANNEL_FLAG_PROBE    0x10U /* answer with an ACK; `seq` is the next of the stream */
@@ -49,6 +49,11 @@
 #define PEAL_CHANNEL_DATA_SIZE_MAX (PEAL_LARGE_BODY_SIZE_MAX - PEAL_CHANNEL_HEADER_SIZE)
 #define PEAL_CHANNEL_PIECES_MAX                                                                    \
 	((PEAL_CHANNEL_DATA_SIZE_MAX + PEAL_CHANNEL_PIECE_SIZE - 1U) / PEAL_CHANNEL_PIECE_SIZE)
+
+/* Parts in which an answer says how long the receiver waited, and for how long it may not have
+ * looked: 4 and 67 ms at most. */
+#define PEAL_CHANNEL_DELAY_NS  64U
+#define PEAL_CHANNEL_UNSEEN_NS 1024U
 
 /* Why a stream ended before its end. Also told to the application. */
 enum peal_channel_reason {
@@ -71,17 +76,34 @@ struct peal_channel_msg {
 	uint32_t seq;       /* of the frame in its stream */
 	uint32_t ack;       /* the next that is awaited; all before are here */
 	uint32_t credit;    /* the first that must not be sent yet */
-	uint32_t delay_ns;  /* from the arrival of the newest frame to this answer, saturating */
+	/* From the turn in which the newest frame was read to this answer, and from the turn before
+	 * that one, in which it was not there yet. On the wire in parts of PEAL_CHANNEL_DELAY_NS and
+	 * PEAL_CHANNEL_UNSEEN_NS, rounded down, 65 535 of them at most. */
+	uint32_t delay_ns;
+	uint32_t unseen_ns;
 	uint16_t channel;
 	uint8_t flags;
 	uint8_t reason; /* enum peal_channel_reason, with RESET only */
 };
+
+/* Private: a time in parts, saturating. */
+static inline uint16_t
+peal_channel_msg_parts(uint32_t span_ns, uint32_t part_ns)
+{
+	uint32_t parts = span_ns / part_ns;
+
+	return parts < UINT16_MAX ? (uint16_t)parts : UINT16_MAX;
+}
 
 /* Writes the 44 bytes. Inline: once a frame. */
 static inline void
 peal_channel_msg_encode(
 	const struct peal_channel_msg *message, uint8_t body[PEAL_CHANNEL_HEADER_SIZE])
 {
+	const uint16_t parts[2] = {
+		peal_channel_msg_parts(message->delay_ns, PEAL_CHANNEL_DELAY_NS),
+		peal_channel_msg_parts(message->unseen_ns, PEAL_CHANNEL_UNSEEN_NS)};
+
 	PEAL_DASSERT((message->flags & ~PEAL_CHANNEL_FLAGS_ALL) == 0);
 
 	memcpy(body, &message->epoch, 8);
@@ -90,7 +112,7 @@ peal_channel_msg_encode(
 	memcpy(body + 24, &message->seq, 4);
 	memcpy(body + 28, &message->ack, 4);
 	memcpy(body + 32, &message->credit, 4);
-	memcpy(body + 36, &message->delay_ns, 4);
+	memcpy(body + 36, parts, 4);
 	memcpy(body + 40, &message->channel, 2);
 	body[42] = message->flags;
 	body[43] = message->reason;
@@ -107,6 +129,7 @@ static inline bool
 peal_channel_msg_decode(const uint8_t *body, uint32_t size, struct peal_channel_msg *message_out)
 {
 	uint32_t data_size = size - PEAL_CHANNEL_HEADER_SIZE;
+	uint16_t parts[2];
 
 	if (__builtin_expect(size < PEAL_CHANNEL_HEADER_SIZE, 0)) {
 		return false;
@@ -117,7 +140,9 @@ peal_channel_msg_decode(const uint8_t *body, uint32_t size, struct peal_channel_
 	memcpy(&message_out->seq, body + 24, 4);
 	memcpy(&message_out->ack, body + 28, 4);
 	memcpy(&message_out->credit, body + 32, 4);
-	memcpy(&message_out->delay_ns, body + 36, 4);
+	memcpy(parts, body + 36, 4);
+	message_out->delay_ns = parts[0] * PEAL_CHANNEL_DELAY_NS;
+	message_out->unseen_ns = parts[1] * PEAL_CHANNEL_UNSEEN_NS;
 	memcpy(&message_out->channel, body + 40, 2);
 	message_out->flags = body[42];
 	message_out->reason = body[43];

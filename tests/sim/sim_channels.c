@@ -53,6 +53,15 @@ test_channels__senders_share_a_slow_link(void **state)
 }
 
 static void
+test_channels__a_late_wake_up_is_no_queue(void **state)
+{
+	(void)state;
+	run_all("drowsy", &worst);
+	assert_in_range(peal_report_figure(&worst, "late_p99_ns"), 1, 600000);
+	assert_in_range(peal_report_figure(&worst, "larger_share_per_mille"), 500, 600);
+}
+
+static void
 test_channels__a_slow_receiver_is_not_felt(void **state)
 {
 	(void)state;
@@ -91,6 +100,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_channels__a_lost_tail_is_repaired_soon),
 		cmocka_unit_test(test_channels__senders_share_a_slow_link),
+		cmocka_unit_test(test_channels__a_late_wake_up_is_no_queue),
 		cmocka_unit_test(test_channels__a_slow_receiver_is_not_felt),
 		cmocka_unit_test(test_channels__talk_in_bad_weather),
 		cmocka_unit_test(test_channels__follow_paths_of_any_size),

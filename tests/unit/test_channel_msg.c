@@ -21,7 +21,8 @@ test_channel_msg__comes_back_unchanged(void **state)
 		.seq = 0x31323334U,
 		.ack = 0x41424344U,
 		.credit = 0x51525354U,
-		.delay_ns = 0x61626364U,
+		.delay_ns = 0x6364U * PEAL_CHANNEL_DELAY_NS,
+		.unseen_ns = 0x6162U * PEAL_CHANNEL_UNSEEN_NS,
 		.channel = 0x7172U,
 		.flags = DATA | ACK};
 	const uint8_t expected[PEAL_CHANNEL_HEADER_SIZE] = {8, 7, 6, 5, 4, 3, 2, 1, 0x18, 0x17,
@@ -42,9 +43,38 @@ test_channel_msg__comes_back_unchanged(void **state)
 	assert_int_equal(decoded.ack, message.ack);
 	assert_int_equal(decoded.credit, message.credit);
 	assert_int_equal(decoded.delay_ns, message.delay_ns);
+	assert_int_equal(decoded.unseen_ns, message.unseen_ns);
 	assert_int_equal(decoded.channel, message.channel);
 	assert_int_equal(decoded.flags, message.flags);
 	assert_int_equal(decoded.reason, 0);
+}
+
+/* Delays come back rounded down, and the longest there is in place of longer ones. */
+static void
+test_channel_msg__delays_are_rounded_and_bounded(void **state)
+{
+	static const struct {
+		uint32_t delay_ns, unseen_ns;
+		uint32_t delay_after_ns, unseen_after_ns;
+	} rows[] = {{63, 1023, 0, 0}, {64, 1024, 64, 1024}, {5000, 200000, 4992, 199680},
+		{65535 * 64, 65535 * 1024, 65535 * 64, 65535 * 1024},
+		{65536 * 64, 65536 * 1024, 65535 * 64, 65535 * 1024},
+		{UINT32_MAX, UINT32_MAX, 65535 * 64, 65535 * 1024}};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct peal_channel_msg message = {.ack_epoch = 1,
+			.delay_ns = rows[i].delay_ns,
+			.unseen_ns = rows[i].unseen_ns,
+			.flags = ACK};
+		uint8_t body[PEAL_CHANNEL_HEADER_SIZE];
+		struct peal_channel_msg decoded;
+
+		peal_channel_msg_encode(&message, body);
+		assert_true(peal_channel_msg_decode(body, sizeof(body), &decoded));
+		assert_int_equal(decoded.delay_ns, rows[i].delay_after_ns);
+		assert_int_equal(decoded.unseen_ns, rows[i].unseen_after_ns);
+	}
 }
 
 /* All that is good, said in a table: flags, whose epochs must be there, and how much data. */
@@ -178,6 +208,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_channel_msg__comes_back_unchanged),
+		cmocka_unit_test(test_channel_msg__delays_are_rounded_and_bounded),
 		cmocka_unit_test(test_channel_msg__takes_what_fits_together_and_nothing_else),
 		cmocka_unit_test(test_channel_msg__takes_no_less_than_a_header),
 		cmocka_unit_test(test_channel_msg__names_every_reason),

@@ -99,11 +99,12 @@ answer(struct peal_channel *channel, uint32_t count)
 	const struct peal_channel_msg message = {.ack_epoch = channel->tx.epoch,
 		.ack = channel->tx.oldest_seq + count,
 		.credit = channel->tx.oldest_seq + count + PEAL_CHANNEL_WINDOW};
+	const struct peal_channelsender_delays delays = {0};
 	uint64_t lost = channel->tx.lost;
 
 	assert_int_equal(peal_channel_tx_on_ack(&channel->tx, &message, &lender, now_ns),
 		PEAL_CHANNEL_ACK_PROGRESS);
-	peal_channelsender_on_ack(sender, channel, 0, 0, lost, now_ns);
+	peal_channelsender_on_ack(sender, channel, &delays, lost, now_ns);
 	peal_channelsender_settle(sender, channel);
 }
 

@@ -88,6 +88,62 @@ test_congestion__grows_by_one_a_round_trip(void **state)
 	assert_int_equal(congestion.size, PEAL_CONGESTION_WINDOW_MAX * FRAME);
 }
 
+/* A core that may have slept over a frame says nothing about the fabric. */
+static void
+test_congestion__sleep_is_no_delay_of_the_fabric(void **state)
+{
+	uint32_t before = congestion.size;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		const struct peal_congestion_news news = {
+			.arrived_count = 1, .rtt_ns = 400 * US, .unseen_ns = 380 * US};
+
+		now_ns += 400 * US;
+		assert_false(peal_congestion_on_ack(&congestion, &news, now_ns));
+	}
+	assert_true(congestion.size >= before);
+	/* What is left above that is the fabric's. */
+	const struct peal_congestion_news late = {
+		.arrived_count = 1, .rtt_ns = 1000 * US, .unseen_ns = 380 * US};
+
+	now_ns += 1000 * US;
+	assert_true(peal_congestion_on_ack(&congestion, &late, now_ns));
+	assert_true(congestion.size < before);
+}
+
+static void
+test_congestion__time_outs_of_a_core_that_slept_are_forgiven(void **state)
+{
+	const uint64_t began_at_ns = now_ns;
+	struct peal_congestion_news news = {.arrived_count = 1};
+	uint32_t before = congestion.size;
+
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++) {
+		(void)peal_congestion_on_timeout(&congestion, now_ns);
+		now_ns += 1000 * US;
+	}
+	assert_true(congestion.size < FRAME);
+	/* It looked once since: what was lost was lost. */
+	news.unseen_ns = now_ns - began_at_ns - 1U;
+	(void)peal_congestion_on_ack(&congestion, &news, now_ns);
+	assert_true(congestion.size < FRAME);
+	/* It did not. An answer that tells of nothing proves nothing. */
+	set_window(before);
+	congestion.size_before = 0;
+	(void)peal_congestion_on_timeout(&congestion, now_ns);
+	assert_true(congestion.size < before);
+	news = (struct peal_congestion_news){.unseen_ns = 1000 * US};
+	now_ns += 1000 * US;
+	(void)peal_congestion_on_ack(&congestion, &news, now_ns);
+	assert_true(congestion.size < before);
+	news.arrived_count = 1;
+	(void)peal_congestion_on_ack(&congestion, &news, now_ns);
+	assert_int_equal(congestion.size, before);
+	assert_true(peal_congestion_may_send(&congestion, now_ns));
+}
+
 static void
 test_congestion__what_is_not_used_does_not_grow(void **state)
 {
@@ -294,6 +350,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_congestion__lets_a_window_go, begin),
 		cmocka_unit_test_setup(test_congestion__grows_by_one_a_round_trip, begin),
+		cmocka_unit_test_setup(test_congestion__sleep_is_no_delay_of_the_fabric, begin),
+		cmocka_unit_test_setup(test_congestion__time_outs_of_a_core_that_slept_are_forgiven, begin),
 		cmocka_unit_test_setup(test_congestion__what_is_not_used_does_not_grow, begin),
 		cmocka_unit_test_setup(
 			test_congestion__shrinks_by_the_excess_once_a_round_trip, begin),
