@@ -29,7 +29,7 @@ def named(clients, name):
 
 def examples(lab):
     """A watcher and a reader at the one node, what they see at the other."""
-    for name in ("chat", "watcher", "publisher", "latest", "pingpong"):
+    for name in ("adder", "chat", "watcher", "publisher", "latest", "pingpong"):
         with open(os.path.join(ROOT, "examples", f"{name}.c"), encoding="utf-8") as file:
             expect(len(file.readlines()) < 100, f"{name}.c is no small example any more")
     with Beside(example("watcher"), socket_of(lab, 1)) as watcher, \
