@@ -184,6 +184,17 @@ find_deadline_ns(const void *state)
 
 /* --- the receivers' loop --- */
 
+/* What comes so late that the warm-up had given it up is of no run. */
+static void
+note(struct peal_histogram *histogram, struct peal_timeline *timeline, uint64_t index,
+	uint64_t took_ns)
+{
+	if (index < timeline->values_count) {
+		peal_histogram_record(histogram, took_ns);
+		peal_timeline_record(timeline, index, took_ns);
+	}
+}
+
 static void
 deliver(void *state, uint32_t rank, const struct peal_delivery *delivery)
 {
@@ -210,12 +221,10 @@ deliver(void *state, uint32_t rank, const struct peal_delivery *delivery)
 		index = number - bench->run.first_number;
 		due = find_due(bench, index);
 		took_ns = now > due ? to_ns(bench, now - due) : 0;
-		peal_histogram_record(&bench->each, took_ns);
-		peal_timeline_record(&bench->each_timeline, index, took_ns);
+		note(&bench->each, &bench->each_timeline, index, took_ns);
 		if (++*had == bench->args->nodes_count - 1U) {
 			*had = 0;
-			peal_histogram_record(&bench->last, took_ns);
-			peal_timeline_record(&bench->last_timeline, index, took_ns);
+			note(&bench->last, &bench->last_timeline, index, took_ns);
 		}
 	}
 	/* After all of it, so that who sees the count sees the times as well. */

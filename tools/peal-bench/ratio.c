@@ -8,6 +8,7 @@
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/program.h"
 #include "tools/peal-bench/progressbar.h"
+#include "tools/peal-bench/refusal.h"
 #include "tools/peal-bench/sharedoptions.h"
 
 #include <inttypes.h>
@@ -126,6 +127,8 @@ run_half(struct series *series, const char *command, struct peal_sentence *error
 	for (uint32_t i = 0; i < ATTEMPTS_MAX && run == NULL && !peal_ctrlc_has_come(); i++) {
 		char *text = NULL;
 
+		/* What an attempt before this one was refused for is over. */
+		peal_refusal_forget();
 		if (peal_program_run(&program, &text, error)) {
 			run = json_loads(text, 0, NULL);
 			if (find_number(run, "p50_ns") <= 0.0) {

@@ -25,6 +25,12 @@ peal_refusal_note(void)
 	is_noted = true;
 }
 
+void
+peal_refusal_forget(void)
+{
+	is_noted = false;
+}
+
 bool
 peal_refusal_is_noted(void)
 {

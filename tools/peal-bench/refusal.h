@@ -26,6 +26,9 @@ bool peal_refusal_set(struct peal_sentence *error, const char *format, ...)
 /* The sentence of another process of ours that ended so. */
 void peal_refusal_note(void);
 
+/* What was refused is tried again: only what comes from here on counts. */
+void peal_refusal_forget(void);
+
 /* True from the first of these on. */
 bool peal_refusal_is_noted(void);
 
