@@ -129,6 +129,8 @@ test_clients_ordered__tells_of_gaps_and_doubts(void **state)
 	client->orders[0].accepted_count = 7;
 	client->orders[0].away_count = 7;
 	deliver(2, 1000, said, 0, 10, sizeof(said));
+	/* The plane may begin a view, further on, before it tells of the gap in front of it. */
+	user.view(user.state, ORDER_GROUP, &(const struct peal_orders_view){.position = 2000});
 	user.skipped(user.state, ORDER_GROUP, 1001, 2000, 2);
 	/* What goes on behind the gap began before it. */
 	deliver(2, 2001, said, 10, 4, sizeof(said));
@@ -139,6 +141,7 @@ test_clients_ordered__tells_of_gaps_and_doubts(void **state)
 	peal_clients_flush_busy(&traffic[0]->clients);
 	for (uint32_t i = 0; i < 2; i++) {
 		expect_part(&visitors[i], 2, 0, "ab");
+		assert_int_equal(ordervisit_view(&visitors[i], TAG).position, 1000);
 		assert_true(scene_find(&visitors[i], PEAL_CLIENT_ORDER_SKIPPED, &record));
 		memcpy(&skipped, record.bytes, sizeof(skipped));
 		assert_int_equal(skipped.position, 2000);
