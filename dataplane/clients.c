@@ -37,7 +37,7 @@ peal_clients_serve(struct peal_clients *clients, const struct peal_clients_outsi
 
 uint32_t
 peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
-	struct peal_region_down *down, uint64_t bell)
+	struct peal_region_down *down, const struct peal_clientrights *rights, uint64_t bell)
 {
 	PEAL_ASSERT(clients->room != NULL);
 	for (uint32_t place = 0; place < PEAL_CLIENTS_MAX; place++) {
@@ -47,6 +47,7 @@ peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
 			PEAL_CLIENTS_FREE) {
 			client->up = up;
 			client->down = down;
+			client->rights = rights;
 			client->bell = bell;
 			memset(&client->tally, 0, sizeof(client->tally));
 			atomic_store_explicit(
@@ -79,6 +80,7 @@ peal_clients_free(struct peal_clients *clients, uint32_t place)
 	PEAL_ASSERT(peal_clients_is_over(clients, place));
 	client->up = NULL;
 	client->down = NULL;
+	client->rights = NULL;
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_FREE, memory_order_release);
 }
 
@@ -119,6 +121,7 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	for (uint32_t i = 0; i < PEAL_CLIENT_GROUPS_MAX; i++) {
 		client->groups[i] = (struct peal_client_group){.seat = PEAL_PROCGROUPS_NO_SEAT};
 	}
+	client->opens_until_ns = 0;
 	memset(client->orders, 0, sizeof(client->orders));
 	client->is_ordering = false;
 	client->stale_members = 0;
@@ -154,6 +157,7 @@ peal_clients_end(
 	client->is_hearing = false;
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
+	clients->opening &= ~bit;
 	peal_turns_forget(&clients->casts, peal_clients_place_of(clients, client));
 	clients->ending |= bit;
 	peal_clients_end_groups(clients, client);
@@ -308,6 +312,7 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 		peal_clients_switch_orders(clients);
 	}
 	tell_standing(clients, now_ns);
+	clients->opening_at_ns = UINT64_MAX;
 	peal_clients_run_wishes(clients);
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
@@ -406,6 +411,9 @@ peal_clients_deadline_at_ns(const struct peal_clients *clients)
 
 	if ((clients->ending | clients->stale) != 0) {
 		return 0;
+	}
+	if (clients->opening != 0 && clients->opening_at_ns < at_ns) {
+		at_ns = clients->opening_at_ns;
 	}
 	if (clients->wishing != 0 && peal_clients_wish_at_ns(clients) < at_ns) {
 		at_ns = peal_clients_wish_at_ns(clients);

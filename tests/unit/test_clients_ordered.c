@@ -195,7 +195,7 @@ test_clients_ordered__who_does_not_read_is_evicted_alone(void **state)
 	for (uint64_t i = 0; scene_end_of(&visitors[0]) == PEAL_CLIENT_END_NONE; i++) {
 		struct peal_shmring_record record;
 
-		assert_in_range(i, 0, 2U * PEAL_CLIENT_DOWN_SIZE / sizeof(large));
+		assert_in_range(i, 0, UINT64_C(2) * PEAL_CLIENT_DOWN_SIZE / sizeof(large));
 		deliver(2, 5000U + i, large, 0, sizeof(large), sizeof(large));
 		peal_clients_flush_busy(&traffic[0]->clients);
 		assert_true(scene_find(&visitors[1], PEAL_CLIENT_ORDERED, &record));

@@ -231,12 +231,14 @@ peal_outcome_host_to_json(const char *dpdk_name)
 	struct peal_machine machine;
 
 	peal_machine_describe(&machine);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "cpu",
-		machine.cpu, "cpus", (int)machine.cpus_count, "kernel", machine.kernel, "dpdk",
-		dpdk_name, "clocksource", machine.clock, "isolated", machine.isolated, "nohz_full",
-		machine.tickless, "governor", machine.governor, "siblings_of_cpu0",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, "
+			 "s:s, s:s}",
+		"cpu", machine.cpu, "cpus", (int)machine.cpus_count, "kernel", machine.kernel,
+		"dpdk", dpdk_name, "clocksource", machine.clock, "isolated", machine.isolated,
+		"nohz_full", machine.tickless, "governor", machine.governor, "siblings_of_cpu0",
 		machine.siblings, "product", machine.product, "compiler", __VERSION__, "peal",
-		PEAL_VERSION);
+		PEAL_VERSION, "load_average", machine.load, "huge_pages_free", machine.huge_free,
+		"taken_at", machine.taken_at, "command_line", machine.command_line);
 }
 
 static json_t *
@@ -341,6 +343,12 @@ add_circumstances(const struct peal_outcome *outcome, json_t *root)
 }
 
 static json_t *
+timeline_of(const struct peal_outcome *outcome)
+{
+	return peal_curve_timeline(outcome->timeline, outcome->args->interval_ns);
+}
+
+static json_t *
 outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_warnings *warnings,
 	const struct peal_sentence *refusal)
 {
@@ -364,6 +372,7 @@ outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_wa
 	json_object_set_new(root, "warnings", list);
 	if (is_told(outcome, refusal)) {
 		json_object_set_new(root, "curve", peal_curve_from(outcome->histogram));
+		json_object_set_new(root, "timeline", timeline_of(outcome));
 	}
 	return root;
 }
@@ -406,12 +415,14 @@ draw(const struct peal_outcome *outcome, struct peal_sentence *error)
 {
 	const struct peal_benchargs *args = outcome->args;
 	json_t *curve = peal_curve_from(outcome->histogram);
+	json_t *timeline = timeline_of(outcome);
 	char title[128];
 	struct peal_curve_picture picture = {
 		.title = title,
 		.lines_count = 1,
 		.names = {outcome->is_bare ? "bare DPDK" : "Peal"},
 		.curves = {curve},
+		.timelines = {timeline},
 	};
 	bool is_drawn;
 
@@ -420,6 +431,7 @@ draw(const struct peal_outcome *outcome, struct peal_sentence *error)
 		peal_benchargs_link_name(args->link), outcome->received_count);
 	is_drawn = peal_curve_draw(&picture, args->plot_path, error);
 	json_decref(curve);
+	json_decref(timeline);
 	return is_drawn;
 }
 

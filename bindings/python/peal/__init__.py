@@ -122,6 +122,7 @@ class GroupEnd(enum.IntEnum):
     OVERRUN = 3
     NOT_SUPPORTED = 4
     IN_USE = 5
+    FORBIDDEN = 6
 
 
 class OrderEnd(enum.IntEnum):
