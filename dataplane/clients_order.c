@@ -120,9 +120,9 @@ read_config(const struct peal_shmring_record *record, struct peal_ordergroup *gr
 	*group_out = (struct peal_ordergroup){
 		.id = request.group, .generation = 1, .ranks_count = (uint8_t)request.ranks_count};
 	for (uint32_t i = 0; i < request.ranks_count; i++) {
-		request.ranks[i].name[PEAL_NAME_SIZE_MAX] = '\0';
 		group_out->ranks[i].mid = request.ranks[i].mid;
-		if (!peal_ordergroup_set_name(group_out, i, request.ranks[i].name)) {
+		if (request.ranks[i].name[PEAL_NAME_SIZE_MAX] != '\0' ||
+			!peal_ordergroup_set_name(group_out, i, request.ranks[i].name)) {
 			return false;
 		}
 	}

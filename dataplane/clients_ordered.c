@@ -52,10 +52,6 @@ describe(struct peal_clients *clients, struct peal_clients_ordergroup *group,
 	group->view = state.view.view;
 	group->own_rank = state.is_rank ? state.rank : PEAL_CLIENT_ORDER_NO_RANK;
 	group->is_waiting = state.is_waiting;
-	/* The view may be of a place before the message that was told last. */
-	if (state.view.position > group->position) {
-		group->position = state.view.position;
-	}
 	*out = (struct peal_client_order_view){.position = group->position,
 		.group = group->id,
 		.generation = group->generation,
@@ -88,6 +84,15 @@ show(struct peal_clients *clients, struct peal_clients_ordergroup *group)
 	}
 }
 
+/* Of what was delivered here last. */
+static uint64_t
+find_position(const struct peal_clients *clients, uint32_t id)
+{
+	struct peal_orders_state state;
+
+	return peal_orders_find(clients->config.orders, id, &state) ? state.view.position : 0;
+}
+
 void
 peal_clients_join_order(struct peal_clients *clients, struct peal_client *client, uint32_t place,
 	const struct peal_ordergroup *config)
@@ -107,8 +112,10 @@ peal_clients_join_order(struct peal_clients *clients, struct peal_client *client
 	}
 	group = &clients->room->ordergroups[at];
 	if (group->clients == 0) {
-		*group = (struct peal_clients_ordergroup){
-			.id = config->id, .generation = config->generation};
+		/* From then on it is that of what was told last: a gap may be told after a view. */
+		*group = (struct peal_clients_ordergroup){.id = config->id,
+			.generation = config->generation,
+			.position = find_position(clients, config->id)};
 		(void)peal_orders_subscribe(clients->config.orders, config->id);
 	}
 	group->clients |= peal_clients_bit_of(clients, client);

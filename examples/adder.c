@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <peal/peal.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -63,6 +64,7 @@ main(int argc, char **argv)
 	struct peal_event event;
 	enum peal_result result = peal_attach(argc > 3 ? argv[3] : NULL, "adder", &peal);
 	uint32_t order = 0;
+	bool is_said = true;
 	char line[32] = "";
 
 	if (result != PEAL_OK) {
@@ -83,17 +85,14 @@ main(int argc, char **argv)
 		if (order == 0 && peal_view(peal)->members_count >= count) {
 			order = create(peal, group, count);
 		}
-		/* Nothing is added before there is something to add to. */
-		polls[1] = (struct pollfd){.events = POLLIN,
-			.fd = peal_order_view(peal, order) != NULL ? STDIN_FILENO : -1};
+		/* What was refused is said again as soon as something has changed. */
+		is_said = is_said || peal_order_send(peal, order, line, sizeof(line)) == PEAL_OK;
+		polls[1] = (struct pollfd){.fd = is_said ? STDIN_FILENO : -1, .events = POLLIN};
 		(void)poll(polls, 2, peal_rest(peal) == PEAL_EMPTY ? -1 : 0);
 		if (polls[1].revents != 0 && fgets(line, sizeof(line), stdin) == NULL) {
 			peal_detach(peal);
 			return EXIT_SUCCESS;
 		}
-		if (polls[1].revents != 0 &&
-			peal_order_send(peal, order, line, sizeof(line)) != PEAL_OK) {
-			puts("* not added");
-		}
+		is_said = is_said && polls[1].revents == 0;
 	}
 }

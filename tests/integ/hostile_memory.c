@@ -111,10 +111,13 @@ exceed_credit(struct peal *peal)
 	}
 }
 
-#define OFFENCES_COUNT 23U
+#define OFFENCES_COUNT 30U
 
 /* The first nine: places that cannot be. */
 #define PLACES_COUNT 9U
+
+/* The last seven: about order groups. */
+#define ORDERS_LOWER (OFFENCES_COUNT - 7U)
 
 static void
 lie_of_a_place(struct peal *peal, uint32_t offence)
@@ -153,6 +156,54 @@ lie_of_a_place(struct peal *peal, uint32_t offence)
 }
 
 static void
+say_create(struct peal *peal, uint32_t ranks_count, bool has_end, uint64_t last_member)
+{
+	struct peal_client_order_create request = {.group = 90, .ranks_count = ranks_count};
+
+	for (uint32_t i = 0; i < PEAL_ORDERGROUP_RANKS_MAX; i++) {
+		request.ranks[i].mid = i + 2U;
+		request.ranks[i].name[0] = (char)('a' + i);
+	}
+	if (!has_end) {
+		memset(request.ranks[0].name, 'x', sizeof(request.ranks[0].name));
+	}
+	request.ranks[2].mid = last_member;
+	say(peal, PEAL_CLIENT_ORDER_CREATE, PEAL_CLIENT_TAG(1, 1), &request, sizeof(request));
+}
+
+static void
+lie_about_order(struct peal *peal, uint32_t offence)
+{
+	static const uint8_t bytes[PEAL_CLIENT_MESSAGE_SIZE_MAX + 8U];
+	const struct peal_client_order_open open = {.group = 90}, nothing = {.group = 0};
+
+	switch (offence) {
+	case 0:
+		say(peal, PEAL_CLIENT_ORDER_OPEN, PEAL_CLIENT_TAG(1, 1), &nothing, sizeof(nothing));
+		break;
+	case 1:
+		say(peal, PEAL_CLIENT_ORDER_OPEN, PEAL_CLIENT_TAG(PEAL_CLIENT_ORDERS_MAX, 1), &open,
+			sizeof(open));
+		break;
+	case 2:
+		say_create(peal, 2, true, 4);
+		break;
+	case 3:
+		say_create(peal, UINT32_MAX, true, 4);
+		break;
+	case 4:
+		say_create(peal, 3, false, 4);
+		break;
+	case 5:
+		say_create(peal, 3, true, 3);
+		break;
+	default:
+		say(peal, PEAL_CLIENT_ORDER_SEND, PEAL_CLIENT_TAG(1, 1), bytes, sizeof(bytes));
+		break;
+	}
+}
+
+static void
 commit_offence(struct peal *peal, uint32_t offence)
 {
 	static const uint16_t value[4] = {PEAL_CLIENT_VALUES_MAX};
@@ -160,6 +211,10 @@ commit_offence(struct peal *peal, uint32_t offence)
 
 	if (offence < PLACES_COUNT) {
 		lie_of_a_place(peal, offence);
+		return;
+	}
+	if (offence >= ORDERS_LOWER) {
+		lie_about_order(peal, offence - ORDERS_LOWER);
 		return;
 	}
 	switch (offence) {
@@ -218,11 +273,19 @@ static bool
 say_what_means_nothing(struct peal *peal)
 {
 	const struct peal_client_open nobody = {.mid = UINT64_MAX, .number = 9};
+	const struct peal_client_order_open no_group = {.group = UINT32_MAX};
 
 	for (uint16_t place = 0; place < PEAL_CLIENT_CHANNELS_MAX; place++) {
 		say(peal, PEAL_CLIENT_SEND, PEAL_CLIENT_TAG(place, 77), "forged", 6);
 		say(peal, PEAL_CLIENT_CLOSE, PEAL_CLIENT_TAG(place, 78), NULL, 0);
 		say(peal, PEAL_CLIENT_RESET, PEAL_CLIENT_TAG(place, 79), NULL, 0);
+		say(peal, PEAL_CLIENT_ORDER_SEND, PEAL_CLIENT_TAG(place, 80), "forged", 6);
+		say(peal, PEAL_CLIENT_ORDER_CLOSE, PEAL_CLIENT_TAG(place, 81), NULL, 0);
+	}
+	/* No group has this number, so the place is free again each time. */
+	for (uint16_t i = 0; i < 100; i++) {
+		say(peal, PEAL_CLIENT_ORDER_OPEN, PEAL_CLIENT_TAG(i % 16U, 7), &no_group,
+			sizeof(no_group));
 	}
 	say(peal, PEAL_CLIENT_OPEN, PEAL_CLIENT_TAG(3, 1), &nobody, sizeof(nobody));
 	hostile_ring(peal);

@@ -5,6 +5,7 @@ Everybody hears the same, also when a daemon stands still, or dies and comes bac
 
 The preset cloud bears that a shared machine stands still for a while: nobody is to be found dead for that."""
 import os
+import subprocess
 import sys
 import time
 
@@ -250,6 +251,30 @@ def die(lab, readers):
     return everybody
 
 
+def adders(lab):
+    """The example, at two nodes: one sum after the other, the same at both."""
+    both = [subprocess.Popen([os.path.join(BUILD, "examples", "adder"), "9", "3", f"{lab.state}/n{node}.sock"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for node in (1, 2)]
+    for adder in both:
+        line = adder.stdout.readline()
+        expect(line.startswith("* view "), f"an adder begins with {line}")
+    for adder, numbers in zip(both, ("1 2 3", "10 20 -30")):
+        adder.stdin.write(numbers.replace(" ", "\n") + "\n")
+        adder.stdin.flush()
+    sums = []
+    for adder in both:
+        lines = []
+        while len(lines) < 6:
+            line = adder.stdout.readline()
+            expect(line, "an adder ended")
+            lines += [line] if line[0].isdigit() else []
+        sums.append(lines)
+        adder.stdin.close()
+    expect(sums[0] == sums[1] and sums[0][-1].endswith(" = 6\n"), f"the adders have {sums}")
+    for adder in both:
+        expect(adder.wait(timeout=PATIENCE_S) == 0, "an adder did not end well")
+
+
 def close(readers):
     for reader in readers:
         reader.group.close()
@@ -279,6 +304,8 @@ def main():
                                                if missing_count >= 0 else "was removed meanwhile, and was told"))
             readers = die(lab, readers)
             tell("a daemon dies, the others go on, and it comes back")
+            adders(lab)
+            tell("the example has the same sums at two nodes")
             close(readers)
             tell("all close it")
     except (LabError, peal.Error) as error:

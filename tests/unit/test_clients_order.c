@@ -10,7 +10,8 @@ test_clients_order__cuts_off_who_says_what_cannot_be(void **state)
 	struct peal_ordergroup group = ordervisit_group(9, 1, 3);
 	const struct peal_client_order_create good = ordervisit_request(&group);
 	struct peal_client_order_create two = good, many = good, unnamed = good, twice = good,
-					nobody = good, strange = good, nothing = good;
+					nobody = good, strange = good, endless = good,
+					nothing = good;
 	static uint8_t large[PEAL_CLIENT_MESSAGE_SIZE_MAX + 1U];
 
 	two.ranks_count = 2;
@@ -18,7 +19,8 @@ test_clients_order__cuts_off_who_says_what_cannot_be(void **state)
 	memset(unnamed.ranks[1].name, 0, sizeof(unnamed.ranks[1].name));
 	twice.ranks[2].mid = 1;
 	nobody.ranks[0].mid = 0;
-	memset(strange.ranks[0].name, ' ', sizeof(strange.ranks[0].name));
+	strange.ranks[0].name[0] = ' ';
+	memset(endless.ranks[0].name, 'x', sizeof(endless.ranks[0].name));
 	nothing.group = 0;
 	const struct {
 		enum peal_client_up kind;
@@ -38,6 +40,7 @@ test_clients_order__cuts_off_who_says_what_cannot_be(void **state)
 		{PEAL_CLIENT_ORDER_CREATE, TAG, &twice, sizeof(twice)},
 		{PEAL_CLIENT_ORDER_CREATE, TAG, &nobody, sizeof(nobody)},
 		{PEAL_CLIENT_ORDER_CREATE, TAG, &strange, sizeof(strange)},
+		{PEAL_CLIENT_ORDER_CREATE, TAG, &endless, sizeof(endless)},
 		{PEAL_CLIENT_ORDER_CREATE, TAG, &nothing, sizeof(nothing)},
 		{PEAL_CLIENT_ORDER_CLOSE, TAG, &open, sizeof(open)},
 		{PEAL_CLIENT_ORDER_SEND, TAG, large, sizeof(large)},
