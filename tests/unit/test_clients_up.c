@@ -378,7 +378,7 @@ churn(uint32_t visitors_count, uint32_t turns_count)
 static void
 test_clients_up__who_opens_without_end_takes_time_for_it(void **state)
 {
-	const uint32_t burst = PEAL_CLIENT_OPENS_BURST;
+	const uint64_t burst = PEAL_CLIENT_OPENS_BURST;
 	struct visitor *first = scene_attach(0, 0);
 	const struct peal_clients *clients = first->clients;
 
