@@ -349,6 +349,7 @@ hear(struct peal_clients *clients, struct peal_client *client,
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (is_hearing && !client->is_hearing) {
+		client->begun = 0;
 		peal_clients_hear_values(clients, client);
 	} else if (!is_hearing) {
 		client->stale_members = 0;
