@@ -692,6 +692,9 @@ peal_clientdoor_stop(struct peal_clientdoor *door)
 	 * either: its lcore is stopped next. */
 	for (uint32_t step = 0; step < STOP_STEPS_MAX && !is_empty; step++) {
 		is_empty = true;
+		if (door->config.turn != NULL) {
+			door->config.turn(door->config.turn_state);
+		}
 		sweep(door);
 		for (uint32_t i = 0; i < GUESTS_MAX; i++) {
 			is_empty = is_empty && door->guests[i].stage == STAGE_FREE;

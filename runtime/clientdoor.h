@@ -30,6 +30,10 @@ struct peal_clientdoor_config {
 	const struct peal_plane *plane;   /* of the core */
 	struct peal_idle *idle;           /* of the core's lcore, which does not run yet */
 	struct peal_bell bell;            /* of the core */
+	/* A turn of a core whose thread has gone already when the door is stopped, so that it has
+	 * done with its clients; NULL: it makes them itself. */
+	void (*turn)(void *state);
+	void *turn_state;
 };
 
 /* Opens the socket and prepares the core. Before lcores start. NULL with a sentence. */

@@ -143,6 +143,14 @@ struct peal_config {
 bool peal_config_load(
 	struct peal_config *config_out, const char *path, struct peal_sentence *error);
 
+/*
+ * The same for a node inside an application that has started DPDK itself. Keys about the memory and
+ * the lcores of DPDK are refused; and where the application lends `port`, the name of a port of its
+ * own, keys about the device.
+ */
+bool peal_config_load_embedded(struct peal_config *config_out, const char *path, const char *port,
+	struct peal_sentence *error);
+
 /* Defaults for nodes that are configured by a program; name, cluster, address and seeds are
  * missing. */
 void peal_config_default(struct peal_config *config_out);

@@ -76,7 +76,7 @@ static const cyaml_schema_field_t fields[] = {
 		PEAL_CONFIG_ACCESS_MAX),
 	TEXT(key, OPTIONAL, PEAL_CONFIG_PATH_SIZE_MAX),
 	TEXT(encryption, OPTIONAL, 63),
-	TEXT(device, CYAML_FLAG_POINTER, PEAL_CONFIG_DEVICE_SIZE_MAX),
+	TEXT(device, OPTIONAL, PEAL_CONFIG_DEVICE_SIZE_MAX),
 	TEXT(device_args, OPTIONAL, PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX),
 	TEXT(metadata, OPTIONAL, PEAL_METADATA_SIZE_MAX),
 	TEXT(preset, OPTIONAL, 63),
@@ -176,6 +176,12 @@ find_line(const char *text, const char *key)
 		line += *at == '\n' ? 1U : 0U;
 	}
 	return 0;
+}
+
+bool
+peal_config_file_has(const struct peal_config_file *file, const char *key)
+{
+	return find_line(file->text, key) > 0;
 }
 
 bool

@@ -70,6 +70,9 @@ struct peal_config_file {
 struct peal_config_file *peal_config_file_open(const char *path, struct peal_sentence *error);
 void peal_config_file_close(struct peal_config_file *file);
 
+/* True when the key stands in the file, whatever its value. */
+bool peal_config_file_has(const struct peal_config_file *file, const char *key);
+
 /* Writes "FILE:LINE: KEY: sentence". Always returns false. */
 bool peal_config_file_complain(const struct peal_config_file *file, const char *key,
 	const char *sentence, struct peal_sentence *error);
