@@ -196,7 +196,11 @@ peal_clients_switch(struct peal_clients *clients, const struct peal_peers *peers
 
 	clients->peers = peers;
 	peal_procgroups_switch(clients->config.groups, peers);
-	if (clients->room == NULL || is_same) {
+	if (clients->room == NULL) {
+		return;
+	}
+	clients->is_switched = true;
+	if (is_same) {
 		return;
 	}
 	if (peers->members_count == 0) {

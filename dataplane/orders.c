@@ -18,6 +18,13 @@ peal_orders_init(struct peal_orders *orders, const struct peal_orders_config *co
 	orders->self_mid = 0;
 	orders->groups_count = 0;
 	orders->sent_count = 0;
+	orders->views_count = 0;
+	orders->now_ns = 0;
+	orders->subscriptions_count = 0;
+	orders->early_count = 0;
+	orders->asked_at_ns = 0;
+	memset(orders->subscriptions, 0, sizeof(orders->subscriptions));
+	memset(orders->early, 0, sizeof(orders->early));
 	atomic_init(&orders->page.is_asked, false);
 	orders->page.count = 0;
 	peal_orders_pool_init(&orders->pool, config->frame_bytes, PEAL_ORDERS_FRAMES_MAX);
@@ -154,6 +161,7 @@ run_group(struct peal_orders_group *group, uint64_t now_ns)
 	abcast->burst = find_burst(group);
 	peal_orders_cut(group);
 	peal_abcast_run(abcast, now_ns);
+	peal_orders_publish(group, now_ns);
 	if (abcast->state == PEAL_ABCAST_STOPPED) {
 		peal_orders_end(group, abcast->fault);
 	}
@@ -179,10 +187,12 @@ peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
 	if (__builtin_expect(!peal_orders_has_page(orders), 0)) {
 		fill_page(orders);
 	}
-	if (__builtin_expect(orders->groups_count == 0, 1)) {
+	if (__builtin_expect((orders->groups_count | orders->subscriptions_count) == 0, 1)) {
 		return 0;
 	}
 	orders->sent_count = 0;
+	orders->now_ns = now_ns;
+	peal_orders_ask(orders, now_ns);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		struct peal_orders_group *group = &orders->groups[i];
 
@@ -198,13 +208,15 @@ static uint64_t
 find_deadline(const struct peal_orders_group *group)
 {
 	const struct peal_abcast *abcast = &group->abcast;
+	uint64_t publish_at_ns = peal_orders_publish_at_ns(group);
+	uint64_t deadline_at_ns = peal_abcast_deadline_at_ns(abcast);
 
 	if (abcast->state == PEAL_ABCAST_STOPPED ||
 		(abcast->state == PEAL_ABCAST_RUNNING && abcast->queue.count == 0 &&
-			group->queue.tail < group->queue.head)) {
+			group->queue.tail < group->queue.head && !peal_orders_is_braked(group))) {
 		return 0;
 	}
-	return peal_abcast_deadline_at_ns(abcast);
+	return publish_at_ns < deadline_at_ns ? publish_at_ns : deadline_at_ns;
 }
 
 uint64_t
@@ -212,8 +224,14 @@ peal_orders_deadline_at_ns(const struct peal_orders *orders)
 {
 	uint64_t deadline_at_ns = UINT64_MAX;
 
-	if (__builtin_expect(orders->groups_count == 0, 1)) {
+	if (__builtin_expect((orders->groups_count | orders->subscriptions_count) == 0, 1)) {
 		return UINT64_MAX;
+	}
+	for (uint32_t i = 0; i < PEAL_ORDERGROUPS_MAX; i++) {
+		if (orders->subscriptions[i].group != 0 && orders->subscriptions[i].is_asking &&
+			!peal_orders_is_served(orders, orders->subscriptions[i].group)) {
+			deadline_at_ns = orders->asked_at_ns;
+		}
 	}
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *group = &orders->groups[i];

@@ -65,6 +65,11 @@ peal_orders_view(void *state, const struct peal_abcast_news *news)
 		group->members[i] = news->members[i];
 	}
 	group->lane_delivered = 0;
+	if (!group->has_view) {
+		group->has_view = true;
+		peal_orders_keep_from(group, news->position);
+		peal_orders_hand_on(group, news->position);
+	}
 	user->view(user->state, group->config.id, &view);
 }
 
@@ -78,7 +83,9 @@ peal_orders_end(struct peal_orders_group *group, enum peal_abcast_fault fault)
 	uint64_t lost_count = group->said_count - group->done_count;
 
 	PEAL_ASSERT(group->is_used && !group->is_ended);
+	peal_orders_listen_again(group);
 	peal_abcast_fini(&group->abcast);
+	peal_orders_keep_nothing(group);
 	group->is_ended = true;
 	group->done_count = group->said_count;
 	peal_counter_add(orders->config.counters, PEAL_COUNTER_ORDER_MESSAGES_DOUBTFUL, lost_count);
@@ -207,6 +214,7 @@ peal_orders_switch(struct peal_orders *orders, const struct peal_peers *peers, u
 	orders->cluster = peers->cluster;
 	orders->self_mid = peers->self_mid;
 	end_groups(orders, is_same_self);
+	peal_orders_switch_subscriptions(orders, is_same_self);
 	if (peers->members_count == 0) {
 		return;
 	}

@@ -131,6 +131,20 @@ append(struct peal_simorders *simorders, struct peal_simorders_group *group,
 
 /* --- one node in one group --- */
 
+static const struct peal_orders_group *
+find_machine(const struct peal_simorders *simorders, uint32_t id)
+{
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		const struct peal_orders_group *group = &simorders->orders.groups[i];
+
+		if (simorders->is_up && group->is_used && !group->is_ended &&
+			group->config.id == id) {
+			return group;
+		}
+	}
+	return NULL;
+}
+
 static struct peal_simorders_seat *
 find_seat(struct peal_simorders *simorders, uint32_t id)
 {
@@ -174,8 +188,12 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 	const struct peal_simorders_entry *found;
 
 	if (!seat->has_view) {
-		VIOLATE(simorders, "n%u: a message of group %u is delivered before its first view",
+		VIOLATE(simorders,
+			"n%u: a message of group %u is delivered, and nobody said where it begins",
 			simorders->index, group->id);
+	}
+	if (find_machine(simorders, group->id) == NULL) {
+		simorders->ledger->heard_count++;
 	}
 	pass_over(seat);
 	if (seat->cursor == group->count) {
@@ -350,7 +368,8 @@ on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_co
 	const struct peal_simorders_group *group = seat->group;
 
 	pass_over(seat);
-	if (seat->cursor < group->count && group->history[seat->cursor].position < from) {
+	if (seat->has_view && seat->cursor < group->count &&
+		group->history[seat->cursor].position < from) {
 		VIOLATE(simorders,
 			"n%u: position %" PRIu64 " of group %u is left out before %" PRIu64,
 			simorders->index, group->history[seat->cursor].position, id, from);
@@ -358,7 +377,11 @@ on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_co
 	seat->floor = to;
 	pass_over(seat);
 	note_doubtful(simorders, seat, own_count);
-	simorders->ledger->skips_count++;
+	if (seat->has_view) {
+		simorders->ledger->skips_count++;
+		simorders->ledger->unheard_count += find_machine(simorders, id) == NULL ? 1U : 0U;
+	}
+	seat->has_view = true;
 }
 
 static void
@@ -383,13 +406,74 @@ on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_c
 
 /* --- life of a process --- */
 
+static enum peal_cast_result
+cast(void *state, const uint8_t *bytes, uint32_t size)
+{
+	struct peal_simorders *simorders = state;
+
+	return peal_cast_send(&simorders->cast, bytes, size);
+}
+
+static void
+on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
+{
+	struct peal_simorders *simorders = state;
+
+	if (!peal_orders_on_cast(&simorders->orders, origin, delivery)) {
+		VIOLATE(simorders, "n%u: a broadcast is of nobody", simorders->index);
+	}
+}
+
+static void
+on_cast_view(void *state, uint64_t epoch, uint32_t view_tag)
+{
+	struct peal_simorders *simorders = state;
+
+	(void)epoch;
+	(void)view_tag;
+	peal_orders_on_cast_view(&simorders->orders);
+}
+
+static void
+on_cast_ended(void *state, uint64_t lost_count)
+{
+	(void)state;
+	(void)lost_count;
+}
+
+static void
+on_cast_release(void *state, uint64_t token)
+{
+	(void)state;
+	(void)token;
+}
+
+static void
+start_cast(struct peal_simorders *simorders, struct peal_egress *egress,
+	struct peal_counters *counters)
+{
+	const struct peal_cast_config config = {.egress = egress,
+		.counters = counters,
+		.user = {.deliver = on_cast,
+			.view = on_cast_view,
+			.ended = on_cast_ended,
+			.release = on_cast_release,
+			.state = simorders},
+		.queue_bytes = simorders->queue,
+		.queue_capacity = sizeof(simorders->queue),
+		.frame_bytes = simorders->cast_frames};
+
+	peal_cast_init(&simorders->cast, &config);
+}
+
 void
 peal_simorders_start(struct peal_simorders *simorders, struct peal_egress *egress,
 	struct peal_counters *counters, uint64_t seed)
 {
 	const struct peal_orders_config config = {.egress = egress,
 		.counters = counters,
-		.user = {.deliver = deliver,
+		.user = {.cast = cast,
+			.deliver = deliver,
 			.view = on_view,
 			.skipped = on_skipped,
 			.ended = on_ended,
@@ -403,6 +487,7 @@ peal_simorders_start(struct peal_simorders *simorders, struct peal_egress *egres
 	memset(simorders->seats, 0, sizeof(simorders->seats));
 	memset(simorders->parts, 0, sizeof(simorders->parts));
 	simorders->is_up = true;
+	start_cast(simorders, egress, counters);
 	peal_orders_init(&simorders->orders, &config);
 }
 
@@ -446,10 +531,15 @@ draw_size(struct peal_prng *prng)
 								    : SMALL_SIZE_MAX));
 }
 
-/* Calls for each group of which it holds a rank. */
+/* Takes part in all groups of the view: with a rank, or listening. */
 static void
 take_seats(struct peal_simorders *simorders)
 {
+	const struct peal_peers *peers = simorders->orders.peers;
+
+	for (uint32_t i = 0; peers->members_count > 0 && i < peers->view->ordergroups_count; i++) {
+		(void)peal_orders_subscribe(&simorders->orders, peers->view->ordergroups[i].id);
+	}
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *group = &simorders->orders.groups[i];
 
@@ -464,15 +554,19 @@ peal_simorders_turn(struct peal_simorders *simorders, uint64_t now_ns)
 {
 	const struct peal_simorders_ledger *ledger = simorders->ledger;
 
-	if (simorders->is_quiet || simorders->orders.groups_count == 0) {
+	take_seats(simorders);
+	if (simorders->is_quiet) {
 		return;
 	}
-	take_seats(simorders);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		struct peal_simorders_seat *seat = &simorders->seats[i];
 		uint32_t count = peal_prng_ratio(&simorders->prng, 1, 10) ? 20U : 1U;
 
 		if (seat->group == NULL || now_ns < seat->next_at_ns) {
+			continue;
+		}
+		if (find_machine(simorders, seat->group->id) == NULL) {
+			seat->next_at_ns = now_ns + ledger->pause_ns_max;
 			continue;
 		}
 		while (count > 0 && say(simorders, seat, draw_size(&simorders->prng))) {
@@ -502,36 +596,16 @@ peal_simorders_deadline_at_ns(const struct peal_simorders *simorders)
 }
 
 void
-peal_simorders_say_all(struct peal_simorders *simorders, uint32_t size)
+peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size)
 {
-	if (!simorders->is_up) {
-		return;
-	}
-	take_seats(simorders);
-	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
-		if (simorders->seats[i].group != NULL &&
-			!say(simorders, &simorders->seats[i], size)) {
-			VIOLATE(simorders, "n%u: may not say anything, although all is well",
-				simorders->index);
-		}
+	if (simorders->is_up && find_machine(simorders, id) != NULL &&
+		!say(simorders, find_seat(simorders, id), size)) {
+		VIOLATE(simorders, "n%u: may not say anything, although all is well",
+			simorders->index);
 	}
 }
 
 /* --- what must be true at the end --- */
-
-static const struct peal_orders_group *
-find_machine(const struct peal_simorders *simorders, uint32_t id)
-{
-	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
-		const struct peal_orders_group *group = &simorders->orders.groups[i];
-
-		if (simorders->is_up && group->is_used && !group->is_ended &&
-			group->config.id == id) {
-			return group;
-		}
-	}
-	return NULL;
-}
 
 /* Whether the process that has this number lives, and has a rank of the group. */
 static bool
