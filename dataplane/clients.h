@@ -298,7 +298,7 @@ struct peal_clients {
 	uint64_t stale;   /* clients with room in their rings for values that they have not got */
 	uint64_t holding; /* clients that hold others back now */
 	uint64_t showing; /* clients that hear and were not shown all of the view */
-	uint64_t opening;        /* clients that opened more than their share and wait */
+	uint64_t opening; /* clients that opened more than their share and wait */
 	uint64_t opening_at_ns;  /* when the first of them may go on */
 	struct peal_turns casts; /* clients whose broadcast waits for room */
 	uint64_t wishing;        /* clients that wish for an order group */
