@@ -95,7 +95,7 @@ add_part(struct peal_assembly_buffer *buffer, const struct peal_client_part *par
 	return buffer->filled == buffer->message_size ? WHOLE : MORE;
 }
 
-/* The buffer of an origin; NULL: more origins than there can be. */
+/* The buffer of an origin; NULL: more are under way than there can be. */
 static struct peal_assembly_buffer *
 find_origin(struct peal_assembly_buffer *buffers, uint32_t count, uint64_t origin)
 {
@@ -191,6 +191,9 @@ take_cast(struct peal *peal, const struct peal_shmring_record *record, struct pe
 	assembly = add_part(buffer, &part, record->bytes + head_size, record->size - head_size);
 	event->bytes = buffer->bytes;
 	event->size = buffer->message_size;
+	if (assembly == WHOLE) {
+		buffer->origin = 0; /* in a large view others come; its bytes stay until then */
+	}
 	return assembly == WHOLE ? EVENT : (assembly == MORE ? NOTHING : WRONG);
 }
 

@@ -31,6 +31,7 @@ peal_clients_serve(struct peal_clients *clients, const struct peal_clients_outsi
 	clients->outside = *outside;
 	clients->room = outside->room;
 	memset(clients->room, 0, sizeof(*clients->room));
+	clients->room->shown.large = PEAL_CLIENTS_NOT_LARGE;
 }
 
 /* --- the door --- */
@@ -110,6 +111,7 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->ringer = (struct peal_shmbell_ringer){.word = &client->up->sleep};
 	client->end = PEAL_CLIENT_END_NONE;
 	client->is_hearing = false;
+	client->begun = 0;
 	client->may_hold = false;
 	client->is_shown_due = false;
 	client->channels_count = 0;
@@ -158,11 +160,13 @@ peal_clients_end(
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
 	clients->opening &= ~bit;
+	clients->showing &= ~bit;
 	peal_turns_forget(&clients->casts, peal_clients_place_of(clients, client));
 	clients->ending |= bit;
 	peal_clients_end_groups(clients, client);
 	peal_clients_end_orders(clients, client);
 	peal_clients_let_go(clients, client);
+	peal_clients_tell_cast(clients);
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_ENDING, memory_order_relaxed);
 	/* What was written before is shown, so that the client knows what it got. */
 	(void)peal_shmring_publish(&client->writer);
@@ -409,7 +413,7 @@ peal_clients_deadline_at_ns(const struct peal_clients *clients)
 	uint64_t at_ns = peal_procgroups_deadline_at_ns(clients->config.groups);
 	uint64_t lease_at_ns = clients->leased_at_ns + clients->outside.lease_ns / LEASE_PARTS;
 
-	if ((clients->ending | clients->stale) != 0) {
+	if ((clients->ending | clients->stale | clients->showing) != 0) {
 		return 0;
 	}
 	if (clients->opening != 0 && clients->opening_at_ns < at_ns) {

@@ -44,6 +44,9 @@
  * broadcast, since a group waits for none of its listeners. Wishes for a new group go through the
  * door to control, one at a time, again and again until the view has the group or it cannot be.
  *
+ * A view above PEAL_DIRECT_MAX members is shown in pieces, a few a turn, and broadcasts wait until
+ * all who hear have all of it; for a moment, since who does not read is evicted.
+ *
  * The latest value of each member and number is kept. It is written to a client when its ring has
  * room, so who reads slowly is not evicted for values, but skips some; and who begins to hear gets
  * all of them.
@@ -79,6 +82,11 @@ enum peal_clients_state {
 	PEAL_CLIENTS_OVER,
 };
 
+/* Views above PEAL_DIRECT_MAX members that are kept: those that were not shown, and the one that
+ * is. */
+#define PEAL_CLIENTS_LARGE_VIEWS (PEAL_CAST_VIEWS_MAX + 1U)
+#define PEAL_CLIENTS_NOT_LARGE   UINT8_MAX
+
 struct peal_clients_config {
 	struct peal_channels *channels;
 	struct peal_cast *cast;
@@ -93,7 +101,10 @@ struct peal_clients_outside {
 	struct peal_clients_room *room; /* uninitialised; outlives the core */
 	struct peal_region_page *page;
 	const struct peal_plane *plane; /* of this core */
-	uint64_t lease_ns;              /* a probe interval */
+	/* [PEAL_CLIENTS_LARGE_VIEWS][members_max], uninitialised; NULL: there are no large views */
+	struct peal_client_member *large_members;
+	uint32_t members_max;
+	uint64_t lease_ns; /* a probe interval */
 	uint64_t hold_ns;  /* who holds others back must read within so long; 0 = nobody may */
 	uint64_t stuck_ns; /* a node whose control stands still for so long is removed */
 	/* Wakes a client that sleeps, by what the door gave: once for each of its sleeps. */
@@ -224,6 +235,7 @@ struct peal_client {
 	bool is_ordering;    /* what is next in its ring waits for room in an order group: */
 	uint8_t ordering;    /* this one */
 	bool is_hearing;     /* broadcasts */
+	uint64_t begun;      /* places of `app_origins` with a message whose first part it heard */
 	bool may_hold;       /* would rather have others wait than be evicted */
 	uint64_t held_at_ns; /* when it last read anything while it held others back */
 	bool is_shown_due;
@@ -257,7 +269,7 @@ struct peal_clients_view {
 	uint64_t self_mid;
 	uint32_t view_tag;
 	uint16_t members_count;
-	const struct peal_view *large; /* more members than PEAL_DIRECT_MAX: they stand here */
+	uint8_t large; /* where the members of a large one are; NOT_LARGE: here */
 	struct peal_client_member members[PEAL_DIRECT_MAX];
 };
 
@@ -285,7 +297,8 @@ struct peal_clients {
 	uint64_t ending;
 	uint64_t stale;   /* clients with room in their rings for values that they have not got */
 	uint64_t holding; /* clients that hold others back now */
-	uint64_t opening;        /* clients that opened more than their share and wait */
+	uint64_t showing; /* clients that hear and were not shown all of the view */
+	uint64_t opening; /* clients that opened more than their share and wait */
 	uint64_t opening_at_ns;  /* when the first of them may go on */
 	struct peal_turns casts; /* clients whose broadcast waits for room */
 	uint64_t wishing;        /* clients that wish for an order group */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/museum.h"
 #include "dataplane/clients_private.h"
 
 #include <string.h>
@@ -266,37 +267,61 @@ peal_clients_channel_user(struct peal_clients *clients)
 
 /* --- broadcast --- */
 
-/* Whether the message that this is a part of is of clients; remembered from its first part on. */
+/*
+ * Whether the message that this is a part of is of clients; remembered from its first part on, at a
+ * place that `place_out` gets: PEAL_DIRECT_MAX when it is whole.
+ */
 static bool
-is_of_clients(struct peal_clients *clients, uint32_t origin, const struct peal_delivery *delivery)
+is_of_clients(struct peal_clients *clients, uint32_t origin, const struct peal_delivery *delivery,
+	uint32_t *place_out)
 {
 	static const uint8_t prefix[PEAL_CLIENTS_PREFIX_SIZE];
-	uint64_t *spare = NULL;
-	bool is_ours;
-
-	if (delivery->offset == 0 && delivery->size == delivery->message_size) {
-		return delivery->size >= sizeof(prefix) &&
+	bool is_ours = delivery->size >= sizeof(prefix) &&
 		       memcmp(delivery->bytes, prefix, sizeof(prefix)) == 0;
+	uint32_t spare = PEAL_DIRECT_MAX;
+
+	*place_out = PEAL_DIRECT_MAX;
+	if (delivery->offset == 0 && delivery->size == delivery->message_size) {
+		return is_ours;
 	}
 	for (uint32_t i = 0; i < PEAL_DIRECT_MAX; i++) {
 		if (clients->app_origins[i] == origin) {
-			if (delivery->offset > 0) {
-				return true;
-			}
-			spare = &clients->app_origins[i];
+			spare = i;
 			break;
 		}
-		if (spare == NULL && clients->app_origins[i] == 0) {
-			spare = &clients->app_origins[i];
+		if (spare == PEAL_DIRECT_MAX && clients->app_origins[i] == 0) {
+			spare = i;
 		}
 	}
-	if (delivery->offset > 0 || spare == NULL) {
+	*place_out = spare;
+	if (spare == PEAL_DIRECT_MAX) {
 		return false;
 	}
-	is_ours = delivery->size >= sizeof(prefix) &&
-		  memcmp(delivery->bytes, prefix, sizeof(prefix)) == 0;
-	*spare = is_ours ? origin : 0;
+	if (delivery->offset == 0) {
+		clients->app_origins[spare] = is_ours ? origin : 0;
+		return is_ours;
+	}
+	is_ours = clients->app_origins[spare] == origin;
+	/* In a large view any number of members send in parts, one after the other. */
+	if (is_ours && delivery->offset + delivery->size == delivery->message_size) {
+		clients->app_origins[spare] = 0;
+	}
 	return is_ours;
+}
+
+/* Whether a client hears this part: not what is sent before it has the view, and not the rest of a
+ * message whose beginning it did not hear. */
+static bool
+hears(struct peal_client *client, const struct peal_delivery *delivery, uint32_t place)
+{
+	bool is_hearing = client->is_hearing && !client->is_shown_due;
+	uint64_t bit = place < PEAL_DIRECT_MAX ? UINT64_C(1) << place : 0;
+
+	if (delivery->offset == 0) {
+		client->begun = is_hearing ? client->begun | bit : client->begun & ~bit;
+		return is_hearing;
+	}
+	return is_hearing && ((client->begun & bit) != 0 || PEAL_BUG(HEARD_FROM_THE_MIDDLE));
 }
 
 /* The message that begins with this part is not one of clients to all. */
@@ -317,7 +342,7 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 {
 	struct peal_clients *clients = state;
 	bool is_whole = delivery->size == delivery->message_size;
-	uint32_t skipped = delivery->offset == 0 ? PEAL_CLIENTS_PREFIX_SIZE : 0;
+	uint32_t skipped = delivery->offset == 0 ? PEAL_CLIENTS_PREFIX_SIZE : 0, place;
 	struct {
 		uint64_t origin;
 		struct peal_client_part part;
@@ -335,7 +360,7 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 		forget_origin(clients, origin, delivery);
 		return;
 	}
-	if (!is_of_clients(clients, origin, delivery)) {
+	if (!is_of_clients(clients, origin, delivery, &place)) {
 		clients->load_cast.deliver(clients->load_cast.state, origin, delivery);
 		return;
 	}
@@ -351,7 +376,7 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
-		if (client->is_hearing) {
+		if (hears(client, delivery, place)) {
 			peal_clients_write(clients, client,
 				is_whole ? PEAL_CLIENT_HEARD : PEAL_CLIENT_HEARD_PART, 0, &bytes);
 			peal_clients_count_delivered(clients, client, bytes.body_size, delivery);

@@ -23,6 +23,12 @@ peal_clients_tell_waiting(const struct peal_clients *clients, struct peal_client
 }
 
 void
+peal_clients_tell_cast(const struct peal_clients *clients)
+{
+	peal_cast_hold(clients->config.cast, (clients->holding | clients->showing) != 0);
+}
+
+void
 peal_clients_hold_if_short(struct peal_clients *clients, struct peal_client *client)
 {
 	uint64_t part = client->writer.memory.capacity / HOLDING_PARTS;
@@ -36,7 +42,7 @@ peal_clients_hold_if_short(struct peal_clients *clients, struct peal_client *cli
 	clients->holding |= bit;
 	client->held_at_ns = clients->now_ns;
 	peal_clients_tell_waiting(clients, client);
-	peal_cast_hold(clients->config.cast, true);
+	peal_clients_tell_cast(clients);
 	peal_counter_add(clients->config.counters, PEAL_COUNTER_CLIENT_HOLDS, 1);
 }
 
@@ -48,7 +54,7 @@ peal_clients_let_go(struct peal_clients *clients, struct peal_client *client)
 	if ((clients->holding & bit) != 0) {
 		clients->holding &= ~bit;
 		peal_clients_tell_waiting(clients, client);
-		peal_cast_hold(clients->config.cast, clients->holding != 0);
+		peal_clients_tell_cast(clients);
 	}
 }
 

@@ -133,6 +133,12 @@ void peal_clients_let_go(struct peal_clients *clients, struct peal_client *clien
 void peal_clients_look_at_held(
 	struct peal_clients *clients, struct peal_client *client, uint64_t now_ns);
 
+/* clients_view.c: the members of a view. */
+const struct peal_client_member *peal_clients_members_of(
+	const struct peal_clients *clients, const struct peal_clients_view *view);
+/* clients_hold.c: nothing of others is delivered while somebody holds them back, or somebody who
+ * hears has not been shown all of the view. After either has changed. */
+void peal_clients_tell_cast(const struct peal_clients *clients);
 /* clients_view.c: from the next record on the client is in the view that is shown. */
 void peal_clients_show(struct peal_clients *clients, struct peal_client *client);
 /* clients_view.c: pieces of a large view that the client has not got yet. Returns how many. */

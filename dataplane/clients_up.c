@@ -324,6 +324,7 @@ hear(struct peal_clients *clients, struct peal_client *client,
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (is_hearing && !client->is_hearing) {
+		client->begun = 0;
 		peal_clients_hear_values(clients, client);
 	} else if (!is_hearing) {
 		client->stale_members = 0;
@@ -382,9 +383,13 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 	case PEAL_CLIENT_ORDER_SEND:
 		return peal_clients_send_to_order(clients, client, record);
 	case PEAL_CLIENT_ORDER_OPEN:
-		return peal_clients_open_order(clients, client, record);
+		return may(clients, client, PEAL_CLIENT_MAY_ORDERS)
+			       ? peal_clients_open_order(clients, client, record)
+			       : PEAL_CLIENTS_VIOLATION;
 	case PEAL_CLIENT_ORDER_CREATE:
-		return peal_clients_create_order(clients, client, record);
+		return may(clients, client, PEAL_CLIENT_MAY_ORDERS)
+			       ? peal_clients_create_order(clients, client, record)
+			       : PEAL_CLIENTS_VIOLATION;
 	case PEAL_CLIENT_ORDER_CLOSE:
 		return peal_clients_close_order(clients, client, record);
 	case PEAL_CLIENT_ASK:

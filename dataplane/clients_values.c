@@ -64,7 +64,7 @@ tell_all(struct peal_clients *clients, uint32_t index, const struct peal_client_
 
 		if (client->is_hearing && index < PEAL_DIRECT_MAX) {
 			mark_stale(clients, client, index, (uint16_t)(1U << head->number));
-		} else if (client->is_hearing) {
+		} else if (client->is_hearing && !client->is_shown_due) {
 			write_value(clients, client, head, bytes, size);
 		}
 	}
@@ -133,6 +133,9 @@ peal_clients_write_values(struct peal_clients *clients, struct peal_client *clie
 {
 	uint32_t count = 0;
 
+	if (client->is_shown_due) {
+		return; /* first the view, then the values of its members */
+	}
 	while (client->stale_members != 0 && has_room(client)) {
 		uint32_t index = (uint32_t)__builtin_ctzll(client->stale_members);
 		const struct peal_clients_values *values = &clients->room->values[index];
@@ -154,14 +157,22 @@ peal_clients_write_values(struct peal_clients *clients, struct peal_client *clie
 }
 
 static bool
-is_shown(const struct peal_clients_view *shown, uint64_t mid)
+is_shown(const struct peal_clients *clients, uint64_t mid)
 {
-	for (uint32_t i = 0; i < shown->members_count && shown->large == NULL; i++) {
-		if (shown->members[i].mid == mid) {
-			return true;
+	const struct peal_clients_view *shown = &clients->room->shown;
+	const struct peal_client_member *members = peal_clients_members_of(clients, shown);
+	uint32_t low = 0, high = shown->members_count;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2U;
+
+		if (members[middle].mid < mid) {
+			low = middle + 1U;
+		} else {
+			high = middle;
 		}
 	}
-	return false;
+	return low < shown->members_count && members[low].mid == mid;
 }
 
 void
@@ -172,7 +183,7 @@ peal_clients_forget_values(struct peal_clients *clients)
 	for (uint32_t i = 0; i < PEAL_DIRECT_MAX; i++) {
 		struct peal_clients_values *values = &clients->room->values[i];
 
-		if (values->mid != 0 && !is_shown(&clients->room->shown, values->mid)) {
+		if (values->mid != 0 && !is_shown(clients, values->mid)) {
 			values->mid = 0;
 			values->set = 0;
 			kept &= ~(UINT64_C(1) << i);

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* So many are told why they are gone, and clients keep no more; of others it is unknown. */
+#define DEPARTED_MAX PEAL_DIRECT_MAX
+
 static void
 describe_member(const struct peal_member *member, struct peal_client_member *out)
 {
@@ -19,12 +22,20 @@ describe_member(const struct peal_member *member, struct peal_client_member *out
 	}
 }
 
+const struct peal_client_member *
+peal_clients_members_of(const struct peal_clients *clients, const struct peal_clients_view *view)
+{
+	return view->large == PEAL_CLIENTS_NOT_LARGE
+		       ? view->members
+		       : clients->outside.large_members +
+				 (size_t)view->large * clients->outside.members_max;
+}
+
 /* One piece of the view that is shown. */
 static void
 write_piece(struct peal_clients *clients, struct peal_client *client)
 {
 	const struct peal_clients_view *shown = &clients->room->shown;
-	struct peal_client_member members[PEAL_CLIENT_MEMBERS_BURST_MAX];
 	const struct peal_client_view head = {
 		.epoch = shown->epoch,
 		.self_mid = shown->self_mid,
@@ -36,19 +47,11 @@ write_piece(struct peal_clients *clients, struct peal_client *client)
 	uint32_t count = left_count < PEAL_CLIENT_MEMBERS_BURST_MAX ? left_count
 								    : PEAL_CLIENT_MEMBERS_BURST_MAX;
 
-	for (uint32_t i = 0; i < count; i++) {
-		if (shown->large != NULL) {
-			describe_member(
-				&shown->large->members[client->shown_rank + i], &members[i]);
-		} else {
-			members[i] = shown->members[client->shown_rank + i];
-		}
-	}
 	peal_clients_write(clients, client, PEAL_CLIENT_VIEW, 0,
 		&(struct peal_clients_bytes){.head = &head,
 			.head_size = sizeof(head),
-			.body = members,
-			.body_size = (uint32_t)(count * sizeof(members[0]))});
+			.body = peal_clients_members_of(clients, shown) + client->shown_rank,
+			.body_size = (uint32_t)(count * sizeof(struct peal_client_member))});
 	client->shown_rank = (uint16_t)(client->shown_rank + count);
 	client->is_shown_due = client->shown_rank < shown->members_count;
 }
@@ -62,6 +65,11 @@ peal_clients_show_more(struct peal_clients *clients, struct peal_client *client)
 		write_piece(clients, client);
 		count++;
 	}
+	if (__builtin_expect(count > 0 && !client->is_shown_due, 0) &&
+		(clients->showing & peal_clients_bit_of(clients, client)) != 0) {
+		clients->showing &= ~peal_clients_bit_of(clients, client);
+		peal_clients_tell_cast(clients);
+	}
 	return count;
 }
 
@@ -70,7 +78,7 @@ peal_clients_show(struct peal_clients *clients, struct peal_client *client)
 {
 	_Static_assert(
 		PEAL_CLIENT_MEMBERS_BURST_MAX * PEAL_CLIENT_PIECES_BURST_MAX >= PEAL_DIRECT_MAX,
-		"a view in which messages are cast is whole before the first of them");
+		"only in large views do messages wait for the view to be whole");
 
 	client->shown_rank = 0;
 	client->is_shown_due = true;
@@ -82,18 +90,21 @@ static void
 tell_departed(struct peal_clients *clients, const struct peal_clients_view *before)
 {
 	const struct peal_clients_view *shown = &clients->room->shown;
-	uint32_t at = 0;
+	const struct peal_client_member *members = peal_clients_members_of(clients, shown);
+	const struct peal_client_member *members_before = peal_clients_members_of(clients, before);
+	uint32_t at = 0, told_count = 0;
 
-	for (uint32_t i = 0; i < before->members_count; i++) {
-		uint64_t mid = before->members[i].mid;
+	for (uint32_t i = 0; i < before->members_count && told_count < DEPARTED_MAX; i++) {
+		uint64_t mid = members_before[i].mid;
 		struct peal_client_departed departed = {.mid = mid};
 
-		while (at < shown->members_count && shown->members[at].mid < mid) {
+		while (at < shown->members_count && members[at].mid < mid) {
 			at++;
 		}
-		if (at < shown->members_count && shown->members[at].mid == mid) {
+		if (at < shown->members_count && members[at].mid == mid) {
 			continue;
 		}
+		told_count++;
 		departed.departure =
 			(uint32_t)peal_plane_find_departure(clients->outside.plane, mid);
 		for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
@@ -110,25 +121,57 @@ show_all(struct peal_clients *clients)
 {
 	peal_clients_forget_values(clients);
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
-		peal_clients_show(clients, &clients->room->clients[__builtin_ctzll(left)]);
+		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
+
+		peal_clients_show(clients, client);
+		if (client->is_shown_due && client->is_hearing) {
+			clients->showing |= peal_clients_bit_of(clients, client);
+		}
 	}
+	peal_clients_tell_cast(clients);
 }
 
 /* --- where views come from --- */
 
-static void
-take_members(const struct peal_peers *peers, struct peal_clients_view *out)
+/* A place for the members of a large view: there is one more than views are kept. */
+static uint8_t
+find_large(const struct peal_clients *clients)
 {
+	const struct peal_clients_room *room = clients->room;
+	uint32_t used = 0;
+
+	if (room->shown.large != PEAL_CLIENTS_NOT_LARGE) {
+		used |= 1U << room->shown.large;
+	}
+	for (uint32_t i = 0; i < room->views_count; i++) {
+		if (room->views[i].large != PEAL_CLIENTS_NOT_LARGE) {
+			used |= 1U << room->views[i].large;
+		}
+	}
+	_Static_assert(PEAL_CLIENTS_LARGE_VIEWS < 32U, "a set of them is a word");
+	PEAL_ASSERT((uint32_t)__builtin_ctz(~used) < PEAL_CLIENTS_LARGE_VIEWS);
+	return (uint8_t)__builtin_ctz(~used);
+}
+
+static void
+take_members(
+	struct peal_clients *clients, const struct peal_peers *peers, struct peal_clients_view *out)
+{
+	struct peal_client_member *members = out->members;
+
 	*out = (struct peal_clients_view){.epoch = peers->epoch,
 		.self_mid = peers->self_mid,
 		.view_tag = peers->view_tag,
-		.members_count = peers->members_count};
+		.members_count = peers->members_count,
+		.large = PEAL_CLIENTS_NOT_LARGE};
 	if (peers->is_large) {
-		out->large = peers->view;
-		return;
+		PEAL_ASSERT(peers->members_count <= clients->outside.members_max);
+		out->large = find_large(clients);
+		members = clients->outside.large_members +
+			  (size_t)out->large * clients->outside.members_max;
 	}
 	for (uint16_t rank = 0; rank < peers->members_count; rank++) {
-		describe_member(&peers->view->members[rank], &out->members[rank]);
+		describe_member(&peers->view->members[rank], &members[rank]);
 	}
 }
 
@@ -139,9 +182,9 @@ peal_clients_show_none(struct peal_clients *clients)
 		return;
 	}
 	clients->room->views_count = 0;
-	/* A large view is shown without the broadcast, which ends when one comes. */
-	if (clients->room->shown.epoch != 0 && clients->room->shown.large == NULL) {
-		clients->room->shown = (struct peal_clients_view){.epoch = 0};
+	if (clients->room->shown.epoch != 0) {
+		clients->room->shown =
+			(struct peal_clients_view){.epoch = 0, .large = PEAL_CLIENTS_NOT_LARGE};
 		show_all(clients);
 	}
 }
@@ -158,30 +201,20 @@ peal_clients_switch(struct peal_clients *clients, const struct peal_peers *peers
 	}
 	clients->is_switched = true;
 	if (is_same) {
-		/* The view that the members of a large one stand in is that of the newest table. */
-		clients->room->shown.large =
-			clients->room->shown.large != NULL ? peers->view : NULL;
 		return;
 	}
 	if (peers->members_count == 0) {
-		clients->room->shown.large = NULL;
 		peal_clients_show_none(clients);
 		return;
 	}
-	if (peers->is_large) {
-		clients->room->views_count = 0;
-		take_members(peers, &clients->room->shown);
-		show_all(clients);
-		return;
-	}
-	clients->room->shown.large = NULL;
 	if (clients->room->views_count == PEAL_CAST_VIEWS_MAX) {
 		/* Broadcast gives the oldest up as well. */
 		clients->room->views_count--;
 		memmove(clients->room->views, clients->room->views + 1,
 			clients->room->views_count * sizeof(clients->room->views[0]));
 	}
-	take_members(peers, &clients->room->views[clients->room->views_count++]);
+	take_members(clients, peers, &clients->room->views[clients->room->views_count]);
+	clients->room->views_count++;
 }
 
 void
@@ -205,7 +238,7 @@ peal_clients_on_view(void *state, uint64_t epoch, uint32_t view_tag)
 	const struct peal_clients_view before = clients->room->shown;
 
 	clients->room->shown = clients->room->views[passed - 1U];
-	if (before.large == NULL && before.self_mid == clients->room->shown.self_mid) {
+	if (before.self_mid == clients->room->shown.self_mid) {
 		tell_departed(clients, &before);
 	}
 	clients->room->views_count -= passed;

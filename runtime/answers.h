@@ -41,7 +41,7 @@ void peal_answer_ordergroups(struct peal_answer *answer);
 /* A wish for one: id, generation, and words NAME=MEMBER. */
 void peal_answer_ordergroup(struct peal_answer *answer);
 /* Process groups of all nodes, as this one knows them: members, a page. */
-void peal_answer_groups(struct peal_answer *answer);
+void peal_answer_processgroups(struct peal_answer *answer);
 void peal_answer_leave(struct peal_answer *answer);
 void peal_answer_ping(struct peal_answer *answer);
 void peal_answer_pinged(struct peal_answer *answer);

@@ -93,7 +93,7 @@ add_row(struct rte_tel_data *data, uint32_t index, const struct peal_procgroups_
 }
 
 void
-peal_answer_groups(struct peal_answer *answer)
+peal_answer_processgroups(struct peal_answer *answer)
 {
 	const struct peal_procgroups_page *page;
 

@@ -76,6 +76,7 @@ struct peal_clientdoor {
 	uint64_t refused_counts[PEAL_CLIENT_STATUSES];
 	struct guest guests[GUESTS_MAX];
 	struct peal_clients_room room;
+	struct peal_client_member *large_members; /* of views above PEAL_DIRECT_MAX */
 };
 
 /* What an event is about: a guest (place, and its life above), or one of these. */
@@ -595,6 +596,14 @@ listen_at(struct peal_clientdoor *door, struct peal_sentence *error)
 	return true;
 }
 
+/* Room for views, which takes memory only in large groups. */
+static size_t
+large_size(const struct peal_clientdoor *door)
+{
+	return PEAL_CLIENTS_LARGE_VIEWS * (size_t)door->config.config->members_max *
+	       sizeof(struct peal_client_member);
+}
+
 static bool
 prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 {
@@ -612,6 +621,11 @@ prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 			"of open files",
 			strerror(errno));
 	}
+	door->large_members =
+		peal_memory_reserve("views of applications", large_size(door), -1, error);
+	if (door->large_members == NULL) {
+		return false;
+	}
 	page = door->page.memory;
 	door->is_held = peal_life_hold(&page->death);
 	if (!door->is_held) {
@@ -621,6 +635,8 @@ prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 	door->sleeper = (struct peal_shmbell_sleeper){.word = &page->sleep};
 	peal_idle_add_clients(door->config.idle, door->bells, &door->sleeper);
 	const struct peal_clients_outside outside = {.room = &door->room,
+		.large_members = door->large_members,
+		.members_max = door->config.config->members_max,
 		.page = page,
 		.plane = door->config.plane,
 		.lease_ns = door->config.config->timing.probe_interval_ns,
@@ -725,5 +741,6 @@ peal_clientdoor_close(struct peal_clientdoor *door)
 		(void)unlink(door->config.config->socket);
 	}
 	(void)pthread_mutex_destroy(&door->lock);
+	peal_memory_release(door->large_members, large_size(door));
 	peal_memory_give(door);
 }

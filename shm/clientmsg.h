@@ -64,11 +64,12 @@ struct peal_client_hello {
 #define PEAL_CLIENT_FLAG_FORBIDDEN(acts)  ((uint16_t)((acts) << 8))
 #define PEAL_CLIENT_FORBIDDEN_ACTS(flags) ((uint32_t)(flags) >> 8 & PEAL_CLIENT_MAY_ALL)
 
-#define PEAL_CLIENT_MAY_CHANNELS  0x1U /* open them, and listen */
-#define PEAL_CLIENT_MAY_BROADCAST 0x2U /* send to all, set values, and hear either */
-#define PEAL_CLIENT_MAY_SERVICES  0x4U /* serve and ask */
-#define PEAL_CLIENT_MAY_GROUPS    0x8U /* join groups; which ones is another question */
-#define PEAL_CLIENT_MAY_ALL       0xFU
+#define PEAL_CLIENT_MAY_CHANNELS  0x1U  /* open them, and listen */
+#define PEAL_CLIENT_MAY_BROADCAST 0x2U  /* send to all, set values, and hear either */
+#define PEAL_CLIENT_MAY_SERVICES  0x4U  /* serve and ask */
+#define PEAL_CLIENT_MAY_GROUPS    0x8U  /* join groups; which ones is another question */
+#define PEAL_CLIENT_MAY_ORDERS    0x10U /* open order groups, and have them created */
+#define PEAL_CLIENT_MAY_ALL       0x1FU
 
 struct peal_client_welcome {
 	uint32_t magic;

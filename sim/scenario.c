@@ -95,6 +95,11 @@ static const struct peal_scenario scenarios[] = {
 		"Clients of all nodes join, leave and talk in process groups in bad weather and "
 		"random faults: all see the same.",
 		0, 3, "dpdk", false, peal_story_groups},
+	{"heard",
+		"Clients of all nodes broadcast and hear, in a group above 64 members, under "
+		"random "
+		"faults: who goes on together has heard the same.",
+		66, 3, "dpdk", false, peal_story_heard},
 	{"held", "The same with members that take nothing for moments, at the end of views too.", 0,
 		3, "dpdk", false, peal_story_held},
 	{"fanout", "One member broadcasts, without loss and with 1 %, against a message to each.",

@@ -9,13 +9,15 @@
 #include <sys/mman.h>
 
 #define PAUSE_NS_MAX UINT64_C(3000000)
-#define LEASE_NS     UINT64_C(25000000)
-#define THREAD       1U
-#define SMALL_SIZE   120U
-#define FINAL_SIZE   64U
-#define MESSAGES_MAX 3U
-#define CLIENT_NAME  "g"
-#define LIFE_MASK    0x1FFU
+/* Everybody hears all of it. */
+#define HEARD_PAUSE_NS_MAX UINT64_C(30000000)
+#define LEASE_NS           UINT64_C(25000000)
+#define THREAD             1U
+#define SMALL_SIZE         120U
+#define FINAL_SIZE         64U
+#define MESSAGES_MAX       3U
+#define CLIENT_NAME        "g"
+#define LIFE_MASK          0x1FFU
 
 struct peal_simapps *
 peal_simapps_allocate(uint32_t count)
@@ -45,8 +47,8 @@ down_of(struct peal_simapp *app)
 	return (void *)app->down;
 }
 
-static void
-violate(const struct peal_simapps *apps, const char *what)
+void
+peal_simapps_violate(const struct peal_simapps *apps, const char *what)
 {
 	peal_report_violate(
 		apps->check->report, *apps->check->now_ns, "n%u: %s", apps->index, what);
@@ -81,7 +83,9 @@ peal_simapps_start(struct peal_simapps *apps, const struct peal_simapps_core *co
 		.plane = core->plane,
 		.lease_ns = LEASE_NS,
 		.ring = ring,
-		.tell = tell};
+		.tell = tell,
+		.large_members = apps->large,
+		.members_max = PEAL_SIMAPPS_MEMBERS_MAX};
 
 	memset(&apps->page, 0, sizeof(apps->page));
 	peal_load_init(&apps->load, &load);
@@ -111,8 +115,8 @@ peal_simapps_end(struct peal_simapps *apps)
 
 /* --- clients come and go --- */
 
-static void
-attach(struct peal_simapps *apps, struct peal_simapp *app)
+void
+peal_simapps_attach(struct peal_simapps *apps, struct peal_simapp *app)
 {
 	const struct peal_shmring_memory up =
 		peal_region_up_ring(up_of(app), down_of(app), PEAL_CLIENT_UP_SIZE);
@@ -137,18 +141,19 @@ attach(struct peal_simapps *apps, struct peal_simapp *app)
 }
 
 /* Its process ends, or it detaches in order: the door may be faster than the death word. */
-static void
-part(struct peal_simapps *apps, struct peal_simapp *app, uint32_t word)
+void
+peal_simapps_part(struct peal_simapps *apps, struct peal_simapp *app)
 {
-	atomic_store(&up_of(app)->death.word, word);
+	atomic_store(&up_of(app)->death.word,
+		peal_prng_ratio(&apps->prng, 1, 2) ? PEAL_REGION_OWNER_DIED | THREAD : 0);
 	if (peal_prng_ratio(&apps->prng, 1, 2)) {
 		peal_clients_hang_up(&apps->clients, app->place, PEAL_CLIENT_END_ASKED);
 	}
 	app->state = PEAL_SIMAPP_GOING;
 }
 
-static void
-say(struct peal_simapp *app, enum peal_client_up kind, uint16_t tag, const void *bytes,
+void
+peal_simapps_say(struct peal_simapp *app, enum peal_client_up kind, uint16_t tag, const void *bytes,
 	uint32_t size)
 {
 	uint8_t *room = peal_shmring_claim(&app->writer, size);
@@ -182,7 +187,7 @@ join(struct peal_simapps *apps, struct peal_simapp *app, uint32_t number)
 	group->is_leaving = false;
 	group->life = (group->life + 1U) & LIFE_MASK;
 	peal_check_groups_begin(apps->check, &group->seat, number);
-	say(app, PEAL_CLIENT_GROUP_JOIN, PEAL_CLIENT_TAG(number, group->life), bytes,
+	peal_simapps_say(app, PEAL_CLIENT_GROUP_JOIN, PEAL_CLIENT_TAG(number, group->life), bytes,
 		sizeof(bytes));
 }
 
@@ -197,16 +202,16 @@ send(struct peal_simapps *apps, struct peal_simapp *app, uint32_t number, uint32
 		return;
 	}
 	peal_check_groups_write(apps->check, group->seat.session, bytes, size);
-	say(app, PEAL_CLIENT_GROUP_SEND, PEAL_CLIENT_TAG(number, group->life), bytes, size);
+	peal_simapps_say(
+		app, PEAL_CLIENT_GROUP_SEND, PEAL_CLIENT_TAG(number, group->life), bytes, size);
 	apps->check->report->messages_count++;
 }
 
-static uint32_t
-draw_size(struct peal_simapps *apps)
+uint32_t
+peal_simapps_draw_size(struct peal_simapps *apps, uint32_t size_min)
 {
 	uint32_t size_max =
 		peal_prng_ratio(&apps->prng, 1, 8) ? PEAL_SIMAPPS_MESSAGE_SIZE : SMALL_SIZE;
-	uint32_t size_min = (uint32_t)sizeof(struct peal_check_groups_head);
 
 	return size_min + (uint32_t)peal_prng_below(&apps->prng, size_max - size_min);
 }
@@ -219,24 +224,24 @@ act(struct peal_simapps *apps, struct peal_simapp *app)
 	struct peal_simapp_group *group = &app->groups[number];
 
 	if (app->state == PEAL_SIMAPP_NONE) {
-		attach(apps, app);
+		peal_simapps_attach(apps, app);
 	} else if (app->state == PEAL_SIMAPP_GOING) {
 		return;
-	} else if (choice == 0) {
-		part(apps, app, PEAL_REGION_OWNER_DIED | THREAD);
-	} else if (choice == 1) {
-		part(apps, app, 0);
+	} else if (choice < 2) {
+		peal_simapps_part(apps, app);
 	} else if (choice < 5) {
 		if (group->is_in && !group->is_leaving) {
 			group->is_leaving = true;
-			say(app, PEAL_CLIENT_GROUP_LEAVE, PEAL_CLIENT_TAG(number, group->life),
-				NULL, 0);
+			peal_simapps_say(app, PEAL_CLIENT_GROUP_LEAVE,
+				PEAL_CLIENT_TAG(number, group->life), NULL, 0);
 		}
 	} else if (choice < 12) {
 		join(apps, app, number);
 	} else {
 		for (uint64_t i = 0; i <= peal_prng_below(&apps->prng, MESSAGES_MAX); i++) {
-			send(apps, app, number, draw_size(apps));
+			send(apps, app, number,
+				peal_simapps_draw_size(
+					apps, (uint32_t)sizeof(struct peal_check_groups_head)));
 		}
 	}
 }
@@ -250,7 +255,7 @@ group_of(const struct peal_simapps *apps, struct peal_simapp *app, uint16_t tag)
 
 	if (number >= PEAL_CHECK_GROUPS_NAMES || !app->groups[number].is_in ||
 		app->groups[number].life != tag >> 7) {
-		violate(apps, "a client is told of a group that it is not in");
+		peal_simapps_violate(apps, "a client is told of a group that it is not in");
 		return NULL;
 	}
 	return &app->groups[number];
@@ -273,7 +278,7 @@ make_change(const struct peal_simapps *apps, struct peal_check_groups_seat *seat
 		return;
 	}
 	if (at == seat->members_count) {
-		violate(apps, "somebody is gone from a group who was not in it");
+		peal_simapps_violate(apps, "somebody is gone from a group who was not in it");
 		return;
 	}
 	seat->members_count--;
@@ -301,14 +306,14 @@ on_group_view(struct peal_simapps *apps, struct peal_simapp *app,
 	}
 	memcpy(&view, record->bytes, sizeof(view));
 	if ((view.is_first != 0) == group->seat.is_member) {
-		violate(apps, "the first view of a group is not the first");
+		peal_simapps_violate(apps, "the first view of a group is not the first");
 	}
 	for (uint32_t i = 0; i < view.changes_count; i++) {
 		memcpy(&change, record->bytes + sizeof(view) + i * sizeof(change), sizeof(change));
 		make_change(apps, &group->seat, &change);
 	}
 	if (group->seat.members_count != view.members_count) {
-		violate(apps, "a view of a group does not follow from the last");
+		peal_simapps_violate(apps, "a view of a group does not follow from the last");
 	}
 	const struct peal_check_groups_member self = {
 		.mid = view.self_mid, .client = view.self_client};
@@ -344,7 +349,7 @@ on_message(struct peal_simapps *apps, struct peal_simapp *app,
 		}
 		if (part.offset != parts->filled ||
 			part.offset + size > PEAL_SIMAPPS_MESSAGE_SIZE) {
-			violate(apps, "parts of a message do not follow each other");
+			peal_simapps_violate(apps, "parts of a message do not follow each other");
 			return;
 		}
 		memcpy(parts->bytes + part.offset, bytes, size);
@@ -375,7 +380,7 @@ on_group_ended(const struct peal_simapps *apps, struct peal_simapp *app,
 	}
 	if (ended.reason != PEAL_CLIENT_GROUP_REMOVED &&
 		(ended.reason != PEAL_CLIENT_GROUP_LEFT || !group->is_leaving)) {
-		violate(apps, "a client lost its group and had not asked for it");
+		peal_simapps_violate(apps, "a client lost its group and had not asked for it");
 	}
 	group->is_in = false;
 }
@@ -423,9 +428,13 @@ peal_simapps_read(struct peal_simapps *apps)
 		struct peal_simapp *app = &apps->apps[i];
 
 		if (app->state == PEAL_SIMAPP_HERE) {
-			read_one(apps, app);
+			if (apps->heard != NULL) {
+				peal_simapps_read_heard(apps, app);
+			} else {
+				read_one(apps, app);
+			}
 			if (atomic_load(&down_of(app)->end) != 0) {
-				violate(apps, "a client was cut off");
+				peal_simapps_violate(apps, "a client was cut off");
 			}
 		} else if (app->state == PEAL_SIMAPP_GOING &&
 			   peal_clients_is_over(&apps->clients, app->place)) {
@@ -440,8 +449,17 @@ peal_simapps_turn(struct peal_simapps *apps, uint64_t now_ns)
 {
 	peal_simapps_read(apps);
 	if (!apps->is_quiet && now_ns >= apps->next_at_ns) {
-		act(apps, &apps->apps[peal_prng_below(&apps->prng, PEAL_SIMAPPS_CLIENTS_MAX)]);
-		apps->next_at_ns = now_ns + peal_prng_below(&apps->prng, PAUSE_NS_MAX);
+		struct peal_simapp *app =
+			&apps->apps[peal_prng_below(&apps->prng, PEAL_SIMAPPS_CLIENTS_MAX)];
+
+		if (apps->heard != NULL) {
+			peal_simapps_act_heard(apps, app);
+		} else {
+			act(apps, app);
+		}
+		apps->next_at_ns =
+			now_ns + peal_prng_below(&apps->prng,
+					 apps->heard != NULL ? HEARD_PAUSE_NS_MAX : PAUSE_NS_MAX);
 	}
 }
 
@@ -457,6 +475,10 @@ void
 peal_simapps_say_all(struct peal_simapps *apps)
 {
 	for (uint32_t i = 0; i < PEAL_SIMAPPS_CLIENTS_MAX && apps->is_up; i++) {
+		if (apps->heard != NULL) {
+			peal_simapps_cast(apps, &apps->apps[i], FINAL_SIZE);
+			continue;
+		}
 		for (uint32_t number = 0; number < PEAL_CHECK_GROUPS_NAMES; number++) {
 			if (apps->apps[i].state == PEAL_SIMAPP_HERE) {
 				send(apps, &apps->apps[i], number, FINAL_SIZE);
@@ -527,7 +549,8 @@ check_group(struct peal_simapps *apps, uint32_t count, uint32_t number)
 			continue;
 		}
 		if (group->is_leaving || !group->seat.is_member) {
-			violate(node, group->is_leaving ? "a client is still not out of its group"
+			peal_simapps_violate(
+				node, group->is_leaving ? "a client is still not out of its group"
 							: "a client is still not in its group");
 			continue;
 		}
@@ -535,10 +558,12 @@ check_group(struct peal_simapps *apps, uint32_t count, uint32_t number)
 		first = first == NULL ? &group->seat : first;
 		if (group->seat.name.epoch != first->name.epoch ||
 			group->seat.name.n != first->name.n) {
-			violate(node, "members of a group have different views of it at the end");
+			peal_simapps_violate(
+				node, "members of a group have different views of it at the end");
 		}
 		if (!has_heard_all(apps, count, group)) {
-			violate(node, "a member of a group did not hear what was sent last");
+			peal_simapps_violate(
+				node, "a member of a group did not hear what was sent last");
 		}
 		/* What is pending is compared now. */
 		peal_check_groups_pass(apps->check, &group->seat, 0, 0);
@@ -566,13 +591,14 @@ check_tables(struct peal_simapps *apps, uint32_t count)
 		if (peal_procgroup_table_digest(&groups->table) !=
 				peal_procgroup_table_digest(&first->table) ||
 			groups->table.next_number != first->table.next_number) {
-			violate(&apps[i], "the table of groups is another than elsewhere");
+			peal_simapps_violate(
+				&apps[i], "the table of groups is another than elsewhere");
 		}
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		if (apps[i].is_up && apps[i].groups.epoch != 0 && !apps[i].groups.is_ready &&
 			first != NULL && first->table.groups_count > 0) {
-			violate(&apps[i], "a member never got the table of groups");
+			peal_simapps_violate(&apps[i], "a member never got the table of groups");
 		}
 	}
 }

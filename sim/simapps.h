@@ -4,7 +4,8 @@
  * groups that production runs, and the other side of its rings.
  *
  * Clients come and go by chance, join and leave a few groups and send to them; what they are told
- * goes to check_groups.h. A node that ends takes its clients with it.
+ * goes to check_groups.h. Or they send to all members and hear what is sent so (check_heard.h). A
+ * node that ends takes its clients with it.
  */
 #ifndef PEAL_SIM_SIMAPPS_H
 #define PEAL_SIM_SIMAPPS_H
@@ -12,10 +13,12 @@
 #include "base/prng.h"
 #include "dataplane/clients.h"
 #include "sim/check_groups.h"
+#include "sim/check_heard.h"
 
 #define PEAL_SIMAPPS_CLIENTS_MAX  4U
 #define PEAL_SIMAPPS_MESSAGE_SIZE 3000U
 #define PEAL_SIMAPPS_QUEUE_SIZE   65536U
+#define PEAL_SIMAPPS_MEMBERS_MAX  PEAL_CHECK_HEARD_MEMBERS
 
 enum peal_simapp_state {
 	PEAL_SIMAPP_NONE = 0,
@@ -45,12 +48,15 @@ struct peal_simapp {
 	struct peal_shmring_reader reader;
 	struct peal_simapp_group groups[PEAL_CHECK_GROUPS_NAMES];
 	struct peal_simapp_parts parts[PEAL_DIRECT_MAX];
+	struct peal_check_heard_seat seat;  /* of who hears broadcasts */
+	uint64_t parts_of[PEAL_DIRECT_MAX]; /* whose they are then; 0 = nobody's */
 	_Alignas(PEAL_SHMRING_APART) uint8_t up[PEAL_REGION_UP_SIZE];
 	_Alignas(PEAL_SHMRING_APART) uint8_t down[PEAL_REGION_DOWN_SIZE];
 };
 
 struct peal_simapps {
 	struct peal_check_groups *check;
+	struct peal_check_heard *heard; /* NULL: they use groups */
 	uint16_t index;
 	bool is_quiet; /* nobody comes, goes or says anything */
 	bool is_up;
@@ -61,6 +67,7 @@ struct peal_simapps {
 	struct peal_cast cast;
 	struct peal_load load;
 	struct peal_clients_room room;
+	struct peal_client_member large[PEAL_CLIENTS_LARGE_VIEWS * PEAL_SIMAPPS_MEMBERS_MAX];
 	_Alignas(PEAL_SHMRING_APART) struct peal_region_page page;
 	_Alignas(8) uint8_t queue[PEAL_SIMAPPS_QUEUE_SIZE];
 	uint8_t frames[PEAL_CAST_FRAMES_MAX * PEAL_BODY_SIZE_MAX];
@@ -91,8 +98,22 @@ uint64_t peal_simapps_deadline_at_ns(const struct peal_simapps *apps);
 
 /* Reads what came, and nothing else. */
 void peal_simapps_read(struct peal_simapps *apps);
-/* Each client sends to each of its groups. */
+/* Each client sends to each of its groups, or to all. */
 void peal_simapps_say_all(struct peal_simapps *apps);
+
+/* simapps_heard.c: what a client that hears broadcasts does, and is told. */
+void peal_simapps_act_heard(struct peal_simapps *apps, struct peal_simapp *app);
+void peal_simapps_read_heard(struct peal_simapps *apps, struct peal_simapp *app);
+void peal_simapps_cast(struct peal_simapps *apps, struct peal_simapp *app, uint32_t size);
+/* simapps_heard.c: as the next two, for these. */
+bool peal_simapps_have_heard_all(struct peal_simapps *apps, uint32_t count);
+/* simapps.c: a client attaches, ends, says something, or was told what cannot be. */
+void peal_simapps_attach(struct peal_simapps *apps, struct peal_simapp *app);
+void peal_simapps_part(struct peal_simapps *apps, struct peal_simapp *app);
+void peal_simapps_say(struct peal_simapp *app, enum peal_client_up kind, uint16_t tag,
+	const void *bytes, uint32_t size);
+void peal_simapps_violate(const struct peal_simapps *apps, const char *what);
+uint32_t peal_simapps_draw_size(struct peal_simapps *apps, uint32_t size_min);
 
 /* When all is well again and everybody is quiet: true when all has come. */
 bool peal_simapps_have_all(struct peal_simapps *apps, uint32_t count);

@@ -190,6 +190,7 @@ open_apps(struct peal_simworld *world)
 {
 	world->apps = NULL;
 	world->group_ledger = NULL;
+	world->heard_ledger = NULL;
 	if (!world->config.has_apps) {
 		return;
 	}
@@ -198,7 +199,14 @@ open_apps(struct peal_simworld *world)
 	world->group_ledger = calloc(1, sizeof(*world->group_ledger));
 	PEAL_ASSERT(world->group_ledger != NULL);
 	peal_check_groups_init(world->group_ledger, world->report, &world->time.now_ns);
+	if (world->config.does_broadcast) {
+		world->heard_ledger = calloc(1, sizeof(*world->heard_ledger));
+		PEAL_ASSERT(world->heard_ledger != NULL);
+		world->heard_ledger->report = world->report;
+		world->heard_ledger->now_ns = &world->time.now_ns;
+	}
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		world->apps[i].heard = world->heard_ledger;
 		world->apps[i].check = world->group_ledger;
 		world->apps[i].index = i;
 	}
@@ -327,6 +335,7 @@ peal_simworld_fini(struct peal_simworld *world)
 		peal_simapps_release(world->apps, world->config.nodes_count);
 	}
 	free(world->group_ledger);
+	free(world->heard_ledger);
 	if (world->orders != NULL) {
 		peal_simorders_free(world->orders, world->config.nodes_count);
 		peal_simorders_ledger_destroy(world->order_ledger);

@@ -121,6 +121,7 @@ void peal_story_fanout(const struct peal_scenario_options *options, struct peal_
 void peal_story_finish_cast(struct peal_simworld *world);
 void peal_story_relay(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_groups.c: process groups. */
+void peal_story_heard(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_groups(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_brake.c: a member that is too slow for broadcasts. */
 void peal_story_brake(const struct peal_scenario_options *options, struct peal_report *report);

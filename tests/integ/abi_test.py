@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """The boundary that applications are compiled against: which symbols libpeal and libpeal-node have, what they need
-(libpeal nothing but the C library; libpeal-node no allocator of its own), and that the headers mean the same to C11 and
-to C++11, byte by byte."""
+(libpeal nothing but the C library; libpeal-node no allocator of its own), that the headers mean the same to C11 and
+to C++11, byte by byte, and that they keep what those of former versions promised (tools/dev/abi)."""
 import glob
+import importlib.machinery
+import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -100,6 +103,21 @@ offsetof(struct peal_question, reserved) 26
 (int)PEAL_REASON_REFUSED 8
 PEAL_ABI 0
 """
+
+# What could be done to the first headers, and which of it programs would not notice.
+HARMLESS = ("\tPEAL_TOO_FEW = 21,\n\tPEAL_NEWER = 99,", "\tuint64_t fresh;\n\tuint64_t reserved;\n};\n\n/*\n * The next")
+BREAKS = (
+    ("peal.h", "\tPEAL_TOO_FEW = 21,", "\tPEAL_TOO_FEW = 22,"),
+    ("peal.h", "\tPEAL_TOO_FEW = 21,", "\tPEAL_TOO_MUCH = 21,"),
+    ("peal.h", "\tPEAL_TOO_FEW = 21,", HARMLESS[0]),
+    ("peal.h", "\tuint64_t reserved[2];\n};\n\n/*\n * The next", HARMLESS[1]),
+    ("peal.h", "\tuint64_t lost_count;", "\tuint64_t gone_count;"),
+    ("peal.h", "\tuint32_t tag;", "\tuint64_t tag;"),
+    ("peal.h", "\tuint32_t size;\n", "\tuint32_t more;\n\tuint32_t size;\n"),
+    ("peal.h", "peal_flush(struct peal *peal)", "peal_flush(const struct peal *peal)"),
+    ("services.h", "PEAL_API uint64_t peal_late_count(const struct peal *peal);", ""),
+    ("services.h", "#define PEAL_SERVICE_MAX 255U", "#define PEAL_SERVICE_MAX 127U"),
+)
 
 NODE_LAYOUT = """
 sizeof(struct peal_embed_options) 64
@@ -217,12 +235,36 @@ def check_compilers(folder, stem, program, layout, *libraries):
         run(program_path)
 
 
+def check_promises(folder):
+    """All that was promised is kept; and what breaks a promise is noticed."""
+    run(os.path.join(ROOT, "tools", "dev", "abi"))
+    loader = importlib.machinery.SourceFileLoader("abi", os.path.join(ROOT, "tools", "dev", "abi"))
+    abi = importlib.util.module_from_spec(importlib.util.spec_from_loader("abi", loader))
+    loader.exec_module(abi)
+    kept = abi.Promises(os.path.join(abi.KEPT, abi.kept_versions()[0]))
+    for number, (path, before, after) in enumerate(BREAKS):
+        include = os.path.join(folder, f"break{number}")
+        shutil.copytree(kept.include, include)
+        with open(os.path.join(include, "peal", path), encoding="ascii") as file:
+            text = file.read()
+        if text.count(before) != 1:
+            raise Failed(f"'{before}' stands {text.count(before)} times in {path} of {abi.kept_versions()[0]}")
+        with open(os.path.join(include, "peal", path), "w", encoding="ascii") as file:
+            file.write(text.replace(before, after))
+        changed = abi.Promises(include)
+        if bool(abi.gone_of(kept, changed)) == (after in HARMLESS):
+            raise Failed(f"'{before}' became '{after}', and it was said: {abi.gone_of(kept, changed)}")
+        if after in HARMLESS and not abi.added_to(kept, changed):
+            raise Failed(f"'{after}' was not told as added")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         stories = (("symbols", check_both_symbols), ("needs", check_needs),
                    ("compilers", lambda: check_compilers(folder, "abi", PROGRAM, LAYOUT, LIBRARY)),
                    ("compilers, of a node", lambda: check_compilers(folder, "node", NODE_PROGRAM, NODE_LAYOUT,
-                                                                    NODE_LIBRARY, LIBRARY)))
+                                                                    NODE_LIBRARY, LIBRARY)),
+                   ("promises", lambda: check_promises(folder)))
         for name, story in stories:
             try:
                 story()

@@ -61,7 +61,7 @@ def expect_same(rooms):
 
 
 def listed(lab, node):
-    return json.loads(pealctl(lab, node, "groups", "--json"))["groups"]
+    return json.loads(pealctl(lab, node, "process-groups", "--json"))["groups"]
 
 
 def talk(lab):
@@ -76,7 +76,7 @@ def talk(lab):
         members = [f"{member['member']}.{member['client']}" for member in groups["talk"]["members"]]
         expect(" ".join(members) == rooms[0].views[max(rooms[0].order)] and
                (groups["talk"]["epoch"], groups["talk"]["n"]) == max(rooms[0].order),
-               f"pealctl groups says {groups}")
+               f"pealctl process-groups says {groups}")
     for index, room in enumerate(rooms):
         for word in range(20):
             room.say(f"word {index} {word}")
@@ -95,8 +95,8 @@ def talk(lab):
     for room in stay:
         room.wait(rf"\* {gone} has left")
     expect_same(stay)
-    expect(re.search(r"^talk, view \(\d+, \d+\), 5 members: ", pealctl(lab, 1, "groups"), re.MULTILINE),
-           f"in text: {pealctl(lab, 1, 'groups')}")
+    expect(re.search(r"^talk, view \(\d+, \d+\), 5 members: ", pealctl(lab, 1, "process-groups"), re.MULTILINE),
+           f"in text: {pealctl(lab, 1, 'process-groups')}")
     for room in rooms + [beside]:
         expect(room.close() == 0, "a room did not end well")
     lab.wait("the groups to be gone", lambda: not listed(lab, 2), 5.0)

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Clients that mean harm, at a real daemon, beside calm ones.
 
-    hostile_test.py [--json FILE|-]
+    hostile_test.py [--night] [--json FILE|-]
 
 What they do is in hostile_client.c and dying_client.c. Whatever it is, the daemon goes on and keeps nothing
 of them, two calm clients go on talking, and who offends is cut off soon and named. --json leaves the
 figures: what was done, how long it took from an offence to the turn that ended it, and what a calm pair gets
-beside such clients in so many turns (tests/prop/prop_calm.c).
+beside such clients in so many turns (tests/prop/prop_calm.c). --night does ten times as much and more, a billion
+writes among it, in minutes.
 """
 import json
 import os
@@ -20,7 +21,7 @@ from embed_test import BUILD, Chat, Lab, LabError, descriptors_count, expect, so
 
 HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
 DYING = os.path.join(BUILD, "tests", "dying_client")
-IS_NIGHT = bool(os.environ.get("PEAL_NIGHTLY"))
+IS_NIGHT = "--night" in sys.argv[1:]
 CALM = os.path.join(BUILD, "tests", "prop_calm")
 # What is done, and how often; the first is words written.
 MODES = (("scribble", 1000000000 if IS_NIGHT else 100000000), ("offend", 100 if IS_NIGHT else 6),
@@ -204,6 +205,7 @@ def main(arguments):
             return 1
         print(f"ok - hostile clients beside calm ones ({time.monotonic() - begin_s:.1f} s)")
         break
+    arguments = [argument for argument in arguments if argument != "--night"]
     if arguments[:1] == ["--json"] and arguments[1:] == ["-"]:
         print(json.dumps(figures))
     elif arguments[:1] == ["--json"] and len(arguments) == 2:

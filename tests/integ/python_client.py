@@ -7,7 +7,6 @@ sent by one session comes at the other.
 """
 import asyncio
 import dataclasses
-import glob
 import os
 import re
 import sys
@@ -31,7 +30,9 @@ def read(path):
 
 
 def check_numbers(folder):
-    text = "".join(read(path) for path in sorted(glob.glob(os.path.join(folder, "*.h"))))
+    text = read(os.path.join(folder, "peal.h"))
+    # Other headers are of other libraries.
+    text += "".join(read(os.path.join(folder, name)) for name in re.findall(r"^#include <peal/(\w+\.h)>$", text, re.MULTILINE))
     found = {enum: {} for enum in ENUMS.values()}
     for name, number in re.findall(r"^\t(PEAL_\w+) = (\d+),", text, re.MULTILINE):
         prefix = next(prefix for prefix in ENUMS if name.startswith(prefix))

@@ -18,6 +18,7 @@
 
 #define SCENE_NODES    3U
 #define SCENE_VISITORS 4U
+#define SCENE_MEMBERS  256U
 #define SCENE_ALL      ((1U << SCENE_NODES) - 1U)
 #define US             UINT64_C(1000)
 #define MS             UINT64_C(1000000)
@@ -38,6 +39,7 @@ static struct peal_fakecores *cores;
 static struct peal_traffic *traffic[SCENE_NODES];
 static struct peal_region_page *pages[SCENE_NODES];
 static struct peal_clients_room *rooms[SCENE_NODES];
+static struct peal_client_member *large_members[SCENE_NODES];
 static struct visitor visitors[SCENE_VISITORS];
 static uint64_t told_count;
 
@@ -109,9 +111,13 @@ scene_begin(void **state)
 		traffic[i] = scene_traffic();
 		pages[i] = scene_region(sizeof(*pages[i]));
 		rooms[i] = scene_region(sizeof(*rooms[i]));
+		large_members[i] = scene_region(
+			PEAL_CLIENTS_LARGE_VIEWS * SCENE_MEMBERS * sizeof(*large_members[i]));
 		/* The core is there already: what its init does for them is done here. */
 		peal_traffic_init(traffic[i], core, &core->config, 1, 1);
 		const struct peal_clients_outside outside = {.room = rooms[i],
+			.large_members = large_members[i],
+			.members_max = SCENE_MEMBERS,
 			.page = pages[i],
 			.plane = &cores->nodes[i]->plane,
 			.lease_ns = MS,
@@ -141,6 +147,7 @@ scene_finish(void **state)
 		(void)munmap(traffic[i], sizeof(*traffic[i]));
 		free(pages[i]);
 		free(rooms[i]);
+		free(large_members[i]);
 	}
 	for (uint32_t i = 0; i < SCENE_VISITORS; i++) {
 		free(visitors[i].up);

@@ -295,6 +295,44 @@ test_clients_down__what_is_granted_fits_in_the_smallest_messages_too(void **stat
 	assert_int_equal(scene_end_of(&visitors[0]), PEAL_CLIENT_END_NONE);
 }
 
+/* The rest of a message whose beginning it did not hear would be nothing to its library. */
+static void
+test_clients_down__who_begins_to_hear_in_the_middle_waits_for_the_next(void **state)
+{
+	static uint8_t message[60000];
+	struct visitor *from = scene_attach(0, 0), *to = scene_attach(1, 1);
+	struct visitor *early = scene_attach(2, 1);
+	struct peal_shmring_record record;
+	struct peal_client_part part;
+	uint32_t turns_count = 0, heard_size = 0;
+
+	(void)state;
+	scene_say(early, PEAL_CLIENT_HEAR, 0, NULL, 0);
+	scene_run(MS);
+	scene_say(from, PEAL_CLIENT_CAST, 0, message, sizeof(message));
+	while (!scene_find(early, PEAL_CLIENT_HEARD_PART, &record)) {
+		scene_run(10U * US);
+		assert_true(turns_count++ < 1000);
+	}
+	scene_say(to, PEAL_CLIENT_HEAR, 0, NULL, 0);
+	scene_run(20U * MS);
+	/* The other one heard the end of it after this one began. */
+	memset(&part, 0, sizeof(part));
+	while (scene_find(early, PEAL_CLIENT_HEARD_PART, &record)) {
+		memcpy(&part, record.bytes + 8, sizeof(part));
+	}
+	assert_true(part.offset > 0);
+	assert_false(scene_find(to, PEAL_CLIENT_HEARD_PART, &record));
+	scene_say(from, PEAL_CLIENT_CAST, 0, message, sizeof(message));
+	scene_run(20U * MS);
+	while (scene_find(to, PEAL_CLIENT_HEARD_PART, &record)) {
+		memcpy(&part, record.bytes + 8, sizeof(part));
+		assert_int_equal(part.offset, heard_size);
+		heard_size += record.size - 8U - (uint32_t)sizeof(part);
+	}
+	assert_int_equal(heard_size, sizeof(message));
+}
+
 int
 main(void)
 {
@@ -304,6 +342,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_clients_down__a_broadcast_is_heard_by_all_who_listen, scene_begin,
 			scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients_down__who_begins_to_hear_in_the_middle_waits_for_the_next,
+			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients_down__large_broadcasts_come_in_parts_without_the_prefix,
 			scene_begin, scene_finish),

@@ -378,7 +378,7 @@ churn(uint32_t visitors_count, uint32_t turns_count)
 static void
 test_clients_up__who_opens_without_end_takes_time_for_it(void **state)
 {
-	const uint32_t burst = PEAL_CLIENT_OPENS_BURST;
+	const uint64_t burst = PEAL_CLIENT_OPENS_BURST;
 	struct visitor *first = scene_attach(0, 0);
 	const struct peal_clients *clients = first->clients;
 
@@ -422,6 +422,7 @@ test_clients_up__cuts_off_who_does_what_it_may_not(void **state)
 	const struct peal_client_open open_service = {
 		.mid = 2, .number = PEAL_CLIENT_SERVICES_LOWER};
 	const struct peal_client_near near = {.service = 1};
+	const struct peal_client_order_open order = {.group = 7};
 	const struct {
 		enum peal_client_up kind;
 		uint32_t act;
@@ -435,6 +436,7 @@ test_clients_up__cuts_off_who_does_what_it_may_not(void **state)
 		{PEAL_CLIENT_ASK, PEAL_CLIENT_MAY_SERVICES, &near, sizeof(near)},
 		{PEAL_CLIENT_ANSWER, PEAL_CLIENT_MAY_SERVICES, &near, sizeof(near)},
 		{PEAL_CLIENT_CAST, PEAL_CLIENT_MAY_BROADCAST, "hello", 5},
+		{PEAL_CLIENT_ORDER_OPEN, PEAL_CLIENT_MAY_ORDERS, &order, sizeof(order)},
 		{PEAL_CLIENT_SET, PEAL_CLIENT_MAY_BROADCAST, &plain, sizeof(plain)},
 		{PEAL_CLIENT_HEAR, PEAL_CLIENT_MAY_BROADCAST, NULL, 0},
 	};

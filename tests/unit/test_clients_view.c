@@ -92,18 +92,14 @@ test_clients_view__who_is_removed_is_told(void **state)
 	assert_int_equal(next_view(scene_attach(1, 0), members).epoch, 0);
 }
 
-/* A large view is not the broadcast's; it is shown at once, in pieces, a few a turn. */
+static struct peal_ringscene large;
+
+/* A view of 200, which a node switches to. */
 static void
-test_clients_view__a_large_one_comes_in_pieces(void **state)
+switch_to_large(uint32_t node)
 {
 	static struct peal_peers peers;
-	struct peal_ringscene large;
-	struct visitor *visitor = scene_attach(0, 0);
-	struct peal_shmring_record record;
-	uint32_t heard_count = 0, turns_count = 0;
 
-	(void)state;
-	assert_true(scene_find(visitor, PEAL_CLIENT_VIEW, &record));
 	peal_ringscene_create(&large, 200);
 	peal_ringscene_make(&large, 1, 200, 3);
 	for (uint32_t i = 0; i < 200; i++) {
@@ -112,32 +108,97 @@ test_clients_view__a_large_one_comes_in_pieces(void **state)
 			(struct peal_address){.ipv6_head = UINT64_C(0xfd00) << 48, .ipv4 = i + 1U};
 	}
 	peers.epoch = PEAL_FAKECORE_EPOCH + 1U;
-	peers.self_mid = 1;
+	peers.cluster = cores->nodes[node]->core.peers->cluster;
+	peers.self_mid = cores->nodes[node]->core.peers->self_mid;
 	peers.members_count = 200;
 	peers.is_large = true;
 	peers.view = &large.view;
 	peers.topology = &large.topology;
-	peal_clients_switch(visitor->clients, &peers);
-	peal_cast_switch(&traffic[0]->cast, &peers, cores->now_ns);
-	while (heard_count < 200) {
-		assert_true(turns_count++ < 3);
-		peal_clients_flush(visitor->clients);
-		while (scene_find(visitor, PEAL_CLIENT_VIEW, &record)) {
-			struct peal_client_view view;
-			struct peal_client_member last;
+	peal_clients_switch(&traffic[node]->clients, &peers);
+	peal_cast_switch(&traffic[node]->cast, &peers, cores->now_ns);
+}
 
-			memcpy(&view, record.bytes, sizeof(view));
-			assert_int_equal(view.members_count, 200);
-			assert_int_equal(view.first, heard_count);
-			heard_count += (record.size - (uint32_t)sizeof(view)) / sizeof(last);
-			memcpy(&last, record.bytes + record.size - sizeof(last), sizeof(last));
-			assert_int_equal(last.mid, heard_count);
-			assert_int_equal(last.ip[0], 0xFD);
-			assert_int_equal(last.ip[15], heard_count);
-		}
-		(void)peal_clients_run(visitor->clients, cores->now_ns);
+/* The pieces that came. Returns how many members are known after them. */
+static uint32_t
+read_pieces(struct visitor *visitor, uint32_t heard_count)
+{
+	struct peal_shmring_record record;
+
+	while (scene_find(visitor, PEAL_CLIENT_VIEW, &record)) {
+		struct peal_client_view view;
+		struct peal_client_member last;
+
+		memcpy(&view, record.bytes, sizeof(view));
+		assert_int_equal(view.members_count, 200);
+		assert_int_equal(view.first, heard_count);
+		heard_count += (record.size - (uint32_t)sizeof(view)) / (uint32_t)sizeof(last);
+		memcpy(&last, record.bytes + record.size - sizeof(last), sizeof(last));
+		assert_int_equal(last.mid, heard_count);
+		assert_int_equal(last.ip[0], 0xFD);
+		assert_int_equal(last.ip[15], heard_count);
 	}
-	assert_int_equal(turns_count, 2);
+	return heard_count;
+}
+
+/* A large view is shown when broadcast says so, as any other; in pieces, a few a turn, and what is
+ * cast waits for them where somebody hears it. */
+static void
+test_clients_view__a_large_one_comes_in_pieces(void **state)
+{
+	struct visitor *hears = scene_attach(0, 0), *other = scene_attach(1, 0), *late;
+	struct peal_clients *clients = hears->clients;
+	const struct peal_cast_user user = peal_clients_cast_user(clients);
+	struct peal_shmring_record record;
+
+	(void)state;
+	assert_true(scene_find(hears, PEAL_CLIENT_VIEW, &record));
+	assert_true(scene_find(other, PEAL_CLIENT_VIEW, &record));
+	scene_say(hears, PEAL_CLIENT_HEAR, 0, NULL, 0);
+	(void)peal_fakecores_turn(cores, 0);
+	switch_to_large(0);
+	peal_clients_flush(clients);
+	assert_false(scene_find(hears, PEAL_CLIENT_VIEW, &record));
+	/* What the members agreed on was delivered. */
+	user.view(user.state, PEAL_FAKECORE_EPOCH + 1U, 1);
+	peal_clients_flush(clients);
+	assert_int_equal(read_pieces(hears, 0), 128);
+	assert_int_equal(read_pieces(other, 0), 128);
+	assert_true(traffic[0]->cast.is_held);
+	assert_int_equal(peal_clients_deadline_at_ns(clients), 0);
+	/* The view that they stood in may be gone by now. */
+	peal_ringscene_destroy(&large);
+	(void)peal_clients_run(clients, cores->now_ns);
+	peal_clients_flush(clients);
+	assert_int_equal(read_pieces(hears, 128), 200);
+	assert_int_equal(read_pieces(other, 128), 200);
+	assert_false(traffic[0]->cast.is_held);
+	/* Who comes later has it as well; nobody else waits for that. */
+	late = scene_attach(2, 0);
+	peal_clients_run(clients, cores->now_ns);
+	peal_clients_flush(clients);
+	assert_int_equal(read_pieces(late, 0), 200);
+	assert_false(traffic[0]->cast.is_held);
+}
+
+/* Who ends in the middle of it holds nobody up. */
+static void
+test_clients_view__who_ends_while_it_is_shown_is_not_waited_for(void **state)
+{
+	struct visitor *hears = scene_attach(0, 0);
+	struct peal_clients *clients = hears->clients;
+	const struct peal_cast_user user = peal_clients_cast_user(clients);
+
+	(void)state;
+	scene_say(hears, PEAL_CLIENT_HEAR, 0, NULL, 0);
+	(void)peal_fakecores_turn(cores, 0);
+	switch_to_large(0);
+	user.view(user.state, PEAL_FAKECORE_EPOCH + 1U, 1);
+	assert_true(traffic[0]->cast.is_held);
+	atomic_store(&hears->up->death.word, PEAL_REGION_OWNER_DIED);
+	(void)peal_clients_run(clients, cores->now_ns);
+	assert_int_equal(scene_end_of(hears), PEAL_CLIENT_END_DIED);
+	assert_false(traffic[0]->cast.is_held);
+	assert_int_equal(clients->showing, 0);
 	peal_ringscene_destroy(&large);
 }
 
@@ -154,6 +215,9 @@ main(void)
 			test_clients_view__who_is_removed_is_told, scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients_view__a_large_one_comes_in_pieces, scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients_view__who_ends_while_it_is_shown_is_not_waited_for,
+			scene_begin, scene_finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,7 +134,7 @@ add_rows(json_t *groups, json_t *answer)
 }
 
 json_t *
-peal_pages_read_groups(struct peal_telemetry *telemetry)
+peal_pages_read_processgroups(struct peal_telemetry *telemetry)
 {
 	json_t *groups = json_array(), *whole = json_object();
 	uint64_t from = 0;
@@ -144,7 +144,7 @@ peal_pages_read_groups(struct peal_telemetry *telemetry)
 		json_t *answer;
 
 		(void)snprintf(parameters, sizeof(parameters), "%" PRIu64, from);
-		answer = peal_telemetry_ask(telemetry, "groups", parameters);
+		answer = peal_telemetry_ask(telemetry, "processgroups", parameters);
 		if (answer == NULL) {
 			json_decref(groups);
 			json_decref(whole);

@@ -40,7 +40,7 @@ json_t *peal_pages_read_clients(struct peal_telemetry *telemetry);
  * "epoch", "n" and an array "members" in their order; to be freed. A group may have changed while
  * it was read: then its members are of two views. NULL with a sentence.
  */
-json_t *peal_pages_read_groups(struct peal_telemetry *telemetry);
+json_t *peal_pages_read_processgroups(struct peal_telemetry *telemetry);
 
 /*
  * Departures that the daemon's event log still knows, as an array, to be freed. NULL with a

@@ -58,7 +58,7 @@ static const char help_text[] =
 	"  cores                where the time of the poll loop went\n"
 	"  clients              which applications are attached, what went through them, and\n"
 	"                       which were evicted lately and why\n"
-	"  groups               process groups of all nodes, and who is in them\n"
+	"  process-groups       groups of applications on all nodes, and who is in them\n"
 	"  ping MEMBER [--count N] [--interval US]\n"
 	"                       round trips to a member number or address, measured on the core;\n"
 	"                       1000 of them, 1000 us apart; --interval 0: each after the last\n"
@@ -196,9 +196,9 @@ on_clients(struct peal_telemetry *telemetry, const struct options *options)
 }
 
 static int
-on_groups(struct peal_telemetry *telemetry, const struct options *options)
+on_processgroups(struct peal_telemetry *telemetry, const struct options *options)
 {
-	json_t *groups = peal_pages_read_groups(telemetry);
+	json_t *groups = peal_pages_read_processgroups(telemetry);
 
 	if (groups == NULL) {
 		return complain(telemetry);
@@ -206,7 +206,7 @@ on_groups(struct peal_telemetry *telemetry, const struct options *options)
 	if (options->is_json) {
 		print_json(groups);
 	} else {
-		peal_show_groups(groups);
+		peal_show_processgroups(groups);
 	}
 	json_decref(groups);
 	return EXIT_DONE;
@@ -518,7 +518,7 @@ static const struct {
 	{"stats", false, on_stats},
 	{"cores", false, on_cores},
 	{"clients", false, on_clients},
-	{"groups", false, on_groups},
+	{"process-groups", false, on_processgroups},
 	{"ping", true, on_ping},
 	{"load", true, on_load},
 	{"heard", false, on_heard},

@@ -22,8 +22,8 @@ void peal_show_stats(json_t *stats);
 void peal_show_cores(const json_t *cores);
 /* As peal_pages_read_clients gives it. */
 void peal_show_clients(const json_t *clients);
-/* As peal_pages_read_groups gives it. */
-void peal_show_groups(const json_t *groups);
+/* As peal_pages_read_processgroups gives it. */
+void peal_show_processgroups(const json_t *groups);
 /* `member` is an entry of the member that was asked. */
 void peal_show_ping(const json_t *ping, const json_t *member);
 

@@ -98,7 +98,7 @@ peal_show_clients(const json_t *clients)
 }
 
 void
-peal_show_groups(const json_t *groups)
+peal_show_processgroups(const json_t *groups)
 {
 	const json_t *list = json_object_get(groups, "groups"), *group, *member;
 	size_t i, at;
