@@ -41,7 +41,7 @@ static enum peal_result
 begin(struct peal *peal, enum peal_client_up kind, const void *record, uint32_t size,
 	uint32_t *order_out)
 {
-	enum peal_result result = peal_state(peal);
+	enum peal_result result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_ORDER);
 	struct peal_order_end_point *order;
 	uint32_t place = 0;
 

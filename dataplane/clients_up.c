@@ -382,9 +382,13 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 	case PEAL_CLIENT_ORDER_SEND:
 		return peal_clients_send_to_order(clients, client, record);
 	case PEAL_CLIENT_ORDER_OPEN:
-		return peal_clients_open_order(clients, client, record);
+		return may(clients, client, PEAL_CLIENT_MAY_ORDER)
+			       ? peal_clients_open_order(clients, client, record)
+			       : PEAL_CLIENTS_VIOLATION;
 	case PEAL_CLIENT_ORDER_CREATE:
-		return peal_clients_create_order(clients, client, record);
+		return may(clients, client, PEAL_CLIENT_MAY_ORDER)
+			       ? peal_clients_create_order(clients, client, record)
+			       : PEAL_CLIENTS_VIOLATION;
 	case PEAL_CLIENT_ORDER_CLOSE:
 		return peal_clients_close_order(clients, client, record);
 	case PEAL_CLIENT_ASK:

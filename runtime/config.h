@@ -27,7 +27,7 @@
  *     socket: /run/peal/n1.sock       # where applications attach; default: none may
  *     users: [1000]                   # user ids that may; default: root, and the daemon's own
  *     access:                         # in place of users; the first entry that fits counts
- *       - {gid: 100, may: [channels, broadcast, services, groups], join: ["desk-*"]}
+ *       - {gid: 100, may: [channels, broadcast, services, groups, order], join: ["desk-*"]}
  *                                     # uid or gid of the process; what it may, default: all; names
  *                                     # of process groups that it may join, default: any
  *     hold_ms: 1000                   # they may have who broadcasts wait for them, as long as they

@@ -39,7 +39,7 @@ static const cyaml_schema_value_t pattern_schema = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, PEAL_PROCGROUP_NAME_SIZE_MAX)};
 static const cyaml_strval_t may_words[] = {{"channels", PEAL_CLIENT_MAY_CHANNELS},
 	{"broadcast", PEAL_CLIENT_MAY_BROADCAST}, {"services", PEAL_CLIENT_MAY_SERVICES},
-	{"groups", PEAL_CLIENT_MAY_GROUPS}};
+	{"groups", PEAL_CLIENT_MAY_GROUPS}, {"order", PEAL_CLIENT_MAY_ORDER}};
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define TEXT(key, flags, size_max)                                                                 \

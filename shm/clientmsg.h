@@ -68,7 +68,8 @@ struct peal_client_hello {
 #define PEAL_CLIENT_MAY_BROADCAST 0x2U /* send to all, set values, and hear either */
 #define PEAL_CLIENT_MAY_SERVICES  0x4U /* serve and ask */
 #define PEAL_CLIENT_MAY_GROUPS    0x8U /* join groups; which ones is another question */
-#define PEAL_CLIENT_MAY_ALL       0xFU
+#define PEAL_CLIENT_MAY_ORDER     0x10U /* create, open and use order groups */
+#define PEAL_CLIENT_MAY_ALL       0x1FU
 
 struct peal_client_welcome {
 	uint32_t magic;

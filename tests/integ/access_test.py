@@ -22,9 +22,9 @@ access:
   - {uid: 61001, may: []}
   - {gid: 61100, may: [groups], join: ["desk-*", lobby]}
   - {gid: 61101, may: [channels, broadcast]}
-  - {uid: 61002, may: [services]}
+  - {uid: 61002, may: [services, order]}
 """
-ALL = {"listen", "open", "hear", "cast", "set", "serve", "ask", "desk-7", "lobby", "vault"}
+ALL = {"listen", "open", "hear", "cast", "set", "serve", "ask", "order", "desk-7", "lobby", "vault"}
 # User, group, other groups: what it may do; None = it may not attach.
 PROCESSES = (
     ((0, 0, []), ALL),
@@ -33,7 +33,7 @@ PROCESSES = (
     ((61003, 61003, [61100]), {"desk-7", "lobby"}),
     ((61003, 61003, [61099, 61101]), {"listen", "open", "hear", "cast", "set"}),
     ((61003, 61101, [61100]), {"desk-7", "lobby"}),
-    ((61002, 61002, []), {"serve", "ask"}),
+    ((61002, 61002, []), {"serve", "ask", "order"}),
     ((61003, 61003, [61099]), None),
     ((61100, 61003, []), None),  # the number of a group is not that of a user
 )
@@ -74,6 +74,7 @@ def try_all(path, other):
         "set": lambda: session.set(3, b"value"),
         "serve": lambda: session.serve(9),
         "ask": lambda: session.ask(9, b"question"),
+        "order": lambda: session.open_order(1),
     }
     may = []
     for name, act in acts.items():
