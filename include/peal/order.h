@@ -66,7 +66,8 @@ enum peal_order_end {
 
 /*
  * Opens a group by its id, from the message on that is next here. OK: ORDER_VIEW follows, or
- * ORDER_ENDED. TOO_MANY; FULL; BAD_NAME: an id is not 0. Any node may, also one without a rank.
+ * ORDER_ENDED. TOO_MANY; FULL; FORBIDDEN; BAD_NAME: an id is not 0. Any node may, also one without
+ * a rank.
  */
 PEAL_API enum peal_result peal_order_open(struct peal *peal, uint32_t group, uint32_t *order_out);
 
@@ -74,7 +75,8 @@ PEAL_API enum peal_result peal_order_open(struct peal *peal, uint32_t group, uin
  * Has the members of the view create a group, generation 1, and opens it; one that is there with
  * these very ranks is only opened, so all who need it may create it. 1, 3, 5, 7 or 9 ranks, each
  * name and each member once; up to half of them may crash later. OK: ORDER_VIEW follows, some
- * milliseconds to seconds later, or ORDER_ENDED. TOO_MANY, FULL, BAD_NAME (id, names, count).
+ * milliseconds to seconds later, or ORDER_ENDED. TOO_MANY, FULL, FORBIDDEN, BAD_NAME (id, names,
+ * count).
  */
 PEAL_API enum peal_result peal_order_create(struct peal *peal, uint32_t group,
 	const struct peal_order_rank *ranks, uint32_t ranks_count, uint32_t *order_out);

@@ -3,7 +3,7 @@
 """One order for all: four daemons in namespaces, three of them ranks, and an application at each that opens the group.
 Everybody hears the same, also when a daemon stands still, or dies and comes back; what is missing is said.
 
-The preset cloud bears that a shared machine stands still for a while: nobody is to be found dead for that."""
+The preset paper bears that a shared machine stands still for a while: nobody is to be found dead for that."""
 import os
 import subprocess
 import sys
@@ -286,7 +286,7 @@ def main():
         print("SKIP: network namespaces need root")
         return 77
     try:
-        with Lab(f"ord{os.getpid()}", len(NODES), "--preset", "cloud") as lab:
+        with Lab(f"ord{os.getpid()}", len(NODES), "--preset", "paper") as lab:
             lab.wait_view(list(NODES), len(NODES), PATIENCE_S)
             begin_s = time.monotonic()
 

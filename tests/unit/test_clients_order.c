@@ -74,6 +74,25 @@ test_clients_order__cuts_off_who_uses_a_place_twice(void **state)
 }
 
 static void
+test_clients_order__cuts_off_who_may_not(void **state)
+{
+	const struct peal_ordergroup group = ordervisit_group(9, 1, 3);
+	const struct peal_client_order_create request = ordervisit_request(&group);
+	struct peal_clientrights rights = {.acts = PEAL_CLIENT_MAY_ALL & ~PEAL_CLIENT_MAY_ORDER};
+	struct visitor *opens = scene_attach(0, 0), *creates = scene_attach(1, 0);
+
+	(void)state;
+	rooms[0]->clients[opens->place].rights = &rights;
+	rooms[0]->clients[creates->place].rights = &rights;
+	ordervisit_open(opens, TAG, ORDER_GROUP);
+	scene_say(creates, PEAL_CLIENT_ORDER_CREATE, TAG, &request, sizeof(request));
+	(void)peal_fakecores_turn(cores, 0);
+	assert_int_equal(scene_end_of(opens), PEAL_CLIENT_END_VIOLATION);
+	assert_int_equal(scene_end_of(creates), PEAL_CLIENT_END_VIOLATION);
+	assert_int_equal(scene_counter(0, PEAL_COUNTER_CLIENT_ACTS_FORBIDDEN), 2);
+}
+
+static void
 test_clients_order__all_hear_the_same_in_one_order(void **state)
 {
 	struct peal_client_ordered first[6];
@@ -217,6 +236,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_clients_order__cuts_off_who_says_what_cannot_be),
 		TEST(test_clients_order__cuts_off_who_uses_a_place_twice),
+		TEST(test_clients_order__cuts_off_who_may_not),
 		TEST(test_clients_order__all_hear_the_same_in_one_order),
 		TEST(test_clients_order__says_why_a_group_cannot_be_opened),
 		TEST(test_clients_order__closes_and_forgets),
