@@ -61,6 +61,7 @@
 #include "dataplane/cast.h"
 #include "dataplane/channels.h"
 #include "dataplane/clientrights.h"
+#include "dataplane/clientsview.h"
 #include "dataplane/load.h"
 #include "dataplane/orders.h"
 #include "dataplane/plane.h"
@@ -81,11 +82,6 @@ enum peal_clients_state {
 	PEAL_CLIENTS_ENDING,
 	PEAL_CLIENTS_OVER,
 };
-
-/* Views above PEAL_DIRECT_MAX members that are kept: those that were not shown, and the one that
- * is. */
-#define PEAL_CLIENTS_LARGE_VIEWS (PEAL_CAST_VIEWS_MAX + 1U)
-#define PEAL_CLIENTS_NOT_LARGE   UINT8_MAX
 
 struct peal_clients_config {
 	struct peal_channels *channels;
@@ -261,16 +257,6 @@ struct peal_client {
 struct peal_clients_owner {
 	uint8_t client; /* place + 1; 0 = load */
 	uint8_t place;
-};
-
-/* A view that clients were not shown yet, or the one that they were shown. */
-struct peal_clients_view {
-	uint64_t epoch; /* 0 = no view */
-	uint64_t self_mid;
-	uint32_t view_tag;
-	uint16_t members_count;
-	uint8_t large; /* where the members of a large one are; NOT_LARGE: here */
-	struct peal_client_member members[PEAL_DIRECT_MAX];
 };
 
 /* What only a core has that applications may attach to: some 1.3 MiB. Fields are private. */
