@@ -8,8 +8,11 @@
 void
 peal_orders_pool_init(struct peal_orders_pool *pool, uint8_t *bytes, uint32_t count)
 {
-	*pool = (struct peal_orders_pool){
-		.bytes = bytes, .count = count, .first_free = PEAL_ORDERS_POOL_NONE};
+	pool->bytes = bytes;
+	pool->count = count;
+	pool->first_free = PEAL_ORDERS_POOL_NONE;
+	pool->fresh = 0;
+	pool->used_count = 0;
 }
 
 uint32_t
