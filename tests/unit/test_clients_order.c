@@ -78,7 +78,7 @@ test_clients_order__cuts_off_who_may_not(void **state)
 {
 	const struct peal_ordergroup group = ordervisit_group(9, 1, 3);
 	const struct peal_client_order_create request = ordervisit_request(&group);
-	struct peal_clientrights rights = {.acts = PEAL_CLIENT_MAY_ALL & ~PEAL_CLIENT_MAY_ORDER};
+	struct peal_clientrights rights = {.acts = PEAL_CLIENT_MAY_ALL & ~PEAL_CLIENT_MAY_ORDERS};
 	struct visitor *opens = scene_attach(0, 0), *creates = scene_attach(1, 0);
 
 	(void)state;
