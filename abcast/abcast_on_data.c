@@ -129,7 +129,9 @@ peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *
 	if (is_refused(abcast, message) || !take_acks(abcast, message)) {
 		return false;
 	}
-	if (!peal_abcast_clock_hear(&abcast->clock, data->stamp, now_ns)) {
+	if (!peal_abcast_clock_hear(&abcast->clock, data->stamp, now_ns) ||
+		!peal_abcast_clock_hear_time(&abcast->clock, message->head.sent_at_ns, now_ns)) {
+		abcast->is_led = true;
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FUTURE);
 	}
 	if (data->seq <= lane->have) {
@@ -186,8 +188,8 @@ peal_abcast_on_tick(
 	if (!tick->has_promise || !peal_abcast_has(abcast->active, rank)) {
 		return;
 	}
-	/* Following promises keeps the stamps of all together, so that none waits for another. */
-	if (!peal_abcast_clock_hear(&abcast->clock, tick->promise, now_ns)) {
+	/* Following time keeps the stamps of all together, so that none waits for another. */
+	if (!peal_abcast_clock_hear_time(&abcast->clock, message->head.sent_at_ns, now_ns)) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FUTURE);
 	}
 	if (tick->last > abcast->lanes[rank].seen) {
