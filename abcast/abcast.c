@@ -47,6 +47,7 @@ peal_abcast_init(struct peal_abcast *abcast, const struct peal_abcast_config *co
 		peal_abcast_lane_init(&abcast->sets[1][i]);
 	}
 	peal_abcast_queue_init(&abcast->queue);
+	abcast->burst = PEAL_ORDER_BURST;
 	peal_prng_init(&abcast->prng, config->seed);
 	abcast->known[config->rank] = config->member;
 }
@@ -101,7 +102,7 @@ peal_abcast_send(struct peal_abcast *abcast, uint64_t token, const uint8_t *byte
 	if (abcast->state == PEAL_ABCAST_STOPPED) {
 		return PEAL_ABCAST_ENDED;
 	}
-	if (size == 0 || size > PEAL_ORDER_DATA_SIZE_MAX) {
+	if (size == 0 || size > peal_order_data_size_max(abcast->config.ranks_count)) {
 		return PEAL_ABCAST_TOO_BIG;
 	}
 	if (!peal_abcast_queue_push(&abcast->queue, &queued)) {

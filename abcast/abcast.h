@@ -57,7 +57,7 @@ enum peal_abcast_status {
 enum peal_abcast_result {
 	PEAL_ABCAST_OK = 0,
 	PEAL_ABCAST_FULL,    /* too many frames wait; try again later */
-	PEAL_ABCAST_TOO_BIG, /* empty, or above PEAL_ORDER_DATA_SIZE_MAX */
+	PEAL_ABCAST_TOO_BIG, /* empty, or above peal_order_data_size_max */
 	PEAL_ABCAST_ENDED,   /* stopped */
 };
 
@@ -159,6 +159,7 @@ struct peal_abcast {
 	struct peal_abcast_digest digest;
 	struct peal_abcast_queue queue;
 	struct peal_prng prng;
+	uint32_t burst;       /* public: own frames that may leave in one run */
 	uint64_t final_stamp; /* of the latest delivery in this view */
 	uint8_t final_rank;
 	bool is_behind; /* nobody keeps what it lacks */

@@ -67,7 +67,7 @@ send_own(struct peal_abcast *abcast, uint64_t now_ns)
 		.view = abcast->view,
 		.lane = abcast->config.rank,
 		.rank = abcast->config.ranks_count};
-	uint32_t burst = PEAL_ORDER_BURST;
+	uint32_t burst = abcast->burst;
 
 	for (; burst > 0 && may_send(abcast); burst--) {
 		struct peal_abcast_queued queued;

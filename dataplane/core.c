@@ -26,6 +26,9 @@ switch_machines(struct peal_core *core, uint64_t now_ns)
 	if (core->config.cast != NULL) {
 		peal_cast_switch(core->config.cast, peers, now_ns);
 	}
+	if (core->config.orders != NULL) {
+		peal_orders_switch(core->config.orders, peers, now_ns);
+	}
 	if (core->config.load != NULL) {
 		peal_load_switch(core->config.load, peers);
 	}
@@ -319,6 +322,9 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	if (core->config.channels != NULL) {
 		work_count += peal_channels_run(core->config.channels, now_ns);
 	}
+	if (core->config.orders != NULL) {
+		work_count += peal_orders_run(core->config.orders, now_ns);
+	}
 	if (core->config.cast != NULL) {
 		work_count += peal_cast_run(core->config.cast, now_ns);
 	}
@@ -363,6 +369,10 @@ find_urgent(const struct peal_core *core)
 	if (core->config.cast != NULL) {
 		deadline_at_ns =
 			earlier(deadline_at_ns, peal_cast_deadline_at_ns(core->config.cast));
+	}
+	if (core->config.orders != NULL) {
+		deadline_at_ns =
+			earlier(deadline_at_ns, peal_orders_deadline_at_ns(core->config.orders));
 	}
 	if (core->config.load != NULL) {
 		deadline_at_ns =

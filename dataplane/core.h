@@ -38,6 +38,7 @@
 #include "dataplane/ingress.h"
 #include "dataplane/load.h"
 #include "dataplane/neighbour.h"
+#include "dataplane/orders.h"
 #include "dataplane/paths.h"
 #include "dataplane/peers.h"
 #include "dataplane/plane.h"
@@ -76,6 +77,7 @@ struct peal_core_config {
 	struct peal_channels
 		*channels;            /* NULL = none; outlives the core, initialised by its owner */
 	struct peal_cast *cast;       /* the same */
+	struct peal_orders *orders;   /* the same; on the home shard only */
 	struct peal_load *load;       /* the same; their user, when there is no other */
 	struct peal_clients *clients; /* the same; their user, and load is behind it */
 };

@@ -363,7 +363,8 @@ static inline bool
 may_go_round(uint8_t kind)
 {
 	return peal_message_family(kind) == PEAL_FAMILY_CHANNEL ||
-	       peal_message_family(kind) == PEAL_FAMILY_CAST;
+	       peal_message_family(kind) == PEAL_FAMILY_CAST ||
+	       peal_message_family(kind) == PEAL_FAMILY_ORDER;
 }
 
 /*

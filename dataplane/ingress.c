@@ -240,7 +240,8 @@ is_timeless(uint8_t kind)
 {
 	return kind == PEAL_MESSAGE_DECIDE || kind == PEAL_MESSAGE_SYNC ||
 	       kind == PEAL_MESSAGE_SNAPSHOT || kind == PEAL_MESSAGE_BODY ||
-	       kind == PEAL_MESSAGE_BODY_PULL || peal_message_family(kind) == PEAL_FAMILY_CHANNEL;
+	       kind == PEAL_MESSAGE_BODY_PULL || peal_message_family(kind) == PEAL_FAMILY_CHANNEL ||
+	       peal_message_family(kind) == PEAL_FAMILY_ORDER;
 }
 
 /* What the tag cannot tell: whether a frame this far away in time is of any use. */
@@ -342,7 +343,8 @@ take_odd(struct peal_ingress *ingress, const struct peal_header *header,
 		return header->dst == ingress->self_mid ? PEAL_ARRIVAL_MESSAGE
 							: refuse(ingress, PEAL_REFUSAL_DESTINATION);
 	}
-	if (family != PEAL_FAMILY_CHANNEL && family != PEAL_FAMILY_CAST) {
+	if (family != PEAL_FAMILY_CHANNEL && family != PEAL_FAMILY_CAST &&
+		family != PEAL_FAMILY_ORDER) {
 		return drop(ingress, PEAL_COUNTER_RELAY_REFUSED_KIND);
 	}
 	if (header->dst != ingress->self_mid) {

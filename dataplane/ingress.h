@@ -9,8 +9,9 @@
  * window moves only behind a good tag. Nothing is ever answered here.
  *
  * The epoch rule, families 1 and up, `distance` = sender's epoch minus mine. "timeless" are DECIDE
- * and what brings a member forward: SYNC, SNAPSHOT, BODY, BODY_PULL; and channels, which are bound
- * to two member numbers and to epochs of their own.
+ * and what brings a member forward: SYNC, SNAPSHOT, BODY, BODY_PULL; channels, which are bound
+ * to two member numbers and to epochs of their own; and order, which is bound to member numbers and
+ * has views of its own.
  *
  *     sender             liveness    timeless  other messages
  *     departed           PROBE only  refused   refused
@@ -22,7 +23,7 @@
  * A peer that departed or speaks in another epoch is told from the rest by `standing`, whether its
  * frame passed or not, so that control can bring it, or this node, forward.
  *
- * A frame with the flag RELAY is one of families 4 and 5 that goes through a third member. There it
+ * A frame with the flag RELAY is one of families 4 to 6 that goes through a third member. There it
  * is for another number, and nothing else is looked at here (dataplane/relay.h); at its receiver it
  * is checked like any other, under its sender's key and window, and told from the rest, for it says
  * nothing about the direct way.
@@ -59,7 +60,7 @@ enum peal_arrival {
 	PEAL_ARRIVAL_ICMP = 2,     /* IP header checked, ICMP or ICMPv6 not */
 	PEAL_ARRIVAL_JOIN = 3,     /* family 0, opened */
 	PEAL_ARRIVAL_LIVENESS = 4, /* family 1, opened */
-	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 to 5, opened, to be handled now */
+	PEAL_ARRIVAL_MESSAGE = 5,  /* families 2 to 6, opened, to be handled now */
 	PEAL_ARRIVAL_HELD = 6,     /* families 2, 3 and 5 of the next epoch, opened */
 	PEAL_ARRIVAL_STRANGER = 7, /* dropped and counted; control should hear who it says it is */
 	PEAL_ARRIVAL_ELSEWHERE =

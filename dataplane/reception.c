@@ -23,7 +23,7 @@ take_flooded(struct peal_core *core, const struct peal_opened *opened, uint64_t 
 	}
 }
 
-/* A message of families 2 and 3, of this epoch or of a kind that any epoch may hear. */
+/* A message of families 2 to 6, of this epoch or of a kind that any epoch may hear. */
 static void
 take_message(struct peal_core *core, const struct peal_opened *opened, uint64_t now_ns)
 {
@@ -40,6 +40,14 @@ take_message(struct peal_core *core, const struct peal_opened *opened, uint64_t 
 			peal_cast_on_frame(core->config.cast, opened, now_ns);
 		} else {
 			peal_counter_add(&core->counters, PEAL_COUNTER_CAST_REFUSED_UNKNOWN, 1);
+		}
+		return;
+	}
+	if (peal_message_family(opened->kind) == PEAL_FAMILY_ORDER) {
+		if (core->config.orders != NULL) {
+			peal_orders_on_frame(core->config.orders, opened, now_ns);
+		} else {
+			peal_counter_add(&core->counters, PEAL_COUNTER_ORDER_REFUSED_GROUP, 1);
 		}
 		return;
 	}

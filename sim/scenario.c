@@ -108,6 +108,10 @@ static const struct peal_scenario scenarios[] = {
 	{"order",
 		"An order group under random faults, restarts and wrong clocks: one order at all.",
 		0, 1, "dpdk", false, peal_story_order},
+	{"orders",
+		"Order groups in a group whose members crash, leave, come back and stand still: one "
+		"order at all.",
+		0, 3, "dpdk", false, peal_story_orders},
 	{"standstill",
 		"One of three ranks stands still or ends under load: the others go on at once.", 3,
 		3, "dpdk", false, peal_story_standstill},

@@ -32,6 +32,7 @@ struct peal_scenario_options {
 	bool has_talk;              /* applications talk over channels; set by stories about them */
 	bool has_cast;              /* the same of broadcasts */
 	bool has_apps;              /* the same of process groups; not both */
+	bool has_orders;            /* the same of ranks of order groups */
 	bool has_holds;             /* and members hold each other back now and then */
 	uint8_t shards_max;         /* cores of a process, by chance; set by those stories */
 	uint16_t mtu;               /* of ports and links; set by stories about it */

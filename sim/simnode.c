@@ -348,6 +348,7 @@ start_shard(struct peal_simnode *simnode, uint8_t shard, const struct peal_core_
 	core.plane = &other->plane;
 	core.shard = shard;
 	core.cast = NULL; /* the home core's */
+	core.orders = NULL;
 	core.rings = peal_simmoved_rings(&simnode->moved, shard);
 	for (uint32_t i = 0; i < 4U; i++) {
 		core.seed[i] = peal_prng_next(prng);
@@ -440,6 +441,13 @@ peal_simnode_start(struct peal_simnode *simnode)
 		core.load = &apps->load;
 		core.clients = &apps->clients;
 	}
+	if (simnode->config.orders != NULL) {
+		struct peal_simorders *simorders = &simnode->config.orders[simnode->index];
+
+		peal_simorders_start(simorders, &simnode->core.egress, &simnode->core.counters,
+			peal_prng_next(&simnode->prng));
+		core.orders = &simorders->orders;
+	}
 	peal_simnet_set_up(simnode->config.net, simnode->index, true);
 	peal_core_init(&simnode->core, &core, clock_of(simnode));
 	for (uint8_t shard = 1; shard < simnode->shards_count; shard++) {
@@ -461,6 +469,9 @@ peal_simnode_crash(struct peal_simnode *simnode)
 	}
 	if (simnode->config.apps != NULL) {
 		peal_simapps_end(&simnode->config.apps[simnode->index]);
+	}
+	if (simnode->config.orders != NULL) {
+		peal_simorders_end(&simnode->config.orders[simnode->index]);
 	}
 	/* Its frames go back to the pool: those belong to the network, not to the process. */
 	for (uint8_t shard = 0; shard < simnode->shards_count; shard++) {
@@ -555,6 +566,12 @@ find_turn_deadline(struct peal_simnode *simnode, uint8_t shard)
 
 		deadline_at_ns = at_ns < deadline_at_ns ? at_ns : deadline_at_ns;
 	}
+	if (simnode->config.orders != NULL && shard == 0) {
+		uint64_t at_ns =
+			peal_simorders_deadline_at_ns(&simnode->config.orders[simnode->index]);
+
+		deadline_at_ns = at_ns < deadline_at_ns ? at_ns : deadline_at_ns;
+	}
 	return deadline_at_ns;
 }
 
@@ -584,6 +601,9 @@ peal_simnode_on_turn(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns
 	}
 	if (simnode->config.apps != NULL && shard == 0) {
 		peal_simapps_turn(&simnode->config.apps[simnode->index], clock_of(simnode));
+	}
+	if (simnode->config.orders != NULL && shard == 0) {
+		peal_simorders_turn(&simnode->config.orders[simnode->index], clock_of(simnode));
 	}
 	work = peal_core_turn(peal_simnode_core(simnode, shard), clock_of(simnode));
 

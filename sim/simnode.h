@@ -22,6 +22,7 @@
 #include "sim/simapps.h"
 #include "sim/simcast.h"
 #include "sim/simmoved.h"
+#include "sim/simorders.h"
 #include "sim/simport.h"
 #include "sim/simtalk.h"
 
@@ -76,6 +77,7 @@ struct peal_simnode_config {
 	struct peal_simtalk *talks;
 	struct peal_simcast *casts; /* [nodes_count], or NULL: nobody broadcasts */
 	struct peal_simapps *apps;  /* [nodes_count], or NULL: nobody attaches */
+	struct peal_simorders *orders; /* [nodes_count], or NULL: nobody has a rank */
 	uint8_t shards_max; /* each process has 1 to so many cores, by chance; 0 counts as 1 */
 };
 

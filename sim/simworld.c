@@ -170,6 +170,22 @@ open_cast(struct peal_simworld *world)
 }
 
 static void
+open_orders(struct peal_simworld *world)
+{
+	world->orders = NULL;
+	world->order_ledger = NULL;
+	if (!world->config.has_orders) {
+		return;
+	}
+	world->orders = peal_simorders_allocate(world->config.nodes_count);
+	world->order_ledger = peal_simorders_ledger_create(world->report, &world->time.now_ns);
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		world->orders[i].ledger = world->order_ledger;
+		world->orders[i].index = i;
+	}
+}
+
+static void
 open_apps(struct peal_simworld *world)
 {
 	world->apps = NULL;
@@ -261,6 +277,8 @@ peal_simworld_init(struct peal_simworld *world, const struct peal_simworld_confi
 	node.casts = world->casts;
 	open_apps(world);
 	node.apps = world->apps;
+	open_orders(world);
+	node.orders = world->orders;
 	node.shards_max = config->shards_max;
 	peal_check_views_init(&world->views, config->nodes_count, report);
 	peal_check_ordergroups_init(&world->ordergroups, report);
@@ -309,6 +327,10 @@ peal_simworld_fini(struct peal_simworld *world)
 		peal_simapps_release(world->apps, world->config.nodes_count);
 	}
 	free(world->group_ledger);
+	if (world->orders != NULL) {
+		peal_simorders_free(world->orders, world->config.nodes_count);
+		peal_simorders_ledger_destroy(world->order_ledger);
+	}
 	peal_check_healthy_fini(&world->healthy);
 	peal_check_nonces_fini(&world->nonces);
 	peal_check_votes_fini(&world->votes);

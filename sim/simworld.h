@@ -48,6 +48,7 @@ struct peal_simworld_config {
 	bool has_talk;      /* applications talk over channels (sim/simtalk.h) */
 	bool has_cast;      /* and broadcast (sim/simcast.h) */
 	bool has_apps;      /* or attach to nodes (sim/simapps.h), in the place of has_cast */
+	bool has_orders;    /* or have ranks of order groups (sim/simorders.h) */
 	bool has_holds;     /* and hold others back now and then */
 	uint8_t shards_max; /* processes have 1 to so many cores; 0 counts as 1 */
 	uint16_t mtu;       /* of all ports and links; 0 = what every path carries */
@@ -85,6 +86,8 @@ struct peal_simworld {
 	struct peal_simcast_ledger *cast_ledger;
 	struct peal_simapps *apps; /* [nodes_count], or NULL */
 	struct peal_check_groups *group_ledger;
+	struct peal_simorders *orders; /* [nodes_count], or NULL */
+	struct peal_simorders_ledger *order_ledger;
 	struct peal_check_views views;
 	struct peal_check_ordergroups ordergroups;
 	struct peal_check_votes votes;

@@ -19,6 +19,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		.has_talk = options->has_talk,
 		.has_cast = options->has_cast,
 		.has_apps = options->has_apps,
+		.has_orders = options->has_orders,
 		.has_holds = options->has_holds,
 		.shards_max = options->shards_max,
 		.mtu = options->mtu,

@@ -15,7 +15,7 @@ static const char *const names_upper[UINT8_MAX + 1] = {
 #undef PEAL_MESSAGE
 };
 
-#define NAME_SIZE_MAX 15U
+#define NAME_SIZE_MAX 23U
 
 #define PEAL_MESSAGE(name, number, handler)                                                        \
 	_Static_assert(sizeof(#name) <= NAME_SIZE_MAX + 1U, "too long a name");

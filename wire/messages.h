@@ -20,6 +20,7 @@ enum peal_message {
 #define PEAL_FAMILY_VOTE     3U
 #define PEAL_FAMILY_CHANNEL  4U
 #define PEAL_FAMILY_CAST     5U
+#define PEAL_FAMILY_ORDER    6U
 
 static inline uint8_t
 peal_message_family(uint8_t kind)

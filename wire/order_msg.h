@@ -29,8 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Kinds of the family. They join wire/messages.def when a core knows whom to hand them to; until
- * then every core refuses them by kind. */
+/* Kinds of the family; they have these numbers in wire/messages.def too. */
 enum peal_order_kind {
 	PEAL_ORDER_DATA = 0x60,
 	PEAL_ORDER_TICK = 0x61,
@@ -62,6 +61,14 @@ enum peal_order_kind {
 #define PEAL_ORDER_DATA_SIZE_MAX                                                                   \
 	(PEAL_BODY_SIZE_MAX - PEAL_ORDER_HEAD_SIZE - 24U -                                         \
 		PEAL_ORDER_RANKS_MAX * PEAL_ORDER_ACK_SIZE)
+/* The same in a group of so many ranks: each that is not there leaves the room of its
+ * acknowledgement. With up to five, 1 024 bytes and what tells them apart are one frame. */
+static inline uint16_t
+peal_order_data_size_max(uint32_t ranks_count)
+{
+	return (uint16_t)(PEAL_ORDER_DATA_SIZE_MAX +
+			  (PEAL_ORDER_RANKS_MAX - ranks_count) * PEAL_ORDER_ACK_SIZE);
+}
 
 #define PEAL_ORDER_FLAG_WEDGED 0x01U /* head: the sender waits for the next view */
 #define PEAL_ORDER_FLAG_AGAIN                                                                      \

@@ -95,7 +95,7 @@ test_abcast__refuses_what_is_no_message(void **state)
 static void
 test_abcast__accepts_so_much_and_no_more(void **state)
 {
-	static const uint8_t bytes[PEAL_ORDER_DATA_SIZE_MAX + 1U];
+	static const uint8_t bytes[PEAL_BODY_SIZE_MAX];
 
 	(void)state;
 	assert_int_equal(peal_abcast_send(&scene.abcast, 9, bytes, 0), PEAL_ABCAST_TOO_BIG);

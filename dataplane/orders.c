@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/orders.h"
+
+#include "dataplane/orders_private.h"
+
+#include <string.h>
+
+/* The table before the first one: no node, no peers. */
+static const struct peal_peers no_peers;
+
+void
+peal_orders_init(struct peal_orders *orders, const struct peal_orders_config *config)
+{
+	PEAL_ASSERT(config->name != NULL);
+	orders->config = *config;
+	orders->peers = &no_peers;
+	orders->cluster = 0;
+	orders->self_mid = 0;
+	orders->groups_count = 0;
+	orders->sent_count = 0;
+	peal_orders_pool_init(&orders->pool, config->frame_bytes, PEAL_ORDERS_FRAMES_MAX);
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		orders->groups[i].is_used = false;
+	}
+}
+
+enum peal_orders_result
+peal_orders_send(struct peal_orders *orders, uint32_t group, const uint8_t *bytes, uint32_t size)
+{
+	struct peal_orders_group *found = peal_orders_find_group(orders, group);
+
+	if (found == NULL) {
+		return orders->peers->members_count == 0 ||
+				       peal_view_find_ordergroup(orders->peers->view, group) == NULL
+			       ? PEAL_ORDERS_NO_GROUP
+			       : PEAL_ORDERS_NOT_RANK;
+	}
+	if (found->is_ended || found->abcast.state == PEAL_ABCAST_STOPPED) {
+		return PEAL_ORDERS_ENDED;
+	}
+	if (size == 0 || size > PEAL_ORDERS_MESSAGE_SIZE_MAX) {
+		return PEAL_ORDERS_TOO_BIG;
+	}
+	if (!peal_sendqueue_copy(&found->queue, bytes, size)) {
+		return PEAL_ORDERS_FULL;
+	}
+	found->said_count++;
+	peal_orders_count(orders, PEAL_COUNTER_ORDER_MESSAGES_SENT);
+	return PEAL_ORDERS_OK;
+}
+
+static bool
+is_waiting(const struct peal_orders_group *group)
+{
+	const struct peal_abcast *abcast = &group->abcast;
+
+	return abcast->state != PEAL_ABCAST_RUNNING ||
+	       (abcast->blocked_seq != 0 &&
+		       abcast->turn_at_ns - abcast->blocked_at_ns > abcast->timing.suspect_ns);
+}
+
+bool
+peal_orders_find(
+	const struct peal_orders *orders, uint32_t group, struct peal_orders_state *state_out)
+{
+	const struct peal_ordergroup *config =
+		orders->peers->members_count == 0
+			? NULL
+			: peal_view_find_ordergroup(orders->peers->view, group);
+
+	*state_out = (struct peal_orders_state){0};
+	if (config == NULL) {
+		return false;
+	}
+	state_out->generation = config->generation;
+	state_out->view.ranks_count = config->ranks_count;
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		const struct peal_orders_group *here = &orders->groups[i];
+
+		if (!here->is_used || here->config.id != group) {
+			continue;
+		}
+		state_out->is_rank = true;
+		state_out->rank = here->abcast.config.rank;
+		state_out->status = here->abcast.state;
+		state_out->fault = here->abcast.fault;
+		state_out->is_waiting = is_waiting(here);
+		state_out->waiting_count = here->said_count - here->done_count;
+		state_out->view.view = here->abcast.view;
+		state_out->view.active = here->abcast.active;
+		state_out->view.position =
+			PEAL_ORDERS_LAST_OF(peal_abcast_position(&here->abcast));
+		memcpy(state_out->view.members, here->members, sizeof(here->members));
+	}
+	return true;
+}
+
+/* Own frames that may leave in this turn: each takes a place of bulk for each other rank. */
+static uint32_t
+find_burst(const struct peal_orders_group *group)
+{
+	const struct peal_txqueue *txqueue = &group->orders->config.egress->txqueue;
+	uint32_t others_count = group->config.ranks_count - 1U;
+	uint32_t places = txqueue->bulk_count < txqueue->bulk_room
+				  ? txqueue->bulk_room - txqueue->bulk_count
+				  : 0;
+
+	if (others_count == 0 || places / others_count > PEAL_ORDER_BURST) {
+		return PEAL_ORDER_BURST;
+	}
+	return places / others_count;
+}
+
+static void
+run_group(struct peal_orders_group *group, uint64_t now_ns)
+{
+	struct peal_abcast *abcast = &group->abcast;
+
+	abcast->burst = find_burst(group);
+	peal_orders_cut(group);
+	peal_abcast_run(abcast, now_ns);
+	if (abcast->state == PEAL_ABCAST_STOPPED) {
+		peal_orders_end(group, abcast->fault);
+	}
+}
+
+uint32_t
+peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
+{
+	if (__builtin_expect(orders->groups_count == 0, 1)) {
+		return 0;
+	}
+	orders->sent_count = 0;
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		struct peal_orders_group *group = &orders->groups[i];
+
+		if (group->is_used && !group->is_ended) {
+			run_group(group, now_ns);
+		}
+	}
+	return orders->sent_count;
+}
+
+/* What the machine wants, and at once when it would take a frame that can be cut now. */
+static uint64_t
+find_deadline(const struct peal_orders_group *group)
+{
+	const struct peal_abcast *abcast = &group->abcast;
+
+	if (abcast->state == PEAL_ABCAST_STOPPED ||
+		(abcast->state == PEAL_ABCAST_RUNNING && abcast->queue.count == 0 &&
+			group->queue.tail < group->queue.head)) {
+		return 0;
+	}
+	return peal_abcast_deadline_at_ns(abcast);
+}
+
+uint64_t
+peal_orders_deadline_at_ns(const struct peal_orders *orders)
+{
+	uint64_t deadline_at_ns = UINT64_MAX;
+
+	if (__builtin_expect(orders->groups_count == 0, 1)) {
+		return UINT64_MAX;
+	}
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		const struct peal_orders_group *group = &orders->groups[i];
+
+		if (group->is_used && !group->is_ended) {
+			uint64_t at_ns = find_deadline(group);
+
+			deadline_at_ns = at_ns < deadline_at_ns ? at_ns : deadline_at_ns;
+		}
+	}
+	return deadline_at_ns;
+}

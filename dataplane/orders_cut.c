@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/orders_private.h"
+
+#include "wire/order_data.h"
+
+/* Nothing is lent. */
+static const struct peal_sendqueue_lender no_lender;
+
+/* Small messages, as many as there is room for. Returns the size. */
+static uint16_t
+cut_records(struct peal_orders_group *group, uint8_t *data, uint16_t room,
+	struct peal_orders_sent *sent)
+{
+	struct peal_sendqueue *queue = &group->queue;
+	uint16_t size = peal_order_data_begin_records(data);
+
+	while (queue->tail < queue->head && sent->ends_count < PEAL_ORDER_RECORDS_MAX) {
+		struct peal_sendqueue_entry entry = peal_sendqueue_at(queue, queue->tail);
+		uint16_t record_size = (uint16_t)entry.size;
+
+		if (entry.size + PEAL_ORDER_DATA_RECORD_SIZE > (uint32_t)room - size) {
+			break;
+		}
+		memcpy(data + size, &record_size, sizeof(record_size));
+		size = (uint16_t)(size + PEAL_ORDER_DATA_RECORD_SIZE);
+		peal_sendqueue_read(queue, queue->tail, &entry, 0, data + size, entry.size);
+		size = (uint16_t)(size + record_size);
+		sent->ends_count++;
+		peal_sendqueue_release(queue, entry.next, &no_lender);
+	}
+	return size;
+}
+
+/* The next part of a large message. */
+static uint16_t
+cut_part(struct peal_orders_group *group, uint8_t *data, uint16_t room,
+	struct peal_orders_sent *sent)
+{
+	struct peal_sendqueue *queue = &group->queue;
+	struct peal_sendqueue_entry entry = peal_sendqueue_at(queue, queue->tail);
+	uint32_t left = entry.size - group->cut_offset;
+	struct peal_order_part part = {.message_size = entry.size,
+		.offset = group->cut_offset,
+		.number = group->cut_number,
+		.size = (uint16_t)(room - PEAL_ORDER_DATA_PART_SIZE)};
+	uint16_t size = peal_order_data_begin_part(data, &part);
+
+	part.size = part.size < left ? part.size : (uint16_t)left;
+	peal_sendqueue_read(queue, queue->tail, &entry, part.offset, data + size, part.size);
+	group->cut_offset += part.size;
+	sent->is_open = group->cut_offset < entry.size;
+	if (!sent->is_open) {
+		sent->ends_count = 1;
+		group->cut_offset = 0;
+		group->cut_number++;
+		peal_sendqueue_release(queue, entry.next, &no_lender);
+	}
+	return (uint16_t)(size + part.size);
+}
+
+static void
+cut_frame(struct peal_orders_group *group, uint16_t room)
+{
+	struct peal_orders_pool *pool = &group->orders->pool;
+	struct peal_sendqueue_entry entry = peal_sendqueue_at(&group->queue, group->queue.tail);
+	struct peal_orders_sent *sent = &group->sent[group->sent_count % PEAL_ORDERS_SENT_MAX];
+	uint32_t place = peal_orders_pool_take(pool);
+	enum peal_abcast_result result;
+	uint8_t *data;
+	uint16_t size;
+
+	PEAL_ASSERT(place != PEAL_ORDERS_POOL_NONE);
+	PEAL_ASSERT(group->sent_count - group->settled_count < PEAL_ORDERS_SENT_MAX);
+	data = peal_orders_pool_bytes(pool, place);
+	*sent = (struct peal_orders_sent){0};
+	if (entry.size > (uint32_t)room - PEAL_ORDER_DATA_HEAD_SIZE - PEAL_ORDER_DATA_RECORD_SIZE) {
+		size = cut_part(group, data, room, sent);
+	} else {
+		size = cut_records(group, data, room, sent);
+	}
+	group->sent_count++;
+	result = peal_abcast_send(&group->abcast, place, data, size);
+	PEAL_ASSERT(result == PEAL_ABCAST_OK);
+}
+
+void
+peal_orders_cut(struct peal_orders_group *group)
+{
+	const struct peal_abcast *abcast = &group->abcast;
+	const struct peal_sendqueue *queue = &group->queue;
+	uint16_t room = peal_order_data_size_max(group->config.ranks_count);
+	/* While frames wait, what is small gathers. */
+	uint64_t enough = abcast->queue.count > 0 ? room : 1U;
+
+	if (abcast->state != PEAL_ABCAST_RUNNING) {
+		return;
+	}
+	while (queue->head - queue->tail >= enough && abcast->queue.count < PEAL_ORDER_BURST) {
+		cut_frame(group, room);
+	}
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/orders_private.h"
+
+#include "wire/order_data.h"
+
+#include <string.h>
+
+/* --- own frames: in the order in which they were given to the machine --- */
+
+/* The oldest one has come back, or never will. Returns the messages of which all is known now. */
+static uint64_t
+settle(struct peal_orders_group *group, bool is_doubtful)
+{
+	const struct peal_orders_sent *sent =
+		&group->sent[group->settled_count % PEAL_ORDERS_SENT_MAX];
+	uint64_t count = sent->ends_count;
+
+	PEAL_ASSERT(group->settled_count < group->sent_count);
+	group->settled_count++;
+	if (count > 0 && group->is_open_counted) {
+		count--;
+		group->is_open_counted = false;
+	}
+	if (is_doubtful && sent->is_open && !group->is_open_counted) {
+		/* Whatever becomes of its other parts, it is in doubt. */
+		count++;
+		group->is_open_counted = true;
+	}
+	group->done_count += count;
+	return count;
+}
+
+uint64_t
+peal_orders_doubt(struct peal_orders_group *group, uint64_t count)
+{
+	uint64_t messages_count = 0;
+
+	for (uint64_t i = 0; i < count; i++) {
+		messages_count += settle(group, true);
+	}
+	peal_counter_add(group->orders->config.counters, PEAL_COUNTER_ORDER_MESSAGES_DOUBTFUL,
+		messages_count);
+	return messages_count;
+}
+
+/* --- what is delivered --- */
+
+static void
+hand_over(struct peal_orders_group *group, const struct peal_orders_message *message)
+{
+	const struct peal_orders_user *user = &group->orders->config.user;
+	const struct peal_delivery *delivery = &message->delivery;
+
+	if (delivery->offset + delivery->size == delivery->message_size) {
+		peal_orders_count(group->orders, PEAL_COUNTER_ORDER_MESSAGES_DELIVERED);
+	}
+	user->deliver(user->state, message);
+}
+
+static void
+deliver_records(struct peal_orders_group *group, struct peal_orders_message *message,
+	const struct peal_abcast_delivery *delivery)
+{
+	uint32_t at = PEAL_ORDER_DATA_HEAD_SIZE;
+	const uint8_t *bytes;
+	uint16_t size;
+
+	while (peal_order_data_next(delivery->bytes, delivery->size, &at, &bytes, &size)) {
+		message->delivery = (struct peal_delivery){
+			.message_size = size, .size = size, .bytes = bytes};
+		hand_over(group, message);
+		message->position++;
+	}
+}
+
+/* A part counts when it is the next of its message: all ranks that missed nothing agree on that. */
+static void
+deliver_part(struct peal_orders_group *group, struct peal_orders_message *message,
+	const struct peal_abcast_delivery *delivery)
+{
+	struct peal_order_part part = peal_order_data_part(delivery->bytes, delivery->size);
+	struct peal_orders_parts *parts = &group->parts[delivery->rank];
+
+	if (part.offset == 0) {
+		*parts = (struct peal_orders_parts){
+			.message_size = part.message_size, .number = part.number};
+	}
+	if (part.message_size != parts->message_size || part.number != parts->number ||
+		part.offset != parts->offset) {
+		peal_orders_count(group->orders, PEAL_COUNTER_ORDER_PARTS_DROPPED);
+		return;
+	}
+	parts->offset += part.size;
+	if (parts->offset == parts->message_size) {
+		*parts = (struct peal_orders_parts){0};
+	}
+	message->delivery = (struct peal_delivery){.message_size = part.message_size,
+		.offset = part.offset,
+		.size = part.size,
+		.bytes = part.bytes};
+	hand_over(group, message);
+}
+
+void
+peal_orders_deliver(void *state, const struct peal_abcast_delivery *delivery)
+{
+	struct peal_orders_group *group = state;
+	uint8_t kind = peal_order_data_kind(delivery->bytes, delivery->size);
+	struct peal_orders_message message = {.group = group->config.id,
+		.position = delivery->position << 8,
+		.mid = delivery->member,
+		.is_own = delivery->is_own};
+
+	if (delivery->is_own) {
+		group->lane_delivered++;
+		(void)settle(group, false);
+	}
+	if (kind == PEAL_ORDER_DATA_RECORDS) {
+		deliver_records(group, &message, delivery);
+	} else if (kind == PEAL_ORDER_DATA_PART) {
+		deliver_part(group, &message, delivery);
+	} else {
+		peal_orders_count(group->orders, PEAL_COUNTER_ORDER_DATA_BAD);
+	}
+}
+
+void
+peal_orders_skipped(void *state, uint64_t from, uint64_t to)
+{
+	struct peal_orders_group *group = state;
+	const struct peal_orders_user *user = &group->orders->config.user;
+	const struct peal_abcast_lane *own = &group->abcast.lanes[group->abcast.config.rank];
+	/* Of the own lane as of the others: it was delivered there, and goes on behind it. */
+	uint64_t own_count = peal_orders_doubt(group, own->delivered - group->lane_delivered);
+
+	group->lane_delivered = own->delivered;
+	memset(group->parts, 0, sizeof(group->parts));
+	user->skipped(user->state, group->config.id, from << 8, PEAL_ORDERS_LAST_OF(to), own_count);
+}

@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/simorders.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define HEAD_SIZE        32U /* mid, number, seen, size */
+#define MESSAGE_SIZE_MAX 9000U
+#define SMALL_SIZE_MAX   200U
+
+static void *
+map(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	PEAL_ASSERT(memory != MAP_FAILED);
+	return memory;
+}
+
+struct peal_simorders *
+peal_simorders_allocate(uint32_t count)
+{
+	struct peal_simorders *nodes = map(count * sizeof(*nodes));
+
+	for (uint32_t i = 0; i < count; i++) {
+		nodes[i].frames = map(PEAL_ORDERS_FRAMES_SIZE);
+	}
+	return nodes;
+}
+
+void
+peal_simorders_free(struct peal_simorders *nodes, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		PEAL_ASSERT(munmap(nodes[i].frames, PEAL_ORDERS_FRAMES_SIZE) == 0);
+	}
+	PEAL_ASSERT(munmap(nodes, count * sizeof(*nodes)) == 0);
+}
+
+struct peal_simorders_ledger *
+peal_simorders_ledger_create(struct peal_report *report, const uint64_t *now_ns)
+{
+	struct peal_simorders_ledger *ledger = map(sizeof(*ledger));
+
+	ledger->report = report;
+	ledger->now_ns = now_ns;
+	ledger->pause_ns_max = 1000000U;
+	return ledger;
+}
+
+void
+peal_simorders_ledger_destroy(struct peal_simorders_ledger *ledger)
+{
+	for (uint32_t i = 0; i < ledger->groups_count; i++) {
+		free(ledger->groups[i].history);
+	}
+	PEAL_ASSERT(munmap(ledger, sizeof(*ledger)) == 0);
+}
+
+/* --- the ledger --- */
+
+#define VIOLATE(simorders, ...)                                                                    \
+	peal_report_violate(                                                                       \
+		(simorders)->ledger->report, *(simorders)->ledger->now_ns, __VA_ARGS__)
+
+static struct peal_simorders_group *
+find_group(struct peal_simorders_ledger *ledger, uint32_t cluster, uint32_t id, uint32_t generation)
+{
+	struct peal_simorders_group *group;
+
+	for (uint32_t i = 0; i < ledger->groups_count; i++) {
+		group = &ledger->groups[i];
+		if (group->cluster == cluster && group->id == id &&
+			group->generation == generation) {
+			return group;
+		}
+	}
+	PEAL_ASSERT(ledger->groups_count < PEAL_SIMORDERS_GROUPS_MAX);
+	group = &ledger->groups[ledger->groups_count++];
+	group->cluster = cluster;
+	group->id = id;
+	group->generation = generation;
+	return group;
+}
+
+static struct peal_simorders_life *
+find_life(struct peal_simorders_group *group, uint64_t mid)
+{
+	uint32_t place = (uint32_t)(mid % PEAL_SIMORDERS_LIVES_MAX);
+
+	while (group->lives[place].mid != 0 && group->lives[place].mid != mid) {
+		place = (place + 1U) % PEAL_SIMORDERS_LIVES_MAX;
+	}
+	group->lives[place].mid = mid;
+	return &group->lives[place];
+}
+
+static void
+append(struct peal_simorders *simorders, struct peal_simorders_group *group,
+	const struct peal_simorders_entry *entry)
+{
+	struct peal_simorders_life *life = find_life(group, entry->mid);
+
+	if (group->count == group->capacity) {
+		group->capacity = group->capacity == 0 ? 1024U : 2U * group->capacity;
+		group->history =
+			realloc(group->history, group->capacity * sizeof(group->history[0]));
+		PEAL_ASSERT(group->history != NULL);
+	}
+	if (group->count > 0 && entry->position <= group->history[group->count - 1U].position) {
+		VIOLATE(simorders, "n%u: a message at position %" PRIu64 " of group %u comes late",
+			simorders->index, entry->position, group->id);
+	}
+	if (entry->number <= life->last || entry->number > life->said_count) {
+		VIOLATE(simorders,
+			"n%u: message %" PRIu64 " of %" PRIu64 " of member %" PRIu64
+			" is in order behind message %" PRIu64,
+			simorders->index, entry->number, life->said_count, entry->mid, life->last);
+	}
+	life->last = entry->number;
+	life->delivered_count++;
+	group->history[group->count++] = *entry;
+	simorders->ledger->report->messages_count++;
+}
+
+/* --- one node in one group --- */
+
+static struct peal_simorders_seat *
+find_seat(struct peal_simorders *simorders, uint32_t id)
+{
+	struct peal_simorders_seat *unused = NULL;
+	struct peal_orders_state state;
+
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		struct peal_simorders_seat *seat = &simorders->seats[i];
+
+		if (seat->group != NULL && seat->group->id == id) {
+			return seat;
+		}
+		unused = seat->group == NULL ? seat : unused;
+	}
+	PEAL_ASSERT(unused != NULL);
+	PEAL_ASSERT(peal_orders_find(&simorders->orders, id, &state));
+	*unused = (struct peal_simorders_seat){.group = find_group(simorders->ledger,
+						       simorders->orders.cluster, id,
+						       state.generation),
+		.mid = simorders->orders.self_mid};
+	return unused;
+}
+
+/* What a node did not get whole it leaves out without a word, when a part of it is among what it
+ * was told of. */
+static void
+pass_over(struct peal_simorders_seat *seat)
+{
+	const struct peal_simorders_group *group = seat->group;
+
+	while (seat->cursor < group->count && group->history[seat->cursor].first <= seat->floor) {
+		seat->cursor++;
+	}
+}
+
+static void
+complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
+	const struct peal_simorders_entry *entry)
+{
+	struct peal_simorders_group *group = seat->group;
+	const struct peal_simorders_entry *found;
+
+	if (!seat->has_view) {
+		VIOLATE(simorders, "n%u: a message of group %u is delivered before its first view",
+			simorders->index, group->id);
+	}
+	pass_over(seat);
+	if (seat->cursor == group->count) {
+		append(simorders, group, entry);
+	}
+	found = &group->history[seat->cursor++];
+	if (found->position != entry->position || found->mid != entry->mid ||
+		found->number != entry->number) {
+		VIOLATE(simorders,
+			"n%u: message %" PRIu64 " of member %" PRIu64 " is at position %" PRIu64
+			" of group %u, where others had message %" PRIu64 " of member %" PRIu64
+			" at %" PRIu64,
+			simorders->index, entry->number, entry->mid, entry->position, group->id,
+			found->number, found->mid, found->position);
+	}
+	seat->seen = entry->position;
+	seat->delivered_count++;
+}
+
+static uint8_t
+pattern(uint64_t mid, uint64_t number, uint32_t at)
+{
+	return (uint8_t)(UINT64_C(131) * mid + number * 17U + UINT64_C(7) * at);
+}
+
+/* The words in front of a message. False: they cannot be. */
+static bool
+read_head(struct peal_simorders *simorders, struct peal_simorders_parts *parts,
+	const struct peal_orders_message *message)
+{
+	uint64_t words[4];
+
+	if (message->delivery.size < HEAD_SIZE) {
+		VIOLATE(simorders, "n%u: a message of %u bytes was delivered", simorders->index,
+			message->delivery.size);
+		return false;
+	}
+	memcpy(words, message->delivery.bytes, sizeof(words));
+	*parts = (struct peal_simorders_parts){.mid = message->mid,
+		.group = message->group,
+		.size = message->delivery.message_size,
+		.first = message->position,
+		.number = words[1]};
+	if (words[0] != message->mid || words[3] != parts->size || words[2] >= message->position) {
+		VIOLATE(simorders,
+			"n%u: what member %" PRIu64 " said when it was at position %" PRIu64
+			" is at %" PRIu64 " as said by %" PRIu64,
+			simorders->index, words[0], words[2], message->position, message->mid);
+	}
+	return true;
+}
+
+static void
+deliver(void *state, const struct peal_orders_message *message)
+{
+	struct peal_simorders *simorders = state;
+	const struct peal_delivery *delivery = &message->delivery;
+	struct peal_simorders_parts *parts =
+		&simorders->parts[(message->mid * 5U + message->group) % PEAL_SIMORDERS_PARTS_MAX];
+	uint32_t from = delivery->offset == 0 ? HEAD_SIZE : 0;
+
+	if (delivery->offset == 0 && !read_head(simorders, parts, message)) {
+		return;
+	}
+	if (parts->mid != message->mid || parts->group != message->group ||
+		parts->offset != delivery->offset || parts->size != delivery->message_size) {
+		VIOLATE(simorders, "n%u: a part at %u of a message of member %" PRIu64 " is not next",
+			simorders->index, delivery->offset, message->mid);
+		return;
+	}
+	if (message->is_own != (message->mid == simorders->orders.self_mid)) {
+		VIOLATE(simorders, "n%u: does not know what is its own", simorders->index);
+	}
+	for (uint32_t at = from; at < delivery->size; at++) {
+		if (delivery->bytes[at] !=
+			pattern(parts->mid, parts->number, delivery->offset + at)) {
+			VIOLATE(simorders, "n%u: a message of member %" PRIu64 " is spoiled",
+				simorders->index, message->mid);
+			break;
+		}
+	}
+	parts->offset += delivery->size;
+	if (parts->offset == parts->size) {
+		const struct peal_simorders_entry entry = {.first = parts->first,
+			.position = message->position,
+			.mid = message->mid,
+			.number = parts->number};
+
+		complete(simorders, find_seat(simorders, message->group), &entry);
+	}
+}
+
+static void
+note_doubtful(struct peal_simorders *simorders, const struct peal_simorders_seat *seat,
+	uint64_t count)
+{
+	find_life(seat->group, seat->mid)->doubtful_count += count;
+	simorders->ledger->doubtful_count += count;
+}
+
+static void
+compare_view(struct peal_simorders *simorders, struct peal_simorders_group *group,
+	const struct peal_orders_view *view)
+{
+	struct peal_simorders_view *known = &group->views[view->view % PEAL_SIMORDERS_VIEWS_MAX];
+
+	if (!known->is_known || known->view.view != view->view) {
+		known->is_known = true;
+		known->view = *view;
+		for (uint32_t i = 0; i < view->ranks_count && view->view > 1U; i++) {
+			const struct peal_simorders_view *before =
+				&group->views[(view->view - 1U) % PEAL_SIMORDERS_VIEWS_MAX];
+
+			simorders->ledger->restarts_count +=
+				before->view.members[i] != view->members[i] ? 1U : 0U;
+		}
+		return;
+	}
+	if (known->view.active != view->active || known->view.position != view->position ||
+		memcmp(known->view.members, view->members, sizeof(view->members)) != 0) {
+		VIOLATE(simorders, "n%u: view %u of group %u is not what it is elsewhere",
+			simorders->index, view->view, group->id);
+	}
+}
+
+static void
+on_view(void *state, uint32_t id, const struct peal_orders_view *view)
+{
+	struct peal_simorders *simorders = state;
+	struct peal_simorders_seat *seat = find_seat(simorders, id);
+	const struct peal_simorders_group *group = seat->group;
+
+	compare_view(simorders, seat->group, view);
+	if (!seat->has_view || view->doubtful_count > 0) {
+		seat->floor = view->position;
+	}
+	pass_over(seat);
+	seat->has_view = true;
+	note_doubtful(simorders, seat, view->doubtful_count);
+	if (seat->cursor < group->count && group->history[seat->cursor].position <= view->position) {
+		VIOLATE(simorders,
+			"n%u: view %u of group %u begins behind position %" PRIu64
+			", which was not delivered there",
+			simorders->index, view->view, id, group->history[seat->cursor].position);
+	}
+}
+
+static void
+on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_count)
+{
+	struct peal_simorders *simorders = state;
+	struct peal_simorders_seat *seat = find_seat(simorders, id);
+	const struct peal_simorders_group *group = seat->group;
+
+	pass_over(seat);
+	if (seat->cursor < group->count && group->history[seat->cursor].position < from) {
+		VIOLATE(simorders, "n%u: position %" PRIu64 " of group %u is left out before %" PRIu64,
+			simorders->index, group->history[seat->cursor].position, id, from);
+	}
+	seat->floor = to;
+	pass_over(seat);
+	note_doubtful(simorders, seat, own_count);
+	simorders->ledger->skips_count++;
+}
+
+static void
+on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_count)
+{
+	struct peal_simorders *simorders = state;
+
+	(void)lost_count;
+	if (fault != PEAL_ABCAST_FAULT_REPLACED) {
+		VIOLATE(simorders, "n%u: its rank of group %u stopped: fault %d", simorders->index, id,
+			(int)fault);
+	}
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		struct peal_simorders_seat *seat = &simorders->seats[i];
+
+		if (seat->group != NULL && seat->group->id == id) {
+			find_life(seat->group, seat->mid)->is_over = true;
+			seat->group = NULL;
+		}
+	}
+}
+
+/* --- life of a process --- */
+
+void
+peal_simorders_start(struct peal_simorders *simorders, struct peal_egress *egress,
+	struct peal_counters *counters, uint64_t seed)
+{
+	const struct peal_orders_config config = {.egress = egress,
+		.counters = counters,
+		.user = {.deliver = deliver,
+			.view = on_view,
+			.skipped = on_skipped,
+			.ended = on_ended,
+			.state = simorders},
+		.name = simorders->name,
+		.seed = seed,
+		.frame_bytes = simorders->frames};
+
+	(void)snprintf(simorders->name, sizeof(simorders->name), "n%u", simorders->index);
+	peal_prng_init(&simorders->prng, peal_hash_mix(seed));
+	memset(simorders->seats, 0, sizeof(simorders->seats));
+	memset(simorders->parts, 0, sizeof(simorders->parts));
+	simorders->is_up = true;
+	peal_orders_init(&simorders->orders, &config);
+}
+
+void
+peal_simorders_end(struct peal_simorders *simorders)
+{
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		if (simorders->seats[i].group != NULL) {
+			find_life(simorders->seats[i].group, simorders->seats[i].mid)->is_over =
+				true;
+		}
+	}
+	simorders->is_up = false;
+}
+
+static bool
+say(struct peal_simorders *simorders, struct peal_simorders_seat *seat, uint32_t size)
+{
+	uint8_t bytes[MESSAGE_SIZE_MAX];
+	struct peal_simorders_life *life = find_life(seat->group, seat->mid);
+	uint64_t words[4] = {seat->mid, life->said_count + 1U, seat->seen, size};
+
+	PEAL_ASSERT(size >= HEAD_SIZE && size <= sizeof(bytes));
+	memcpy(bytes, words, sizeof(words));
+	for (uint32_t at = HEAD_SIZE; at < size; at++) {
+		bytes[at] = pattern(words[0], words[1], at);
+	}
+	if (peal_orders_send(&simorders->orders, seat->group->id, bytes, size) != PEAL_ORDERS_OK) {
+		return false;
+	}
+	life->said_count++;
+	simorders->ledger->said_count++;
+	return true;
+}
+
+static uint32_t
+draw_size(struct peal_prng *prng)
+{
+	return (uint32_t)(HEAD_SIZE +
+			  peal_prng_below(prng, peal_prng_ratio(prng, 1, 8)
+							? MESSAGE_SIZE_MAX - HEAD_SIZE
+							: SMALL_SIZE_MAX));
+}
+
+/* Calls for each group of which it holds a rank. */
+static void
+take_seats(struct peal_simorders *simorders)
+{
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		const struct peal_orders_group *group = &simorders->orders.groups[i];
+
+		if (group->is_used && !group->is_ended) {
+			(void)find_seat(simorders, group->config.id);
+		}
+	}
+}
+
+void
+peal_simorders_turn(struct peal_simorders *simorders, uint64_t now_ns)
+{
+	const struct peal_simorders_ledger *ledger = simorders->ledger;
+
+	if (simorders->is_quiet || simorders->orders.groups_count == 0) {
+		return;
+	}
+	take_seats(simorders);
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		struct peal_simorders_seat *seat = &simorders->seats[i];
+		uint32_t count = peal_prng_ratio(&simorders->prng, 1, 10) ? 20U : 1U;
+
+		if (seat->group == NULL || now_ns < seat->next_at_ns) {
+			continue;
+		}
+		while (count > 0 && say(simorders, seat, draw_size(&simorders->prng))) {
+			count--;
+		}
+		seat->next_at_ns =
+			now_ns + 1U + peal_prng_below(&simorders->prng, ledger->pause_ns_max);
+	}
+}
+
+uint64_t
+peal_simorders_deadline_at_ns(const struct peal_simorders *simorders)
+{
+	uint64_t deadline_at_ns = UINT64_MAX;
+
+	if (simorders->is_quiet) {
+		return deadline_at_ns;
+	}
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		const struct peal_simorders_seat *seat = &simorders->seats[i];
+
+		if (seat->group != NULL && seat->next_at_ns < deadline_at_ns) {
+			deadline_at_ns = seat->next_at_ns;
+		}
+	}
+	return deadline_at_ns;
+}
+
+void
+peal_simorders_say_all(struct peal_simorders *simorders, uint32_t size)
+{
+	if (!simorders->is_up) {
+		return;
+	}
+	take_seats(simorders);
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		if (simorders->seats[i].group != NULL &&
+			!say(simorders, &simorders->seats[i], size)) {
+			VIOLATE(simorders, "n%u: may not say anything, although all is well",
+				simorders->index);
+		}
+	}
+}
+
+/* --- what must be true at the end --- */
+
+static const struct peal_orders_group *
+find_machine(const struct peal_simorders *simorders, uint32_t id)
+{
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		const struct peal_orders_group *group = &simorders->orders.groups[i];
+
+		if (simorders->is_up && group->is_used && !group->is_ended &&
+			group->config.id == id) {
+			return group;
+		}
+	}
+	return NULL;
+}
+
+/* Whether the process that has this number lives, and has a rank of the group. */
+static bool
+is_alive(const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t without,
+	uint64_t mid)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (i != without && find_machine(&nodes[i], id) != NULL &&
+			nodes[i].orders.self_mid == mid) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+peal_simorders_may_lose(
+	const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t index)
+{
+	bool has_view = false;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct peal_orders_group *group = find_machine(&nodes[i], id);
+		uint32_t lost = 0;
+
+		if (group == NULL || group->abcast.state == PEAL_ABCAST_OUT) {
+			continue;
+		}
+		has_view = true;
+		for (uint32_t rank = 0; rank < group->config.ranks_count; rank++) {
+			lost += is_alive(nodes, count, id, index, group->abcast.members[rank]) ? 0U
+										      : 1U;
+		}
+		if (lost > group->config.ranks_count / 2U) {
+			return false;
+		}
+	}
+	return has_view;
+}
+
+bool
+peal_simorders_is_agreed(
+	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config)
+{
+	const struct peal_orders_group *first = NULL;
+	uint32_t ranks_count = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct peal_orders_group *group = find_machine(&nodes[i], config->id);
+		const struct peal_abcast *machine;
+
+		if (group == NULL) {
+			continue;
+		}
+		first = first == NULL ? group : first;
+		machine = &group->abcast;
+		ranks_count++;
+		if (machine->state != PEAL_ABCAST_RUNNING ||
+			machine->view != first->abcast.view || machine->active != machine->all ||
+			peal_abcast_position(machine) != peal_abcast_position(&first->abcast) ||
+			group->said_count != group->done_count) {
+			return false;
+		}
+	}
+	return ranks_count == config->ranks_count;
+}
+
+static void
+describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const struct peal_orders_group *group = find_machine(&nodes[i], id);
+
+		if (group == NULL) {
+			VIOLATE(&nodes[i], "n%u: up %d, no rank of group %u", i, nodes[i].is_up, id);
+			continue;
+		}
+		VIOLATE(&nodes[i],
+			"n%u: member %" PRIu64 " rank %u of group %u: state %d, view %u, active %x, "
+			"position %" PRIu64 ", %" PRIu64 " of %" PRIu64 " messages done",
+			i, nodes[i].orders.self_mid, group->abcast.config.rank, id,
+			(int)group->abcast.state, group->abcast.view, group->abcast.active,
+			peal_abcast_position(&group->abcast), group->done_count,
+			group->said_count);
+	}
+}
+
+void
+peal_simorders_check_all(
+	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config)
+{
+	if (!peal_simorders_is_agreed(nodes, count, config)) {
+		VIOLATE(&nodes[0], "the ranks of group %u do not agree, although all is well",
+			config->id);
+		describe(nodes, count, config->id);
+		return;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t s = 0; s < PEAL_ORDERS_MAX; s++) {
+			const struct peal_simorders_seat *seat = &nodes[i].seats[s];
+			const struct peal_simorders_life *life;
+
+			if (seat->group == NULL || seat->group->id != config->id ||
+				!nodes[i].is_up) {
+				continue;
+			}
+			life = find_life(seat->group, seat->mid);
+			if (seat->cursor != seat->group->count) {
+				VIOLATE(&nodes[i], "n%u: lacks messages of group %u at the end", i,
+					config->id);
+			}
+			if (life->delivered_count + life->doubtful_count < life->said_count) {
+				VIOLATE(&nodes[i],
+					"n%u: of %" PRIu64 " messages in group %u %" PRIu64
+					" were delivered and %" PRIu64 " are in doubt",
+					i, life->said_count, config->id, life->delivered_count,
+					life->doubtful_count);
+			}
+		}
+	}
+}

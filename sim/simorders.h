@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Applications of the simulated nodes that put messages in order through the cores of their nodes
+ * (dataplane/orders.h), and what must be true of it.
+ *
+ * Of each order group there is one history: whoever is first to have a message at a position writes
+ * it, everybody else must find the same there, and leave none out that it was not told of. Messages
+ * of one process come in its order, once, whole and unaltered, and behind all that it had when it
+ * said them. A view of the group begins behind the same position at all, with the same members.
+ * When all is well again, all ranks are in one view, at one position, and everything that a living
+ * process said was delivered, or was told to be in doubt.
+ */
+#ifndef PEAL_SIM_SIMORDERS_H
+#define PEAL_SIM_SIMORDERS_H
+
+#include "base/prng.h"
+#include "dataplane/orders.h"
+#include "sim/report.h"
+
+/* Of one run; beyond, nobody says anything any more. */
+#define PEAL_SIMORDERS_GROUPS_MAX 16U
+#define PEAL_SIMORDERS_LIVES_MAX  2048U
+#define PEAL_SIMORDERS_VIEWS_MAX  2048U
+
+/* Messages that come in parts at one moment at one node. */
+#define PEAL_SIMORDERS_PARTS_MAX 64U
+
+struct peal_simorders_entry {
+	uint64_t first;    /* position of its first byte */
+	uint64_t position; /* and of its last one */
+	uint64_t mid;
+	uint64_t number;
+};
+
+/* What one process said in one group. */
+struct peal_simorders_life {
+	uint64_t mid; /* 0 = free */
+	uint64_t said_count;
+	uint64_t last;            /* number in the history */
+	uint64_t delivered_count; /* in the history */
+	uint64_t doubtful_count;
+	bool is_over; /* it stopped, or is no more: nothing is promised about the rest */
+};
+
+struct peal_simorders_view {
+	bool is_known;
+	struct peal_orders_view view;
+};
+
+/* A group of one cluster and generation. */
+struct peal_simorders_group {
+	uint32_t cluster;
+	uint32_t id;
+	uint32_t generation;
+	struct peal_simorders_entry *history; /* [capacity] */
+	uint64_t count;
+	uint64_t capacity;
+	struct peal_simorders_life lives[PEAL_SIMORDERS_LIVES_MAX]; /* by number, hashed */
+	struct peal_simorders_view views[PEAL_SIMORDERS_VIEWS_MAX]; /* by number */
+};
+
+/* What all nodes of a run share. */
+struct peal_simorders_ledger {
+	struct peal_report *report;
+	const uint64_t *now_ns; /* virtual */
+	uint64_t pause_ns_max;  /* between two messages of a node in a group */
+	uint64_t said_count;
+	uint64_t skips_count;
+	uint64_t doubtful_count;
+	uint64_t restarts_count; /* views in which a rank came back */
+	uint32_t groups_count;
+	struct peal_simorders_group groups[PEAL_SIMORDERS_GROUPS_MAX];
+};
+
+/* A message of which some came. */
+struct peal_simorders_parts {
+	uint64_t mid;
+	uint32_t group;
+	uint32_t size;
+	uint32_t offset;
+	uint64_t first;
+	uint64_t number;
+};
+
+/* A node in one group. */
+struct peal_simorders_seat {
+	struct peal_simorders_group *group; /* NULL = free */
+	uint64_t mid;                       /* of the process */
+	bool has_view;
+	uint64_t cursor; /* of the history: what comes next */
+	uint64_t floor;  /* what began up to here may be left out */
+	uint64_t seen;   /* position */
+	uint64_t delivered_count;
+	uint64_t next_at_ns; /* of the node's clock */
+};
+
+struct peal_simorders {
+	struct peal_simorders_ledger *ledger;
+	uint16_t index;
+	bool is_quiet;
+	bool is_up;
+	struct peal_prng prng;
+	char name[8];
+	uint8_t *frames; /* room of the pool */
+	struct peal_simorders_seat seats[PEAL_ORDERS_MAX];
+	struct peal_simorders_parts parts[PEAL_SIMORDERS_PARTS_MAX];
+	struct peal_orders orders;
+};
+
+/* Zeroed memory for all nodes, which is there when it is touched. */
+struct peal_simorders *peal_simorders_allocate(uint32_t count);
+void peal_simorders_free(struct peal_simorders *nodes, uint32_t count);
+struct peal_simorders_ledger *peal_simorders_ledger_create(
+	struct peal_report *report, const uint64_t *now_ns);
+void peal_simorders_ledger_destroy(struct peal_simorders_ledger *ledger);
+
+/* A process begins, and ends. `simorders` is zeroed but for ledger, index and what it is told. */
+void peal_simorders_start(struct peal_simorders *simorders, struct peal_egress *egress,
+	struct peal_counters *counters, uint64_t seed);
+void peal_simorders_end(struct peal_simorders *simorders);
+
+/* Says what is due. Before the turn of the core. */
+void peal_simorders_turn(struct peal_simorders *simorders, uint64_t now_ns);
+/* When it wants to be called; UINT64_MAX = never. */
+uint64_t peal_simorders_deadline_at_ns(const struct peal_simorders *simorders);
+
+/* One message now, to each group of which it holds a rank. */
+void peal_simorders_say_all(struct peal_simorders *simorders, uint32_t size);
+
+/* True when `index` may lose its memory: a majority of every view that a rank of `id` is in is
+ * still there without it. */
+bool peal_simorders_may_lose(
+	const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t index);
+/* True when all ranks of the group are in one view, may send, are at one position, and have nothing
+ * left to say. */
+bool peal_simorders_is_agreed(
+	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config);
+/* Notes as violations what is not as it should be then. */
+void peal_simorders_check_all(
+	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config);
+
+#endif

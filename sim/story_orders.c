@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Order groups in the cores of members that crash, leave, come back and stand still.
+ *
+ * They are created by cuts of the membership, as an operator would. Whoever loses its memory is
+ * taken only when each group keeps a majority without it, as long as a rank that restarted is not
+ * back; all else may happen to anybody at any time. When all is calm everybody is at one position.
+ * Then a group is created anew, and what is said in it is no business of the former one.
+ */
+#include "base/prng.h"
+#include "sim/faults.h"
+#include "sim/story.h"
+
+#include <stdio.h>
+
+#define MILLISECOND_NS  PEAL_STORY_MILLISECOND_NS
+#define SECOND_NS       PEAL_STORY_SECOND_NS
+#define STEPS_COUNT     12U
+#define GAP_NS_MAX      (60U * MILLISECOND_NS)
+#define LOSS_PPM_MAX    200000U
+#define GROUPS_MAX      2U
+#define FINAL_SIZE      100U
+#define CREATE_PATIENCE (5U * SECOND_NS)
+
+struct orders_story {
+	struct peal_simworld world;
+	struct peal_faults faults;
+	struct peal_prng prng;
+	uint32_t groups_count;
+	struct peal_ordergroup groups[GROUPS_MAX];
+};
+
+/* A group of the first, or the last, members of a view. */
+static void
+draw_group(const struct peal_simworld *world, uint32_t id, uint32_t generation, uint8_t ranks_count,
+	struct peal_ordergroup *group_out)
+{
+	*group_out = (struct peal_ordergroup){
+		.id = id, .generation = generation, .ranks_count = ranks_count};
+	for (uint32_t i = 0; i < ranks_count; i++) {
+		uint32_t index = id % 2U == 1U ? i : world->config.nodes_count - 1U - i;
+		char name[PEAL_NAME_SIZE_MAX + 1U];
+
+		(void)snprintf(name, sizeof(name), "n%u", index);
+		(void)peal_ordergroup_set_name(group_out, i, name);
+		group_out->ranks[i].mid = world->nodes[index]->node.self.mid;
+	}
+}
+
+static bool
+has_everybody(const struct peal_simworld *world, const struct peal_ordergroup *group)
+{
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		const struct peal_view *view = &world->nodes[i]->node.view;
+		const struct peal_ordergroup *found = peal_view_find_ordergroup(view, group->id);
+
+		if (found == NULL || !peal_ordergroup_equals(found, group)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+create(struct peal_simworld *world, const struct peal_ordergroup *group)
+{
+	uint64_t until_ns = world->time.now_ns + CREATE_PATIENCE;
+
+	(void)peal_check_ordergroups_on_wish(&world->ordergroups, group);
+	if (!peal_story_expect(world,
+		    peal_simnode_create_ordergroup(world->nodes[0], group) ==
+			    PEAL_ORDERGROUP_WAITS,
+		    "in a calm group a wish for an order group is refused")) {
+		return false;
+	}
+	while (!world->is_over && world->time.now_ns < until_ns && !has_everybody(world, group)) {
+		peal_simworld_run_for(world, MILLISECOND_NS);
+	}
+	return peal_story_expect(world, has_everybody(world, group),
+		"in a calm group an order group was not created");
+}
+
+static bool
+may_lose(const struct orders_story *story, uint16_t index)
+{
+	const struct peal_simworld *world = &story->world;
+
+	for (uint32_t i = 0; i < story->groups_count; i++) {
+		if (!peal_simorders_may_lose(world->orders, world->config.nodes_count,
+			    story->groups[i].id, index)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A process ends, or leaves, and another one starts some time later. */
+static void
+restart_one(struct orders_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	uint16_t victim = peal_faults_draw_victim(&story->faults);
+
+	if (victim == world->config.nodes_count || !may_lose(story, victim)) {
+		return;
+	}
+	if (peal_prng_ratio(&story->prng, 1, 3)) {
+		peal_simworld_leave(world, victim);
+		peal_simworld_run_for(world, peal_prng_below(&story->prng, 50U * MILLISECOND_NS));
+	}
+	peal_simworld_crash(world, victim);
+	peal_simworld_run_for(world, peal_prng_below(&story->prng, 200U * MILLISECOND_NS));
+	peal_simworld_start(world, victim);
+}
+
+/* Stands still: for a moment, or until it is removed, which costs its memory. */
+static void
+pause_one(struct orders_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	uint16_t victim = (uint16_t)peal_prng_below(&story->prng, world->config.nodes_count);
+	bool is_long = peal_prng_ratio(&story->prng, 1, 4);
+
+	if (is_long && (peal_faults_draw_victim(&story->faults) == world->config.nodes_count ||
+			       !may_lose(story, victim))) {
+		return;
+	}
+	peal_simworld_pause(world, victim, true);
+	peal_simworld_run_for(world, peal_prng_below(&story->prng,
+					     is_long ? SECOND_NS / 2U : 4U * MILLISECOND_NS));
+	peal_simworld_pause(world, victim, false);
+}
+
+/* Both directions of one link, or one: nobody is removed for it. */
+static void
+cut_one(struct orders_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	uint16_t nodes_count = world->config.nodes_count;
+	uint16_t a = (uint16_t)peal_prng_below(&story->prng, nodes_count);
+	uint16_t b = (uint16_t)((a + 1U + peal_prng_below(&story->prng, nodes_count - 1U)) %
+				nodes_count);
+	bool is_pair = peal_prng_ratio(&story->prng, 1, 2);
+
+	peal_simworld_cut(world, a, b, true);
+	if (is_pair) {
+		peal_simworld_cut(world, b, a, true);
+	}
+	peal_simworld_run_for(world, peal_prng_below(&story->prng, 200U * MILLISECOND_NS));
+	peal_simworld_cut(world, a, b, false);
+	peal_simworld_cut(world, b, a, false);
+}
+
+static void
+draw_weather(struct orders_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	const struct peal_simworld_weather weather = {
+		.loss_ppm = (uint32_t)peal_prng_below(&story->prng, LOSS_PPM_MAX),
+		.duplicate_ppm = (uint32_t)peal_prng_below(&story->prng, LOSS_PPM_MAX),
+		.spike_ppm = (uint32_t)peal_prng_below(&story->prng, LOSS_PPM_MAX),
+		.spike_ns_max = 2U * MILLISECOND_NS};
+
+	peal_simworld_set_weather(world, &weather);
+	peal_simworld_run_for(world, peal_prng_below(&story->prng, 100U * MILLISECOND_NS));
+	peal_simworld_set_weather(world, &(struct peal_simworld_weather){0});
+}
+
+static void
+trouble(struct orders_story *story)
+{
+	uint64_t what = peal_prng_below(&story->prng, 8);
+
+	if (what < 4U) {
+		restart_one(story);
+	} else if (what < 6U) {
+		pause_one(story);
+	} else if (what < 7U) {
+		cut_one(story);
+	} else {
+		draw_weather(story);
+	}
+	peal_simworld_run_for(&story->world, peal_prng_below(&story->prng, GAP_NS_MAX));
+}
+
+static bool
+is_agreed(const struct orders_story *story)
+{
+	const struct peal_simworld *world = &story->world;
+
+	for (uint32_t i = 0; i < story->groups_count; i++) {
+		if (!peal_simorders_is_agreed(
+			    world->orders, world->config.nodes_count, &story->groups[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Everybody says a last word, and then all have all. */
+static void
+finish(struct orders_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	uint64_t until_ns = world->time.now_ns + SECOND_NS;
+
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		world->orders[i].is_quiet = true;
+		peal_simorders_say_all(&world->orders[i], FINAL_SIZE);
+		peal_simnode_prompt(world->nodes[i]);
+	}
+	do {
+		peal_simworld_run_for(world, MILLISECOND_NS);
+	} while (!world->is_over && world->time.now_ns < until_ns && !is_agreed(story));
+	for (uint32_t i = 0; i < story->groups_count; i++) {
+		peal_simorders_check_all(
+			world->orders, world->config.nodes_count, &story->groups[i]);
+	}
+	peal_report_note(world->report, "calm_ns", SECOND_NS - (until_ns - world->time.now_ns));
+}
+
+static void
+note(const struct peal_simworld *world)
+{
+	const struct peal_simorders_ledger *ledger = world->order_ledger;
+
+	peal_report_note(world->report, "said", ledger->said_count);
+	peal_report_note(world->report, "skips", ledger->skips_count);
+	peal_report_note(world->report, "doubtful", ledger->doubtful_count);
+	peal_report_note(world->report, "returns", ledger->restarts_count);
+}
+
+/* The group is there again, with the next generation. */
+static void
+create_anew(struct orders_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	struct peal_ordergroup *group = &story->groups[0];
+
+	draw_group(world, group->id, group->generation + 1U, group->ranks_count, group);
+	if (create(world, group)) {
+		peal_simworld_run_for(world, MILLISECOND_NS);
+		finish(story);
+	}
+}
+
+static bool
+begin(struct orders_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	uint8_t large = world->config.nodes_count >= 5U ? 5U : 3U;
+
+	draw_group(world, 1, 1, 3, &story->groups[0]);
+	draw_group(world, 2, 1, large, &story->groups[1]);
+	story->groups_count = GROUPS_MAX;
+	return create(world, &story->groups[0]) && create(world, &story->groups[1]);
+}
+
+void
+peal_story_orders(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	static struct orders_story story;
+	struct peal_scenario_options ordering = *options;
+	struct peal_simworld *world = &story.world;
+
+	ordering.has_orders = true;
+	story = (struct orders_story){0};
+	if (peal_story_open_formed(world, &ordering, 0, report) && begin(&story)) {
+		peal_prng_init(&story.prng, options->seed);
+		peal_faults_init(&story.faults, world, options->seed);
+		for (uint32_t i = 0; i < STEPS_COUNT && !world->is_over; i++) {
+			trouble(&story);
+		}
+		peal_simworld_heal(world);
+		if (peal_simworld_run_to_agreement(world, peal_simworld_patience_ns(world))) {
+			peal_simworld_run_for(world, 100U * MILLISECOND_NS);
+			finish(&story);
+			create_anew(&story);
+		}
+		note(world);
+	}
+	peal_simworld_fini(world);
+}
