@@ -26,9 +26,10 @@ enum peal_trio_point {
 	PEAL_TRIO_NONE = 0,
 	PEAL_TRIO_APART = 1,  /* in its namespace */
 	PEAL_TRIO_BEGUN = 2,  /* `live` was called */
-	PEAL_TRIO_READY = 3,  /* to be measured */
-	PEAL_TRIO_DONE = 4,   /* has measured, and waits for the end */
-	PEAL_TRIO_FAILED = 5, /* the sentence says why */
+	PEAL_TRIO_OPEN = 3,   /* others may know its port */
+	PEAL_TRIO_READY = 4,  /* to be measured */
+	PEAL_TRIO_DONE = 5,   /* has measured, and waits for the end */
+	PEAL_TRIO_FAILED = 6, /* the sentence says why */
 };
 
 /* What all processes see. */
