@@ -75,9 +75,9 @@ enum peal_orders_result {
 /* One message, or a part of one. */
 struct peal_orders_message {
 	uint32_t group;
-	uint64_t position; /* of what is here; the last part's is the message's */
-	uint64_t mid;      /* member that said it */
-	bool is_own;       /* it was said by this process */
+	uint64_t position;             /* of what is here; the last part's is the message's */
+	uint64_t mid;                  /* member that said it */
+	bool is_own;                   /* it was said by this process */
 	struct peal_delivery delivery; /* parts of one message of one member come in order */
 };
 
@@ -101,13 +101,13 @@ struct peal_orders_user {
 	/* Positions [from, to] are never delivered here: they were elsewhere. Nor is a message of
 	 * which one part is among them, or is before the first view here. `own_count`: oldest
 	 * messages of this process that were not delivered here, and are among them. */
-	void (*skipped)(void *state, uint32_t group, uint64_t from, uint64_t to,
-		uint64_t own_count);
+	void (*skipped)(
+		void *state, uint32_t group, uint64_t from, uint64_t to, uint64_t own_count);
 	/* This node holds no rank of it any more: REPLACED, also when the group was created anew or
 	 * this node left the view; or the machine stopped. `lost_count`: newest messages of this
 	 * process that were not delivered here, and perhaps nowhere. */
-	void (*ended)(void *state, uint32_t group, enum peal_abcast_fault fault,
-		uint64_t lost_count);
+	void (*ended)(
+		void *state, uint32_t group, enum peal_abcast_fault fault, uint64_t lost_count);
 	void *state;
 };
 
@@ -185,8 +185,8 @@ struct peal_orders_state {
 	uint8_t rank;
 	enum peal_abcast_status status;
 	enum peal_abcast_fault fault;
-	bool is_waiting; /* for a majority: nothing goes on */
-	uint64_t waiting_count; /* messages of this node that are not delivered here */
+	bool is_waiting;              /* for a majority: nothing goes on */
+	uint64_t waiting_count;       /* messages of this node that are not delivered here */
 	struct peal_orders_view view; /* the present one; position = delivered */
 };
 

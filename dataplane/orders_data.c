@@ -66,8 +66,8 @@ deliver_records(struct peal_orders_group *group, struct peal_orders_message *mes
 	uint16_t size;
 
 	while (peal_order_data_next(delivery->bytes, delivery->size, &at, &bytes, &size)) {
-		message->delivery = (struct peal_delivery){
-			.message_size = size, .size = size, .bytes = bytes};
+		message->delivery =
+			(struct peal_delivery){.message_size = size, .size = size, .bytes = bytes};
 		hand_over(group, message);
 		message->position++;
 	}

@@ -204,9 +204,8 @@ open_orders(struct peal_fixedmember *member, const struct peal_fixedmember_confi
 	if (member->orders == NULL) {
 		return;
 	}
-	member->ordergroup = (struct peal_ordergroup){.id = PEAL_FIXEDMEMBER_GROUP,
-		.generation = 1,
-		.ranks_count = config->ranks_count};
+	member->ordergroup = (struct peal_ordergroup){
+		.id = PEAL_FIXEDMEMBER_GROUP, .generation = 1, .ranks_count = config->ranks_count};
 	for (uint32_t i = 0; i < config->ranks_count; i++) {
 		bool is_set = peal_ordergroup_set_name(&member->ordergroup, i, names[i]);
 

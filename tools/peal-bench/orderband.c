@@ -41,8 +41,9 @@
 #define LOOK_NS UINT64_C(1000000)
 /* What is missing for so long does not come any more. */
 #define PHASE_NS_MAX UINT64_C(60000000000)
-#define LINK_ARGS    "iface=" PEAL_TRIO_INTERFACE ",framesz=2048,blocksz=8192,framecnt=512,qdisc_bypass=1"
-#define LINK_NAME    "net_af_packet0"
+#define LINK_ARGS                                                                                  \
+	"iface=" PEAL_TRIO_INTERFACE ",framesz=2048,blocksz=8192,framecnt=512,qdisc_bypass=1"
+#define LINK_NAME "net_af_packet0"
 
 struct loop {
 	struct peal_orderband *band;
@@ -67,7 +68,8 @@ struct peal_orderband {
 	struct peal_port_dpdk device;
 	struct peal_timing timing;
 	struct peal_aead_key keys[PEAL_ORDER_RANKS_MAX];
-	struct peal_orderrank *ranks; /* [args->nodes_count]; those of other processes are untouched */
+	struct peal_orderrank
+		*ranks; /* [args->nodes_count]; those of other processes are untouched */
 	struct loop loops[PEAL_ORDER_RANKS_MAX];
 };
 
@@ -212,7 +214,10 @@ start_rank(struct peal_orderband *band, uint32_t index, struct peal_port port,
 		.rto_ns_max = RTO_NS_MAX,
 		.now_ns = peal_tsc_now_ns(),
 		.grace_ns = GRACE_NS,
-		.orders_user = {.deliver = peal_orderrank_take, .state = rank},
+		.orders_user = {.deliver = peal_orderrank_take,
+			.view = peal_orderrank_view,
+			.skipped = peal_orderrank_skip,
+			.state = rank},
 		.ranks_count = (uint8_t)band->args->nodes_count,
 	};
 
@@ -235,8 +240,8 @@ start_ranks(struct peal_orderband *band, const struct peal_port *ports, struct p
 		uint8_t raw[PEAL_AEAD_RAW_KEY_SIZE] = {(uint8_t)(i + 1U)};
 
 		memcpy(raw + 1, band->shared->raw_key, sizeof(raw) - 1U);
-		addresses[i] = (struct peal_address){
-			.ipv4 = PEAL_TRIO_IPV4_FIRST + i, .port = UDP_PORT};
+		addresses[i] =
+			(struct peal_address){.ipv4 = PEAL_TRIO_IPV4_FIRST + i, .port = UDP_PORT};
 		memcpy(addresses[i].mac, band->shared->parts[i].mac, sizeof(addresses[i].mac));
 		band->loops[0].aead.expand(band->loops[0].aead.state, raw, &band->keys[i]);
 		keys[i] = &band->keys[i];
@@ -477,7 +482,8 @@ static bool
 await(struct peal_orderband *band, const struct peal_orderband_phase *phase, const char *what,
 	uint64_t before, struct peal_sentence *error)
 {
-	uint64_t total = phase->kind == PEAL_ORDERBAND_FLOOD ? 0 : phase->count * phase->senders_count;
+	uint64_t total =
+		phase->kind == PEAL_ORDERBAND_FLOOD ? 0 : phase->count * phase->senders_count;
 	uint64_t planned_ns = phase->kind == PEAL_ORDERBAND_PACED
 				      ? phase->count * phase->interval_ns
 				      : phase->duration_ns;
@@ -530,19 +536,42 @@ peal_orderband_play(struct peal_orderband *band, const struct peal_orderband_pha
 	return true;
 }
 
+static bool
+is_whole(const struct peal_orderband_part *part)
+{
+	return atomic_load(&part->skips_count) == 0 && atomic_load(&part->lost_count) == 0;
+}
+
 uint64_t
 peal_orderband_violations(struct peal_orderband *band)
 {
-	const struct peal_orderband_part *parts = band->shared->parts;
+	const struct peal_orderband_part *first = NULL;
 	uint64_t violations = 0;
 
 	for (uint32_t i = 0; i < band->args->nodes_count; i++) {
-		violations += parts[i].wrong_count;
-		violations += parts[i].sum != parts[0].sum ||
-			      atomic_load(&parts[i].taken_count) !=
-				      atomic_load(&parts[0].taken_count);
+		const struct peal_orderband_part *part = &band->shared->parts[i];
+
+		if (!is_whole(part)) {
+			continue;
+		}
+		first = first == NULL ? part : first;
+		violations += part->sum != first->sum ||
+			      atomic_load(&part->taken_count) != atomic_load(&first->taken_count);
+		violations += peal_orderband_skips(band) == 0 ? part->wrong_count : 0;
 	}
 	return violations;
+}
+
+uint64_t
+peal_orderband_skips(struct peal_orderband *band)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < band->args->nodes_count; i++) {
+		count += atomic_load(&band->shared->parts[i].skips_count) +
+			 atomic_load(&band->shared->parts[i].lost_count);
+	}
+	return count;
 }
 
 /* --- a life --- */
@@ -590,8 +619,7 @@ run_lab(struct peal_orderband *band, struct peal_sentence *error)
 
 	band->loops_count = 1;
 	is_good = peal_trio_start(&band->trio, &config, error) &&
-		  peal_trio_await(
-			  &band->trio, PEAL_TRIO_READY, PHASE_NS_MAX, NULL, NULL, error);
+		  peal_trio_await(&band->trio, PEAL_TRIO_READY, PHASE_NS_MAX, NULL, NULL, error);
 	is_good = is_good && band->measure(band->state, band, error);
 	peal_trio_end(&band->trio);
 	return is_good;
@@ -630,9 +658,8 @@ peal_orderband_run(const struct peal_benchargs *args,
 	PEAL_ASSERT(args->nodes_count <= PEAL_ORDER_RANKS_MAX);
 	*band = (struct peal_orderband){.args = args, .measure = measure, .state = state};
 	band->shared = peal_stage_share(sizeof(*band->shared));
-	if (band->shared == NULL ||
-		getrandom(band->shared->raw_key, sizeof(band->shared->raw_key), 0) !=
-			(ssize_t)sizeof(band->shared->raw_key)) {
+	if (band->shared == NULL || getrandom(band->shared->raw_key, sizeof(band->shared->raw_key),
+					    0) != (ssize_t)sizeof(band->shared->raw_key)) {
 		return peal_sentence_set(error, "there is no memory left");
 	}
 	for (uint32_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {

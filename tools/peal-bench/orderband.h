@@ -25,18 +25,18 @@
 
 /* How messages leave. */
 enum peal_orderband_kind {
-	PEAL_ORDERBAND_PACED = 0,  /* on a fixed schedule; times count from the intended departure */
+	PEAL_ORDERBAND_PACED = 0, /* on a fixed schedule; times count from the intended departure */
 	PEAL_ORDERBAND_CLOSED = 1, /* when the one before is back */
 	PEAL_ORDERBAND_FLOOD = 2,  /* as many as are accepted, for a time */
 };
 
 struct peal_orderband_phase {
 	enum peal_orderband_kind kind;
-	bool is_timed;        /* times are kept */
+	bool is_timed;         /* times are kept */
 	uint8_t senders_count; /* the first ranks */
-	uint64_t count;       /* of each sender; FLOOD: not looked at */
-	uint64_t interval_ns; /* of each sender, PACED */
-	uint64_t duration_ns; /* FLOOD */
+	uint64_t count;        /* of each sender; FLOOD: not looked at */
+	uint64_t interval_ns;  /* of each sender, PACED */
+	uint64_t duration_ns;  /* FLOOD */
 };
 
 /* What a rank says; written by its loop. */
@@ -45,6 +45,11 @@ struct peal_orderband_part {
 	_Atomic uint64_t taken_count;             /* delivered here, of all senders */
 	_Atomic uint64_t sent_phase;              /* the last one in which it has sent all */
 	_Atomic uint64_t done_phase;              /* the last one of which it has all */
+	_Atomic uint64_t waiting_count;           /* own ones that are not back */
+	_Atomic uint64_t position;                /* delivered up to there */
+	_Atomic uint64_t lost_count;              /* own ones of which nobody knows */
+	_Atomic uint64_t skips_count;             /* times that it went on elsewhere */
+	_Atomic uint64_t views_count;             /* of the group */
 	_Atomic uint64_t busy_cycles;             /* of turns that found work */
 	_Atomic uint64_t frames_count;            /* sent */
 	uint64_t next[PEAL_ORDER_RANKS_MAX];      /* number awaited of each sender */
@@ -81,8 +86,8 @@ struct peal_orderband_result {
 };
 
 /*
- * The whole life of a group of args->nodes_count ranks over args->link, ring or af_packet; `measure`
- * on the main thread once they turn. Once in a process.
+ * The whole life of a group of args->nodes_count ranks over args->link, ring or af_packet;
+ * `measure` on the main thread once they turn. Once in a process.
  * @return false with a sentence; empty when Ctrl-C came
  */
 bool peal_orderband_run(const struct peal_benchargs *args,
@@ -97,7 +102,11 @@ bool peal_orderband_watch(struct peal_orderband *band, struct peal_machine_watch
 bool peal_orderband_play(struct peal_orderband *band, const struct peal_orderband_phase *phase,
 	const char *what, struct peal_orderband_result *result_out, struct peal_sentence *error);
 
-/* Violations of one order so far: sums or counts that differ, messages that were not the next. */
+/* Violations of one order so far: sums or counts that differ, messages that were not the next. A
+ * rank that was too slow, and went on elsewhere, has another sum: it is not looked at. */
 uint64_t peal_orderband_violations(struct peal_orderband *band);
+/* Times that a rank was too slow, or a process was away for too long: what it missed is not here.
+ */
+uint64_t peal_orderband_skips(struct peal_orderband *band);
 
 #endif

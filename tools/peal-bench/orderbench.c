@@ -37,7 +37,7 @@ struct bench {
 	double closed_p50_ns, closed_p99_ns, closed_max_ns;
 	uint64_t closed_count;
 	struct peal_histogram closed;
-	struct peal_histogram own; /* on the schedule: at who said it, */
+	struct peal_histogram own;    /* on the schedule: at who said it, */
 	struct peal_histogram others; /* and elsewhere */
 	double rates[ROUNDS_MAX];
 	double cycles[PEAL_ORDER_RANKS_MAX]; /* of the last round */
@@ -48,6 +48,7 @@ struct bench {
 	double paced_per_s[ROUNDS_MAX];
 	uint64_t ordered_count;
 	uint64_t violations;
+	uint64_t skips_count;
 };
 
 /* Times of a phase, of all ranks; and forgets them. */
@@ -171,6 +172,7 @@ measure(void *state, struct peal_orderband *band, struct peal_sentence *error)
 		peal_machine_end(&watch, &bench->bill);
 	}
 	bench->violations = peal_orderband_violations(band);
+	bench->skips_count = peal_orderband_skips(band);
 	bench->ordered_count = atomic_load(&bench->shared->parts[0].taken_count);
 	return is_good;
 }
@@ -218,23 +220,23 @@ to_json(struct bench *bench, const struct peal_sentence *refusal)
 	const struct peal_benchargs *args = bench->args;
 	bool is_refused = refusal->text[0] != '\0';
 	json_t *root = json_pack(
-		"{s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:b, s:s?, s:I, s:I, s:I, s:I, s:b, s:s?}",
+		"{s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:b, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:b, "
+		"s:s?}",
 		"command", bench->is_infinite ? "infinite" : "order", "version", PEAL_VERSION,
 		"link", peal_benchargs_link_name(args->link), "nodes", (int)args->nodes_count,
 		"senders", (int)args->senders_count, "message_bytes", (int)args->size, "idle",
-		peal_benchargs_idle_name(args->idle), "sealed",
-		bench->shared->aead_name[0] != '\0', "aead",
-		bench->shared->aead_name[0] != '\0' ? bench->shared->aead_name : NULL,
+		peal_benchargs_idle_name(args->idle), "sealed", bench->shared->aead_name[0] != '\0',
+		"aead", bench->shared->aead_name[0] != '\0' ? bench->shared->aead_name : NULL,
 		"interval_ns", (json_int_t)args->interval_ns, "count", (json_int_t)args->count,
 		"ordered", (json_int_t)bench->ordered_count, "violations",
-		(json_int_t)bench->violations, "refused", is_refused, "refusal",
-		is_refused ? refusal->text : NULL);
+		(json_int_t)bench->violations, "skips", (json_int_t)bench->skips_count, "views",
+		(json_int_t)atomic_load(&bench->shared->parts[0].views_count), "refused",
+		is_refused, "refusal", is_refused ? refusal->text : NULL);
 
 	if (!is_refused || (args->is_anyway && bench->violations == 0)) {
 		figures_to_json(bench, root);
 	}
-	json_object_set_new(
-		root, "tsc_hz", json_integer((json_int_t)bench->shared->cycles_hz));
+	json_object_set_new(root, "tsc_hz", json_integer((json_int_t)bench->shared->cycles_hz));
 	if (bench->is_watched) {
 		peal_resultjson_put_machine(root, &bench->bill);
 	} else {
@@ -257,7 +259,8 @@ show_head(const struct bench *bench, FILE *file)
 
 	fprintf(file, "one order for %u ranks %s, %u of them send, messages of %u bytes, %s%s%s\n",
 		args->nodes_count,
-		args->link == PEAL_BENCHARGS_RING ? "in this process" : "in namespaces of their own",
+		args->link == PEAL_BENCHARGS_RING ? "in this process"
+						  : "in namespaces of their own",
 		args->senders_count, args->size, is_sealed ? "sealed by " : "not sealed",
 		bench->shared->aead_name,
 		args->idle == PEAL_IDLE_DEDICATED ? ", spinning" : ", shared CPUs");
@@ -295,7 +298,8 @@ show(const struct bench *bench, const json_t *root, FILE *file)
 	show_head(bench, file);
 	if (bench->is_infinite) {
 		fprintf(file,
-			"  %-14smean %.1f us (%.1f to %.1f), p99 %.1f us, %.0f messages/s, all nodes, "
+			"  %-14smean %.1f us (%.1f to %.1f), p99 %.1f us, %.0f messages/s, all "
+			"nodes, "
 			"%u runs\n",
 			"paced", get(root, "mean_ns") / 1e3, get(root, "mean_ns_min") / 1e3,
 			get(root, "mean_ns_max") / 1e3, get(root, "p99_ns") / 1e3,
@@ -325,9 +329,14 @@ check(const struct bench *bench, struct peal_sentence *error)
 			"the ranks do not agree on one order (%" PRIu64 " violations)",
 			bench->violations);
 	}
-	return !bench->is_watched ||
-	       peal_refusal_check_machine(
-		       &bench->bill, args->cpus, args->idle == PEAL_IDLE_DEDICATED, error);
+	if (bench->skips_count > 0) {
+		return peal_refusal_set(error,
+			"a rank was away for too long, or too slow, and missed messages (%" PRIu64
+			" times)",
+			bench->skips_count);
+	}
+	return !bench->is_watched || peal_refusal_check_machine(&bench->bill, args->cpus,
+					     args->idle == PEAL_IDLE_DEDICATED, error);
 }
 
 static bool
@@ -359,10 +368,10 @@ run(struct bench *bench, const struct peal_benchargs *args, struct peal_sentence
 		}
 	}
 	json_decref(root);
-	return is_good && (args->hdr_path == NULL ||
-				  peal_outcome_write_table(bench->is_infinite ? &bench->own
-									      : &bench->closed,
-					  args->hdr_path, error));
+	return is_good &&
+	       (args->hdr_path == NULL ||
+		       peal_outcome_write_table(bench->is_infinite ? &bench->own : &bench->closed,
+			       args->hdr_path, error));
 }
 
 static bool
@@ -454,7 +463,8 @@ complete(struct peal_benchargs *args, struct peal_sentence *error)
 	args->senders_count = args->senders_count == 0 ? args->nodes_count : args->senders_count;
 	peal_sharedoptions_complete_schedule(args);
 	if (args->nodes_count % 2U == 0) {
-		return peal_sentence_set(error, "--nodes %u: expected 3, 5, 7 or 9", args->nodes_count);
+		return peal_sentence_set(
+			error, "--nodes %u: expected 3, 5, 7 or 9", args->nodes_count);
 	}
 	if (args->senders_count > args->nodes_count) {
 		return peal_sentence_set(error, "--senders %u: expected at most as many as --nodes",
@@ -479,19 +489,25 @@ const struct peal_command peal_order_command = {
 	.name = "order",
 	.usage = "[--link ring|af_packet] [--nodes N] [--senders N] [--size N] [options]",
 	.brief = "total order: until a message is back in its place, rate, cost of each rank",
-	.about = "The ranks of an order group, in a view that never changes: all in this process, on "
-		 "a switch in\n"
-		 "memory and as many loops as there are CPUs; or, over af_packet, three processes in "
-		 "namespaces of\n"
-		 "their own on a bridge. The first rank sends one message at a time, and each counts "
-		 "until it is\n"
-		 "delivered to the sender in its place of the order. Then all senders send on a fixed "
-		 "schedule, and\n"
-		 "times count from the intended departure, at the sender and at the others. Then they "
-		 "send as many as\n"
-		 "are accepted, in rounds; what it costs each rank are the cycles of its turns that "
-		 "found work, for\n"
-		 "each message of the group. 'peal-bench cpg' does the same with corosync.\n",
+	.about =
+		"The ranks of an order group, in a view that never changes: all in this process, "
+		"on "
+		"a switch in\n"
+		"memory and as many loops as there are CPUs; or, over af_packet, three processes "
+		"in "
+		"namespaces of\n"
+		"their own on a bridge. The first rank sends one message at a time, and each "
+		"counts "
+		"until it is\n"
+		"delivered to the sender in its place of the order. Then all senders send on a "
+		"fixed "
+		"schedule, and\n"
+		"times count from the intended departure, at the sender and at the others. Then "
+		"they "
+		"send as many as\n"
+		"are accepted, in rounds; what it costs each rank are the cycles of its turns that "
+		"found work, for\n"
+		"each message of the group. 'peal-bench cpg' does the same with corosync.\n",
 	.notes = "Every rank keeps a sum over all messages, in its order. There is no figure, and "
 		 "the exit status is\n"
 		 "3, when they differ, or the machine was not this run's own.\n",
@@ -508,13 +524,14 @@ const struct peal_command peal_infinite_command = {
 	.name = "infinite",
 	.usage = "[--link ring|af_packet] [--count N] [--rounds N] [options]",
 	.brief = "total order: a million messages of three nodes, beside the thesis",
-	.about = "Three nodes in namespaces of their own send a million messages of 1 KB together, "
-		 "100 000 a second,\n"
-		 "ten times. A message counts from its intended departure until it is delivered for "
-		 "good, at every\n"
-		 "node; the figure is the mean, beside that of the thesis whose protocol this is. "
-		 "Then they send as\n"
-		 "many as are accepted.\n",
+	.about =
+		"Three nodes in namespaces of their own send a million messages of 1 KB together, "
+		"100 000 a second,\n"
+		"ten times. A message counts from its intended departure until it is delivered for "
+		"good, at every\n"
+		"node; the figure is the mean, beside that of the thesis whose protocol this is. "
+		"Then they send as\n"
+		"many as are accepted.\n",
 	.notes = "Every rank keeps a sum over all messages, in its order. There is no figure, and "
 		 "the exit status is\n"
 		 "3, when they differ.\n",

@@ -70,6 +70,20 @@ find_due(const struct peal_orderrank *rank)
 	       to_cycles(rank, rank->sent_count * rank->phase.interval_ns + shift_ns);
 }
 
+/* All that this rank said. What is lost does not come back, and is not waited for. */
+static bool
+is_back(const struct peal_orderrank *rank)
+{
+	struct peal_orders_state state;
+
+	if (rank->part->next[rank->index] == load(&rank->part->sent_count)) {
+		return true;
+	}
+	return load(&rank->part->lost_count) > 0 &&
+	       peal_orders_find(rank->member.orders, PEAL_FIXEDMEMBER_GROUP, &state) &&
+	       state.waiting_count == 0;
+}
+
 /* Returns what was sent. */
 static uint32_t
 send_due(struct peal_orderrank *rank, uint64_t now)
@@ -82,8 +96,7 @@ send_due(struct peal_orderrank *rank, uint64_t now)
 			count++;
 		}
 	} else if (phase->kind == PEAL_ORDERBAND_CLOSED) {
-		if (rank->sent_count < phase->count &&
-			rank->part->next[rank->index] == load(&rank->part->sent_count)) {
+		if (rank->sent_count < phase->count && is_back(rank)) {
 			count += send_one(rank, now);
 		}
 	} else {
@@ -106,20 +119,34 @@ has_sent_all(const struct peal_orderrank *rank)
 		       : rank->sent_count == rank->phase.count;
 }
 
-/* True when nobody sends any more in this phase and all of it is here. */
+static void
+say_where(struct peal_orderrank *rank)
+{
+	struct peal_orders_state state;
+	bool is_there = peal_orders_find(rank->member.orders, PEAL_FIXEDMEMBER_GROUP, &state);
+
+	PEAL_ASSERT(is_there);
+	store(&rank->part->waiting_count, state.waiting_count);
+	store(&rank->part->position, state.view.position);
+}
+
+/* True when nobody sends any more in this phase and all of it is here: all are where this one is,
+ * and all that was said is back. */
 static bool
 has_all(const struct peal_orderrank *rank)
 {
 	const struct peal_orderband_shared *shared = rank->shared;
-	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < rank->ranks_count; i++) {
-		if (load(&shared->parts[i].sent_phase) != rank->phase_number) {
+		const struct peal_orderband_part *part = &shared->parts[i];
+
+		if (load(&part->sent_phase) != rank->phase_number ||
+			load(&part->waiting_count) != 0 ||
+			load(&part->position) != load(&rank->part->position)) {
 			return false;
 		}
-		sum += load(&shared->parts[i].sent_count);
 	}
-	return load(&rank->part->taken_count) == sum;
+	return true;
 }
 
 uint32_t
@@ -141,14 +168,18 @@ peal_orderrank_step(struct peal_orderrank *rank)
 	}
 	if (load(&rank->part->sent_phase) != number) {
 		if (has_sent_all(rank)) {
+			say_where(rank);
 			store(&rank->part->sent_phase, number);
 		} else if (is_sender(rank)) {
 			count = send_due(rank, rte_rdtsc());
 		}
 	}
+	if (load(&rank->part->sent_phase) == number) {
+		say_where(rank);
+	}
 	if (has_all(rank)) {
-		store(&rank->part->frames_count, peal_counter_get(&rank->member.core.counters,
-							 PEAL_COUNTER_TX_FRAMES));
+		store(&rank->part->frames_count,
+			peal_counter_get(&rank->member.core.counters, PEAL_COUNTER_TX_FRAMES));
 		rank->part->done_at = rte_rdtsc();
 		store(&rank->part->done_phase, number);
 	}
@@ -163,8 +194,7 @@ keep_time(struct peal_orderrank *rank, uint32_t sender, uint64_t stamp)
 	uint64_t now = rte_rdtsc();
 	uint64_t ns = to_ns(rank, now > stamp ? now - stamp : 0);
 
-	peal_histogram_record(
-		sender == rank->index ? &rank->part->own : &rank->part->others, ns);
+	peal_histogram_record(sender == rank->index ? &rank->part->own : &rank->part->others, ns);
 }
 
 void
@@ -186,8 +216,7 @@ peal_orderrank_take(void *state, const struct peal_orders_message *message)
 		return;
 	}
 	number = rank->last_number[sender];
-	part->wrong_count += number != part->next[sender] ||
-			     delivery->message_size != rank->size;
+	part->wrong_count += number != part->next[sender] || delivery->message_size != rank->size;
 	part->next[sender] = number + 1U;
 	part->sum = peal_hash_mix(part->sum + number * PEAL_ORDER_RANKS_MAX + sender);
 	if (rank->phase.is_timed) {
@@ -196,6 +225,28 @@ peal_orderrank_take(void *state, const struct peal_orders_message *message)
 	/* Behind all of it, for who compares. */
 	store(&part->taken_count,
 		atomic_load_explicit(&part->taken_count, memory_order_relaxed) + 1U);
+}
+
+void
+peal_orderrank_view(void *state, uint32_t group, const struct peal_orders_view *view)
+{
+	struct peal_orderrank *rank = state;
+
+	(void)group;
+	(void)atomic_fetch_add(&rank->part->views_count, 1U);
+	(void)atomic_fetch_add(&rank->part->lost_count, view->doubtful_count);
+}
+
+void
+peal_orderrank_skip(void *state, uint32_t group, uint64_t from, uint64_t to, uint64_t own_count)
+{
+	struct peal_orderrank *rank = state;
+
+	(void)group;
+	(void)from;
+	(void)to;
+	(void)atomic_fetch_add(&rank->part->skips_count, 1U);
+	(void)atomic_fetch_add(&rank->part->lost_count, own_count);
 }
 
 uint64_t

@@ -36,5 +36,8 @@ uint64_t peal_orderrank_find_due_ns(const struct peal_orderrank *rank, uint64_t 
 
 /* For struct peal_orders_user; the state is the rank. */
 void peal_orderrank_take(void *state, const struct peal_orders_message *message);
+void peal_orderrank_view(void *state, uint32_t group, const struct peal_orders_view *view);
+void peal_orderrank_skip(
+	void *state, uint32_t group, uint64_t from, uint64_t to, uint64_t own_count);
 
 #endif

@@ -32,9 +32,10 @@
 
 static const struct peal_command *const commands[] = {&peal_rtt_command, &peal_raw_command,
 	&peal_message_command, &peal_oneway_command, &peal_ratio_command, &peal_throughput_command,
-	&peal_serve_command, &peal_cast_command, &peal_order_command, &peal_infinite_command, &peal_cpg_command, &peal_view_command,
-	&peal_scale_command, &peal_jitter_command, &peal_floor_command, &peal_cycles_command,
-	&peal_shm_command, &peal_compare_command, &peal_plot_command};
+	&peal_serve_command, &peal_cast_command, &peal_order_command, &peal_infinite_command,
+	&peal_cpg_command, &peal_view_command, &peal_scale_command, &peal_jitter_command,
+	&peal_floor_command, &peal_cycles_command, &peal_shm_command, &peal_compare_command,
+	&peal_plot_command};
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
 
