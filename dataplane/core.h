@@ -62,6 +62,10 @@ struct peal_core_config {
 	struct peal_address address;      /* of the node, that is its shard 0; mac = the port's */
 	uint16_t vlan;                    /* [1, 4094], or 0: frames have no tag */
 	struct peal_route route;          /* who is on the own segment; zero: all are */
+	/* Of the node, for ranks of order groups; NULL or empty: it takes none that it had before.
+	 * Outlives the core. */
+	const char *name;
+	int64_t clock_offset_ns; /* from `now_ns` to the time that all nodes share, about */
 	/* One word of all shards of a node that has several and a gateway, zero at first: its MAC,
 	 * as bytes from the lowest address on, which the home shard finds. NULL with one shard or
 	 * without gateway. Outlives the core. */

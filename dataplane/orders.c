@@ -18,6 +18,15 @@ peal_orders_init(struct peal_orders *orders, const struct peal_orders_config *co
 	orders->self_mid = 0;
 	orders->groups_count = 0;
 	orders->sent_count = 0;
+	orders->views_count = 0;
+	orders->now_ns = 0;
+	orders->subscriptions_count = 0;
+	orders->early_count = 0;
+	orders->asked_at_ns = 0;
+	memset(orders->subscriptions, 0, sizeof(orders->subscriptions));
+	memset(orders->early, 0, sizeof(orders->early));
+	atomic_init(&orders->page.is_asked, false);
+	orders->page.count = 0;
 	peal_orders_pool_init(&orders->pool, config->frame_bytes, PEAL_ORDERS_FRAMES_MAX);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		orders->groups[i].is_used = false;
@@ -88,10 +97,45 @@ peal_orders_find(
 		state_out->waiting_count = here->said_count - here->done_count;
 		state_out->view.view = here->abcast.view;
 		state_out->view.active = here->abcast.active;
-		state_out->view.position = PEAL_ORDERS_LAST_OF(peal_abcast_position(&here->abcast));
+		state_out->view.position =
+			PEAL_ORDERS_LAST_OF(peal_abcast_position(&here->abcast));
 		memcpy(state_out->view.members, here->members, sizeof(here->members));
 	}
 	return true;
+}
+
+const char *
+peal_orders_state_name(const struct peal_orders_state *state)
+{
+	if (!state->is_rank) {
+		return "no rank here";
+	}
+	if (state->status == PEAL_ABCAST_STOPPED) {
+		return "stopped";
+	}
+	if (state->status == PEAL_ABCAST_OUT) {
+		return "waits to be taken in";
+	}
+	if (state->status == PEAL_ABCAST_WEDGED) {
+		return "between views";
+	}
+	return state->is_waiting ? "waits for a majority" : "running";
+}
+
+const char *
+peal_orders_fault_name(enum peal_abcast_fault fault)
+{
+	static const char *const names[] = {
+		[PEAL_ABCAST_FAULT_NONE] = "none",
+		[PEAL_ABCAST_FAULT_ORDER] = "a frame came too late for its place",
+		[PEAL_ABCAST_FAULT_SEAL] = "a seal takes back what was delivered",
+		[PEAL_ABCAST_FAULT_CUT] = "a view takes back what was delivered",
+		[PEAL_ABCAST_FAULT_DECISION] = "one thing was decided twice",
+		[PEAL_ABCAST_FAULT_DIGEST] = "another rank delivered something else",
+		[PEAL_ABCAST_FAULT_REPLACED] = "the rank is another member's",
+	};
+
+	return names[fault];
 }
 
 /* Own frames that may leave in this turn: each takes a place of bulk for each other rank. */
@@ -118,18 +162,38 @@ run_group(struct peal_orders_group *group, uint64_t now_ns)
 	abcast->burst = find_burst(group);
 	peal_orders_cut(group);
 	peal_abcast_run(abcast, now_ns);
+	peal_orders_publish(group, now_ns);
 	if (abcast->state == PEAL_ABCAST_STOPPED) {
 		peal_orders_end(group, abcast->fault);
 	}
 }
 
+static __attribute__((noinline)) void
+fill_page(struct peal_orders *orders)
+{
+	struct peal_orders_page *page = &orders->page;
+	const struct peal_view *view = orders->peers->view;
+
+	page->count = orders->peers->members_count == 0 ? 0 : view->ordergroups_count;
+	for (uint32_t i = 0; i < page->count; i++) {
+		page->ids[i] = view->ordergroups[i].id;
+		(void)peal_orders_find(orders, page->ids[i], &page->states[i]);
+	}
+	atomic_store_explicit(&page->is_asked, false, memory_order_release);
+}
+
 uint32_t
 peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
 {
-	if (__builtin_expect(orders->groups_count == 0, 1)) {
+	if (__builtin_expect(!peal_orders_has_page(orders), 0)) {
+		fill_page(orders);
+	}
+	if (__builtin_expect((orders->groups_count | orders->subscriptions_count) == 0, 1)) {
 		return 0;
 	}
 	orders->sent_count = 0;
+	orders->now_ns = now_ns;
+	peal_orders_ask(orders, now_ns);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		struct peal_orders_group *group = &orders->groups[i];
 
@@ -145,13 +209,15 @@ static uint64_t
 find_deadline(const struct peal_orders_group *group)
 {
 	const struct peal_abcast *abcast = &group->abcast;
+	uint64_t publish_at_ns = peal_orders_publish_at_ns(group);
+	uint64_t deadline_at_ns = peal_abcast_deadline_at_ns(abcast);
 
 	if (abcast->state == PEAL_ABCAST_STOPPED ||
 		(abcast->state == PEAL_ABCAST_RUNNING && abcast->queue.count == 0 &&
-			group->queue.tail < group->queue.head)) {
+			group->queue.tail < group->queue.head && !peal_orders_is_braked(group))) {
 		return 0;
 	}
-	return peal_abcast_deadline_at_ns(abcast);
+	return publish_at_ns < deadline_at_ns ? publish_at_ns : deadline_at_ns;
 }
 
 uint64_t
@@ -159,8 +225,14 @@ peal_orders_deadline_at_ns(const struct peal_orders *orders)
 {
 	uint64_t deadline_at_ns = UINT64_MAX;
 
-	if (__builtin_expect(orders->groups_count == 0, 1)) {
+	if (__builtin_expect((orders->groups_count | orders->subscriptions_count) == 0, 1)) {
 		return UINT64_MAX;
+	}
+	for (uint32_t i = 0; i < PEAL_ORDERGROUPS_MAX; i++) {
+		if (orders->subscriptions[i].group != 0 && orders->subscriptions[i].is_asking &&
+			!peal_orders_is_served(orders, orders->subscriptions[i].group)) {
+			deadline_at_ns = orders->asked_at_ns;
+		}
 	}
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *group = &orders->groups[i];

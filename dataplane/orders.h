@@ -23,6 +23,14 @@
  * for a rank: a younger member is believed when the one that held the rank is not in the view any
  * more. That is evidence for the machines, which decide by majorities whatever is believed.
  *
+ * Larger audiences: any member of the view may subscribe, rank or not. Ranks then publish what is
+ * FINAL by broadcast, frame by frame, with its position; who subscribes puts that together by
+ * position, so it does not matter if two ranks say the same. The lowest rank that is there says
+ * it; the others keep what they have not heard, and say it when the lower ones do not for a while,
+ * 5 ms for each of them. Broadcast gives all who go on the same, so nothing is lost with a
+ * publisher. When too much is kept, the ranks put nothing more in order: the audience brakes.
+ * A subscriber begins at the position that it hears first, and is told which it missed.
+ *
  * Frames that are kept are copied into a pool that has a place for each that may be: a rank that is
  * away has the others keep thousands, more than the port can spare.
  *
@@ -44,6 +52,8 @@
 #include "dataplane/peers.h"
 #include "dataplane/sendqueue.h"
 
+#include <stdatomic.h>
+
 /* Groups in which one node may hold a rank; of more it is no rank, and counts ORDER_TOO_MANY. */
 #define PEAL_ORDERS_MAX 4U
 
@@ -53,11 +63,21 @@
 /* The largest message: two of them find room in the queue. */
 #define PEAL_ORDERS_MESSAGE_SIZE_MAX (PEAL_ORDERS_QUEUE_SIZE / 2U - 16U)
 
-/* Frames of one group that may be kept: lanes of two views, own ones that wait, and one that comes
- * in or is being cut. */
+/* Frames that were delivered and not published, of one group; the second number is where the ranks
+ * stop to put more in order: all that is under way then has a place. */
+#define PEAL_ORDERS_KEPT_MAX   8192U
+#define PEAL_ORDERS_KEPT_BRAKE 1024U
+
+/* Publications that came before one with a smaller position, of all groups. */
+#define PEAL_ORDERS_EARLY_MAX 512U
+
+/* Frames of one group that may be kept: lanes of two views, own ones that wait, one that comes in
+ * or is being cut, and those that are not published. */
 #define PEAL_ORDERS_GROUP_FRAMES_MAX                                                               \
-	(PEAL_ORDER_RANKS_MAX * 2U * PEAL_ORDER_WINDOW + PEAL_ABCAST_QUEUE_PLACES + 1U)
-#define PEAL_ORDERS_FRAMES_MAX  (PEAL_ORDERS_MAX * PEAL_ORDERS_GROUP_FRAMES_MAX)
+	(PEAL_ORDER_RANKS_MAX * 2U * PEAL_ORDER_WINDOW + PEAL_ABCAST_QUEUE_PLACES + 1U +           \
+		PEAL_ORDERS_KEPT_MAX)
+#define PEAL_ORDERS_FRAMES_MAX                                                                     \
+	(PEAL_ORDERS_MAX * PEAL_ORDERS_GROUP_FRAMES_MAX + PEAL_ORDERS_EARLY_MAX)
 #define PEAL_ORDERS_FRAMES_SIZE ((uint64_t)PEAL_ORDERS_FRAMES_MAX * PEAL_ORDERS_FRAME_SIZE)
 
 /* The last position of the frame at `position` of the machine. */
@@ -75,9 +95,9 @@ enum peal_orders_result {
 /* One message, or a part of one. */
 struct peal_orders_message {
 	uint32_t group;
-	uint64_t position;             /* of what is here; the last part's is the message's */
-	uint64_t mid;                  /* member that said it */
-	bool is_own;                   /* it was said by this process */
+	uint64_t position; /* of what is here; the last part's is the message's */
+	uint64_t mid;      /* member that said it */
+	bool is_own;       /* it was said by this process */
 	struct peal_delivery delivery; /* parts of one message of one member come in order */
 };
 
@@ -93,21 +113,23 @@ struct peal_orders_view {
 	uint64_t doubtful_count;
 };
 
-/* Who uses order groups. Called from within a turn (switch_peers, on_frame, run); may send. */
+/* Who uses order groups. Called from within a turn (switch, on_frame, on_cast, run); may send. */
 struct peal_orders_user {
+	/* Broadcasts; FULL is tried again later. NULL: there is none, and no audience. */
+	enum peal_cast_result (*cast)(void *state, const uint8_t *bytes, uint32_t size);
 	void (*deliver)(void *state, const struct peal_orders_message *message);
 	/* A view of a group of which this node holds a rank began here. */
 	void (*view)(void *state, uint32_t group, const struct peal_orders_view *view);
 	/* Positions [from, to] are never delivered here: they were elsewhere. Nor is a message of
 	 * which one part is among them, or is before the first view here. `own_count`: oldest
 	 * messages of this process that were not delivered here, and are among them. */
-	void (*skipped)(
-		void *state, uint32_t group, uint64_t from, uint64_t to, uint64_t own_count);
-	/* This node holds no rank of it any more: REPLACED, also when the group was created anew or
+	void (*skipped)(void *state, uint32_t group, uint64_t from, uint64_t to,
+		uint64_t own_count);
+	/* This node holds no rank of it any more, or its subscription is over: REPLACED, also when the group was created anew or
 	 * this node left the view; or the machine stopped. `lost_count`: newest messages of this
 	 * process that were not delivered here, and perhaps nowhere. */
-	void (*ended)(
-		void *state, uint32_t group, enum peal_abcast_fault fault, uint64_t lost_count);
+	void (*ended)(void *state, uint32_t group, enum peal_abcast_fault fault,
+		uint64_t lost_count);
 	void *state;
 };
 
@@ -143,10 +165,59 @@ _Static_assert(PEAL_ORDERS_SENT_MAX >= PEAL_ABCAST_QUEUE_PLACES, "each own frame
 
 struct peal_orders;
 
+/* A frame that was delivered and is not published. */
+struct peal_orders_kept {
+	uint32_t place;
+	uint32_t member;
+	uint16_t size;
+	uint8_t rank;
+};
+
+/* A rank and the audience of its group. Positions are those of frames. */
+struct peal_orders_publisher {
+	bool is_on; /* somebody subscribes */
+	bool is_publishing;
+	bool is_anchored;    /* `seen` is known */
+	uint64_t heard_view; /* of broadcast: in which somebody said so last, and when */
+	uint64_t heard_at_ns;
+	uint64_t seen;       /* all up to here was published */
+	uint64_t ahead_from; /* and these, if ahead_to > seen */
+	uint64_t ahead_to;
+	uint64_t first; /* kept are [first, next) */
+	uint64_t next;
+	uint64_t said;           /* by this rank, up to here */
+	uint64_t progress_at_ns; /* since when nobody says what is next */
+	uint64_t retry_at_ns;    /* broadcast had no room */
+	struct peal_orders_kept kept[PEAL_ORDERS_KEPT_MAX];
+};
+
+/* A group that this node listens to. */
+struct peal_orders_subscription {
+	uint32_t group; /* 0 = none */
+	uint32_t configuration;
+	bool is_asking; /* SUBSCRIBE is to be said */
+	bool has_begun;
+	uint64_t expected; /* position of the next frame */
+	uint64_t members[PEAL_ORDER_RANKS_MAX];
+	struct peal_orders_parts parts[PEAL_ORDER_RANKS_MAX];
+};
+
+/* A publication that came early. */
+struct peal_orders_early {
+	uint32_t group; /* 0 = free */
+	uint32_t place; /* of its data; NONE: SKIPPED */
+	uint32_t member;
+	uint16_t size;
+	uint8_t rank;
+	uint64_t from;
+	uint64_t to;
+};
+
 /* One group, and the machine of this node's rank of it. */
 struct peal_orders_group {
 	struct peal_orders *orders;
 	bool is_used;
+	bool has_view; /* it was taken in once */
 	bool is_ended; /* the machine stopped, `ended` was called; never founded again */
 	struct peal_ordergroup config;
 	uint64_t holders[PEAL_ORDER_RANKS_MAX]; /* of the ranks, as far as is known */
@@ -160,22 +231,13 @@ struct peal_orders_group {
 	uint64_t sent_count;     /* own frames given to the machine */
 	uint64_t settled_count;  /* of these delivered, or in doubt */
 	uint64_t lane_delivered; /* of the own lane, in this view */
+	uint64_t floor;          /* position of a frame: what is not behind it was delivered before */
+	struct peal_orders_publisher publisher;
 	struct peal_orders_parts parts[PEAL_ORDER_RANKS_MAX];
 	struct peal_orders_sent sent[PEAL_ORDERS_SENT_MAX];
 	struct peal_abcast abcast;
 	struct peal_sendqueue queue;
 	_Alignas(8) uint8_t queue_bytes[PEAL_ORDERS_QUEUE_SIZE];
-};
-
-struct peal_orders {
-	struct peal_orders_config config;
-	const struct peal_peers *peers;
-	uint32_t cluster;
-	uint64_t self_mid;
-	uint32_t groups_count; /* used */
-	uint32_t sent_count;   /* frames, in this turn */
-	struct peal_orders_pool pool;
-	struct peal_orders_group groups[PEAL_ORDERS_MAX];
 };
 
 /* What a group is like here, for clients and people. */
@@ -188,6 +250,33 @@ struct peal_orders_state {
 	bool is_waiting;              /* for a majority: nothing goes on */
 	uint64_t waiting_count;       /* messages of this node that are not delivered here */
 	struct peal_orders_view view; /* the present one; position = delivered */
+};
+
+/* All groups of the view: the asker's until it asks, then the core's until it has answered. */
+struct peal_orders_page {
+	_Atomic bool is_asked;
+	uint32_t count;
+	uint32_t ids[PEAL_ORDERGROUPS_MAX];
+	struct peal_orders_state states[PEAL_ORDERGROUPS_MAX];
+};
+
+struct peal_orders {
+	struct peal_orders_config config;
+	const struct peal_peers *peers;
+	uint32_t cluster;
+	uint64_t self_mid;
+	uint32_t groups_count; /* used */
+	uint32_t sent_count;   /* frames, in this turn */
+	uint64_t views_count;  /* that broadcast showed */
+	uint64_t now_ns;       /* of the turn */
+	uint32_t subscriptions_count;
+	uint32_t early_count;
+	uint64_t asked_at_ns; /* SUBSCRIBE: tried again then */
+	struct peal_orders_subscription subscriptions[PEAL_ORDERGROUPS_MAX];
+	struct peal_orders_early early[PEAL_ORDERS_EARLY_MAX];
+	struct peal_orders_page page;
+	struct peal_orders_pool pool;
+	struct peal_orders_group groups[PEAL_ORDERS_MAX];
 };
 
 /* @param config  copied; what it points to outlives the machine */
@@ -210,6 +299,26 @@ enum peal_orders_result peal_orders_send(
 bool peal_orders_find(
 	const struct peal_orders *orders, uint32_t group, struct peal_orders_state *state_out);
 
+/*
+ * Listens to a group of the view, from some position on: it is delivered as to a rank, one after
+ * the other, what is left out is told as `skipped`, at first with `from` = 0 what was before, and the end as
+ * `ended`. At a rank it is for
+ * the time when it is none. OK, also when it was so before; NO_GROUP.
+ */
+enum peal_orders_result peal_orders_subscribe(struct peal_orders *orders, uint32_t group);
+/* Listens no more. */
+void peal_orders_unsubscribe(struct peal_orders *orders, uint32_t group);
+
+/* As broadcast's user: a message of `origin`. True: it was one of order groups. */
+bool peal_orders_on_cast(
+	struct peal_orders *orders, uint64_t origin, const struct peal_delivery *delivery);
+/* The same: broadcast shows a view. */
+void peal_orders_on_cast_view(struct peal_orders *orders);
+
+/* In a few words, for people: static. */
+const char *peal_orders_state_name(const struct peal_orders_state *state);
+const char *peal_orders_fault_name(enum peal_abcast_fault fault);
+
 /* An opened frame of family 6. */
 void peal_orders_on_frame(
 	struct peal_orders *orders, const struct peal_opened *opened, uint64_t now_ns);
@@ -219,5 +328,21 @@ uint32_t peal_orders_run(struct peal_orders *orders, uint64_t now_ns);
 
 /* When it wants to run next; 0 = at once; UINT64_MAX = never. */
 uint64_t peal_orders_deadline_at_ns(const struct peal_orders *orders);
+
+/*
+ * Any one thread at a time: asks what all groups are like; then wake the core. It is in `page` when
+ * `has_page` says so, and stays there until it is asked for again.
+ */
+static inline void
+peal_orders_ask_page(struct peal_orders *orders)
+{
+	atomic_store_explicit(&orders->page.is_asked, true, memory_order_release);
+}
+
+static inline bool
+peal_orders_has_page(const struct peal_orders *orders)
+{
+	return !atomic_load_explicit(&orders->page.is_asked, memory_order_acquire);
+}
 
 #endif

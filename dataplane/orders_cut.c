@@ -92,7 +92,7 @@ peal_orders_cut(struct peal_orders_group *group)
 	/* While frames wait, what is small gathers. */
 	uint64_t enough = abcast->queue.count > 0 ? room : 1U;
 
-	if (abcast->state != PEAL_ABCAST_RUNNING) {
+	if (abcast->state != PEAL_ABCAST_RUNNING || peal_orders_is_braked(group)) {
 		return;
 	}
 	while (queue->head - queue->tail >= enough && abcast->queue.count < PEAL_ORDER_BURST) {

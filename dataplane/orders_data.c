@@ -46,40 +46,39 @@ peal_orders_doubt(struct peal_orders_group *group, uint64_t count)
 /* --- what is delivered --- */
 
 static void
-hand_over(struct peal_orders_group *group, const struct peal_orders_message *message)
+hand_over(const struct peal_orders *orders, const struct peal_orders_message *message)
 {
-	const struct peal_orders_user *user = &group->orders->config.user;
+	const struct peal_orders_user *user = &orders->config.user;
 	const struct peal_delivery *delivery = &message->delivery;
 
 	if (delivery->offset + delivery->size == delivery->message_size) {
-		peal_orders_count(group->orders, PEAL_COUNTER_ORDER_MESSAGES_DELIVERED);
+		peal_orders_count(orders, PEAL_COUNTER_ORDER_MESSAGES_DELIVERED);
 	}
 	user->deliver(user->state, message);
 }
 
 static void
-deliver_records(struct peal_orders_group *group, struct peal_orders_message *message,
-	const struct peal_abcast_delivery *delivery)
+hand_over_records(const struct peal_orders *orders, struct peal_orders_message *message,
+	const struct peal_orders_frame *frame)
 {
 	uint32_t at = PEAL_ORDER_DATA_HEAD_SIZE;
 	const uint8_t *bytes;
 	uint16_t size;
 
-	while (peal_order_data_next(delivery->bytes, delivery->size, &at, &bytes, &size)) {
-		message->delivery =
-			(struct peal_delivery){.message_size = size, .size = size, .bytes = bytes};
-		hand_over(group, message);
+	while (peal_order_data_next(frame->bytes, frame->size, &at, &bytes, &size)) {
+		message->delivery = (struct peal_delivery){
+			.message_size = size, .size = size, .bytes = bytes};
+		hand_over(orders, message);
 		message->position++;
 	}
 }
 
-/* A part counts when it is the next of its message: all ranks that missed nothing agree on that. */
+/* A part counts when it is the next of its message: all who missed nothing agree on that. */
 static void
-deliver_part(struct peal_orders_group *group, struct peal_orders_message *message,
-	const struct peal_abcast_delivery *delivery)
+hand_over_part(const struct peal_orders *orders, struct peal_orders_parts *parts,
+	struct peal_orders_message *message, const struct peal_orders_frame *frame)
 {
-	struct peal_order_part part = peal_order_data_part(delivery->bytes, delivery->size);
-	struct peal_orders_parts *parts = &group->parts[delivery->rank];
+	struct peal_order_part part = peal_order_data_part(frame->bytes, frame->size);
 
 	if (part.offset == 0) {
 		*parts = (struct peal_orders_parts){
@@ -87,7 +86,7 @@ deliver_part(struct peal_orders_group *group, struct peal_orders_message *messag
 	}
 	if (part.message_size != parts->message_size || part.number != parts->number ||
 		part.offset != parts->offset) {
-		peal_orders_count(group->orders, PEAL_COUNTER_ORDER_PARTS_DROPPED);
+		peal_orders_count(orders, PEAL_COUNTER_ORDER_PARTS_DROPPED);
 		return;
 	}
 	parts->offset += part.size;
@@ -98,29 +97,46 @@ deliver_part(struct peal_orders_group *group, struct peal_orders_message *messag
 		.offset = part.offset,
 		.size = part.size,
 		.bytes = part.bytes};
-	hand_over(group, message);
+	hand_over(orders, message);
+}
+
+void
+peal_orders_unpack(struct peal_orders *orders, struct peal_orders_parts *parts,
+	const struct peal_orders_frame *frame)
+{
+	uint8_t kind = peal_order_data_kind(frame->bytes, frame->size);
+	struct peal_orders_message message = {.group = frame->group,
+		.position = frame->position << 8,
+		.mid = frame->member,
+		.is_own = frame->is_own};
+
+	if (kind == PEAL_ORDER_DATA_RECORDS) {
+		hand_over_records(orders, &message, frame);
+	} else if (kind == PEAL_ORDER_DATA_PART) {
+		hand_over_part(orders, parts, &message, frame);
+	} else {
+		peal_orders_count(orders, PEAL_COUNTER_ORDER_DATA_BAD);
+	}
 }
 
 void
 peal_orders_deliver(void *state, const struct peal_abcast_delivery *delivery)
 {
 	struct peal_orders_group *group = state;
-	uint8_t kind = peal_order_data_kind(delivery->bytes, delivery->size);
-	struct peal_orders_message message = {.group = group->config.id,
-		.position = delivery->position << 8,
-		.mid = delivery->member,
-		.is_own = delivery->is_own};
+	const struct peal_orders_frame frame = {.group = group->config.id,
+		.position = delivery->position,
+		.member = delivery->member,
+		.is_own = delivery->is_own,
+		.bytes = delivery->bytes,
+		.size = delivery->size};
 
 	if (delivery->is_own) {
 		group->lane_delivered++;
 		(void)settle(group, false);
 	}
-	if (kind == PEAL_ORDER_DATA_RECORDS) {
-		deliver_records(group, &message, delivery);
-	} else if (kind == PEAL_ORDER_DATA_PART) {
-		deliver_part(group, &message, delivery);
-	} else {
-		peal_orders_count(group->orders, PEAL_COUNTER_ORDER_DATA_BAD);
+	peal_orders_keep(group, delivery);
+	if (delivery->position > group->floor) {
+		peal_orders_unpack(group->orders, &group->parts[delivery->rank], &frame);
 	}
 }
 
@@ -134,6 +150,11 @@ peal_orders_skipped(void *state, uint64_t from, uint64_t to)
 	uint64_t own_count = peal_orders_doubt(group, own->delivered - group->lane_delivered);
 
 	group->lane_delivered = own->delivered;
+	peal_orders_keep_from(group, to);
+	if (to <= group->floor) {
+		return; /* it came by broadcast */
+	}
+	from = from > group->floor ? from : group->floor + 1U;
 	memset(group->parts, 0, sizeof(group->parts));
 	user->skipped(user->state, group->config.id, from << 8, PEAL_ORDERS_LAST_OF(to), own_count);
 }

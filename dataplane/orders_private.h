@@ -6,6 +6,7 @@
 #define PEAL_DATAPLANE_ORDERS_PRIVATE_H
 
 #include "dataplane/orders.h"
+#include "wire/order_publication.h"
 
 static inline void
 peal_orders_count(const struct peal_orders *orders, enum peal_counter id)
@@ -23,6 +24,20 @@ peal_orders_find_group(struct peal_orders *orders, uint32_t id)
 		}
 	}
 	return NULL;
+}
+
+/* True when the rank of this node delivers by itself. */
+static inline bool
+peal_orders_is_served(const struct peal_orders *orders, uint32_t id)
+{
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		const struct peal_orders_group *group = &orders->groups[i];
+
+		if (group->is_used && group->config.id == id) {
+			return group->has_view && !group->is_ended;
+		}
+	}
+	return false;
 }
 
 /* True when the number is of a member of the present view. */
@@ -51,8 +66,49 @@ void peal_orders_view(void *state, const struct peal_abcast_news *news);
 /* orders_data.c: the same. */
 void peal_orders_deliver(void *state, const struct peal_abcast_delivery *delivery);
 void peal_orders_skipped(void *state, uint64_t from, uint64_t to);
+/* Hands the messages of a frame over, whoever brought it. */
+struct peal_orders_frame {
+	uint32_t group;
+	uint64_t position;
+	uint64_t member;
+	bool is_own;
+	const uint8_t *bytes;
+	uint16_t size;
+};
+void peal_orders_unpack(struct peal_orders *orders, struct peal_orders_parts *parts,
+	const struct peal_orders_frame *frame);
 /* The oldest `count` own frames are in doubt. Returns the messages that are so with them. */
 uint64_t peal_orders_doubt(struct peal_orders_group *group, uint64_t count);
+
+/* orders_publish.c: a frame was delivered; positions up to `to` never will be; a publication came
+ * from `origin`; the first view here begins behind `position`. */
+void peal_orders_keep(
+	struct peal_orders_group *group, const struct peal_abcast_delivery *delivery);
+void peal_orders_keep_from(struct peal_orders_group *group, uint64_t position);
+void peal_orders_on_view(struct peal_orders_group *group);
+void peal_orders_heard(struct peal_orders_group *group, uint64_t origin,
+	const struct peal_order_publication *publication);
+void peal_orders_keep_nothing(struct peal_orders_group *group);
+void peal_orders_publish(struct peal_orders_group *group, uint64_t now_ns);
+uint64_t peal_orders_publish_at_ns(const struct peal_orders_group *group);
+static inline bool
+peal_orders_is_braked(const struct peal_orders_group *group)
+{
+	const struct peal_orders_publisher *publisher = &group->publisher;
+
+	return publisher->is_on && publisher->next - publisher->first > PEAL_ORDERS_KEPT_BRAKE;
+}
+
+/* orders_subscribe.c: a publication for who listens; another table of peers; the rank of this node
+ * is in a view that begins behind `position`; asks. */
+void peal_orders_listen(
+	struct peal_orders *orders, const struct peal_order_publication *publication);
+void peal_orders_switch_subscriptions(struct peal_orders *orders, bool is_same_self);
+void peal_orders_hand_on(struct peal_orders_group *group, uint64_t position);
+void peal_orders_listen_again(const struct peal_orders_group *group);
+void peal_orders_ask(struct peal_orders *orders, uint64_t now_ns);
+struct peal_orders_subscription *peal_orders_find_subscription(
+	struct peal_orders *orders, uint32_t group);
 
 /* orders_cut.c: gives queued messages to the machine, as far as frames may leave. */
 void peal_orders_cut(struct peal_orders_group *group);

@@ -65,6 +65,11 @@ peal_orders_view(void *state, const struct peal_abcast_news *news)
 		group->members[i] = news->members[i];
 	}
 	group->lane_delivered = 0;
+	if (!group->has_view) {
+		group->has_view = true;
+		peal_orders_keep_from(group, news->position);
+		peal_orders_hand_on(group, news->position);
+	}
 	user->view(user->state, group->config.id, &view);
 }
 
@@ -78,10 +83,13 @@ peal_orders_end(struct peal_orders_group *group, enum peal_abcast_fault fault)
 	uint64_t lost_count = group->said_count - group->done_count;
 
 	PEAL_ASSERT(group->is_used && !group->is_ended);
+	peal_orders_listen_again(group);
 	peal_abcast_fini(&group->abcast);
+	peal_orders_keep_nothing(group);
 	group->is_ended = true;
 	group->done_count = group->said_count;
-	peal_counter_add(orders->config.counters, PEAL_COUNTER_ORDER_MESSAGES_DOUBTFUL, lost_count);
+	peal_counter_add(
+		orders->config.counters, PEAL_COUNTER_ORDER_MESSAGES_DOUBTFUL, lost_count);
 	user->ended(user->state, group->config.id, fault, lost_count);
 }
 
@@ -119,13 +127,14 @@ static void
 init_machine(struct peal_orders_group *group, uint8_t rank)
 {
 	const struct peal_orders *orders = group->orders;
-	const struct peal_abcast_config config = {.user = {.transmit = peal_orders_transmit,
-							  .release = peal_orders_release,
-							  .deliver = peal_orders_deliver,
-							  .view = peal_orders_view,
-							  .skipped = peal_orders_skipped,
-							  .stopped = stopped,
-							  .state = group},
+	const struct peal_abcast_config config = {
+		.user = {.transmit = peal_orders_transmit,
+			.release = peal_orders_release,
+			.deliver = peal_orders_deliver,
+			.view = peal_orders_view,
+			.skipped = peal_orders_skipped,
+			.stopped = stopped,
+			.state = group},
 		.counters = orders->config.counters,
 		.timing = orders->config.timing,
 		.group = group->config.id,
@@ -183,9 +192,9 @@ end_groups(struct peal_orders *orders, bool is_same_self)
 		if (!group->is_used) {
 			continue;
 		}
-		config = is_same_self
-				 ? peal_view_find_ordergroup(orders->peers->view, group->config.id)
-				 : NULL;
+		config = is_same_self ? peal_view_find_ordergroup(orders->peers->view,
+						group->config.id)
+				      : NULL;
 		if (config != NULL && config->generation == group->config.generation) {
 			continue;
 		}
@@ -207,6 +216,7 @@ peal_orders_switch(struct peal_orders *orders, const struct peal_peers *peers, u
 	orders->cluster = peers->cluster;
 	orders->self_mid = peers->self_mid;
 	end_groups(orders, is_same_self);
+	peal_orders_switch_subscriptions(orders, is_same_self);
 	if (peers->members_count == 0) {
 		return;
 	}

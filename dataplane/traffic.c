@@ -1,6 +1,43 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/traffic.h"
 
+#include "base/hash.h"
+
+/* Nobody listens to order groups: this node only has its part in them. */
+static void
+ignore_message(void *state, const struct peal_orders_message *message)
+{
+	(void)state;
+	(void)message;
+}
+
+static void
+ignore_view(void *state, uint32_t group, const struct peal_orders_view *view)
+{
+	(void)state;
+	(void)group;
+	(void)view;
+}
+
+static void
+ignore_skip(void *state, uint32_t group, uint64_t from, uint64_t to, uint64_t own_count)
+{
+	(void)state;
+	(void)group;
+	(void)from;
+	(void)to;
+	(void)own_count;
+}
+
+static void
+ignore_end(void *state, uint32_t group, enum peal_abcast_fault fault, uint64_t lost_count)
+{
+	(void)state;
+	(void)group;
+	(void)fault;
+	(void)lost_count;
+}
+
 /* The body of the largest frame that the port brings. */
 static uint16_t
 find_frame_size(const struct peal_core_config *config)
@@ -51,12 +88,25 @@ peal_traffic_init(struct peal_traffic *traffic, struct peal_core *core,
 		.groups = &traffic->groups,
 		.counters = &core->counters};
 
+	const struct peal_orders_config orders = {.egress = &core->egress,
+		.counters = &core->counters,
+		.user = {.deliver = ignore_message,
+			.view = ignore_view,
+			.skipped = ignore_skip,
+			.ended = ignore_end},
+		.name = config->name != NULL ? config->name : "",
+		.clock_offset_ns = config->clock_offset_ns,
+		.seed = peal_hash_mix(config->seed[2] ^ config->seed[3]),
+		.frame_bytes = traffic->order_frames};
+
+	peal_orders_init(&traffic->orders, &orders);
 	peal_load_init(&traffic->load, &load);
 	peal_clients_init(&traffic->clients, &clients);
 	peal_channels_init(&traffic->channels, &channels);
 	peal_cast_init(&traffic->cast, &cast);
 	config->channels = &traffic->channels;
 	config->cast = &traffic->cast;
+	config->orders = &traffic->orders;
 	config->load = &traffic->load;
 	config->clients = &traffic->clients;
 }

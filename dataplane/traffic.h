@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Channels and broadcast of a home core, their memory, and their users: applications with their
- * process groups, and load.
+ * Channels, broadcast and order groups of a home core, their memory, and their users: applications
+ * with their process groups, and load.
  *
- * 74 MiB of room, most of which is never touched where there is little traffic: take it from memory
+ * 170 MiB of room, most of which is never touched where there is little traffic: take it from memory
  * that comes page by page. Fields are private to the machines that they are.
  */
 #ifndef PEAL_DATAPLANE_TRAFFIC_H
@@ -31,10 +31,12 @@ struct peal_traffic {
 	struct peal_load load;
 	struct peal_clients clients;
 	struct peal_procgroups groups;
+	struct peal_orders orders;
 	_Alignas(64) uint8_t channel_queues[PEAL_CHANNELS_MAX][PEAL_TRAFFIC_CHANNEL_SIZE];
 	_Alignas(64) uint8_t cast_queue[PEAL_TRAFFIC_CAST_SIZE];
 	uint8_t channel_frames[PEAL_TRAFFIC_FRAMES_SIZE];
 	uint8_t cast_frames[PEAL_CAST_FRAMES_MAX][PEAL_BODY_SIZE_MAX];
+	_Alignas(64) uint8_t order_frames[PEAL_ORDERS_FRAMES_SIZE];
 };
 
 /*

@@ -1,14 +1,70 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Order groups: how those of the view began, and the wish for another one. */
+/* Order groups: how those of the view began and are, and the wish for another one. */
 #include "dataplane/dpdk/tsc.h"
 #include "runtime/answers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define PAGE_STEPS_MAX 200U
+#define PAGE_STEP_US   500U
+
+/* What this node knows of its groups now: its core says. NULL: it did not, in time. */
+static const struct peal_orders_page *
+read_page(const struct peal_runtime_node *node)
+{
+	/* One that was asked for and given up may still be on its way. */
+	if (peal_orders_has_page(node->orders)) {
+		peal_orders_ask_page(node->orders);
+	}
+	for (uint32_t step = 0; step < PAGE_STEPS_MAX; step++) {
+		if (peal_orders_has_page(node->orders)) {
+			return &node->orders->page;
+		}
+		peal_bell_ring(&node->bell);
+		(void)usleep(PAGE_STEP_US);
+	}
+	return NULL;
+}
+
+static const struct peal_orders_state *
+find_state(const struct peal_orders_page *page, const struct peal_ordergroup *group)
+{
+	for (uint32_t i = 0; page != NULL && i < page->count; i++) {
+		if (page->ids[i] == group->id && page->states[i].generation == group->generation) {
+			return &page->states[i];
+		}
+	}
+	return NULL;
+}
+
+/* How it is now, as far as this node knows. */
+static void
+add_state(struct rte_tel_data *data, const struct peal_orders_state *state)
+{
+	char name[24];
+
+	(void)rte_tel_data_add_dict_string(data, "state", peal_orders_state_name(state));
+	(void)rte_tel_data_add_dict_u64(data, "view", state->view.view);
+	(void)rte_tel_data_add_dict_u64(data, "position", state->view.position >> 8);
+	(void)rte_tel_data_add_dict_u64(data, "active", state->view.active);
+	if (state->is_rank) {
+		(void)rte_tel_data_add_dict_u64(data, "own_rank", state->rank);
+		(void)rte_tel_data_add_dict_u64(data, "waiting", state->waiting_count);
+		(void)rte_tel_data_add_dict_string(
+			data, "fault", peal_orders_fault_name(state->fault));
+	}
+	for (uint32_t i = 0; i < state->view.ranks_count; i++) {
+		(void)snprintf(name, sizeof(name), "holder%u", i);
+		(void)rte_tel_data_add_dict_u64(data, name, state->view.members[i]);
+	}
+}
 
 static void
-add_group(struct rte_tel_data *data, uint32_t place, const struct peal_ordergroup *group)
+add_group(struct rte_tel_data *data, uint32_t place, const struct peal_ordergroup *group,
+	const struct peal_orders_state *state)
 {
 	struct rte_tel_data *inner = rte_tel_data_alloc();
 	char name[24];
@@ -26,6 +82,9 @@ add_group(struct rte_tel_data *data, uint32_t place, const struct peal_ordergrou
 		(void)snprintf(name, sizeof(name), "member%u", i);
 		(void)rte_tel_data_add_dict_u64(inner, name, group->ranks[i].mid);
 	}
+	if (state != NULL) {
+		add_state(inner, state);
+	}
 	(void)snprintf(name, sizeof(name), "%u", place);
 	if (rte_tel_data_add_dict_container(data, name, inner, 0) != 0) {
 		rte_tel_data_free(inner);
@@ -36,12 +95,14 @@ void
 peal_answer_ordergroups(struct peal_answer *answer)
 {
 	const struct peal_view *view = &answer->node->node->view;
+	const struct peal_orders_page *page = read_page(answer->node);
 
 	peal_runtime_lock(answer->runtime);
 	(void)rte_tel_data_add_dict_u64(answer->data, "epoch", view->epoch);
 	(void)rte_tel_data_add_dict_u64(answer->data, "count", view->ordergroups_count);
 	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
-		add_group(answer->data, i, &view->ordergroups[i]);
+		add_group(answer->data, i, &view->ordergroups[i],
+			find_state(page, &view->ordergroups[i]));
 	}
 	peal_runtime_unlock(answer->runtime, false);
 }

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 /* One queue each way, bursts, and what a driver keeps for itself. */
 #define DEVICE_PACKETS_COUNT 4095U
@@ -293,6 +294,18 @@ take_queue(struct peal_runtime *runtime, struct resident *resident, uint32_t ind
 	return peal_port_ring_queue(runtime->ring, runtime->residents_count, index, bell);
 }
 
+/* From the clock of the cores to that of the day, which nodes have in common as well as somebody
+ * sets it. */
+static int64_t
+find_clock_offset(void)
+{
+	struct timespec day;
+
+	(void)clock_gettime(CLOCK_REALTIME, &day);
+	return (int64_t)((uint64_t)day.tv_sec * 1000U * NS_PER_MS + (uint64_t)day.tv_nsec -
+			 peal_tsc_now_ns());
+}
+
 static bool
 init_core(struct resident *resident, uint32_t index, const struct peal_port *port,
 	struct peal_sentence *error)
@@ -307,6 +320,8 @@ init_core(struct resident *resident, uint32_t index, const struct peal_port *por
 		.address = resident->config.address,
 		.vlan = resident->config.vlan,
 		.route = resident->config.route,
+		.name = resident->config.name,
+		.clock_offset_ns = find_clock_offset(),
 		.shard = (uint8_t)index,
 		.shards_count = (uint8_t)resident->shards_count,
 		.rings = peal_shardrings_of(&resident->rings, index),
@@ -327,6 +342,7 @@ init_core(struct resident *resident, uint32_t index, const struct peal_port *por
 			(uint8_t)resident->shards_count, peal_tsc_now_ns());
 		peal_cast_set_policy(&resident->traffic->cast, resident->config.slow_member,
 			resident->config.evict_ms * NS_PER_MS);
+		resident->node.orders = &resident->traffic->orders;
 	}
 	peal_core_init(shard->core, &config, peal_tsc_now_ns());
 	peal_aead_wipe(&config.pre_key);
@@ -460,6 +476,7 @@ open_resident(struct peal_runtime *runtime, struct resident *resident, uint32_t 
 		!open_planes(runtime, resident, numa_node, error)) {
 		return false;
 	}
+	resident->node.bell = bell;
 	for (uint32_t i = 0; i < resident->shards_count; i++) {
 		struct shard *shard = &resident->shards[i];
 		struct peal_port port = take_queue(runtime, resident, i);

@@ -62,6 +62,8 @@ struct peal_runtime_node {
 	struct peal_load_run *load;          /* lock: for one run of load at a time */
 	bool is_loading;                     /* lock: `load` is with the core or in its answer */
 	struct peal_clientdoor *door;        /* NULL: no application attaches */
+	struct peal_orders *orders;          /* lock: for its page only */
+	struct peal_bell bell;               /* of the home core */
 };
 
 /* The runtime configuration of a daemon with the one node `config`, which outlives it. */

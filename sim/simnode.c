@@ -447,6 +447,7 @@ peal_simnode_start(struct peal_simnode *simnode)
 		peal_simorders_start(simorders, &simnode->core.egress, &simnode->core.counters,
 			peal_prng_next(&simnode->prng));
 		core.orders = &simorders->orders;
+		core.cast = &simorders->cast;
 	}
 	peal_simnet_set_up(simnode->config.net, simnode->index, true);
 	peal_core_init(&simnode->core, &core, clock_of(simnode));

@@ -67,7 +67,8 @@ peal_simorders_ledger_destroy(struct peal_simorders_ledger *ledger)
 /* --- the ledger --- */
 
 #define VIOLATE(simorders, ...)                                                                    \
-	peal_report_violate((simorders)->ledger->report, *(simorders)->ledger->now_ns, __VA_ARGS__)
+	peal_report_violate(                                                                       \
+		(simorders)->ledger->report, *(simorders)->ledger->now_ns, __VA_ARGS__)
 
 static struct peal_simorders_group *
 find_group(struct peal_simorders_ledger *ledger, uint32_t cluster, uint32_t id, uint32_t generation)
@@ -131,6 +132,20 @@ append(struct peal_simorders *simorders, struct peal_simorders_group *group,
 
 /* --- one node in one group --- */
 
+static const struct peal_orders_group *
+find_machine(const struct peal_simorders *simorders, uint32_t id)
+{
+	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
+		const struct peal_orders_group *group = &simorders->orders.groups[i];
+
+		if (simorders->is_up && group->is_used && !group->is_ended &&
+			group->config.id == id) {
+			return group;
+		}
+	}
+	return NULL;
+}
+
 static struct peal_simorders_seat *
 find_seat(struct peal_simorders *simorders, uint32_t id)
 {
@@ -147,9 +162,9 @@ find_seat(struct peal_simorders *simorders, uint32_t id)
 	}
 	PEAL_ASSERT(unused != NULL);
 	PEAL_ASSERT(peal_orders_find(&simorders->orders, id, &state));
-	*unused = (struct peal_simorders_seat){
-		.group = find_group(
-			simorders->ledger, simorders->orders.cluster, id, state.generation),
+	*unused = (struct peal_simorders_seat){.group = find_group(simorders->ledger,
+						       simorders->orders.cluster, id,
+						       state.generation),
 		.mid = simorders->orders.self_mid};
 	return unused;
 }
@@ -174,8 +189,12 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 	const struct peal_simorders_entry *found;
 
 	if (!seat->has_view) {
-		VIOLATE(simorders, "n%u: a message of group %u is delivered before its first view",
+		VIOLATE(simorders,
+			"n%u: a message of group %u is delivered, and nobody said where it begins",
 			simorders->index, group->id);
+	}
+	if (find_machine(simorders, group->id) == NULL) {
+		simorders->ledger->heard_count++;
 	}
 	pass_over(seat);
 	if (seat->cursor == group->count) {
@@ -228,13 +247,30 @@ read_head(struct peal_simorders *simorders, struct peal_simorders_parts *parts,
 	return true;
 }
 
+static struct peal_simorders_parts *
+find_parts(struct peal_simorders *simorders, const struct peal_orders_message *message)
+{
+	uint64_t place = peal_hash_mix(message->mid << 32 | message->group);
+
+	for (uint32_t i = 0; i < PEAL_SIMORDERS_PARTS_MAX; i++) {
+		struct peal_simorders_parts *parts =
+			&simorders->parts[(place + i) % PEAL_SIMORDERS_PARTS_MAX];
+
+		if (parts->mid == 0 ||
+			(parts->mid == message->mid && parts->group == message->group)) {
+			return parts;
+		}
+	}
+	PEAL_ASSERT(false);
+	return NULL;
+}
+
 static void
 deliver(void *state, const struct peal_orders_message *message)
 {
 	struct peal_simorders *simorders = state;
 	const struct peal_delivery *delivery = &message->delivery;
-	struct peal_simorders_parts *parts =
-		&simorders->parts[(message->mid * 5U + message->group) % PEAL_SIMORDERS_PARTS_MAX];
+	struct peal_simorders_parts *parts = find_parts(simorders, message);
 	uint32_t from = delivery->offset == 0 ? HEAD_SIZE : 0;
 
 	if (delivery->offset == 0 && !read_head(simorders, parts, message)) {
@@ -242,8 +278,7 @@ deliver(void *state, const struct peal_orders_message *message)
 	}
 	if (parts->mid != message->mid || parts->group != message->group ||
 		parts->offset != delivery->offset || parts->size != delivery->message_size) {
-		VIOLATE(simorders,
-			"n%u: a part at %u of a message of member %" PRIu64 " is not next",
+		VIOLATE(simorders, "n%u: a part at %u of a message of member %" PRIu64 " is not next",
 			simorders->index, delivery->offset, message->mid);
 		return;
 	}
@@ -270,8 +305,8 @@ deliver(void *state, const struct peal_orders_message *message)
 }
 
 static void
-note_doubtful(
-	struct peal_simorders *simorders, const struct peal_simorders_seat *seat, uint64_t count)
+note_doubtful(struct peal_simorders *simorders, const struct peal_simorders_seat *seat,
+	uint64_t count)
 {
 	find_life(seat->group, seat->mid)->doubtful_count += count;
 	simorders->ledger->doubtful_count += count;
@@ -316,8 +351,7 @@ on_view(void *state, uint32_t id, const struct peal_orders_view *view)
 	pass_over(seat);
 	seat->has_view = true;
 	note_doubtful(simorders, seat, view->doubtful_count);
-	if (seat->cursor < group->count &&
-		group->history[seat->cursor].position <= view->position) {
+	if (seat->cursor < group->count && group->history[seat->cursor].position <= view->position) {
 		VIOLATE(simorders,
 			"n%u: view %u of group %u begins behind position %" PRIu64
 			", which was not delivered there",
@@ -333,15 +367,20 @@ on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_co
 	const struct peal_simorders_group *group = seat->group;
 
 	pass_over(seat);
-	if (seat->cursor < group->count && group->history[seat->cursor].position < from) {
-		VIOLATE(simorders,
-			"n%u: position %" PRIu64 " of group %u is left out before %" PRIu64,
+	if (seat->has_view && seat->cursor < group->count &&
+		group->history[seat->cursor].position < from) {
+		VIOLATE(simorders, "n%u: position %" PRIu64 " of group %u is left out before %" PRIu64,
 			simorders->index, group->history[seat->cursor].position, id, from);
 	}
 	seat->floor = to;
 	pass_over(seat);
 	note_doubtful(simorders, seat, own_count);
-	simorders->ledger->skips_count++;
+	if (seat->has_view) {
+		simorders->ledger->skips_count++;
+		simorders->ledger->unheard_count +=
+			find_machine(simorders, id) == NULL ? 1U : 0U;
+	}
+	seat->has_view = true;
 }
 
 static void
@@ -351,8 +390,8 @@ on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_c
 
 	(void)lost_count;
 	if (fault != PEAL_ABCAST_FAULT_REPLACED) {
-		VIOLATE(simorders, "n%u: its rank of group %u stopped: fault %d", simorders->index,
-			id, (int)fault);
+		VIOLATE(simorders, "n%u: its rank of group %u stopped: fault %d", simorders->index, id,
+			(int)fault);
 	}
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		struct peal_simorders_seat *seat = &simorders->seats[i];
@@ -366,13 +405,74 @@ on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_c
 
 /* --- life of a process --- */
 
+static enum peal_cast_result
+cast(void *state, const uint8_t *bytes, uint32_t size)
+{
+	struct peal_simorders *simorders = state;
+
+	return peal_cast_send(&simorders->cast, bytes, size);
+}
+
+static void
+on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
+{
+	struct peal_simorders *simorders = state;
+
+	if (!peal_orders_on_cast(&simorders->orders, origin, delivery)) {
+		VIOLATE(simorders, "n%u: a broadcast is of nobody", simorders->index);
+	}
+}
+
+static void
+on_cast_view(void *state, uint64_t epoch, uint32_t view_tag)
+{
+	struct peal_simorders *simorders = state;
+
+	(void)epoch;
+	(void)view_tag;
+	peal_orders_on_cast_view(&simorders->orders);
+}
+
+static void
+on_cast_ended(void *state, uint64_t lost_count)
+{
+	(void)state;
+	(void)lost_count;
+}
+
+static void
+on_cast_release(void *state, uint64_t token)
+{
+	(void)state;
+	(void)token;
+}
+
+static void
+start_cast(struct peal_simorders *simorders, struct peal_egress *egress,
+	struct peal_counters *counters)
+{
+	const struct peal_cast_config config = {.egress = egress,
+		.counters = counters,
+		.user = {.deliver = on_cast,
+			.view = on_cast_view,
+			.ended = on_cast_ended,
+			.release = on_cast_release,
+			.state = simorders},
+		.queue_bytes = simorders->queue,
+		.queue_capacity = sizeof(simorders->queue),
+		.frame_bytes = simorders->cast_frames};
+
+	peal_cast_init(&simorders->cast, &config);
+}
+
 void
 peal_simorders_start(struct peal_simorders *simorders, struct peal_egress *egress,
 	struct peal_counters *counters, uint64_t seed)
 {
 	const struct peal_orders_config config = {.egress = egress,
 		.counters = counters,
-		.user = {.deliver = deliver,
+		.user = {.cast = cast,
+			.deliver = deliver,
 			.view = on_view,
 			.skipped = on_skipped,
 			.ended = on_ended,
@@ -386,6 +486,7 @@ peal_simorders_start(struct peal_simorders *simorders, struct peal_egress *egres
 	memset(simorders->seats, 0, sizeof(simorders->seats));
 	memset(simorders->parts, 0, sizeof(simorders->parts));
 	simorders->is_up = true;
+	start_cast(simorders, egress, counters);
 	peal_orders_init(&simorders->orders, &config);
 }
 
@@ -424,15 +525,22 @@ say(struct peal_simorders *simorders, struct peal_simorders_seat *seat, uint32_t
 static uint32_t
 draw_size(struct peal_prng *prng)
 {
-	return (uint32_t)(HEAD_SIZE + peal_prng_below(prng, peal_prng_ratio(prng, 1, 8)
-								    ? MESSAGE_SIZE_MAX - HEAD_SIZE
-								    : SMALL_SIZE_MAX));
+	return (uint32_t)(HEAD_SIZE +
+			  peal_prng_below(prng, peal_prng_ratio(prng, 1, 8)
+							? MESSAGE_SIZE_MAX - HEAD_SIZE
+							: SMALL_SIZE_MAX));
 }
 
-/* Calls for each group of which it holds a rank. */
+/* Takes part in all groups of the view: with a rank, or listening. */
 static void
 take_seats(struct peal_simorders *simorders)
 {
+	const struct peal_peers *peers = simorders->orders.peers;
+
+	for (uint32_t i = 0; peers->members_count > 0 && i < peers->view->ordergroups_count; i++) {
+		(void)peal_orders_subscribe(
+			&simorders->orders, peers->view->ordergroups[i].id);
+	}
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *group = &simorders->orders.groups[i];
 
@@ -447,15 +555,19 @@ peal_simorders_turn(struct peal_simorders *simorders, uint64_t now_ns)
 {
 	const struct peal_simorders_ledger *ledger = simorders->ledger;
 
-	if (simorders->is_quiet || simorders->orders.groups_count == 0) {
+	take_seats(simorders);
+	if (simorders->is_quiet) {
 		return;
 	}
-	take_seats(simorders);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		struct peal_simorders_seat *seat = &simorders->seats[i];
 		uint32_t count = peal_prng_ratio(&simorders->prng, 1, 10) ? 20U : 1U;
 
 		if (seat->group == NULL || now_ns < seat->next_at_ns) {
+			continue;
+		}
+		if (find_machine(simorders, seat->group->id) == NULL) {
+			seat->next_at_ns = now_ns + ledger->pause_ns_max;
 			continue;
 		}
 		while (count > 0 && say(simorders, seat, draw_size(&simorders->prng))) {
@@ -485,36 +597,16 @@ peal_simorders_deadline_at_ns(const struct peal_simorders *simorders)
 }
 
 void
-peal_simorders_say_all(struct peal_simorders *simorders, uint32_t size)
+peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size)
 {
-	if (!simorders->is_up) {
-		return;
-	}
-	take_seats(simorders);
-	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
-		if (simorders->seats[i].group != NULL &&
-			!say(simorders, &simorders->seats[i], size)) {
-			VIOLATE(simorders, "n%u: may not say anything, although all is well",
-				simorders->index);
-		}
+	if (simorders->is_up && find_machine(simorders, id) != NULL &&
+		!say(simorders, find_seat(simorders, id), size)) {
+		VIOLATE(simorders, "n%u: may not say anything, although all is well",
+			simorders->index);
 	}
 }
 
 /* --- what must be true at the end --- */
-
-static const struct peal_orders_group *
-find_machine(const struct peal_simorders *simorders, uint32_t id)
-{
-	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
-		const struct peal_orders_group *group = &simorders->orders.groups[i];
-
-		if (simorders->is_up && group->is_used && !group->is_ended &&
-			group->config.id == id) {
-			return group;
-		}
-	}
-	return NULL;
-}
 
 /* Whether the process that has this number lives, and has a rank of the group. */
 static bool
@@ -546,7 +638,7 @@ peal_simorders_may_lose(
 		has_view = true;
 		for (uint32_t rank = 0; rank < group->config.ranks_count; rank++) {
 			lost += is_alive(nodes, count, id, index, group->abcast.members[rank]) ? 0U
-											       : 1U;
+										      : 1U;
 		}
 		if (lost > group->config.ranks_count / 2U) {
 			return false;
@@ -572,8 +664,8 @@ peal_simorders_is_agreed(
 		first = first == NULL ? group : first;
 		machine = &group->abcast;
 		ranks_count++;
-		if (machine->state != PEAL_ABCAST_RUNNING || machine->view != first->abcast.view ||
-			machine->active != machine->all ||
+		if (machine->state != PEAL_ABCAST_RUNNING ||
+			machine->view != first->abcast.view || machine->active != machine->all ||
 			peal_abcast_position(machine) != peal_abcast_position(&first->abcast) ||
 			group->said_count != group->done_count) {
 			return false;
@@ -589,17 +681,16 @@ describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
 		const struct peal_orders_group *group = find_machine(&nodes[i], id);
 
 		if (group == NULL) {
-			VIOLATE(&nodes[i], "n%u: up %d, no rank of group %u", i, nodes[i].is_up,
-				id);
+			VIOLATE(&nodes[i], "n%u: up %d, no rank of group %u", i, nodes[i].is_up, id);
 			continue;
 		}
 		VIOLATE(&nodes[i],
-			"n%u: member %" PRIu64
-			" rank %u of group %u: state %d, view %u, active %x, "
+			"n%u: member %" PRIu64 " rank %u of group %u: state %d, view %u, active %x, "
 			"position %" PRIu64 ", %" PRIu64 " of %" PRIu64 " messages done",
 			i, nodes[i].orders.self_mid, group->abcast.config.rank, id,
 			(int)group->abcast.state, group->abcast.view, group->abcast.active,
-			peal_abcast_position(&group->abcast), group->done_count, group->said_count);
+			peal_abcast_position(&group->abcast), group->done_count,
+			group->said_count);
 	}
 }
 

@@ -7,6 +7,8 @@
  * it, everybody else must find the same there, and leave none out that it was not told of. Messages
  * of one process come in its order, once, whole and unaltered, and behind all that it had when it
  * said them. A view of the group begins behind the same position at all, with the same members.
+ * Members without a rank listen to all groups, by broadcast, and must hear the same.
+ *
  * When all is well again, all ranks are in one view, at one position, and everything that a living
  * process said was delivered, or was told to be in doubt.
  */
@@ -22,8 +24,11 @@
 #define PEAL_SIMORDERS_LIVES_MAX  2048U
 #define PEAL_SIMORDERS_VIEWS_MAX  2048U
 
-/* Messages that come in parts at one moment at one node. */
-#define PEAL_SIMORDERS_PARTS_MAX 64U
+/* Of broadcasts. */
+#define PEAL_SIMORDERS_QUEUE_SIZE 65536U
+
+/* Members in groups that one process ever hears; more than half of the places stay free. */
+#define PEAL_SIMORDERS_PARTS_MAX 1024U
 
 struct peal_simorders_entry {
 	uint64_t first;    /* position of its first byte */
@@ -67,12 +72,14 @@ struct peal_simorders_ledger {
 	uint64_t said_count;
 	uint64_t skips_count;
 	uint64_t doubtful_count;
+	uint64_t unheard_count; /* times that a member without a rank was told of a gap */
+	uint64_t heard_count;    /* messages, by members without a rank */
 	uint64_t restarts_count; /* views in which a rank came back */
 	uint32_t groups_count;
 	struct peal_simorders_group groups[PEAL_SIMORDERS_GROUPS_MAX];
 };
 
-/* A message of which some came. */
+/* The message of a member in a group that comes, or came last. */
 struct peal_simorders_parts {
 	uint64_t mid;
 	uint32_t group;
@@ -86,7 +93,7 @@ struct peal_simorders_parts {
 struct peal_simorders_seat {
 	struct peal_simorders_group *group; /* NULL = free */
 	uint64_t mid;                       /* of the process */
-	bool has_view;
+	bool has_view; /* or heard a message */
 	uint64_t cursor; /* of the history: what comes next */
 	uint64_t floor;  /* what began up to here may be left out */
 	uint64_t seen;   /* position */
@@ -103,8 +110,11 @@ struct peal_simorders {
 	char name[8];
 	uint8_t *frames; /* room of the pool */
 	struct peal_simorders_seat seats[PEAL_ORDERS_MAX];
-	struct peal_simorders_parts parts[PEAL_SIMORDERS_PARTS_MAX];
+	struct peal_simorders_parts parts[PEAL_SIMORDERS_PARTS_MAX]; /* hashed */
 	struct peal_orders orders;
+	struct peal_cast cast;
+	_Alignas(8) uint8_t queue[PEAL_SIMORDERS_QUEUE_SIZE];
+	uint8_t cast_frames[PEAL_CAST_FRAMES_MAX * PEAL_BODY_SIZE_MAX];
 };
 
 /* Zeroed memory for all nodes, which is there when it is touched. */
@@ -124,11 +134,11 @@ void peal_simorders_turn(struct peal_simorders *simorders, uint64_t now_ns);
 /* When it wants to be called; UINT64_MAX = never. */
 uint64_t peal_simorders_deadline_at_ns(const struct peal_simorders *simorders);
 
-/* One message now, to each group of which it holds a rank. */
-void peal_simorders_say_all(struct peal_simorders *simorders, uint32_t size);
+/* One message now, if it holds a rank of the group. */
+void peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size);
 
 /* True when `index` may lose its memory: a majority of every view that a rank of `id` is in is
- * still there without it. */
+ * still there without it. With `count` in its place: it is there. */
 bool peal_simorders_may_lose(
 	const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t index);
 /* True when all ranks of the group are in one view, may send, are at one position, and have nothing

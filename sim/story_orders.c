@@ -4,7 +4,9 @@
  *
  * They are created by cuts of the membership, as an operator would. Whoever loses its memory is
  * taken only when each group keeps a majority without it, as long as a rank that restarted is not
- * back; all else may happen to anybody at any time. When all is calm everybody is at one position.
+ * back; all else may happen to anybody at any time. A group that loses its majority all the same,
+ * because the membership removed somebody, stands. When all is calm everybody of the others is at
+ * one position, and so are those who listen.
  * Then a group is created anew, and what is said in it is no business of the former one.
  */
 #include "base/prng.h"
@@ -28,6 +30,8 @@ struct orders_story {
 	struct peal_prng prng;
 	uint32_t groups_count;
 	struct peal_ordergroup groups[GROUPS_MAX];
+	/* Members that nobody harmed were removed, and with them a majority of the ranks. */
+	bool is_lost[GROUPS_MAX];
 };
 
 /* A group of the first, or the last, members of a view. */
@@ -68,7 +72,8 @@ create(struct peal_simworld *world, const struct peal_ordergroup *group)
 
 	(void)peal_check_ordergroups_on_wish(&world->ordergroups, group);
 	if (!peal_story_expect(world,
-		    peal_simnode_create_ordergroup(world->nodes[0], group) == PEAL_ORDERGROUP_WAITS,
+		    peal_simnode_create_ordergroup(world->nodes[0], group) ==
+			    PEAL_ORDERGROUP_WAITS,
 		    "in a calm group a wish for an order group is refused")) {
 		return false;
 	}
@@ -85,8 +90,8 @@ may_lose(const struct orders_story *story, uint16_t index)
 	const struct peal_simworld *world = &story->world;
 
 	for (uint32_t i = 0; i < story->groups_count; i++) {
-		if (!peal_simorders_may_lose(
-			    world->orders, world->config.nodes_count, story->groups[i].id, index)) {
+		if (!peal_simorders_may_lose(world->orders, world->config.nodes_count,
+			    story->groups[i].id, index)) {
 			return false;
 		}
 	}
@@ -125,8 +130,8 @@ pause_one(struct orders_story *story)
 		return;
 	}
 	peal_simworld_pause(world, victim, true);
-	peal_simworld_run_for(world,
-		peal_prng_below(&story->prng, is_long ? SECOND_NS / 2U : 4U * MILLISECOND_NS));
+	peal_simworld_run_for(world, peal_prng_below(&story->prng,
+					     is_long ? SECOND_NS / 2U : 4U * MILLISECOND_NS));
 	peal_simworld_pause(world, victim, false);
 }
 
@@ -141,6 +146,9 @@ cut_one(struct orders_story *story)
 				nodes_count);
 	bool is_pair = peal_prng_ratio(&story->prng, 1, 2);
 
+	if (!may_lose(story, a) || !may_lose(story, b)) {
+		return; /* one of two members is removed for it */
+	}
 	peal_simworld_cut(world, a, b, true);
 	if (is_pair) {
 		peal_simworld_cut(world, b, a, true);
@@ -188,12 +196,26 @@ is_agreed(const struct orders_story *story)
 	const struct peal_simworld *world = &story->world;
 
 	for (uint32_t i = 0; i < story->groups_count; i++) {
-		if (!peal_simorders_is_agreed(
+		if (!story->is_lost[i] &&
+			!peal_simorders_is_agreed(
 			    world->orders, world->config.nodes_count, &story->groups[i])) {
 			return false;
 		}
 	}
 	return true;
+}
+
+static void
+find_lost(struct orders_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	uint16_t nodes_count = world->config.nodes_count;
+
+	for (uint32_t i = 0; i < story->groups_count; i++) {
+		story->is_lost[i] = !peal_simorders_may_lose(
+			world->orders, nodes_count, story->groups[i].id, nodes_count);
+		peal_report_note(world->report, "lost", story->is_lost[i] ? 1U : 0U);
+	}
 }
 
 /* Everybody says a last word, and then all have all. */
@@ -205,15 +227,24 @@ finish(struct orders_story *story)
 
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->orders[i].is_quiet = true;
-		peal_simorders_say_all(&world->orders[i], FINAL_SIZE);
+		for (uint32_t k = 0; k < story->groups_count; k++) {
+			if (!story->is_lost[k]) {
+				peal_simorders_say(
+					&world->orders[i], story->groups[k].id, FINAL_SIZE);
+			}
+		}
 		peal_simnode_prompt(world->nodes[i]);
 	}
 	do {
 		peal_simworld_run_for(world, MILLISECOND_NS);
 	} while (!world->is_over && world->time.now_ns < until_ns && !is_agreed(story));
+	/* And a moment later those who listen. */
+	peal_simworld_run_for(world, 50U * MILLISECOND_NS);
 	for (uint32_t i = 0; i < story->groups_count; i++) {
-		peal_simorders_check_all(
-			world->orders, world->config.nodes_count, &story->groups[i]);
+		if (!story->is_lost[i]) {
+			peal_simorders_check_all(
+				world->orders, world->config.nodes_count, &story->groups[i]);
+		}
 	}
 	peal_report_note(world->report, "calm_ns", SECOND_NS - (until_ns - world->time.now_ns));
 }
@@ -224,6 +255,8 @@ note(const struct peal_simworld *world)
 	const struct peal_simorders_ledger *ledger = world->order_ledger;
 
 	peal_report_note(world->report, "said", ledger->said_count);
+	peal_report_note(world->report, "heard", ledger->heard_count);
+	peal_report_note(world->report, "unheard", ledger->unheard_count);
 	peal_report_note(world->report, "skips", ledger->skips_count);
 	peal_report_note(world->report, "doubtful", ledger->doubtful_count);
 	peal_report_note(world->report, "returns", ledger->restarts_count);
@@ -237,6 +270,7 @@ create_anew(struct orders_story *story)
 	struct peal_ordergroup *group = &story->groups[0];
 
 	draw_group(world, group->id, group->generation + 1U, group->ranks_count, group);
+	story->is_lost[0] = false;
 	if (create(world, group)) {
 		peal_simworld_run_for(world, MILLISECOND_NS);
 		finish(story);
@@ -273,6 +307,7 @@ peal_story_orders(const struct peal_scenario_options *options, struct peal_repor
 		peal_simworld_heal(world);
 		if (peal_simworld_run_to_agreement(world, peal_simworld_patience_ns(world))) {
 			peal_simworld_run_for(world, 100U * MILLISECOND_NS);
+			find_lost(&story);
 			finish(&story);
 			create_anew(&story);
 		}

@@ -26,6 +26,20 @@ def groups(lab, node):
             for entry in entries}
 
 
+def state(lab, node, group):
+    """How a group is at a node, in words, and who holds its ranks there; one whose rank stands is not in it."""
+    answer = json.loads(lab.run("ctl", str(node), "group", "show", "--json"))
+    entry = next(answer[str(place)] for place in range(answer["count"]) if answer[str(place)]["id"] == group)
+    return entry.get("state"), [entry.get(f"holder{i}") for i in range(entry["ranks"])], entry.get("active")
+
+
+def wait_running(lab, group, holders):
+    """All ranks of the group run, in a view in which all of them may send."""
+    for node in NODES:
+        lab.wait(f"order group {group} to run at n{node}",
+                 lambda node=node: state(lab, node, group) == ("running", holders, 2 ** len(holders) - 1), 60.0)
+
+
 def ask(lab, node, verb, group, ranks):
     words = [f"{name}={member}" for name, member in ranks]
     return lab.run("ctl", str(node), "group", verb, str(group), *words)
@@ -52,6 +66,7 @@ def create(lab):
         expect(first_event(lab.events(node), "order group"), f"n{node} does not tell of the order group")
     ask(lab, 2, "create", 7, ranks)  # is there already, and stays
     expect(groups(lab, 1) == {7: (1, ranks)}, "the same wish again changed something")
+    wait_running(lab, 7, [member for _, member in ranks])
     return ranks
 
 
@@ -73,9 +88,11 @@ def restart(lab, ranks):
     lab.wait("the order group at the newcomer", lambda: groups(lab, 3) == {7: (1, ranks)}, 60.0)
     anew = ranks_now(lab)
     expect(anew != ranks, "the restarted process has its old number")
+    wait_running(lab, 7, [member for _, member in anew])  # its name gave it the rank that it had
     ask(lab, 3, "recreate", 7, anew)
     for node in NODES:
         lab.wait(f"the second generation at n{node}", lambda node=node: groups(lab, node) == {7: (2, anew)}, 60.0)
+    wait_running(lab, 7, [member for _, member in anew])
 
 
 def main():

@@ -51,6 +51,38 @@ print_group(const json_t *group)
 	(void)putchar('\n');
 }
 
+/* How it is now at the node that was asked: ranks that may send have a star. */
+static void
+print_state(const json_t *group)
+{
+	uint64_t active = peal_show_number(group, "active");
+	uint64_t count = peal_show_number(group, "ranks");
+	const char *fault = peal_show_text(group, "fault");
+	char name[32];
+
+	if (json_object_get(group, "state") == NULL) {
+		return; /* the core did not say */
+	}
+	(void)printf("%21s  %s", "", peal_show_text(group, "state"));
+	if (peal_show_number(group, "view") > 0) {
+		(void)printf(": view %" PRIu64 ", position %" PRIu64 ", held by",
+			peal_show_number(group, "view"), peal_show_number(group, "position"));
+		for (uint64_t i = 0; i < count; i++) {
+			(void)snprintf(name, sizeof(name), "holder%" PRIu64, i);
+			(void)printf(" %" PRIu64 "%s", peal_show_number(group, name),
+				(active >> i & 1U) != 0 ? "*" : "");
+		}
+	}
+	if (json_object_get(group, "own_rank") != NULL) {
+		(void)printf("; own rank %" PRIu64 ", %" PRIu64 " messages wait",
+			peal_show_number(group, "own_rank"), peal_show_number(group, "waiting"));
+		if (strcmp(fault, "none") != 0) {
+			(void)printf("; %s", fault);
+		}
+	}
+	(void)putchar('\n');
+}
+
 static const json_t *
 group_at(const json_t *answer, uint64_t place)
 {
@@ -77,6 +109,7 @@ show(struct peal_telemetry *telemetry, bool is_json)
 		(void)printf("%10s %10s  %s\n", "id", "generation", "ranks as they began");
 		for (uint64_t i = 0; i < peal_show_number(answer, "count"); i++) {
 			print_group(group_at(answer, i));
+			print_state(group_at(answer, i));
 		}
 	}
 	json_decref(answer);
