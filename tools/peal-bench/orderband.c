@@ -42,7 +42,7 @@
 /* What is missing for so long does not come any more. */
 #define PHASE_NS_MAX UINT64_C(60000000000)
 #define LINK_ARGS                                                                                  \
-	"iface=" PEAL_TRIO_INTERFACE ",framesz=2048,blocksz=8192,framecnt=512,qdisc_bypass=1"
+	"iface=" PEAL_TRIO_INTERFACE ",framesz=2048,blocksz=8192,framecnt=2048,qdisc_bypass=1"
 #define LINK_NAME "net_af_packet0"
 
 struct loop {
