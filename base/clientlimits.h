@@ -58,6 +58,12 @@
 /* Bytes of broadcasts that a client has in its turn when others wait: one large message. */
 #define PEAL_CLIENT_CAST_TURN_SIZE PEAL_CLIENT_MESSAGE_SIZE_MAX
 
+/* Channels that one client may open at once, which are all that it has places for; and the time
+ * that each further one takes it, for a channel costs the peers a frame or two however soon it is
+ * reset. Clients that go on opening share that: each takes so many times longer. */
+#define PEAL_CLIENT_OPENS_BURST (PEAL_CLIENT_CHANNELS_MAX / 2U)
+#define PEAL_CLIENT_OPEN_NS     UINT64_C(10000)
+
 /* Channels of a client that is gone which a core ends in one turn. */
 #define PEAL_CLIENT_ENDS_BURST_MAX 8U
 

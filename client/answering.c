@@ -211,9 +211,13 @@ peal_answering_close_finished(struct peal *peal)
 enum peal_result
 peal_serve(struct peal *peal, uint16_t service)
 {
-	return service > PEAL_SERVICE_MAX
-		       ? PEAL_TOO_BIG
-		       : peal_sending_listen(peal, peal_asking_number_of(service));
+	enum peal_result result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_SERVICES);
+
+	if (service > PEAL_SERVICE_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	return result != PEAL_OK ? result
+				 : peal_sending_listen(peal, peal_asking_number_of(service));
 }
 
 enum peal_result

@@ -344,10 +344,10 @@ choose(const struct peal *peal, const struct peal_question *question,
 static enum peal_result
 check_question(const struct peal *peal, const struct peal_question *question, uint32_t size)
 {
-	enum peal_result state = peal_state(peal);
+	enum peal_result result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_SERVICES);
 
-	if (state != PEAL_OK) {
-		return state;
+	if (result != PEAL_OK) {
+		return result;
 	}
 	if (question->service > PEAL_SERVICE_MAX ||
 		size > peal->message_size_max - PEAL_REQUEST_OVERHEAD) {

@@ -114,8 +114,8 @@ map(int fd, size_t size, int protection)
 		(fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK) == 0) {
 		return NULL;
 	}
-	memory = mmap(NULL, size, protection, MAP_SHARED | MAP_POPULATE, fd, 0);
-	if (memory == MAP_FAILED) {
+	memory = peal_life_map(fd, size, protection);
+	if (memory == NULL) {
 		return NULL;
 	}
 	/* A child is another process, and not attached. */
@@ -223,6 +223,7 @@ shake_hands(struct peal *peal, const char *name)
 	PEAL_MARK("mapped");
 	init_rings(peal, (welcome.flags & PEAL_CLIENT_FLAG_AWAKE) != 0);
 	peal->may_hold = (welcome.flags & PEAL_CLIENT_FLAG_HOLD) != 0;
+	peal->forbidden = PEAL_CLIENT_FORBIDDEN_ACTS(welcome.flags);
 	peal->is_held = peal_life_hold(&peal->up->death);
 	if (!peal->is_held || !open_poll_fd(peal)) {
 		return fail(PEAL_NO_MEMORY, "no thread or no descriptor is left", strerror(errno));
@@ -291,13 +292,13 @@ peal_detach(struct peal *peal)
 	close_one(peal->bell);
 	close_one(peal->wake);
 	if (peal->up != NULL) {
-		(void)munmap(peal->up, PEAL_REGION_RING_OFFSET + (size_t)peal->up_size);
+		peal_life_unmap(peal->up, PEAL_REGION_RING_OFFSET + (size_t)peal->up_size);
 	}
 	if (peal->down != NULL) {
-		(void)munmap(peal->down, PEAL_REGION_RING_OFFSET + (size_t)peal->down_size);
+		peal_life_unmap(peal->down, PEAL_REGION_RING_OFFSET + (size_t)peal->down_size);
 	}
 	if (peal->page != NULL) {
-		(void)munmap((void *)(uintptr_t)peal->page, PEAL_REGION_PAGE_SIZE);
+		peal_life_unmap((void *)(uintptr_t)peal->page, PEAL_REGION_PAGE_SIZE);
 	}
 	peal_asking_free(peal);
 	peal_viewbook_free(&peal->views);

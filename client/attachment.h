@@ -93,7 +93,8 @@ struct peal {
 	const struct peal_region_page *page; /* the same */
 	bool is_held;                        /* the death word */
 	bool is_broken;
-	bool may_hold; /* the node lets its clients hold others back */
+	bool may_hold;      /* the node lets its clients hold others back */
+	uint32_t forbidden; /* of PEAL_CLIENT_MAY_*: the daemon would cut us off for it */
 	struct peal_shmring_writer writer;
 	struct peal_shmring_reader reader;
 	struct peal_shmbell_ringer ringer;
@@ -145,6 +146,8 @@ void peal_sending_ring(struct peal *peal);
 /* sending.c: one record that says something. */
 enum peal_result peal_sending_say(struct peal *peal, enum peal_client_up kind, uint32_t tag,
 	const void *bytes, uint32_t size);
+/* sending.c: OK, or FORBIDDEN: one of the acts, of PEAL_CLIENT_MAY_*; or what peal_state says. */
+enum peal_result peal_sending_check_right(const struct peal *peal, uint32_t act);
 /* sending.c: whether all members could be reached at all. */
 enum peal_result peal_sending_check_group(const struct peal *peal);
 /* sending.c: how far all channels are released, together; never 0. */

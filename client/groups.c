@@ -11,7 +11,7 @@ _Static_assert(PEAL_GROUPS_MAX == PEAL_CLIENT_GROUPS_MAX &&
 		       PEAL_GROUP_NAME_SIZE_MAX == PEAL_PROCGROUP_NAME_SIZE_MAX,
 	"what applications are told is what the daemon takes");
 _Static_assert((int)PEAL_GROUP_END_LEFT == (int)PEAL_CLIENT_GROUP_LEFT &&
-		       (int)PEAL_GROUP_END_IN_USE == (int)PEAL_CLIENT_GROUP_IN_USE,
+		       (int)PEAL_GROUP_END_FORBIDDEN == (int)PEAL_CLIENT_GROUP_FORBIDDEN,
 	"reasons are passed on as they come");
 
 static uint32_t
@@ -55,7 +55,7 @@ peal_group_join(struct peal *peal, const char *name, enum peal_order order, uint
 	uint32_t size = measure_name(name);
 	uint32_t place = 0;
 	struct peal_group_end_point *group;
-	enum peal_result result = peal_state(peal);
+	enum peal_result result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_GROUPS);
 
 	*group_out = 0;
 	if (order != PEAL_ORDER_SENDER) {
@@ -304,7 +304,7 @@ peal_groups_take_end(
 		return false;
 	}
 	memcpy(&ended, record->bytes, sizeof(ended));
-	if (ended.reason > PEAL_GROUP_END_IN_USE || ended.accepted_count > group->sent_count) {
+	if (ended.reason > UINT8_MAX || ended.accepted_count > group->sent_count) {
 		return false;
 	}
 	event->kind = PEAL_EVENT_GROUP_ENDED;

@@ -3,15 +3,19 @@
 
 #include "client/mark.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define STACK_SIZE 65536U
+/* Of our own, before each piece of shared memory: a multiple of all sizes that pages have. */
+#define LINKS_SIZE 65536U
 
 /* The kernel's own: a ring of links, at each of which a word stands a fixed way further on. */
 static struct {
@@ -25,7 +29,35 @@ static struct {
 static struct robust_list *
 link_of(struct peal_region_death *death)
 {
-	return (struct robust_list *)(void *)&death->next;
+	return (struct robust_list *)(void *)((uint8_t *)death - LINKS_SIZE);
+}
+
+void *
+peal_life_map(int fd, size_t size, int protection)
+{
+	uint8_t *links = mmap(NULL, LINKS_SIZE + size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *memory;
+
+	if (links == MAP_FAILED) {
+		return NULL;
+	}
+	memory = mmap(links + LINKS_SIZE, size, protection,
+		MAP_SHARED | MAP_POPULATE | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, 0);
+	if (memory == MAP_FAILED) {
+		int error = errno;
+
+		(void)munmap(links, LINKS_SIZE + size);
+		errno = error;
+		return NULL;
+	}
+	return memory;
+}
+
+void
+peal_life_unmap(void *memory, size_t size)
+{
+	(void)munmap((uint8_t *)memory - LINKS_SIZE, LINKS_SIZE + size);
 }
 
 static void *
@@ -34,8 +66,7 @@ live(void *argument)
 	(void)argument;
 	(void)pthread_mutex_lock(&life.lock);
 	life.head.list.next = &life.head.list;
-	life.head.futex_offset = (long)(offsetof(struct peal_region_death, word) -
-					offsetof(struct peal_region_death, next));
+	life.head.futex_offset = (long)(LINKS_SIZE + offsetof(struct peal_region_death, word));
 	life.head.list_op_pending = NULL;
 	/* In the place of the C library's list, of which this thread has no use. */
 	(void)syscall(SYS_set_robust_list, &life.head, sizeof(life.head));

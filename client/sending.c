@@ -118,9 +118,22 @@ peal_sending_listen(struct peal *peal, uint16_t number)
 }
 
 enum peal_result
+peal_sending_check_right(const struct peal *peal, uint32_t act)
+{
+	enum peal_result state = peal_state(peal);
+
+	return state == PEAL_OK && (peal->forbidden & act) != 0 ? PEAL_FORBIDDEN : state;
+}
+
+enum peal_result
 peal_listen(struct peal *peal, uint16_t number)
 {
-	return number > PEAL_NUMBER_MAX ? PEAL_TOO_BIG : peal_sending_listen(peal, number);
+	enum peal_result result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_CHANNELS);
+
+	if (number > PEAL_NUMBER_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	return result != PEAL_OK ? result : peal_sending_listen(peal, number);
 }
 
 enum peal_result
@@ -146,7 +159,12 @@ peal_unlisten(struct peal *peal, uint16_t number)
 enum peal_result
 peal_hear(struct peal *peal, bool is_heard)
 {
-	return peal_sending_say(peal, is_heard ? PEAL_CLIENT_HEAR : PEAL_CLIENT_UNHEAR, 0, NULL, 0);
+	enum peal_result result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_BROADCAST);
+
+	return result != PEAL_OK
+		       ? result
+		       : peal_sending_say(peal, is_heard ? PEAL_CLIENT_HEAR : PEAL_CLIENT_UNHEAR, 0,
+				 NULL, 0);
 }
 
 enum peal_result
@@ -207,8 +225,13 @@ peal_sending_open(struct peal *peal, uint64_t member, uint16_t number, enum peal
 enum peal_result
 peal_open(struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel_out)
 {
-	return number > PEAL_NUMBER_MAX
-		       ? PEAL_TOO_BIG
+	enum peal_result result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_CHANNELS);
+
+	if (number > PEAL_NUMBER_MAX) {
+		return PEAL_TOO_BIG;
+	}
+	return result != PEAL_OK
+		       ? result
 		       : peal_sending_open(peal, member, number, PEAL_ROLE_PLAIN, channel_out);
 }
 
@@ -252,6 +275,14 @@ peal_sending_check_group(const struct peal *peal)
 									     : PEAL_NO_QUORUM;
 }
 
+/* The same for what is said to all of them, as such. */
+static enum peal_result
+check_broadcast(const struct peal *peal)
+{
+	return (peal->forbidden & PEAL_CLIENT_MAY_BROADCAST) != 0 ? PEAL_FORBIDDEN
+								  : peal_sending_check_group(peal);
+}
+
 enum peal_result
 peal_set(struct peal *peal, uint16_t number, const void *bytes, uint32_t size)
 {
@@ -263,7 +294,7 @@ peal_set(struct peal *peal, uint16_t number, const void *bytes, uint32_t size)
 	if (number >= PEAL_VALUES_MAX || size > PEAL_VALUE_SIZE_MAX) {
 		return PEAL_TOO_BIG;
 	}
-	result = result != PEAL_OK ? result : peal_sending_check_group(peal);
+	result = result != PEAL_OK ? result : check_broadcast(peal);
 	if (result != PEAL_OK) {
 		return result;
 	}
@@ -333,7 +364,7 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 	if (peal_groups_is_handle(channel)) {
 		result = peal_groups_check_send(peal, channel);
 	} else {
-		result = channel == PEAL_ALL ? peal_sending_check_group(peal)
+		result = channel == PEAL_ALL ? check_broadcast(peal)
 					     : check_credit(peal, channel, size);
 	}
 	if (result != PEAL_OK) {

@@ -37,7 +37,7 @@ peal_clients_serve(struct peal_clients *clients, const struct peal_clients_outsi
 
 uint32_t
 peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
-	struct peal_region_down *down, uint64_t bell)
+	struct peal_region_down *down, const struct peal_clientrights *rights, uint64_t bell)
 {
 	PEAL_ASSERT(clients->room != NULL);
 	for (uint32_t place = 0; place < PEAL_CLIENTS_MAX; place++) {
@@ -47,6 +47,7 @@ peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
 			PEAL_CLIENTS_FREE) {
 			client->up = up;
 			client->down = down;
+			client->rights = rights;
 			client->bell = bell;
 			memset(&client->tally, 0, sizeof(client->tally));
 			atomic_store_explicit(
@@ -79,6 +80,7 @@ peal_clients_free(struct peal_clients *clients, uint32_t place)
 	PEAL_ASSERT(peal_clients_is_over(clients, place));
 	client->up = NULL;
 	client->down = NULL;
+	client->rights = NULL;
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_FREE, memory_order_release);
 }
 
@@ -120,6 +122,7 @@ begin(struct peal_clients *clients, struct peal_client *client)
 		client->groups[i] = (struct peal_client_group){.seat = PEAL_PROCGROUPS_NO_SEAT};
 	}
 	client->cast_debt_size = 0;
+	client->opens_until_ns = 0;
 	client->stale_members = 0;
 	memset(client->stale, 0, sizeof(client->stale));
 	client->room = PEAL_CHANNEL_WINDOW;
@@ -154,6 +157,7 @@ peal_clients_end(
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
 	clients->casting &= ~bit;
+	clients->opening &= ~bit;
 	clients->ending |= bit;
 	peal_clients_end_groups(clients, client);
 	peal_clients_let_go(clients, client);
@@ -301,6 +305,7 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 		work_count++;
 	}
 	tell_standing(clients, now_ns);
+	clients->opening_at_ns = UINT64_MAX;
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
@@ -395,6 +400,9 @@ peal_clients_deadline_at_ns(const struct peal_clients *clients)
 
 	if ((clients->ending | clients->stale) != 0) {
 		return 0;
+	}
+	if (clients->opening != 0 && clients->opening_at_ns < at_ns) {
+		at_ns = clients->opening_at_ns;
 	}
 	return clients->attached != 0 && lease_at_ns < at_ns ? lease_at_ns : at_ns;
 }

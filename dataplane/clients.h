@@ -23,7 +23,9 @@
  * and the node allows it, and not for longer than it takes to read something, or it is evicted like
  * any other whose ring is full when something is to be delivered.
  *
- * Broadcasts of clients share a queue. When it is full they take turns.
+ * Broadcasts of clients share a queue. When it is full they take turns. Opens of channels cost the
+ * peers more than the client that asks for them, so they are bounded in time: clients that open
+ * more than OPENS_BURST at once share a rate of one in OPEN_NS.
  *
  * Requests to a service (base/clientlimits.h) go over channels whose numbers the core chooses: a
  * block for each service, in it one for each client that asks, so that clients of two nodes never
@@ -48,6 +50,7 @@
 #include "base/messagelimits.h"
 #include "dataplane/cast.h"
 #include "dataplane/channels.h"
+#include "dataplane/clientrights.h"
 #include "dataplane/load.h"
 #include "dataplane/plane.h"
 #include "dataplane/procgroups.h"
@@ -126,6 +129,7 @@ struct peal_client {
 	_Atomic uint32_t end_asked; /* enum peal_client_end, by the door */
 	struct peal_region_up *up;  /* read only */
 	struct peal_region_down *down;
+	const struct peal_clientrights *rights;
 	uint64_t bell;
 	struct peal_client_tally tally;
 	/* From here on the core's. */
@@ -145,6 +149,7 @@ struct peal_client {
 	uint64_t asks_count;                       /* requests to who serves at this node */
 	uint64_t casts_count;
 	uint32_t cast_debt_size;         /* bytes above its last turn to cast */
+	uint64_t opens_until_ns;         /* the time that its opens have used up */
 	uint64_t stale_members;          /* places of members with values that it has not got */
 	uint16_t stale[PEAL_DIRECT_MAX]; /* which, by number */
 	struct peal_shmring_reader reader;
@@ -194,6 +199,8 @@ struct peal_clients {
 	uint32_t cast_turn; /* place of the one that is next */
 	uint32_t cast_turn_size; /* bytes of its turn so far */
 	uint64_t holding;        /* clients that hold others back now */
+	uint64_t opening;        /* clients that opened more than their share and wait */
+	uint64_t opening_at_ns;  /* when the first of them may go on */
 	uint64_t now_ns;
 	uint32_t clients_count; /* so far */
 	uint64_t told_standing; /* as in plane.h */
@@ -253,11 +260,11 @@ uint64_t peal_clients_deadline_at_ns(const struct peal_clients *clients);
 
 /*
  * Door: gives a client to the core; then ring at the core. The regions stay mapped until OVER.
- * `bell` means something to the door's `ring`.
+ * `bell` means something to the door's `ring`. `rights` stay as they are until OVER.
  * @return the place, or PEAL_CLIENTS_NONE: all are taken
  */
 uint32_t peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
-	struct peal_region_down *down, uint64_t bell);
+	struct peal_region_down *down, const struct peal_clientrights *rights, uint64_t bell);
 
 /* Door: the core shall have done with a client; then ring at the core. */
 void peal_clients_hang_up(

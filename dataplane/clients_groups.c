@@ -60,6 +60,11 @@ peal_clients_join_group(struct peal_clients *clients, struct peal_client *client
 		tell_ended(clients, client, record->tag, PEAL_CLIENT_GROUP_NOT_SUPPORTED);
 		return PEAL_CLIENTS_TAKEN;
 	}
+	if (!peal_clientrights_may_join(client->rights, &name)) {
+		peal_counter_add(clients->config.counters, PEAL_COUNTER_CLIENT_GROUPS_FORBIDDEN, 1);
+		tell_ended(clients, client, record->tag, PEAL_CLIENT_GROUP_FORBIDDEN);
+		return PEAL_CLIENTS_TAKEN;
+	}
 	result = peal_procgroups_join(
 		clients->config.groups, &seat, &name, &client->groups[place].seat);
 	if (result != PEAL_PROCGROUPS_OK) {

@@ -15,8 +15,29 @@ is_listening(const struct peal_client *client, uint16_t number, uint32_t *at_out
 	return false;
 }
 
+/* Clients know what they may not: libpeal refuses it, and does not say it here. */
+static bool
+may(const struct peal_clients *clients, const struct peal_client *client, uint32_t act)
+{
+	if ((client->rights->acts & act) != 0) {
+		return true;
+	}
+	peal_counter_add(clients->config.counters, PEAL_COUNTER_CLIENT_ACTS_FORBIDDEN, 1);
+	return false;
+}
+
+static bool
+may_use_number(
+	const struct peal_clients *clients, const struct peal_client *client, uint16_t number)
+{
+	return may(clients, client,
+		peal_clients_is_service(number) ? PEAL_CLIENT_MAY_SERVICES
+						: PEAL_CLIENT_MAY_CHANNELS);
+}
+
 static enum peal_clients_outcome
-listen_on(struct peal_client *client, const struct peal_shmring_record *record)
+listen_on(const struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
 {
 	struct peal_client_number request;
 	uint32_t at;
@@ -38,7 +59,8 @@ listen_on(struct peal_client *client, const struct peal_shmring_record *record)
 	if (is_listening(client, request.number, &at)) {
 		return PEAL_CLIENTS_TAKEN;
 	}
-	if (client->listens_count == PEAL_CLIENT_LISTENS_MAX) {
+	if (client->listens_count == PEAL_CLIENT_LISTENS_MAX ||
+		!may_use_number(clients, client, request.number)) {
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	client->listens[client->listens_count++] = request.number;
@@ -71,6 +93,32 @@ choose_number(const struct peal_clients *clients, const struct peal_client *clie
 	return (uint16_t)number;
 }
 
+/*
+ * Whether it is this client's time to open a channel. Each open uses up a piece of time, longer
+ * when others wait as well; a client may be ahead of the clock by a burst.
+ */
+static bool
+may_open_now(struct peal_clients *clients, struct peal_client *client)
+{
+	uint64_t bit = peal_clients_bit_of(clients, client);
+	uint64_t piece_ns =
+		PEAL_CLIENT_OPEN_NS * (uint64_t)__builtin_popcountll(clients->opening | bit);
+	uint64_t ahead_ns = PEAL_CLIENT_OPENS_BURST * PEAL_CLIENT_OPEN_NS;
+
+	if (client->opens_until_ns < clients->now_ns) {
+		client->opens_until_ns = clients->now_ns;
+	}
+	if (client->opens_until_ns <= clients->now_ns + ahead_ns) {
+		client->opens_until_ns += piece_ns;
+		return true;
+	}
+	clients->opening |= bit;
+	if (client->opens_until_ns - ahead_ns < clients->opening_at_ns) {
+		clients->opening_at_ns = client->opens_until_ns - ahead_ns;
+	}
+	return false;
+}
+
 static enum peal_clients_outcome
 open_channel(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
@@ -87,8 +135,12 @@ open_channel(struct peal_clients *clients, struct peal_client *client,
 	}
 	memcpy(&request, record->bytes, sizeof(request));
 	if (request.number >= PEAL_LOAD_CHANNELS_LOWER ||
-		request.number != peal_clients_block_of(request.number)) {
+		request.number != peal_clients_block_of(request.number) ||
+		!may_use_number(clients, client, request.number)) {
 		return PEAL_CLIENTS_VIOLATION;
+	}
+	if (!may_open_now(clients, client)) {
+		return PEAL_CLIENTS_LATER;
 	}
 	channel->life = (uint16_t)(record->tag >> 7);
 	result = peal_channels_open(clients->config.channels, request.mid,
@@ -230,7 +282,8 @@ cast(struct peal_clients *clients, struct peal_client *client,
 	uint32_t size = record->size;
 	enum peal_cast_result result;
 
-	if (size > PEAL_CLIENT_MESSAGE_SIZE_MAX) {
+	if (size > PEAL_CLIENT_MESSAGE_SIZE_MAX ||
+		!may(clients, client, PEAL_CLIENT_MAY_BROADCAST)) {
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (!peal_clients_may_cast(clients, client)) {
@@ -266,7 +319,8 @@ set_value(struct peal_clients *clients, struct peal_client *client,
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	memcpy(&request, record->bytes, sizeof(request));
-	if (request.number >= PEAL_CLIENT_VALUES_MAX) {
+	if (request.number >= PEAL_CLIENT_VALUES_MAX ||
+		!may(clients, client, PEAL_CLIENT_MAY_BROADCAST)) {
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	prefix = peal_clients_value_prefix(request.number);
@@ -291,7 +345,7 @@ hear(struct peal_clients *clients, struct peal_client *client,
 {
 	bool is_hearing = record->kind == PEAL_CLIENT_HEAR;
 
-	if (record->size != 0) {
+	if (record->size != 0 || (is_hearing && !may(clients, client, PEAL_CLIENT_MAY_BROADCAST))) {
 		return PEAL_CLIENTS_VIOLATION;
 	}
 	if (is_hearing && !client->is_hearing) {
@@ -335,7 +389,7 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 		return end_channel(clients, client, record);
 	case PEAL_CLIENT_LISTEN:
 	case PEAL_CLIENT_UNLISTEN:
-		return listen_on(client, record);
+		return listen_on(clients, client, record);
 	case PEAL_CLIENT_HEAR:
 	case PEAL_CLIENT_UNHEAR:
 		return hear(clients, client, record);
@@ -351,11 +405,15 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 	case PEAL_CLIENT_GROUP_SEND:
 		return peal_clients_send_to_group(clients, client, record);
 	case PEAL_CLIENT_ASK:
-		return peal_clients_ask(clients, client, record) ? PEAL_CLIENTS_TAKEN
-								 : PEAL_CLIENTS_VIOLATION;
+		return may(clients, client, PEAL_CLIENT_MAY_SERVICES) &&
+				       peal_clients_ask(clients, client, record)
+			       ? PEAL_CLIENTS_TAKEN
+			       : PEAL_CLIENTS_VIOLATION;
 	case PEAL_CLIENT_ANSWER:
-		return peal_clients_answer(clients, record) ? PEAL_CLIENTS_TAKEN
-							    : PEAL_CLIENTS_VIOLATION;
+		return may(clients, client, PEAL_CLIENT_MAY_SERVICES) &&
+				       peal_clients_answer(clients, record)
+			       ? PEAL_CLIENTS_TAKEN
+			       : PEAL_CLIENTS_VIOLATION;
 	default:
 		return PEAL_CLIENTS_VIOLATION;
 	}
@@ -370,6 +428,9 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 
 	/* What waited may be something else by now. */
 	clients->casting &= ~peal_clients_bit_of(clients, client);
+	if (client->opens_until_ns <= clients->now_ns) {
+		clients->opening &= ~peal_clients_bit_of(clients, client);
+	}
 	while (count < PEAL_CLIENT_RECORDS_BURST_MAX && size < PEAL_CLIENT_BYTES_BURST_MAX &&
 		peal_shmring_borrow(&client->reader, &record)) {
 		enum peal_clients_outcome outcome = take_one(clients, client, &record);

@@ -56,6 +56,9 @@ peal_echo_start(struct peal_echo *echo, struct peal_ping_run *run, const struct 
 	run->lost_count = 0;
 	run->is_cut_short = false;
 	peal_histogram_reset(&run->histogram);
+	if (run->timeline != NULL) {
+		peal_timeline_reset(run->timeline, run->count);
+	}
 	echo->run = run;
 	if (!peal_peers_is_member(peers, slot, mid)) {
 		end_run(echo, true);
@@ -111,7 +114,8 @@ peal_echo_on_reply(struct peal_echo *echo, const struct peal_opened *opened,
 		return;
 	}
 	peal_counter_add(echo->counters, PEAL_COUNTER_ECHO_REPLIES, 1);
-	echo->taken_due_at_ns[echo->taken_count++] = find_due(echo, index);
+	echo->taken_due_at_ns[echo->taken_count] = find_due(echo, index);
+	echo->taken_index[echo->taken_count++] = index;
 }
 
 void
@@ -122,8 +126,13 @@ peal_echo_record_taken(struct peal_echo *echo, uint64_t now_ns)
 	PEAL_ASSERT(run != NULL);
 	PEAL_ASSERT(echo->taken_count <= PEAL_BURST_MAX);
 	for (uint32_t i = 0; i < echo->taken_count; i++) {
+		uint64_t took_ns = now_ns - echo->taken_due_at_ns[i];
+
 		PEAL_DASSERT(now_ns >= echo->taken_due_at_ns[i]);
-		peal_histogram_record(&run->histogram, now_ns - echo->taken_due_at_ns[i]);
+		peal_histogram_record(&run->histogram, took_ns);
+		if (run->timeline != NULL) {
+			peal_timeline_record(run->timeline, echo->taken_index[i], took_ns);
+		}
 	}
 	run->received_count += echo->taken_count;
 	echo->taken_count = 0;

@@ -23,6 +23,7 @@
 
 #include "base/counters.h"
 #include "base/histogram.h"
+#include "base/timeline.h"
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
 #include "dataplane/peers.h"
@@ -36,6 +37,8 @@ struct peal_ping_run {
 	/* Set by who asks. */
 	uint64_t count;       /* [1, 2^48) */
 	uint64_t interval_ns; /* 0 = closed loop */
+	/* The same values over the run; reset by the core as well. NULL = not wanted. */
+	struct peal_timeline *timeline;
 	/* Set by the core. */
 	uint64_t sent_count;
 	uint64_t received_count;
@@ -59,6 +62,7 @@ struct peal_echo {
 	bool is_waiting;                          /* closed loop: an echo is out */
 	uint32_t taken_count;                     /* replies of this turn, recorded by the next */
 	uint64_t taken_due_at_ns[PEAL_BURST_MAX]; /* their intended instants */
+	uint64_t taken_index[PEAL_BURST_MAX];
 };
 
 /* Everything outlives the machine. */

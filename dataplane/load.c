@@ -11,7 +11,7 @@
 struct header {
 	uint64_t run;
 	uint64_t index;
-	uint64_t sent_at_ns;
+	uint64_t due_at_ns;
 	uint64_t size;
 };
 
@@ -83,8 +83,8 @@ take_header(
 	heard->next = header.index + 1U;
 	heard->messages_count++;
 	heard->pause_ns_max = pause_ns > heard->pause_ns_max ? pause_ns : heard->pause_ns_max;
-	if (load->now_ns >= header.sent_at_ns) {
-		peal_histogram_record(&load->delays_ns, load->now_ns - header.sent_at_ns);
+	if (load->now_ns >= header.due_at_ns) {
+		peal_histogram_record(&load->delays_ns, load->now_ns - header.due_at_ns);
 	}
 }
 
@@ -325,6 +325,13 @@ peal_load_start(struct peal_load *load, struct peal_load_run *run, uint64_t mid,
 	}
 }
 
+/* When the next message is meant to leave. */
+static uint64_t
+find_due(const struct peal_load *load)
+{
+	return load->start_at_ns + load->run->accepted_count * load->run->interval_ns;
+}
+
 /* True: accepted. False: no room now; or `load->run` is over. */
 static bool
 send_one(struct peal_load *load, uint64_t now_ns)
@@ -333,7 +340,7 @@ send_one(struct peal_load *load, uint64_t now_ns)
 	const struct header header = {
 		.run = load->run_id,
 		.index = run->accepted_count,
-		.sent_at_ns = now_ns,
+		.due_at_ns = run->interval_ns == 0 ? now_ns : find_due(load),
 		.size = run->size,
 	};
 	uint8_t pattern[sizeof(header)];
@@ -401,7 +408,7 @@ peal_load_run_due(struct peal_load *load, uint64_t now_ns)
 		return 0;
 	}
 	while (sent_count < MESSAGES_BURST_MAX && run->accepted_count < run->count &&
-		load->start_at_ns + run->accepted_count * run->interval_ns <= now_ns) {
+		find_due(load) <= now_ns) {
 		if (!send_one(load, now_ns)) {
 			break;
 		}
@@ -416,9 +423,7 @@ peal_load_run_due(struct peal_load *load, uint64_t now_ns)
 	} else if (now_ns - load->last_at_ns >= PEAL_LOAD_SETTLE_NS + run->interval_ns) {
 		end_run(load, run->accepted_count, true);
 	} else {
-		load->next_at_ns = load->is_refused ? now_ns + RETRY_NS
-						    : load->start_at_ns + run->accepted_count *
-										  run->interval_ns;
+		load->next_at_ns = load->is_refused ? now_ns + RETRY_NS : find_due(load);
 	}
 	return sent_count;
 }

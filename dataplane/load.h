@@ -8,9 +8,11 @@
  * kept for it, and for every broadcast. For each sender it counts messages, those missing,
  * those that are wrong (other bytes, or out of order), and the longest pause between two.
  *
- * A message: run u64 | index u64 | sent_at_ns u64 | size u64 | pattern. `sent_at_ns` is the
- * sender's clock; what is computed from it means something only where sender and listener have one
- * clock, for instance on one machine.
+ * A message: run u64 | index u64 | due_at_ns u64 | size u64 | pattern. `due_at_ns` is the instant
+ * at which it was meant to leave, so that a sender which stands still, or finds no room, shows in
+ * the delays of all that it kept waiting; of a run without a rate, the instant at which it was
+ * accepted. It is the sender's clock; what is computed from it means something only where sender
+ * and listener have one clock, for instance on one machine.
  *
  * Timers:
  *   next     the instant at which the next message is meant to leave. While there is no room, each
@@ -75,7 +77,7 @@ struct peal_load_run {
 	/* TELL: copied from the listener. */
 	uint32_t heard_count;
 	struct peal_load_heard heard[PEAL_LOAD_SENDERS_MAX];
-	struct peal_histogram delays_ns; /* from sent_at_ns to the delivery, of all senders */
+	struct peal_histogram delays_ns; /* from due_at_ns to the delivery, of all senders */
 };
 
 struct peal_load_config {

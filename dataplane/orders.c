@@ -97,8 +97,7 @@ peal_orders_find(
 		state_out->waiting_count = here->said_count - here->done_count;
 		state_out->view.view = here->abcast.view;
 		state_out->view.active = here->abcast.active;
-		state_out->view.position =
-			PEAL_ORDERS_LAST_OF(peal_abcast_position(&here->abcast));
+		state_out->view.position = PEAL_ORDERS_LAST_OF(peal_abcast_position(&here->abcast));
 		memcpy(state_out->view.members, here->members, sizeof(here->members));
 	}
 	return true;

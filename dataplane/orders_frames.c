@@ -34,8 +34,8 @@ send_to(struct peal_orders *orders, uint64_t mid, uint8_t kind, const uint8_t *f
 		return;
 	}
 	memcpy(body, form, form_size);
-	peal_egress_end_rest(orders->config.egress, &packet, slot, 0, kind,
-		(uint16_t)(form_size + size), &rest);
+	peal_egress_end_rest(
+		orders->config.egress, &packet, slot, 0, kind, (uint16_t)(form_size + size), &rest);
 }
 
 /* Who is in no view of the group does not know who holds the ranks now, if none of those is there
@@ -113,10 +113,9 @@ peal_orders_on_frame(struct peal_orders *orders, const struct peal_opened *opene
 	memcpy(&id, opened->body + GROUP_OFFSET, sizeof(id));
 	group = peal_orders_find_group(orders, id);
 	if (group == NULL) {
-		peal_orders_count(orders,
-			peal_view_find_ordergroup(orders->peers->view, id) == NULL
-				? PEAL_COUNTER_ORDER_REFUSED_GROUP
-				: PEAL_COUNTER_ORDER_REFUSED_HERE);
+		peal_orders_count(orders, peal_view_find_ordergroup(orders->peers->view, id) == NULL
+						  ? PEAL_COUNTER_ORDER_REFUSED_GROUP
+						  : PEAL_COUNTER_ORDER_REFUSED_HERE);
 		return;
 	}
 	if (group->is_ended) {

@@ -88,8 +88,7 @@ peal_orders_end(struct peal_orders_group *group, enum peal_abcast_fault fault)
 	peal_orders_keep_nothing(group);
 	group->is_ended = true;
 	group->done_count = group->said_count;
-	peal_counter_add(
-		orders->config.counters, PEAL_COUNTER_ORDER_MESSAGES_DOUBTFUL, lost_count);
+	peal_counter_add(orders->config.counters, PEAL_COUNTER_ORDER_MESSAGES_DOUBTFUL, lost_count);
 	user->ended(user->state, group->config.id, fault, lost_count);
 }
 
@@ -127,14 +126,13 @@ static void
 init_machine(struct peal_orders_group *group, uint8_t rank)
 {
 	const struct peal_orders *orders = group->orders;
-	const struct peal_abcast_config config = {
-		.user = {.transmit = peal_orders_transmit,
-			.release = peal_orders_release,
-			.deliver = peal_orders_deliver,
-			.view = peal_orders_view,
-			.skipped = peal_orders_skipped,
-			.stopped = stopped,
-			.state = group},
+	const struct peal_abcast_config config = {.user = {.transmit = peal_orders_transmit,
+							  .release = peal_orders_release,
+							  .deliver = peal_orders_deliver,
+							  .view = peal_orders_view,
+							  .skipped = peal_orders_skipped,
+							  .stopped = stopped,
+							  .state = group},
 		.counters = orders->config.counters,
 		.timing = orders->config.timing,
 		.group = group->config.id,
@@ -192,9 +190,9 @@ end_groups(struct peal_orders *orders, bool is_same_self)
 		if (!group->is_used) {
 			continue;
 		}
-		config = is_same_self ? peal_view_find_ordergroup(orders->peers->view,
-						group->config.id)
-				      : NULL;
+		config = is_same_self
+				 ? peal_view_find_ordergroup(orders->peers->view, group->config.id)
+				 : NULL;
 		if (config != NULL && config->generation == group->config.generation) {
 			continue;
 		}

@@ -3,8 +3,8 @@
  * Channels, broadcast and order groups of a home core, their memory, and their users: applications
  * with their process groups, and load.
  *
- * 170 MiB of room, most of which is never touched where there is little traffic: take it from memory
- * that comes page by page. Fields are private to the machines that they are.
+ * 170 MiB of room, most of which is never touched where there is little traffic: take it from
+ * memory that comes page by page. Fields are private to the machines that they are.
  */
 #ifndef PEAL_DATAPLANE_TRAFFIC_H
 #define PEAL_DATAPLANE_TRAFFIC_H

@@ -115,6 +115,15 @@ peal_answer_groups(struct peal_answer *answer)
 	}
 }
 
+/* Those who wanted to attach, by why they may not. */
+static const char *const refusals[PEAL_CLIENT_STATUSES] = {
+	[PEAL_CLIENT_FORBIDDEN] = "refused_forbidden",
+	[PEAL_CLIENT_VERSION] = "refused_version",
+	[PEAL_CLIENT_CROWDED] = "refused_crowded",
+	[PEAL_CLIENT_MALFORMED] = "refused_malformed",
+	[PEAL_CLIENT_NO_MEMORY] = "refused_no_memory",
+};
+
 void
 peal_answer_clients(struct peal_answer *answer)
 {
@@ -133,6 +142,10 @@ peal_answer_clients(struct peal_answer *answer)
 	add_number(answer->data, "up_bytes", PEAL_CLIENT_UP_SIZE);
 	add_number(answer->data, "down_bytes", PEAL_CLIENT_DOWN_SIZE);
 	add_number(answer->data, "next", next);
+	for (uint32_t i = PEAL_CLIENT_WELCOMED + 1U; i < PEAL_CLIENT_STATUSES; i++) {
+		add_number(answer->data, refusals[i],
+			peal_clientdoor_refused_count(door, (enum peal_client_status)i));
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		add_client(answer->data, i, &entries[i]);
 	}

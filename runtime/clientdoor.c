@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "client/life.h"
 #include "dataplane/dpdk/tsc.h"
+#include "runtime/clientaccess.h"
 #include "runtime/clientmem.h"
 #include "runtime/memory.h"
 
@@ -50,6 +51,7 @@ struct guest {
 	uint64_t patience_at_ns;
 	uint64_t since_at_ns;
 	struct ucred who;
+	const struct peal_clientrights *rights; /* from STAGE_READY on */
 	struct peal_clientmem up;
 	struct peal_clientmem down;
 	char name[PEAL_NAME_SIZE_MAX + 1U];
@@ -69,8 +71,9 @@ struct peal_clientdoor {
 	struct peal_clientmem page;
 	struct peal_shmbell_sleeper sleeper; /* of the lcore */
 	pthread_t thread;
-	pthread_mutex_t lock; /* held by the thread but where it waits: guests, list */
+	pthread_mutex_t lock; /* held by the thread but where it waits: guests, list, refused */
 	struct peal_clientlist list;
+	uint64_t refused_counts[PEAL_CLIENT_STATUSES];
 	struct guest guests[GUESTS_MAX];
 	struct peal_clients_room room;
 };
@@ -164,22 +167,6 @@ send_away(struct peal_clientdoor *door, struct guest *guest, enum peal_client_en
 }
 
 static bool
-is_allowed(const struct peal_clientdoor *door, uid_t user)
-{
-	const struct peal_config *config = door->config.config;
-
-	if (config->users_count == 0) {
-		return user == 0 || user == geteuid();
-	}
-	for (uint32_t i = 0; i < config->users_count; i++) {
-		if (config->users[i] == user) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool
 open_guest(struct peal_clientdoor *door, struct guest *guest)
 {
 	struct epoll_event ring_event = {.events = EPOLLIN | EPOLLET};
@@ -205,13 +192,15 @@ answer(struct peal_clientdoor *door, struct guest *guest, enum peal_client_statu
 	const char *text)
 {
 	bool is_awake = door->config.idle->role == PEAL_IDLE_DEDICATED;
+	uint32_t forbidden = guest->rights == NULL ? 0 : PEAL_CLIENT_MAY_ALL & ~guest->rights->acts;
 	struct peal_client_welcome welcome = {.magic = PEAL_CLIENT_MAGIC,
 		.packet = PEAL_CLIENT_WELCOME,
 		.version = PEAL_CLIENT_VERSION_MAX,
 		.status = (uint16_t)status,
 		.flags =
 			(uint16_t)((is_awake ? PEAL_CLIENT_FLAG_AWAKE : 0U) |
-				   (door->config.config->hold_ns > 0 ? PEAL_CLIENT_FLAG_HOLD : 0U)),
+				   (door->config.config->hold_ns > 0 ? PEAL_CLIENT_FLAG_HOLD : 0U) |
+				   PEAL_CLIENT_FLAG_FORBIDDEN(forbidden)),
 		.session = guest->session,
 		.up_size = PEAL_CLIENT_UP_SIZE,
 		.down_size = PEAL_CLIENT_DOWN_SIZE,
@@ -244,6 +233,7 @@ static void
 refuse(struct peal_clientdoor *door, struct guest *guest, enum peal_client_status status,
 	const char *text)
 {
+	door->refused_counts[status]++;
 	(void)answer(door, guest, status, text);
 	see_off(door, guest);
 }
@@ -266,9 +256,10 @@ on_hello(struct peal_clientdoor *door, struct guest *guest)
 			"this daemon and this libpeal have no version in common");
 		return;
 	}
-	if (!is_allowed(door, guest->who.uid)) {
+	guest->rights = peal_clientaccess_find(door->config.config, guest->socket, &guest->who);
+	if (guest->rights == NULL) {
 		refuse(door, guest, PEAL_CLIENT_FORBIDDEN,
-			"this user is not among `users` of the node's configuration");
+			"this user is not among `users` or `access` of the node's configuration");
 		return;
 	}
 	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
@@ -304,8 +295,8 @@ on_ready(struct peal_clientdoor *door, struct guest *guest)
 	}
 	peal_clientmem_close_fd(&guest->up);
 	peal_clientmem_close_fd(&guest->down);
-	guest->place = peal_clients_attach(
-		door->config.clients, guest->up.memory, guest->down.memory, (uint64_t)guest->wake);
+	guest->place = peal_clients_attach(door->config.clients, guest->up.memory,
+		guest->down.memory, guest->rights, (uint64_t)guest->wake);
 	/* Those who are leaving are counted as inside, so there is a place. */
 	PEAL_ASSERT(guest->place != PEAL_CLIENTS_NONE);
 	guest->stage = STAGE_INSIDE;
@@ -437,6 +428,18 @@ peal_clientdoor_list(struct peal_clientdoor *door, uint64_t from,
 	}
 	(void)pthread_mutex_unlock(&door->lock);
 	*next_out = place < places_count ? (uint32_t)place : 0;
+	return count;
+}
+
+uint64_t
+peal_clientdoor_refused_count(struct peal_clientdoor *door, enum peal_client_status status)
+{
+	uint64_t count;
+
+	PEAL_ASSERT((uint32_t)status < PEAL_CLIENT_STATUSES);
+	(void)pthread_mutex_lock(&door->lock);
+	count = door->refused_counts[status];
+	(void)pthread_mutex_unlock(&door->lock);
 	return count;
 }
 
@@ -673,6 +676,9 @@ peal_clientdoor_stop(struct peal_clientdoor *door)
 	 * either: its lcore is stopped next. */
 	for (uint32_t step = 0; step < STOP_STEPS_MAX && !is_empty; step++) {
 		is_empty = true;
+		if (door->config.turn != NULL) {
+			door->config.turn(door->config.turn_state);
+		}
 		sweep(door);
 		for (uint32_t i = 0; i < GUESTS_MAX; i++) {
 			is_empty = is_empty && door->guests[i].stage == STAGE_FREE;

@@ -25,11 +25,15 @@
 struct peal_clientdoor; /* opaque */
 
 struct peal_clientdoor_config {
-	const struct peal_config *config; /* socket, users, timing; outlives the door */
+	const struct peal_config *config; /* socket, access, timing; outlives the door */
 	struct peal_clients *clients;     /* of the core */
 	const struct peal_plane *plane;   /* of the core */
 	struct peal_idle *idle;           /* of the core's lcore, which does not run yet */
 	struct peal_bell bell;            /* of the core */
+	/* A turn of a core whose thread has gone already when the door is stopped, so that it has
+	 * done with its clients; NULL: it makes them itself. */
+	void (*turn)(void *state);
+	void *turn_state;
 };
 
 /* Opens the socket and prepares the core. Before lcores start. NULL with a sentence. */
@@ -46,6 +50,9 @@ bool peal_clientdoor_start(struct peal_clientdoor *door, struct peal_sentence *e
  */
 uint32_t peal_clientdoor_list(struct peal_clientdoor *door, uint64_t from,
 	struct peal_clientlist_entry *entries, uint32_t entries_max, uint32_t *next_out);
+/* How many who wanted to attach were refused for this reason. Any thread; waits like `list`. */
+uint64_t peal_clientdoor_refused_count(
+	struct peal_clientdoor *door, enum peal_client_status status);
 /*
  * The process groups that the core knows, a piece of the table: `from` is 0 or `next` of the piece
  * before. One thread at a time. NULL: the core did not answer in time; else good until the next

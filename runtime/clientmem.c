@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "runtime/clientmem.h"
 
+#include "client/life.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -18,9 +20,9 @@ make(struct peal_clientmem *region, enum peal_clientmem_writer writer)
 		fallocate(region->fd, 0, 0, (off_t)region->size) != 0) {
 		return false;
 	}
-	memory = mmap(NULL, region->size, is_ours ? PROT_READ | PROT_WRITE : PROT_READ,
-		MAP_SHARED | MAP_POPULATE, region->fd, 0);
-	if (memory == MAP_FAILED) {
+	memory = peal_life_map(
+		region->fd, region->size, is_ours ? PROT_READ | PROT_WRITE : PROT_READ);
+	if (memory == NULL) {
 		return false;
 	}
 	region->memory = memory;
@@ -74,7 +76,7 @@ peal_clientmem_close(struct peal_clientmem *region)
 {
 	peal_clientmem_close_fd(region);
 	if (region->memory != NULL) {
-		(void)munmap(region->memory, region->size);
+		peal_life_unmap(region->memory, region->size);
 		region->memory = NULL;
 	}
 }

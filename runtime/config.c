@@ -296,11 +296,75 @@ take_slow_member(struct peal_config *config, const struct peal_config_file *file
 	return true;
 }
 
+/* One who may attach. False: there is something in it that cannot be. */
 static bool
-take_machine(struct peal_config *config, const struct peal_config_file *file,
+take_entry(struct peal_config_access *access, const struct peal_config_file_access *entry)
+{
+	if ((entry->uid == NULL) == (entry->gid == NULL)) {
+		return false;
+	}
+	access->is_user = entry->uid != NULL;
+	access->id = access->is_user ? *entry->uid : *entry->gid;
+	access->rights.acts = entry->may != NULL ? (uint32_t)*entry->may : PEAL_CLIENT_MAY_ALL;
+	for (unsigned int i = 0; i < entry->join_count; i++) {
+		/* Names of groups for who may be in none: somebody thinks that it may. */
+		if ((access->rights.acts & PEAL_CLIENT_MAY_GROUPS) == 0 ||
+			!peal_clientrights_add(&access->rights, entry->join[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+take_access(struct peal_config *config, const struct peal_config_file *file,
 	struct peal_sentence *error)
 {
-	if (strpbrk(file->device, ", ") != NULL) {
+	const char *key = file->access != NULL ? "access" : "users";
+
+	if (file->users == NULL && file->access == NULL) {
+		return true;
+	}
+	if (file->users != NULL && file->access != NULL) {
+		return peal_config_file_complain(
+			file, "users", "stands beside 'access'; leave one of the two out", error);
+	}
+	if (file->socket == NULL) {
+		return peal_config_file_refuse(file, key, error);
+	}
+	for (unsigned int i = 0; file->users != NULL && i < file->users_count; i++) {
+		config->access[config->access_count++] = (struct peal_config_access){
+			.is_user = true, .id = file->users[i], .rights = peal_clientrights_all};
+	}
+	for (unsigned int i = 0; file->access != NULL && i < file->access_count; i++) {
+		if (!take_entry(&config->access[config->access_count++], &file->access[i])) {
+			return peal_config_file_refuse(file, key, error);
+		}
+	}
+	return true;
+}
+
+/* `port` != NULL: an application lends that one, and the file is about none. */
+static bool
+take_device(struct peal_config *config, const struct peal_config_file *file, const char *port,
+	struct peal_sentence *error)
+{
+	if (port != NULL) {
+		for (uint32_t i = 0; i < 2U; i++) {
+			const char *key = i == 0 ? "device" : "device_args";
+
+			if (peal_config_file_has(file, key)) {
+				return peal_config_file_complain(file, key,
+					"the application lends the node a port of its own; leave "
+					"this out",
+					error);
+			}
+		}
+		(void)snprintf(config->device, sizeof(config->device), "%s", port);
+		return strlen(port) < sizeof(config->device) ||
+		       peal_sentence_set(error, "port: its name %s is too long", port);
+	}
+	if (file->device == NULL || strpbrk(file->device, ", ") != NULL) {
 		return peal_config_file_refuse(file, "device", error);
 	}
 	(void)snprintf(config->device, sizeof(config->device), "%s", file->device);
@@ -308,14 +372,18 @@ take_machine(struct peal_config *config, const struct peal_config_file *file,
 		(void)snprintf(
 			config->device_args, sizeof(config->device_args), "%s", file->device_args);
 	}
+	return true;
+}
+
+static bool
+take_machine(struct peal_config *config, const struct peal_config_file *file,
+	struct peal_sentence *error)
+{
 	if (file->socket != NULL) {
 		(void)snprintf(config->socket, sizeof(config->socket), "%s", file->socket);
 	}
-	if (file->users != NULL && file->socket == NULL) {
-		return peal_config_file_refuse(file, "users", error);
-	}
-	for (unsigned int i = 0; file->users != NULL && i < file->users_count; i++) {
-		config->users[config->users_count++] = file->users[i];
+	if (!take_access(config, file, error)) {
+		return false;
 	}
 	if (file->hold_ms != NULL) {
 		if (file->socket == NULL || *file->hold_ms < HOLD_MS_MIN ||
@@ -354,8 +422,26 @@ take_machine(struct peal_config *config, const struct peal_config_file *file,
 	return true;
 }
 
-bool
-peal_config_load(struct peal_config *config, const char *path, struct peal_sentence *error)
+/* What somebody else has decided: a value that is not followed would mislead who wrote it. */
+static bool
+refuse_host_keys(const struct peal_config_file *file, struct peal_sentence *error)
+{
+	static const char *const keys[] = {"memory_mb", "huge", "lcore"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (peal_config_file_has(file, keys[i])) {
+			return peal_config_file_complain(file, keys[i],
+				"is for peald; in an application DPDK's memory and lcores are the "
+				"application's. Leave this out",
+				error);
+		}
+	}
+	return true;
+}
+
+static bool
+load(struct peal_config *config, const char *path, const char *port, bool is_embedded,
+	struct peal_sentence *error)
 {
 	struct peal_config_file *file = peal_config_file_open(path, error);
 	bool is_good;
@@ -366,7 +452,22 @@ peal_config_load(struct peal_config *config, const char *path, struct peal_sente
 	peal_config_default(config);
 	is_good = take_names(config, file, error) && take_link(config, file, error) &&
 		  take_key(config, file, error) && take_group(config, file, error) &&
-		  take_slow_member(config, file, error) && take_machine(config, file, error);
+		  take_slow_member(config, file, error) && take_device(config, file, port, error) &&
+		  take_machine(config, file, error) &&
+		  (!is_embedded || refuse_host_keys(file, error));
 	peal_config_file_close(file);
 	return is_good;
+}
+
+bool
+peal_config_load(struct peal_config *config, const char *path, struct peal_sentence *error)
+{
+	return load(config, path, NULL, false, error);
+}
+
+bool
+peal_config_load_embedded(
+	struct peal_config *config, const char *path, const char *port, struct peal_sentence *error)
+{
+	return load(config, path, port, true, error);
 }

@@ -26,6 +26,10 @@
  *                                     # the device has. Only what peers prove is used
  *     socket: /run/peal/n1.sock       # where applications attach; default: none may
  *     users: [1000]                   # user ids that may; default: root, and the daemon's own
+ *     access:                         # in place of users; the first entry that fits counts
+ *       - {gid: 100, may: [channels, broadcast, services, groups], join: ["desk-*"]}
+ *                                     # uid or gid of the process; what it may, default: all; names
+ *                                     # of process groups that it may join, default: any
  *     hold_ms: 1000                   # they may have who broadcasts wait for them, as long as they
  *                                     # read something within this; 10 to 60000; default: none may
  *     memory_mb: 64                   # given to DPDK
@@ -46,6 +50,7 @@
 #include "base/limits.h"
 #include "base/timing.h"
 #include "dataplane/cast.h"
+#include "dataplane/clientrights.h"
 #include "dataplane/dpdk/idle.h"
 #include "dataplane/dpdk/sentence.h"
 #include "dataplane/route.h"
@@ -58,7 +63,7 @@
 #define PEAL_CONFIG_DEVICE_SIZE_MAX      63U
 #define PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX 255U
 #define PEAL_CONFIG_SOCKET_SIZE_MAX      107U /* the kernel's */
-#define PEAL_CONFIG_USERS_MAX            32U
+#define PEAL_CONFIG_ACCESS_MAX           32U
 #define PEAL_CONFIG_MEMORY_MB_MIN        8U
 #define PEAL_CONFIG_MEMORY_MB_MAX        65536U
 #define PEAL_CONFIG_MEMORY_MB_DEFAULT    64U
@@ -85,6 +90,13 @@ enum peal_config_huge {
 	PEAL_CONFIG_HUGE_NO = 2,
 };
 
+/* Who may attach, and what it may do. */
+struct peal_config_access {
+	bool is_user; /* `id` is of a user; else of a group that the process is in */
+	uint32_t id;
+	struct peal_clientrights rights;
+};
+
 struct peal_config {
 	char cluster[PEAL_NAME_SIZE_MAX + 1U];
 	char name[PEAL_NAME_SIZE_MAX + 1U];
@@ -104,9 +116,9 @@ struct peal_config {
 	char device_args[PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX + 1U]; /* may be empty */
 	uint16_t mtu; /* [PEAL_MTU_MIN, PEAL_MTU_MAX]; 0 = what the device has */
 	char socket[PEAL_CONFIG_SOCKET_SIZE_MAX + 1U]; /* empty: no application attaches */
-	uint32_t users_count;                          /* 0: root, and who runs the daemon */
-	uint32_t users[PEAL_CONFIG_USERS_MAX];
-	uint64_t hold_ns; /* 0: none may hold others back */
+	uint32_t access_count; /* 0: root, and who runs the daemon, may anything */
+	struct peal_config_access access[PEAL_CONFIG_ACCESS_MAX]; /* the first that fits counts */
+	uint64_t hold_ns;                                         /* 0: none may hold others back */
 	uint32_t memory_mb;
 	enum peal_config_huge huge;
 	/*
@@ -130,6 +142,14 @@ struct peal_config {
 /* Reads and checks a file. False with a sentence; `config_out` is then unspecified. */
 bool peal_config_load(
 	struct peal_config *config_out, const char *path, struct peal_sentence *error);
+
+/*
+ * The same for a node inside an application that has started DPDK itself. Keys about the memory and
+ * the lcores of DPDK are refused; and where the application lends `port`, the name of a port of its
+ * own, keys about the device.
+ */
+bool peal_config_load_embedded(struct peal_config *config_out, const char *path, const char *port,
+	struct peal_sentence *error);
 
 /* Defaults for nodes that are configured by a program; name, cluster, address and seeds are
  * missing. */

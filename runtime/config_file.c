@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "dataplane/cast.h"
+#include "dataplane/clientrights.h"
 #include "runtime/config.h"
 
 #include <cyaml/cyaml.h>
@@ -34,6 +35,11 @@ static const cyaml_schema_value_t seed_schema = {
 	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, 63)};
 
 static const cyaml_schema_value_t user_schema = {CYAML_VALUE_UINT(CYAML_FLAG_DEFAULT, uint32_t)};
+static const cyaml_schema_value_t pattern_schema = {
+	CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, PEAL_PROCGROUP_NAME_SIZE_MAX)};
+static const cyaml_strval_t may_words[] = {{"channels", PEAL_CLIENT_MAY_CHANNELS},
+	{"broadcast", PEAL_CLIENT_MAY_BROADCAST}, {"services", PEAL_CLIENT_MAY_SERVICES},
+	{"groups", PEAL_CLIENT_MAY_GROUPS}};
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define TEXT(key, flags, size_max)                                                                 \
@@ -42,6 +48,19 @@ static const cyaml_schema_value_t user_schema = {CYAML_VALUE_UINT(CYAML_FLAG_DEF
 #define WORD(key)                                                                                  \
 	CYAML_FIELD_ENUM(#key, CYAML_FLAG_OPTIONAL | CYAML_FLAG_STRICT, struct peal_config_file,   \
 		key, key##_words, CYAML_ARRAY_LEN(key##_words))
+
+static const cyaml_schema_field_t access_fields[] = {
+	CYAML_FIELD_UINT_PTR("uid", OPTIONAL, struct peal_config_file_access, uid),
+	CYAML_FIELD_UINT_PTR("gid", OPTIONAL, struct peal_config_file_access, gid),
+	CYAML_FIELD_FLAGS_PTR("may", OPTIONAL | CYAML_FLAG_STRICT, struct peal_config_file_access,
+		may, may_words, CYAML_ARRAY_LEN(may_words)),
+	CYAML_FIELD_SEQUENCE("join", OPTIONAL, struct peal_config_file_access, join,
+		&pattern_schema, 1, PEAL_CLIENTRIGHTS_PATTERNS_MAX),
+	CYAML_FIELD_END,
+};
+
+static const cyaml_schema_value_t access_schema = {
+	CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct peal_config_file_access, access_fields)};
 
 static const cyaml_schema_field_t fields[] = {
 	TEXT(cluster, CYAML_FLAG_POINTER, PEAL_NAME_SIZE_MAX),
@@ -52,10 +71,12 @@ static const cyaml_schema_field_t fields[] = {
 		&seed_schema, 1, PEAL_SEEDS_MAX),
 	TEXT(socket, OPTIONAL, PEAL_CONFIG_SOCKET_SIZE_MAX),
 	CYAML_FIELD_SEQUENCE("users", OPTIONAL, struct peal_config_file, users, &user_schema, 1,
-		PEAL_CONFIG_USERS_MAX),
+		PEAL_CONFIG_ACCESS_MAX),
+	CYAML_FIELD_SEQUENCE("access", OPTIONAL, struct peal_config_file, access, &access_schema, 1,
+		PEAL_CONFIG_ACCESS_MAX),
 	TEXT(key, OPTIONAL, PEAL_CONFIG_PATH_SIZE_MAX),
 	TEXT(encryption, OPTIONAL, 63),
-	TEXT(device, CYAML_FLAG_POINTER, PEAL_CONFIG_DEVICE_SIZE_MAX),
+	TEXT(device, OPTIONAL, PEAL_CONFIG_DEVICE_SIZE_MAX),
 	TEXT(device_args, OPTIONAL, PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX),
 	TEXT(metadata, OPTIONAL, PEAL_METADATA_SIZE_MAX),
 	TEXT(preset, OPTIONAL, 63),
@@ -110,6 +131,8 @@ static const struct {
 	{"socket", "expected the path of a socket of at most 107 characters, such as "
 		   "/run/peal/n1.sock"},
 	{"users", "expected a list of 1 to 32 user ids, such as [0, 1000], and a socket"},
+	{"access", "expected a list of 1 to 32 entries such as {gid: 100, may: [channels, groups], "
+		   "join: [desk-*]}, each with a uid or a gid, and a socket"},
 	{"hold_ms", "expected 10 to 60000, and a socket"},
 	{"metadata", "expected a text of at most 4096 bytes"},
 	{"preset", "expected dpdk-fast, dpdk, cloud or paper"},
@@ -153,6 +176,12 @@ find_line(const char *text, const char *key)
 		line += *at == '\n' ? 1U : 0U;
 	}
 	return 0;
+}
+
+bool
+peal_config_file_has(const struct peal_config_file *file, const char *key)
+{
+	return find_line(file->text, key) > 0;
 }
 
 bool
@@ -245,6 +274,11 @@ explain(const struct peal_config_file *file, const struct parser_log *log, cyaml
 	char word[64], line[64];
 	const char *complaint = log->first;
 
+	/* Inside an entry of a list: what one looks like says it all. */
+	if (result != CYAML_ERR_LIBYAML_PARSER && cut_word(log->mapping, "field '", "'", word) &&
+		strcmp(word, "access") == 0) {
+		return peal_config_file_refuse(file, word, error);
+	}
 	if (cut_word(log->first, "Unexpected key: ", "", word)) {
 		return refuse_unknown(file, word, error);
 	}

@@ -16,6 +16,15 @@
 /* Largest CPU number that is taken for one. */
 #define PEAL_CONFIG_LCORE_MAX 1023U
 
+/* One entry of `access`. */
+struct peal_config_file_access {
+	uint32_t *uid;
+	uint32_t *gid;
+	int *may; /* of PEAL_CLIENT_MAY_* */
+	char **join;
+	unsigned int join_count;
+};
+
 struct peal_config_file {
 	char *cluster;
 	char *name;
@@ -26,6 +35,8 @@ struct peal_config_file {
 	char *socket;
 	uint32_t *users;
 	unsigned int users_count;
+	struct peal_config_file_access *access;
+	unsigned int access_count;
 	char *key;
 	char *encryption;
 	char *device;
@@ -58,6 +69,9 @@ struct peal_config_file {
 /* Reads a file. NULL with a sentence. Close it. */
 struct peal_config_file *peal_config_file_open(const char *path, struct peal_sentence *error);
 void peal_config_file_close(struct peal_config_file *file);
+
+/* True when the key stands in the file, whatever its value. */
+bool peal_config_file_has(const struct peal_config_file *file, const char *key);
 
 /* Writes "FILE:LINE: KEY: sentence". Always returns false. */
 bool peal_config_file_complain(const struct peal_config_file *file, const char *key,

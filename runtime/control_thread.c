@@ -31,6 +31,7 @@ has_news(struct peal_control_entry *entry)
 
 	entry->told_seq = node->events.next_seq;
 	entry->told_state = node->state;
+	atomic_store_explicit(&entry->state, node->state, memory_order_release);
 	return is_new;
 }
 

@@ -40,6 +40,9 @@ struct peal_control_entry {
 	_Atomic bool is_halted; /* no more steps: the node plays dead */
 	uint64_t told_seq;      /* events that the listener was told of */
 	enum peal_node_state told_state;
+	/* enum peal_node_state after the last step, for threads without the lock; what a final one
+	 * says of itself was written before. */
+	_Atomic uint32_t state;
 	struct peal_ping_run
 		*ping_done; /* the run that ended last; taken by whoever asked for it */
 	struct peal_load_run *load_done; /* the same */

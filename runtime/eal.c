@@ -9,7 +9,9 @@
 #include <net/if.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_log.h>
+#include <rte_malloc.h>
 #include <rte_version.h>
 #include <sched.h>
 #include <stdio.h>
@@ -32,6 +34,7 @@ struct arguments {
 static struct arguments arguments;
 static bool is_huge;
 static bool is_started;
+static bool is_stopped;
 
 static void __attribute__((format(printf, 1, 2))) add_argument(const char *format, ...)
 {
@@ -238,29 +241,45 @@ write_frame_size(const struct peal_eal_config *config, char text[64])
 	}
 }
 
+bool
+peal_eal_is_pci(const char *device)
+{
+	return is_pci_address(device);
+}
+
+void
+peal_eal_write_device_args(const struct peal_eal_config *config, char *text, size_t capacity)
+{
+	char frame_size[64] = "", pairs[32] = "";
+
+	if (!is_pci_address(config->device)) {
+		write_frame_size(config, frame_size);
+		if (needs_pairs(config)) {
+			(void)snprintf(pairs, sizeof(pairs), ",qpairs=%u", config->queues_count);
+		}
+	}
+	(void)snprintf(text, capacity, "%s%s%s", config->device_args, pairs, frame_size);
+}
+
 static void
 add_device(const struct peal_eal_config *config)
 {
-	const char *comma = config->device != NULL && config->device_args[0] != '\0' ? "," : "";
-	char frame_size[64];
+	char args[PEAL_EAL_DEVICE_ARGS_SIZE_MAX] = "";
+	const char *comma;
 
+	if (config->device != NULL) {
+		peal_eal_write_device_args(config, args, sizeof(args));
+	}
+	comma = args[0] != '\0' && args[0] != ',' ? "," : "";
 	if (config->device != NULL && is_pci_address(config->device)) {
-		add_argument("--allow=%s%s%s", config->device, comma, config->device_args);
+		add_argument("--allow=%s%s%s", config->device, comma, args);
 		return;
 	}
 	/* Without real devices physical addresses are of no use, and need privileges. */
 	add_argument("--no-pci");
 	add_argument("--iova-mode=va");
-	if (config->device == NULL) {
-		return;
-	}
-	write_frame_size(config, frame_size);
-	if (needs_pairs(config)) {
-		add_argument("--vdev=%s%s%s,qpairs=%u%s", config->device, comma,
-			config->device_args, config->queues_count, frame_size);
-	} else {
-		add_argument(
-			"--vdev=%s%s%s%s", config->device, comma, config->device_args, frame_size);
+	if (config->device != NULL) {
+		add_argument("--vdev=%s%s%s", config->device, comma, args);
 	}
 }
 
@@ -321,10 +340,34 @@ peal_eal_start(const struct peal_eal_config *config, struct peal_sentence *error
 	return true;
 }
 
+bool
+peal_eal_adopt(struct peal_sentence *error)
+{
+	void *probe;
+
+	PEAL_ASSERT(!is_started);
+	/* It does not say so itself; but a start that failed leaves lcores without memory. */
+	probe = rte_lcore_count() > 0 ? rte_malloc(NULL, RTE_CACHE_LINE_SIZE, 0) : NULL;
+	if (probe == NULL) {
+		return peal_sentence_set(error,
+			"DPDK has not been started in this process, or has no memory; call "
+			"rte_eal_init first, and look at what it returns");
+	}
+	rte_free(probe);
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
+		return peal_sentence_set(error,
+			"this is a secondary process of DPDK, and a node takes a primary one; "
+			"start it with --proc-type=primary");
+	}
+	is_huge = rte_eal_has_hugepages() != 0;
+	return true;
+}
+
 void
 peal_eal_stop(void)
 {
-	if (is_started) {
+	if (is_started && !is_stopped) {
+		is_stopped = true;
 		(void)rte_eal_cleanup();
 		peal_eal_clear_disk();
 	}

@@ -8,6 +8,8 @@
  * every exit but SIGKILL, and taken over by the next start after one. Messages of DPDK are kept
  * back; the last one explains a failure, and errors after the start are printed on stderr. With a
  * log level among the extra arguments everything is printed.
+ *
+ * An application that has started DPDK for itself keeps it: then only adopt is called.
  */
 #ifndef PEAL_RUNTIME_EAL_H
 #define PEAL_RUNTIME_EAL_H
@@ -16,11 +18,13 @@
 #include "runtime/config.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Lcores that poll, and extra arguments, of one process. */
-#define PEAL_EAL_LCORES_MAX 16U
-#define PEAL_EAL_EXTRA_MAX  64U
+#define PEAL_EAL_LCORES_MAX           16U
+#define PEAL_EAL_EXTRA_MAX            64U
+#define PEAL_EAL_DEVICE_ARGS_SIZE_MAX (PEAL_CONFIG_DEVICE_ARGS_SIZE_MAX + 97U)
 
 struct peal_eal_config {
 	const char *prefix;      /* names the runtime directory; one running process each */
@@ -40,7 +44,19 @@ struct peal_eal_config {
 /* Starts it. False with a sentence; then nothing is left behind, and it cannot be tried again. */
 bool peal_eal_start(const struct peal_eal_config *config, struct peal_sentence *error);
 
-/* Ends it; every lcore has stopped. */
+/*
+ * In the place of start: the process has started DPDK itself, and will end it; stop does nothing
+ * then. False with a sentence when it has not. Any number of times.
+ */
+bool peal_eal_adopt(struct peal_sentence *error);
+
+/* What a driver is told of the device, as key=value,...: device_args, and what its queues and MTU
+ * ask for besides. A text of PEAL_EAL_DEVICE_ARGS_SIZE_MAX bytes is never cut. */
+void peal_eal_write_device_args(const struct peal_eal_config *config, char *text, size_t capacity);
+/* True when `device` is a PCI address, not the name of a virtual device. */
+bool peal_eal_is_pci(const char *device);
+
+/* Ends it; every lcore has stopped. A second call does nothing. */
 void peal_eal_stop(void);
 
 /* Removes what is on disk; for exits that skip peal_eal_stop. Async-signal-safe. */

@@ -44,7 +44,7 @@ make_ring(const char *way, int numa_node, struct peal_sentence *error)
 	if (ring == NULL) {
 		(void)peal_sentence_set(error,
 			"the ring between the planes did not fit the memory of DPDK (%s); raise "
-			"memory_mb",
+			"memory_mb, or the -m of an application that starts it",
 			rte_strerror(rte_errno));
 		return NULL;
 	}

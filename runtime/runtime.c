@@ -13,6 +13,7 @@
 #include "runtime/clientdoor.h"
 #include "runtime/eal_files.h"
 #include "runtime/memory.h"
+#include "runtime/plug.h"
 #include "runtime/portlock.h"
 #include "runtime/shardrings.h"
 #include "wire/crypto/aead_open.h"
@@ -76,6 +77,7 @@ struct peal_runtime {
 	struct resident *residents[PEAL_RUNTIME_NODES_MAX];
 	uint32_t residents_count;
 	struct peal_portlock portlock;
+	struct peal_plug plug; /* embedded */
 	bool is_started;
 };
 
@@ -121,8 +123,9 @@ open_lcores(struct peal_runtime *runtime, struct peal_sentence *error)
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		struct peal_lcore *lcore = &runtime->lcores[i];
+		uint32_t lcore_id = config->is_embedded ? config->lcore_ids[i] : i + 1U;
 
-		if (!peal_lcore_init(lcore, i + 1U, config->idle, error)) {
+		if (!peal_lcore_init(lcore, lcore_id, config->idle, error)) {
 			return false;
 		}
 		lcore->on_enter = config->on_enter;
@@ -141,8 +144,22 @@ claim_device(struct peal_runtime *runtime, struct peal_sentence *error)
 {
 	const struct peal_eal_config *eal = &runtime->config.eal;
 
-	return eal->device == NULL ||
+	/* A port of this process is nobody else's already. */
+	return eal->device == NULL || runtime->config.is_port_lent ||
 	       peal_portlock_take(&runtime->portlock, eal->device, eal->device_args, error);
+}
+
+/* DPDK, and the device, which is there once DPDK is unless that was started by somebody else. */
+static bool
+open_eal(struct peal_runtime *runtime, struct peal_sentence *error)
+{
+	const struct peal_eal_config *eal = &runtime->config.eal;
+
+	if (!runtime->config.is_embedded) {
+		return claim_device(runtime, error) && peal_eal_start(eal, error);
+	}
+	return peal_eal_adopt(error) && claim_device(runtime, error) &&
+	       peal_plug_in(&runtime->plug, eal, error);
 }
 
 struct peal_runtime *
@@ -157,7 +174,7 @@ peal_runtime_open(const struct peal_runtime_config *config, struct peal_sentence
 	runtime->config.eal.is_exclusive = config->idle == PEAL_IDLE_DEDICATED;
 	runtime->portlock.fd = -1;
 	if (!peal_control_thread_init(&runtime->control, config->idle, error) ||
-		!claim_device(runtime, error) || !peal_eal_start(&runtime->config.eal, error)) {
+		!open_eal(runtime, error)) {
 		peal_runtime_close(runtime);
 		return NULL;
 	}
@@ -254,6 +271,8 @@ open_port(struct peal_runtime *runtime, struct resident *resident, struct peal_s
 		.queues_count = (uint16_t)resident->shards_count,
 		.base_port = config->address.port,
 		.mtu = config->mtu,
+		/* What this process had before it has afterwards. */
+		.is_lent = runtime->config.is_embedded && !runtime->plug.is_plugged_in,
 	};
 
 	if (runtime->ring != NULL) {
@@ -437,6 +456,17 @@ open_planes(struct peal_runtime *runtime, struct resident *resident, int numa_no
 		&resident->rings, resident->shards_count, numa_node, bells, error);
 }
 
+/* Of an embedded runtime that is stopped; in the place of threads that poll no more. */
+static void
+turn_lcores(void *state)
+{
+	struct peal_runtime *runtime = state;
+
+	for (uint32_t i = 0; i < runtime->config.eal.lcores_count; i++) {
+		(void)peal_lcore_poll(&runtime->lcores[i]);
+	}
+}
+
 /* Where applications attach to the home core, if the configuration names a place. */
 static bool
 open_door(struct peal_runtime *runtime, struct resident *resident, struct peal_bell bell,
@@ -446,7 +476,9 @@ open_door(struct peal_runtime *runtime, struct resident *resident, struct peal_b
 		.clients = &resident->traffic->clients,
 		.plane = &resident->shards[0].planes.plane,
 		.idle = &lcore_of(runtime, &resident->shards[0])->idle,
-		.bell = bell};
+		.bell = bell,
+		.turn = runtime->config.is_embedded ? turn_lcores : NULL,
+		.turn_state = runtime};
 
 	if (resident->config.socket[0] == '\0') {
 		return true;
@@ -562,7 +594,8 @@ peal_runtime_start(struct peal_runtime *runtime, struct peal_sentence *error)
 	if (!peal_control_thread_start(&runtime->control, error)) {
 		return false;
 	}
-	for (uint32_t i = 0; i < runtime->config.eal.lcores_count; i++) {
+	for (uint32_t i = 0; !runtime->config.is_embedded && i < runtime->config.eal.lcores_count;
+		i++) {
 		peal_lcore_start(&runtime->lcores[i]);
 	}
 	runtime->is_started = true;
@@ -607,6 +640,7 @@ peal_runtime_close(struct peal_runtime *runtime)
 	peal_port_ring_destroy(runtime->ring);
 	peal_control_thread_fini(&runtime->control);
 	peal_memory_give(runtime->lcores);
+	peal_plug_out(&runtime->plug);
 	peal_eal_stop();
 	peal_portlock_give(&runtime->portlock);
 	peal_memory_give(runtime);
@@ -625,6 +659,13 @@ peal_runtime_unlock(struct peal_runtime *runtime, bool has_asked)
 	if (has_asked) {
 		peal_control_thread_ask(&runtime->control);
 	}
+}
+
+struct peal_lcore *
+peal_runtime_lcore(struct peal_runtime *runtime, uint32_t index)
+{
+	PEAL_ASSERT(runtime->config.is_embedded && index < runtime->config.eal.lcores_count);
+	return &runtime->lcores[index];
 }
 
 uint32_t

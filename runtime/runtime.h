@@ -6,8 +6,9 @@
  *
  * A daemon has one node on a device. Benches and tests have several nodes side by side on a switch
  * inside the process. A process has one runtime at a time, and one in its life, because DPDK starts
- * only once. All calls come from one thread; what is marked "any thread" may come from others
- * between start and stop.
+ * only once; but that an application which starts DPDK itself may have one after the other. All
+ * calls come from one thread; what is marked "any thread" may come from others between start and
+ * stop.
  */
 #ifndef PEAL_RUNTIME_RUNTIME_H
 #define PEAL_RUNTIME_RUNTIME_H
@@ -27,7 +28,13 @@
 #define PEAL_RUNTIME_NODES_MAX PEAL_RESIDENTS_MAX
 
 struct peal_runtime_config {
-	struct peal_eal_config eal;  /* is_exclusive is set by open, for dedicated lcores */
+	struct peal_eal_config eal; /* is_exclusive is set by open, for dedicated lcores */
+	/* The process has started DPDK itself and runs the lcores: they are polled (lcore.h), not
+	 * launched. Lcores are then those of `lcore_ids`; the fields of `eal` that are about memory
+	 * and CPUs mean nothing. */
+	bool is_embedded;
+	bool is_port_lent; /* embedded only: `device` is the name of a port of the process */
+	uint32_t lcore_ids[PEAL_EAL_LCORES_MAX];
 	enum peal_idle_role idle;    /* of all lcores */
 	uint32_t switch_ports_count; /* > 0: nodes live on a switch with this many ports */
 	bool is_switch_hashing; /* it sorts frames for nodes with several cores by a hash, not by
@@ -82,9 +89,13 @@ struct peal_runtime *peal_runtime_open(
 uint32_t peal_runtime_add(struct peal_runtime *runtime, const struct peal_config *config,
 	uint32_t lcore_index, struct peal_sentence *error);
 
+/* Of an embedded runtime, for who polls it: lcore `index`. */
+struct peal_lcore *peal_runtime_lcore(struct peal_runtime *runtime, uint32_t index);
+
 /* Starts the lcores and the control thread. False with a sentence. */
 bool peal_runtime_start(struct peal_runtime *runtime, struct peal_sentence *error);
-/* Stops them; nodes keep their last state for readers. */
+/* Stops them; nodes keep their last state for readers. Of an embedded runtime nobody polls any
+ * more: turns that are needed to end orderly are made here. */
 void peal_runtime_stop(struct peal_runtime *runtime);
 /* Gives everything back, DPDK too. Stops first when needed. NULL is fine. */
 void peal_runtime_close(struct peal_runtime *runtime);

@@ -43,7 +43,7 @@ open_way(struct peal_shardrings_way *way, int numa_node, struct peal_bell bell,
 	if (way->ring == NULL) {
 		return peal_sentence_set(error,
 			"the rings between the cores did not fit the memory of DPDK (%s); raise "
-			"memory_mb",
+			"memory_mb, or the -m of an application that starts it",
 			rte_strerror(rte_errno));
 	}
 	peal_memory_note("rings between cores",

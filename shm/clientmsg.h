@@ -40,6 +40,7 @@ enum peal_client_status {
 	PEAL_CLIENT_CROWDED = 3,   /* PEAL_CLIENTS_MAX are here */
 	PEAL_CLIENT_MALFORMED = 4,
 	PEAL_CLIENT_NO_MEMORY = 5,
+	PEAL_CLIENT_STATUSES,
 };
 
 struct peal_client_hello {
@@ -59,6 +60,15 @@ struct peal_client_hello {
 #define PEAL_CLIENT_FLAG_AWAKE 0x1U
 /* Clients of this node may hold others back. */
 #define PEAL_CLIENT_FLAG_HOLD 0x2U
+/* What this client may not do, of PEAL_CLIENT_MAY_*: the core cuts off who does it all the same. */
+#define PEAL_CLIENT_FLAG_FORBIDDEN(acts)  ((uint16_t)((acts) << 8))
+#define PEAL_CLIENT_FORBIDDEN_ACTS(flags) ((uint32_t)(flags) >> 8 & PEAL_CLIENT_MAY_ALL)
+
+#define PEAL_CLIENT_MAY_CHANNELS  0x1U /* open them, and listen */
+#define PEAL_CLIENT_MAY_BROADCAST 0x2U /* send to all, set values, and hear either */
+#define PEAL_CLIENT_MAY_SERVICES  0x4U /* serve and ask */
+#define PEAL_CLIENT_MAY_GROUPS    0x8U /* join groups; which ones is another question */
+#define PEAL_CLIENT_MAY_ALL       0xFU
 
 struct peal_client_welcome {
 	uint32_t magic;
@@ -179,6 +189,7 @@ enum peal_client_group_end {
 	PEAL_CLIENT_GROUP_OVERRUN = 3,       /* more waited for a view than there is room for */
 	PEAL_CLIENT_GROUP_NOT_SUPPORTED = 4, /* the order, or groups in so large a view */
 	PEAL_CLIENT_GROUP_IN_USE = 5,        /* this client is in that group, or leaving it */
+	PEAL_CLIENT_GROUP_FORBIDDEN = 6,     /* this client may not be in a group of that name */
 };
 
 struct peal_client_number {

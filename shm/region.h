@@ -9,8 +9,8 @@
  * The daemon makes all three, sealed against another size and, but for `up`, against any
  * mapping that may write; it maps `up` for reading only. So neither side can write what the other
  * decides by, whatever it does. Sizes are told when a client is welcomed and kept in private; these
- * structs have no sizes, offsets or pointers that anybody follows. (The link of `death` is
- * followed by the kernel, in the process that wrote it.)
+ * structs have no sizes, offsets or pointers that anybody follows, and no address of either
+ * process.
  *
  * Counters and words are zero at first. Words of different writers or readers stand apart, in pairs
  * of cache lines.
@@ -30,10 +30,10 @@
 /* The kernel sets this in a death word whose thread has died, and clears the thread's number. */
 #define PEAL_REGION_OWNER_DIED 0x40000000U
 
-/* A word that a thread holds for as long as its process lives: `set_robust_list`. */
+/* A word that a thread holds for as long as its process lives: `set_robust_list`. The list that the
+ * kernel walks is in memory of that process alone (client/life.h). */
 struct peal_region_death {
-	uint64_t next; /* of the list that the kernel walks when the thread ends */
-	uint32_t reserved;
+	uint32_t reserved[3];
 	_Atomic uint32_t word; /* number of the thread; OWNER_DIED; 0 = not held */
 };
 

@@ -109,7 +109,8 @@ static const struct peal_scenario scenarios[] = {
 		"An order group under random faults, restarts and wrong clocks: one order at all.",
 		0, 1, "dpdk", false, peal_story_order},
 	{"orders",
-		"Order groups in a group whose members crash, leave, come back and stand still: one "
+		"Order groups in a group whose members crash, leave, come back and stand still: "
+		"one "
 		"order at all.",
 		0, 3, "dpdk", false, peal_story_orders},
 	{"standstill",

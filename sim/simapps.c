@@ -125,7 +125,8 @@ attach(struct peal_simapps *apps, struct peal_simapp *app)
 	peal_shmring_writer_init(&app->writer, &up);
 	peal_shmring_reader_init(&app->reader, &down);
 	atomic_store(&up_of(app)->death.word, THREAD);
-	app->place = peal_clients_attach(&apps->clients, up_of(app), down_of(app), 0);
+	app->place = peal_clients_attach(
+		&apps->clients, up_of(app), down_of(app), &peal_clientrights_all, 0);
 	PEAL_ASSERT(app->place != PEAL_CLIENTS_NONE);
 	app->state = PEAL_SIMAPP_HERE;
 	app->node_epoch = 0;

@@ -75,8 +75,8 @@ struct peal_simnode_config {
 	struct peal_bodies bodies;
 	/* [nodes_count][PEAL_SIMNODE_SHARDS_MAX], or NULL: nobody talks */
 	struct peal_simtalk *talks;
-	struct peal_simcast *casts; /* [nodes_count], or NULL: nobody broadcasts */
-	struct peal_simapps *apps;  /* [nodes_count], or NULL: nobody attaches */
+	struct peal_simcast *casts;    /* [nodes_count], or NULL: nobody broadcasts */
+	struct peal_simapps *apps;     /* [nodes_count], or NULL: nobody attaches */
 	struct peal_simorders *orders; /* [nodes_count], or NULL: nobody has a rank */
 	uint8_t shards_max; /* each process has 1 to so many cores, by chance; 0 counts as 1 */
 };

@@ -13,6 +13,8 @@
 #define INTERVAL_NS    UINT64_C(20000)
 #define SPAN_NS        (100U * MILLISECOND_NS)
 #define EVICT_AFTER_NS (20U * MILLISECOND_NS)
+/* Who comes back is slow for as long again before it is removed, and does so at once. */
+#define HEAL_NS_MAX (10U * SPAN_NS)
 /* A fifth of what is cast, and a switch that keeps so much. */
 #define SLOW_PS_PER_BYTE  UINT64_C(80000)
 #define SLOW_QUEUE_NS_MAX (5U * MILLISECOND_NS)
@@ -22,6 +24,8 @@ struct watch {
 	uint64_t victim_mid;
 	uint64_t accused_count; /* for being slow */
 	uint64_t removed_at_ns;
+	struct peal_simnet_rate *heal; /* its link, if that is well from its next removal on */
+	bool is_healed;
 };
 
 static void
@@ -30,6 +34,10 @@ on_event(void *state, uint16_t index, const struct peal_event *event, uint64_t a
 	struct watch *watch = state;
 
 	(void)index;
+	if (watch->heal != NULL && event->kind == PEAL_EVENT_CRASHED) {
+		watch->heal->ps_per_byte = 0;
+		watch->is_healed = true;
+	}
 	if (event->mid != watch->victim_mid) {
 		return;
 	}
@@ -112,6 +120,26 @@ check_evicted(struct peal_simworld *world, const struct watch *watch)
 		world, watch->removed_at_ns != 0, "who holds all others back is not removed");
 }
 
+/*
+ * Evicted once more, and well from then on: so who comes back has never been slow. A link that
+ * heals while it is a member leaves it with what waits in the link's queue and in the ring, which
+ * it may have to pass on, and perhaps with an eviction that is under way already: all that is the
+ * time before the eviction, which is not what is asked for.
+ */
+static void
+heal_when_out(struct peal_simworld *world, struct watch *watch, struct peal_simnet_rate *rate)
+{
+	uint64_t until_ns = world->time.now_ns + HEAL_NS_MAX;
+
+	watch->heal = rate;
+	while (!watch->is_healed && world->time.now_ns < until_ns) {
+		peal_simworld_run_for(world, MILLISECOND_NS);
+	}
+	(void)peal_story_expect(
+		world, watch->is_healed, "who comes back as slow as before is not removed again");
+	(void)peal_simworld_run_to_agreement(world, peal_simworld_patience_ns(world));
+}
+
 /* The figure of one policy; with `is_slow` one link is slow from then on. */
 static uint64_t
 brake(const struct peal_scenario_options *options, uint64_t part, enum peal_cast_policy policy,
@@ -140,9 +168,7 @@ brake(const struct peal_scenario_options *options, uint64_t part, enum peal_cast
 		}
 		if (is_slow && policy == PEAL_CAST_EVICT) {
 			check_evicted(&world, &watch);
-			rate->ps_per_byte = 0; /* it comes back, and is well */
-			(void)peal_simworld_run_to_agreement(
-				&world, peal_simworld_patience_ns(&world));
+			heal_when_out(&world, &watch, rate);
 		}
 		p99_ns = measure(&world, slow);
 		if (is_slow && policy == PEAL_CAST_DROP_BEHIND) {

@@ -72,8 +72,7 @@ create(struct peal_simworld *world, const struct peal_ordergroup *group)
 
 	(void)peal_check_ordergroups_on_wish(&world->ordergroups, group);
 	if (!peal_story_expect(world,
-		    peal_simnode_create_ordergroup(world->nodes[0], group) ==
-			    PEAL_ORDERGROUP_WAITS,
+		    peal_simnode_create_ordergroup(world->nodes[0], group) == PEAL_ORDERGROUP_WAITS,
 		    "in a calm group a wish for an order group is refused")) {
 		return false;
 	}
@@ -90,8 +89,8 @@ may_lose(const struct orders_story *story, uint16_t index)
 	const struct peal_simworld *world = &story->world;
 
 	for (uint32_t i = 0; i < story->groups_count; i++) {
-		if (!peal_simorders_may_lose(world->orders, world->config.nodes_count,
-			    story->groups[i].id, index)) {
+		if (!peal_simorders_may_lose(
+			    world->orders, world->config.nodes_count, story->groups[i].id, index)) {
 			return false;
 		}
 	}
@@ -130,8 +129,8 @@ pause_one(struct orders_story *story)
 		return;
 	}
 	peal_simworld_pause(world, victim, true);
-	peal_simworld_run_for(world, peal_prng_below(&story->prng,
-					     is_long ? SECOND_NS / 2U : 4U * MILLISECOND_NS));
+	peal_simworld_run_for(world,
+		peal_prng_below(&story->prng, is_long ? SECOND_NS / 2U : 4U * MILLISECOND_NS));
 	peal_simworld_pause(world, victim, false);
 }
 

@@ -3,10 +3,13 @@
 
 #include "base/assert.h"
 
+#include <errno.h>
 #include <rte_pause.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #define YIELDS_FROM PEAL_IDLE_PAUSES_COUNT
 #define ARM_AT      (YIELDS_FROM + PEAL_IDLE_YIELDS_COUNT)
@@ -90,8 +93,8 @@ peal_idle_disarm(struct peal_idle *idle)
 	idle->is_armed = false;
 }
 
-static void
-arm(struct peal_idle *idle)
+void
+peal_idle_arm(struct peal_idle *idle)
 {
 	for (uint32_t i = 0; i < idle->sources_count; i++) {
 		peal_wakesource_arm(&idle->sources[i]);
@@ -100,6 +103,43 @@ arm(struct peal_idle *idle)
 	}
 	peal_doorbell_declare_asleep(idle->doorbell);
 	idle->is_armed = true;
+}
+
+uint64_t
+peal_idle_rest_ns(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns)
+{
+	uint64_t wait_ns = deadline_at_ns > now_ns ? deadline_at_ns - now_ns : 0;
+	uint64_t cap_ns = PEAL_IDLE_WAIT_NS_MAX;
+
+	if (wait_ns < PEAL_IDLE_WAIT_NS_MIN) {
+		return 0;
+	}
+	if (idle->is_blind) {
+		cap_ns = idle->blind_ns;
+		if (idle->blind_ns < PEAL_IDLE_BLIND_NS_MAX) {
+			idle->blind_ns += idle->blind_ns / 2U;
+		}
+	}
+	return wait_ns < cap_ns ? wait_ns : cap_ns;
+}
+
+int
+peal_idle_open_set(const struct peal_idle *idle)
+{
+	int set = epoll_create1(EPOLL_CLOEXEC);
+
+	for (uint32_t i = 0; set >= 0 && i <= idle->sources_count; i++) {
+		struct epoll_event event = {.events = EPOLLIN};
+
+		if (epoll_ctl(set, EPOLL_CTL_ADD, idle->polls[i].fd, &event) != 0) {
+			int error = errno;
+
+			(void)close(set);
+			errno = error;
+			return -1;
+		}
+	}
+	return set;
 }
 
 static void
@@ -167,7 +207,7 @@ peal_idle_step(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns)
 		return yield_once(idle);
 	}
 	if (!idle->is_armed) {
-		arm(idle);
+		peal_idle_arm(idle);
 		return PEAL_IDLE_ARM;
 	}
 	wait_for_any(idle, wait_ns < cap_ns ? wait_ns : cap_ns);

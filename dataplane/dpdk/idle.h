@@ -93,6 +93,19 @@ void peal_idle_enter(const struct peal_idle *idle);
 enum peal_idle_rung peal_idle_step(
 	struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns);
 
+/*
+ * For a thread that is not ours and sleeps as it likes, in the place of step. Arm it, make one more
+ * turn, and ask how long it may sleep: 0 is not at all. Disarm it after the sleep, or without one.
+ */
+void peal_idle_arm(struct peal_idle *idle);
+uint64_t peal_idle_rest_ns(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns);
+
+/*
+ * A descriptor that is readable while something of it would end a sleep; the caller closes it.
+ * Nothing is added to `idle` any more. -1 with errno.
+ */
+int peal_idle_open_set(const struct peal_idle *idle);
+
 /* Slow half of peal_idle_reset. */
 void peal_idle_disarm(struct peal_idle *idle);
 

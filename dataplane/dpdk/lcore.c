@@ -199,6 +199,60 @@ run(void *argument)
 	return 0;
 }
 
+uint32_t
+peal_lcore_poll(struct peal_lcore *lcore)
+{
+	uint64_t last_ns = lcore->polled_at_ns, began_ns = peal_tsc_now_ns(), latest_ns, ended_ns;
+	enum peal_idle_rung away = PEAL_IDLE_YIELD;
+	uint32_t work;
+
+	if (__builtin_expect(lcore->idle.is_armed, 0)) {
+		peal_idle_disarm(&lcore->idle);
+		peal_doorbell_drain(&lcore->doorbell);
+		away = PEAL_IDLE_WAIT;
+	}
+	began_ns = began_ns < last_ns ? last_ns : began_ns;
+	if (last_ns != 0) {
+		account(&lcore->counters, false, away, began_ns - last_ns);
+	}
+	latest_ns = began_ns;
+	work = make_round(lcore, &latest_ns);
+	if (work > 0) {
+		peal_idle_reset(&lcore->idle);
+		peal_counter_add(&lcore->counters, PEAL_COUNTER_TURNS_BUSY, 1);
+	}
+	peal_counter_add(&lcore->counters, PEAL_COUNTER_TURNS, 1);
+	ended_ns = peal_tsc_now_ns();
+	ended_ns = ended_ns < latest_ns ? latest_ns : ended_ns;
+	account(&lcore->counters, work > 0, PEAL_IDLE_PAUSE, ended_ns - began_ns);
+	lcore->polled_at_ns = ended_ns;
+	return work;
+}
+
+uint64_t
+peal_lcore_rest(struct peal_lcore *lcore)
+{
+	uint64_t wait_ns = 0;
+
+	if (lcore->idle.role == PEAL_IDLE_DEDICATED) {
+		return 0;
+	}
+	if (peal_lcore_poll(lcore) > 0 ||
+		peal_idle_rest_ns(&lcore->idle, find_deadline(lcore), lcore->polled_at_ns) == 0) {
+		return 0;
+	}
+	/* What came before the declaration is found now; what comes later rings. */
+	peal_idle_arm(&lcore->idle);
+	if (make_round(lcore, &lcore->polled_at_ns) == 0) {
+		wait_ns =
+			peal_idle_rest_ns(&lcore->idle, find_deadline(lcore), lcore->polled_at_ns);
+	}
+	if (wait_ns == 0) {
+		peal_idle_disarm(&lcore->idle);
+	}
+	return wait_ns;
+}
+
 bool
 peal_lcore_init(struct peal_lcore *lcore, unsigned int lcore_id, enum peal_idle_role role,
 	struct peal_sentence *error)

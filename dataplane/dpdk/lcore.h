@@ -46,6 +46,7 @@ struct peal_lcore {
 	_Atomic bool is_stopping;
 	_Atomic bool has_ended; /* what the loop wrote can be read now */
 	bool is_running;
+	uint64_t polled_at_ns; /* polled by somebody else: when the last round ended; 0 = never */
 	peal_lcore_hook_fn on_enter;
 	peal_lcore_hook_fn on_leave;
 	void *hook_argument;
@@ -60,7 +61,7 @@ void peal_lcore_fini(struct peal_lcore *lcore);
 /* What producers ring at for the core that is added next. */
 struct peal_bell peal_lcore_next_bell(struct peal_lcore *lcore);
 
-/* Before start. Returns the place of the core in the list, for halt. */
+/* Before start, or the first poll. Returns the place of the core in the list, for halt. */
 uint32_t peal_lcore_add(struct peal_lcore *lcore, struct peal_core *core);
 
 /* From now on the core makes no more turns; what is under way ends first. Any thread. */
@@ -68,6 +69,17 @@ void peal_lcore_halt(struct peal_lcore *lcore, uint32_t place);
 
 /* Takes that back, for a core that was halted before it ever made a turn. Any thread. */
 void peal_lcore_release(struct peal_lcore *lcore, uint32_t place);
+
+/*
+ * In the place of start and stop, where the thread belongs to somebody else: one round, on whatever
+ * thread calls, one at a time. Never sleeps. Returns the work found.
+ */
+uint32_t peal_lcore_poll(struct peal_lcore *lcore);
+/*
+ * For how long that thread may sleep now, in ns; 0: not at all, poll again. Makes a round. From
+ * then until the next poll whoever has something for the cores rings.
+ */
+uint64_t peal_lcore_rest(struct peal_lcore *lcore);
 
 /* Starts the loop on its lcore. */
 void peal_lcore_start(struct peal_lcore *lcore);

@@ -48,7 +48,7 @@ peal_mbufpool_create(const char *name, uint32_t packets_count, uint32_t frame_si
 	if (pool == NULL) {
 		(void)peal_sentence_set(error,
 			"%u packet buffers need %u MiB and did not fit the memory of DPDK (%s); "
-			"raise memory_mb",
+			"raise memory_mb, or the -m of an application that starts it",
 			packets_count, peal_mbufpool_size_mb(packets_count, frame_size),
 			rte_strerror(rte_errno));
 	}

@@ -284,16 +284,56 @@ find_device(struct peal_port_dpdk *port, const char *device, struct rte_eth_dev_
 	return true;
 }
 
+/* The buffers of a port. Those that a lent one held when it was given back are still its. */
+static bool
+make_pool(struct peal_port_dpdk *port, const struct peal_port_dpdk_config *config,
+	struct peal_sentence *error)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	(void)snprintf(
+		name, sizeof(name), config->is_lent ? "peal_lent%u" : "peal_port%u", port->port_id);
+	port->pool = rte_mempool_lookup(name);
+	if (port->pool != NULL && rte_mempool_full(port->pool)) {
+		rte_mempool_free(port->pool);
+		port->pool = NULL;
+	}
+	if (port->pool == NULL) {
+		port->pool = peal_mbufpool_create(
+			name, config->packets_count, port->frame_size, port->numa_node, error);
+		return port->pool != NULL;
+	}
+	if (port->pool->size < config->packets_count ||
+		rte_pktmbuf_data_room_size(port->pool) < RTE_PKTMBUF_HEADROOM + port->frame_size) {
+		port->pool = NULL;
+		return peal_sentence_set(error,
+			"device %s still holds buffers of when it was lent before, and these are "
+			"fewer or smaller; keep cores and mtu as they were",
+			config->device);
+	}
+	return true;
+}
+
+/* A lent port keeps what it holds. */
+static void
+give_pool(struct peal_port_dpdk *port)
+{
+	if (!port->is_lent || (port->pool != NULL && rte_mempool_full(port->pool))) {
+		rte_mempool_free(port->pool);
+	}
+	port->pool = NULL;
+}
+
 bool
 peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_config *config,
 	struct peal_sentence *error)
 {
 	struct rte_eth_dev_info info = {0};
-	char name[RTE_MEMPOOL_NAMESIZE];
 	int result;
 
 	*port = (struct peal_port_dpdk){
-		.queues_count = config->queues_count == 0 ? (uint16_t)1 : config->queues_count};
+		.queues_count = config->queues_count == 0 ? (uint16_t)1 : config->queues_count,
+		.is_lent = config->is_lent};
 	if (!find_device(port, config->device, &info, error) ||
 		!find_mtu(port, config, &info, error)) {
 		return false;
@@ -306,13 +346,16 @@ peal_port_dpdk_open(struct peal_port_dpdk *port, const struct peal_port_dpdk_con
 			"one; lower cores",
 			config->device, info.max_rx_queues, info.max_tx_queues);
 	}
-	(void)snprintf(name, sizeof(name), "peal_port%u", port->port_id);
-	port->pool = peal_mbufpool_create(
-		name, config->packets_count, port->frame_size, port->numa_node, error);
-	if (port->pool == NULL) {
+	if (!make_pool(port, config, error)) {
 		return false;
 	}
 	result = configure(port, &info, config->mtu);
+	if (result == -EBUSY) {
+		return peal_sentence_set(error,
+			"device %s has been started by somebody else in this process; stop it "
+			"first",
+			config->device);
+	}
 	if (result != 0) {
 		return peal_sentence_set(error,
 			"device %s could not be configured with %u queues (%s); look at cores and "
@@ -354,11 +397,12 @@ peal_port_dpdk_close(struct peal_port_dpdk *port)
 {
 	if (port->is_started) {
 		(void)rte_eth_dev_stop(port->port_id);
-		(void)rte_eth_dev_close(port->port_id);
+		if (!port->is_lent) {
+			(void)rte_eth_dev_close(port->port_id);
+		}
 		port->is_started = false;
 	}
-	rte_mempool_free(port->pool);
-	port->pool = NULL;
+	give_pool(port);
 }
 
 struct peal_port

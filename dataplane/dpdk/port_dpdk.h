@@ -28,6 +28,9 @@ struct peal_port_dpdk_config {
 	/* Bytes of the largest IP packet, [PEAL_MTU_MIN, PEAL_MTU_MAX]: a device is set to it, a
 	 * kernel interface must have it. 0 = what the device has now, up to PEAL_MTU_MAX. */
 	uint16_t mtu;
+	/* It is somebody else's: closing stops it and no more, and buffers that it holds then stay
+	 * for who opens it next. */
+	bool is_lent;
 };
 
 /* Fields are private, but for reading. */
@@ -39,6 +42,7 @@ struct peal_port_dpdk {
 	uint32_t if_index;            /* kernel interface below the device, 0 = none */
 	bool has_rx_interrupt; /* RX interrupts were accepted when the device was configured */
 	bool is_started;
+	bool is_lent;
 	uint8_t mac[6];
 	uint16_t mtu;        /* of the link, [PEAL_MTU_MIN, PEAL_MTU_MAX] */
 	uint32_t frame_size; /* bytes that fit a buffer */

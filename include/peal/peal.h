@@ -62,7 +62,7 @@ enum peal_result {
 	PEAL_TOO_MANY = 9,    /* channels, or numbers listened on */
 	PEAL_IN_USE = 10,     /* the channel number is open to this member already */
 	PEAL_NOT_HERE = 11,   /* the channel belongs to another core of this node; not supported */
-	PEAL_FORBIDDEN = 12,  /* the daemon does not take this user */
+	PEAL_FORBIDDEN = 12,  /* the daemon does not take this user, or not for this */
 	PEAL_NO_DAEMON = 13,  /* nobody listens on the socket, or it speaks another version */
 	PEAL_NO_MEMORY = 14,
 	PEAL_TIMEOUT = 15,

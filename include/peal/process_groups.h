@@ -28,6 +28,7 @@ enum peal_group_end {
 	PEAL_GROUP_END_OVERRUN = 3,       /* too much had come before a view that it belongs to */
 	PEAL_GROUP_END_NOT_SUPPORTED = 4, /* more nodes than groups are for */
 	PEAL_GROUP_END_IN_USE = 5,        /* it is in that group, or about to leave it */
+	PEAL_GROUP_END_FORBIDDEN = 6,     /* its user may not join a group of that name */
 };
 
 /* Groups that one attachment may be in at a time; bytes of a name. */
@@ -63,7 +64,7 @@ struct peal_group_view {
  * Joins a group; the first to join makes it, and the last that goes ends it. A name is 1 to
  * PEAL_GROUP_NAME_SIZE_MAX characters of ASCII without spaces. OK: GROUP_VIEW follows with a view
  * in which we are, or GROUP_ENDED. A client is in a group once. TOO_MANY, FULL, BAD_NAME,
- * NOT_SUPPORTED (PEAL_ORDER_TOTAL). No need to wait for anything after peal_attach.
+ * NOT_SUPPORTED (PEAL_ORDER_TOTAL), FORBIDDEN. No need to wait for anything after peal_attach.
  */
 PEAL_API enum peal_result peal_group_join(
 	struct peal *peal, const char *name, enum peal_order order, uint32_t *group_out);

@@ -17,6 +17,8 @@
 #include "dataplane/shard.h"
 #include "runtime/eal.h"
 #include "tools/benchlib/fixedmember.h"
+#include "tools/benchlib/linelap.h"
+#include "tools/benchlib/median.h"
 #include "wire/crypto/aead_open.h"
 
 #include <rte_cycles.h>
@@ -26,7 +28,6 @@
 
 #define MESSAGES_COUNT     32U
 #define PORT               7400U
-#define LAPS_COUNT         2000U
 #define WARM_ROUNDS        2000U
 #define REPEATS_MAX        64U
 #define LINE_NS_MEASURABLE 200.0
@@ -233,22 +234,6 @@ run_rounds(void *argument)
 	return 0;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double left = *(const double *)a;
-	double right = *(const double *)b;
-
-	return left < right ? -1 : left > right;
-}
-
-static double
-find_median(double *values, uint32_t count)
-{
-	qsort(values, count, sizeof(values[0]), compare);
-	return values[count / 2U];
-}
-
 /* Runs all pairs at once, one a data core. Messages a second, by the clock; cycles of a message, of
  * the middle round: what others take of the processors is in the first and not in the second. */
 static double
@@ -265,51 +250,9 @@ run_pairs(struct pair *const pairs[], uint32_t count, uint32_t rounds_count, dou
 		(void)rte_eal_wait_lcore(i + 1U);
 		per_second += (double)rte_get_tsc_hz() * (double)pairs[i]->messages_count /
 			      (double)pairs[i]->cycles;
-		*cycles_out += find_median(pairs[i]->samples, rounds_count) / (double)count;
+		*cycles_out += peal_median_find(pairs[i]->samples, rounds_count) / (double)count;
 	}
 	return per_second;
-}
-
-static struct {
-	alignas(64) _Atomic uint32_t ball;
-	alignas(64) double laps[LAPS_COUNT];
-} line;
-
-static int
-serve(void *argument)
-{
-	(void)argument;
-	for (uint32_t i = 0; i < LAPS_COUNT; i++) {
-		uint64_t began = rte_rdtsc_precise();
-
-		atomic_store_explicit(&line.ball, 2U * i + 1U, memory_order_release);
-		while (atomic_load_explicit(&line.ball, memory_order_acquire) != 2U * i + 2U) {
-		}
-		line.laps[i] = (double)(rte_rdtsc_precise() - began);
-	}
-	return 0;
-}
-
-static int
-answer(void *argument)
-{
-	(void)argument;
-	for (uint32_t i = 0; i < LAPS_COUNT; i++) {
-		while (atomic_load_explicit(&line.ball, memory_order_acquire) != 2U * i + 1U) {
-		}
-		atomic_store_explicit(&line.ball, 2U * i + 2U, memory_order_release);
-	}
-	return 0;
-}
-
-/* Nanoseconds of a round trip of one line between the two processors. */
-static double
-measure_line(void)
-{
-	PEAL_ASSERT(rte_eal_remote_launch(answer, NULL, 2) == 0);
-	PEAL_ASSERT(rte_eal_remote_launch(serve, NULL, 1) == 0);
-	rte_eal_mp_wait_lcore();
-	return find_median(line.laps, LAPS_COUNT) * 1e9 / (double)rte_get_tsc_hz();
 }
 
 static struct peal_port_ring *
@@ -401,17 +344,17 @@ main(int argc, char **argv)
 	struct pair *alone[1] = {make_pair(narrow, 0, 1)};
 	struct pair *both[2] = {make_pair(wide, 0, 2), make_pair(wide, 1, 2)};
 
-	line_ns = measure_line();
+	line_ns = peal_linelap_measure(options.cpus, NULL);
 	(void)run_pairs(alone, 1, WARM_ROUNDS, &ignored);
 	(void)run_pairs(both, 2, WARM_ROUNDS, &ignored);
 	for (uint32_t i = 0; i < options.repeats_count; i++) {
 		rates[0][i] = run_pairs(alone, 1, options.rounds_count, &cycles[0][i]);
 		rates[1][i] = run_pairs(both, 2, options.rounds_count, &cycles[1][i]);
 	}
-	print_results(line_ns, find_median(rates[0], options.repeats_count),
-		find_median(rates[1], options.repeats_count),
-		find_median(cycles[0], options.repeats_count),
-		find_median(cycles[1], options.repeats_count));
+	print_results(line_ns, peal_median_find(rates[0], options.repeats_count),
+		peal_median_find(rates[1], options.repeats_count),
+		peal_median_find(cycles[0], options.repeats_count),
+		peal_median_find(cycles[1], options.repeats_count));
 	end_pair(alone[0]);
 	end_pair(both[0]);
 	end_pair(both[1]);

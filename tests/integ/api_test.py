@@ -13,10 +13,11 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
 # Of the header and not of its users; and what the environment has.
-INSIDE = {"PEAL_H", "PEAL_PROCESS_GROUPS_H", "PEAL_SERVICES_H", "PEAL_API"}
+INSIDE = {"PEAL_H", "PEAL_EMBED_H", "PEAL_PROCESS_GROUPS_H", "PEAL_SERVICES_H", "PEAL_API"}
 ELSEWHERE = {"PEAL_SOCKET", "PEAL_LIBRARY"}
 # What the pieces of code in API.md may use.
 PIECE = """
+#include <peal/embed.h>
 #include <peal/peal.h>
 #include <poll.h>
 #include <stdio.h>
@@ -64,7 +65,7 @@ def names_of_header():
 def fields_of_header():
     text = read_header()
     bodies = re.findall(r"^struct peal_\w+ {\n(.*?)^};", text, re.MULTILINE | re.DOTALL)
-    return set(re.findall(r"(\w+)(?:\[\d+\])?;", "".join(bodies))) - {"reserved"}
+    return set(re.findall(r"(\w+)(?:\[\d+\])?;", "".join(bodies))) - {"reserved", "reserved_bytes"}
 
 
 def check_manual():
@@ -84,7 +85,8 @@ def check_manual():
 
 
 def check_cplusplus():
-    functions, _, values = names_of_header()
+    functions, _, values = (
+        {name for name in names if not name.lower().startswith("peal_embed_")} for names in names_of_header())
     text = read("include", "peal", "peal.hpp")
     wanted = functions | {name for name in values if not re.match(
         r"PEAL_(GONE|REASON|GROUP_END)_|PEAL_GROUP_(LEFT|CRASHED|EVICTED|NODE_GONE|NAME_SIZE_MAX)$|PEAL_GROUPS_MAX$|"

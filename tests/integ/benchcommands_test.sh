@@ -94,19 +94,7 @@ judge_host()
 PYTHON
 judge() { python3 "$scratch/judge.py" "$@"; }
 
-# The run ends with STATUS and says one line that contains each of WORDS.
-refuses() { # STATUS WORDS... -- ARGUMENTS...
-    local status=$1 words=() word said
-    shift
-    while [[ $1 != -- ]]; do words+=("$1") && shift; done
-    shift
-    said=$("$bench" "$@" 2>&1 >/dev/null)
-    (($? == status)) || { echo "another status: $said"; return 1; }
-    (($(wc -l <<<"$said") == 1)) || { echo "not one line: $said"; return 1; }
-    for word in "${words[@]}"; do
-        [[ $said == *"$word"* ]] || { echo "no '$word' in: $said"; return 1; }
-    done
-}
+refuses() { refuses_as "$bench" "$@"; }
 
 helps() { # COMMAND OPTION...
     local command=$1 text option

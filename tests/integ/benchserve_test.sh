@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # Tests peal-bench between two machines, which are two network namespaces with a veth pair between them: serve in
-# one, message, oneway and throughput in the other. Figures that fit together, refusals in one sentence, calls of
+# one, rtt, raw, message, oneway and throughput in the other. Figures that fit together, refusals in one sentence, calls of
 # nobody, Ctrl-C on either side. How fast anything is decides nothing here. Prints TAP; exits 77 where it cannot
 # run, 1 if a check failed.
 
@@ -47,12 +47,14 @@ import json, sys
 what, path = sys.argv[1:]
 with open(path) as file:
     r = json.load(file)
-assert r["command"] == what and r["link"] == "far" and r["sealed"] and r["message_bytes"] == 100
+assert r["command"] == what and r["link"] == "far" and r["sealed"] == (what != "raw")
+assert r["frame_bytes"] == 106 if what in ("rtt", "raw") else r["message_bytes"] == 100
 if what == "throughput":
     assert 0 < r["messages_per_s_min"] <= r["messages_per_s"] <= r["messages_per_s_max"]
     assert r["messages_per_s_best_window"] >= 0
 else:
     assert r["count"] + r["lost"] == r["sent"] == 200
+    assert sum(slot[1] for slot in r["timeline"]) == r["count"]
     times = [r[f"{key}_ns"] for key in ("min", "p50", "p90", "p99", "p999", "max")]
     assert times == sorted(times) and times[1] > 0, times
 if what == "oneway":
@@ -63,20 +65,10 @@ if what == "oneway":
 PYTHON
 judge() { python3 "$scratch/judge.py" "$@"; }
 
-refuses() { # STATUS WORDS... -- CMD...
-    local status=$1 words=() word said
-    shift
-    while [[ $1 != -- ]]; do words+=("$1") && shift; done
-    shift
-    said=$("$@" 2>&1 >/dev/null)
-    (($? == status)) || { echo "another status: $said"; return 1; }
-    (($(wc -l <<<"$said") == 1)) || { echo "not one line: $said"; return 1; }
-    for word in "${words[@]}"; do
-        [[ $said == *"$word"* ]] || { echo "no '$word' in: $said"; return 1; }
-    done
-}
+refuses() { refuses_as env "$@"; } # STATUS WORDS... -- CMD...
 
-far=(--to 10.99.0.2 --device net_af_packet0 --device-args iface=near --idle shared --anyway --size 100)
+echo=(--to 10.99.0.2 --device net_af_packet0 --device-args iface=near --idle shared --anyway)
+far=("${echo[@]}" --size 100)
 serve=(nsenter -t "$server" -n "$bench" serve --device net_af_packet0 --device-args iface=far --idle shared)
 ask() { # COMMAND ARGUMENTS...
     local command=$1
@@ -105,11 +97,19 @@ check "a device without another machine" refuses 1 --to -- "$bench" message --de
 check "another machine over a link" refuses 1 --link -- "$bench" message --to 10.99.0.2 --device net_null0 --link ring
 check "no such machine" refuses 1 "nowhere" -- "$bench" oneway --to nowhere.invalid --device net_null0
 check "another machine of cast" refuses 1 --to cast -- "$bench" cast --to 10.99.0.2
+check "a key for another machine" refuses 1 --key --to -- "$bench" rtt "${echo[@]}" --key x
 check "serve without a device" refuses 1 --device -- "$bench" serve
 check "serve at a place that is none" refuses 1 --listen -- "$bench" serve --device net_null0 --listen 192.0.2.1
 check "several runs of serve" refuses 1 --runs serve -- "$bench" serve --device net_null0 --runs 2
 
 check "serve begins" begin_serving
+for command in rtt raw; do
+    check "$command to another machine" calmly in_ns "$asker" "$bench" "$command" "${echo[@]}" --count 200 \
+        --interval 1000000 --json "$scratch/$command"
+    check "$command to another machine: figures" judge "$command" "$scratch/$command"
+done
+check "rtt to another machine, not sealed" calmly in_ns "$asker" "$bench" rtt "${echo[@]}" --none --count 20 \
+    --interval 1000000 --quiet
 for command in message oneway; do
     check "$command to another machine" calmly ask "$command" --count 200 --interval 1000000 --json "$scratch/$command"
     check "$command to another machine: figures" judge "$command" "$scratch/$command"
@@ -141,20 +141,22 @@ for bytes in (b"GET / HTTP/1.1\r\n\r\n" * 20, b"", bytes(68), b"SPEB" + b"\xff" 
 check "noise is survived" noise
 check "a run after noise" calmly ask message --count 200 --interval 1000000 --quiet
 
-is_cut_off() {
-    start_apart nsenter -t "$asker" -n "$bench" message "${far[@]}" --count 1000000 --interval 1000000 >/dev/null 2>&1
+is_cut_off() { # COMMAND
+    start_apart nsenter -t "$asker" -n "$bench" "$1" "${echo[@]}" --count 1000000 --interval 1000000 >/dev/null 2>&1
     sleep 3
     kill -INT "$pid"
     await is_gone "$pid" || return 1
     wait "$pid"
     (($? == 130))
 }
-check "Ctrl-C ends the asking side" is_cut_off
+for command in rtt raw message; do
+    check "Ctrl-C ends the asking side of $command" is_cut_off "$command"
+done
 check "a run after Ctrl-C" calmly ask message --count 200 --interval 1000000 --quiet
 
-is_left_alone() {
+is_left_alone() { # COMMAND
     local status
-    start_apart nsenter -t "$asker" -n "$bench" message "${far[@]}" --count 1000000 --interval 1000000 \
+    start_apart nsenter -t "$asker" -n "$bench" "$1" "${echo[@]}" --count 1000000 --interval 1000000 \
         >"$scratch/left" 2>&1
     sleep 3
     end_serving || { echo "serve goes on, or ended otherwise"; kill -INT "$pid"; return 1; }
@@ -163,7 +165,11 @@ is_left_alone() {
     status=$?
     ((status == 1)) && grep -q "the other machine" "$scratch/left" || { echo "status $status"; cat "$scratch/left"; return 1; }
 }
-check "Ctrl-C at serve ends the asking side, too" is_left_alone
+for command in rtt raw message; do
+    check "Ctrl-C at serve ends the asking side of $command, too" is_left_alone "$command"
+    check "serve begins again" begin_serving
+done
+end_serving
 
 check "serve once begins" begin_serving --once --listen 10.99.0.2:7500
 far[1]=10.99.0.2:7500

@@ -143,12 +143,11 @@ main(int argc, char **argv)
 	static uint64_t views[COUNT_MAX], words[COUNT_MAX];
 	uint32_t count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
 	bool is_blocking = argc > 3;
-	struct peal_region_death *death = mmap(
-		NULL, sizeof(*death), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct peal_region_death *death = peal_life_map(-1, sizeof(*death), PROT_READ | PROT_WRITE);
 	struct peal *peal;
 	uint32_t group;
 
-	if (count == 0 || count > COUNT_MAX || death == MAP_FAILED) {
+	if (count == 0 || count > COUNT_MAX || death == NULL) {
 		(void)fprintf(stderr, "groupkill SOCKET COUNT [BLOCK]\n");
 		return EXIT_FAILURE;
 	}

@@ -12,6 +12,8 @@
  * - connect: so many connections, most of which say nothing
  * - forge: so many rounds of each lie at the door
  * - descriptors: so many rounds of packets full of descriptors
+ * - peek: prints all words that the daemon wrote outside of rings, for who knows which would be
+ *   addresses of its memory
  * - deaf: hears all broadcasts and reads nothing, until evicted
  * - die: so many processes that send as fast as they can, each killed at some instant of its first
  *   two milliseconds
@@ -95,6 +97,41 @@ scribble(const char *path, uint64_t writes_count)
 		(unsigned long long)writes_count, (unsigned long long)cuts_count,
 		(unsigned long long)violations_count);
 	return violations_count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static uint32_t
+print_words(const void *memory, uint32_t size, uint32_t printed_count)
+{
+	for (uint32_t at = 0; at < size; at += sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, (const uint8_t *)memory + at, sizeof(word));
+		if (word != 0) {
+			(void)printf("%s%llu", printed_count++ > 0 ? ", " : "",
+				(unsigned long long)word);
+		}
+	}
+	return printed_count;
+}
+
+static int
+peek(const char *path, uint64_t count)
+{
+	struct peal *peal = hostile_attach(path);
+	struct peal_event event;
+	uint32_t printed_count;
+
+	(void)count;
+	/* Everything is said by the time that a view is. */
+	while (peal_view(peal)->epoch == 0 && peal_wait(peal, PEAL_FOREVER) == PEAL_OK) {
+		(void)peal_poll(peal, &event);
+	}
+	(void)printf("{\"mode\": \"peek\", \"words\": [");
+	printed_count = print_words(peal->page, PEAL_REGION_PAGE_SIZE, 0);
+	(void)print_words(peal->down, PEAL_REGION_RING_OFFSET, printed_count);
+	(void)printf("]}\n");
+	peal_detach(peal);
+	return EXIT_SUCCESS;
 }
 
 static int
@@ -188,6 +225,7 @@ main(int argc, char **argv)
 		{"forge", hostile_forge},
 		{"descriptors", hostile_flood_descriptors},
 		{"deaf", be_deaf},
+		{"peek", peek},
 		{"die", die},
 	};
 

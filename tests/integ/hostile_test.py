@@ -25,7 +25,7 @@ CALM = os.path.join(BUILD, "tests", "prop_calm")
 # What is done, and how often; the first is words written.
 MODES = (("scribble", 1000000000 if IS_NIGHT else 100000000), ("offend", 100 if IS_NIGHT else 6),
          ("race", 1000 if IS_NIGHT else 40), ("hold", 4), ("connect", 10000), ("forge", 400 if IS_NIGHT else 40),
-         ("descriptors", 40), ("deaf", 1), ("die", 2000 if IS_NIGHT else 100))
+         ("descriptors", 40), ("deaf", 1), ("peek", 1), ("die", 2000 if IS_NIGHT else 100))
 # From an offence to the turn in which it is answered.
 CUT_US_MAX = 100000
 # At how many points of the library a client must have died.
@@ -62,6 +62,14 @@ def find_cut_off(lab, pid):
         place = page["next"]
         if place == 0:
             return found
+
+
+def find_addresses(lab, words):
+    """Those that are addresses of the daemon's memory. Numbers of half a word are none:
+    threads and counts."""
+    with open(f"/proc/{lab.pid(1)}/maps", encoding="ascii") as file:
+        ranges = [tuple(int(end, 16) for end in line.split()[0].split("-")) for line in file]
+    return [f"{word:x}" for word in words if word >> 32 and word & 0xFFFFFFFF and any(low <= word < high for low, high in ranges)]
 
 
 class Calm:
@@ -147,6 +155,9 @@ def do_harm(lab, figures):
         if mode in ("offend", "scribble"):
             entry = cut_off.get("violation")
             expect(entry is not None and entry["name"] == "hostile", f"{mode}: who it was is not told: {cut_off}")
+        if mode == "peek":
+            addresses = find_addresses(lab, said.pop("words"))
+            expect(not addresses, f"the daemon tells where its memory is: {addresses}")
         if mode == "deaf":
             expect("slow" in cut_off, f"who did not read is not told: {cut_off}")
         if mode == "offend":

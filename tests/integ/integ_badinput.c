@@ -318,6 +318,39 @@ test_badinput__refuses_policies_that_are_none(void **state)
 	assert_refused("bad", "bad.yaml:11: evict_ms: belongs to 'slow_member: evict'");
 }
 
+/* What may be cannot be narrower, or wider, by a mistake. */
+static void
+test_badinput__refuses_access_that_cannot_be(void **state)
+{
+	static const char *const entries[] = {
+		"[]",
+		"[{may: [groups]}]",
+		"[{uid: 1, gid: 1}]",
+		"[{uid: -1}]",
+		"[{uid: root}]",
+		"[{uid: 1, may: [everything]}]",
+		"[{uid: 1, may: channels}]",
+		"[{uid: 1, join: []}]",
+		"[{uid: 1, join: [\"two words\"]}]",
+		"[{uid: 1, may: [channels], join: [desk]}]",
+		"[{uid: 1, colour: red}]",
+		"[{uid: 1, uid: 2}]",
+		"{uid: 1}",
+	};
+	char lines[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		(void)snprintf(lines, sizeof(lines), "socket: /run/none\naccess: %s\n", entries[i]);
+		write_config("bad", "peal1", 64, lines);
+		assert_refused("bad", "bad.yaml:12: access: expected a list of 1 to 32 entries");
+	}
+	write_config("bad", "peal1", 64, "access: [{uid: 1}]\n");
+	assert_refused("bad", "bad.yaml:11: access: expected a list of 1 to 32 entries");
+	write_config("bad", "peal1", 64, "socket: /run/none\naccess: [{uid: 1}]\nusers: [1]\n");
+	assert_refused("bad", "bad.yaml:13: users: stands beside 'access'");
+}
+
 static void
 test_badinput__asks_for_a_key_that_is_missing(void **state)
 {
@@ -515,6 +548,7 @@ main(void)
 		cmocka_unit_test(test_badinput__asks_for_a_value_in_range),
 		cmocka_unit_test(test_badinput__wants_a_detector_that_fits),
 		cmocka_unit_test(test_badinput__refuses_policies_that_are_none),
+		cmocka_unit_test(test_badinput__refuses_access_that_cannot_be),
 		cmocka_unit_test(test_badinput__asks_for_a_key_that_is_missing),
 		cmocka_unit_test(test_badinput__wants_a_file),
 		cmocka_unit_test(test_badinput__wants_a_key_file),

@@ -71,6 +71,11 @@ if command == "ratio":
 else:
     judge_run(r)
     assert r["sent"] == 200 and r["refused"] == (r["refusal"] is not None)
+    # The run in slots: all of it is in one of them, and its largest is that of the run.
+    slots = r["timeline"]
+    assert sum(count for _, count, _, _, _ in slots) == r["count"] and max(slot[4] for slot in slots) == r["max_ns"]
+    assert [slot[0] for slot in slots] == sorted({slot[0] for slot in slots}) and slots[-1][0] < 200 * 10**6
+    assert all(p50 <= p99 <= most for _, _, p50, p99, most in slots)
     xs = [x for x, _ in r["curve"]]
     assert xs[0] == 1 and xs == sorted(xs)
 PYTHON
@@ -87,6 +92,10 @@ assert r["sealed"] and r["aead"] and r["rounds"] == 1 and r["coalescing"]
 if not r["refused"]:
     assert 0 < r["messages_per_s_min"] <= r["messages_per_s"] <= r["messages_per_s_max"]
     assert r["frames_per_s"] > 0
+    # Windows of the round, one after the other, without a gap.
+    windows = r["rates"]
+    assert len(windows) >= 1 and windows[0][0] == 0 and all(rate >= 0 for _, _, rate in windows)
+    assert all(before[1] == after[0] < after[1] for before, after in zip(windows, windows[1:]))
     assert abs(r["gigabytes_per_s"] - r["messages_per_s"] * int(size) / 1e9) < 1e-6
 PYTHON
 
@@ -101,6 +110,18 @@ flows() { # FILE LINK SIZE
 }
 
 judge() { python3 "$scratch/judge.py" "$@"; }
+
+# The rate over the run, and how long a message took in its windows.
+rates_drawn() {
+    local said
+    said=$("$bench" throughput --link ring --idle shared --rounds 1 --quiet --anyway --json "$scratch/rates.json" \
+        --plot "$scratch/rates.svg" --hdr "$scratch/rates.hdr" 2>&1) || { echo "$said"; return 1; }
+    grep -q "million messages a second" "$scratch/rates.svg" && grep -q "Total count" "$scratch/rates.hdr"
+}
+drawn_together() {
+    "$bench" plot "$scratch/rates.json" "$scratch/rates.json" --svg "$scratch/two.svg" &&
+        (($(grep -c "throughput over ring" "$scratch/two.svg") >= 2))
+}
 
 refuses() { refuses_as "$bench" "$@"; }
 
@@ -175,6 +196,11 @@ if command -v gnuplot >/dev/null; then
     check "a curve as SVG" \
         calmly "$bench" raw --link ring --idle shared "${calm[@]}" --plot "$scratch/curve.svg"
     check "a curve as SVG is one" grep -q "</svg>" "$scratch/curve.svg"
+    check "beside the curve stands the run" grep -q "time of the run" "$scratch/curve.svg"
+    check "rates as SVG" calmly rates_drawn
+    check "rates of two runs in one picture" drawn_together
+    check "rates and times in one picture" \
+        refuses 1 "no axis" -- plot "$scratch/rates.json" "$scratch/ring.shared.raw" --svg "$scratch/x.svg"
     check "a curve as PNG" \
         calmly "$bench" raw --link ring --idle shared "${calm[@]}" --plot "$scratch/curve.png"
     check "a curve as PNG is one" grep -q PNG "$scratch/curve.png"
@@ -229,6 +255,50 @@ check "Ctrl-C ends raw between two processes" is_interrupted 3 "$bench" raw --id
 check "Ctrl-C ends message while it starts" is_interrupted 0.3 "$bench" message --idle shared --link memif "${long[@]}"
 check "Ctrl-C ends message" is_interrupted 3 "$bench" message --idle shared --link memif "${long[@]}"
 check "Ctrl-C ends throughput" is_interrupted 3 "$bench" throughput --idle shared --link vhost --rounds 100
+
+# Stands still for a second of a run of three, all commands at once. A tool that times from the actual departure, or
+# leaves out what it could not send meanwhile, has one slow message of 3000; here a third of them were due in it, and
+# nine tenths of those were half a second late at least. A machine that is slow makes that no less.
+stall() { # SECONDS COMMAND...
+    local after=$1 command pids=()
+    shift
+    for command in "$@"; do
+        case $command in
+            cast) set -- cast --nodes 2 --rounds 1 ;;
+            *) set -- "$command" --link ring ;;
+        esac
+        start_apart "$bench" "$@" --idle shared --anyway --count 3000 --interval 1000000 --quiet \
+            --json "$scratch/stalled.$command"
+        pids+=("$pid")
+    done
+    sleep "$after"
+    kill -STOP "${pids[@]}"
+    sleep 1
+    kill -CONT "${pids[@]}"
+    wait "${pids[@]}"
+}
+shows_stall() { # COMMAND
+    python3 -c '
+import json, sys
+r = json.load(open(sys.argv[1]))
+late = [slot for slot in r["timeline"] if slot[4] > 5 * 10**8]
+# The stop stands in one place of the run, and takes some slots of it.
+if r["p90_ns"] < 5 * 10**8 or len(late) < 20:
+    sys.exit("p90 %d ns, %d late slots" % (r["p90_ns"], len(late)))
+' "$scratch/stalled.$1"
+}
+stalled=(rtt raw message oneway cast)
+# One that had not begun when it was stopped is stopped again, later.
+for after in 2 3.5 5 2 4 8; do
+    again=()
+    stall "$after" "${stalled[@]}" >/dev/null 2>&1
+    for command in "${stalled[@]}"; do shows_stall "$command" 2>/dev/null || again+=("$command"); done
+    stalled=("${again[@]}")
+    ((${#stalled[@]} > 0)) || break
+done
+for command in rtt raw message oneway cast; do
+    check "a stop shows in the percentiles of $command" shows_stall "$command"
+done
 
 # What DPDK leaves of a process that is killed outright; nobody else is to blame for it.
 forget_killed() { # PID

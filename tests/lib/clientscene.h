@@ -139,7 +139,7 @@ scene_finish(void **state)
 
 /* Attaches a visitor to a node, and a turn of it. */
 static inline struct visitor *
-scene_attach(uint32_t index, uint32_t node)
+scene_attach_with(uint32_t index, uint32_t node, const struct peal_clientrights *rights)
 {
 	struct visitor *visitor = &visitors[index];
 
@@ -155,10 +155,18 @@ scene_attach(uint32_t index, uint32_t node)
 	peal_shmring_reader_init(&visitor->reader, &down);
 	visitor->sleeper = (struct peal_shmbell_sleeper){.word = &visitor->up->sleep};
 	atomic_store(&visitor->up->death.word, THREAD);
-	visitor->place = peal_clients_attach(visitor->clients, visitor->up, visitor->down, index);
+	visitor->place =
+		peal_clients_attach(visitor->clients, visitor->up, visitor->down, rights, index);
 	assert_int_not_equal(visitor->place, PEAL_CLIENTS_NONE);
 	(void)peal_fakecores_turn(cores, node);
 	return visitor;
+}
+
+/* One that may do anything. */
+static inline struct visitor *
+scene_attach(uint32_t index, uint32_t node)
+{
+	return scene_attach_with(index, node, &peal_clientrights_all);
 }
 
 /* Says something, shown at once. */

@@ -278,6 +278,30 @@ test_clients_groups__large_messages_come_whole(void **state)
 	assert_true(scene_find(to, PEAL_CLIENT_HEARD_PART, &record));
 }
 
+static void
+test_clients_groups__who_may_not_join_is_told(void **state)
+{
+	struct peal_clientrights rights = {.acts = PEAL_CLIENT_MAY_GROUPS};
+	struct visitor *visitor;
+
+	(void)state;
+	assert_true(peal_clientrights_add(&rights, "desk-*"));
+	visitor = scene_attach_with(0, 1, &rights);
+	join(visitor, 0, "lobby");
+	join(visitor, 1, "desk-1");
+	scene_run(2U * MS);
+	await_end(visitor, 0, PEAL_CLIENT_GROUP_FORBIDDEN);
+	await_view(visitor, 1, "2.1+");
+	assert_int_equal(scene_counter(1, PEAL_COUNTER_CLIENT_GROUPS_FORBIDDEN), 1);
+	assert_int_equal(scene_end_of(visitor), PEAL_CLIENT_END_NONE);
+	/* Nobody else hears of a group that was refused. */
+	say(visitor, 0, "nobody");
+	say(visitor, 1, "to the desk");
+	scene_run(2U * MS);
+	await_message(visitor, 2, "to the desk");
+	await_nothing(visitor);
+}
+
 int
 main(void)
 {
@@ -295,6 +319,8 @@ main(void)
 			scene_finish),
 		cmocka_unit_test_setup_teardown(test_clients_groups__what_cannot_be_had_is_refused,
 			scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients_groups__who_may_not_join_is_told, scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients_groups__large_messages_come_whole, scene_begin, scene_finish),
 	};

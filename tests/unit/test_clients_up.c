@@ -353,6 +353,113 @@ test_clients_up__survives_noise(void **state)
 	(void)state;
 }
 
+/* These many open and reset four channels in each turn of 10 us. Returns how many were opened. */
+static uint64_t
+churn(uint32_t visitors_count, uint32_t turns_count)
+{
+	uint64_t before = scene_counter(0, PEAL_COUNTER_CHANNELS_OPENED);
+	static uint16_t life;
+
+	for (uint32_t turn = 0; turn < turns_count; turn++) {
+		for (uint32_t i = 0; i < 4U * visitors_count; i++) {
+			struct visitor *visitor = &visitors[i / 4U];
+			uint16_t place = (uint16_t)(i % 4U);
+
+			life++;
+			scene_open(visitor, PEAL_CLIENT_TAG(place, life), 2, (uint16_t)(77U + i));
+			scene_say(
+				visitor, PEAL_CLIENT_RESET, PEAL_CLIENT_TAG(place, life), NULL, 0);
+		}
+		scene_run(PEAL_CLIENT_OPEN_NS);
+	}
+	return scene_counter(0, PEAL_COUNTER_CHANNELS_OPENED) - before;
+}
+
+static void
+test_clients_up__who_opens_without_end_takes_time_for_it(void **state)
+{
+	const uint32_t burst = PEAL_CLIENT_OPENS_BURST;
+	struct visitor *first = scene_attach(0, 0);
+	const struct peal_clients *clients = first->clients;
+
+	(void)state;
+	(void)scene_attach(1, 0);
+	/* All that it has places for, at once. */
+	for (uint16_t i = 0; i < burst; i++) {
+		scene_open(first, PEAL_CLIENT_TAG(i, 0), 2, (uint16_t)(100U + i));
+	}
+	(void)peal_fakecores_turn(cores, 0);
+	assert_int_equal(clients->room->clients[first->place].channels_count, burst);
+	assert_int_equal(clients->opening, 0);
+	for (uint16_t i = 0; i < burst; i++) {
+		scene_say(first, PEAL_CLIENT_RESET, PEAL_CLIENT_TAG(i, 0), NULL, 0);
+	}
+	/* After a while of nothing the same again, and then one after the other. */
+	scene_run(2U * burst * PEAL_CLIENT_OPEN_NS);
+	assert_in_range(churn(1, 10U * burst), 11U * burst - 2U, 11U * burst + 2U);
+	/* It waits, and a core that sleeps wakes for it. */
+	assert_int_not_equal(clients->opening, 0);
+	assert_true(peal_clients_deadline_at_ns(clients) <= cores->now_ns + PEAL_CLIENT_OPEN_NS);
+	/* Two have the same together, but for what the other has at once. */
+	assert_in_range(churn(2, 4U * burst), 4U * burst, 6U * burst);
+	/* Who did not need not wait for them. */
+	(void)scene_attach(2, 0);
+	scene_open(&visitors[2], PEAL_CLIENT_TAG(1, 1), 2, 5);
+	(void)peal_fakecores_turn(cores, 0);
+	assert_int_equal(clients->room->clients[visitors[2].place].channels_count, 1);
+	for (uint32_t i = 0; i < 3U; i++) {
+		assert_int_equal(scene_end_of(&visitors[i]), PEAL_CLIENT_END_NONE);
+	}
+}
+
+/* Each act alone, by who may do all but that, and by who may do nothing else. */
+static void
+test_clients_up__cuts_off_who_does_what_it_may_not(void **state)
+{
+	const struct peal_client_number plain = {.number = 5};
+	const struct peal_client_number service = {.number = PEAL_CLIENT_SERVICES_LOWER};
+	const struct peal_client_open open = {.mid = 2, .number = 5};
+	const struct peal_client_open open_service = {
+		.mid = 2, .number = PEAL_CLIENT_SERVICES_LOWER};
+	const struct peal_client_near near = {.service = 1};
+	const struct {
+		enum peal_client_up kind;
+		uint32_t act;
+		const void *bytes;
+		uint32_t size;
+	} acts[] = {
+		{PEAL_CLIENT_LISTEN, PEAL_CLIENT_MAY_CHANNELS, &plain, sizeof(plain)},
+		{PEAL_CLIENT_OPEN, PEAL_CLIENT_MAY_CHANNELS, &open, sizeof(open)},
+		{PEAL_CLIENT_LISTEN, PEAL_CLIENT_MAY_SERVICES, &service, sizeof(service)},
+		{PEAL_CLIENT_OPEN, PEAL_CLIENT_MAY_SERVICES, &open_service, sizeof(open_service)},
+		{PEAL_CLIENT_ASK, PEAL_CLIENT_MAY_SERVICES, &near, sizeof(near)},
+		{PEAL_CLIENT_ANSWER, PEAL_CLIENT_MAY_SERVICES, &near, sizeof(near)},
+		{PEAL_CLIENT_CAST, PEAL_CLIENT_MAY_BROADCAST, "hello", 5},
+		{PEAL_CLIENT_SET, PEAL_CLIENT_MAY_BROADCAST, &plain, sizeof(plain)},
+		{PEAL_CLIENT_HEAR, PEAL_CLIENT_MAY_BROADCAST, NULL, 0},
+	};
+
+	for (uint32_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+		const struct peal_clientrights others = {
+			.acts = PEAL_CLIENT_MAY_ALL & ~acts[i].act};
+		const struct peal_clientrights only = {.acts = acts[i].act};
+		struct visitor *may_not, *may;
+
+		if (i > 0) {
+			(void)scene_finish(state);
+			(void)scene_begin(state);
+		}
+		may_not = scene_attach_with(0, 0, &others);
+		may = scene_attach_with(1, 0, &only);
+		scene_say(may_not, acts[i].kind, 0, acts[i].bytes, acts[i].size);
+		scene_say(may, acts[i].kind, 0, acts[i].bytes, acts[i].size);
+		(void)peal_fakecores_turn(cores, 0);
+		assert_int_equal(scene_end_of(may_not), PEAL_CLIENT_END_VIOLATION);
+		assert_int_equal(scene_end_of(may), PEAL_CLIENT_END_NONE);
+		assert_int_equal(scene_counter(0, PEAL_COUNTER_CLIENT_ACTS_FORBIDDEN), 1);
+	}
+}
+
 int
 main(void)
 {
@@ -370,6 +477,11 @@ main(void)
 			test_clients_up__what_is_for_a_former_channel_of_the_place_is_left_out,
 			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(test_clients_up__cuts_off_who_exceeds_its_credit,
+			scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients_up__who_opens_without_end_takes_time_for_it, scene_begin,
+			scene_finish),
+		cmocka_unit_test_setup_teardown(test_clients_up__cuts_off_who_does_what_it_may_not,
 			scene_begin, scene_finish),
 		cmocka_unit_test_setup_teardown(test_clients_up__takes_a_bounded_number_in_a_turn,
 			scene_begin, scene_finish),

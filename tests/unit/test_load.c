@@ -181,6 +181,46 @@ test_load__two_send_to_each_other(void **state)
 	free(other);
 }
 
+/* 400 messages on a schedule; after the first hundred, node 0 is away for so long. What node 1 says
+ * of their delays is in *run afterwards. */
+static void
+hear_of_a_stop(uint64_t stop_ns)
+{
+	*run = (struct peal_load_run){
+		.kind = PEAL_LOAD_SEND, .size = 64, .count = 400, .interval_ns = 100000};
+	start(0, 2);
+	peal_fakecores_run(cores, cores->now_ns + 10U * MS, 20000);
+	cores->nodes[0]->is_running = false;
+	peal_fakecores_run(cores, cores->now_ns + stop_ns, 20000);
+	cores->nodes[0]->is_running = true;
+	assert_true(is_done_in(0, SECOND));
+	assert_int_equal(run->accepted_count, 400);
+	assert_int_equal(heard_by(1, 1, false).messages_count, 400);
+	assert_int_equal(peal_histogram_count(&run->delays_ns), 400);
+}
+
+/* A sender that stands still does not send meanwhile: what it did not send counts as late all the
+ * same, each message as late as it is, and not only the one at which it stopped. */
+static void
+test_load__a_stalled_sender_shows_in_the_percentiles(void **state)
+{
+	uint64_t calm_p99_ns;
+
+	(void)state;
+	hear_of_a_stop(0);
+	calm_p99_ns = peal_histogram_percentile(&run->delays_ns, 99.0);
+	assert_true(calm_p99_ns < MS);
+	assert_int_equal(finish(NULL), 0);
+	assert_int_equal(begin(NULL), 0);
+	/* 200 of 400 were due in it, evenly: their median waited for half of it. */
+	hear_of_a_stop(20U * MS);
+	assert_in_range(peal_histogram_percentile(&run->delays_ns, 75.0), 8U * MS, 12U * MS);
+	assert_in_range(peal_histogram_percentile(&run->delays_ns, 99.0), 18U * MS, 22U * MS);
+	assert_in_range(peal_histogram_max(&run->delays_ns), 19U * MS, 22U * MS);
+	/* And the half that was not was as quick as ever. */
+	assert_true(peal_histogram_percentile(&run->delays_ns, 45.0) < MS);
+}
+
 static void
 test_load__who_is_no_member_gets_nothing(void **state)
 {
@@ -291,6 +331,8 @@ main(void)
 			test_load__large_messages_come_in_parts, begin, finish),
 		cmocka_unit_test_setup_teardown(test_load__a_channel_reaches_one, begin, finish),
 		cmocka_unit_test_setup_teardown(test_load__two_send_to_each_other, begin, finish),
+		cmocka_unit_test_setup_teardown(
+			test_load__a_stalled_sender_shows_in_the_percentiles, begin, finish),
 		cmocka_unit_test_setup_teardown(
 			test_load__who_is_no_member_gets_nothing, begin, finish),
 		cmocka_unit_test_setup_teardown(

@@ -17,9 +17,10 @@ test_order_data__records_come_back_as_they_went_in(void **state)
 	(void)state;
 	assert_int_equal(size, PEAL_ORDER_DATA_HEAD_SIZE);
 	assert_int_equal(peal_order_data_kind(data, size), 0); /* none at all */
-	memcpy(data + size, "\x03\x00"
-			    "abc"
-			    "\x01\x00z",
+	memcpy(data + size,
+		"\x03\x00"
+		"abc"
+		"\x01\x00z",
 		8);
 	size += 8U;
 	assert_int_equal(peal_order_data_kind(data, size), PEAL_ORDER_DATA_RECORDS);
@@ -51,8 +52,7 @@ test_order_data__so_many_records_and_no_more(void **state)
 	for (uint32_t i = 0; i <= PEAL_ORDER_RECORDS_MAX; i++) {
 		memcpy(data + PEAL_ORDER_DATA_HEAD_SIZE + 3U * i, "\x01\x00x", 3);
 	}
-	assert_int_equal(
-		peal_order_data_kind(data, sizeof(data) - 3U), PEAL_ORDER_DATA_RECORDS);
+	assert_int_equal(peal_order_data_kind(data, sizeof(data) - 3U), PEAL_ORDER_DATA_RECORDS);
 	assert_int_equal(peal_order_data_kind(data, sizeof(data)), 0);
 }
 

@@ -2,6 +2,7 @@
 #include "tools/benchlib/channelcycles.h"
 
 #include "tools/benchlib/fixedmember.h"
+#include "tools/benchlib/median.h"
 #include "tools/benchlib/stopwatch.h"
 #include "wire/crypto/aead_open.h"
 #include "wire/frame.h"
@@ -377,22 +378,6 @@ idle(struct bench *bench, const struct options *options)
 	peal_stopwatch.is_on = was_on;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double left = *(const double *)a;
-	double right = *(const double *)b;
-
-	return left < right ? -1 : left > right;
-}
-
-static double
-find_median(double *values, uint32_t count)
-{
-	qsort(values, count, sizeof(*values), compare);
-	return values[count / 2U];
-}
-
 /* Cycles of each stage for each message: medians over rounds, as the total. */
 static void
 find_stages(struct bench *bench, uint16_t channel, const uint8_t *message,
@@ -425,7 +410,7 @@ find_stages(struct bench *bench, uint16_t channel, const uint8_t *message,
 	}
 	peal_stopwatch.is_on = false;
 	for (uint32_t j = 0; j < PEAL_STOPWATCH_STAGES_COUNT; j++) {
-		stages_out[j] = find_median(samples + (size_t)j * rounds_count, rounds_count);
+		stages_out[j] = peal_median_find(samples + (size_t)j * rounds_count, rounds_count);
 	}
 	free(samples);
 }
@@ -465,10 +450,10 @@ measure(struct bench *bench, uint16_t channel, const uint8_t *message,
 				   ? (double)bench->idle_cycles / (2.0 * options->idle_count)
 				   : 0.0;
 	}
-	medians_out->cycles_per_message = find_median(samples, rounds_count);
-	medians_out->round_trip_cycles = find_median(trips, rounds_count);
-	medians_out->idle_turn_cycles = find_median(idles, rounds_count);
-	medians_out->cycles_per_byte = find_median(bytes, rounds_count);
+	medians_out->cycles_per_message = peal_median_find(samples, rounds_count);
+	medians_out->round_trip_cycles = peal_median_find(trips, rounds_count);
+	medians_out->idle_turn_cycles = peal_median_find(idles, rounds_count);
+	medians_out->cycles_per_byte = peal_median_find(bytes, rounds_count);
 	find_stages(bench, channel, message, options, sent_count, medians_out->stages);
 	free(samples);
 	free(trips);

@@ -54,6 +54,8 @@ MAY_INCLUDE = {
     "sim": PURE + ("sim",),
     "runtime": PURE
     + ("wire/crypto", "dataplane/dpdk", "client", "runtime", "include/peal"),
+    # No file may see both peal/peal.h and wire/view.h, which have names in common.
+    "embed": ("base", "runtime", "embed", "include/peal/embed.h"),
     "tools": ("base", "wire", "runtime", "include/peal"),
     # It measures a core and its channels without a daemon around them, and the rings of libpeal alone:
     # docs/design/0012.
@@ -74,6 +76,7 @@ MAY_INCLUDE = {
     "tools/pealctl": ("base", "include/peal"),
     # What applications see, and nothing else.
     "examples": ("include/peal",),
+    "examples/dpdk": ("include/peal",),
     "tools/peal-sim": ("base", "wire", "sim", "include/peal"),
     "tests": PURE
     + (
@@ -108,13 +111,17 @@ PURE_SYSTEM_HEADERS = {
 
 # Headers of libraries, and the only folders that may use them.
 LIBRARY_HEADERS = (
-    (r"rte_.*", ("dataplane/dpdk", "runtime", "tools/peal-bench", "tests/integ", "tests/bench"), "dataplane/port.h"),
+    (
+        r"rte_.*",
+        ("dataplane/dpdk", "runtime", "embed", "tools/peal-bench", "examples/dpdk", "tests/integ", "tests/bench"),
+        "dataplane/port.h",
+    ),
     (r"intel-ipsec-mb\.h|openssl/.*", ("wire/crypto",), "wire/aead.h"),
     (r"xxhash\.h|xxh3\.h", ("base",), "base/hash.h"),
     (r"jemalloc/.*|numa\.h|numaif\.h|cyaml/.*", ("runtime", "tests/integ"), "a function of runtime"),
     (r"jansson\.h", ("runtime", "tools", "tests/integ"), "a function of runtime"),
     (r"cmocka\.h", ("tests",), "a file in tests"),
-    (r"peal/.*", ("runtime", "client", "tools", "tests", "examples", "include/peal"), "types of base"),
+    (r"peal/.*", ("runtime", "embed", "client", "tools", "tests", "examples", "include/peal"), "types of base"),
 )
 
 # Files of base whose purpose is text, arithmetic for people, or the end of the process.

@@ -58,6 +58,8 @@ struct bench {
 	uint16_t pending[PENDING_MAX]; /* who has a message already */
 	struct peal_histogram each;    /* ns, from the intended departure to each member */
 	struct peal_histogram last;    /* to the last one */
+	struct peal_timeline each_timeline;
+	struct peal_timeline last_timeline;
 	/* figures */
 	double rates[ROUNDS_MAX];
 	double sender_cycles[ROUNDS_MAX];
@@ -186,7 +188,7 @@ static void
 deliver(void *state, uint32_t rank, const struct peal_delivery *delivery)
 {
 	struct bench *bench = state;
-	uint64_t number = bench->awaited[rank], now = rte_rdtsc(), due;
+	uint64_t number = bench->awaited[rank], now = rte_rdtsc(), index, due, took_ns;
 
 	/* What the sender is given of its own cost it nothing on the way. */
 	if (rank == 0) {
@@ -205,12 +207,15 @@ deliver(void *state, uint32_t rank, const struct peal_delivery *delivery)
 	if (bench->run.interval_ns > 0) {
 		uint16_t *had = &bench->pending[number % PENDING_MAX];
 
-		due = find_due(bench, number - bench->run.first_number);
-		peal_histogram_record(&bench->each, now > due ? to_ns(bench, now - due) : 0);
+		index = number - bench->run.first_number;
+		due = find_due(bench, index);
+		took_ns = now > due ? to_ns(bench, now - due) : 0;
+		peal_histogram_record(&bench->each, took_ns);
+		peal_timeline_record(&bench->each_timeline, index, took_ns);
 		if (++*had == bench->args->nodes_count - 1U) {
 			*had = 0;
-			peal_histogram_record(
-				&bench->last, now > due ? to_ns(bench, now - due) : 0);
+			peal_histogram_record(&bench->last, took_ns);
+			peal_timeline_record(&bench->last_timeline, index, took_ns);
 		}
 	}
 	/* After all of it, so that who sees the count sees the times as well. */
@@ -219,6 +224,15 @@ deliver(void *state, uint32_t rank, const struct peal_delivery *delivery)
 }
 
 /* --- the main thread --- */
+
+static void
+reset_times(struct bench *bench, uint64_t count)
+{
+	peal_histogram_reset(&bench->each);
+	peal_histogram_reset(&bench->last);
+	peal_timeline_reset(&bench->each_timeline, count);
+	peal_timeline_reset(&bench->last_timeline, count);
+}
 
 /* Waits for the end of an order. False after Ctrl-C. */
 static bool
@@ -295,8 +309,7 @@ measure(void *state, struct peal_choir *choir, struct peal_sentence *error)
 	if (!carry_out(bench, choir, peal_stage_warm_up_count(args), "warming up")) {
 		return false;
 	}
-	peal_histogram_reset(&bench->each);
-	peal_histogram_reset(&bench->last);
+	reset_times(bench, args->count);
 	busy = load(&choir->busy_cycles);
 	taken = load(&bench->taken_count);
 	gaps = load(&choir->gaps_count);
@@ -362,6 +375,10 @@ figures_to_json(struct bench *bench, json_t *root)
 	json_object_set_new(root, "sender_cycles_alone", json_real(bench->sender_cycles_alone));
 	json_object_set_new(root, "curve", peal_curve_from(&bench->each));
 	json_object_set_new(root, "last_curve", peal_curve_from(&bench->last));
+	json_object_set_new(root, "timeline",
+		peal_curve_timeline(&bench->each_timeline, bench->args->interval_ns));
+	json_object_set_new(root, "last_timeline",
+		peal_curve_timeline(&bench->last_timeline, bench->args->interval_ns));
 	return root;
 }
 
@@ -435,6 +452,8 @@ draw(const struct bench *bench, const json_t *root, struct peal_sentence *error)
 		.lines_count = 2,
 		.names = {"to a member", "to the last member"},
 		.curves = {json_object_get(root, "curve"), json_object_get(root, "last_curve")},
+		.timelines = {json_object_get(root, "timeline"),
+			json_object_get(root, "last_timeline")},
 	};
 
 	return peal_curve_draw(&picture, bench->args->plot_path, error);
@@ -483,8 +502,7 @@ run_cast(const struct peal_benchargs *args, struct peal_sentence *error)
 		return false;
 	}
 	bench.args = args;
-	peal_histogram_reset(&bench.each);
-	peal_histogram_reset(&bench.last);
+	reset_times(&bench, peal_stage_warm_up_count(args));
 	if (!peal_choir_run(&choir, args, &user, measure, error)) {
 		return false;
 	}

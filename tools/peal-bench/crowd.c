@@ -79,7 +79,7 @@ peal_crowd_fill(
 	config.seeds_count = 1;
 	config.seeds[0] = address_of(0);
 	config.is_encrypted = true;
-	crowd->key_fd = peal_drawnkey_make(config.key, error);
+	crowd->key_fd = peal_drawnkey_make(NULL, config.key, error);
 	if (crowd->key_fd < 0) {
 		return false;
 	}

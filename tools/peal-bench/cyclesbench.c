@@ -3,9 +3,9 @@
 
 #include "base/assert.h"
 #include "base/version.h"
+#include "tools/benchlib/pinned.h"
 #include "tools/peal-bench/machine.h"
 #include "tools/peal-bench/outcome.h"
-#include "tools/peal-bench/pinned.h"
 #include "tools/peal-bench/program.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"

@@ -9,18 +9,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY_SIZE 32U
-
 int
-peal_drawnkey_make(char path_out[PEAL_CONFIG_PATH_SIZE_MAX + 1U], struct peal_sentence *error)
+peal_drawnkey_make(const uint8_t *key, char path_out[PEAL_CONFIG_PATH_SIZE_MAX + 1U],
+	struct peal_sentence *error)
 {
-	uint8_t key[KEY_SIZE];
+	uint8_t copy[PEAL_DRAWNKEY_SIZE];
 	int fd = memfd_create("peal-bench key", MFD_CLOEXEC);
 	bool is_made = fd >= 0 && fchmod(fd, S_IRUSR | S_IWUSR) == 0 &&
-		       getrandom(key, sizeof(key), 0) == (ssize_t)sizeof(key) &&
-		       write(fd, key, sizeof(key)) == (ssize_t)sizeof(key);
+		       getrandom(copy, sizeof(copy), 0) == (ssize_t)sizeof(copy);
 
-	explicit_bzero(key, sizeof(key));
+	if (key != NULL) {
+		memcpy(copy, key, sizeof(copy));
+	}
+	is_made = is_made && write(fd, copy, sizeof(copy)) == (ssize_t)sizeof(copy);
+	explicit_bzero(copy, sizeof(copy));
 	if (!is_made) {
 		(void)peal_sentence_set(
 			error, "no key could be drawn (%s); give one with --key", strerror(errno));

@@ -7,10 +7,14 @@
 
 #include "runtime/config.h"
 
+#define PEAL_DRAWNKEY_SIZE 32U
+
 /*
- * Draws a key and writes the path of a file with it, which only this process can open.
+ * Writes the path of a file with a key, which only this process can open.
+ * @param key  PEAL_DRAWNKEY_SIZE bytes that two machines have agreed on; NULL = one is drawn
  * @return a descriptor to be closed when no node is left that reads it, or -1 with a sentence
  */
-int peal_drawnkey_make(char path_out[PEAL_CONFIG_PATH_SIZE_MAX + 1U], struct peal_sentence *error);
+int peal_drawnkey_make(const uint8_t *key, char path_out[PEAL_CONFIG_PATH_SIZE_MAX + 1U],
+	struct peal_sentence *error);
 
 #endif

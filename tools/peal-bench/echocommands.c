@@ -17,7 +17,9 @@ static bool
 run(const struct peal_benchargs *args, measure_fn measure, struct peal_sentence *error)
 {
 	static struct peal_histogram histogram;
-	struct peal_outcome outcome = {.args = args, .histogram = &histogram};
+	static struct peal_timeline timeline;
+	struct peal_outcome outcome = {
+		.args = args, .histogram = &histogram, .timeline = &timeline};
 
 	if (args->plot_path != NULL && !peal_curve_can_draw(error)) {
 		return false;
@@ -60,7 +62,16 @@ complete_rtt(struct peal_benchargs *args, struct peal_sentence *error)
 	if (args->key_path != NULL && !args->is_sealed) {
 		return peal_sentence_set(error, "--key and --none exclude each other");
 	}
-	if (args->link != PEAL_BENCHARGS_LINK_NONE && peal_benchargs_is_split(args->link)) {
+	if (!peal_sharedoptions_take_far(args, error)) {
+		return false;
+	}
+	if (args->link == PEAL_BENCHARGS_FAR && args->key_path != NULL) {
+		return peal_sentence_set(error,
+			"--key and --to exclude each other: the key of the run goes over the "
+			"connection to the other machine");
+	}
+	if (args->link != PEAL_BENCHARGS_LINK_NONE && args->link != PEAL_BENCHARGS_FAR &&
+		peal_benchargs_is_split(args->link)) {
 		return peal_sentence_set(error,
 			"--link %s joins two processes, and rtt has both nodes in one; use "
 			"message, or ratio --of message",
@@ -70,7 +81,7 @@ complete_rtt(struct peal_benchargs *args, struct peal_sentence *error)
 }
 
 static bool
-complete_message(struct peal_benchargs *args, struct peal_sentence *error)
+complete_split(struct peal_benchargs *args, struct peal_sentence *error)
 {
 	return peal_sharedoptions_take_far(args, error) && complete(args, error);
 }
@@ -88,24 +99,27 @@ prepare_message(struct peal_benchargs *args)
 	&peal_option_json, &peal_option_plot, &peal_option_hdr, &peal_option_percentiles,          \
 		&peal_option_quiet, NULL
 
+#define FAR_OPTIONS &peal_option_to, &peal_option_device, &peal_option_device_args
+
 static const struct peal_option *const rtt_options[] = {
-	SCHEDULE_OPTIONS, &peal_option_key, &peal_option_none, OUTPUT_OPTIONS};
+	FAR_OPTIONS, SCHEDULE_OPTIONS, &peal_option_key, &peal_option_none, OUTPUT_OPTIONS};
 static const struct peal_option *const raw_options[] = {
-	SCHEDULE_OPTIONS, &peal_option_mtu, OUTPUT_OPTIONS};
+	FAR_OPTIONS, SCHEDULE_OPTIONS, &peal_option_mtu, OUTPUT_OPTIONS};
 static const struct peal_option *const message_options[] = {&peal_option_size, &peal_option_mtu,
-	&peal_option_to, &peal_option_device, &peal_option_device_args, SCHEDULE_OPTIONS,
-	&peal_option_none, OUTPUT_OPTIONS};
+	FAR_OPTIONS, SCHEDULE_OPTIONS, &peal_option_none, OUTPUT_OPTIONS};
 
 const struct peal_command peal_rtt_command = {
 	.name = "rtt",
-	.usage = "--link ring|af_packet [options]",
-	.brief = "round trips between two nodes of Peal in this process, each on a poll loop",
+	.usage = "--link ring|af_packet | --to HOST --device NAME [options]",
+	.brief = "round trips between two nodes of Peal, each on a poll loop",
 	.about = "Starts two nodes of Peal in this process, waits until they are members of one "
 		 "view, and has one\n"
 		 "send ECHO frames to the other: framed, sealed, checked and dispatched like any "
 		 "other frame.\n"
 		 "ring joins them by the switch inside the process, af_packet by real frames "
-		 "through the kernel.\n",
+		 "through the kernel. With --to the second node is one of the machine where "
+		 "'peal-bench serve'\n"
+		 "runs, and joins the first one from there.\n",
 	.notes = peal_sharedoptions_near_links,
 	.examples =
 		"  peal-bench rtt --link ring\n"
@@ -119,7 +133,7 @@ const struct peal_command peal_rtt_command = {
 
 const struct peal_command peal_raw_command = {
 	.name = "raw",
-	.usage = "--link ring|af_packet|memif|vhost [options]",
+	.usage = "--link ring|af_packet|memif|vhost | --to HOST --device NAME [options]",
 	.brief = "the same exchange by a bare DPDK program, for comparison",
 	.about =
 		"The floor below rtt and message: a bare DPDK echo with frames of the same size "
@@ -142,7 +156,7 @@ const struct peal_command peal_raw_command = {
 	.examples = "  peal-bench raw --link ring\n"
 		    "  peal-bench raw --link af_packet --count 1000000 --hdr raw.hdr\n",
 	.options = raw_options,
-	.complete = complete,
+	.complete = complete_split,
 	.run = run_raw,
 };
 
@@ -164,6 +178,6 @@ const struct peal_command peal_message_command = {
 		    "  peal-bench message --link ring --none --json - --quiet\n",
 	.options = message_options,
 	.prepare = prepare_message,
-	.complete = complete_message,
+	.complete = complete_split,
 	.run = run_message,
 };

@@ -206,7 +206,9 @@ peal_farline_receive_hello(const struct peal_farline *line, struct peal_farline_
 	struct peal_sentence *error)
 {
 	if (!transfer(line->fd, hello_out, sizeof(*hello_out), false)) {
-		return peal_sentence_set(error, "the other machine says nothing");
+		return peal_sentence_set(error,
+			"the other machine does not answer as 'peal-bench serve' does; what it "
+			"says itself may tell why");
 	}
 	if (hello_out->magic != MAGIC || hello_out->version != PEAL_FARLINE_VERSION ||
 		memchr(hello_out->command, '\0', sizeof(hello_out->command)) == NULL) {

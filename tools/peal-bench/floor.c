@@ -3,8 +3,9 @@
 
 #include "base/assert.h"
 #include "base/version.h"
+#include "tools/benchlib/linelap.h"
+#include "tools/benchlib/median.h"
 #include "tools/peal-bench/ctrlc.h"
-#include "tools/peal-bench/linelap.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
@@ -27,14 +28,6 @@ at(const struct floor *floor, uint32_t row, uint32_t column)
 	return &floor->handovers_ns[row * floor->args->cpus_count + column];
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
 /* Median of the rounds; 0 when a round gave nothing. */
 static double
 measure_pair(const struct floor *floor, uint32_t row, uint32_t column)
@@ -45,13 +38,12 @@ measure_pair(const struct floor *floor, uint32_t row, uint32_t column)
 
 	PEAL_ASSERT(args->rounds_count >= 1 && args->rounds_count <= PEAL_BENCHARGS_ROUNDS_MAX);
 	for (uint32_t i = 0; i < args->rounds_count; i++) {
-		rounds_ns[i] = peal_linelap_measure(cpus) / 2.0;
+		rounds_ns[i] = peal_linelap_measure(cpus, peal_ctrlc_has_come) / 2.0;
 		if (rounds_ns[i] <= 0.0) {
 			return 0.0;
 		}
 	}
-	qsort(rounds_ns, args->rounds_count, sizeof(rounds_ns[0]), compare);
-	return rounds_ns[args->rounds_count / 2U];
+	return peal_median_find(rounds_ns, args->rounds_count);
 }
 
 static bool

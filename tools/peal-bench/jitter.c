@@ -3,9 +3,9 @@
 
 #include "base/histogram.h"
 #include "base/version.h"
+#include "tools/benchlib/pinned.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/outcome.h"
-#include "tools/peal-bench/pinned.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/sharedoptions.h"
 

@@ -103,7 +103,8 @@ keep(struct series *series, json_t *result, struct peal_sentence *error)
 			series->args->json_path, strerror(errno));
 	}
 	if (series->curves_count < PEAL_CURVE_LINES_MAX &&
-		json_array_size(json_object_get(result, "curve")) > 0) {
+		(json_array_size(json_object_get(result, "curve")) > 0 ||
+			json_array_size(json_object_get(result, "rates")) > 0)) {
 		series->results[series->curves_count++] = json_incref(result);
 	}
 	return true;
@@ -127,6 +128,7 @@ static bool
 draw(const struct series *series, struct peal_sentence *error)
 {
 	struct peal_curve_picture picture = {.lines_count = series->curves_count};
+	struct peal_curve_rates rates = {.lines_count = series->curves_count};
 	char names[PEAL_CURVE_LINES_MAX][16], title[64];
 
 	if (series->curves_count == 0) {
@@ -135,12 +137,17 @@ draw(const struct series *series, struct peal_sentence *error)
 	}
 	for (uint32_t i = 0; i < series->curves_count; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "run %u", i + 1U);
-		picture.names[i] = names[i];
+		picture.names[i] = rates.names[i] = names[i];
 		picture.curves[i] = json_object_get(series->results[i], "curve");
+		picture.timelines[i] = json_object_get(series->results[i], "timeline");
+		rates.rates[i] = json_object_get(series->results[i], "rates");
 	}
 	(void)snprintf(title, sizeof(title), "%s, %u runs", series->args->command,
 		series->args->runs_count);
-	picture.title = title;
+	picture.title = rates.title = title;
+	if (rates.rates[0] != NULL) {
+		return peal_curve_draw_rates(&rates, series->args->plot_path, error);
+	}
 	return peal_curve_draw(&picture, series->args->plot_path, error);
 }
 

@@ -57,6 +57,7 @@ begin_run(struct exchange *exchange, uint64_t count, uint64_t now_ns)
 	struct schedule *schedule = &exchange->schedule;
 
 	peal_histogram_reset(exchange->outcome->histogram);
+	peal_timeline_reset(exchange->outcome->timeline, count);
 	schedule->first_seq += schedule->sent_count;
 	schedule->count = count;
 	schedule->start_at_ns = now_ns;
@@ -175,7 +176,7 @@ take_reply(void *state, struct peal_pairmember *member, const struct peal_delive
 {
 	struct exchange *exchange = state;
 	struct schedule *schedule = &exchange->schedule;
-	uint64_t seq, due_at_ns, now_ns;
+	uint64_t seq, due_at_ns, now_ns, took_ns;
 
 	(void)member;
 	if (!assemble(exchange->reply, exchange->size, delivery)) {
@@ -190,8 +191,9 @@ take_reply(void *state, struct peal_pairmember *member, const struct peal_delive
 	/* Here the application has it, whatever else this turn still does. */
 	due_at_ns = find_due_ns(schedule, schedule->received_count);
 	now_ns = peal_tsc_now_ns();
-	peal_histogram_record(
-		exchange->outcome->histogram, now_ns > due_at_ns ? now_ns - due_at_ns : 0);
+	took_ns = now_ns > due_at_ns ? now_ns - due_at_ns : 0;
+	peal_histogram_record(exchange->outcome->histogram, took_ns);
+	peal_timeline_record(exchange->outcome->timeline, schedule->received_count, took_ns);
 	schedule->received_count++;
 	atomic_store_explicit(
 		&exchange->progress_count, schedule->received_count, memory_order_relaxed);

@@ -2,10 +2,10 @@
 #include "tools/peal-bench/oneway.h"
 
 #include "dataplane/dpdk/tsc.h"
-#include "tools/peal-bench/clockpair.h"
+#include "tools/benchlib/clockpair.h"
+#include "tools/benchlib/farclock.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/curve.h"
-#include "tools/peal-bench/farclock.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
@@ -295,6 +295,13 @@ carry_out(struct passage *passage, struct peal_talk *talk, uint64_t count, const
 	return is_well;
 }
 
+static void
+record(struct peal_outcome *outcome, uint64_t index, uint64_t took_ns)
+{
+	peal_histogram_record(outcome->histogram, took_ns);
+	peal_timeline_record(outcome->timeline, index, took_ns);
+}
+
 /* Times of the run, as far as they came, by the clocks as they are. */
 static void
 collect(struct passage *passage, const struct run *run)
@@ -309,7 +316,7 @@ collect(struct passage *passage, const struct run *run)
 		uint64_t at = passage->arrivals->at[run->first_number + i];
 		uint64_t due = find_due(passage, run, i);
 
-		peal_histogram_record(outcome->histogram, at > due ? to_ns(passage, at - due) : 0);
+		record(outcome, i, at > due ? to_ns(passage, at - due) : 0);
 	}
 }
 
@@ -341,7 +348,7 @@ collect_far(struct passage *passage, const struct run *run, struct peal_talk *ta
 			&clock, passage->probes[run->first_number + i].came_at_ns);
 		double after_ns = at_ns - (double)to_ns(passage, find_due(passage, run, i));
 
-		peal_histogram_record(outcome->histogram, after_ns > 0.0 ? (uint64_t)after_ns : 0);
+		record(outcome, i, after_ns > 0.0 ? (uint64_t)after_ns : 0);
 	}
 	outcome->is_far = true;
 	outcome->clock_ahead_ns = clock.ahead_ns;
@@ -392,17 +399,16 @@ static bool
 judge_clocks(
 	struct passage *passage, const struct peal_clockpair bounds[2], struct peal_sentence *error)
 {
-	int64_t low = bounds[0].low > bounds[1].low ? bounds[0].low : bounds[1].low;
-	int64_t high = bounds[0].high < bounds[1].high ? bounds[0].high : bounds[1].high;
+	struct peal_clockpair both = bounds[0];
 	uint64_t cycles;
 
-	if (low > 0 || high < 0) {
+	peal_clockpair_join(&both, &bounds[1]);
+	if (!peal_clockpair_is_one(&both, &cycles)) {
 		return peal_refusal_set(error,
 			"the time stamp counters of the two CPUs are not one clock: the second is "
 			"between %" PRId64 " and %" PRId64 " cycles ahead",
-			low, high);
+			both.low, both.high);
 	}
-	cycles = (uint64_t)(-low > high ? -low : high);
 	passage->outcome->clock_error_ns = (double)to_ns(passage, cycles);
 	return true;
 }
@@ -430,10 +436,11 @@ play(struct passage *passage, const struct peal_benchargs *args, struct peal_sen
 	if (passage->is_far) {
 		return peal_talk_run(&play, error);
 	}
-	if (!peal_clockpair_measure(args->cpus, &bounds[0]) || !peal_talk_run(&play, error)) {
+	if (!peal_clockpair_measure(args->cpus, peal_ctrlc_has_come, &bounds[0]) ||
+		!peal_talk_run(&play, error)) {
 		return false;
 	}
-	return peal_clockpair_measure(args->cpus, &bounds[1]) &&
+	return peal_clockpair_measure(args->cpus, peal_ctrlc_has_come, &bounds[1]) &&
 	       judge_clocks(passage, bounds, error);
 }
 
@@ -441,6 +448,7 @@ static bool
 run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	static struct peal_histogram histogram;
+	static struct peal_timeline timeline;
 	static struct passage passage; /* the loops use it until they have stopped */
 	static struct peal_outcome outcome;
 	uint64_t count = args->count + 2U * peal_stage_warm_up_count(args);
@@ -452,9 +460,11 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	}
 	outcome = (struct peal_outcome){.args = args,
 		.histogram = &histogram,
+		.timeline = &timeline,
 		.message_size = args->size,
 		.is_one_way = true};
 	peal_histogram_reset(&histogram);
+	peal_timeline_reset(&timeline, args->count);
 	passage.outcome = &outcome;
 	passage.size = args->size;
 	passage.bytes = calloc(LOANS_MAX, args->size);

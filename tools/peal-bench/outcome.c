@@ -341,6 +341,12 @@ add_circumstances(const struct peal_outcome *outcome, json_t *root)
 }
 
 static json_t *
+timeline_of(const struct peal_outcome *outcome)
+{
+	return peal_curve_timeline(outcome->timeline, outcome->args->interval_ns);
+}
+
+static json_t *
 outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_warnings *warnings,
 	const struct peal_sentence *refusal)
 {
@@ -364,6 +370,7 @@ outcome_to_json(const struct peal_outcome *outcome, const struct peal_outcome_wa
 	json_object_set_new(root, "warnings", list);
 	if (is_told(outcome, refusal)) {
 		json_object_set_new(root, "curve", peal_curve_from(outcome->histogram));
+		json_object_set_new(root, "timeline", timeline_of(outcome));
 	}
 	return root;
 }
@@ -406,12 +413,14 @@ draw(const struct peal_outcome *outcome, struct peal_sentence *error)
 {
 	const struct peal_benchargs *args = outcome->args;
 	json_t *curve = peal_curve_from(outcome->histogram);
+	json_t *timeline = timeline_of(outcome);
 	char title[128];
 	struct peal_curve_picture picture = {
 		.title = title,
 		.lines_count = 1,
 		.names = {outcome->is_bare ? "bare DPDK" : "Peal"},
 		.curves = {curve},
+		.timelines = {timeline},
 	};
 	bool is_drawn;
 
@@ -420,6 +429,7 @@ draw(const struct peal_outcome *outcome, struct peal_sentence *error)
 		peal_benchargs_link_name(args->link), outcome->received_count);
 	is_drawn = peal_curve_draw(&picture, args->plot_path, error);
 	json_decref(curve);
+	json_decref(timeline);
 	return is_drawn;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What one run of echoes gave: for people, as JSON, as a percentile table and as a curve.
+ * What one run of echoes gave: for people, as JSON, as a percentile table and as a picture of the
+ * percentiles and of the run.
  *
  * A run of which more than PEAL_OUTCOME_LOSS_PERCENT_MAX was lost has no figures: what came back is
  * not what was asked about. Nor has one whose CPUs were others' (refusal.h), unless figures are
@@ -11,6 +12,7 @@
 #define PEAL_PEAL_BENCH_OUTCOME_H
 
 #include "base/histogram.h"
+#include "base/timeline.h"
 #include "tools/peal-bench/machine.h"
 
 #include <jansson.h>
@@ -26,6 +28,7 @@
 struct peal_outcome {
 	const struct peal_benchargs *args;
 	struct peal_histogram *histogram; /* of round trips in nanoseconds */
+	struct peal_timeline *timeline;   /* the same over the run */
 	uint32_t message_size;            /* of a message of a channel; 0 = an echo frame */
 	bool is_bare;                     /* not Peal but DPDK alone */
 	bool is_one_way;                  /* the histogram is of one way only */

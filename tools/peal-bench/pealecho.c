@@ -27,6 +27,7 @@ struct meeting {
 	int key_fd; /* of a key drawn for this run, -1 = none */
 	struct peal_config configs[PEAL_BENCHARGS_SIDES_COUNT];
 	struct peal_ping_run ping;
+	struct peal_timeline *timeline;
 	uint64_t mid; /* of the answering node */
 };
 
@@ -37,6 +38,16 @@ read_now_ns(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+_Static_assert(sizeof(((struct peal_stage_shared *)NULL)->raw_keys) == PEAL_DRAWNKEY_SIZE,
+	"two machines agree on a key by those of their two sides");
+
+/* The other node is another machine's. */
+static bool
+is_far(const struct peal_benchargs *args)
+{
+	return args->link == PEAL_BENCHARGS_FAR;
 }
 
 static bool
@@ -50,7 +61,9 @@ choose_key(struct meeting *meeting, const struct peal_benchargs *args, struct pe
 		return true;
 	}
 	if (args->key_path == NULL) {
-		meeting->key_fd = peal_drawnkey_make(config->key, error);
+		const uint8_t *key = is_far(args) ? &meeting->stage.shared->raw_keys[0][0] : NULL;
+
+		meeting->key_fd = peal_drawnkey_make(key, config->key, error);
 		return meeting->key_fd >= 0;
 	}
 	size = snprintf(config->key, sizeof(config->key), "%s", args->key_path);
@@ -85,7 +98,7 @@ make_configs(
 		struct peal_config *config = &meeting->configs[i];
 
 		config->address = first->seeds[i];
-		const char *device = peal_joint_device(args->link, i);
+		const char *device = is_far(args) ? args->device : peal_joint_device(args->link, i);
 
 		(void)snprintf(config->name, sizeof(config->name), "%s", names[i]);
 		(void)snprintf(
@@ -112,9 +125,9 @@ open_runtime(
 	if (meeting->runtime == NULL) {
 		return false;
 	}
-	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
-		if (peal_runtime_add(meeting->runtime, &meeting->configs[i], i, error) ==
-			UINT32_MAX) {
+	for (uint32_t side = meeting->stage.first_side; side < meeting->stage.sides_end; side++) {
+		if (peal_runtime_add(meeting->runtime, &meeting->configs[side],
+			    side - meeting->stage.first_side, error) == UINT32_MAX) {
 			return false;
 		}
 	}
@@ -126,15 +139,28 @@ static bool
 has_met(struct meeting *meeting)
 {
 	const struct peal_node *asking = peal_runtime_node(meeting->runtime, 0)->node;
-	const struct peal_node *answering = peal_runtime_node(meeting->runtime, 1)->node;
+	const struct peal_node *answering;
 
-	if (asking->state != PEAL_NODE_MEMBER || answering->state != PEAL_NODE_MEMBER ||
-		asking->view.epoch != answering->view.epoch ||
+	if (asking->state != PEAL_NODE_MEMBER ||
 		asking->view.members_count != PEAL_BENCHARGS_SIDES_COUNT) {
 		return false;
 	}
+	if (peal_runtime_nodes_count(meeting->runtime) == 1) {
+		const struct peal_member *members = asking->view.members;
+
+		meeting->mid = members[members[0].mid == asking->self.mid ? 1 : 0].mid;
+		return true;
+	}
+	answering = peal_runtime_node(meeting->runtime, 1)->node;
 	meeting->mid = answering->self.mid;
-	return true;
+	return answering->state == PEAL_NODE_MEMBER && asking->view.epoch == answering->view.epoch;
+}
+
+/* False once Ctrl-C has come, or with a sentence when the other machine is gone. */
+static bool
+is_well(struct meeting *meeting, struct peal_sentence *error)
+{
+	return !peal_ctrlc_has_come() && !peal_stage_is_broken(&meeting->stage, error);
 }
 
 static bool
@@ -145,15 +171,15 @@ wait_for_view(struct meeting *meeting, bool is_shown, struct peal_sentence *erro
 	bool is_met = false;
 
 	peal_progressbar_init(&bar, is_shown);
-	while (!is_met && !peal_ctrlc_has_come() && read_now_ns() < give_up_at_ns) {
+	while (!is_met && is_well(meeting, error) && read_now_ns() < give_up_at_ns) {
 		peal_progressbar_show(&bar, "waiting for the two nodes to meet", 0, 0);
 		peal_ctrlc_sleep(POLL_NS / 5U);
 		peal_runtime_lock(meeting->runtime);
-		is_met = has_met(meeting);
+		is_met = has_met(meeting) && peal_stage_is_entered(&meeting->stage);
 		peal_runtime_unlock(meeting->runtime, false);
 	}
 	peal_progressbar_clear(&bar);
-	if (peal_ctrlc_has_come()) {
+	if (!is_met && !is_well(meeting, error)) {
 		return false;
 	}
 	return is_met || peal_sentence_set(error,
@@ -169,6 +195,7 @@ start_ping(
 	bool is_started;
 
 	meeting->ping.count = count;
+	meeting->ping.timeline = meeting->timeline;
 	meeting->ping.interval_ns = interval_ns;
 	peal_runtime_lock(meeting->runtime);
 	is_started = peal_node_ping(
@@ -207,7 +234,7 @@ carry_out(struct meeting *meeting, const struct peal_benchargs *args, uint64_t c
 		return false;
 	}
 	peal_progressbar_init(&bar, !args->is_quiet);
-	while (!is_ended && !peal_ctrlc_has_come()) {
+	while (!is_ended && is_well(meeting, error)) {
 		uint64_t done = peal_counter_get(counters, PEAL_COUNTER_ECHO_REPLIES) - before;
 
 		peal_progressbar_show(&bar, what, done < count ? done : count, count);
@@ -229,7 +256,7 @@ sum_of_loops(struct meeting *meeting, enum peal_counter id)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+	for (uint32_t i = 0; i < peal_runtime_nodes_count(meeting->runtime); i++) {
 		sum += peal_counter_get(
 			&peal_runtime_node(meeting->runtime, i)->lcore->counters, id);
 	}
@@ -241,7 +268,7 @@ longest_of_loops(struct meeting *meeting)
 {
 	uint64_t longest_ns = 0;
 
-	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+	for (uint32_t i = 0; i < peal_runtime_nodes_count(meeting->runtime); i++) {
 		uint64_t ns =
 			peal_counter_get(&peal_runtime_node(meeting->runtime, i)->lcore->counters,
 				PEAL_COUNTER_LONGEST_TURN_NS);
@@ -291,6 +318,26 @@ measure(struct meeting *meeting, struct peal_outcome *outcome, struct peal_sente
 	return true;
 }
 
+/* On the machine that answers: until the other one has what it wanted, or is gone. */
+static bool
+serve(struct meeting *meeting, struct peal_sentence *error)
+{
+	while (is_well(meeting, error) && !peal_stage_is_over(&meeting->stage)) {
+		peal_ctrlc_sleep(POLL_NS / 10U);
+	}
+	return true;
+}
+
+static bool
+play(struct meeting *meeting, struct peal_outcome *outcome, struct peal_sentence *error)
+{
+	const struct peal_benchargs *args = outcome->args;
+
+	return make_configs(meeting, args, error) && open_runtime(meeting, args, error) &&
+	       (peal_stage_is_second(&meeting->stage) ? serve(meeting, error)
+						      : measure(meeting, outcome, error));
+}
+
 bool
 peal_pealecho_run(struct peal_outcome *outcome_out, struct peal_sentence *error)
 {
@@ -300,12 +347,15 @@ peal_pealecho_run(struct peal_outcome *outcome_out, struct peal_sentence *error)
 
 	error->text[0] = '\0';
 	meeting.key_fd = -1;
+	meeting.timeline = outcome_out->timeline;
 	is_measured = peal_stage_prepare(&meeting.stage, args, error) &&
-		      make_configs(&meeting, args, error) && open_runtime(&meeting, args, error) &&
-		      measure(&meeting, outcome_out, error);
+		      play(&meeting, outcome_out, error);
 	peal_runtime_close(meeting.runtime);
 	if (meeting.key_fd >= 0) {
 		(void)close(meeting.key_fd);
+	}
+	if (is_far(args) && meeting.stage.shared != NULL) {
+		peal_stage_end(&meeting.stage, error);
 	}
 	return is_measured;
 }

@@ -24,7 +24,7 @@ name_line(char out[NAME_SIZE_MAX], const json_t *result, const char *path)
 		slash == NULL ? path : slash + 1);
 }
 
-/* A result with a curve, to be released. NULL with a sentence. */
+/* A result with a curve, or with rates, to be released. NULL with a sentence. */
 static json_t *
 read_result(const char *path, struct peal_sentence *error)
 {
@@ -36,39 +36,77 @@ read_result(const char *path, struct peal_sentence *error)
 			error, "%s could not be read as JSON (%s)", path, fault.text);
 		return NULL;
 	}
-	if (json_array_size(json_object_get(result, "curve")) == 0) {
+	if (json_array_size(json_object_get(result, "curve")) == 0 &&
+		json_array_size(json_object_get(result, "rates")) == 0) {
 		(void)peal_sentence_set(error,
-			"%s has no percentile curve; rtt, raw, message and shm write one", path);
+			"%s has no percentile curve; rtt, raw, message, oneway, cast and shm "
+			"write one",
+			path);
 		json_decref(result);
 		return NULL;
 	}
 	return result;
 }
 
+/* What is to be seen together. */
+struct files {
+	uint32_t count;
+	char names[PEAL_BENCHARGS_FILES_MAX][NAME_SIZE_MAX];
+	json_t *results[PEAL_BENCHARGS_FILES_MAX];
+	uint32_t rates_count; /* of them, of throughput */
+};
+
+static bool
+read_all(struct files *files, const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	PEAL_ASSERT(args->files_count <= PEAL_BENCHARGS_FILES_MAX);
+	for (uint32_t i = 0; i < args->files_count; i++) {
+		json_t *result = read_result(args->files[i], error);
+
+		if (result == NULL) {
+			return false;
+		}
+		name_line(files->names[i], result, args->files[i]);
+		files->results[files->count++] = result;
+		files->rates_count += json_array_size(json_object_get(result, "rates")) > 0;
+	}
+	return files->rates_count == 0 || files->rates_count == files->count ||
+	       peal_sentence_set(error,
+		       "some of these are of throughput and have rates, others have times; they "
+		       "share no axis");
+}
+
+static bool
+draw_all(const struct files *files, const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	bool is_rate = files->rates_count > 0;
+	const char *title = args->title != NULL ? args->title
+			    : is_rate           ? "Messages a second"
+						: "Times taken";
+	struct peal_curve_picture picture = {.title = title, .lines_count = files->count};
+	struct peal_curve_rates rates = {.title = title, .lines_count = files->count};
+
+	for (uint32_t i = 0; i < files->count; i++) {
+		const json_t *result = files->results[i];
+
+		picture.names[i] = rates.names[i] = files->names[i];
+		picture.curves[i] = json_object_get(result, "curve");
+		picture.timelines[i] = json_object_get(result, "timeline");
+		rates.rates[i] = json_object_get(result, "rates");
+	}
+	return is_rate ? peal_curve_draw_rates(&rates, args->plot_path, error)
+		       : peal_curve_draw(&picture, args->plot_path, error);
+}
+
 static bool
 run(const struct peal_benchargs *args, struct peal_sentence *error)
 {
-	struct peal_curve_picture picture = {
-		.title = args->title != NULL ? args->title : "Round trips",
-	};
-	char names[PEAL_BENCHARGS_FILES_MAX][NAME_SIZE_MAX];
-	json_t *results[PEAL_BENCHARGS_FILES_MAX];
-	bool is_good = peal_curve_can_draw(error);
+	struct files files = {.count = 0};
+	bool is_good = peal_curve_can_draw(error) && read_all(&files, args, error) &&
+		       draw_all(&files, args, error);
 
-	PEAL_ASSERT(args->files_count <= PEAL_BENCHARGS_FILES_MAX);
-	for (uint32_t i = 0; i < args->files_count && is_good; i++) {
-		results[i] = read_result(args->files[i], error);
-		is_good = results[i] != NULL;
-		if (is_good) {
-			name_line(names[i], results[i], args->files[i]);
-			picture.names[i] = names[i];
-			picture.curves[i] = json_object_get(results[i], "curve");
-			picture.lines_count++;
-		}
-	}
-	is_good = is_good && peal_curve_draw(&picture, args->plot_path, error);
-	for (uint32_t i = 0; i < picture.lines_count; i++) {
-		json_decref(results[i]);
+	for (uint32_t i = 0; i < files.count; i++) {
+		json_decref(files.results[i]);
 	}
 	return is_good;
 }
@@ -120,10 +158,15 @@ complete(struct peal_benchargs *args, struct peal_sentence *error)
 const struct peal_command peal_plot_command = {
 	.name = "plot",
 	.usage = "FILE.json... --svg FILE | --png FILE [--title TEXT]",
-	.brief = "percentile curves of several results in one picture",
-	.about = "Percentile curves of up to eight runs in one picture, drawn by gnuplot. Takes "
-		 "what rtt, raw,\n"
-		 "message and shm wrote by --json.\n",
+	.brief = "percentile curves and the course of several results in one picture",
+	.about =
+		"Up to eight runs in one picture, drawn by gnuplot: percentile curves on the "
+		"left, and on the\n"
+		"right what happened when, in 128 to 256 slots of each run: a line for their "
+		"medians, a dot for the\n"
+		"largest of each. Takes what rtt, raw, message, oneway, cast and shm (curves only) "
+		"wrote by --json;\n"
+		"or the rates of several runs of throughput.\n",
 	.examples = "  peal-bench plot ring.json memif.json --svg links.svg\n"
 		    "  peal-bench plot before.json after.json --png change.png --title 'before and "
 		    "after'\n",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Percentile curves of result files in one picture. Main thread.
+ * What result files have to show, in one picture. Main thread.
  */
 #ifndef PEAL_PEAL_BENCH_PLOTFILES_H
 #define PEAL_PEAL_BENCH_PLOTFILES_H

@@ -370,6 +370,8 @@ draw(const struct series *series, struct peal_sentence *error)
 		.names = {"Peal", "bare DPDK"},
 		.curves = {json_object_get(pair->rtt, "curve"),
 			json_object_get(pair->raw, "curve")},
+		.timelines = {json_object_get(pair->rtt, "timeline"),
+			json_object_get(pair->raw, "timeline")},
 	};
 
 	(void)snprintf(title, sizeof(title), "Round trips over %s, ratio of medians %.2f",

@@ -68,6 +68,7 @@ struct schedule {
 	uint64_t received_count;
 	uint32_t taken_count;
 	uint64_t taken_due[BURST_MAX]; /* of replies of the last turn */
+	uint64_t taken_index[BURST_MAX];
 };
 
 struct exchange {
@@ -76,6 +77,7 @@ struct exchange {
 	bool is_quiet;
 	struct rte_mempool *pool;
 	struct peal_histogram *histogram;
+	struct peal_timeline *timeline;
 	struct peal_stage *stage; /* of either process at the same address */
 	struct frame frame;       /* of an echo */
 	struct schedule schedule;
@@ -196,6 +198,7 @@ begin_run(struct exchange *exchange, uint64_t count, uint64_t now)
 	struct schedule *schedule = &exchange->schedule;
 
 	peal_histogram_reset(exchange->histogram);
+	peal_timeline_reset(exchange->timeline, count);
 	schedule->first_seq += schedule->sent_count;
 	schedule->count = count;
 	schedule->start = now;
@@ -211,8 +214,10 @@ record_taken(struct exchange *exchange, uint64_t now)
 	struct schedule *schedule = &exchange->schedule;
 
 	for (uint32_t i = 0; i < schedule->taken_count; i++) {
-		peal_histogram_record(exchange->histogram,
-			to_ns(&exchange->sides[0], now - schedule->taken_due[i]));
+		uint64_t took_ns = to_ns(&exchange->sides[0], now - schedule->taken_due[i]);
+
+		peal_histogram_record(exchange->histogram, took_ns);
+		peal_timeline_record(exchange->timeline, schedule->taken_index[i], took_ns);
 	}
 	schedule->received_count += schedule->taken_count;
 	schedule->taken_count = 0;
@@ -235,8 +240,9 @@ take_replies(struct exchange *exchange)
 			index = frame->body.seq - schedule->first_seq;
 			/* One of an earlier run is far above. */
 			if (index < schedule->sent_count) {
-				schedule->taken_due[schedule->taken_count++] =
+				schedule->taken_due[schedule->taken_count] =
 					find_due(schedule, index);
+				schedule->taken_index[schedule->taken_count++] = index;
 			}
 		}
 		rte_pktmbuf_free(mbufs[i]);
@@ -449,7 +455,8 @@ static bool
 serve(struct exchange *exchange, struct peal_sentence *error)
 {
 	while (!atomic_load_explicit(&exchange->sides[1].is_stopping, memory_order_relaxed) &&
-		!peal_ctrlc_has_come() && !peal_stage_is_broken(exchange->stage, error)) {
+		!peal_ctrlc_has_come() && !peal_stage_is_broken(exchange->stage, error) &&
+		!peal_stage_is_over(exchange->stage)) {
 		peal_ctrlc_sleep(POLL_NS / 10U);
 	}
 	return true;
@@ -481,7 +488,8 @@ run_loops(struct exchange *exchange, struct peal_outcome *outcome, struct peal_s
 		peal_doorbell_ring(&exchange->sides[i].doorbell);
 		(void)rte_eal_wait_lcore(peal_stage_lcore(stage, i));
 	}
-	if (peal_stage_is_second(stage)) {
+	/* On one machine the other loop is told through memory. */
+	if (peal_stage_is_second(stage) || stage->link == PEAL_BENCHARGS_FAR) {
 		peal_stage_reach(stage, PEAL_STAGE_STOPPED);
 	}
 	/* A driver must not take its link away below a loop that still turns. */
@@ -543,6 +551,7 @@ peal_rawecho_run(struct peal_outcome *outcome_out, struct peal_sentence *error)
 	if (peal_stage_start_eal(&stage, error)) {
 		if (!peal_stage_is_second(&stage)) {
 			exchange->histogram = outcome_out->histogram;
+			exchange->timeline = outcome_out->timeline;
 			exchange->is_quiet = args->is_quiet;
 			exchange->loss_cycles = rte_get_tsc_hz() * (LOSS_NS / SECOND_NS);
 			exchange->schedule.interval_cycles =

@@ -123,11 +123,12 @@ static bool
 find_device(struct peal_rawport *port, const struct peal_stage *stage, uint32_t side, uint16_t mtu)
 {
 	static const char *const names[] = {"raw_pool0", "raw_pool1"};
+	const char *device = stage->link == PEAL_BENCHARGS_FAR
+				     ? stage->eal.device
+				     : peal_joint_device(stage->link, side);
 
 	port->pool = make_pool(names[side], DEVICE_PACKETS_COUNT, mtu);
-	return port->pool != NULL &&
-	       rte_eth_dev_get_port_by_name(peal_joint_device(stage->link, side), &port->port_id) ==
-		       0;
+	return port->pool != NULL && rte_eth_dev_get_port_by_name(device, &port->port_id) == 0;
 }
 
 bool

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/peal-bench/resultjson.h"
 
+#include "tools/benchlib/median.h"
 #include "tools/peal-bench/outcome.h"
 
 #include <rte_version.h>
-#include <stdlib.h>
 
 #define KEY_SIZE_MAX 64U
 
@@ -29,14 +29,6 @@ peal_resultjson_put_spread(json_t *to, const char *name, const struct peal_histo
 	json_object_set_new(to, key, json_integer((json_int_t)peal_histogram_max(histogram)));
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
-
 double
 peal_resultjson_put_values(json_t *to, const char *key, double *values, uint32_t count)
 {
@@ -46,8 +38,7 @@ peal_resultjson_put_values(json_t *to, const char *key, double *values, uint32_t
 	if (count == 0) {
 		return 0.0;
 	}
-	qsort(values, count, sizeof(values[0]), compare);
-	median = (values[(count - 1U) / 2U] + values[count / 2U]) / 2.0;
+	median = peal_median_find(values, count);
 	json_object_set_new(to, key, json_real(median));
 	(void)snprintf(name, sizeof(name), "%s_min", key);
 	json_object_set_new(to, name, json_real(values[0]));

@@ -18,7 +18,7 @@
 #define ROUNDS_COUNT 1U
 
 /* What can be asked for from afar. */
-static const struct peal_command *const served[] = {
+static const struct peal_command *const served[] = {&peal_rtt_command, &peal_raw_command,
 	&peal_message_command, &peal_oneway_command, &peal_throughput_command};
 
 static const struct peal_command *
@@ -34,9 +34,13 @@ find_command(const char *name)
 
 /* What came from another machine has to be as it could be said here. */
 static bool
-is_lawful(const struct peal_farline_hello *hello)
+is_lawful(const struct peal_farline_hello *hello, const struct peal_command *command)
 {
-	return hello->size >= PEAL_BENCHARGS_SIZE_MIN && hello->size <= PEAL_BENCHARGS_SIZE_MAX &&
+	/* An echo is as large as it is. */
+	bool is_echo = command == &peal_rtt_command || command == &peal_raw_command;
+
+	return (is_echo ? hello->size == 0 : hello->size >= PEAL_BENCHARGS_SIZE_MIN) &&
+	       hello->size <= PEAL_BENCHARGS_SIZE_MAX &&
 	       (hello->mtu == 0 || (hello->mtu >= PEAL_MTU_MIN && hello->mtu <= PEAL_MTU_MAX));
 }
 
@@ -53,7 +57,7 @@ play(const struct peal_benchargs *args, int fd, struct peal_sentence *error)
 		return;
 	}
 	command = find_command(hello.command);
-	if (command == NULL || !is_lawful(&hello)) {
+	if (command == NULL || !is_lawful(&hello, command)) {
 		(void)peal_sentence_set(error, "a call that wants what nobody serves here");
 		return;
 	}
@@ -176,9 +180,8 @@ const struct peal_command peal_serve_command = {
 	.name = "serve",
 	.usage = "--device NAME [--device-args TEXT] [--listen HOST[:PORT]] [options]",
 	.brief = "the answering side on another machine",
-	.about = "Waits for 'peal-bench message', 'oneway' or 'throughput' with --to on another "
-		 "machine and "
-		 "plays their\n"
+	.about = "Waits for 'peal-bench rtt', 'raw', 'message', 'oneway' or 'throughput' with --to "
+		 "on another machine and plays their\n"
 		 "answering side over a device of this one, each run in a process of its own. What "
 		 "is measured, how\n"
 		 "large and whether sealed, is for the caller to say. The two agree over a TCP "

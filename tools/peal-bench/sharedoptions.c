@@ -66,8 +66,8 @@ read_rate(struct peal_benchargs *args, const char *value)
 	return true;
 }
 
-static bool
-read_plot(struct peal_benchargs *args, const char *value)
+bool
+peal_sharedoptions_read_plot(struct peal_benchargs *args, const char *value)
 {
 	args->plot_path = value;
 	return peal_argtext_has_ending(value, ".svg") || peal_argtext_has_ending(value, ".png");
@@ -285,10 +285,11 @@ const struct peal_option peal_option_json = {.name = "json",
 
 const struct peal_option peal_option_plot = {.name = "plot",
 	.value = "FILE",
-	.help = "the percentile curve, drawn by gnuplot; ends in .svg or .png",
+	.help = "the percentile curve and the course of the run, drawn by gnuplot; ends in .svg or "
+		".png",
 	.expected = "a file that ends in .svg or .png",
 	.kind = PEAL_OPTION_OTHER,
-	.read = read_plot};
+	.read = peal_sharedoptions_read_plot};
 
 const struct peal_option peal_option_hdr = {.name = "hdr",
 	.value = "FILE",

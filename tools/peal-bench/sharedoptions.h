@@ -31,6 +31,9 @@ extern const struct peal_option peal_option_hdr;
 extern const struct peal_option peal_option_percentiles; /* another name of --hdr */
 extern const struct peal_option peal_option_quiet;
 
+/* Of --plot: a file that ends in .svg or .png. */
+bool peal_sharedoptions_read_plot(struct peal_benchargs *args, const char *value);
+
 /* What every command over a link says of them, behind its options. */
 extern const char peal_sharedoptions_links[];
 extern const char peal_sharedoptions_near_links[];

@@ -2,12 +2,12 @@
 #include "tools/peal-bench/shmbench.h"
 
 #include "base/version.h"
+#include "tools/benchlib/linelap.h"
+#include "tools/benchlib/pinned.h"
 #include "tools/peal-bench/argtext.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/curve.h"
-#include "tools/peal-bench/linelap.h"
 #include "tools/peal-bench/outcome.h"
-#include "tools/peal-bench/pinned.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
 #include "tools/peal-bench/resultjson.h"
@@ -453,7 +453,7 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	}
 	bench.args = args;
 	bench.cycles_per_ns = peal_pinned_measure_rate();
-	bench.line_rtt_ns = peal_linelap_measure(args->cpus);
+	bench.line_rtt_ns = peal_linelap_measure(args->cpus, peal_ctrlc_has_come);
 	peal_histogram_reset(&bench.trips);
 	peal_histogram_reset(&bench.ring_trips);
 	peal_histogram_reset(&bench.wakes);

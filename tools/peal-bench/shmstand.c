@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/peal-bench/shmstand.h"
 
+#include "tools/benchlib/pinned.h"
 #include "tools/peal-bench/ctrlc.h"
-#include "tools/peal-bench/pinned.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -2,8 +2,8 @@
 #include "tools/peal-bench/stage.h"
 
 #include "base/assert.h"
+#include "tools/benchlib/linelap.h"
 #include "tools/peal-bench/ctrlc.h"
-#include "tools/peal-bench/linelap.h"
 #include "tools/peal-bench/vethpair.h"
 
 #include <errno.h>
@@ -280,7 +280,7 @@ peal_stage_prepare(
 	if (args->link == PEAL_BENCHARGS_VHOST && !make_folder(stage, error)) {
 		return false;
 	}
-	stage->line_rtt_ns = peal_linelap_measure(args->cpus);
+	stage->line_rtt_ns = peal_linelap_measure(args->cpus, peal_ctrlc_has_come);
 	if (is_far(stage)) {
 		if (!join_far(stage, args, error)) {
 			return false;

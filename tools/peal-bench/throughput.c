@@ -3,7 +3,10 @@
 
 #include "base/assert.h"
 #include "base/version.h"
+#include "tools/benchlib/median.h"
 #include "tools/peal-bench/ctrlc.h"
+#include "tools/peal-bench/curve.h"
+#include "tools/peal-bench/flowrates.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
@@ -59,6 +62,7 @@ struct flow {
 	uint8_t whole[PEAL_BENCHARGS_SIZE_MAX];
 	/* main thread of the asking process */
 	struct sample samples[ROUNDS_MAX + 1U];
+	struct peal_flowrates rates; /* of all rounds */
 	struct peal_machine_bill bill;
 	uint64_t gaps_count;
 	uint64_t longest_gap_ns;
@@ -181,14 +185,21 @@ take_sample(const struct peal_talk *talk)
 	};
 }
 
-/* Waits; false with a sentence, empty after Ctrl-C. */
+/* Waits, and notes how the flow goes, if `rates` is not NULL. False with a sentence, empty after
+ * Ctrl-C. */
 static bool
-pass_time(struct peal_talk *talk, uint64_t duration_ns, struct peal_sentence *error)
+pass_time(struct peal_talk *talk, struct peal_flowrates *rates, uint64_t duration_ns,
+	struct peal_sentence *error)
 {
 	for (uint64_t passed_ns = 0; passed_ns < duration_ns; passed_ns += POLL_NS) {
 		peal_ctrlc_sleep(POLL_NS);
 		if (!peal_talk_is_well(talk, error)) {
 			return false;
+		}
+		if (rates != NULL) {
+			struct sample sample = take_sample(talk);
+
+			peal_flowrates_add(rates, sample.at_ns, sample.delivered_count);
 		}
 	}
 	return true;
@@ -206,14 +217,14 @@ measure(void *state, struct peal_talk *talk, struct peal_sentence *error)
 
 	peal_progressbar_init(&bar, !args->is_quiet);
 	peal_progressbar_show(&bar, "warming up", 0, 0);
-	is_good = pass_time(talk, WARM_NS, error) &&
+	is_good = pass_time(talk, NULL, WARM_NS, error) &&
 		  peal_talk_find_path(talk, &flow->path_mtu, error);
 	gaps_before = peal_talk_gaps_count(talk);
 	peal_machine_begin(&watch, args->cpus, talk->stage.clocks);
 	flow->samples[0] = take_sample(talk);
 	for (uint32_t i = 0; i < args->rounds_count && is_good; i++) {
 		peal_progressbar_show(&bar, "rounds", i, args->rounds_count);
-		is_good = pass_time(talk, ROUND_NS, error);
+		is_good = pass_time(talk, &flow->rates, ROUND_NS, error);
 		flow->samples[i + 1U] = take_sample(talk);
 	}
 	peal_machine_end(&watch, &flow->bill);
@@ -232,14 +243,6 @@ struct spread {
 	double median;
 	double max;
 };
-
-static int
-compare(const void *a, const void *b)
-{
-	double left = *(const double *)a, right = *(const double *)b;
-
-	return (left > right) - (left < right);
-}
 
 static uint64_t
 read_field(const struct sample *sample, size_t offset)
@@ -264,12 +267,9 @@ find_rate(const struct flow *flow, size_t offset)
 
 		values[i] = seconds > 0.0 ? (double)done / seconds : 0.0;
 	}
-	qsort(values, count, sizeof(values[0]), compare);
-	return (struct spread){
-		.min = values[0],
-		.median = (values[(count - 1U) / 2U] + values[count / 2U]) / 2.0,
-		.max = values[count - 1U],
-	};
+	double median = peal_median_find(values, count);
+
+	return (struct spread){.min = values[0], .median = median, .max = values[count - 1U]};
 }
 
 static double
@@ -392,6 +392,7 @@ flow_to_json(const struct flow *flow, bool is_without_figure)
 			json_integer((json_int_t)load(flow->best_rate)));
 		json_object_set_new(root, "gigabytes_per_s",
 			json_real(messages.median * (double)flow->size / 1e9));
+		json_object_set_new(root, "rates", peal_flowrates_to_json(&flow->rates));
 	}
 	json_object_set_new(root, "dropped_percent", json_real(DROPPED_PERCENT(flow)));
 	json_object_set_new(root, "repeated_percent", json_real(REPEATED_PERCENT(flow)));
@@ -472,7 +473,7 @@ deliver(struct flow *flow, struct peal_sentence *error)
 			fprintf(text, "warning: %s\n", refusal.text);
 		}
 	}
-	return true;
+	return peal_flowrates_deliver(&flow->rates, args, error);
 }
 
 static bool
@@ -495,6 +496,9 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	};
 	bool is_measured;
 
+	if (args->plot_path != NULL && !peal_curve_can_draw(error)) {
+		return false;
+	}
 	flow.args = args;
 	flow.size = args->size;
 	flow.bytes = calloc(LOANS_MAX, args->size);
@@ -522,10 +526,25 @@ static const struct peal_option option_alone = {.name = "alone",
 	.kind = PEAL_OPTION_SET,
 	PEAL_OPTION_FIELD(is_alone)};
 
+static const struct peal_option option_plot = {.name = "plot",
+	.value = "FILE",
+	.help = "the rate over the run, drawn by gnuplot; ends in .svg or .png",
+	.expected = "a file that ends in .svg or .png",
+	.kind = PEAL_OPTION_OTHER,
+	.read = peal_sharedoptions_read_plot};
+
+static const struct peal_option option_hdr = {.name = "hdr",
+	.value = "FILE",
+	.help = "how long a message took in each window of 20 ms, as a percentile table in the "
+		"text "
+		"format of HdrHistogram, in ns",
+	.kind = PEAL_OPTION_TEXT,
+	PEAL_OPTION_FIELD(hdr_path)};
+
 static const struct peal_option *const own_options[] = {&peal_option_size, &option_rounds,
 	&peal_option_mtu, &option_alone, &peal_option_link, &peal_option_to, &peal_option_device,
 	&peal_option_device_args, &peal_option_idle, &peal_option_cpu_pair, &peal_option_anyway,
-	&peal_option_none, &peal_option_json, &peal_option_quiet, NULL};
+	&peal_option_none, &peal_option_json, &option_plot, &option_hdr, &peal_option_quiet, NULL};
 
 static void
 prepare(struct peal_benchargs *args)

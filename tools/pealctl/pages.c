@@ -69,7 +69,9 @@ peal_pages_read_clients(struct peal_telemetry *telemetry)
 	uint64_t from = 0;
 
 	for (uint32_t page = 0; page < PAGES_MAX && (page == 0 || from > 0); page++) {
-		static const char *const kept[] = {"now_ns", "up_bytes", "down_bytes"};
+		static const char *const kept[] = {"now_ns", "up_bytes", "down_bytes",
+			"refused_forbidden", "refused_version", "refused_crowded",
+			"refused_malformed", "refused_no_memory"};
 		char parameters[24];
 		json_t *answer;
 

@@ -54,12 +54,36 @@ show_one(const json_t *clients, const json_t *entry)
 	(void)putchar('\n');
 }
 
+/* Who wanted to attach and could not, if anybody. */
+static void
+show_refused(const json_t *clients)
+{
+	static const struct {
+		const char *key, *text;
+	} reasons[] = {
+		{"refused_forbidden", "may not, by the configuration"},
+		{"refused_version", "speak another version"},
+		{"refused_crowded", "found no room"},
+		{"refused_malformed", "are no clients"},
+		{"refused_no_memory", "found no memory"},
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		uint64_t count = peal_show_number(clients, reasons[i].key);
+
+		if (count > 0) {
+			(void)printf("refused %" PRIu64 " that %s\n", count, reasons[i].text);
+		}
+	}
+}
+
 void
 peal_show_clients(const json_t *clients)
 {
 	const json_t *list = json_object_get(clients, "clients"), *entry;
 	size_t i;
 
+	show_refused(clients);
 	if (json_array_size(list) == 0) {
 		(void)puts("no application is attached, and none was evicted");
 		return;

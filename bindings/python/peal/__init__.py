@@ -116,6 +116,7 @@ class GroupEnd(enum.IntEnum):
     OVERRUN = 3
     NOT_SUPPORTED = 4
     IN_USE = 5
+    FORBIDDEN = 6
 
 
 class Error(Exception):

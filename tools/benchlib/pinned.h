@@ -2,8 +2,8 @@
 /*
  * Threads on one CPU each, and how fast the time stamp counter of this machine counts. Any thread.
  */
-#ifndef PEAL_PEAL_BENCH_PINNED_H
-#define PEAL_PEAL_BENCH_PINNED_H
+#ifndef PEAL_BENCHLIB_PINNED_H
+#define PEAL_BENCHLIB_PINNED_H
 
 #include <pthread.h>
 #include <stdbool.h>

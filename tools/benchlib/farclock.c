@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tools/peal-bench/farclock.h"
+#include "tools/benchlib/farclock.h"
 
 #include "base/assert.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tools/peal-bench/pinned.h"
+#include "tools/benchlib/pinned.h"
 
-#include <rte_cycles.h>
 #include <sched.h>
 #include <stdint.h>
 #include <time.h>
+#include <x86intrin.h>
 
 #define SECOND_NS UINT64_C(1000000000)
 #define RATE_NS   UINT64_C(50000000)
@@ -55,10 +55,10 @@ peal_pinned_move(int cpu)
 double
 peal_pinned_measure_rate(void)
 {
-	uint64_t begin_at_ns = read_now_ns(), begin = rte_rdtsc(), now_ns;
+	uint64_t begin_at_ns = read_now_ns(), begin = __rdtsc(), now_ns;
 
 	do {
 		now_ns = read_now_ns();
 	} while (now_ns - begin_at_ns < RATE_NS);
-	return (double)(rte_rdtsc() - begin) / (double)(now_ns - begin_at_ns);
+	return (double)(__rdtsc() - begin) / (double)(now_ns - begin_at_ns);
 }

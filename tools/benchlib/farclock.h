@@ -10,8 +10,8 @@
  * by how much they do not is added to the error, and so is half of each of the two round trips'
  * widths, of which the larger counts. Pure.
  */
-#ifndef PEAL_PEAL_BENCH_FARCLOCK_H
-#define PEAL_PEAL_BENCH_FARCLOCK_H
+#ifndef PEAL_BENCHLIB_FARCLOCK_H
+#define PEAL_BENCHLIB_FARCLOCK_H
 
 #include <stdbool.h>
 #include <stdint.h>
