@@ -167,8 +167,8 @@ peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *
 	if (data->seq != lane->have + 1U) {
 		abcast->pull_from[data->lane] = message->head.rank;
 	} else {
-		/* The gap closes. Frames behind it say nothing of whether a pull was heard: who asked
-		 * again for each of them was sent all of them as often. */
+		/* The gap closes. Frames behind it say nothing of whether a pull was heard: who
+		 * asked again for each of them was sent all of them as often. */
 		abcast->pulls_count[data->lane] = 0;
 	}
 	peal_abcast_accept(abcast, data->lane);

@@ -319,7 +319,8 @@ show(const struct bench *bench, const json_t *root, FILE *file)
 		bench->ordered_count, bench->violations);
 	if (bench->skips_count > 0) {
 		fprintf(file,
-			"warning: a rank was away for too long, or too slow, and went on elsewhere: it "
+			"warning: a rank was away for too long, or too slow, and went on "
+			"elsewhere: it "
 			"missed messages (%" PRIu64 " times)\n",
 			bench->skips_count);
 	}
@@ -510,7 +511,8 @@ const struct peal_command peal_order_command = {
 		"each message of the group. 'peal-bench cpg' does the same with corosync.\n",
 	.notes = "Every rank keeps a sum over all messages, in its order. There is no figure, and "
 		 "the exit status is\n"
-		 "3, when they differ, or the machine was not this run's own. A rank that is away for "
+		 "3, when they differ, or the machine was not this run's own. A rank that is away "
+		 "for "
 		 "longer than the\n"
 		 "others keep messages goes on elsewhere; it is warned of, and its sum is not "
 		 "compared.\n",
