@@ -47,6 +47,13 @@
 #define PEAL_CLIENT_VALUES_MAX     16U
 #define PEAL_CLIENT_VALUE_SIZE_MAX 1016U
 
+/* Order groups that one client may have open: all that there can be. */
+#define PEAL_CLIENT_ORDERS_MAX PEAL_ORDERGROUPS_MAX
+
+/* How long a core waits for a wish for an order group before it looks again: 20 ms, which is what
+ * an operator's tool takes too; the cut that it becomes takes about as long. */
+#define PEAL_CLIENT_WISH_NS (UINT64_C(20) * 1000000U)
+
 /* Values that are written to one client in one turn. */
 #define PEAL_CLIENT_VALUES_BURST_MAX 32U
 

@@ -309,6 +309,7 @@ peal_detach(struct peal *peal)
 		free(peal->casts[i].bytes);
 	}
 	peal_groups_free(peal);
+	peal_ordering_free(peal);
 	free(peal);
 }
 
@@ -344,6 +345,7 @@ peal_result_name(enum peal_result result)
 		[PEAL_NO_SERVICE] = "no service",
 		[PEAL_BUSY] = "busy",
 		[PEAL_TOO_FEW] = "too few",
+		[PEAL_NOT_RANK] = "not a rank",
 	};
 
 	return (size_t)result < sizeof(names) / sizeof(names[0]) ? names[result] : "unknown";

@@ -65,6 +65,28 @@ peal_groups_is_handle(uint32_t channel)
 	return channel >> 16 == PEAL_GROUP_HANDLE >> 16;
 }
 
+/* An order group that this client has open, or asked for. */
+struct peal_order_end_point {
+	bool is_open;    /* the handle means something */
+	bool is_closing; /* nothing more is sent */
+	bool is_shown;   /* a view has come */
+	uint16_t life;
+	uint64_t sent_count;
+	uint64_t position; /* of what came last */
+	struct peal_order_view view;
+	struct peal_order_rank ranks[PEAL_ORDER_GROUP_RANKS_MAX];
+	struct peal_assembly_buffer parts[PEAL_ORDER_GROUP_RANKS_MAX]; /* by member */
+};
+
+/* Tells order groups from the others. */
+#define PEAL_ORDER_HANDLE 0x20000000U
+
+static inline bool
+peal_ordering_is_handle(uint32_t channel)
+{
+	return channel >> 16 == PEAL_ORDER_HANDLE >> 16;
+}
+
 struct peal_viewbook {
 	struct peal_view views[3]; /* by turns: shown, before it, and the one that is coming */
 	uint32_t capacities[3];
@@ -120,6 +142,7 @@ struct peal {
 	struct peal_assembly_buffer casts[PEAL_DIRECT_MAX];
 	struct peal_assembly_buffer group_parts[PEAL_DIRECT_MAX]; /* by the node of the sender */
 	struct peal_group_end_point groups[PEAL_GROUPS_MAX];
+	struct peal_order_end_point orders[PEAL_ORDER_GROUPS_MAX];
 	/* What changed from one view of a group to the next, as far as it was not told. */
 	struct peal_client_group_change *group_changes;
 	uint32_t group_changes_capacity;
@@ -170,6 +193,29 @@ bool peal_groups_take_end(
 /* groups.c: the next change to the view of a group that was told, or false. */
 bool peal_groups_next_change(struct peal *peal, struct peal_event *event);
 void peal_groups_free(struct peal *peal);
+
+/* ordering.c: the order group of a handle, or NULL. */
+struct peal_order_end_point *peal_ordering_find(struct peal *peal, uint32_t handle);
+/* ordering.c: whether something can be sent to it. */
+enum peal_result peal_ordering_check_send(struct peal *peal, uint32_t handle);
+/* ordering.c: records, which become events; `ordered` is what stands before a message or a part.
+ * False: it cannot be. */
+bool peal_ordering_take_view(
+	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
+bool peal_ordering_take_ordered(
+	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
+bool peal_ordering_take_doubtful(
+	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
+bool peal_ordering_take_skipped(
+	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
+bool peal_ordering_take_end(
+	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
+/* ordering.c: an event stands behind all that came before it in its group, and is noted. False: it
+ * does not. */
+bool peal_ordering_follows(struct peal *peal, const struct peal_event *event);
+/* ordering.c: what messages of a group are put together in, by member; it is open. */
+struct peal_assembly_buffer *peal_ordering_parts(struct peal *peal, uint32_t handle);
+void peal_ordering_free(struct peal *peal);
 /* sending.c: as peal_listen, peal_unlisten and peal_open, for any number that the core takes. */
 enum peal_result peal_sending_listen(struct peal *peal, uint16_t number);
 enum peal_result peal_sending_unlisten(struct peal *peal, uint16_t number);

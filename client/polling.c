@@ -95,13 +95,13 @@ add_part(struct peal_assembly_buffer *buffer, const struct peal_client_part *par
 	return buffer->filled == buffer->message_size ? WHOLE : MORE;
 }
 
-/* The buffer of an origin; NULL: more origins than a view with broadcast has members. */
+/* The buffer of an origin; NULL: more origins than there can be. */
 static struct peal_assembly_buffer *
-find_origin(struct peal_assembly_buffer *buffers, uint64_t origin)
+find_origin(struct peal_assembly_buffer *buffers, uint32_t count, uint64_t origin)
 {
 	struct peal_assembly_buffer *spare = NULL;
 
-	for (uint32_t i = 0; i < PEAL_DIRECT_MAX; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		if (buffers[i].origin == origin) {
 			return &buffers[i];
 		}
@@ -183,7 +183,7 @@ take_cast(struct peal *peal, const struct peal_shmring_record *record, struct pe
 		event->size = record->size - (uint32_t)sizeof(event->member);
 		return EVENT;
 	}
-	buffer = find_origin(peal->casts, event->member);
+	buffer = find_origin(peal->casts, PEAL_DIRECT_MAX, event->member);
 	if (record->size < head_size || buffer == NULL) {
 		return WRONG;
 	}
@@ -212,7 +212,7 @@ take_group_message(
 		return EVENT;
 	}
 	/* A node says one message after the other, to whatever groups. */
-	buffer = find_origin(peal->group_parts, event->member);
+	buffer = find_origin(peal->group_parts, PEAL_DIRECT_MAX, event->member);
 	if (record->size < from_size + sizeof(part) || buffer == NULL) {
 		return WRONG;
 	}
@@ -222,6 +222,39 @@ take_group_message(
 	event->bytes = buffer->bytes;
 	event->size = buffer->message_size;
 	return assembly == WHOLE ? EVENT : (assembly == MORE ? NOTHING : WRONG);
+}
+
+static enum outcome
+take_ordered(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
+{
+	const uint32_t ordered_size = (uint32_t)sizeof(struct peal_client_ordered);
+	struct peal_assembly_buffer *buffer;
+	struct peal_client_part part;
+	enum assembly assembly = WHOLE;
+
+	if (!peal_ordering_take_ordered(peal, record, event)) {
+		return WRONG;
+	}
+	if (record->kind == PEAL_CLIENT_ORDERED) {
+		event->bytes = record->bytes + ordered_size;
+		event->size = record->size - ordered_size;
+	} else {
+		/* A rank says one message after the other, and other ranks between its parts. */
+		buffer = find_origin(peal_ordering_parts(peal, event->channel),
+			PEAL_ORDER_GROUP_RANKS_MAX, event->member);
+		if (record->size < ordered_size + sizeof(part) || buffer == NULL) {
+			return WRONG;
+		}
+		memcpy(&part, record->bytes + ordered_size, sizeof(part));
+		assembly = add_part(buffer, &part, record->bytes + ordered_size + sizeof(part),
+			record->size - ordered_size - (uint32_t)sizeof(part));
+		event->bytes = buffer->bytes;
+		event->size = buffer->message_size;
+	}
+	if (assembly != WHOLE) {
+		return assembly == MORE ? NOTHING : WRONG;
+	}
+	return peal_ordering_follows(peal, event) ? EVENT : WRONG;
 }
 
 static enum outcome
@@ -416,6 +449,17 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 		return take_group_message(peal, record, event);
 	case PEAL_CLIENT_GROUP_ENDED:
 		return peal_groups_take_end(peal, record, event) ? EVENT : WRONG;
+	case PEAL_CLIENT_ORDER_VIEW:
+		return peal_ordering_take_view(peal, record, event) ? EVENT : WRONG;
+	case PEAL_CLIENT_ORDERED:
+	case PEAL_CLIENT_ORDERED_PART:
+		return take_ordered(peal, record, event);
+	case PEAL_CLIENT_ORDER_SKIPPED:
+		return peal_ordering_take_skipped(peal, record, event) ? EVENT : WRONG;
+	case PEAL_CLIENT_ORDER_DOUBTFUL:
+		return peal_ordering_take_doubtful(peal, record, event) ? EVENT : WRONG;
+	case PEAL_CLIENT_ORDER_ENDED:
+		return peal_ordering_take_end(peal, record, event) ? EVENT : WRONG;
 	case PEAL_CLIENT_OPENED:
 		return take_opened(peal, record, event);
 	case PEAL_CLIENT_REFUSED:

@@ -363,6 +363,8 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 	}
 	if (peal_groups_is_handle(channel)) {
 		result = peal_groups_check_send(peal, channel);
+	} else if (peal_ordering_is_handle(channel)) {
+		result = peal_ordering_check_send(peal, channel);
 	} else {
 		result = channel == PEAL_ALL ? check_broadcast(peal)
 					     : check_credit(peal, channel, size);
@@ -399,6 +401,12 @@ peal_commit(struct peal *peal, uint32_t size)
 		peal->groups[PEAL_CLIENT_TAG_PLACE(peal->claim_channel)].sent_count++;
 		peal_shmring_commit(
 			&peal->writer, PEAL_CLIENT_GROUP_SEND, (uint16_t)peal->claim_channel, size);
+		return;
+	}
+	if (peal_ordering_is_handle(peal->claim_channel)) {
+		peal->orders[PEAL_CLIENT_TAG_PLACE(peal->claim_channel)].sent_count++;
+		peal_shmring_commit(
+			&peal->writer, PEAL_CLIENT_ORDER_SEND, (uint16_t)peal->claim_channel, size);
 		return;
 	}
 	end = &peal->channels[PEAL_CLIENT_TAG_PLACE(peal->claim_channel)];

@@ -121,8 +121,9 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	for (uint32_t i = 0; i < PEAL_CLIENT_GROUPS_MAX; i++) {
 		client->groups[i] = (struct peal_client_group){.seat = PEAL_PROCGROUPS_NO_SEAT};
 	}
-	client->cast_debt_size = 0;
 	client->opens_until_ns = 0;
+	memset(client->orders, 0, sizeof(client->orders));
+	client->is_ordering = false;
 	client->stale_members = 0;
 	memset(client->stale, 0, sizeof(client->stale));
 	client->room = PEAL_CHANNEL_WINDOW;
@@ -156,10 +157,11 @@ peal_clients_end(
 	client->is_hearing = false;
 	clients->attached &= ~bit;
 	clients->stale &= ~bit;
-	clients->casting &= ~bit;
 	clients->opening &= ~bit;
+	peal_turns_forget(&clients->casts, peal_clients_place_of(clients, client));
 	clients->ending |= bit;
 	peal_clients_end_groups(clients, client);
+	peal_clients_end_orders(clients, client);
 	peal_clients_let_go(clients, client);
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_ENDING, memory_order_relaxed);
 	/* What was written before is shown, so that the client knows what it got. */
@@ -282,6 +284,7 @@ tell_standing(struct peal_clients *clients, uint64_t now_ns)
 		clients->leased_at_ns = now_ns;
 		clients->leased_epoch = epoch;
 		check_readers(clients);
+		peal_clients_look_at_orders(clients);
 		peal_region_write_lease(
 			clients->outside.page, epoch, is_good ? find_lease(clients, now_ns) : 0);
 	}
@@ -304,8 +307,13 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 		hear_door(clients);
 		work_count++;
 	}
+	if (__builtin_expect(clients->is_switched, 0)) {
+		clients->is_switched = false;
+		peal_clients_switch_orders(clients);
+	}
 	tell_standing(clients, now_ns);
 	clients->opening_at_ns = UINT64_MAX;
+	peal_clients_run_wishes(clients);
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 
@@ -323,6 +331,9 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 	}
 	for (uint64_t left = clients->ending; left != 0; left &= left - 1U) {
 		work_count += end_some(clients, &clients->room->clients[__builtin_ctzll(left)]);
+	}
+	if (clients->ordergroups != 0) {
+		peal_clients_sweep_orders(clients);
 	}
 	return work_count;
 }
@@ -403,6 +414,9 @@ peal_clients_deadline_at_ns(const struct peal_clients *clients)
 	}
 	if (clients->opening != 0 && clients->opening_at_ns < at_ns) {
 		at_ns = clients->opening_at_ns;
+	}
+	if (clients->wishing != 0 && peal_clients_wish_at_ns(clients) < at_ns) {
+		at_ns = peal_clients_wish_at_ns(clients);
 	}
 	return clients->attached != 0 && lease_at_ns < at_ns ? lease_at_ns : at_ns;
 }

@@ -35,7 +35,14 @@
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
  * a message of clients; 1 to PEAL_CLIENT_VALUES_MAX is the latest value of the number before it;
- * with the top bit it is one of process groups (wire/procgroup_msg.h); anything else is load's.
+ * with the top bit it is one of process groups (wire/procgroup_msg.h); with a mark of its own what
+ * is in order, for nodes without a rank (wire/order_publication.h); anything else is load's.
+ *
+ * What clients put in an order group (dataplane/orders.h) has a head that says which of them it was
+ * (wire/orderhead_msg.h). When the queue of a group is full, they take turns at it. Who has a group
+ * open is delivered what is ordered from then on; who does not read is evicted, like with
+ * broadcast, since a group waits for none of its listeners. Wishes for a new group go through the
+ * door to control, one at a time, again and again until the view has the group or it cannot be.
  *
  * The latest value of each member and number is kept. It is written to a client when its ring has
  * room, so who reads slowly is not evicted for values, but skips some; and who begins to hear gets
@@ -52,11 +59,14 @@
 #include "dataplane/channels.h"
 #include "dataplane/clientrights.h"
 #include "dataplane/load.h"
+#include "dataplane/orders.h"
 #include "dataplane/plane.h"
 #include "dataplane/procgroups.h"
+#include "dataplane/turns.h"
 #include "shm/clientmsg.h"
 #include "shm/region.h"
 #include "shm/shmbell.h"
+#include "wire/orderhead_msg.h"
 
 #define PEAL_CLIENTS_NONE        UINT32_MAX
 #define PEAL_CLIENTS_PREFIX_SIZE 8U
@@ -74,6 +84,7 @@ struct peal_clients_config {
 	struct peal_cast *cast;
 	struct peal_load *load;
 	struct peal_procgroups *groups; /* uninitialised: becomes that of these clients */
+	struct peal_orders *orders;     /* NULL: this node takes part in no order groups */
 	struct peal_counters *counters;
 };
 
@@ -106,6 +117,78 @@ struct peal_client_group {
 	uint64_t accepted_count;
 };
 
+enum peal_clients_order_state {
+	PEAL_CLIENTS_ORDER_FREE = 0,
+	PEAL_CLIENTS_ORDER_WISHED, /* the group shall be created */
+	PEAL_CLIENTS_ORDER_OPEN,
+};
+
+/* An order group that a client has open, or wishes for. */
+struct peal_client_order {
+	uint8_t state; /* enum peal_clients_order_state */
+	uint8_t group; /* place among the groups of the room; OPEN */
+	uint16_t life;
+	uint64_t accepted_count;
+	uint64_t away_count; /* of these: did not come back yet */
+};
+
+/* What a client wishes for: one group at a time. */
+struct peal_client_wish {
+	uint8_t place; /* of its order groups */
+	bool is_due;
+	uint64_t at_ns; /* when to ask again */
+	struct peal_ordergroup group;
+};
+
+/* What a rank of an order group says: its message may come in parts, between those of others. */
+struct peal_clients_speaker {
+	uint64_t mid;     /* 0 = the place is free */
+	uint64_t clients; /* who got its beginning */
+	uint32_t client;
+	uint32_t message_size;
+	uint32_t offset; /* of the next part; 0 = none is under way */
+};
+
+/* An order group that clients have open. */
+struct peal_clients_ordergroup {
+	uint32_t id; /* 0 = the place is free */
+	uint32_t generation;
+	uint64_t clients;  /* who has it open */
+	uint64_t position; /* of what was told last */
+	uint32_t view;     /* as it was told */
+	uint16_t own_rank;
+	bool is_waiting;
+	uint8_t places[PEAL_CLIENTS_MAX]; /* which of its order groups it is for a client */
+	struct peal_turns turns;          /* who waits for room in its queue */
+	struct peal_clients_speaker speakers[PEAL_ORDERGROUP_RANKS_MAX];
+};
+
+/* Who has the wish that is being asked for. */
+enum peal_clients_wish_state {
+	PEAL_CLIENTS_WISH_NONE = 0, /* core: there is none */
+	PEAL_CLIENTS_WISH_ASKED,    /* door: it asks, and answers */
+	PEAL_CLIENTS_WISH_ANSWERED, /* core */
+};
+
+/* What comes of it. */
+enum peal_clients_wish_answer {
+	PEAL_CLIENTS_WISH_WAITS = 0, /* or it is there: the next view tells */
+	PEAL_CLIENTS_WISH_TAKEN,
+	PEAL_CLIENTS_WISH_NO_MEMBER,
+	PEAL_CLIENTS_WISH_FULL,
+	PEAL_CLIENTS_WISH_OUTSIDE, /* this node is no member */
+	PEAL_CLIENTS_WISH_ANSWERS_COUNT
+};
+
+/* A wish on its way from the core to the door and back. */
+struct peal_clients_wish {
+	_Atomic uint32_t state; /* enum peal_clients_wish_state */
+	uint32_t answer;        /* enum peal_clients_wish_answer */
+	uint32_t client;        /* its place, and its number */
+	uint32_t number;
+	struct peal_ordergroup group;
+};
+
 /* The latest values of a member. */
 struct peal_clients_values {
 	uint64_t mid; /* 0 = the place is free */
@@ -136,6 +219,10 @@ struct peal_client {
 	enum peal_client_end end;
 	uint32_t number; /* never that of another client of this core */
 	struct peal_client_group groups[PEAL_CLIENT_GROUPS_MAX];
+	struct peal_client_order orders[PEAL_CLIENT_ORDERS_MAX];
+	struct peal_client_wish wish;
+	bool is_ordering;    /* what is next in its ring waits for room in an order group: */
+	uint8_t ordering;    /* this one */
 	bool is_hearing;     /* broadcasts */
 	bool may_hold;       /* would rather have others wait than be evicted */
 	uint64_t held_at_ns; /* when it last read anything while it held others back */
@@ -148,7 +235,6 @@ struct peal_client {
 	uint16_t life;                             /* of the place, nine bits */
 	uint64_t asks_count;                       /* requests to who serves at this node */
 	uint64_t casts_count;
-	uint32_t cast_debt_size;         /* bytes above its last turn to cast */
 	uint64_t opens_until_ns;         /* the time that its opens have used up */
 	uint64_t stale_members;          /* places of members with values that it has not got */
 	uint16_t stale[PEAL_DIRECT_MAX]; /* which, by number */
@@ -183,6 +269,9 @@ struct peal_clients_room {
 	struct peal_clients_values values[PEAL_DIRECT_MAX];
 	uint8_t message[PEAL_CLIENTS_PREFIX_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
 	uint8_t group_message[PEAL_PROCGROUP_HEAD_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
+	uint8_t order_message[PEAL_ORDERHEAD_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
+	struct peal_clients_wish wish;
+	struct peal_clients_ordergroup ordergroups[PEAL_CLIENT_ORDERS_MAX];
 	struct peal_client clients[PEAL_CLIENTS_MAX];
 };
 
@@ -194,13 +283,14 @@ struct peal_clients {
 	_Alignas(64) _Atomic uint64_t asked; /* places where the door wants something */
 	_Alignas(64) uint64_t attached;
 	uint64_t ending;
-	uint64_t stale;     /* clients with room in their rings for values that they have not got */
-	uint64_t casting;   /* clients whose broadcast waits for room */
-	uint32_t cast_turn; /* place of the one that is next */
-	uint32_t cast_turn_size; /* bytes of its turn so far */
-	uint64_t holding;        /* clients that hold others back now */
+	uint64_t stale;   /* clients with room in their rings for values that they have not got */
+	uint64_t holding; /* clients that hold others back now */
 	uint64_t opening;        /* clients that opened more than their share and wait */
 	uint64_t opening_at_ns;  /* when the first of them may go on */
+	struct peal_turns casts; /* clients whose broadcast waits for room */
+	uint64_t wishing;        /* clients that wish for an order group */
+	uint32_t ordergroups;    /* places of the room's order groups that are in use */
+	bool is_switched;        /* another table came, which order groups have by now */
 	uint64_t now_ns;
 	uint32_t clients_count; /* so far */
 	uint64_t told_standing; /* as in plane.h */
@@ -224,7 +314,10 @@ struct peal_cast_user peal_clients_cast_user(struct peal_clients *clients);
 /* Who uses process groups: the same. */
 struct peal_procgroups_user peal_clients_group_user(struct peal_clients *clients);
 
-/* Takes another table. Before channels and broadcast do. */
+/* Who uses order groups: the same. */
+struct peal_orders_user peal_clients_order_user(struct peal_clients *clients);
+
+/* Takes another table. Before channels, broadcast and order groups do. */
 void peal_clients_switch(struct peal_clients *clients, const struct peal_peers *peers);
 
 /* Once a turn, before channels and broadcast. Returns records taken. */
@@ -288,5 +381,11 @@ peal_clients_end_of(const struct peal_clients *clients, uint32_t place)
 
 /* Door: the place may be given to another. */
 void peal_clients_free(struct peal_clients *clients, uint32_t place);
+
+/* Door, after `tell`: the order group that some client wishes for; NULL: there is none. Control is
+ * to be asked, and the answer given. */
+const struct peal_ordergroup *peal_clients_find_wish(struct peal_clients *clients);
+/* Door: what comes of it; then ring at the core. */
+void peal_clients_answer_wish(struct peal_clients *clients, enum peal_clients_wish_answer answer);
 
 #endif

@@ -326,6 +326,11 @@ on_cast(void *state, uint32_t origin, const struct peal_delivery *delivery)
 	if (peal_clients_take_value(clients, origin, delivery)) {
 		return;
 	}
+	if (clients->config.orders != NULL &&
+		peal_orders_on_cast(clients->config.orders, origin, delivery)) {
+		forget_origin(clients, origin, delivery);
+		return;
+	}
 	if (peal_procgroups_on_cast(clients->config.groups, origin, delivery)) {
 		forget_origin(clients, origin, delivery);
 		return;
@@ -364,6 +369,9 @@ on_cast_view(void *state, uint64_t epoch, uint32_t view_tag)
 
 	peal_clients_on_view(state, epoch, view_tag);
 	peal_procgroups_on_view(clients->config.groups, epoch);
+	if (clients->config.orders != NULL) {
+		peal_orders_on_cast_view(clients->config.orders);
+	}
 }
 
 /* Nobody counts whose of them they were: so many of its own at most. */

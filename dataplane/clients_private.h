@@ -28,6 +28,40 @@ enum peal_clients_outcome peal_clients_send_to_group(struct peal_clients *client
 /* clients_groups.c: a client has ended, and its groups are told why. */
 void peal_clients_end_groups(struct peal_clients *clients, const struct peal_client *client);
 
+/* clients_order.c: records about order groups. */
+enum peal_clients_outcome peal_clients_open_order(struct peal_clients *clients,
+	struct peal_client *client, const struct peal_shmring_record *record);
+enum peal_clients_outcome peal_clients_create_order(struct peal_clients *clients,
+	struct peal_client *client, const struct peal_shmring_record *record);
+enum peal_clients_outcome peal_clients_close_order(struct peal_clients *clients,
+	struct peal_client *client, const struct peal_shmring_record *record);
+enum peal_clients_outcome peal_clients_send_to_order(struct peal_clients *clients,
+	struct peal_client *client, const struct peal_shmring_record *record);
+/* clients_order.c: what waited for room in an order group may be something else by now. */
+void peal_clients_stop_ordering(struct peal_clients *clients, struct peal_client *client);
+/* clients_order.c: a client has ended. */
+void peal_clients_end_orders(struct peal_clients *clients, struct peal_client *client);
+/* clients_order.c: a place of the client means nothing any more, and it is told why. */
+void peal_clients_finish_order(struct peal_clients *clients, struct peal_client *client,
+	uint32_t place, enum peal_client_order_end reason);
+/* clients_ordered.c: the client has the group open from here on, and is shown how it is. */
+void peal_clients_join_order(struct peal_clients *clients, struct peal_client *client,
+	uint32_t place, const struct peal_ordergroup *config);
+/* clients_ordered.c: the client has the group of this place open no more. */
+void peal_clients_part_order(
+	struct peal_clients *clients, struct peal_client *client, uint32_t place);
+/* clients_ordered.c: groups that nobody has open any more are given up; not from within a call of
+ * order groups, which may be in the middle of one. */
+void peal_clients_sweep_orders(struct peal_clients *clients);
+/* clients_ordered.c: now and then: do the groups that are open wait? */
+void peal_clients_look_at_orders(struct peal_clients *clients);
+/* clients_wish.c: once a turn, while there is a wish: asks the door, and takes its answer. */
+void peal_clients_run_wishes(struct peal_clients *clients);
+/* clients_wish.c: another view: groups that are there now are opened, those that are not end. */
+void peal_clients_switch_orders(struct peal_clients *clients);
+/* clients_wish.c: when it wants a turn. */
+uint64_t peal_clients_wish_at_ns(const struct peal_clients *clients);
+
 /* clients_down.c: counts what was written of a message, if it was. */
 void peal_clients_count_delivered(const struct peal_clients *clients, struct peal_client *client,
 	uint32_t size, const struct peal_delivery *delivery);

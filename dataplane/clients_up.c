@@ -230,49 +230,24 @@ tell_cast_lost(struct peal_clients *clients, struct peal_client *client)
 		&(struct peal_clients_bytes){.head = &lost_count, .head_size = sizeof(lost_count)});
 }
 
-/* The turn to cast goes to the next of those who wait, from `first` on. What it had too much of
- * last time is taken off. */
-static void
-pass_turn(struct peal_clients *clients, uint64_t waiting, uint32_t first)
-{
-	uint64_t later = first < PEAL_CLIENTS_MAX ? waiting >> first << first : 0;
-	struct peal_client *client;
-
-	clients->cast_turn = (uint32_t)__builtin_ctzll(later != 0 ? later : waiting);
-	client = &clients->room->clients[clients->cast_turn];
-	clients->cast_turn_size = client->cast_debt_size;
-	client->cast_debt_size = 0;
-}
-
 bool
 peal_clients_may_cast(struct peal_clients *clients, const struct peal_client *client)
 {
-	uint64_t waiting = clients->casting | peal_clients_bit_of(clients, client);
-
-	if ((waiting >> clients->cast_turn & 1U) == 0) {
-		pass_turn(clients, waiting, clients->cast_turn + 1U);
-	}
-	return clients->cast_turn == peal_clients_place_of(clients, client);
+	return peal_turns_may(&clients->casts, peal_clients_place_of(clients, client));
 }
 
 enum peal_clients_outcome
 peal_clients_wait_to_cast(struct peal_clients *clients, struct peal_client *client)
 {
-	clients->casting |= peal_clients_bit_of(clients, client);
+	peal_turns_wait(&clients->casts, peal_clients_place_of(clients, client));
 	return PEAL_CLIENTS_LATER;
 }
 
 void
 peal_clients_count_cast(struct peal_clients *clients, struct peal_client *client, uint32_t size)
 {
-	clients->casting &= ~peal_clients_bit_of(clients, client);
-	clients->cast_turn_size += (uint32_t)peal_shmring_span(size);
-	if (clients->casting == 0) {
-		clients->cast_turn_size = 0;
-	} else if (clients->cast_turn_size >= PEAL_CLIENT_CAST_TURN_SIZE) {
-		client->cast_debt_size = clients->cast_turn_size - PEAL_CLIENT_CAST_TURN_SIZE;
-		pass_turn(clients, clients->casting, clients->cast_turn + 1U);
-	}
+	peal_turns_count(&clients->casts, peal_clients_place_of(clients, client),
+		(uint32_t)peal_shmring_span(size));
 }
 
 static enum peal_clients_outcome
@@ -404,6 +379,14 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 		return peal_clients_leave_group(clients, client, record);
 	case PEAL_CLIENT_GROUP_SEND:
 		return peal_clients_send_to_group(clients, client, record);
+	case PEAL_CLIENT_ORDER_SEND:
+		return peal_clients_send_to_order(clients, client, record);
+	case PEAL_CLIENT_ORDER_OPEN:
+		return peal_clients_open_order(clients, client, record);
+	case PEAL_CLIENT_ORDER_CREATE:
+		return peal_clients_create_order(clients, client, record);
+	case PEAL_CLIENT_ORDER_CLOSE:
+		return peal_clients_close_order(clients, client, record);
 	case PEAL_CLIENT_ASK:
 		return may(clients, client, PEAL_CLIENT_MAY_SERVICES) &&
 				       peal_clients_ask(clients, client, record)
@@ -427,7 +410,8 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 	uint64_t size = 0;
 
 	/* What waited may be something else by now. */
-	clients->casting &= ~peal_clients_bit_of(clients, client);
+	peal_turns_stop(&clients->casts, peal_clients_place_of(clients, client));
+	peal_clients_stop_ordering(clients, client);
 	if (client->opens_until_ns <= clients->now_ns) {
 		clients->opening &= ~peal_clients_bit_of(clients, client);
 	}

@@ -156,6 +156,7 @@ peal_clients_switch(struct peal_clients *clients, const struct peal_peers *peers
 	if (clients->room == NULL) {
 		return;
 	}
+	clients->is_switched = true;
 	if (is_same) {
 		/* The view that the members of a large one stand in is that of the newest table. */
 		clients->room->shown.large =

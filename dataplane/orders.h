@@ -95,9 +95,9 @@ enum peal_orders_result {
 /* One message, or a part of one. */
 struct peal_orders_message {
 	uint32_t group;
-	uint64_t position; /* of what is here; the last part's is the message's */
-	uint64_t mid;      /* member that said it */
-	bool is_own;       /* it was said by this process */
+	uint64_t position;             /* of what is here; the last part's is the message's */
+	uint64_t mid;                  /* member that said it */
+	bool is_own;                   /* it was said by this process */
 	struct peal_delivery delivery; /* parts of one message of one member come in order */
 };
 
@@ -123,13 +123,14 @@ struct peal_orders_user {
 	/* Positions [from, to] are never delivered here: they were elsewhere. Nor is a message of
 	 * which one part is among them, or is before the first view here. `own_count`: oldest
 	 * messages of this process that were not delivered here, and are among them. */
-	void (*skipped)(void *state, uint32_t group, uint64_t from, uint64_t to,
-		uint64_t own_count);
-	/* This node holds no rank of it any more, or its subscription is over: REPLACED, also when the group was created anew or
-	 * this node left the view; or the machine stopped. `lost_count`: newest messages of this
-	 * process that were not delivered here, and perhaps nowhere. */
-	void (*ended)(void *state, uint32_t group, enum peal_abcast_fault fault,
-		uint64_t lost_count);
+	void (*skipped)(
+		void *state, uint32_t group, uint64_t from, uint64_t to, uint64_t own_count);
+	/* This node holds no rank of it any more, or its subscription is over: REPLACED, also when
+	 * the group was created anew or this node left the view; or the machine stopped.
+	 * `lost_count`: newest messages of this process that were not delivered here, and perhaps
+	 * nowhere. */
+	void (*ended)(
+		void *state, uint32_t group, enum peal_abcast_fault fault, uint64_t lost_count);
 	void *state;
 };
 
@@ -231,7 +232,7 @@ struct peal_orders_group {
 	uint64_t sent_count;     /* own frames given to the machine */
 	uint64_t settled_count;  /* of these delivered, or in doubt */
 	uint64_t lane_delivered; /* of the own lane, in this view */
-	uint64_t floor;          /* position of a frame: what is not behind it was delivered before */
+	uint64_t floor; /* position of a frame: what is not behind it was delivered before */
 	struct peal_orders_publisher publisher;
 	struct peal_orders_parts parts[PEAL_ORDER_RANKS_MAX];
 	struct peal_orders_sent sent[PEAL_ORDERS_SENT_MAX];
@@ -301,9 +302,9 @@ bool peal_orders_find(
 
 /*
  * Listens to a group of the view, from some position on: it is delivered as to a rank, one after
- * the other, what is left out is told as `skipped`, at first with `from` = 0 what was before, and the end as
- * `ended`. At a rank it is for
- * the time when it is none. OK, also when it was so before; NO_GROUP.
+ * the other, what is left out is told as `skipped`, at first with `from` = 0 what was before, and
+ * the end as `ended`. At a rank it is for the time when it is none. OK, also when it was so before;
+ * NO_GROUP.
  */
 enum peal_orders_result peal_orders_subscribe(struct peal_orders *orders, uint32_t group);
 /* Listens no more. */

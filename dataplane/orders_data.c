@@ -66,8 +66,8 @@ hand_over_records(const struct peal_orders *orders, struct peal_orders_message *
 	uint16_t size;
 
 	while (peal_order_data_next(frame->bytes, frame->size, &at, &bytes, &size)) {
-		message->delivery = (struct peal_delivery){
-			.message_size = size, .size = size, .bytes = bytes};
+		message->delivery =
+			(struct peal_delivery){.message_size = size, .size = size, .bytes = bytes};
 		hand_over(orders, message);
 		message->position++;
 	}

@@ -82,8 +82,7 @@ uint64_t peal_orders_doubt(struct peal_orders_group *group, uint64_t count);
 
 /* orders_publish.c: a frame was delivered; positions up to `to` never will be; a publication came
  * from `origin`; the first view here begins behind `position`. */
-void peal_orders_keep(
-	struct peal_orders_group *group, const struct peal_abcast_delivery *delivery);
+void peal_orders_keep(struct peal_orders_group *group, const struct peal_abcast_delivery *delivery);
 void peal_orders_keep_from(struct peal_orders_group *group, uint64_t position);
 void peal_orders_on_view(struct peal_orders_group *group);
 void peal_orders_heard(struct peal_orders_group *group, uint64_t origin,

@@ -298,8 +298,7 @@ peal_orders_publish(struct peal_orders_group *group, uint64_t now_ns)
 		publisher->is_publishing = true;
 		publisher->said = publisher->seen;
 	}
-	publisher->said =
-		publisher->said > publisher->seen ? publisher->said : publisher->seen;
+	publisher->said = publisher->said > publisher->seen ? publisher->said : publisher->seen;
 	for (; burst > 0 && publisher->said + 1U < publisher->next; burst--) {
 		if (!(publisher->said + 1U < publisher->first ? say_hole(group)
 							      : say_next(group))) {

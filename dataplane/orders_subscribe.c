@@ -65,8 +65,7 @@ skip(struct peal_orders *orders, struct peal_orders_subscription *subscription, 
 
 	subscription->expected = to + 1U;
 	memset(subscription->parts, 0, sizeof(subscription->parts));
-	user->skipped(
-		user->state, subscription->group, from << 8, PEAL_ORDERS_LAST_OF(to), 0);
+	user->skipped(user->state, subscription->group, from << 8, PEAL_ORDERS_LAST_OF(to), 0);
 }
 
 /* What is next, and was not taken by the user's leave. */
@@ -283,8 +282,8 @@ peal_orders_subscribe(struct peal_orders *orders, uint32_t group)
 		return PEAL_ORDERS_OK;
 	}
 	for (uint32_t i = 0; i < PEAL_ORDERGROUPS_MAX && subscription == NULL; i++) {
-		subscription = orders->subscriptions[i].group == 0 ? &orders->subscriptions[i]
-								   : NULL;
+		subscription =
+			orders->subscriptions[i].group == 0 ? &orders->subscriptions[i] : NULL;
 	}
 	PEAL_ASSERT(subscription != NULL); /* the view has no more groups than that */
 	*subscription = (struct peal_orders_subscription){.group = group,
@@ -321,8 +320,9 @@ peal_orders_switch_subscriptions(struct peal_orders *orders, bool is_same_self)
 				? peal_view_find_ordergroup(orders->peers->view, group)
 				: NULL;
 
-		if (group == 0 || (config != NULL && (uint32_t)peal_ordergroup_hash(config).low ==
-							     orders->subscriptions[i].configuration)) {
+		if (group == 0 ||
+			(config != NULL && (uint32_t)peal_ordergroup_hash(config).low ==
+						   orders->subscriptions[i].configuration)) {
 			continue;
 		}
 		peal_orders_unsubscribe(orders, group);
@@ -343,14 +343,14 @@ peal_orders_ask(struct peal_orders *orders, uint64_t now_ns)
 			.kind = PEAL_ORDER_PUBLICATION_SUBSCRIBE};
 
 		if (subscription->group == 0 || !subscription->is_asking ||
-			peal_orders_is_served(orders, subscription->group) || now_ns < orders->asked_at_ns) {
+			peal_orders_is_served(orders, subscription->group) ||
+			now_ns < orders->asked_at_ns) {
 			continue;
 		}
 		subscription->is_asking =
 			user->cast == NULL ||
 			user->cast(user->state, bytes,
-				peal_order_publication_encode(&publication, bytes)) !=
-				PEAL_CAST_OK;
+				peal_order_publication_encode(&publication, bytes)) != PEAL_CAST_OK;
 		orders->asked_at_ns = subscription->is_asking ? now_ns + RETRY_NS : 0;
 	}
 }
@@ -398,8 +398,8 @@ peal_orders_on_cast(
 	if (group == NULL && subscription == NULL) {
 		return true; /* nobody here has to do with it */
 	}
-	configuration = group != NULL ? group->abcast.config.configuration
-				      : subscription->configuration;
+	configuration =
+		group != NULL ? group->abcast.config.configuration : subscription->configuration;
 	if (configuration != publication.configuration) {
 		peal_orders_count(orders, PEAL_COUNTER_ORDER_PUBLICATIONS_REFUSED);
 		return true;

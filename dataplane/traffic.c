@@ -3,41 +3,6 @@
 
 #include "base/hash.h"
 
-/* Nobody listens to order groups: this node only has its part in them. */
-static void
-ignore_message(void *state, const struct peal_orders_message *message)
-{
-	(void)state;
-	(void)message;
-}
-
-static void
-ignore_view(void *state, uint32_t group, const struct peal_orders_view *view)
-{
-	(void)state;
-	(void)group;
-	(void)view;
-}
-
-static void
-ignore_skip(void *state, uint32_t group, uint64_t from, uint64_t to, uint64_t own_count)
-{
-	(void)state;
-	(void)group;
-	(void)from;
-	(void)to;
-	(void)own_count;
-}
-
-static void
-ignore_end(void *state, uint32_t group, enum peal_abcast_fault fault, uint64_t lost_count)
-{
-	(void)state;
-	(void)group;
-	(void)fault;
-	(void)lost_count;
-}
-
 /* The body of the largest frame that the port brings. */
 static uint16_t
 find_frame_size(const struct peal_core_config *config)
@@ -86,14 +51,12 @@ peal_traffic_init(struct peal_traffic *traffic, struct peal_core *core,
 		.cast = &traffic->cast,
 		.load = &traffic->load,
 		.groups = &traffic->groups,
+		.orders = &traffic->orders,
 		.counters = &core->counters};
 
 	const struct peal_orders_config orders = {.egress = &core->egress,
 		.counters = &core->counters,
-		.user = {.deliver = ignore_message,
-			.view = ignore_view,
-			.skipped = ignore_skip,
-			.ended = ignore_end},
+		.user = peal_clients_order_user(&traffic->clients),
 		.name = config->name != NULL ? config->name : "",
 		.clock_offset_ns = config->clock_offset_ns,
 		.seed = peal_hash_mix(config->seed[2] ^ config->seed[3]),

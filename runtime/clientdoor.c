@@ -462,6 +462,19 @@ peal_clientdoor_read_groups(struct peal_clientdoor *door, uint64_t from)
 	return NULL;
 }
 
+/* Some client wishes for an order group. */
+static void
+ask_control(struct peal_clientdoor *door)
+{
+	const struct peal_ordergroup *group = peal_clients_find_wish(door->config.clients);
+
+	if (group != NULL) {
+		peal_clients_answer_wish(
+			door->config.clients, door->config.wish(door->config.wish_state, group));
+		peal_bell_ring(&door->config.bell);
+	}
+}
+
 /* The core has done with some. */
 static void
 sweep(struct peal_clientdoor *door)
@@ -527,6 +540,7 @@ run(void *argument)
 
 				(void)size;
 				sweep(door);
+				ask_control(door);
 			} else {
 				on_guest(door, about, events[i].events);
 			}

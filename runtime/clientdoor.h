@@ -34,6 +34,9 @@ struct peal_clientdoor_config {
 	 * done with its clients; NULL: it makes them itself. */
 	void (*turn)(void *state);
 	void *turn_state;
+	/* Asks control for an order group: never for long. */
+	enum peal_clients_wish_answer (*wish)(void *state, const struct peal_ordergroup *group);
+	void *wish_state;
 };
 
 /* Opens the socket and prepares the core. Before lcores start. NULL with a sentence. */

@@ -2,7 +2,10 @@
 #include "runtime/eal_files.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <rte_log.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,21 +58,82 @@ choose_root(void)
 	return "/tmp";
 }
 
-/* True when somebody accepts connections on the socket. */
+/* True when somebody accepts connections on the socket, of whichever of the two types. */
 static bool
-is_answered(const char *path)
+is_answered_as(const char *path, int type)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool answered = false;
 
 	memcpy(address.sun_path, path, strlen(path) + 1U);
 	if (fd >= 0) {
 		answered = connect(fd, (const struct sockaddr *)(const void *)&address,
-				   sizeof(address)) == 0;
+				   sizeof(address)) == 0 ||
+			   errno == EAGAIN;
 		(void)close(fd);
 	}
 	return answered;
+}
+
+static bool
+is_answered(const char *path)
+{
+	return is_answered_as(path, SOCK_SEQPACKET);
+}
+
+void
+peal_eal_files_find_folder(char path_out[PEAL_EAL_FILES_PATH_SIZE_MAX])
+{
+	int size = snprintf(path_out, PEAL_EAL_FILES_PATH_SIZE_MAX, "%s/dpdk", choose_root());
+
+	if (size < 0 || size >= (int)PEAL_EAL_FILES_PATH_SIZE_MAX) {
+		path_out[0] = '\0';
+	}
+}
+
+/* The process that a name of the form STEM<number> or STEM<number>-... speaks of; 0 = of none. */
+static pid_t
+find_process(const char *name, const char *stem)
+{
+	char *end = NULL;
+	long number;
+
+	if (strncmp(name, stem, strlen(stem)) != 0) {
+		return 0;
+	}
+	name += strlen(stem);
+	number = *name < '1' || *name > '9' ? 0 : strtol(name, &end, 10);
+	return number < 1 || number > INT_MAX || (*end != '\0' && *end != '-') ? 0 : (pid_t)number;
+}
+
+uint32_t
+peal_eal_files_sweep(const char *folder, const char *stem, const char *socket_name)
+{
+	DIR *entries = folder[0] == '\0' ? NULL : opendir(folder);
+	const struct dirent *entry;
+	uint32_t count = 0;
+
+	while (entries != NULL && (entry = readdir(entries)) != NULL) {
+		pid_t pid = find_process(entry->d_name, stem);
+		char path[PATH_MAX];
+		int size = snprintf(
+			path, sizeof(path), "%s/%s/%s", folder, entry->d_name, socket_name);
+
+		if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH || size < 0 ||
+			size >= (int)SOCKET_PATH_SIZE_MAX || is_answered(path) ||
+			is_answered_as(path, SOCK_STREAM)) {
+			continue;
+		}
+		(void)unlink(path);
+		path[size - (int)strlen(socket_name) - 1] = '\0';
+		/* Fails when there is more in it. */
+		count += rmdir(path) == 0;
+	}
+	if (entries != NULL) {
+		(void)closedir(entries);
+	}
+	return count;
 }
 
 bool

@@ -19,6 +19,19 @@
  */
 bool peal_eal_files_claim(const char *prefix, struct peal_sentence *error);
 
+/* Of a path that is that of a socket, with its terminating zero. */
+#define PEAL_EAL_FILES_PATH_SIZE_MAX 108U
+
+/* The folder in which EAL makes one for each process: <root>/dpdk; "" when its name is too long. */
+void peal_eal_files_find_folder(char path_out[PEAL_EAL_FILES_PATH_SIZE_MAX]);
+
+/*
+ * Removes what processes left that were killed: folders in `folder` named `stem`, the number of a
+ * process that is no more, and perhaps more behind a dash, if nobody answers at the socket in it,
+ * and nothing but that is in it. Returns how many.
+ */
+uint32_t peal_eal_files_sweep(const char *folder, const char *stem, const char *socket_name);
+
 /* Removes the telemetry socket, and the directories that are empty then. */
 void peal_eal_files_clear(void);
 

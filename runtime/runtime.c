@@ -13,6 +13,7 @@
 #include "runtime/clientdoor.h"
 #include "runtime/eal_files.h"
 #include "runtime/memory.h"
+#include "runtime/orderwish.h"
 #include "runtime/plug.h"
 #include "runtime/portlock.h"
 #include "runtime/shardrings.h"
@@ -64,6 +65,7 @@ struct resident {
 	size_t groups_size;
 	size_t bodies_size;
 	struct peal_clientdoor *door; /* NULL: no application attaches */
+	struct peal_orderwish wish;   /* of its applications */
 	bool is_initialised;          /* the node was, and has to be ended */
 	uint32_t control_place;
 	_Atomic uint64_t gateway_mac; /* what the home core tells the others */
@@ -478,8 +480,11 @@ open_door(struct peal_runtime *runtime, struct resident *resident, struct peal_b
 		.idle = &lcore_of(runtime, &resident->shards[0])->idle,
 		.bell = bell,
 		.turn = runtime->config.is_embedded ? turn_lcores : NULL,
-		.turn_state = runtime};
+		.turn_state = runtime,
+		.wish = peal_orderwish_ask,
+		.wish_state = &resident->wish};
 
+	resident->wish = (struct peal_orderwish){.runtime = runtime, .node = &resident->node};
 	if (resident->config.socket[0] == '\0') {
 		return true;
 	}

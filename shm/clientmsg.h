@@ -117,6 +117,10 @@ enum peal_client_up {
 	PEAL_CLIENT_GROUP_SEND,      /* a message for the group; tag */
 	PEAL_CLIENT_ASK = 24,    /* struct peal_client_near, a request to who serves at this node */
 	PEAL_CLIENT_ANSWER = 25, /* struct peal_client_near of an ASKED, the answer */
+	PEAL_CLIENT_ORDER_OPEN = 32, /* struct peal_client_order_open; tag: of an order group */
+	PEAL_CLIENT_ORDER_CREATE,    /* struct peal_client_order_create; tag: it is opened, too */
+	PEAL_CLIENT_ORDER_CLOSE,     /* nothing; tag */
+	PEAL_CLIENT_ORDER_SEND,      /* a message for the order group; tag */
 };
 
 enum peal_client_down {
@@ -140,6 +144,12 @@ enum peal_client_down {
 	PEAL_CLIENT_GROUP_HEARD,      /* struct peal_client_group_from, a message; tag */
 	PEAL_CLIENT_GROUP_HEARD_PART, /* the same, struct peal_client_part, bytes; tag */
 	PEAL_CLIENT_GROUP_ENDED,      /* struct peal_client_group_ended; tag: free from here on */
+	PEAL_CLIENT_ORDER_VIEW = 48,  /* struct peal_client_order_view; tag */
+	PEAL_CLIENT_ORDERED,          /* struct peal_client_ordered, a message; tag */
+	PEAL_CLIENT_ORDERED_PART,     /* the same, struct peal_client_part, bytes; tag */
+	PEAL_CLIENT_ORDER_SKIPPED,    /* struct peal_client_order_skipped; tag */
+	PEAL_CLIENT_ORDER_DOUBTFUL,   /* u64: messages of this client of which nobody knows; tag */
+	PEAL_CLIENT_ORDER_ENDED,      /* struct peal_client_order_ended; tag: free from here on */
 };
 
 /* A group in a tag: a place below PEAL_CLIENT_GROUPS_MAX, by PEAL_CLIENT_TAG. The client gives it,
@@ -190,6 +200,78 @@ enum peal_client_group_end {
 	PEAL_CLIENT_GROUP_NOT_SUPPORTED = 4, /* the order, or groups in so large a view */
 	PEAL_CLIENT_GROUP_IN_USE = 5,        /* this client is in that group, or leaving it */
 	PEAL_CLIENT_GROUP_FORBIDDEN = 6,     /* this client may not be in a group of that name */
+};
+
+/*
+ * An order group in a tag: a place below PEAL_CLIENT_ORDERS_MAX, by PEAL_CLIENT_TAG. The client
+ * gives it, and not again before ORDER_ENDED. To OPEN and CREATE the first ORDER_VIEW is the
+ * answer, or ORDER_ENDED.
+ */
+struct peal_client_order_open {
+	uint32_t group; /* not 0 */
+	uint32_t reserved;
+};
+
+struct peal_client_order_rank {
+	uint64_t mid;
+	char name[PEAL_NAME_SIZE_MAX + 1U]; /* and zeros to the end */
+};
+
+/* As in wire/ordergroup.h, generation 1. One of a client at a time waits. */
+struct peal_client_order_create {
+	uint32_t group;
+	uint32_t ranks_count;
+	struct peal_client_order_rank ranks[PEAL_ORDERGROUP_RANKS_MAX]; /* zero behind the count */
+};
+
+/* How an order group is from here on. */
+struct peal_client_order_view {
+	uint64_t position; /* of the last message before it */
+	uint32_t group;
+	uint32_t generation;
+	uint32_t view;   /* its number; 0 = this node has not heard of any */
+	uint32_t active; /* ranks that may send: bits */
+	uint32_t ranks_count;
+	uint16_t own_rank;   /* of this node, so its clients may send; PEAL_CLIENT_ORDER_NO_RANK */
+	uint16_t is_waiting; /* too few ranks are heard: nothing is ordered now */
+	struct peal_client_order_rank ranks[PEAL_ORDERGROUP_RANKS_MAX]; /* zero behind the count */
+};
+
+#define PEAL_CLIENT_ORDER_NO_RANK UINT16_MAX
+
+/* Who said a message, and where it stands. */
+struct peal_client_ordered {
+	uint64_t position;
+	uint64_t mid;
+	uint32_t client;
+	uint32_t reserved;
+};
+
+/* What is missing up to this position never comes here. */
+struct peal_client_order_skipped {
+	uint64_t position;
+	uint64_t own_count; /* messages of this client that may be among it */
+};
+
+struct peal_client_order_ended {
+	uint32_t reason; /* enum peal_client_order_end */
+	uint32_t reserved;
+	uint64_t accepted_count; /* messages that the core took for this group */
+	uint64_t lost_count;     /* of these: they did not come back */
+};
+
+enum peal_client_order_end {
+	PEAL_CLIENT_ORDER_CLOSED = 0,    /* it was asked for */
+	PEAL_CLIENT_ORDER_UNKNOWN = 1,   /* there is no such group */
+	PEAL_CLIENT_ORDER_TAKEN = 2,     /* another one has this id */
+	PEAL_CLIENT_ORDER_NO_MEMBER = 3, /* a rank is no member of the view of nodes */
+	PEAL_CLIENT_ORDER_TOO_MANY = 4,  /* as many as can be are there */
+	PEAL_CLIENT_ORDER_REPLACED = 5,  /* it was created anew, or gave the rank to another */
+	PEAL_CLIENT_ORDER_FAULT = 6,     /* this node cannot be right about it, and has stopped */
+	PEAL_CLIENT_ORDER_REMOVED = 7,   /* this node is no member of the view of nodes */
+	PEAL_CLIENT_ORDER_NOT_SUPPORTED = 8, /* this node takes part in no order groups */
+	PEAL_CLIENT_ORDER_IN_USE = 9,        /* this client has it open, or is about to */
+	PEAL_CLIENT_ORDER_ENDS_COUNT
 };
 
 struct peal_client_number {
@@ -326,5 +408,9 @@ _Static_assert(sizeof(struct peal_client_view) == 24, "no padding");
 _Static_assert(sizeof(struct peal_client_group_view) == 40, "no padding");
 _Static_assert(sizeof(struct peal_client_group_change) == 16, "no padding");
 _Static_assert(sizeof(struct peal_client_group_from) == 24, "no padding");
+_Static_assert(sizeof(struct peal_client_order_rank) == 40, "no padding");
+_Static_assert(sizeof(struct peal_client_order_create) == 8U + 9U * 40U, "no padding");
+_Static_assert(sizeof(struct peal_client_order_view) == 32U + 9U * 40U, "no padding");
+_Static_assert(sizeof(struct peal_client_ordered) == 24, "no padding");
 
 #endif

@@ -67,8 +67,7 @@ peal_simorders_ledger_destroy(struct peal_simorders_ledger *ledger)
 /* --- the ledger --- */
 
 #define VIOLATE(simorders, ...)                                                                    \
-	peal_report_violate(                                                                       \
-		(simorders)->ledger->report, *(simorders)->ledger->now_ns, __VA_ARGS__)
+	peal_report_violate((simorders)->ledger->report, *(simorders)->ledger->now_ns, __VA_ARGS__)
 
 static struct peal_simorders_group *
 find_group(struct peal_simorders_ledger *ledger, uint32_t cluster, uint32_t id, uint32_t generation)
@@ -162,9 +161,9 @@ find_seat(struct peal_simorders *simorders, uint32_t id)
 	}
 	PEAL_ASSERT(unused != NULL);
 	PEAL_ASSERT(peal_orders_find(&simorders->orders, id, &state));
-	*unused = (struct peal_simorders_seat){.group = find_group(simorders->ledger,
-						       simorders->orders.cluster, id,
-						       state.generation),
+	*unused = (struct peal_simorders_seat){
+		.group = find_group(
+			simorders->ledger, simorders->orders.cluster, id, state.generation),
 		.mid = simorders->orders.self_mid};
 	return unused;
 }
@@ -278,7 +277,8 @@ deliver(void *state, const struct peal_orders_message *message)
 	}
 	if (parts->mid != message->mid || parts->group != message->group ||
 		parts->offset != delivery->offset || parts->size != delivery->message_size) {
-		VIOLATE(simorders, "n%u: a part at %u of a message of member %" PRIu64 " is not next",
+		VIOLATE(simorders,
+			"n%u: a part at %u of a message of member %" PRIu64 " is not next",
 			simorders->index, delivery->offset, message->mid);
 		return;
 	}
@@ -305,8 +305,8 @@ deliver(void *state, const struct peal_orders_message *message)
 }
 
 static void
-note_doubtful(struct peal_simorders *simorders, const struct peal_simorders_seat *seat,
-	uint64_t count)
+note_doubtful(
+	struct peal_simorders *simorders, const struct peal_simorders_seat *seat, uint64_t count)
 {
 	find_life(seat->group, seat->mid)->doubtful_count += count;
 	simorders->ledger->doubtful_count += count;
@@ -351,7 +351,8 @@ on_view(void *state, uint32_t id, const struct peal_orders_view *view)
 	pass_over(seat);
 	seat->has_view = true;
 	note_doubtful(simorders, seat, view->doubtful_count);
-	if (seat->cursor < group->count && group->history[seat->cursor].position <= view->position) {
+	if (seat->cursor < group->count &&
+		group->history[seat->cursor].position <= view->position) {
 		VIOLATE(simorders,
 			"n%u: view %u of group %u begins behind position %" PRIu64
 			", which was not delivered there",
@@ -369,7 +370,8 @@ on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_co
 	pass_over(seat);
 	if (seat->has_view && seat->cursor < group->count &&
 		group->history[seat->cursor].position < from) {
-		VIOLATE(simorders, "n%u: position %" PRIu64 " of group %u is left out before %" PRIu64,
+		VIOLATE(simorders,
+			"n%u: position %" PRIu64 " of group %u is left out before %" PRIu64,
 			simorders->index, group->history[seat->cursor].position, id, from);
 	}
 	seat->floor = to;
@@ -377,8 +379,7 @@ on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_co
 	note_doubtful(simorders, seat, own_count);
 	if (seat->has_view) {
 		simorders->ledger->skips_count++;
-		simorders->ledger->unheard_count +=
-			find_machine(simorders, id) == NULL ? 1U : 0U;
+		simorders->ledger->unheard_count += find_machine(simorders, id) == NULL ? 1U : 0U;
 	}
 	seat->has_view = true;
 }
@@ -390,8 +391,8 @@ on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_c
 
 	(void)lost_count;
 	if (fault != PEAL_ABCAST_FAULT_REPLACED) {
-		VIOLATE(simorders, "n%u: its rank of group %u stopped: fault %d", simorders->index, id,
-			(int)fault);
+		VIOLATE(simorders, "n%u: its rank of group %u stopped: fault %d", simorders->index,
+			id, (int)fault);
 	}
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		struct peal_simorders_seat *seat = &simorders->seats[i];
@@ -525,10 +526,9 @@ say(struct peal_simorders *simorders, struct peal_simorders_seat *seat, uint32_t
 static uint32_t
 draw_size(struct peal_prng *prng)
 {
-	return (uint32_t)(HEAD_SIZE +
-			  peal_prng_below(prng, peal_prng_ratio(prng, 1, 8)
-							? MESSAGE_SIZE_MAX - HEAD_SIZE
-							: SMALL_SIZE_MAX));
+	return (uint32_t)(HEAD_SIZE + peal_prng_below(prng, peal_prng_ratio(prng, 1, 8)
+								    ? MESSAGE_SIZE_MAX - HEAD_SIZE
+								    : SMALL_SIZE_MAX));
 }
 
 /* Takes part in all groups of the view: with a rank, or listening. */
@@ -538,8 +538,7 @@ take_seats(struct peal_simorders *simorders)
 	const struct peal_peers *peers = simorders->orders.peers;
 
 	for (uint32_t i = 0; peers->members_count > 0 && i < peers->view->ordergroups_count; i++) {
-		(void)peal_orders_subscribe(
-			&simorders->orders, peers->view->ordergroups[i].id);
+		(void)peal_orders_subscribe(&simorders->orders, peers->view->ordergroups[i].id);
 	}
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *group = &simorders->orders.groups[i];
@@ -638,7 +637,7 @@ peal_simorders_may_lose(
 		has_view = true;
 		for (uint32_t rank = 0; rank < group->config.ranks_count; rank++) {
 			lost += is_alive(nodes, count, id, index, group->abcast.members[rank]) ? 0U
-										      : 1U;
+											       : 1U;
 		}
 		if (lost > group->config.ranks_count / 2U) {
 			return false;
@@ -664,8 +663,8 @@ peal_simorders_is_agreed(
 		first = first == NULL ? group : first;
 		machine = &group->abcast;
 		ranks_count++;
-		if (machine->state != PEAL_ABCAST_RUNNING ||
-			machine->view != first->abcast.view || machine->active != machine->all ||
+		if (machine->state != PEAL_ABCAST_RUNNING || machine->view != first->abcast.view ||
+			machine->active != machine->all ||
 			peal_abcast_position(machine) != peal_abcast_position(&first->abcast) ||
 			group->said_count != group->done_count) {
 			return false;
@@ -681,16 +680,17 @@ describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
 		const struct peal_orders_group *group = find_machine(&nodes[i], id);
 
 		if (group == NULL) {
-			VIOLATE(&nodes[i], "n%u: up %d, no rank of group %u", i, nodes[i].is_up, id);
+			VIOLATE(&nodes[i], "n%u: up %d, no rank of group %u", i, nodes[i].is_up,
+				id);
 			continue;
 		}
 		VIOLATE(&nodes[i],
-			"n%u: member %" PRIu64 " rank %u of group %u: state %d, view %u, active %x, "
+			"n%u: member %" PRIu64
+			" rank %u of group %u: state %d, view %u, active %x, "
 			"position %" PRIu64 ", %" PRIu64 " of %" PRIu64 " messages done",
 			i, nodes[i].orders.self_mid, group->abcast.config.rank, id,
 			(int)group->abcast.state, group->abcast.view, group->abcast.active,
-			peal_abcast_position(&group->abcast), group->done_count,
-			group->said_count);
+			peal_abcast_position(&group->abcast), group->done_count, group->said_count);
 	}
 }
 

@@ -72,7 +72,7 @@ struct peal_simorders_ledger {
 	uint64_t said_count;
 	uint64_t skips_count;
 	uint64_t doubtful_count;
-	uint64_t unheard_count; /* times that a member without a rank was told of a gap */
+	uint64_t unheard_count;  /* times that a member without a rank was told of a gap */
 	uint64_t heard_count;    /* messages, by members without a rank */
 	uint64_t restarts_count; /* views in which a rank came back */
 	uint32_t groups_count;
@@ -93,10 +93,10 @@ struct peal_simorders_parts {
 struct peal_simorders_seat {
 	struct peal_simorders_group *group; /* NULL = free */
 	uint64_t mid;                       /* of the process */
-	bool has_view; /* or heard a message */
-	uint64_t cursor; /* of the history: what comes next */
-	uint64_t floor;  /* what began up to here may be left out */
-	uint64_t seen;   /* position */
+	bool has_view;                      /* or heard a message */
+	uint64_t cursor;                    /* of the history: what comes next */
+	uint64_t floor;                     /* what began up to here may be left out */
+	uint64_t seen;                      /* position */
 	uint64_t delivered_count;
 	uint64_t next_at_ns; /* of the node's clock */
 };

@@ -195,9 +195,8 @@ is_agreed(const struct orders_story *story)
 	const struct peal_simworld *world = &story->world;
 
 	for (uint32_t i = 0; i < story->groups_count; i++) {
-		if (!story->is_lost[i] &&
-			!peal_simorders_is_agreed(
-			    world->orders, world->config.nodes_count, &story->groups[i])) {
+		if (!story->is_lost[i] && !peal_simorders_is_agreed(world->orders,
+						  world->config.nodes_count, &story->groups[i])) {
 			return false;
 		}
 	}

@@ -49,7 +49,7 @@ uint32_t peal_order_publication_encode(
 	const struct peal_order_publication *publication, uint8_t *bytes_out);
 
 /* @return false: refused; `publication_out` is then unspecified */
-bool peal_order_publication_decode(const uint8_t *bytes, uint32_t size,
-	struct peal_order_publication *publication_out);
+bool peal_order_publication_decode(
+	const uint8_t *bytes, uint32_t size, struct peal_order_publication *publication_out);
 
 #endif

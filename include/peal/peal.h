@@ -72,6 +72,7 @@ enum peal_result {
 	PEAL_NO_SERVICE = 19, /* no application of that member serves this number */
 	PEAL_BUSY = 20,       /* who serves takes no more requests now */
 	PEAL_TOO_FEW = 21,    /* so many members have failed that the wanted replies cannot come */
+	PEAL_NOT_RANK = 22,   /* this node has no rank in the order group: it only listens */
 };
 
 /* The name of a result: "full", "no credit". Static; never NULL. */
@@ -153,6 +154,13 @@ enum peal_event_kind {
 	PEAL_EVENT_GROUP_MESSAGE = 23, /* `member`, `client` sent `bytes`, `size` in view `epoch`,
 					  `n`; own messages too */
 	PEAL_EVENT_GROUP_ENDED = 24,   /* we are not in it: `reason`, `lost_count` */
+	/* Of the order group in `channel`. */
+	PEAL_EVENT_ORDER_VIEW = 25,     /* peal_order_view() is another */
+	PEAL_EVENT_ORDERED = 26,        /* `member`, `client` sent `bytes`, `size`: `position` */
+	PEAL_EVENT_ORDER_SKIPPED = 27,  /* what is missing up to `position` never comes here;
+					   up to `lost_count` own messages are among it */
+	PEAL_EVENT_ORDER_DOUBTFUL = 28, /* up to `lost_count` own messages may not be ordered */
+	PEAL_EVENT_ORDER_ENDED = 29,    /* it is not open: `reason`, `lost_count` */
 };
 
 /* Why a member is gone, as far as this node knows; others may know otherwise. */
@@ -177,20 +185,22 @@ enum peal_reason {
 
 struct peal_event {
 	uint32_t kind;     /* enum peal_event_kind */
-	uint32_t channel;  /* OPENED, MESSAGE, FINISHED, ENDED; GROUP_*: the group */
+	uint32_t channel;  /* OPENED, MESSAGE, FINISHED, ENDED; GROUP_*, ORDER_*: the group */
 	uint64_t member;   /* JOINED, GONE, OPENED, CAST, VALUE; of MESSAGE too, if in the view */
 	const void *bytes; /* MESSAGE, CAST, VALUE: good until the next peal_poll */
 	uint32_t size;
 	uint16_t number; /* OPENED, VALUE; of requests the service */
 	uint8_t reason;  /* ENDED: enum peal_reason; GONE: enum peal_gone; GROUP_GONE: enum
-			    peal_group_gone; GROUP_ENDED: enum peal_group_end */
+			    peal_group_gone; GROUP_ENDED: enum peal_group_end; ORDER_ENDED: enum
+			    peal_order_end */
 	uint8_t result;  /* ENDED, REFUSED: enum peal_result */
 	uint64_t lost_count;
 	uint64_t epoch; /* GROUP_*: names a view of the group, with `n` */
 	uint32_t n;
-	uint32_t client;  /* GROUP_JOINED, GROUP_GONE, GROUP_MESSAGE: which of the node */
-	uint64_t request; /* REQUEST, REPLY, NO_REPLY, DONE */
-	uint64_t reserved[2];
+	uint32_t client;   /* GROUP_JOINED, GROUP_GONE, GROUP_MESSAGE, ORDERED: which of the node */
+	uint64_t request;  /* REQUEST, REPLY, NO_REPLY, DONE */
+	uint64_t position; /* ORDERED, ORDER_SKIPPED, ORDER_VIEW: rises, and leaves numbers out */
+	uint64_t reserved[1];
 };
 
 /*
@@ -270,7 +280,7 @@ PEAL_API enum peal_result peal_set(
 /* The largest message. */
 PEAL_API uint32_t peal_message_size_max(const struct peal *peal);
 
-/* Sends a copy to `channel`, to a group, or to PEAL_ALL. */
+/* Sends a copy to `channel`, to a group, to an order group, or to PEAL_ALL. */
 PEAL_API enum peal_result peal_send(
 	struct peal *peal, uint32_t channel, const void *bytes, uint32_t size);
 
@@ -288,6 +298,7 @@ PEAL_API void peal_flush(struct peal *peal);
 }
 #endif
 
+#include <peal/order.h>
 #include <peal/process_groups.h>
 #include <peal/services.h>
 

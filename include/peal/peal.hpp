@@ -73,6 +73,7 @@ enum class [[nodiscard]] result : int{
 	no_service = PEAL_NO_SERVICE,
 	busy = PEAL_BUSY,
 	too_few = PEAL_TOO_FEW,
+	not_rank = PEAL_NOT_RANK,
 };
 
 enum class event_kind : std::uint32_t {
@@ -93,6 +94,11 @@ enum class event_kind : std::uint32_t {
 	group_gone = PEAL_EVENT_GROUP_GONE,
 	group_message = PEAL_EVENT_GROUP_MESSAGE,
 	group_ended = PEAL_EVENT_GROUP_ENDED,
+	order_view = PEAL_EVENT_ORDER_VIEW,
+	ordered = PEAL_EVENT_ORDERED,
+	order_skipped = PEAL_EVENT_ORDER_SKIPPED,
+	order_doubtful = PEAL_EVENT_ORDER_DOUBTFUL,
+	order_ended = PEAL_EVENT_ORDER_ENDED,
 	request = PEAL_EVENT_REQUEST,
 	reply = PEAL_EVENT_REPLY,
 	no_reply = PEAL_EVENT_NO_REPLY,
@@ -236,6 +242,20 @@ class event
 	why_group_ended() const noexcept
 	{
 		return static_cast<peal_group_end>(raw_.reason);
+	}
+
+	// Of ordered: where the message stands. Of order_skipped: up to where some are missing.
+	std::uint64_t
+	position() const noexcept
+	{
+		return raw_.position;
+	}
+
+	// Of order_ended.
+	peal_order_end
+	why_order_ended() const noexcept
+	{
+		return static_cast<peal_order_end>(raw_.reason);
 	}
 
 	// Of request, reply, no_reply and done.
@@ -522,6 +542,108 @@ class group
 	std::uint32_t id_ = 0;
 };
 
+// An order group that this session has open. When it ends, the group is closed here; what was sent
+// is ordered all the same.
+class order_group
+{
+      public:
+	order_group() noexcept = default;
+
+	order_group(order_group &&other) noexcept
+	    : peal_(std::exchange(other.peal_, nullptr)), id_(other.id_)
+	{
+	}
+
+	order_group &
+	operator=(order_group &&other) noexcept
+	{
+		if (this != &other) {
+			(void)close();
+			peal_ = std::exchange(other.peal_, nullptr);
+			id_ = other.id_;
+		}
+		return *this;
+	}
+
+	order_group(const order_group &) = delete;
+	order_group &operator=(const order_group &) = delete;
+
+	~order_group()
+	{
+		(void)close();
+	}
+
+	explicit operator bool() const noexcept
+	{
+		return peal_ != nullptr;
+	}
+
+	// As in event::channel.
+	std::uint32_t
+	id() const noexcept
+	{
+		return id_;
+	}
+
+	// As of the last event, until the next poll; nullptr: none has come.
+	const struct peal_order_view *
+	view() const noexcept
+	{
+		return peal_ == nullptr ? nullptr : peal_order_view(peal_, id_);
+	}
+
+	// It is ordered when it comes back: event_kind::ordered.
+	result
+	send(std::string_view bytes) noexcept
+	{
+		return peal_ == nullptr ? result::closed
+					: static_cast<result>(peal_order_send(peal_, id_,
+						  bytes.data(),
+						  static_cast<std::uint32_t>(bytes.size())));
+	}
+
+	// Room in shared memory; session::commit makes a message of it.
+	result
+	claim(std::uint32_t size, void *&room_out) noexcept
+	{
+		room_out = nullptr;
+		return peal_ == nullptr
+			       ? result::closed
+			       : static_cast<result>(peal_claim(peal_, id_, size, &room_out));
+	}
+
+	// event_kind::order_ended follows.
+	result
+	close() noexcept
+	{
+		const result value = peal_ == nullptr
+					     ? result::closed
+					     : static_cast<result>(peal_order_close(peal_, id_));
+
+		if (value == result::ok || value == result::closed) {
+			peal_ = nullptr;
+		}
+		return value;
+	}
+
+	// After event_kind::order_ended: it means nothing any more.
+	void
+	forget() noexcept
+	{
+		peal_ = nullptr;
+	}
+
+      private:
+	friend class session;
+
+	order_group(struct peal *peal, std::uint32_t id) noexcept : peal_(peal), id_(id)
+	{
+	}
+
+	struct peal *peal_ = nullptr; // nullptr: none
+	std::uint32_t id_ = 0;
+};
+
 // Whom to ask, and how many replies are wanted; at first all members, and all of them.
 class question
 {
@@ -781,6 +903,46 @@ class session
 			out = group(peal_, id);
 		}
 		return value;
+	}
+
+	// By its id; `out` must not outlive the session.
+	result
+	open_order(std::uint32_t id, order_group &out) noexcept
+	{
+		std::uint32_t handle = 0;
+		const result value =
+			peal_ == nullptr
+				? result::closed
+				: static_cast<result>(peal_order_open(peal_, id, &handle));
+
+		if (value == result::ok) {
+			out = order_group(peal_, handle);
+		}
+		return value;
+	}
+
+	// Has it created by the members of the view, and opens it.
+	result
+	create_order(std::uint32_t id, const peal_order_rank *ranks, std::size_t count,
+		order_group &out) noexcept
+	{
+		std::uint32_t handle = 0;
+		const result value =
+			peal_ == nullptr
+				? result::closed
+				: static_cast<result>(peal_order_create(peal_, id, ranks,
+					  static_cast<std::uint32_t>(count), &handle));
+
+		if (value == result::ok) {
+			out = order_group(peal_, handle);
+		}
+		return value;
+	}
+
+	std::uint32_t
+	order_size_max() const noexcept
+	{
+		return peal_ == nullptr ? 0 : peal_order_size_max(peal_);
 	}
 
 	result

@@ -48,7 +48,20 @@ offsetof(struct peal_group_view, members) 16
 offsetof(struct peal_group_view, self) 24
 offsetof(struct peal_group_view, name) 40
 offsetof(struct peal_event, request) 56
-offsetof(struct peal_event, reserved) 64
+offsetof(struct peal_event, position) 64
+offsetof(struct peal_event, reserved) 72
+sizeof(struct peal_order_rank) 40
+offsetof(struct peal_order_rank, name) 8
+sizeof(struct peal_order_view) 64
+offsetof(struct peal_order_view, group) 8
+offsetof(struct peal_order_view, generation) 12
+offsetof(struct peal_order_view, view) 16
+offsetof(struct peal_order_view, active) 20
+offsetof(struct peal_order_view, is_waiting) 22
+offsetof(struct peal_order_view, own_rank) 24
+offsetof(struct peal_order_view, ranks_count) 28
+offsetof(struct peal_order_view, ranks) 32
+offsetof(struct peal_order_view, reserved) 40
 sizeof(struct peal_question) 48
 offsetof(struct peal_question, members_count) 8
 offsetof(struct peal_question, wanted_count) 12
@@ -65,6 +78,7 @@ offsetof(struct peal_question, reserved) 26
 (int)PEAL_TIMEOUT 15
 (int)PEAL_PEER_GONE 18
 (int)PEAL_TOO_FEW 21
+(int)PEAL_NOT_RANK 22
 (int)PEAL_EVENT_VIEW 1
 (int)PEAL_EVENT_MESSAGE 7
 (int)PEAL_EVENT_CAST 8
@@ -73,6 +87,10 @@ offsetof(struct peal_question, reserved) 26
 (int)PEAL_EVENT_GROUP_VIEW 20
 (int)PEAL_EVENT_GROUP_MESSAGE 23
 (int)PEAL_EVENT_GROUP_ENDED 24
+(int)PEAL_EVENT_ORDER_VIEW 25
+(int)PEAL_EVENT_ORDERED 26
+(int)PEAL_EVENT_ORDER_ENDED 29
+(int)PEAL_ORDER_END_IN_USE 9
 (int)PEAL_GROUP_NODE_GONE 4
 (int)PEAL_GROUP_END_IN_USE 5
 (int)PEAL_NOT_SUPPORTED 16

@@ -13,7 +13,7 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
 # Of the header and not of its users; and what the environment has.
-INSIDE = {"PEAL_H", "PEAL_EMBED_H", "PEAL_PROCESS_GROUPS_H", "PEAL_SERVICES_H", "PEAL_API"}
+INSIDE = {"PEAL_H", "PEAL_EMBED_H", "PEAL_ORDER_H", "PEAL_PROCESS_GROUPS_H", "PEAL_SERVICES_H", "PEAL_API"}
 ELSEWHERE = {"PEAL_SOCKET", "PEAL_LIBRARY"}
 # What the pieces of code in API.md may use.
 PIECE = """
@@ -89,7 +89,8 @@ def check_cplusplus():
         {name for name in names if not name.lower().startswith("peal_embed_")} for names in names_of_header())
     text = read("include", "peal", "peal.hpp")
     wanted = functions | {name for name in values if not re.match(
-        r"PEAL_(GONE|REASON|GROUP_END)_|PEAL_GROUP_(LEFT|CRASHED|EVICTED|NODE_GONE|NAME_SIZE_MAX)$|PEAL_GROUPS_MAX$|"
+        r"PEAL_(GONE|REASON|GROUP_END|ORDER_END)_|PEAL_ORDER_(NO_RANK|GROUPS_MAX|GROUP_RANKS_MAX|RANK_NAME_SIZE_MAX)$|"
+        r"PEAL_GROUP_(LEFT|CRASHED|EVICTED|NODE_GONE|NAME_SIZE_MAX)$|PEAL_GROUPS_MAX$|"
         r"PEAL_(ABI|NUMBER_MAX|SOCKET_DEFAULT|VALUES_MAX|VALUE_SIZE_MAX|SERVICE_MAX|REQUESTS_MAX|ASKED_MAX|"
         r"REQUEST_OVERHEAD)$", name)}
     missing = {name for name in wanted if not re.search(rf"\b{name}\b", text)}

@@ -99,6 +99,8 @@ check "no such machine" refuses 1 "nowhere" -- "$bench" oneway --to nowhere.inva
 check "another machine of cast" refuses 1 --to cast -- "$bench" cast --to 10.99.0.2
 check "a key for another machine" refuses 1 --key --to -- "$bench" rtt "${echo[@]}" --key x
 check "serve without a device" refuses 1 --device -- "$bench" serve
+check "serve over a device that is none" refuses 1 net_nothing0 -- "$bench" serve --device net_nothing0
+check "serve over a device that is not whole" refuses 1 --device net_af_packet0 -- "$bench" serve --device net_af_packet0
 check "serve at a place that is none" refuses 1 --listen -- "$bench" serve --device net_null0 --listen 192.0.2.1
 check "several runs of serve" refuses 1 --runs serve -- "$bench" serve --device net_null0 --runs 2
 

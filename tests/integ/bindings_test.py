@@ -11,72 +11,12 @@ import sys
 import tempfile
 import time
 
-ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-from labclient import Lab, LabError  # noqa: E402
+from applications import BUILD, Beside, Lab, LabError, ROOT, example, expect, pealctl, run, socket_of
 
-BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
 HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
-PEALCTL = os.path.join(BUILD, "tools", "pealctl", "pealctl")
 PINGS = 500
 READINGS = 2000
-
-
-def expect(condition, text):
-    if not condition:
-        raise LabError(text)
-
-
-def socket_of(lab, node):
-    return f"{lab.state}/n{node}.sock"
-
-
-def example(name):
-    return os.path.join(BUILD, "examples", name)
-
-
-def run(*command, seconds=60.0, code=0, **more):
-    """What a program says; it ends with this code."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds,
-                          check=False, **more)
-    expect(done.returncode == code, f"{' '.join(command)}: exit {done.returncode}: {done.stdout.strip()}")
-    return done.stdout
-
-
-class Beside:
-    """A program that runs beside the test; its output is a file, which is read until something stands in it."""
-
-    def __init__(self, *command, **more):
-        self.command = command
-        self.file = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(command, stdout=self.file, stderr=subprocess.STDOUT, **more)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.file.close()
-
-    def text(self):
-        with open(f"/proc/self/fd/{self.file.fileno()}", encoding="utf-8") as again:
-            return again.read()
-
-    def wait(self, pattern, timeout_s=10.0):
-        end_s = time.monotonic() + timeout_s
-        while time.monotonic() < end_s:
-            found = re.search(pattern, self.text(), re.MULTILINE)
-            if found:
-                return found
-            time.sleep(0.01)
-        raise LabError(f"'{pattern}' did not come of {' '.join(self.command)}: {self.text()}")
-
-
-def pealctl(lab, node, *words):
-    return run(PEALCTL, "-n", f"n{node}", *words,
-               env={**os.environ, "RUNTIME_DIRECTORY": f"{lab.state}/run"})
 
 
 def clients_of(lab, node):
@@ -89,7 +29,7 @@ def named(clients, name):
 
 def examples(lab):
     """A watcher and a reader at the one node, what they see at the other."""
-    for name in ("chat", "watcher", "publisher", "latest", "pingpong"):
+    for name in ("adder", "chat", "watcher", "publisher", "latest", "pingpong"):
         with open(os.path.join(ROOT, "examples", f"{name}.c"), encoding="utf-8") as file:
             expect(len(file.readlines()) < 100, f"{name}.c is no small example any more")
     with Beside(example("watcher"), socket_of(lab, 1)) as watcher, \

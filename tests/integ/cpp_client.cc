@@ -65,8 +65,13 @@ check_nothing()
 	libpeal::session none;
 	libpeal::channel channel;
 	libpeal::group group;
+	libpeal::order_group order;
 	libpeal::event event;
 
+	expect(none.open_order(1, order) == result::closed && !order && order.view() == nullptr &&
+			order.send("x") == result::closed && order.close() == result::closed &&
+			none.order_size_max() == 0,
+		"no order is not closed");
 	expect(!none && !channel && none.fd() == -1 && none.view().size() == 0, "there is nothing");
 	expect(none.poll(event) == result::closed && channel.send("x") == result::closed &&
 			none.open(1, number, channel) == result::closed &&
@@ -247,6 +252,48 @@ share(libpeal::session &near, libpeal::session &far)
 	await(far, event, event_kind::group_ended);
 }
 
+// An order group of one rank, who says one thing after the other.
+void
+order(libpeal::session &near)
+{
+	struct peal_order_rank rank = {near.view().self(), "cpp"};
+	libpeal::order_group first, group;
+	libpeal::event event;
+	void *room;
+
+	expect(near.create_order(22, &rank, 2, first) == result::bad_name && !first, "two ranks");
+	expect(near.create_order(22, &rank, 1, first) == result::ok && first.view() == nullptr &&
+			first.send("x") == result::not_in_view,
+		"open before the first view");
+	group = std::move(first);
+	expect(!first && group, "an order group did not move");
+	await(near, event, event_kind::order_view);
+	expect(event.channel() == group.id() && group.view()->group == 22 &&
+			group.view()->ranks_count == 1 && group.view()->own_rank == 0 &&
+			group.view()->ranks[0].member == rank.member,
+		"another order group");
+	std::uint64_t position = event.position();
+
+	expect(group.send("copied") == result::ok && group.claim(7, room) == result::ok, "not sent");
+	std::memcpy(room, "claimed", 7);
+	near.commit(7);
+	near.flush();
+	for (const char *text : {"copied", "claimed"}) {
+		await(near, event, event_kind::ordered);
+		expect(event.bytes() == text && event.member() == rank.member &&
+				event.position() > position,
+			"another message, or out of order");
+		position = event.position();
+	}
+	const std::uint32_t id = group.id();
+
+	expect(group.close() == result::ok && !group, "not closed");
+	await(near, event, event_kind::order_ended);
+	expect(event.channel() == id && event.why_order_ended() == PEAL_ORDER_END_CLOSED &&
+			event.lost_count() == 0,
+		"closed otherwise");
+}
+
 void
 run(const char *near_path, const char *far_path)
 {
@@ -276,6 +323,7 @@ run(const char *near_path, const char *far_path)
 	talk(near, far, there, here);
 	ask(near, far);
 	share(near, far);
+	order(near);
 	expect(near.send_to_all("all") == result::ok, "not sent to all");
 	await(far, event, event_kind::cast);
 	expect(event.bytes() == "all" && event.member() == near.view().self(), "another cast");

@@ -3,70 +3,29 @@
 """Applications through shared memory: two daemons in namespaces, the example chat at each, and what happens
 when one of these four dies, or somebody comes who may not, or says what cannot be."""
 import os
-import queue
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-from labclient import Lab, LabError  # noqa: E402
+from applications import BUILD, Lab, LabError, Partner, expect, socket_of
 
-BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 CHAT = os.path.join(BUILD, "examples", "chat")
 SLOW = os.path.join(BUILD, "tests", "slow_client")
 FLOW = os.path.join(BUILD, "tests", "flow_client")
 NOBODY = 65534
 
 
-def expect(condition, text):
-    if not condition:
-        raise LabError(text)
-
-
-class Chat:
-    """A chat at a node; its lines come in order."""
+class Chat(Partner):
+    """A chat at a node."""
 
     def __init__(self, lab, node):
-        self.process = subprocess.Popen([CHAT, socket_of(lab, node)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.lines = queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-
-    def say(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        super().__init__(CHAT, socket_of(lab, node))
 
     def wait(self, wanted, timeout_s=10.0):
         """The lines up to the one that begins like this."""
-        seen = []
-        end_s = time.monotonic() + timeout_s
-        while True:
-            try:
-                seen.append(self.lines.get(timeout=max(0.0, end_s - time.monotonic())))
-            except queue.Empty:
-                raise LabError(f"'{wanted}' did not come; there were {seen}") from None
-            if seen[-1].startswith(wanted):
-                return seen
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def close(self):
-        self.process.stdin.close()
-        return self.process.wait(timeout=10.0)
-
-
-def socket_of(lab, node):
-    return f"{lab.state}/n{node}.sock"
+        return self.wait_for(lambda line: line.startswith(wanted), wanted, timeout_s)
 
 
 def stat(lab, node, name):

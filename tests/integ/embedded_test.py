@@ -98,14 +98,21 @@ def start(lab, *more):
                    f"{lab.state}/embedded.yaml")
 
 
+def started(lab, application):
+    """Once it is in the group."""
+    try:
+        lab.wait_view(ALL, 3, PATIENCE_S)
+    except LabError as error:
+        raise LabError(f"{error}; the application said {list(application.lines.queue)}") from None
+    application.wait("- view ")
+    return application
+
+
 def together(lab):
     """A cold start of two daemons and the application."""
     lab.start(1)
     lab.start(2)
-    application = start(lab)
-    lab.wait_view(ALL, 3, PATIENCE_S)
-    application.wait("- view ")
-    return application
+    return started(lab, start(lab))
 
 
 def talk(lab, application):
@@ -162,9 +169,7 @@ def crashes(lab, application):
 def again(lab, **changes):
     """Another life of the application, with another configuration perhaps."""
     write_config(lab, **changes)
-    application = start(lab)
-    lab.wait_view(ALL, 3, PATIENCE_S)
-    return application
+    return started(lab, start(lab))
 
 
 def lends_a_port(lab):
@@ -174,9 +179,7 @@ def lends_a_port(lab):
         lines = [line for line in file if not line.startswith("device_args")]
     with open(f"{lab.state}/embedded.yaml", "w", encoding="ascii") as file:
         file.writelines(lines)
-    application = start(lab, f"--vdev=net_af_packet5,iface=peal{NODE},qdisc_bypass=1")
-    lab.wait_view(ALL, 3, PATIENCE_S)
-    return application
+    return started(lab, start(lab, f"--vdev=net_af_packet5,iface=peal{NODE},qdisc_bypass=1"))
 
 
 def refused(lab):

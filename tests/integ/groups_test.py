@@ -7,82 +7,42 @@ leaves, dies, or loses its daemon.
                                  prints that as JSON: one daemon and three, who waits sleeps or polls"""
 import json
 import os
-import queue
 import re
 import subprocess
 import sys
-import threading
 import time
 
-ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-from labclient import Lab, LabError  # noqa: E402
+from applications import BUILD, Lab, LabError, Partner, expect, pealctl, socket_of
 
-BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 ROOM = os.path.join(BUILD, "examples", "room")
 KILL = os.path.join(BUILD, "tests", "groupkill")
-PEALCTL = os.path.join(BUILD, "tools", "pealctl", "pealctl")
 NODES = (1, 2, 3)
 
 
-def expect(condition, text):
-    if not condition:
-        raise LabError(text)
-
-
-def socket_of(lab, node):
-    return f"{lab.state}/n{node}.sock"
-
-
-class Room:
-    """A room at a node; its lines come in order."""
+class Room(Partner):
+    """A room at a node, and the views that it told."""
 
     def __init__(self, lab, node, name):
-        self.process = subprocess.Popen([ROOM, name, socket_of(lab, node)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.lines = queue.Queue()
+        super().__init__(ROOM, name, socket_of(lab, node))
         self.views = {}
         self.order = []
         self.name = None
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-
-    def say(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
 
     def wait(self, wanted, timeout_s=10.0):
         """The first line to come that is so; views before it are noted."""
-        seen = []
-        end_s = time.monotonic() + timeout_s
-        while True:
-            try:
-                line = self.lines.get(timeout=max(0.0, end_s - time.monotonic()))
-            except queue.Empty:
-                raise LabError(f"'{wanted}' did not come to {self.name}; there were {seen}") from None
-            view = re.match(r"\* \((\d+), (\d+)\): (.*) and I am (\S+)$", line)
-            if view:
-                self.views[(int(view[1]), int(view[2]))] = view[3]
-                self.order.append((int(view[1]), int(view[2])))
-                self.name = view[4]
-            seen.append(line)
-            if re.match(wanted + "$", line):
-                return line
+        return self.wait_for(lambda line: self.note(line, wanted), f"{wanted} to {self.name}", timeout_s)[-1]
+
+    def note(self, line, wanted):
+        view = re.match(r"\* \((\d+), (\d+)\): (.*) and I am (\S+)$", line)
+        if view:
+            self.views[(int(view[1]), int(view[2]))] = view[3]
+            self.order.append((int(view[1]), int(view[2])))
+            self.name = view[4]
+        return re.match(wanted + "$", line)
 
     def wait_members(self, count, timeout_s=10.0):
         line = self.wait(r"\* \(\d+, \d+\):" + r" \S+" * count + r" and I am \S+", timeout_s)
         return re.findall(r"\d+\.\d+", line.split("and")[0])
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def close(self):
-        self.process.stdin.close()
-        return self.process.wait(timeout=10.0)
 
 
 def expect_same(rooms):
@@ -98,14 +58,6 @@ def expect_same(rooms):
             end = min(room.order[-1], other.order[-1])
             expect([name for name in room.order if begin <= name <= end] ==
                    [name for name in other.order if begin <= name <= end], "one of two missed a view")
-
-
-def pealctl(lab, node, *arguments):
-    done = subprocess.run([PEALCTL, "-n", f"n{node}", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env={**os.environ, "RUNTIME_DIRECTORY": f"{lab.state}/run"}, text=True, timeout=20.0,
-                          check=False)
-    expect(done.returncode == 0, f"pealctl {arguments}: {done.stdout}")
-    return done.stdout
 
 
 def listed(lab, node):

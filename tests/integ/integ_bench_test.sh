@@ -56,7 +56,10 @@ else:
     assert r["frame_bytes"] == 106
 assert r["clock"] == "tsc" and r["tsc_hz"] > 10**8
 assert r["interval_ns"] == 10**6 and len(r["cores"]) == 2
-assert all(r["host"][key] for key in ("cpu", "cpus", "kernel", "dpdk", "clocksource", "isolated", "compiler"))
+assert all(r["host"][key] for key in ("cpu", "cpus", "kernel", "dpdk", "clocksource", "isolated", "compiler",
+                                      "load_average", "huge_pages_free", "taken_at"))
+# What was done, so that it can be done again.
+assert f" {command} --link {link}" in r["host"]["command_line"]
 if command != "ratio":
     assert len(r["drivers"]) == 2 and (link == "ring" or r["drivers"][0].startswith("net_"))
 if command == "ratio":
@@ -233,8 +236,14 @@ check "a key that is none" \
     refuses 1 key "$scratch/none" -- rtt --link ring --idle shared --key "$scratch/none"
 check "a key of a ratio that is none" \
     refuses 1 key "$scratch/none" -- ratio --link ring --idle shared --key "$scratch/none"
-check "a file that cannot be written" \
-    refuses 1 "$scratch/none/x" -- raw --link ring --idle shared "${calm[@]}" --quiet --json "$scratch/none/x"
+# Before the run, which would take a minute.
+for option in json hdr plot; do
+    check "a file that cannot be written, by --$option" timeout 30 bash -c "$(declare -f refuses_as); refuses_as \"\$@\"" \
+        bash "$bench" 1 "--$option" "$scratch/none/x.svg" -- raw --link ring --idle shared --count 60 \
+        --interval 1000000000 --quiet "--$option" "$scratch/none/x.svg"
+done
+check "a directory for a file" refuses 1 --json directory -- raw --link ring --json "$scratch"
+check "a disk that is full" refuses 1 /dev/full "No space" -- raw --link ring --idle shared "${calm[@]}" --quiet --json /dev/full
 
 # A user namespace in which no network namespace may be made stands for a user who may not.
 if unshare -Ur true 2>/dev/null; then
@@ -300,10 +309,16 @@ for command in rtt raw message oneway cast; do
     check "a stop shows in the percentiles of $command" shows_stall "$command"
 done
 
-# What DPDK leaves of a process that is killed outright; nobody else is to blame for it.
-forget_killed() { # PID
-    rm -rf "$RUNTIME_DIRECTORY/dpdk/peal-bench-$1"
-    rmdir "$RUNTIME_DIRECTORY/dpdk" 2>/dev/null
+# What is left of processes that are killed outright, the next one clears away. The pictures that it cannot draw are
+# quick to ask for.
+sweep() { "$bench" plot "$scratch/none" --svg "$scratch/none.svg" 2>/dev/null; }
+is_swept() { # PID...
+    local one
+    sweep
+    for one in "$@"; do
+        [[ ! -e $RUNTIME_DIRECTORY/dpdk/peal-bench-$one ]] || { echo "$RUNTIME_DIRECTORY/dpdk/peal-bench-$one"; return 1; }
+    done
+    [[ -z $(find "$TMPDIR" -mindepth 1) ]] || { find "$TMPDIR"; return 1; }
 }
 
 # The second process of $pid, into `second`.
@@ -319,20 +334,23 @@ survives_nobody() {
     await is_gone "$pid" || { echo "it goes on for $PATIENCE_S s"; return 1; }
     wait "$pid"
     status=$?
-    forget_killed "$second"
+    is_swept "$second" || return 1
     ((status == 1)) || { echo "status $status"; return 1; }
     grep -q "answering process was ended by signal 9" "$scratch/lonely" || { cat "$scratch/lonely"; return 1; }
 }
 check "a killed second process is noticed" survives_nobody
 is_orphan_gone() {
     local pid second
-    start_apart "$bench" raw --link memif --idle shared "${long[@]}" >/dev/null 2>&1
+    start_apart "$bench" raw --link vhost --idle shared "${long[@]}" >/dev/null 2>&1
     sleep 3
     await has_second || { echo "no second process"; kill -INT "$pid"; return 1; }
+    [[ -d $RUNTIME_DIRECTORY/dpdk/peal-bench-$pid ]] || { echo "it is elsewhere"; return 1; }
+    # Of who lives nothing is taken.
+    sweep
+    [[ -d $RUNTIME_DIRECTORY/dpdk/peal-bench-$pid ]] || { echo "it was not left over"; return 1; }
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null
-    forget_killed "$pid"
-    await is_gone "$second" && return 0
+    await is_gone "$second" && { is_swept "$pid" "$second"; return; }
     echo "the second process lives on"
     kill -KILL "$second"
     return 1

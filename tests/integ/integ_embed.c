@@ -225,7 +225,10 @@ test_embed__refuses_a_second_node(void **state)
 
 /* --- whose a core is --- */
 
-static struct peal_embed *polled;
+/* How DPDK starts and ends what lcores do a thread sanitizer does not see; what it sees is that
+ * `polled` is written before, and `ended_count` after all that they do. */
+static struct peal_embed *_Atomic polled;
+static _Atomic uint32_t ended_count;
 static int32_t answer;
 
 static int
@@ -233,6 +236,7 @@ poll_once(void *argument)
 {
 	(void)argument;
 	answer = peal_embed_poll(polled, 0);
+	(void)atomic_fetch_add(&ended_count, 1U);
 	return 0;
 }
 
@@ -242,6 +246,7 @@ poll_and_release(void *argument)
 	(void)argument;
 	answer = peal_embed_poll(polled, 0);
 	peal_embed_release(polled, 0);
+	(void)atomic_fetch_add(&ended_count, 1U);
 	return 0;
 }
 
@@ -256,18 +261,22 @@ static int32_t
 ask_lcore(lcore_function_t function, uint32_t lcore_id)
 {
 	answer = INT32_MIN;
+	ended_count = 0;
+	atomic_store(&polled, atomic_load(&polled)); /* after it */
 	assert_int_equal(rte_eal_remote_launch(function, NULL, lcore_id), 0);
 	assert_int_equal(rte_eal_wait_lcore(lcore_id), 0);
+	assert_int_equal(ended_count, 1);
 	return answer;
 }
 
 static void
 test_embed__a_core_has_one_owner(void **state)
 {
-	struct peal_embed *node = polled = open_node(DEVICE);
+	struct peal_embed *node = open_node(DEVICE);
 	pthread_t thread;
 
 	(void)state;
+	polled = node;
 	assert_int_equal(peal_embed_poll(node, 1), PEAL_EMBED_NO_CORE);
 	assert_int_equal(pthread_create(&thread, NULL, poll_on_thread, NULL), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
@@ -292,18 +301,20 @@ test_embed__named_lcores_alone_may_poll(void **state)
 	const struct peal_embed_options options = {
 		.config_path = config_path, .lcores_count = 2, .lcore_ids = lcore_ids};
 
+	struct peal_embed *node;
+
 	(void)state;
 	write_config("device: net_null7\ndevice_args: \"no-rx=1\"\ncores: 2\n");
-	polled = peal_embed_open(&options);
-	if (polled == NULL) {
+	polled = node = peal_embed_open(&options);
+	if (node == NULL) {
 		fail_msg("%s", peal_embed_error());
 	}
-	assert_int_equal(peal_embed_cores_count(polled), 2);
+	assert_int_equal(peal_embed_cores_count(node), 2);
 	assert_int_equal(ask_lcore(poll_once, 1), PEAL_EMBED_OTHER_LCORE);
-	assert_int_equal(peal_embed_poll(polled, 0), PEAL_EMBED_OTHER_LCORE);
-	assert_true(peal_embed_poll(polled, 1) >= 0);
+	assert_int_equal(peal_embed_poll(node, 0), PEAL_EMBED_OTHER_LCORE);
+	assert_true(peal_embed_poll(node, 1) >= 0);
 	assert_true(ask_lcore(poll_and_release, 2) >= 0);
-	assert_true(peal_embed_close(polled));
+	assert_true(peal_embed_close(node));
 }
 
 /* --- lives --- */
@@ -429,12 +440,14 @@ static int
 poll_till_the_end(void *argument)
 {
 	const uint32_t *core = argument;
+	struct peal_embed *node = polled;
 	int32_t result;
 
-	while ((result = peal_embed_poll(polled, *core)) >= 0) {
+	while ((result = peal_embed_poll(node, *core)) >= 0) {
 		/* Three lcores may share one CPU. */
 		(void)sched_yield();
 	}
+	(void)atomic_fetch_add(&ended_count, 1U);
 	return result;
 }
 
@@ -466,23 +479,28 @@ test_embed__lcores_poll_side_by_side(void **state)
 
 	(void)state;
 	for (uint32_t life = 0; life < LIVES; life++) {
-		polled = open_node("device: net_null7\ndevice_args: \"no-rx=1\"\ncores: 2\n");
+		struct peal_embed *node =
+			open_node("device: net_null7\ndevice_args: \"no-rx=1\"\ncores: 2\n");
+
+		ended_count = 0;
+		polled = node;
 		for (uint32_t i = 0; i < 2U; i++) {
 			assert_int_equal(
 				rte_eal_remote_launch(poll_till_the_end, &cores[i], i + 1U), 0);
 		}
-		assert_int_equal(peal_attach(peal_embed_socket(polled), "integ", &peal), PEAL_OK);
+		assert_int_equal(peal_attach(peal_embed_socket(node), "integ", &peal), PEAL_OK);
 		assert_int_equal(peal_hear(peal, true), PEAL_OK);
 		wait_for(peal, PEAL_EVENT_VIEW);
 		assert_int_equal(peal_send(peal, PEAL_ALL, "word", 4), PEAL_OK);
 		wait_for(peal, PEAL_EVENT_CAST);
-		peal_embed_leave(polled);
-		peal_embed_leave(polled);
+		peal_embed_leave(node);
+		peal_embed_leave(node);
 		for (uint32_t i = 0; i < 2U; i++) {
 			assert_int_equal(rte_eal_wait_lcore(i + 1U), PEAL_EMBED_OVER);
 		}
-		assert_int_equal(peal_embed_state(polled), PEAL_EMBED_LEFT);
-		assert_true(peal_embed_close(polled));
+		assert_int_equal(ended_count, 2);
+		assert_int_equal(peal_embed_state(node), PEAL_EMBED_LEFT);
+		assert_true(peal_embed_close(node));
 		peal_detach(peal);
 	}
 }
@@ -507,7 +525,7 @@ test_embed__a_rest_ends_when_somebody_comes(void **state)
 		rest_ns = peal_embed_rest(node, 0);
 		assert_true(looks < 1000U * 1000U);
 	}
-	assert_true(rest_ns <= 100U * 1000U * 1000U);
+	assert_true(rest_ns <= 100000000U);
 	/* The door gives the core a client, and rings. */
 	assert_int_equal(peal_attach(peal_embed_socket(node), "integ", &peal), PEAL_OK);
 	assert_int_equal(poll(&input, 1, PEAL_CHILDCASE_WAIT_S * 1000), 1);

@@ -17,7 +17,7 @@ from peal import _library
 
 NUMBER = 13
 ENUMS = {"PEAL_EVENT_": peal.EventKind, "PEAL_GONE_": peal.Gone, "PEAL_REASON_": peal.Reason,
-         "PEAL_ORDER_": peal.Order, "PEAL_GROUP_END_": peal.GroupEnd, "PEAL_GROUP_": peal.GroupGone, "PEAL_": peal.Result}
+         "PEAL_ORDER_END_": peal.OrderEnd, "PEAL_ORDER_": peal.Order, "PEAL_GROUP_END_": peal.GroupEnd, "PEAL_GROUP_": peal.GroupGone, "PEAL_": peal.Result}
 
 
 def expect(condition, what):
@@ -41,6 +41,7 @@ def check_numbers(folder):
         expect(names == have, f"{enum.__name__} is {have}, and {names} in the headers")
     for name, struct in (("member", _library.Member), ("view", _library.View), ("event", _library.Event),
                          ("group_member", _library.GroupMember), ("group_view", _library.GroupView),
+                         ("order_rank", _library.OrderRank), ("order_view", _library.OrderView),
                          ("question", _library.Question)):
         body = re.search(rf"^struct peal_{name} {{\n(.*?)^}};", text, re.MULTILINE | re.DOTALL).group(1)
         fields = re.findall(r"^\t[\w ]*?[ *](\w+)(?:\[\d+\])?;", body, re.MULTILINE)
@@ -194,6 +195,53 @@ def share(near, far):
     expect(await_kind(far, peal.EventKind.GROUP_ENDED).group == there and there.view is None, "who was last is in")
 
 
+def order(near, far):
+    """An order group of one rank: created, said to, opened again, and not to be had elsewhere."""
+    mine = near.view.self
+    expect({refused(near.create_order, 21, ranks) for ranks in ({}, {"": mine}, {"a b": mine}, {"a\0": mine},
+            {"x" * 32: mine}, {"a": 0}, {"a": mine, "b": mine + 1}, [(mine, "a")] * 3)} == {peal.Result.BAD_NAME},
+           "there is a group of ranks that cannot be")
+    expect(refused(near.open_order, 0) == peal.Result.BAD_NAME, "a group without a number")
+    far.open_order(20)
+    expect(await_kind(far, peal.EventKind.ORDER_ENDED).reason == peal.OrderEnd.UNKNOWN, "20 was there")
+    with near.create_order(21, {"alone": mine}) as group:
+        expect(refused(group.send, b"x") == peal.Result.NOT_IN_VIEW and group.view is None, "before the first view")
+        seen = await_kind(near, peal.EventKind.ORDER_VIEW)
+        view = group.view
+        expect(seen.order == group and seen.position == view.position and view.ranks == ((mine, "alone"),) and
+               (view.group, view.generation, view.active, view.own_rank, view.is_waiting) == (21, 1, 1, 0, False),
+               f"{seen} told of {view}")
+        expect(refused(group.send, b"x" * (near.order_size_max + 1)) == peal.Result.TOO_BIG, "too big was not")
+        position = view.position
+        for data in (b"first", b"", bytes(range(256)) * 256):
+            group.send(data)
+            message = await_kind(near, peal.EventKind.ORDERED)
+            expect(message.data == data and message.order == group and message.channel is None and
+                   message.member == mine and message.position > position, f"{message} came of {data[:9]}")
+            position = message.position
+        again = near.open_order(21)
+        ended = await_kind(near, peal.EventKind.ORDER_ENDED)
+        expect((ended.order, ended.reason) == (again, peal.OrderEnd.IN_USE) and again != group, f"open twice: {ended}")
+    ended = await_kind(near, peal.EventKind.ORDER_ENDED)
+    expect((ended.order, ended.reason, ended.lost_count) == (group, peal.OrderEnd.CLOSED, 0), f"closed by {ended}")
+    expect(group.view is None and refused(group.send, b"x") == peal.Result.CLOSED, "what is closed is open")
+    far.create_order(21, {"other": mine})
+    expect(await_kind(far, peal.EventKind.ORDER_ENDED).reason == peal.OrderEnd.TAKEN, "21 is there twice")
+    there, here = far.open_order(21), near.open_order(21)
+    await_kind(near, peal.EventKind.ORDER_VIEW)
+    await_kind(far, peal.EventKind.ORDER_VIEW)
+    expect(there.view.own_rank is None and refused(there.send, b"x") == peal.Result.NOT_RANK, f"a rank: {there.view}")
+    # Who listens begins where the ranks have heard of it, so it is said until it is heard.
+    heard = None
+    while heard is None:
+        here.send(b"to all")
+        mine, heard = await_kind(near, peal.EventKind.ORDERED), far.next(0.2)
+    expect(heard.kind == peal.EventKind.ORDERED and heard.data == b"to all" and heard.order == there and
+           heard.member == near.view.self and heard.client == mine.client, f"who listens heard {heard}")
+    for group in (there, here):
+        group.close()
+
+
 async def cast(near, far):
     """Two tasks in one loop, each asleep until the other has sent."""
     near.hear()
@@ -221,6 +269,7 @@ def main():
         talk(near, far)
         ask(near, far)
         share(near, far)
+        order(near, far)
         seen = tell_values(near, far)
         asyncio.run(cast(near, far))
         expect(near.next(0.05) is None or near.state == peal.Result.OK, "nothing more should come")

@@ -8,19 +8,17 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+from applications import BUILD, Beside, Lab, LabError, ROOT, expect, run, socket_of
+
 sys.path.insert(0, os.path.join(ROOT, "bindings", "python"))
-BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
 os.environ.setdefault("PEAL_LIBRARY", os.path.join(BUILD, "client", "libpeal.so.0"))
 sys.dont_write_bytecode = True
-from labclient import Lab, LabError  # noqa: E402
 import peal  # noqa: E402
 from peal import EventKind, Result  # noqa: E402
 
+PYTHON = {**os.environ, "PYTHONPATH": os.path.join(ROOT, "bindings", "python"), "PYTHONDONTWRITEBYTECODE": "1"}
 SERVICE = os.path.join(BUILD, "examples", "service")
 CLIENT = os.path.join(ROOT, "tests", "integ", "service_client.py")
 EXAMPLE = os.path.join(ROOT, "bindings", "python", "service.py")
@@ -29,47 +27,13 @@ NOTICED_S = 5.0
 FAR_S = 60.0
 
 
-def expect(condition, text):
-    if not condition:
-        raise LabError(text)
-
-
-def socket_of(lab, node):
-    return f"{lab.state}/n{node}.sock"
-
-
-class Server:
+class Server(Beside):
     """service_client.py beside the test, ready to serve."""
 
     def __init__(self, lab, node, service, *way, command=None):
-        self.file = tempfile.TemporaryFile("w+")
-        environment = {**os.environ, "PYTHONPATH": os.path.join(ROOT, "bindings", "python"), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = command or [sys.executable, CLIENT, socket_of(lab, node), str(service), *way]
-        self.process = subprocess.Popen(command, stdout=self.file, stderr=subprocess.STDOUT, env=environment)
+        super().__init__(*(command or [sys.executable, CLIENT, socket_of(lab, node), str(service), *way]), env=PYTHON)
         if service is not None:
             self.wait("^serves$")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
-        self.file.close()
-
-    def text(self):
-        with open(f"/proc/self/fd/{self.file.fileno()}", encoding="utf-8") as again:
-            return again.read()
-
-    def wait(self, pattern, timeout_s=10.0):
-        end_s = time.monotonic() + timeout_s
-        while not re.search(pattern, self.text(), re.MULTILINE):
-            if time.monotonic() > end_s:
-                raise LabError(f"'{pattern}' did not come of a service: {self.text()}")
-            time.sleep(0.005)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
 
 
 def attach(lab, node, name="asks"):
@@ -93,13 +57,6 @@ def until_served(session, service, members):
     raise LabError(f"nobody serves {service} at {members}")
 
 
-def run(*command, code=0):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30.0, check=False,
-                          env={**os.environ, "PYTHONPATH": os.path.join(ROOT, "bindings", "python")})
-    expect(done.returncode == code, f"{' '.join(command)}: exit {done.returncode}: {done.stdout.strip()}")
-    return done.stdout
-
-
 def examples(lab):
     """The example in C serves at two nodes, that in Python at the third; both ask."""
     for path in (os.path.join(ROOT, "examples", "service.c"), EXAMPLE):
@@ -117,7 +74,7 @@ def examples(lab):
         said = run(SERVICE, socket_of(lab, 1), "5")
         expect(sorted(said.splitlines()) == sorted([f"member {number}: 5" for number in numbers.values()] + ["ok"]),
                f"three were asked: {said}")
-        said = run(sys.executable, EXAMPLE, socket_of(lab, 2), "-2")
+        said = run(sys.executable, EXAMPLE, socket_of(lab, 2), "-2", env=PYTHON)
         expect(said.endswith("ok\n") and len(re.findall(r"^member \d+: 3$", said, re.MULTILINE)) >= 2,
                f"a majority was asked: {said}")
 

@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define SCENE_NODES    3U
 #define SCENE_VISITORS 4U
@@ -64,6 +65,17 @@ scene_region(size_t size)
 	return memory;
 }
 
+/* Messages of a core: room, most of which no test touches. */
+static inline struct peal_traffic *
+scene_traffic(void)
+{
+	void *memory = mmap(NULL, sizeof(struct peal_traffic), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	return memory;
+}
+
 /* Turns of all, every 10 us. */
 static inline void
 scene_run(uint64_t span_ns)
@@ -94,7 +106,7 @@ scene_begin(void **state)
 	for (uint32_t i = 0; i < SCENE_NODES; i++) {
 		struct peal_core *core = &cores->nodes[i]->core;
 
-		traffic[i] = scene_region(sizeof(*traffic[i]));
+		traffic[i] = scene_traffic();
 		pages[i] = scene_region(sizeof(*pages[i]));
 		rooms[i] = scene_region(sizeof(*rooms[i]));
 		/* The core is there already: what its init does for them is done here. */
@@ -126,7 +138,7 @@ scene_finish(void **state)
 	(void)state;
 	peal_fakecores_destroy(cores);
 	for (uint32_t i = 0; i < SCENE_NODES; i++) {
-		free(traffic[i]);
+		(void)munmap(traffic[i], sizeof(*traffic[i]));
 		free(pages[i]);
 		free(rooms[i]);
 	}

@@ -206,7 +206,7 @@ test_clients_hold__who_changes_its_mind_is_not_waited_for(void **state)
 		(void)try_cast(liar, loud, sizeof(loud));
 		(void)peal_fakecores_turn(cores, 0);
 	}
-	assert_true(liar->clients->casting != 0);
+	assert_true(liar->clients->casts.waiting != 0);
 	/* Its next record becomes one that is for nobody. */
 	uint64_t header = 8U | (uint64_t)PEAL_CLIENT_HEAR << 32;
 	uint64_t head = atomic_load(&liar->down->up_head);

@@ -71,6 +71,63 @@ read_cpu_model(char out[PEAL_MACHINE_TEXT_SIZE_MAX])
 	(void)fclose(file);
 }
 
+/* Words with blanks between them; what is too long for the text is cut. No byte that JSON would not
+ * take. */
+static void
+read_command_line(char out[PEAL_MACHINE_LINE_SIZE_MAX])
+{
+	FILE *file = fopen("/proc/self/cmdline", "re");
+	size_t size;
+
+	(void)snprintf(out, PEAL_MACHINE_LINE_SIZE_MAX, "unknown");
+	if (file == NULL) {
+		return;
+	}
+	size = fread(out, 1, PEAL_MACHINE_LINE_SIZE_MAX - 1U, file);
+	(void)fclose(file);
+	for (size_t i = 0; i < size; i++) {
+		if (out[i] < ' ' || out[i] > '~') {
+			out[i] = (char)(out[i] == '\0' ? ' ' : '?');
+		}
+	}
+	size -= size > 0 && out[size - 1U] == ' ';
+	out[size] = '\0';
+}
+
+/* The size that the kernel gives unless asked for another, and how many of it are free. */
+static void
+read_huge_pages(char out[PEAL_MACHINE_TEXT_SIZE_MAX])
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long free_count = 0, size_kb = 0;
+	char line[LINE_SIZE_MAX];
+
+	copy_text(out, "unknown");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+		(void)sscanf(line, "HugePages_Free: %lu", &free_count);
+		(void)sscanf(line, "Hugepagesize: %lu", &size_kb);
+	}
+	if (file != NULL) {
+		(void)fclose(file);
+	}
+	if (size_kb > 0) {
+		(void)snprintf(
+			out, PEAL_MACHINE_TEXT_SIZE_MAX, "%lu kB x %lu", size_kb, free_count);
+	}
+}
+
+static void
+read_time(char out[PEAL_MACHINE_TEXT_SIZE_MAX])
+{
+	time_t now = time(NULL);
+	struct tm parts;
+
+	copy_text(out, "unknown");
+	if (gmtime_r(&now, &parts) != NULL) {
+		(void)strftime(out, PEAL_MACHINE_TEXT_SIZE_MAX, "%Y-%m-%dT%H:%M:%SZ", &parts);
+	}
+}
+
 void
 peal_machine_describe(struct peal_machine *machine_out)
 {
@@ -84,6 +141,11 @@ peal_machine_describe(struct peal_machine *machine_out)
 	copy_text(machine_out->siblings, "unknown");
 	copy_text(machine_out->product, "unknown");
 	machine_out->cpus_count = online < 1 ? 1U : (uint32_t)online;
+	copy_text(machine_out->load, "unknown");
+	read_first_line("/proc/loadavg", machine_out->load);
+	read_huge_pages(machine_out->huge_free);
+	read_time(machine_out->taken_at);
+	read_command_line(machine_out->command_line);
 	read_cpu_model(machine_out->cpu);
 	read_first_line(CLOCK_PATH, machine_out->clock);
 	read_list(CPU_PATH "/isolated", machine_out->isolated);

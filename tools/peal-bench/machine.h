@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define PEAL_MACHINE_TEXT_SIZE_MAX 128U
+#define PEAL_MACHINE_LINE_SIZE_MAX 1024U
 
 struct peal_machine {
 	char cpu[PEAL_MACHINE_TEXT_SIZE_MAX];
@@ -23,7 +24,11 @@ struct peal_machine {
 	char governor[PEAL_MACHINE_TEXT_SIZE_MAX]; /* of the clock rate of CPU 0 */
 	char siblings[PEAL_MACHINE_TEXT_SIZE_MAX]; /* CPUs that share a core with CPU 0 */
 	char product[PEAL_MACHINE_TEXT_SIZE_MAX];  /* what the machine, or its host, calls itself */
-	uint32_t cpus_count;                       /* online */
+	char load[PEAL_MACHINE_TEXT_SIZE_MAX];     /* of the last 1, 5 and 15 minutes */
+	char huge_free[PEAL_MACHINE_TEXT_SIZE_MAX];    /* huge pages that are free, "2048 kB x 0" */
+	char taken_at[PEAL_MACHINE_TEXT_SIZE_MAX];     /* now, UTC, ISO 8601 */
+	char command_line[PEAL_MACHINE_LINE_SIZE_MAX]; /* of this process, to do it again */
+	uint32_t cpus_count;                           /* online */
 };
 
 /* Texts that cannot be had are "unknown". */

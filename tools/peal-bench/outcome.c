@@ -231,12 +231,14 @@ peal_outcome_host_to_json(const char *dpdk_name)
 	struct peal_machine machine;
 
 	peal_machine_describe(&machine);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "cpu",
-		machine.cpu, "cpus", (int)machine.cpus_count, "kernel", machine.kernel, "dpdk",
-		dpdk_name, "clocksource", machine.clock, "isolated", machine.isolated, "nohz_full",
-		machine.tickless, "governor", machine.governor, "siblings_of_cpu0",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, "
+			 "s:s, s:s}",
+		"cpu", machine.cpu, "cpus", (int)machine.cpus_count, "kernel", machine.kernel,
+		"dpdk", dpdk_name, "clocksource", machine.clock, "isolated", machine.isolated,
+		"nohz_full", machine.tickless, "governor", machine.governor, "siblings_of_cpu0",
 		machine.siblings, "product", machine.product, "compiler", __VERSION__, "peal",
-		PEAL_VERSION);
+		PEAL_VERSION, "load_average", machine.load, "huge_pages_free", machine.huge_free,
+		"taken_at", machine.taken_at, "command_line", machine.command_line);
 }
 
 static json_t *

@@ -12,9 +12,11 @@
 #include "tools/peal-bench/echocommands.h"
 #include "tools/peal-bench/floor.h"
 #include "tools/peal-bench/jitter.h"
+#include "tools/peal-bench/leftovers.h"
 #include "tools/peal-bench/manyruns.h"
 #include "tools/peal-bench/oneway.h"
 #include "tools/peal-bench/orderbench.h"
+#include "tools/peal-bench/outputfiles.h"
 #include "tools/peal-bench/plotfiles.h"
 #include "tools/peal-bench/ratio.h"
 #include "tools/peal-bench/refusal.h"
@@ -110,10 +112,14 @@ carry_out(const struct peal_command *command, int argc, char **argv, struct peal
 	case PEAL_COMMAND_GO:
 		break;
 	}
+	if (!peal_outputfiles_check(&args, error)) {
+		return command->refusal_status == 0 ? STATUS_FAILED : command->refusal_status;
+	}
 	if (command->answer != NULL) {
 		return command->answer(&args, error);
 	}
 	peal_ctrlc_watch();
+	peal_leftovers_sweep();
 	if (args.runs_count > 0 ? peal_manyruns_run(&args, argc, argv, error)
 				: command->run(&args, error)) {
 		return 0;

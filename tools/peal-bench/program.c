@@ -140,7 +140,8 @@ explain(const struct peal_program *program, int status, int errors, struct peal_
 		WEXITSTATUS(status) == PEAL_REFUSAL_STATUS) {
 		peal_refusal_note();
 	}
-	/* One of us names itself, too. */
+	/* Some begin with an empty line. One of us names itself, too. */
+	said += strspn(said, " \t\r\n");
 	said += strncmp(said, OWN_NAME, strlen(OWN_NAME)) == 0 ? strlen(OWN_NAME) : 0U;
 	(void)peal_sentence_set(error, "%s failed: %.*s", name, (int)strcspn(said, "\n"), said);
 	free(text);

@@ -330,10 +330,15 @@ series_to_json(const struct series *series)
 		find_figure(series, "p50_ns", false, true).median, "line_rtt_ns", line.median,
 		"line_rtt_ns_min", line.min);
 	json_t *warnings = json_array();
+	struct peal_machine machine;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		copy_key(root, series->pairs[0].rtt, keys[i]);
 	}
+	/* That of one run is not what was asked for. */
+	peal_machine_describe(&machine);
+	json_object_set_new(
+		json_object_get(root, "host"), "command_line", json_string(machine.command_line));
 	json_object_set_new(root, "pairs", pairs_to_json(series));
 	for (uint32_t i = 0; i < series->pairs_count; i++) {
 		json_array_extend(warnings, json_object_get(series->pairs[i].raw, "warnings"));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/peal-bench/serve.h"
 
+#include "runtime/eal.h"
+#include "runtime/eal_files.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/echocommands.h"
 #include "tools/peal-bench/farline.h"
@@ -9,13 +11,16 @@
 #include "tools/peal-bench/throughput.h"
 
 #include <errno.h>
+#include <rte_ethdev.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ROUNDS_COUNT 1U
+#define ROUNDS_COUNT    1U
+#define PROBE_MEMORY_MB 16U
 
 /* What can be asked for from afar. */
 static const struct peal_command *const served[] = {&peal_rtt_command, &peal_raw_command,
@@ -112,11 +117,72 @@ serve_one(const struct peal_benchargs *args, int fd, struct peal_sentence *error
 	       peal_sentence_set(error, "a run from afar did not come to its end");
 }
 
+/* In a child: what every run will do first, so that a device which cannot be had is found before
+ * anybody calls. */
+static bool
+probe(const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	char prefix[32];
+	struct peal_eal_config eal = {.device = args->device,
+		.device_args = args->device_args == NULL ? "" : args->device_args,
+		.prefix = prefix,
+		.memory_mb = PROBE_MEMORY_MB,
+		.huge = PEAL_CONFIG_HUGE_AUTO,
+		.lcores_count = 1,
+		.cpus = {args->cpus[0]}};
+	uint16_t port_id;
+
+	(void)snprintf(prefix, sizeof(prefix), "peal-bench-%d", (int)getpid());
+	if (!peal_eal_start(&eal, error)) {
+		return false;
+	}
+	return rte_eth_dev_get_port_by_name(args->device, &port_id) == 0 ||
+	       peal_sentence_set(error, "--device: DPDK made no port of %s%s%s", args->device,
+		       peal_eal_files_kept_log()[0] == '\0' ? "" : ": ", peal_eal_files_kept_log());
+}
+
+static bool
+can_serve(const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	struct peal_sentence *said = mmap(
+		NULL, sizeof(*said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 1;
+	pid_t pid;
+
+	(void)fflush(NULL);
+	pid = said == MAP_FAILED ? -1 : fork();
+	if (pid == 0) {
+		bool is_good = probe(args, said);
+
+		peal_eal_clear_disk();
+		_exit(is_good ? 0 : 1);
+	}
+	if (pid < 0) {
+		return peal_sentence_set(error, "there is no memory left");
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+		(void)kill(pid, SIGTERM);
+	}
+	*error = *said;
+	(void)munmap(said, sizeof(*said));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		return true;
+	}
+	if (error->text[0] == '\0' && !peal_ctrlc_has_come()) {
+		(void)peal_sentence_set(
+			error, "--device: no port of %s could be made", args->device);
+	}
+	return false;
+}
+
 static bool
 run_serve(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	FILE *text = peal_benchargs_text_file(args);
-	int listener = peal_farline_listen(args->listen == NULL ? "" : args->listen, error);
+	int listener =
+		can_serve(args, error)
+			? peal_farline_listen(args->listen == NULL ? "" : args->listen, error)
+			: -1;
 	bool is_good = listener >= 0;
 
 	if (is_good && text != NULL) {

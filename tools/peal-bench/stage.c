@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "tools/benchlib/linelap.h"
 #include "tools/peal-bench/ctrlc.h"
+#include "tools/peal-bench/leftovers.h"
 #include "tools/peal-bench/vethpair.h"
 
 #include <errno.h>
@@ -28,8 +29,6 @@
 /* Starting DPDK takes a fifth of a second, and much longer on a crowded machine. */
 #define AWAIT_NS_MAX UINT64_C(20000000000)
 #define END_NS_MAX   UINT64_C(5000000000)
-/* Of the name of a directory, so that the name of a socket in it is one: 108 bytes. */
-#define PLACE_SIZE_MAX 64U
 
 static uint64_t
 read_now_ns(void)
@@ -85,15 +84,13 @@ name_devices(struct peal_stage *stage, uint16_t mtu, pid_t asking_pid)
 static bool
 make_folder(struct peal_stage *stage, struct peal_sentence *error)
 {
-	const char *place = getenv("TMPDIR");
 	char *name = stage->folder;
 
-	place = place != NULL && strlen(place) <= PLACE_SIZE_MAX ? place : "/tmp";
-	(void)snprintf(name, sizeof(stage->folder), "%s/peal-bench-XXXXXX", place);
+	peal_leftovers_name(name, sizeof(stage->folder));
 	if (mkdtemp(name) == NULL) {
 		name[0] = '\0';
-		return peal_sentence_set(
-			error, "a directory in %s could not be made (%s)", place, strerror(errno));
+		return peal_sentence_set(error, "a directory in %s could not be made (%s)",
+			peal_leftovers_place(), strerror(errno));
 	}
 	memcpy(stage->socket, name, strlen(name) + 1U);
 	memcpy(stage->socket + strlen(name), "/socket", sizeof("/socket"));

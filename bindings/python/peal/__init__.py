@@ -22,7 +22,7 @@ import uuid
 from . import _library
 
 __all__ = ["ALL", "MAJORITY", "Answers", "Busy", "Channel", "Error", "Event", "EventKind", "Gone", "Group", "GroupEnd", "GroupGone",
-           "GroupMember", "GroupView", "Member", "Order", "Reason", "Result", "Session", "View"]
+           "GroupMember", "GroupView", "Member", "Order", "OrderEnd", "OrderGroup", "OrderRank", "OrderView", "Reason", "Result", "Session", "View"]
 
 # How many replies are wanted, in the place of a number.
 ALL = _library.WANT_ALL
@@ -52,6 +52,7 @@ class Result(enum.IntEnum):
     NO_SERVICE = 19
     BUSY = 20
     TOO_FEW = 21
+    NOT_RANK = 22
 
 
 class EventKind(enum.IntEnum):
@@ -76,6 +77,11 @@ class EventKind(enum.IntEnum):
     GROUP_GONE = 22
     GROUP_MESSAGE = 23
     GROUP_ENDED = 24
+    ORDER_VIEW = 25
+    ORDERED = 26
+    ORDER_SKIPPED = 27
+    ORDER_DOUBTFUL = 28
+    ORDER_ENDED = 29
 
 
 class Gone(enum.IntEnum):
@@ -117,6 +123,19 @@ class GroupEnd(enum.IntEnum):
     NOT_SUPPORTED = 4
     IN_USE = 5
     FORBIDDEN = 6
+
+
+class OrderEnd(enum.IntEnum):
+    CLOSED = 0
+    UNKNOWN = 1
+    TAKEN = 2
+    NO_MEMBER = 3
+    TOO_MANY = 4
+    REPLACED = 5
+    FAULT = 6
+    REMOVED = 7
+    NOT_SUPPORTED = 8
+    IN_USE = 9
 
 
 class Error(Exception):
@@ -162,6 +181,24 @@ class GroupView:
     name: str
 
 
+class OrderRank(typing.NamedTuple):
+    """A rank of an order group."""
+    member: int  # who has it
+    name: str  # of the rank: it stays
+
+
+@dataclasses.dataclass(frozen=True)
+class OrderView:
+    position: int  # of the last message before it
+    group: int
+    generation: int
+    view: int  # 0: this node has not heard of any yet
+    active: int  # bit r: rank r takes part
+    own_rank: typing.Optional[int]  # None: this node only listens
+    is_waiting: bool
+    ranks: typing.Tuple[OrderRank, ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class Event:
     kind: EventKind
@@ -169,14 +206,16 @@ class Event:
     member: int = 0
     data: bytes = b""
     number: int = 0  # OPENED, VALUE; of requests the service
-    reason: typing.Union[Gone, Reason, GroupGone, GroupEnd, None] = None  # GONE, ENDED, GROUP_GONE, GROUP_ENDED
+    reason: typing.Union[Gone, Reason, GroupGone, GroupEnd, OrderEnd, None] = None  # GONE, ENDED, *_GONE, *_ENDED
     result: typing.Optional[Result] = None  # ENDED for REFUSED; NO_REPLY, DONE
     lost_count: int = 0
     request: int = 0  # REQUEST, REPLY, NO_REPLY, DONE
     group: typing.Optional["Group"] = None  # GROUP_*
-    client: int = 0  # GROUP_JOINED, GROUP_GONE, GROUP_MESSAGE: which of the node
+    client: int = 0  # GROUP_JOINED, GROUP_GONE, GROUP_MESSAGE, ORDERED: which of the node
     epoch: int = 0  # GROUP_*: names a view of the group, with `n`
     n: int = 0
+    order: typing.Optional["OrderGroup"] = None  # ORDERED, ORDER_*
+    position: int = 0  # ORDERED, ORDER_SKIPPED, ORDER_VIEW
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +227,8 @@ class Answers:
 
 
 # What `reason` is of these.
-_REASONS = {EventKind.GONE: Gone, EventKind.ENDED: Reason, EventKind.GROUP_GONE: GroupGone, EventKind.GROUP_ENDED: GroupEnd}
+_REASONS = {EventKind.GONE: Gone, EventKind.ENDED: Reason, EventKind.GROUP_GONE: GroupGone, EventKind.GROUP_ENDED: GroupEnd,
+            EventKind.ORDER_ENDED: OrderEnd}
 
 _loaded = None
 
@@ -290,6 +330,51 @@ class Group:
         self.leave()
 
 
+class OrderGroup:
+    """An order group that a session has open. Two objects of the same time of it are equal."""
+
+    def __init__(self, session, number):
+        self._session = session
+        self.id = number
+
+    def __eq__(self, other):
+        return isinstance(other, OrderGroup) and (self.id, self._session) == (other.id, other._session)
+
+    def __hash__(self):
+        return hash(self.id)
+
+    def __repr__(self):
+        return f"<peal.OrderGroup {self.id}>"
+
+    @property
+    def view(self):
+        """The view as of the last event. None: none has come."""
+        raw = _peal().peal_order_view(self._session.handle, self.id)
+        if not raw:
+            return None
+        raw = raw.contents
+        ranks = tuple(OrderRank(rank.member, rank.name.decode()) for rank in raw.ranks[:raw.ranks_count])
+        own_rank = None if raw.own_rank == _library.ORDER_NO_RANK else raw.own_rank
+        return OrderView(raw.position, raw.group, raw.generation, raw.view, raw.active, own_rank, bool(raw.is_waiting),
+                         ranks)
+
+    def send(self, data):
+        """It is ordered when it comes back: ORDERED."""
+        _insist(_peal().peal_order_send(self._session.handle, self.id, bytes(data), len(data)))
+
+    def close(self):
+        """ORDER_ENDED follows. A group that is closed already stays so."""
+        result = _peal().peal_order_close(self._session.handle, self.id)
+        if result != Result.CLOSED:
+            _insist(result)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
 class Session:
     """One attachment to the daemon of this host."""
 
@@ -368,11 +453,12 @@ class Session:
         is_of_channel = kind in (EventKind.OPENED, EventKind.MESSAGE, EventKind.FINISHED, EventKind.ENDED)
         channel = Channel(self, raw.channel) if is_of_channel else None
         group = Group(self, raw.channel) if EventKind.GROUP_VIEW <= kind <= EventKind.GROUP_ENDED else None
+        order = OrderGroup(self, raw.channel) if EventKind.ORDER_VIEW <= kind <= EventKind.ORDER_ENDED else None
         reason = _REASONS[kind](raw.reason) if kind in _REASONS else None
         has_result = reason is Reason.REFUSED or kind in (EventKind.NO_REPLY, EventKind.DONE)
         return Event(kind, channel, raw.member, ctypes.string_at(raw.bytes, raw.size) if raw.size else b"",
                      raw.number, reason, Result(raw.result) if has_result else None, raw.lost_count, raw.request,
-                     group, raw.client, raw.epoch, raw.n)
+                     group, raw.client, raw.epoch, raw.n, order, raw.position)
 
     def wait(self, seconds=None):
         """Until there is something to poll, at the soonest. False: the time is over."""
@@ -486,6 +572,30 @@ class Session:
             view = GroupView(raw.epoch, raw.n, members, GroupMember(raw.self.member, raw.self.client), raw.name.decode())
             self._group_views[number] = view
         return view
+
+    # --- order groups ---
+
+    def open_order(self, group):
+        """Opens the order group with this id: ORDER_VIEW of the OrderGroup follows, or ORDER_ENDED."""
+        order = ctypes.c_uint32()
+        _insist(_peal().peal_order_open(self.handle, group, ctypes.byref(order)))
+        return OrderGroup(self, order.value)
+
+    def create_order(self, group, ranks):
+        """Has a group created, and opens it. `ranks` maps names of ranks to members, or is pairs (member, name)."""
+        pairs = [(member, name) for name, member in ranks.items()] if isinstance(ranks, dict) else list(ranks)
+        raw = (_library.OrderRank * max(1, len(pairs)))()
+        for i, (member, name) in enumerate(pairs):
+            if len(name.encode()) > _library.ORDER_RANK_NAME_SIZE_MAX or "\0" in name:
+                raise Error(Result.BAD_NAME)
+            raw[i].member, raw[i].name = member, name.encode()
+        order = ctypes.c_uint32()
+        _insist(_peal().peal_order_create(self.handle, group, raw, len(pairs), ctypes.byref(order)))
+        return OrderGroup(self, order.value)
+
+    @property
+    def order_size_max(self):
+        return _peal().peal_order_size_max(self.handle)
 
     # --- requests ---
 

@@ -7,6 +7,8 @@ ALL = 0xFFFFFFFF
 FOREVER = 0xFFFFFFFFFFFFFFFF
 WANT_ALL = 0
 WANT_MAJORITY = 0xFFFFFFFF
+ORDER_NO_RANK = 0xFFFFFFFF
+ORDER_RANK_NAME_SIZE_MAX = 31
 
 
 class Member(ctypes.Structure):
@@ -24,7 +26,7 @@ class Event(ctypes.Structure):
                 ("bytes", ctypes.c_void_p), ("size", ctypes.c_uint32), ("number", ctypes.c_uint16),
                 ("reason", ctypes.c_uint8), ("result", ctypes.c_uint8), ("lost_count", ctypes.c_uint64),
                 ("epoch", ctypes.c_uint64), ("n", ctypes.c_uint32), ("client", ctypes.c_uint32),
-                ("request", ctypes.c_uint64), ("reserved", ctypes.c_uint64 * 2))
+                ("request", ctypes.c_uint64), ("position", ctypes.c_uint64), ("reserved", ctypes.c_uint64 * 1))
 
 
 class GroupMember(ctypes.Structure):
@@ -35,6 +37,17 @@ class GroupView(ctypes.Structure):
     _fields_ = (("epoch", ctypes.c_uint64), ("n", ctypes.c_uint32), ("members_count", ctypes.c_uint32),
                 ("members", ctypes.POINTER(GroupMember)), ("self", GroupMember), ("name", ctypes.c_char_p),
                 ("reserved", ctypes.c_uint64 * 2))
+
+
+class OrderRank(ctypes.Structure):
+    _fields_ = (("member", ctypes.c_uint64), ("name", ctypes.c_char * 32))
+
+
+class OrderView(ctypes.Structure):
+    _fields_ = (("position", ctypes.c_uint64), ("group", ctypes.c_uint32), ("generation", ctypes.c_uint32),
+                ("view", ctypes.c_uint32), ("active", ctypes.c_uint16), ("is_waiting", ctypes.c_uint16),
+                ("own_rank", ctypes.c_uint32), ("ranks_count", ctypes.c_uint32), ("ranks", ctypes.POINTER(OrderRank)),
+                ("reserved", ctypes.c_uint64 * 3))
 
 
 class Question(ctypes.Structure):
@@ -73,6 +86,13 @@ SIGNATURES = {
     "peal_group_join": (_RESULT, _SESSION, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(ctypes.c_uint32)),
     "peal_group_leave": (_RESULT, _SESSION, ctypes.c_uint32),
     "peal_group_view": (ctypes.POINTER(GroupView), _SESSION, ctypes.c_uint32),
+    "peal_order_open": (_RESULT, _SESSION, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)),
+    "peal_order_create": (_RESULT, _SESSION, ctypes.c_uint32, ctypes.POINTER(OrderRank), ctypes.c_uint32,
+                          ctypes.POINTER(ctypes.c_uint32)),
+    "peal_order_close": (_RESULT, _SESSION, ctypes.c_uint32),
+    "peal_order_send": (_RESULT, _SESSION, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32),
+    "peal_order_size_max": (ctypes.c_uint32, _SESSION),
+    "peal_order_view": (ctypes.POINTER(OrderView), _SESSION, ctypes.c_uint32),
     "peal_serve": (_RESULT, _SESSION, ctypes.c_uint16),
     "peal_unserve": (_RESULT, _SESSION, ctypes.c_uint16),
     "peal_reply": (_RESULT, _SESSION, ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint32),

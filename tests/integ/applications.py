@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What tests of applications share: where things are, programs that run to their end, programs beside the test of which
+it reads the output, and programs that it talks to. No test by itself."""
+import os
+import queue
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
+from labclient import Lab, LabError  # noqa: E402,F401 (Lab is for who imports this)
+
+BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
+PEALCTL = os.path.join(BUILD, "tools", "pealctl", "pealctl")
+
+
+def expect(condition, text):
+    if not condition:
+        raise LabError(text)
+
+
+def socket_of(lab, node):
+    return f"{lab.state}/n{node}.sock"
+
+
+def example(name):
+    return os.path.join(BUILD, "examples", name)
+
+
+def run(*command, seconds=60.0, code=0, **more):
+    """What a program says; it ends with this code."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds,
+                          check=False, **more)
+    expect(done.returncode == code, f"{' '.join(command)}: exit {done.returncode}: {done.stdout.strip()}")
+    return done.stdout
+
+
+def pealctl(lab, node, *words):
+    return run(PEALCTL, "-n", f"n{node}", *words, env={**os.environ, "RUNTIME_DIRECTORY": f"{lab.state}/run"})
+
+
+class Beside:
+    """A program that runs beside the test; its output is a file, which is read until something stands in it."""
+
+    def __init__(self, *command, **more):
+        self.command = command
+        self.file = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(command, stdout=self.file, stderr=subprocess.STDOUT, **more)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        self.file.close()
+
+    def text(self):
+        with open(f"/proc/self/fd/{self.file.fileno()}", encoding="utf-8") as again:
+            return again.read()
+
+    def wait(self, pattern, timeout_s=10.0):
+        end_s = time.monotonic() + timeout_s
+        while True:
+            found = re.search(pattern, self.text(), re.MULTILINE)
+            if found:
+                return found
+            if time.monotonic() > end_s:
+                raise LabError(f"'{pattern}' did not come of {' '.join(self.command)}: {self.text()}")
+            time.sleep(0.005)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Partner:
+    """A program that the test talks to; its lines come in order."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.lines = queue.Queue()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def wait_for(self, is_it, wanted, timeout_s):
+        """The lines up to the first one that is it."""
+        seen = []
+        end_s = time.monotonic() + timeout_s
+        while not seen or not is_it(seen[-1]):
+            try:
+                seen.append(self.lines.get(timeout=max(0.0, end_s - time.monotonic())))
+            except queue.Empty:
+                raise LabError(f"'{wanted}' did not come; there were {seen}") from None
+        return seen
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        self.process.stdin.close()
+        return self.process.wait(timeout=10.0)
