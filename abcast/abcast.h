@@ -111,12 +111,13 @@ struct peal_abcast_user {
 
 /* Times; none is needed to be right. 0 = the default. */
 struct peal_abcast_timing {
-	uint64_t tick_ns;    /* between two ticks while something is under way: 5 us */
-	uint64_t linger_ns;  /* how long ticks go on after the last frame: 0 */
-	uint64_t idle_ns;    /* between ticks otherwise: 1 ms */
-	uint64_t repair_ns;  /* before a pull or a proposal is repeated, at first: 40 us */
-	uint64_t ask_ns;     /* a message is blocked: ask the silent lane: 20 us */
-	uint64_t seal_ns;    /* and seal it: 300 us */
+	uint64_t tick_ns;   /* between two ticks while something is under way: 5 us */
+	uint64_t linger_ns; /* how long ticks go on after the last frame: 0 */
+	uint64_t idle_ns;   /* between ticks otherwise: 1 ms */
+	uint64_t ahead_ns;  /* promise so much beyond now when quiet for as long: 2 ms; 1 = never */
+	uint64_t repair_ns; /* before a pull or a proposal is repeated, at first: 40 us */
+	uint64_t ask_ns;    /* a message is blocked: ask the silent lane: 20 us */
+	uint64_t seal_ns;   /* and seal it: 300 us */
 	uint64_t suspect_ns; /* nothing heard of a rank: leave it out: 20 ms */
 	uint64_t late_ns;    /* a pause of this core, after which it accuses nobody: 1 ms */
 };
@@ -195,6 +196,7 @@ struct peal_abcast {
 	uint8_t pull_from[PEAL_ORDER_RANKS_MAX]; /* rank to ask first */
 	/* Timers. */
 	bool is_dirty; /* acknowledgements changed */
+	bool is_led;   /* a stamp came that was too far ahead to be followed at once */
 	bool is_asked;
 	uint8_t ticks_count; /* since anything changed */
 	uint64_t told_at_ns; /* the last frame to all */

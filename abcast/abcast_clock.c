@@ -23,20 +23,26 @@ peal_abcast_clock_time(const struct peal_abcast_clock *clock, uint64_t now_ns)
 }
 
 uint64_t
-peal_abcast_clock_promise(struct peal_abcast_clock *clock, uint64_t now_ns)
+peal_abcast_clock_promise(struct peal_abcast_clock *clock, uint64_t now_ns, uint64_t ahead_ns)
 {
 	uint64_t time = peal_abcast_clock_time(clock, now_ns);
+	uint64_t ahead = (time > clock->heard ? time : clock->heard) + ahead_ns;
 
-	clock->stamp = time > clock->stamp ? time : clock->stamp;
-	return clock->stamp;
+	if (ahead_ns == 0) {
+		clock->stamp = time > clock->stamp ? time : clock->stamp;
+	} else if (ahead > clock->promised && ahead < PEAL_ORDER_STAMP_MAX) {
+		clock->promised = ahead;
+	}
+	return peal_abcast_clock_floor(clock);
 }
 
 uint64_t
 peal_abcast_clock_next(struct peal_abcast_clock *clock, uint64_t now_ns)
 {
 	uint64_t time = peal_abcast_clock_time(clock, now_ns);
+	uint64_t floor = peal_abcast_clock_floor(clock);
 
-	clock->stamp = time > clock->stamp ? time : clock->stamp + 1U;
+	clock->stamp = time > floor ? time : floor + 1U;
 	PEAL_ASSERT(clock->stamp < PEAL_ORDER_STAMP_MAX);
 	return clock->stamp;
 }
@@ -51,6 +57,16 @@ peal_abcast_clock_hear(struct peal_abcast_clock *clock, uint64_t stamp, uint64_t
 		return false;
 	}
 	peal_abcast_clock_raise(clock, stamp);
+	return true;
+}
+
+bool
+peal_abcast_clock_hear_time(struct peal_abcast_clock *clock, uint64_t time, uint64_t now_ns)
+{
+	if (time >= PEAL_ORDER_STAMP_MAX || !peal_abcast_clock_hear(clock, time, now_ns)) {
+		return false;
+	}
+	clock->heard = time > clock->heard ? time : clock->heard;
 	return true;
 }
 

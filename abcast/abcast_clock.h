@@ -8,6 +8,10 @@
  * is followed unless it is PEAL_ORDER_FUTURE_NS ahead of both time and what was followed before:
  * one wrong clock must not carry the others away at once.
  *
+ * A promise may be ahead of time: who has nothing to say can know that. It is counted from time,
+ * its own or that of others, never from stamps: else two ranks that follow each other's promises
+ * would run away.
+ *
  * Pure; plain struct; fields private but `offset_ns`, which whoever keeps the clock sets at any
  * time.
  */
@@ -20,7 +24,9 @@
 #include <stdint.h>
 
 struct peal_abcast_clock {
-	uint64_t stamp;    /* the latest given, promised or followed */
+	uint64_t stamp;    /* the latest given or followed */
+	uint64_t promised; /* all that is given from now on is above this, too */
+	uint64_t heard;    /* the latest time of another rank that was followed */
 	int64_t offset_ns; /* of the time that all ranks try to share, to `now_ns` */
 };
 
@@ -28,11 +34,21 @@ struct peal_abcast_clock {
 uint64_t peal_abcast_clock_time(const struct peal_abcast_clock *clock, uint64_t now_ns);
 /* A stamp that was never given before. */
 uint64_t peal_abcast_clock_next(struct peal_abcast_clock *clock, uint64_t now_ns);
-/* A stamp below which none will be given any more; it is not given itself. */
-uint64_t peal_abcast_clock_promise(struct peal_abcast_clock *clock, uint64_t now_ns);
+/* A stamp below which none will be given any more, `ahead_ns` from now; it is not given itself. */
+uint64_t peal_abcast_clock_promise(
+	struct peal_abcast_clock *clock, uint64_t now_ns, uint64_t ahead_ns);
 /* Another rank gave `stamp`. False: too far ahead, not followed. */
 bool peal_abcast_clock_hear(struct peal_abcast_clock *clock, uint64_t stamp, uint64_t now_ns);
+/* It was `time` at another rank; 0 = it did not say. False: as above. */
+bool peal_abcast_clock_hear_time(struct peal_abcast_clock *clock, uint64_t time, uint64_t now_ns);
 /* All were told that nothing at or below `stamp` comes: it is followed, however far ahead. */
 void peal_abcast_clock_raise(struct peal_abcast_clock *clock, uint64_t stamp);
+
+/* What this rank gives from now on is above this. */
+static inline uint64_t
+peal_abcast_clock_floor(const struct peal_abcast_clock *clock)
+{
+	return clock->stamp > clock->promised ? clock->stamp : clock->promised;
+}
 
 #endif

@@ -87,6 +87,16 @@ peal_abcast_emit_data(
 	}
 }
 
+/* Who says nothing, and has nothing to say, need not be waited for: its promise is ahead of time.
+ * If it speaks all the same, its first message is as far ahead, and has to wait for the others. */
+static uint64_t
+find_ahead_ns(const struct peal_abcast *abcast, uint64_t now_ns)
+{
+	bool is_quiet = now_ns - abcast->sent_at_ns >= abcast->timing.ahead_ns;
+
+	return is_quiet && abcast->queue.count == 0 ? abcast->timing.ahead_ns : 0;
+}
+
 void
 peal_abcast_emit_tick(struct peal_abcast *abcast, uint64_t now_ns)
 {
@@ -102,7 +112,8 @@ peal_abcast_emit_tick(struct peal_abcast *abcast, uint64_t now_ns)
 	message.tick.digest = mark.value;
 	if (peal_abcast_may_promise(abcast)) {
 		message.tick.has_promise = true;
-		message.tick.promise = peal_abcast_clock_promise(&abcast->clock, now_ns);
+		message.tick.promise = peal_abcast_clock_promise(
+			&abcast->clock, now_ns, find_ahead_ns(abcast, now_ns));
 		message.tick.last = own->have;
 	}
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_TICKS_SENT);

@@ -128,10 +128,10 @@ peal_abcast_final(struct peal_abcast *abcast, uint64_t now_ns)
 		}
 		if (peal_abcast_may_promise(abcast)) {
 			struct peal_abcast_lane *own = peal_abcast_own(abcast);
-
 			/* What is not sent yet will be later than all that this clock saw. */
-			own->front =
-				abcast->clock.stamp > own->front ? abcast->clock.stamp : own->front;
+			uint64_t floor = peal_abcast_clock_floor(&abcast->clock);
+
+			own->front = floor > own->front ? floor : own->front;
 		}
 		on = find_earlier(abcast, entry->stamp);
 		is_unheld = !is_stored(abcast, lane, entry);

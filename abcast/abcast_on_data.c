@@ -30,7 +30,8 @@ take_acks(struct peal_abcast *abcast, const struct peal_order_msg *message)
 		uint64_t seen = lane->seen;
 
 		peal_abcast_lane_ack(lane, rank, ack->generation, ack->have, ack->room);
-		if (lane->seen > seen) {
+		/* Of a gap that is there already no more is known than before. */
+		if (lane->seen > seen && seen <= lane->have) {
 			abcast->pull_from[i] = rank;
 			abcast->pulls_count[i] = 0;
 		}
@@ -129,7 +130,9 @@ peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *
 	if (is_refused(abcast, message) || !take_acks(abcast, message)) {
 		return false;
 	}
-	if (!peal_abcast_clock_hear(&abcast->clock, data->stamp, now_ns)) {
+	if (!peal_abcast_clock_hear(&abcast->clock, data->stamp, now_ns) ||
+		!peal_abcast_clock_hear_time(&abcast->clock, message->head.sent_at_ns, now_ns)) {
+		abcast->is_led = true;
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FUTURE);
 	}
 	if (data->seq <= lane->have) {
@@ -159,11 +162,14 @@ peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *
 	if (data->lane == message->head.rank && data->seq > lane->stable) {
 		abcast->seals[data->lane].silent_count = 0;
 	}
-	abcast->pulls_count[data->lane] = 0;
 	abcast->gone = 0;
 	abcast->ticks_count = 0;
 	if (data->seq != lane->have + 1U) {
 		abcast->pull_from[data->lane] = message->head.rank;
+	} else {
+		/* The gap closes. Frames behind it say nothing of whether a pull was heard: who
+		 * asked again for each of them was sent all of them as often. */
+		abcast->pulls_count[data->lane] = 0;
 	}
 	peal_abcast_accept(abcast, data->lane);
 	return true;
@@ -186,8 +192,8 @@ peal_abcast_on_tick(
 	if (!tick->has_promise || !peal_abcast_has(abcast->active, rank)) {
 		return;
 	}
-	/* Following promises keeps the stamps of all together, so that none waits for another. */
-	if (!peal_abcast_clock_hear(&abcast->clock, tick->promise, now_ns)) {
+	/* Following time keeps the stamps of all together, so that none waits for another. */
+	if (!peal_abcast_clock_hear_time(&abcast->clock, message->head.sent_at_ns, now_ns)) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FUTURE);
 	}
 	if (tick->last > abcast->lanes[rank].seen) {

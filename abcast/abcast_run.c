@@ -9,6 +9,8 @@
 #define JOIN_NS UINT64_C(1000000)
 /* A wish is forgotten when it was not repeated for so many times. */
 #define WISH_JOINS 20U
+/* Nobody's time is beyond half of what a stamp may be. */
+#define FOLLOWED_MAX (PEAL_ORDER_STAMP_MAX / 4U * 3U)
 /* Views follow each other no faster than this, unless somebody is gone. */
 #define VIEW_PAUSE_NS UINT64_C(2000000)
 /* A view change that does not end is tried again; of each rank a little later. */
@@ -177,6 +179,38 @@ run_block(struct peal_abcast *abcast, uint64_t now_ns)
 	peal_abcast_wake(abcast, now_ns + abcast->timing.ask_ns);
 }
 
+/* A rank whose clock is far ahead is not followed at once. But while the others speak, their frames
+ * are always earlier, and its own would wait for as long: so it is followed after the time in which
+ * it would have been sealed, had it been silent. */
+static void
+follow(struct peal_abcast *abcast, uint64_t now_ns)
+{
+	if (!abcast->is_led) {
+		return;
+	}
+	abcast->is_led = false;
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		const struct peal_abcast_lane *lane = &abcast->lanes[i];
+		const struct peal_abcast_entry *entry;
+
+		if (i == abcast->config.rank || lane->delivered == lane->have) {
+			continue;
+		}
+		entry = peal_abcast_lane_find(lane, lane->delivered + 1U);
+		PEAL_ASSERT(entry != NULL);
+		if (entry->stamp <= abcast->clock.stamp || entry->stamp > FOLLOWED_MAX) {
+			continue;
+		}
+		if (now_ns - entry->held_at_ns < abcast->timing.seal_ns) {
+			abcast->is_led = true;
+			peal_abcast_wake(abcast, entry->held_at_ns + abcast->timing.seal_ns);
+			continue;
+		}
+		peal_abcast_clock_raise(&abcast->clock, entry->stamp);
+		abcast->is_dirty = true;
+	}
+}
+
 /* What others lack to come forward. */
 static void
 run_owed(struct peal_abcast *abcast, uint64_t now_ns)
@@ -327,6 +361,7 @@ peal_abcast_run(struct peal_abcast *abcast, uint64_t now_ns)
 				abcast->config.ranks_count, &keeper);
 		}
 		peal_abcast_repair(abcast, now_ns);
+		follow(abcast, now_ns);
 		run_block(abcast, now_ns);
 		peal_abcast_run_seals(abcast, now_ns);
 		run_ticks(abcast, now_ns);

@@ -150,7 +150,9 @@ find_burst(const struct peal_orders_group *group)
 	if (others_count == 0 || places / others_count > PEAL_ORDER_BURST) {
 		return PEAL_ORDER_BURST;
 	}
-	return places / others_count;
+	/* A port that was short leaves one place: a frame to the others goes all the same, or none
+	 * ever would, and the places would never become more. What has none is lost, and pulled. */
+	return places / others_count > 0 || places == 0 ? places / others_count : 1U;
 }
 
 static void

@@ -123,6 +123,10 @@ static const struct peal_scenario scenarios[] = {
 	{"standstill",
 		"One of three ranks stands still or ends under load: the others go on at once.", 3,
 		3, "dpdk", false, peal_story_standstill},
+	{"clocks",
+		"The clock of one of three ranks jumps by 37 hours, stands or runs wrong: one "
+		"order all the same.",
+		3, 3, "dpdk", false, peal_story_clocks},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

@@ -20,6 +20,7 @@
 #define START_NS         (UINT64_C(1000000) * 1000000000U) /* 37 hours may be taken from it */
 #define GROUP            7U
 #define DELAYS_COUNT_MAX 1048576U
+#define DELAYS_COUNT_MIN 100U
 #define MILLION          1000000
 
 /* Own messages: their bytes stand behind. */
@@ -114,6 +115,22 @@ release(void *state, uint64_t token)
 }
 
 static void
+note_delay(struct peal_simorder *world, const struct peal_abcast_delivery *delivery)
+{
+	struct peal_simorder_delays *delays = delivery->is_own ? &world->own : &world->others;
+	const struct peal_simorder_node *sayer = &world->nodes[delivery->rank];
+	struct peal_check_order_words words;
+
+	memcpy(&words, delivery->bytes, sizeof(words));
+	if (delays->ns != NULL && delays->count < DELAYS_COUNT_MAX &&
+		words.member == sayer->member) {
+		delays->ns[delays->count++] =
+			world->time.now_ns -
+			sayer->said_at_ns[words.number % PEAL_SIMORDER_SAID_COUNT];
+	}
+}
+
+static void
 deliver(void *state, const struct peal_abcast_delivery *delivery)
 {
 	struct peal_simorder_node *node = state;
@@ -127,11 +144,7 @@ deliver(void *state, const struct peal_abcast_delivery *delivery)
 		node->gap_ns_max = now_ns - node->delivered_at_ns;
 	}
 	node->delivered_at_ns = now_ns;
-	if (world->has_delays && world->delays_count < DELAYS_COUNT_MAX && !delivery->is_own) {
-		/* Clocks are right where delays are looked at: the stamp is the time it was said.
-		 */
-		world->delays_ns[world->delays_count++] = now_ns - delivery->stamp;
-	}
+	note_delay(world, delivery);
 }
 
 static void
@@ -219,8 +232,6 @@ peal_simorder_init(struct peal_simorder *world, const struct peal_simorder_confi
 	peal_prng_init(&world->prng, config->seed);
 	peal_simnet_init(&world->net, &world->time, config->ranks_count, &link, ~config->seed);
 	peal_check_order_init(&world->check, report);
-	world->delays_ns = malloc(DELAYS_COUNT_MAX * sizeof(world->delays_ns[0]));
-	PEAL_ASSERT(world->delays_ns != NULL);
 	for (uint8_t i = 0; i < config->ranks_count; i++) {
 		world->nodes[i] = (struct peal_simorder_node){
 			.world = world, .rank = i, .say_at_ns = UINT64_MAX};
@@ -281,7 +292,8 @@ peal_simorder_fini(struct peal_simorder *world)
 	peal_check_order_fini(&world->check);
 	peal_simnet_fini(&world->net);
 	peal_simtime_fini(&world->time);
-	free(world->delays_ns);
+	free(world->others.ns);
+	free(world->own.ns);
 }
 
 static void
@@ -301,6 +313,8 @@ say(struct peal_simorder_node *node)
 	message->said_at_ns = world->time.now_ns;
 	peal_check_order_write(&world->check, node->member, peal_abcast_position(node->machine),
 		message->bytes, size);
+	node->said_at_ns[world->check.said[node->member] % PEAL_SIMORDER_SAID_COUNT] =
+		world->time.now_ns;
 	node->references_count++;
 	PEAL_ASSERT(peal_abcast_send(node->machine, (uint64_t)(uintptr_t)message + 1U,
 			    message->bytes, size) == PEAL_ABCAST_OK);
@@ -372,6 +386,39 @@ peal_simorder_run_for(struct peal_simorder *world, uint64_t span_ns)
 			schedule(&world->nodes[event.actor], world->time.now_ns);
 		}
 	}
+}
+
+void
+peal_simorder_time(struct peal_simorder *world)
+{
+	struct peal_simorder_delays *both[] = {&world->others, &world->own};
+
+	for (uint32_t i = 0; i < 2U; i++) {
+		both[i]->count = 0;
+		if (both[i]->ns == NULL) {
+			both[i]->ns = malloc(DELAYS_COUNT_MAX * sizeof(both[i]->ns[0]));
+		}
+		PEAL_ASSERT(both[i]->ns != NULL);
+	}
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint64_t *left = a;
+	const uint64_t *right = b;
+
+	return *left < *right ? -1 : *left > *right ? 1 : 0;
+}
+
+uint64_t
+peal_simorder_delay_ns(struct peal_simorder_delays *delays, uint32_t percent)
+{
+	if (delays->count < DELAYS_COUNT_MIN) {
+		return 0;
+	}
+	qsort(delays->ns, delays->count, sizeof(delays->ns[0]), compare);
+	return delays->ns[(delays->count - 1U) * percent / 100U];
 }
 
 void

@@ -19,6 +19,9 @@
 
 #include <stdio.h>
 
+/* Messages of one process of which it is known when they were said. */
+#define PEAL_SIMORDER_SAID_COUNT 1024U
+
 struct peal_simorder_clock {
 	int64_t offset_ns; /* at `since_ns` */
 	int64_t drift_ppm;
@@ -43,6 +46,13 @@ struct peal_simorder_node {
 	uint64_t references_count;
 	uint64_t delivered_at_ns;
 	uint64_t gap_ns_max; /* between two deliveries, since somebody set it to zero */
+	uint64_t said_at_ns[PEAL_SIMORDER_SAID_COUNT]; /* by number, the latest */
+};
+
+/* From saying to delivery. */
+struct peal_simorder_delays {
+	uint64_t *ns; /* NULL = nobody asked */
+	uint64_t count;
 };
 
 struct peal_simorder_config {
@@ -64,10 +74,9 @@ struct peal_simorder {
 	uint64_t began_at_ns;
 	uint64_t next_member;
 	struct peal_simorder_node nodes[PEAL_ORDER_RANKS_MAX];
-	/* From saying to delivery: at others, and at who said it. */
-	uint64_t *delays_ns;
-	uint64_t delays_count;
-	bool has_delays;
+	/* At others, and at who said it. */
+	struct peal_simorder_delays others;
+	struct peal_simorder_delays own;
 };
 
 /* All nodes are up and in view 1. `report` outlives the world. */
@@ -75,6 +84,11 @@ void peal_simorder_init(struct peal_simorder *world, const struct peal_simorder_
 	struct peal_report *report);
 /* Ends all processes, looks for what they did not give back, and adds to the report. */
 void peal_simorder_fini(struct peal_simorder *world);
+
+/* From now on it is written down how long each message takes, of processes that are there now. */
+void peal_simorder_time(struct peal_simorder *world);
+/* The `percent`-th of a hundred of them, which are sorted by that; 0 = there are too few. */
+uint64_t peal_simorder_delay_ns(struct peal_simorder_delays *delays, uint32_t percent);
 
 void peal_simorder_run_for(struct peal_simorder *world, uint64_t span_ns);
 

@@ -132,6 +132,7 @@ void peal_story_orders(const struct peal_scenario_options *options, struct peal_
 /* story_order.c: total order. */
 void peal_story_order(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_standstill(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_clocks(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);

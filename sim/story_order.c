@@ -20,6 +20,7 @@
 #define LIGHT_DELAY_NS    (10U * MICROSECOND_NS)
 #define LIGHT_TALK_NS     (600U * MICROSECOND_NS)
 #define LOAD_TALK_NS      (20U * MICROSECOND_NS)
+#define CLOCK_TALK_NS     (60U * MICROSECOND_NS)
 #define FROZEN_GAP_NS_MAX MILLISECOND_NS
 #define KILLED_GAP_NS_MAX (5U * MILLISECOND_NS)
 #define SUSPECT_NS        (20U * MILLISECOND_NS)
@@ -325,15 +326,6 @@ peal_story_order(const struct peal_scenario_options *options, struct peal_report
 	free(world);
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	const uint64_t *left = a;
-	const uint64_t *right = b;
-
-	return *left < *right ? -1 : *left > *right ? 1 : 0;
-}
-
 static void
 expect(struct peal_simorder *world, bool condition, const char *what, uint64_t value)
 {
@@ -341,20 +333,6 @@ expect(struct peal_simorder *world, bool condition, const char *what, uint64_t v
 		peal_report_violate(
 			world->report, world->time.now_ns, "order: %s: %" PRIu64, what, value);
 	}
-}
-
-/* From a message's stamp, which is the time when it was sent, to its delivery at the others. */
-static uint64_t
-read_delay(struct peal_simorder *world)
-{
-	uint64_t count = world->delays_count;
-
-	expect(world, count > 100U, "too little was delivered", count);
-	if (count <= 100U) {
-		return 0;
-	}
-	qsort(world->delays_ns, count, sizeof(world->delays_ns[0]), compare);
-	return world->delays_ns[count / 2U];
 }
 
 /* The longest time without a delivery at ranks 0 and 1 since it was asked last. */
@@ -374,6 +352,30 @@ read_gap(struct peal_simorder *world)
 	return gap_ns;
 }
 
+/* How the light load is spoken. */
+struct light {
+	uint8_t talkers_count;
+	uint64_t linger_ns;
+	const char *name;
+	const char *own_name;
+};
+
+/* How long a rank stands still. */
+struct freeze {
+	uint64_t span_ns;
+	const char *name;
+};
+
+/* What is wrong with the clock of a rank. */
+struct abuse {
+	int64_t step_ns;
+	int64_t drift_ppm;
+	bool is_frozen;
+	const char *p50_name;
+	const char *max_name;
+	const char *future_name; /* stamps that were too far ahead to be followed */
+};
+
 static void
 talk_all(struct peal_simorder *world, uint64_t ns_max)
 {
@@ -382,23 +384,33 @@ talk_all(struct peal_simorder *world, uint64_t ns_max)
 	}
 }
 
-/* One message now and then: how long it takes, with ticks on demand and with ticks that linger. */
+/* One message now and then, of one rank or of all: how long it takes, at others and at who says it.
+ */
 static void
-play_light(const struct peal_simorder_config *base, uint64_t linger_ns, const char *name,
+play_light(const struct peal_simorder_config *base, const struct light *light,
 	struct peal_report *report)
 {
 	struct peal_simorder *world = calloc(1, sizeof(*world));
 	struct peal_simorder_config config = *base;
+	uint64_t others_ns, own_ns;
 
 	PEAL_ASSERT(world != NULL);
-	config.timing.linger_ns = linger_ns;
+	config.timing.linger_ns = light->linger_ns;
 	config.delay_ns_min = LIGHT_DELAY_NS;
 	config.delay_ns_max = LIGHT_DELAY_NS;
 	peal_simorder_init(world, &config, report);
-	world->has_delays = true;
-	talk_all(world, LIGHT_TALK_NS);
+	peal_simorder_run_for(world, 2U * MILLISECOND_NS);
+	for (uint8_t i = 0; i < light->talkers_count; i++) {
+		peal_simorder_talk(world, i, LIGHT_TALK_NS);
+	}
+	peal_simorder_run_for(world, 2U * MILLISECOND_NS);
+	peal_simorder_time(world);
 	peal_simorder_run_for(world, 200U * MILLISECOND_NS);
-	peal_report_note(report, name, read_delay(world));
+	others_ns = peal_simorder_delay_ns(&world->others, 50);
+	own_ns = peal_simorder_delay_ns(&world->own, 50);
+	expect(world, others_ns > 0 && own_ns > 0, "too little was delivered", world->others.count);
+	peal_report_note(report, light->name, others_ns);
+	peal_report_note(report, light->own_name, own_ns);
 	heal_all(world);
 	peal_simorder_fini(world);
 	free(world);
@@ -406,8 +418,10 @@ play_light(const struct peal_simorder_config *base, uint64_t linger_ns, const ch
 
 /* A rank stands still under load: the others go on by a seal, and it goes on where it stood. */
 static void
-play_frozen(const struct peal_simorder_config *config, uint64_t span_ns, struct peal_report *report)
+play_frozen(const struct peal_simorder_config *config, const struct freeze *freeze,
+	struct peal_report *report)
 {
+	const uint64_t span_ns = freeze->span_ns;
 	struct peal_simorder *world = calloc(1, sizeof(*world));
 	uint64_t member;
 	uint64_t gap_ns;
@@ -423,7 +437,7 @@ play_frozen(const struct peal_simorder_config *config, uint64_t span_ns, struct 
 	peal_simorder_pause(world, 2, false);
 	peal_simorder_run_for(world, 10U * MILLISECOND_NS);
 	gap_ns = read_gap(world);
-	peal_report_note(report, "order_frozen_gap_ns", gap_ns);
+	peal_report_note(report, freeze->name, gap_ns);
 	expect(world, gap_ns <= FROZEN_GAP_NS_MAX, "a frozen rank stopped the others for", gap_ns);
 	expect(world, world->nodes[2].member == member, "a frozen rank was replaced", member);
 	expect(world, span_ns > SUSPECT_NS || world->nodes[0].machine->view == 1U,
@@ -464,20 +478,96 @@ play_killed(const struct peal_simorder_config *config, uint8_t victim, struct pe
 void
 peal_story_standstill(const struct peal_scenario_options *options, struct peal_report *report)
 {
-	static const uint64_t spans_ns[] = {100U * MICROSECOND_NS, MILLISECOND_NS,
-		10U * MILLISECOND_NS, 100U * MILLISECOND_NS, SECOND_NS};
+	static const struct light lights[] = {
+		{1, 0, "order_light_one_ns", "order_light_one_own_ns"},
+		{3, 0, "order_light_ns", "order_light_own_ns"},
+		{3, 2U * LIGHT_TALK_NS, "order_light_lingering_ns", "order_light_lingering_own_ns"},
+	};
+	static const struct freeze freezes[] = {
+		{100U * MICROSECOND_NS, "order_frozen_100us_gap_ns"},
+		{MILLISECOND_NS, "order_frozen_1ms_gap_ns"},
+		{10U * MILLISECOND_NS, "order_frozen_10ms_gap_ns"},
+		{100U * MILLISECOND_NS, "order_frozen_100ms_gap_ns"},
+		{SECOND_NS, "order_frozen_1s_gap_ns"},
+	};
 	struct peal_simorder_config config = {.ranks_count = 3,
 		.seed = options->seed,
 		.delay_ns_min = 5U * MICROSECOND_NS,
 		.delay_ns_max = 15U * MICROSECOND_NS,
 		.trace = options->trace};
 
-	play_light(&config, 0, "order_light_ns", report);
-	play_light(&config, 2U * LIGHT_TALK_NS, "order_light_lingering_ns", report);
-	for (uint32_t i = 0; i < sizeof(spans_ns) / sizeof(spans_ns[0]); i++) {
-		play_frozen(&config, spans_ns[i], report);
+	for (uint32_t i = 0; i < sizeof(lights) / sizeof(lights[0]); i++) {
+		play_light(&config, &lights[i], report);
+	}
+	for (uint32_t i = 0; i < sizeof(freezes) / sizeof(freezes[0]); i++) {
+		play_frozen(&config, &freezes[i], report);
 	}
 	for (uint8_t i = 0; i < 3U; i++) {
 		play_killed(&config, i, report);
+	}
+}
+
+static uint64_t
+count_future(const struct peal_simorder *world)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < world->config.ranks_count; i++) {
+		count += peal_counter_get(&world->nodes[i].counters, PEAL_COUNTER_ORDER_FUTURE);
+	}
+	return count;
+}
+
+/* The clock of rank 1 is wrong from one moment on: what that does to the time a message takes. */
+static void
+play_abuse(const struct peal_simorder_config *config, const struct abuse *abuse,
+	struct peal_report *report)
+{
+	struct peal_simorder *world = calloc(1, sizeof(*world));
+
+	PEAL_ASSERT(world != NULL);
+	peal_simorder_init(world, config, report);
+	talk_all(world, CLOCK_TALK_NS);
+	peal_simorder_run_for(world, 5U * MILLISECOND_NS);
+	peal_simorder_time(world);
+	peal_simorder_step(world, 1, abuse->step_ns);
+	peal_simorder_drift(world, 1, abuse->drift_ppm);
+	peal_simorder_freeze(world, 1, abuse->is_frozen);
+	peal_simorder_run_for(world, 200U * MILLISECOND_NS);
+	peal_report_note(report, abuse->p50_name, peal_simorder_delay_ns(&world->others, 50));
+	peal_report_note(report, abuse->max_name, peal_simorder_delay_ns(&world->others, 100));
+	if (abuse->future_name != NULL) {
+		uint64_t count = count_future(world);
+
+		peal_report_note(report, abuse->future_name, count);
+		expect(world, count > 0, "a clock far ahead was not noticed", count);
+	}
+	expect(world, world->nodes[1].machine->view == 1U, "a wrong clock took a view",
+		world->nodes[1].machine->view);
+	heal_all(world);
+	peal_simorder_fini(world);
+	free(world);
+}
+
+void
+peal_story_clocks(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	static const struct abuse abuses[] = {
+		{0, 0, false, "order_clock_right_p50_ns", "order_clock_right_max_ns", NULL},
+		{HOURS_37_NS, 0, false, "order_clock_37h_ahead_p50_ns",
+			"order_clock_37h_ahead_max_ns", "order_clock_37h_ahead_future_ts"},
+		{-HOURS_37_NS, 0, false, "order_clock_37h_behind_p50_ns",
+			"order_clock_37h_behind_max_ns", NULL},
+		{0, 0, true, "order_clock_frozen_p50_ns", "order_clock_frozen_max_ns", NULL},
+		{0, 1000, false, "order_clock_1000ppm_p50_ns", "order_clock_1000ppm_max_ns", NULL},
+	};
+	struct peal_simorder_config config = {.ranks_count = 3,
+		.seed = options->seed,
+		.delay_ns_min = LIGHT_DELAY_NS,
+		.delay_ns_max = LIGHT_DELAY_NS,
+		.trace = options->trace};
+
+	for (uint32_t i = 0; i < sizeof(abuses) / sizeof(abuses[0]); i++) {
+		play_abuse(&config, &abuses[i], report);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Total order: `--seeds` groups (60) of one to nine ranks under random faults, restarts without
- * memory and wrong clocks; and how long the others stand when one of three does.
+ * memory and wrong clocks; how long the others stand when one of three does, and
+ * what wrong clocks cost.
  */
 #include "tests/sim/simrun.h"
 
@@ -28,15 +29,30 @@ test_order__a_rank_that_stands_still_stops_nobody(void **state)
 {
 	(void)state;
 	assert_true(simrun("standstill", 3, NULL, 1));
-	print_message("# 10 us one way: a message takes %" PRIu64 " ns, %" PRIu64
-		      " ns with lingering ticks; without a delivery when one of three stands "
-		      "still or ends: %" PRIu64 " ns\n",
+	print_message("# 10 us one way: a message takes %" PRIu64 " ns if one rank speaks, %" PRIu64
+		      " ns if all do, %" PRIu64 " ns with lingering ticks; without a delivery when "
+		      "one of three stands still for 10 ms: %" PRIu64 " ns\n",
+		peal_report_figure(&simrun_report, "order_light_one_ns"),
 		peal_report_figure(&simrun_report, "order_light_ns"),
 		peal_report_figure(&simrun_report, "order_light_lingering_ns"),
-		peal_report_figure(&simrun_report, "order_frozen_gap_ns"));
-	/* Two delays without ticks; with them 1.2 delays and a tick. */
+		peal_report_figure(&simrun_report, "order_frozen_10ms_gap_ns"));
+	/* One delay behind ranks that are quiet; two without ticks; with them 1.2 and a tick. */
+	assert_true(peal_report_figure(&simrun_report, "order_light_one_ns") <= 12000U);
+	assert_true(peal_report_figure(&simrun_report, "order_light_one_own_ns") <= 22000U);
 	assert_true(peal_report_figure(&simrun_report, "order_light_ns") <= 22000U);
 	assert_true(peal_report_figure(&simrun_report, "order_light_lingering_ns") <= 17000U);
+	assert_true(peal_report_figure(&simrun_report, "order_light_lingering_own_ns") <= 22000U);
+}
+
+static void
+test_order__a_wrong_clock_costs_time_and_nothing_else(void **state)
+{
+	(void)state;
+	assert_true(simrun("clocks", 3, NULL, 1));
+	/* What is behind counts as the others do, and what jumps ahead is followed after a seal. */
+	assert_true(peal_report_figure(&simrun_report, "order_clock_37h_ahead_future_ts") > 0);
+	assert_true(peal_report_figure(&simrun_report, "order_clock_37h_ahead_p50_ns") <= 100000U);
+	assert_true(peal_report_figure(&simrun_report, "order_clock_37h_behind_p50_ns") <= 100000U);
 }
 
 int
@@ -46,6 +62,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_order__is_one_for_all_whatever_happens),
 		cmocka_unit_test(test_order__goes_on_in_groups_of_every_size),
 		cmocka_unit_test(test_order__a_rank_that_stands_still_stops_nobody),
+		cmocka_unit_test(test_order__a_wrong_clock_costs_time_and_nothing_else),
 	};
 
 	seeds_count = simrun_count(argc, argv, seeds_count);

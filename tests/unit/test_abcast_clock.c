@@ -26,11 +26,11 @@ static void
 test_abcast_clock__a_promise_is_below_what_follows(void **state)
 {
 	struct peal_abcast_clock clock = {0};
-	uint64_t promise = peal_abcast_clock_promise(&clock, NOW_NS);
+	uint64_t promise = peal_abcast_clock_promise(&clock, NOW_NS, 0);
 
 	(void)state;
 	assert_true(promise == NOW_NS);
-	assert_true(peal_abcast_clock_promise(&clock, NOW_NS) == promise);
+	assert_true(peal_abcast_clock_promise(&clock, NOW_NS, 0) == promise);
 	assert_true(peal_abcast_clock_next(&clock, NOW_NS) > promise);
 }
 
@@ -55,6 +55,35 @@ test_abcast_clock__follows_others_but_not_into_the_future(void **state)
 }
 
 static void
+test_abcast_clock__a_promise_ahead_of_time_is_kept_and_does_not_run_away(void **state)
+{
+	struct peal_abcast_clock one = {0}, two = {0};
+	uint64_t promise = peal_abcast_clock_promise(&one, NOW_NS, 500);
+
+	(void)state;
+	assert_true(promise == NOW_NS + 500U);
+	/* It binds, and lags behind nothing that was heard. */
+	assert_true(peal_abcast_clock_next(&one, NOW_NS + 10U) == NOW_NS + 501U);
+	assert_true(peal_abcast_clock_promise(&one, NOW_NS + 10U, 500) == NOW_NS + 510U);
+	/* Two that hear each other stay as far ahead as they began. */
+	for (uint32_t i = 0; i < 100U; i++) {
+		(void)peal_abcast_clock_promise(&one, NOW_NS, 500);
+		assert_true(peal_abcast_clock_hear_time(
+			&two, peal_abcast_clock_time(&one, NOW_NS), NOW_NS));
+		(void)peal_abcast_clock_promise(&two, NOW_NS, 500);
+		assert_true(peal_abcast_clock_hear_time(
+			&one, peal_abcast_clock_time(&two, NOW_NS), NOW_NS));
+	}
+	assert_true(two.promised == NOW_NS + 500U);
+	assert_true(one.promised == NOW_NS + 510U);
+	/* Time of others counts when the own stands. */
+	assert_true(peal_abcast_clock_hear_time(&two, NOW_NS + 3000U, NOW_NS));
+	assert_true(peal_abcast_clock_promise(&two, NOW_NS, 500) == NOW_NS + 3500U);
+	assert_false(peal_abcast_clock_hear_time(&two, UINT64_MAX, NOW_NS));
+	assert_true(peal_abcast_clock_hear_time(&two, 0, NOW_NS));
+}
+
+static void
 test_abcast_clock__absurd_offsets_stay_in_range(void **state)
 {
 	struct peal_abcast_clock clock = {.offset_ns = INT64_MAX};
@@ -72,6 +101,8 @@ main(void)
 		cmocka_unit_test(test_abcast_clock__stamps_rise_whatever_time_does),
 		cmocka_unit_test(test_abcast_clock__a_promise_is_below_what_follows),
 		cmocka_unit_test(test_abcast_clock__follows_others_but_not_into_the_future),
+		cmocka_unit_test(
+			test_abcast_clock__a_promise_ahead_of_time_is_kept_and_does_not_run_away),
 		cmocka_unit_test(test_abcast_clock__absurd_offsets_stay_in_range),
 	};
 

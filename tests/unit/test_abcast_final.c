@@ -25,14 +25,17 @@ test_abcast_final__waits_until_nothing_earlier_can_come(void **state)
 static void
 test_abcast_final__waits_until_a_majority_stores_it(void **state)
 {
+	uint64_t stamp;
+
 	(void)state;
 	assert_int_equal(peal_orderscene_send(), PEAL_ABCAST_OK);
 	peal_orderscene_run(0);
-	peal_orderscene_tick(1, 0, 0, scene.now_ns + 100U, 0);
-	peal_orderscene_tick(2, 0, 0, scene.now_ns + 100U, 0);
+	stamp = peal_orderscene_last(PEAL_ORDER_DATA)->data.stamp;
+	peal_orderscene_tick(1, 0, 0, stamp, 0);
+	peal_orderscene_tick(2, 0, 0, stamp, 0);
 	peal_orderscene_run(0);
 	assert_int_equal(scene.delivered_count, 0);
-	peal_orderscene_tick(2, 0, 1, scene.now_ns + 100U, 0);
+	peal_orderscene_tick(2, 0, 1, stamp, 0);
 	peal_orderscene_run(0);
 	assert_int_equal(scene.delivered_count, 1);
 	assert_true(scene.delivered[0].is_own);

@@ -27,6 +27,52 @@ test_abcast_run__ticks_at_once_then_rarely(void **state)
 }
 
 static void
+test_abcast_run__promises_ahead_of_time_while_it_is_quiet(void **state)
+{
+	uint64_t promise;
+
+	(void)state;
+	peal_orderscene_run(1000U * MICROSECOND_NS);
+	promise = peal_orderscene_last(PEAL_ORDER_TICK)->tick.promise;
+	assert_true(promise == scene.now_ns + 2000U * MICROSECOND_NS);
+	/* What it says all the same is behind that, and now it is not quiet any more. */
+	assert_int_equal(peal_orderscene_send(), PEAL_ABCAST_OK);
+	peal_orderscene_run(0);
+	assert_true(peal_orderscene_last(PEAL_ORDER_DATA)->data.stamp == promise + 1U);
+	peal_orderscene_run(1000U * MICROSECOND_NS);
+	assert_true(peal_orderscene_last(PEAL_ORDER_TICK)->tick.promise == promise + 1U);
+}
+
+static void
+test_abcast_run__follows_a_clock_far_ahead_after_a_while(void **state)
+{
+	const uint64_t ahead_ns = UINT64_C(37) * 3600U * 1000000000U;
+	uint64_t stamp = scene.now_ns + ahead_ns;
+
+	(void)state;
+	assert_true(peal_orderscene_data(1, 1, stamp));
+	peal_orderscene_run(0);
+	assert_true(peal_counter_get(&scene.counters, PEAL_COUNTER_ORDER_FUTURE) > 0);
+	peal_orderscene_run(200U * MICROSECOND_NS);
+	assert_true(peal_orderscene_last(PEAL_ORDER_TICK)->tick.promise < stamp);
+	peal_orderscene_run(150U * MICROSECOND_NS);
+	peal_orderscene_run(5U * MICROSECOND_NS);
+	assert_true(peal_orderscene_last(PEAL_ORDER_TICK)->tick.promise >= stamp);
+}
+
+static void
+test_abcast_run__does_not_follow_where_no_time_is(void **state)
+{
+	(void)state;
+	assert_true(peal_orderscene_data(1, 1, PEAL_ORDER_STAMP_MAX - 1U));
+	for (uint32_t i = 0; i < 10U; i++) {
+		peal_orderscene_run(100U * MICROSECOND_NS);
+	}
+	assert_true(
+		peal_orderscene_last(PEAL_ORDER_TICK)->tick.promise < PEAL_ORDER_STAMP_MAX / 2U);
+}
+
+static void
 test_abcast_run__asks_who_is_silent(void **state)
 {
 	(void)state;
@@ -113,6 +159,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_abcast_run__ticks_at_once_then_rarely,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_abcast_run__promises_ahead_of_time_while_it_is_quiet,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_abcast_run__follows_a_clock_far_ahead_after_a_while,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_run__does_not_follow_where_no_time_is,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(test_abcast_run__asks_who_is_silent,
 			peal_orderscene_set_up, peal_orderscene_tear_down),

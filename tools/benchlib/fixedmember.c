@@ -155,6 +155,68 @@ open_cast(struct peal_fixedmember *member, const struct peal_fixedmember_config 
 	}
 }
 
+/* --- the order group --- */
+
+static void
+order_view(void *state, uint32_t group, const struct peal_orders_view *view)
+{
+	(void)state;
+	(void)group;
+	(void)view;
+}
+
+static void
+order_skipped(void *state, uint32_t group, uint64_t from, uint64_t to, uint64_t own_count)
+{
+	(void)state;
+	(void)group;
+	(void)from;
+	(void)to;
+	(void)own_count;
+}
+
+static void
+order_ended(void *state, uint32_t group, enum peal_abcast_fault fault, uint64_t lost_count)
+{
+	(void)state;
+	(void)group;
+	(void)fault;
+	(void)lost_count;
+	PEAL_ASSERT(!"a group that nobody leaves goes on");
+}
+
+static void
+open_orders(struct peal_fixedmember *member, const struct peal_fixedmember_config *config)
+{
+	static const char *const names[] = {"r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9"};
+	const struct peal_orders_user *user = &config->orders_user;
+	const struct peal_orders_config orders = {.egress = &member->core.egress,
+		.counters = &member->core.counters,
+		.user = {.deliver = user->deliver,
+			.view = CHOOSE(user->view, order_view),
+			.skipped = CHOOSE(user->skipped, order_skipped),
+			.ended = CHOOSE(user->ended, order_ended),
+			.state = user->state},
+		.name = config->self < config->ranks_count ? names[config->self] : "none",
+		.seed = config->self,
+		.frame_bytes = member->order_frames};
+
+	if (member->orders == NULL) {
+		return;
+	}
+	member->ordergroup = (struct peal_ordergroup){
+		.id = PEAL_FIXEDMEMBER_GROUP, .generation = 1, .ranks_count = config->ranks_count};
+	for (uint32_t i = 0; i < config->ranks_count; i++) {
+		bool is_set = peal_ordergroup_set_name(&member->ordergroup, i, names[i]);
+
+		PEAL_ASSERT(is_set);
+		member->ordergroup.ranks[i].mid = i + 1U;
+	}
+	member->view.ordergroups_count = 1;
+	member->view.ordergroups = &member->ordergroup;
+	peal_orders_init(member->orders, &orders);
+}
+
 /* --- the view --- */
 
 static void
@@ -229,6 +291,13 @@ get_memory(struct peal_fixedmember *member, const struct peal_fixedmember_config
 		member->cast_frames = calloc(PEAL_CAST_FRAMES_MAX, PEAL_BODY_SIZE_MAX);
 		member->cast = calloc(1, sizeof(*member->cast));
 	}
+	if (config->ranks_count > 0) {
+		member->orders = calloc(1, sizeof(*member->orders));
+		member->order_frames = aligned_alloc(64, PEAL_ORDERS_FRAMES_SIZE);
+		if (member->orders == NULL || member->order_frames == NULL) {
+			return false;
+		}
+	}
 	return member->queues != NULL && member->frames != NULL && member->buffers != NULL &&
 	       (!is_casting || (member->cast_queue != NULL && member->cast_frames != NULL &&
 				       member->cast != NULL));
@@ -252,10 +321,13 @@ peal_fixedmember_init(struct peal_fixedmember *member, const struct peal_fixedme
 	PEAL_ASSERT(
 		config->members_count >= 2U && config->members_count <= PEAL_FIXEDMEMBER_COUNT_MAX);
 	PEAL_ASSERT(config->self < config->members_count);
+	PEAL_ASSERT(config->ranks_count <= config->members_count &&
+		    config->ranks_count <= PEAL_ORDER_RANKS_MAX);
 	if (!get_memory(member, config)) {
 		return false;
 	}
 	core.cast = member->cast;
+	core.orders = member->orders;
 	member->plane.down = (struct peal_plane_ring){.pop = pop, .state = member};
 	member->plane.up = (struct peal_plane_ring){.push = push, .state = member};
 	member->plane.down_buffers = member->buffers;
@@ -263,6 +335,7 @@ peal_fixedmember_init(struct peal_fixedmember *member, const struct peal_fixedme
 	fill_view(member, config);
 	open_channels(member, config);
 	open_cast(member, config);
+	open_orders(member, config);
 	peal_core_init(&member->core, &core, config->now_ns);
 	return true;
 }
@@ -279,4 +352,6 @@ peal_fixedmember_fini(struct peal_fixedmember *member)
 	free(member->cast_queue);
 	free(member->cast_frames);
 	free(member->cast);
+	free(member->orders);
+	free(member->order_frames);
 }

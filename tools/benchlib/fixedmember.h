@@ -15,6 +15,7 @@
 #include "dataplane/core.h"
 
 #define PEAL_FIXEDMEMBER_COUNT_MAX PEAL_DIRECT_MAX
+#define PEAL_FIXEDMEMBER_GROUP     1U
 
 struct peal_fixedmember_config {
 	uint16_t self;          /* member numbers are one above */
@@ -38,9 +39,13 @@ struct peal_fixedmember_config {
 	struct peal_channel_user user;
 	/* The same of broadcasts; deliver NULL = there is no broadcast. */
 	struct peal_cast_user cast_user;
+	/* The same of an order group, number PEAL_FIXEDMEMBER_GROUP, whose ranks are the first
+	 * members, as many as are said here; odd. 0 = there is none. */
+	struct peal_orders_user orders_user;
+	uint8_t ranks_count;
 };
 
-/* Fields are private, but for core, channels and cast. */
+/* Fields are private, but for core, channels, cast and orders. */
 struct peal_fixedmember {
 	struct peal_core core;
 	struct peal_plane plane;
@@ -51,11 +56,14 @@ struct peal_fixedmember {
 	uint16_t observers[PEAL_FIXEDMEMBER_COUNT_MAX];
 	uint16_t places[PEAL_FIXEDMEMBER_COUNT_MAX]; /* on the only ring: each its rank */
 	struct peal_channels channels;
-	struct peal_cast *cast; /* NULL = none */
+	struct peal_cast *cast;     /* NULL = none */
+	struct peal_orders *orders; /* the same */
+	struct peal_ordergroup ordergroup;
 	uint8_t *queues;
 	uint8_t *frames;
 	uint8_t *cast_queue;
 	uint8_t *cast_frames;
+	uint8_t *order_frames;
 	uint8_t (*buffers)[PEAL_PLANE_BUFFER_SIZE];
 };
 

@@ -69,9 +69,10 @@ struct peal_benchargs {
 	const char *of;        /* ratio: what is divided by raw, "rtt" or "message" */
 	uint32_t pairs_count;  /* ratio, [5, PEAL_BENCHARGS_PAIRS_MAX] */
 	/* scale and others with many nodes */
-	uint32_t nodes_count; /* [2, PEAL_RUNTIME_NODES_MAX] */
-	const char *preset;   /* NULL = the one that suits each part */
-	uint64_t rest_s;      /* 0 = none */
+	uint32_t nodes_count;   /* [2, PEAL_RUNTIME_NODES_MAX] */
+	uint32_t senders_count; /* order; 0 = all */
+	const char *preset;     /* NULL = the one that suits each part */
+	uint64_t rest_s;        /* 0 = none */
 	uint32_t kills_count;
 	uint32_t kills[PEAL_BENCHARGS_KILLS_MAX]; /* nodes to stop at once, each time */
 	const char *kills_text;                   /* the same as it was written */

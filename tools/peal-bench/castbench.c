@@ -339,7 +339,7 @@ measure(void *state, struct peal_choir *choir, struct peal_sentence *error)
 	bench->gaps_count = load(&choir->gaps_count) - gaps;
 	bench->longest_gap_ns = load(&choir->longest_gap_ns);
 	bench->line_rtt_ns = choir->stage.line_rtt_ns;
-	bench->aead_name = args->is_sealed ? choir->aead.name : NULL;
+	bench->aead_name = args->is_sealed ? choir->aeads[0].name : NULL;
 	return true;
 }
 

@@ -148,7 +148,7 @@ start_members(struct peal_choir *choir, struct peal_sentence *error)
 		ports[i] = peal_port_ring_port(choir->ring, i, bell);
 		addresses[i] = (struct peal_address){.ipv4 = FIRST_IPV4 + i, .port = UDP_PORT};
 		memcpy(addresses[i].mac, ports[i].mac, sizeof(addresses[i].mac));
-		choir->aead.expand(choir->aead.state, raw, &choir->keys[i]);
+		choir->aeads[0].expand(choir->aeads[0].state, raw, &choir->keys[i]);
 		keys[i] = &choir->keys[i];
 	}
 	for (uint32_t i = 0; i < count; i++) {
@@ -159,7 +159,7 @@ start_members(struct peal_choir *choir, struct peal_sentence *error)
 			.port = ports[i],
 			.addresses = addresses,
 			.timing = &choir->timing,
-			.aead = choir->aead,
+			.aead = choir->aeads[i == 0 ? 0 : 1],
 			.pre_key = &choir->keys[0],
 			.keys = keys,
 			.is_coalescing = true,
@@ -200,8 +200,11 @@ open_all(struct peal_choir *choir, struct peal_sentence *error)
 	if (choir->ring == NULL) {
 		return false;
 	}
-	if (!peal_aead_open(choir->args->is_sealed ? NULL : "none", &choir->aead)) {
-		return peal_sentence_set(error, "there is no AEAD on this machine");
+	/* Its state belongs to a thread. */
+	for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+		if (!peal_aead_open(choir->args->is_sealed ? NULL : "none", &choir->aeads[i])) {
+			return peal_sentence_set(error, "there is no AEAD on this machine");
+		}
 	}
 	choir->singers = aligned_alloc(64, (size + 63U) / 64U * 64U);
 	if (choir->singers == NULL) {
@@ -279,7 +282,9 @@ peal_choir_run(struct peal_choir *choir, const struct peal_benchargs *args,
 		peal_tsc_init();
 		is_good = open_all(choir, error) && run_loops(choir, measure, error);
 		clear(choir);
-		peal_aead_close(&choir->aead);
+		for (uint32_t i = 0; i < PEAL_BENCHARGS_SIDES_COUNT; i++) {
+			peal_aead_close(&choir->aeads[i]);
+		}
 	}
 	peal_stage_end(&choir->stage, error);
 	return is_good;

@@ -39,7 +39,7 @@ struct peal_choir {
 	struct peal_stage stage;
 	struct peal_port_ring *ring;
 	struct peal_timing timing;
-	struct peal_aead aead;
+	struct peal_aead aeads[PEAL_BENCHARGS_SIDES_COUNT]; /* of each loop */
 	struct peal_aead_key keys[PEAL_FIXEDMEMBER_COUNT_MAX];
 	struct peal_choir_singer *singers; /* [args->nodes_count] */
 	struct peal_doorbell doorbells[PEAL_BENCHARGS_SIDES_COUNT];

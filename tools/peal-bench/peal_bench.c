@@ -6,6 +6,7 @@
  */
 #include "tools/peal-bench/castbench.h"
 #include "tools/peal-bench/compare.h"
+#include "tools/peal-bench/cpgbench.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/cyclesbench.h"
 #include "tools/peal-bench/echocommands.h"
@@ -14,6 +15,7 @@
 #include "tools/peal-bench/leftovers.h"
 #include "tools/peal-bench/manyruns.h"
 #include "tools/peal-bench/oneway.h"
+#include "tools/peal-bench/orderbench.h"
 #include "tools/peal-bench/outputfiles.h"
 #include "tools/peal-bench/plotfiles.h"
 #include "tools/peal-bench/ratio.h"
@@ -32,9 +34,10 @@
 
 static const struct peal_command *const commands[] = {&peal_rtt_command, &peal_raw_command,
 	&peal_message_command, &peal_oneway_command, &peal_ratio_command, &peal_throughput_command,
-	&peal_serve_command, &peal_cast_command, &peal_view_command, &peal_scale_command,
-	&peal_jitter_command, &peal_floor_command, &peal_cycles_command, &peal_shm_command,
-	&peal_compare_command, &peal_plot_command};
+	&peal_serve_command, &peal_cast_command, &peal_order_command, &peal_infinite_command,
+	&peal_cpg_command, &peal_view_command, &peal_scale_command, &peal_jitter_command,
+	&peal_floor_command, &peal_cycles_command, &peal_shm_command, &peal_compare_command,
+	&peal_plot_command};
 
 #define COMMANDS_COUNT (sizeof(commands) / sizeof(commands[0]))
 

@@ -42,8 +42,8 @@ map_user(uid_t user, gid_t group)
 	return write_file("/proc/self/uid_map", users) && write_file("/proc/self/gid_map", groups);
 }
 
-static bool
-enter_namespace(struct peal_sentence *error)
+bool
+peal_vethpair_enter_namespace(const char *who, struct peal_sentence *error)
 {
 	uid_t user = geteuid();
 	gid_t group = getegid();
@@ -55,10 +55,9 @@ enter_namespace(struct peal_sentence *error)
 		return true;
 	}
 	return peal_sentence_set(error,
-		"--link af_packet needs a network namespace of its own, and this user may not make "
-		"one "
-		"(%s); run it as root, or allow user namespaces",
-		strerror(errno));
+		"%s needs a network namespace of its own, and this user may not make one (%s); run "
+		"it as root, or allow user namespaces",
+		who, strerror(errno));
 }
 
 static bool
@@ -67,6 +66,14 @@ run_ip(const char *const *words, struct peal_sentence *error)
 	struct peal_program program = {.name = "ip", .words = words};
 
 	return peal_program_run(&program, NULL, error);
+}
+
+void
+peal_vethpair_quieten(void)
+{
+	/* The kernel's own neighbour messages would count as frames. No IPv6 is as good. */
+	(void)write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+	(void)write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
 }
 
 bool
@@ -81,12 +88,10 @@ peal_vethpair_create(uint16_t mtu, struct peal_sentence *error)
 		return peal_sentence_set(error,
 			"--link af_packet needs the program ip; install the package iproute2");
 	}
-	if (!enter_namespace(error)) {
+	if (!peal_vethpair_enter_namespace("--link af_packet", error)) {
 		return false;
 	}
-	/* The kernel's own neighbour messages would count as frames. No IPv6 is as good. */
-	(void)write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-	(void)write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+	peal_vethpair_quieten();
 	if (!run_ip(add, error)) {
 		return false;
 	}

@@ -18,6 +18,12 @@
 #define PEAL_VETHPAIR_NAME_0 "pealbench0"
 #define PEAL_VETHPAIR_NAME_1 "pealbench1"
 
+/* This process alone is in a new network namespace afterwards. False with a sentence about `who`.
+ */
+bool peal_vethpair_enter_namespace(const char *who, struct peal_sentence *error);
+/* The kernel sends nothing of its own in this namespace. */
+void peal_vethpair_quieten(void);
+
 /* Both ends are up afterwards, without IPv6. `mtu` 0 = the kernel's own. False with a sentence. */
 bool peal_vethpair_create(uint16_t mtu, struct peal_sentence *error);
 
