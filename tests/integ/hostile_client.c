@@ -62,8 +62,7 @@ write_word(struct peal *peal, uint64_t draw, uint64_t value)
 		atomic_store_explicit(&peal->up->sleep, (uint32_t)value, memory_order_relaxed);
 		break;
 	default: /* a record that could be, where the core reads next */
-		value = (value & 0x7FU) |
-			(value >> 8 & (value >> 14 & 3U ? 0xFU : 0x3FU)) << 32 |
+		value = (value & 0x7FU) | (value >> 8 & (value >> 14 & 3U ? 0xFU : 0x3FU)) << 32 |
 			(value >> 16 & 0x83U) << 48;
 		memcpy(bytes + PEAL_REGION_RING_OFFSET +
 				((head + 8U * (draw % 64U)) & (peal->up_size - 1U)),
