@@ -73,7 +73,9 @@ static const struct peal_scenario scenarios[] = {
 	{"bottleneck",
 		"Two senders share a link of 1 Gbit/s: equal shares, a short queue, no loss.", 3, 3,
 		"dpdk", false, peal_story_bottleneck},
-	{"drowsy", "Cores that sleep are woken late: that is no queue, and a queue is found all the same.",
+	{"drowsy",
+		"Cores that sleep are woken late: that is no queue, and a queue is found all the "
+		"same.",
 		3, 3, "dpdk", false, peal_story_drowsy},
 	{"tail", "The last frame of a channel is lost again and again: soon repaired.", 3, 2,
 		"dpdk", false, peal_story_tail},

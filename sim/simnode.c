@@ -16,7 +16,7 @@
 #define TURN_DELAY_NS_MIN UINT64_C(1000)
 #define TURN_DELAY_NS_MAX UINT64_C(5000)
 /* A core that may sleep goes on looking for so long. */
-#define SLEEP_AFTER_NS UINT64_C(20000)
+#define SLEEP_AFTER_NS    UINT64_C(20000)
 #define STEP_DELAY_NS_MIN UINT64_C(5000)
 #define STEP_DELAY_NS_MAX UINT64_C(50000)
 /* Past so many empty wake-ups in a row a timer is broken, not busy. */
@@ -73,8 +73,8 @@ draw_delay(struct peal_simnode *simnode, uint64_t min_ns, uint64_t max_ns)
 static uint64_t
 draw_wake(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns)
 {
-	bool is_asleep = simnode->wake_ns_max != 0 &&
-			 at_ns >= simnode->turned_at_ns[shard] + SLEEP_AFTER_NS;
+	bool is_asleep =
+		simnode->wake_ns_max != 0 && at_ns >= simnode->turned_at_ns[shard] + SLEEP_AFTER_NS;
 
 	return is_asleep ? draw_delay(simnode, TURN_DELAY_NS_MIN, simnode->wake_ns_max) : 0;
 }

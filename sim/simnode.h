@@ -101,8 +101,8 @@ struct peal_simnode {
 	uint64_t turn_at_ns[PEAL_SIMNODE_SHARDS_MAX];       /* something to do */
 	uint64_t turn_timer_at_ns[PEAL_SIMNODE_SHARDS_MAX]; /* the core's deadline */
 	uint64_t turned_at_ns[PEAL_SIMNODE_SHARDS_MAX];     /* the last turn of each core */
-	/* 0: cores spin. Or those that find nothing sleep, and are woken up to so much late; a story
-	 * writes it. */
+	/* 0: cores spin. Or those that find nothing sleep, and are woken up to so much late; a
+	 * story writes it. */
 	uint64_t wake_ns_max;
 	uint64_t step_at_ns;
 	uint64_t step_timer_at_ns;

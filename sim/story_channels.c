@@ -95,8 +95,7 @@ share_link(struct peal_simworld *world, struct sharing *sharing_out)
 	struct peal_simnet_rate *rate = &world->net.ports[0].rate;
 	uint64_t shares[2];
 
-	*rate = (struct peal_simnet_rate){
-		.ps_per_byte = PS_PER_BYTE, .queue_ns_max = QUEUE_NS_MAX};
+	*rate = (struct peal_simnet_rate){.ps_per_byte = PS_PER_BYTE, .queue_ns_max = QUEUE_NS_MAX};
 	pour(world, 1, 0, 0, POURS_COUNT);
 	peal_simworld_run_for(world, WARM_NS);
 	pour(world, 2, 0, 0, POURS_COUNT);
@@ -111,8 +110,8 @@ share_link(struct peal_simworld *world, struct sharing *sharing_out)
 	*sharing_out = (struct sharing){
 		.larger_per_mille = per_mille(
 			shares[0] > shares[1] ? shares[0] : shares[1], shares[0] + shares[1]),
-		.queue_ns_mean = rate->frames_count == 0 ? UINT64_MAX
-							 : rate->waited_ns / rate->frames_count,
+		.queue_ns_mean =
+			rate->frames_count == 0 ? UINT64_MAX : rate->waited_ns / rate->frames_count,
 		.queue_ns_max = rate->waited_ns_max,
 		.used_per_mille = per_mille(rate->bytes * PS_PER_BYTE / 1000U, SPAN_NS),
 		.lost_count = rate->lost_count};
@@ -138,8 +137,7 @@ peal_story_bottleneck(const struct peal_scenario_options *options, struct peal_r
 		(void)peal_story_expect(&world,
 			sharing.larger_per_mille > 0 && sharing.larger_per_mille <= 600U,
 			"two senders do not share a link");
-		(void)peal_story_expect(&world,
-			sharing.queue_ns_mean <= PEAL_CONGESTION_TARGET_NS,
+		(void)peal_story_expect(&world, sharing.queue_ns_mean <= PEAL_CONGESTION_TARGET_NS,
 			"the queue is longer than the target");
 		(void)peal_story_expect(&world, sharing.lost_count == 0,
 			"frames were lost in front of a slow link");
@@ -149,11 +147,11 @@ peal_story_bottleneck(const struct peal_scenario_options *options, struct peal_r
 }
 
 /* Wake-ups of a machine that others need too; one that keeps up with a link. */
-#define WAKE_NS_MAX      (300U * MICROSECOND_NS)
-#define WAKE_SOON_NS_MAX (60U * MICROSECOND_NS)
+#define WAKE_NS_MAX       (300U * MICROSECOND_NS)
+#define WAKE_SOON_NS_MAX  (60U * MICROSECOND_NS)
 #define WAKE_STALL_NS_MAX (8U * MILLISECOND_NS)
-#define DROWSY_GAP_NS    (200U * MICROSECOND_NS)
-#define DROWSY_NS        (500U * MILLISECOND_NS)
+#define DROWSY_GAP_NS     (200U * MICROSECOND_NS)
+#define DROWSY_NS         (500U * MILLISECOND_NS)
 
 static void
 send_drowsy(struct peal_simworld *world, uint64_t wake_ns_max)

@@ -31,8 +31,9 @@
 #define PEAL_CHANNEL_RECORD_SIZE   2U /* in front of a message */
 #define PEAL_CHANNEL_FRAGMENT_SIZE 8U /* in front of a part of a message */
 
-#define PEAL_CHANNEL_FLAG_DATA     0x01U /* takes a place in the stream: `seq` */
-#define PEAL_CHANNEL_FLAG_ACK      0x02U /* ack_epoch, sack, ack, credit and both delays mean something */
+#define PEAL_CHANNEL_FLAG_DATA 0x01U /* takes a place in the stream: `seq` */
+#define PEAL_CHANNEL_FLAG_ACK                                                                      \
+	0x02U /* ack_epoch, sack, ack, credit and both delays mean something */
 #define PEAL_CHANNEL_FLAG_FRAGMENT 0x04U /* with DATA: a part of a large message */
 #define PEAL_CHANNEL_FLAG_FIN      0x08U /* with DATA: the last frame of the stream; carries nothing */
 #define PEAL_CHANNEL_FLAG_PROBE    0x10U /* answer with an ACK; `seq` is the next of the stream */
@@ -77,8 +78,8 @@ struct peal_channel_msg {
 	uint32_t ack;       /* the next that is awaited; all before are here */
 	uint32_t credit;    /* the first that must not be sent yet */
 	/* From the turn in which the newest frame was read to this answer, and from the turn before
-	 * that one, in which it was not there yet. On the wire in parts of PEAL_CHANNEL_DELAY_NS and
-	 * PEAL_CHANNEL_UNSEEN_NS, rounded down, 65 535 of them at most. */
+	 * that one, in which it was not there yet. On the wire in parts of PEAL_CHANNEL_DELAY_NS
+	 * and PEAL_CHANNEL_UNSEEN_NS, rounded down, 65 535 of them at most. */
 	uint32_t delay_ns;
 	uint32_t unseen_ns;
 	uint16_t channel;
@@ -100,8 +101,7 @@ static inline void
 peal_channel_msg_encode(
 	const struct peal_channel_msg *message, uint8_t body[PEAL_CHANNEL_HEADER_SIZE])
 {
-	const uint16_t parts[2] = {
-		peal_channel_msg_parts(message->delay_ns, PEAL_CHANNEL_DELAY_NS),
+	const uint16_t parts[2] = {peal_channel_msg_parts(message->delay_ns, PEAL_CHANNEL_DELAY_NS),
 		peal_channel_msg_parts(message->unseen_ns, PEAL_CHANNEL_UNSEEN_NS)};
 
 	PEAL_DASSERT((message->flags & ~PEAL_CHANNEL_FLAGS_ALL) == 0);

@@ -351,7 +351,8 @@ main(void)
 		cmocka_unit_test_setup(test_congestion__lets_a_window_go, begin),
 		cmocka_unit_test_setup(test_congestion__grows_by_one_a_round_trip, begin),
 		cmocka_unit_test_setup(test_congestion__sleep_is_no_delay_of_the_fabric, begin),
-		cmocka_unit_test_setup(test_congestion__time_outs_of_a_core_that_slept_are_forgiven, begin),
+		cmocka_unit_test_setup(
+			test_congestion__time_outs_of_a_core_that_slept_are_forgiven, begin),
 		cmocka_unit_test_setup(test_congestion__what_is_not_used_does_not_grow, begin),
 		cmocka_unit_test_setup(
 			test_congestion__shrinks_by_the_excess_once_a_round_trip, begin),
