@@ -292,14 +292,11 @@ on_timer(struct peal_channelsender *sender, struct peal_channel *channel, uint64
 	peal_channelsender_settle(sender, channel);
 }
 
-static void
+static __attribute__((noinline)) void
 run_timers(struct peal_channelsender *sender, uint64_t now_ns)
 {
 	uint64_t due[PEAL_RESIDENTS_WORDS] = {0};
 
-	if (__builtin_expect(peal_deadlines_earliest_ns(&sender->frames_at) > now_ns, 1)) {
-		return;
-	}
 	peal_deadlines_collect(&sender->frames_at, now_ns, due);
 	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
 		while (due[word] != 0) {
@@ -312,14 +309,11 @@ run_timers(struct peal_channelsender *sender, uint64_t now_ns)
 }
 
 /* Windows below one frame whose time has come. */
-static void
+static __attribute__((noinline)) void
 run_windows(struct peal_channelsender *sender, uint64_t now_ns)
 {
 	uint64_t due[PEAL_RESIDENTS_WORDS] = {0};
 
-	if (__builtin_expect(peal_deadlines_earliest_ns(&sender->windows_at) > now_ns, 1)) {
-		return;
-	}
 	peal_deadlines_collect(&sender->windows_at, now_ns, due);
 	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
 		while (due[word] != 0) {
@@ -391,16 +385,17 @@ send_all(struct peal_channelsender *sender, uint64_t now_ns, struct peal_channel
 }
 
 uint32_t
-peal_channelsender_run(struct peal_channelsender *sender, uint64_t now_ns)
+peal_channelsender_run_due(struct peal_channelsender *sender, uint64_t now_ns)
 {
 	struct peal_channel *unsettled = NULL;
 	struct peal_channel *channel;
 	uint32_t sent_count;
 
-	run_timers(sender, now_ns);
-	run_windows(sender, now_ns);
-	if (sender->ready.first == PEAL_CHANNEL_NONE) {
-		return 0;
+	if (peal_deadlines_earliest_ns(&sender->frames_at) <= now_ns) {
+		run_timers(sender, now_ns);
+	}
+	if (__builtin_expect(peal_deadlines_earliest_ns(&sender->windows_at) <= now_ns, 0)) {
+		run_windows(sender, now_ns);
 	}
 	sent_count = send_all(sender, now_ns, &unsettled);
 	/* Few frames are waited for: what is left to do here is not worth a delay of theirs. */
@@ -415,16 +410,4 @@ peal_channelsender_run(struct peal_channelsender *sender, uint64_t now_ns)
 		peal_channelsender_settle(sender, channel);
 	}
 	return sent_count;
-}
-
-uint64_t
-peal_channelsender_deadline_at_ns(const struct peal_channelsender *sender)
-{
-	uint64_t frame_at_ns = peal_deadlines_earliest_ns(&sender->frames_at);
-	uint64_t window_at_ns = peal_deadlines_earliest_ns(&sender->windows_at);
-
-	if (sender->ready.first != PEAL_CHANNEL_NONE) {
-		return 0;
-	}
-	return frame_at_ns < window_at_ns ? frame_at_ns : window_at_ns;
 }
