@@ -395,6 +395,14 @@ read_arrived(const struct peal_channel_tx *tx, const struct peal_channel_msg *me
 	return true;
 }
 
+/* Says what was heard, of a stream of which nothing is on its way: nothing is to be looked for. */
+static inline bool
+is_repeated(const struct peal_channel_tx *tx, const struct peal_channel_msg *message)
+{
+	return message->ack == tx->oldest_seq && message->ack == tx->next_seq &&
+	       message->sack == 0 && message->credit == tx->credit;
+}
+
 enum peal_channel_ack_outcome
 peal_channel_tx_on_ack(struct peal_channel_tx *tx, const struct peal_channel_msg *message,
 	const struct peal_sendqueue_lender *lender, uint64_t now_ns)
@@ -405,7 +413,7 @@ peal_channel_tx_on_ack(struct peal_channel_tx *tx, const struct peal_channel_msg
 	bool is_progress;
 
 	PEAL_DASSERT(message->ack_epoch == tx->epoch);
-	if ((int32_t)(message->ack - tx->oldest_seq) < 0) {
+	if ((int32_t)(message->ack - tx->oldest_seq) < 0 || is_repeated(tx, message)) {
 		tx->arrived_count = 0;
 		tx->sample_ns = 0;
 		return PEAL_CHANNEL_ACK_OLD;

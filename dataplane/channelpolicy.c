@@ -68,13 +68,10 @@ on_watch(struct peal_channels *channels, uint16_t index, uint64_t now_ns)
 }
 
 void
-peal_channelpolicy_run(struct peal_channels *channels, uint64_t now_ns)
+peal_channelpolicy_run_due(struct peal_channels *channels, uint64_t now_ns)
 {
 	uint64_t due[PEAL_RESIDENTS_WORDS] = {0};
 
-	if (__builtin_expect(peal_deadlines_earliest_ns(&channels->watches_at) > now_ns, 1)) {
-		return;
-	}
 	peal_deadlines_collect(&channels->watches_at, now_ns, due);
 	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
 		while (due[word] != 0) {

@@ -18,7 +18,16 @@ bool peal_channelpolicy_make_room(struct peal_channels *channels, uint16_t index
 /* EVICT: a message was accepted. The time runs from the next turn, unless it runs. */
 void peal_channelpolicy_watch(struct peal_channels *channels, uint16_t index);
 
+/* Private: a watch is over. */
+void peal_channelpolicy_run_due(struct peal_channels *channels, uint64_t now_ns);
+
 /* Once a turn: ends the channels that waited for too long. */
-void peal_channelpolicy_run(struct peal_channels *channels, uint64_t now_ns);
+static inline void
+peal_channelpolicy_run(struct peal_channels *channels, uint64_t now_ns)
+{
+	if (__builtin_expect(peal_deadlines_earliest_ns(&channels->watches_at) <= now_ns, 0)) {
+		peal_channelpolicy_run_due(channels, now_ns);
+	}
+}
 
 #endif

@@ -284,10 +284,16 @@ on_ack(struct peal_channels *channels, struct peal_channel *channel,
 		channels, peal_channeltable_index(&channels->table, channel)};
 	const struct peal_sendqueue_lender lender = {peal_channellife_release_loan, &calling};
 	uint64_t lost = channel->tx.lost;
+	enum peal_channel_ack_outcome outcome =
+		peal_channel_tx_on_ack(&channel->tx, message, &lender, now_ns);
 
-	if (peal_channel_tx_on_ack(&channel->tx, message, &lender, now_ns) ==
-		PEAL_CHANNEL_ACK_LIE) {
+	if (__builtin_expect(outcome == PEAL_CHANNEL_ACK_LIE, 0)) {
 		peal_counter_add(channels->config.counters, PEAL_COUNTER_CHANNEL_REFUSED_ACK, 1);
+		return;
+	}
+	/* A request says again what the answer to the last reply said: nothing moves. */
+	if (outcome == PEAL_CHANNEL_ACK_OLD && channel->tx.arrived_count == 0 &&
+		channel->tx.lost == lost) {
 		return;
 	}
 	peal_channelsender_on_ack(&channels->sender, channel,
@@ -476,6 +482,19 @@ on_old_ack(struct peal_channels *channels, const struct peal_channel_msg *messag
 	}
 }
 
+/* The acknowledging half of a message. */
+static __attribute__((noinline)) void
+take_ack(struct peal_channels *channels, struct peal_channel *channel,
+	const struct peal_channel_msg *message, const struct peal_opened *opened, uint64_t now_ns)
+{
+	if (channel != NULL && (is_life(channel, channel->tx.epoch, message->ack_epoch) ||
+				       PEAL_BUG(ACK_OF_ANY_LIFE))) {
+		on_ack(channels, channel, message, now_ns);
+	} else {
+		on_old_ack(channels, message, opened);
+	}
+}
+
 void
 peal_channels_on_frame(
 	struct peal_channels *channels, const struct peal_opened *opened, uint64_t now_ns)
@@ -483,6 +502,7 @@ peal_channels_on_frame(
 	struct peal_counters *counters = channels->config.counters;
 	struct peal_channel_msg message;
 	struct peal_channel *channel;
+	bool is_ack_left;
 
 	if (__builtin_expect(opened->kind != PEAL_MESSAGE_CHANNEL, 0)) {
 		peal_pathmtu_on_frame(&channels->paths, opened, now_ns);
@@ -519,22 +539,25 @@ peal_channels_on_frame(
 			return;
 		}
 	}
-	if ((message.flags & PEAL_CHANNEL_FLAG_ACK) != 0) {
-		if (channel != NULL && (is_life(channel, channel->tx.epoch, message.ack_epoch) ||
-					       PEAL_BUG(ACK_OF_ANY_LIFE))) {
-			on_ack(channels, channel, &message, now_ns);
-		} else {
-			on_old_ack(channels, &message, opened);
-		}
+	is_ack_left = (message.flags & PEAL_CHANNEL_FLAG_ACK) != 0;
+	/* The delivery does not wait for the acknowledgement, which takes as long as all else
+	 * before it, unless the user would see the difference: whoever answers from within the
+	 * delivery finds room for that, and loans that the peer has read have come back. */
+	if (is_ack_left && (channel == NULL || !peal_sendqueue_is_roomy(&channel->tx.queue))) {
+		take_ack(channels, channel, &message, opened, now_ns);
+		is_ack_left = false;
 	}
 	if (channel == NULL) {
 		return;
 	}
-	if ((message.flags & PEAL_CHANNEL_FLAG_DATA) != 0) {
-		if (!on_data(channels, channel, &message, opened, now_ns)) {
-			return;
-		}
-	} else if ((message.flags & PEAL_CHANNEL_FLAG_PROBE) != 0) {
+	if ((message.flags & PEAL_CHANNEL_FLAG_DATA) != 0 &&
+		!on_data(channels, channel, &message, opened, now_ns)) {
+		return;
+	}
+	if (is_ack_left) {
+		take_ack(channels, channel, &message, opened, now_ns);
+	}
+	if ((message.flags & PEAL_CHANNEL_FLAG_PROBE) != 0) {
 		peal_channel_rx_owe(&channel->rx, now_ns);
 	}
 	if (__builtin_expect(channel->state == PEAL_CHANNEL_CLOSING, 0)) {

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+/* A turn that sends no more has them leave before it does anything else. */
+#define HASTENED_COUNT 2U
+
 _Static_assert(PEAL_SLOTS_MAX <= PEAL_RESIDENTS_MAX, "every slot has a deadline");
 _Static_assert(PEAL_CHANNELS_MAX <= PEAL_RESIDENTS_MAX, "and every channel");
 
@@ -289,14 +292,11 @@ on_timer(struct peal_channelsender *sender, struct peal_channel *channel, uint64
 	peal_channelsender_settle(sender, channel);
 }
 
-static void
+static __attribute__((noinline)) void
 run_timers(struct peal_channelsender *sender, uint64_t now_ns)
 {
 	uint64_t due[PEAL_RESIDENTS_WORDS] = {0};
 
-	if (__builtin_expect(peal_deadlines_earliest_ns(&sender->frames_at) > now_ns, 1)) {
-		return;
-	}
 	peal_deadlines_collect(&sender->frames_at, now_ns, due);
 	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
 		while (due[word] != 0) {
@@ -309,14 +309,11 @@ run_timers(struct peal_channelsender *sender, uint64_t now_ns)
 }
 
 /* Windows below one frame whose time has come. */
-static void
+static __attribute__((noinline)) void
 run_windows(struct peal_channelsender *sender, uint64_t now_ns)
 {
 	uint64_t due[PEAL_RESIDENTS_WORDS] = {0};
 
-	if (__builtin_expect(peal_deadlines_earliest_ns(&sender->windows_at) > now_ns, 1)) {
-		return;
-	}
 	peal_deadlines_collect(&sender->windows_at, now_ns, due);
 	for (uint32_t word = 0; word < PEAL_RESIDENTS_WORDS; word++) {
 		while (due[word] != 0) {
@@ -328,10 +325,11 @@ run_windows(struct peal_channelsender *sender, uint64_t now_ns)
 	}
 }
 
-/* Frames of one channel, as far as its turn and the window to its peer go. False: no packets. */
+/* Frames of one channel, as far as its turn and the window to its peer go; it is to be settled
+ * then, unless it stands in a list. False: no packets. */
 static bool
 send_burst(struct peal_channelsender *sender, struct peal_channel *channel, uint64_t now_ns,
-	uint32_t *sent_count)
+	uint32_t *sent_count, struct peal_channel **unsettled_out)
 {
 	bool has_packets = true;
 	bool has_sent = false;
@@ -356,45 +354,60 @@ send_burst(struct peal_channelsender *sender, struct peal_channel *channel, uint
 		}
 		wait(sender, channel, now_ns);
 	}
-	peal_channelsender_settle(sender, channel);
+	*unsettled_out = channel;
 	return has_packets;
 }
 
-uint32_t
-peal_channelsender_run(struct peal_channelsender *sender, uint64_t now_ns)
+/* All who stand in the list, once. Returns frames sent; the last channel may not be settled yet. */
+static uint32_t
+send_all(struct peal_channelsender *sender, uint64_t now_ns, struct peal_channel **unsettled_out)
 {
+	uint16_t last = sender->ready.last;
 	struct peal_channel *channel;
 	uint32_t sent_count = 0;
-	uint16_t last;
 	bool has_packets = true;
 
-	run_timers(sender, now_ns);
-	run_windows(sender, now_ns);
-	last = sender->ready.last;
 	while (has_packets &&
 		(channel = peal_channeltable_pop(sender->table, &sender->ready)) != NULL) {
+		if (*unsettled_out != NULL) {
+			peal_channelsender_settle(sender, *unsettled_out);
+			*unsettled_out = NULL;
+		}
 		if (channel->state != PEAL_CHANNEL_FREE) {
-			has_packets = send_burst(sender, channel, now_ns, &sent_count);
+			has_packets =
+				send_burst(sender, channel, now_ns, &sent_count, unsettled_out);
 		}
 		if (peal_channeltable_index(sender->table, channel) == last) {
 			break;
 		}
+	}
+	return sent_count;
+}
+
+uint32_t
+peal_channelsender_run_due(struct peal_channelsender *sender, uint64_t now_ns)
+{
+	struct peal_channel *unsettled = NULL;
+	struct peal_channel *channel;
+	uint32_t sent_count;
+
+	if (peal_deadlines_earliest_ns(&sender->frames_at) <= now_ns) {
+		run_timers(sender, now_ns);
+	}
+	if (__builtin_expect(peal_deadlines_earliest_ns(&sender->windows_at) <= now_ns, 0)) {
+		run_windows(sender, now_ns);
+	}
+	sent_count = send_all(sender, now_ns, &unsettled);
+	/* Few frames are waited for: what is left to do here is not worth a delay of theirs. */
+	if (sent_count > 0 && sent_count <= HASTENED_COUNT) {
+		peal_txqueue_hasten(&sender->egress->txqueue);
+	}
+	if (unsettled != NULL) {
+		peal_channelsender_settle(sender, unsettled);
 	}
 	while ((channel = peal_channeltable_pop(sender->table, &sender->served)) != NULL) {
 		wait(sender, channel, now_ns);
 		peal_channelsender_settle(sender, channel);
 	}
 	return sent_count;
-}
-
-uint64_t
-peal_channelsender_deadline_at_ns(const struct peal_channelsender *sender)
-{
-	uint64_t frame_at_ns = peal_deadlines_earliest_ns(&sender->frames_at);
-	uint64_t window_at_ns = peal_deadlines_earliest_ns(&sender->windows_at);
-
-	if (sender->ready.first != PEAL_CHANNEL_NONE) {
-		return 0;
-	}
-	return frame_at_ns < window_at_ns ? frame_at_ns : window_at_ns;
 }

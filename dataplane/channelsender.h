@@ -83,10 +83,30 @@ void peal_channelsender_on_path(struct peal_channelsender *sender, uint16_t slot
 void peal_channelsender_resume(
 	struct peal_channelsender *sender, struct peal_channel *channel, uint64_t now_ns);
 
-/* Once a turn: timers, and what has to leave. Returns frames sent. */
-uint32_t peal_channelsender_run(struct peal_channelsender *sender, uint64_t now_ns);
-
 /* When run should be called; 0 = at once; UINT64_MAX = not needed. */
-uint64_t peal_channelsender_deadline_at_ns(const struct peal_channelsender *sender);
+static inline uint64_t
+peal_channelsender_deadline_at_ns(const struct peal_channelsender *sender)
+{
+	uint64_t frame_at_ns = peal_deadlines_earliest_ns(&sender->frames_at);
+	uint64_t window_at_ns = peal_deadlines_earliest_ns(&sender->windows_at);
+
+	if (sender->ready.first != PEAL_CHANNEL_NONE) {
+		return 0;
+	}
+	return frame_at_ns < window_at_ns ? frame_at_ns : window_at_ns;
+}
+
+/* Private: a timer is due, or somebody has to send. */
+uint32_t peal_channelsender_run_due(struct peal_channelsender *sender, uint64_t now_ns);
+
+/* Once a turn: timers, and what has to leave. Returns frames sent. */
+static inline uint32_t
+peal_channelsender_run(struct peal_channelsender *sender, uint64_t now_ns)
+{
+	if (now_ns < peal_channelsender_deadline_at_ns(sender)) {
+		return 0;
+	}
+	return peal_channelsender_run_due(sender, now_ns);
+}
 
 #endif

@@ -204,6 +204,31 @@ switch_view(struct peal_core *core, const struct peal_record *record, uint64_t n
 	}
 }
 
+/* Out of line: the turns that find none are most of all. */
+static __attribute__((noinline)) void
+take_command(struct peal_core *core, const struct peal_record *record, uint64_t now_ns)
+{
+	PEAL_ASSERT(peal_core_is_home(core) || record->kind == PEAL_RECORD_VIEW);
+	if (record->kind == PEAL_RECORD_SEND) {
+		peal_downlink_send(&core->downlink, core->peers, record, now_ns);
+	} else if (record->kind == PEAL_RECORD_FRAME_DONE) {
+		peal_uplink_on_frame_done(&core->uplink, record->buffer);
+	} else if (record->kind == PEAL_RECORD_VIEW) {
+		switch_view(core, record, now_ns);
+	} else if (record->kind == PEAL_RECORD_REPORT) {
+		peal_alertbatch_on_report(&core->alertbatch, record, now_ns);
+	} else if (record->kind == PEAL_RECORD_STREAM) {
+		peal_streamer_start(&core->streamer, record->stream, now_ns);
+	} else if (record->kind == PEAL_RECORD_LOAD) {
+		PEAL_ASSERT(core->config.load != NULL);
+		peal_load_start(core->config.load, record->load, record->mid, now_ns);
+	} else {
+		PEAL_ASSERT(record->kind == PEAL_RECORD_PING);
+		peal_echo_start(
+			&core->echo, record->ping, core->peers, record->slot, record->mid, now_ns);
+	}
+}
+
 static uint32_t
 take_commands(struct peal_core *core, uint64_t now_ns)
 {
@@ -212,27 +237,7 @@ take_commands(struct peal_core *core, uint64_t now_ns)
 	uint32_t count = down->pop(down->state, records, PEAL_COMMANDS_MAX);
 
 	for (uint32_t i = 0; i < count; i++) {
-		const struct peal_record *record = &records[i];
-
-		PEAL_ASSERT(peal_core_is_home(core) || record->kind == PEAL_RECORD_VIEW);
-		if (record->kind == PEAL_RECORD_SEND) {
-			peal_downlink_send(&core->downlink, core->peers, record, now_ns);
-		} else if (record->kind == PEAL_RECORD_FRAME_DONE) {
-			peal_uplink_on_frame_done(&core->uplink, record->buffer);
-		} else if (record->kind == PEAL_RECORD_VIEW) {
-			switch_view(core, record, now_ns);
-		} else if (record->kind == PEAL_RECORD_REPORT) {
-			peal_alertbatch_on_report(&core->alertbatch, record, now_ns);
-		} else if (record->kind == PEAL_RECORD_STREAM) {
-			peal_streamer_start(&core->streamer, record->stream, now_ns);
-		} else if (record->kind == PEAL_RECORD_LOAD) {
-			PEAL_ASSERT(core->config.load != NULL);
-			peal_load_start(core->config.load, record->load, record->mid, now_ns);
-		} else {
-			PEAL_ASSERT(record->kind == PEAL_RECORD_PING);
-			peal_echo_start(&core->echo, record->ping, core->peers, record->slot,
-				record->mid, now_ns);
-		}
+		take_command(core, &records[i], now_ns);
 	}
 	return count;
 }

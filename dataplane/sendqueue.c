@@ -68,7 +68,11 @@ peal_sendqueue_lend(
 	const uint64_t loan[2] = {(uint64_t)(uintptr_t)bytes, token};
 
 	PEAL_ASSERT(size <= PEAL_MESSAGE_SIZE_MAX);
-	return push(queue, PEAL_SENDQUEUE_LOAN, size, loan, LOAN_SIZE);
+	if (!push(queue, PEAL_SENDQUEUE_LOAN, size, loan, LOAN_SIZE)) {
+		return false;
+	}
+	queue->loans_count++;
+	return true;
 }
 
 bool
@@ -122,6 +126,7 @@ peal_sendqueue_drop(struct peal_sendqueue *queue, uint64_t from, uint64_t room,
 		until = entry.next;
 		count++;
 		if (entry.kind == PEAL_SENDQUEUE_LOAN) {
+			queue->loans_count--;
 			lender->release(lender->state, entry.token);
 		}
 	}
@@ -143,6 +148,7 @@ peal_sendqueue_release(
 		queue->tail = entry.next;
 		queue->released_count += entry.kind != PEAL_SENDQUEUE_END;
 		if (entry.kind == PEAL_SENDQUEUE_LOAN) {
+			queue->loans_count--;
 			lender->release(lender->state, entry.token);
 		}
 	}

@@ -36,6 +36,7 @@ struct peal_sendqueue {
 	uint64_t tail; /* and begin of what is still needed */
 	uint64_t accepted_count;
 	uint64_t released_count;
+	uint64_t loans_count; /* in the queue: not given back yet */
 };
 
 /* One entry, as it stands in the queue. */
@@ -81,6 +82,14 @@ static inline uint64_t
 peal_sendqueue_round_up(uint64_t size)
 {
 	return (size + 7U) & ~UINT64_C(7);
+}
+
+/* True when half of the room or more is free and nothing is lent: whoever sends waits for nothing
+ * that a release would bring. */
+static inline bool
+peal_sendqueue_is_roomy(const struct peal_sendqueue *queue)
+{
+	return queue->loans_count == 0 && queue->head - queue->tail <= queue->capacity / 2U;
 }
 
 /* Private: the entry of a loan. */

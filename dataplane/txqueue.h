@@ -10,7 +10,8 @@
  *
  * PEAL_TX_BULK_SIZE_MAX bytes of bulk leave at once, behind what is queued of the other class, and
  * take their places all the same: a large message is opened at one end while the rest of it is
- * sealed at the other. A turn ends after that for bulk when the port had no room.
+ * sealed at the other. A turn ends after that for bulk when the port had no room. One frame of a
+ * channel, or two, leave at once as well: somebody waits for them.
  *
  * Packets come from a small stash filled by one call to the port, or by packets received before,
  * or are received packets turned round. When the queue is full it is flushed early. What the port
@@ -104,7 +105,8 @@ peal_txqueue_place(struct peal_txqueue *txqueue)
 	return &txqueue->bulk[txqueue->bulk_count];
 }
 
-/* Private: bulk leaves before the end of the turn. */
+/* What is queued leaves before the end of the turn, bulk last, which takes its places all the same.
+ */
 void peal_txqueue_hasten(struct peal_txqueue *txqueue);
 
 static inline void

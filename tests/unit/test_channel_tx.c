@@ -290,6 +290,27 @@ test_channel_tx__has_a_window_on_its_way_at_most(void **state)
 	assert_true(peal_channel_tx_is_idle(&tx));
 }
 
+/* What a request says again of the last reply. */
+static void
+test_channel_tx__an_answer_again_changes_nothing(void **state)
+{
+	struct peal_channel_tx before;
+
+	(void)state;
+	measure();
+	before = tx;
+	before.arrived_count = 0;
+	before.sample_ns = 0;
+	now_ns += 1000 * US;
+	assert_int_equal(answer(1, 0, 1 + PEAL_CHANNEL_WINDOW, 7), PEAL_CHANNEL_ACK_OLD);
+	assert_memory_equal(&tx, &before, sizeof(tx));
+	assert_true(peal_channel_tx_deadline_at_ns(&tx) == UINT64_MAX);
+	/* Bits of what was never sent are a lie. */
+	assert_int_equal(answer(1, 1, 1 + PEAL_CHANNEL_WINDOW, 7), PEAL_CHANNEL_ACK_LIE);
+	assert_int_equal(answer(2, 0, 1 + PEAL_CHANNEL_WINDOW, 7), PEAL_CHANNEL_ACK_LIE);
+	assert_memory_equal(&tx, &before, sizeof(tx));
+}
+
 static void
 test_channel_tx__old_answers_say_nothing(void **state)
 {
@@ -916,6 +937,7 @@ main(void)
 		TX_TEST(test_channel_tx__the_end_travels_alone),
 		TX_TEST(test_channel_tx__sends_nothing_past_the_credit),
 		TX_TEST(test_channel_tx__has_a_window_on_its_way_at_most),
+		TX_TEST(test_channel_tx__an_answer_again_changes_nothing),
 		TX_TEST(test_channel_tx__old_answers_say_nothing),
 		TX_TEST(test_channel_tx__lies_change_nothing),
 		TX_TEST(test_channel_tx__measures_without_the_receiver_s_delay),

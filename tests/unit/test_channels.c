@@ -256,6 +256,66 @@ test_channels__say_when_they_are_full(void **state)
 		PEAL_CHANNEL_OK);
 }
 
+static struct {
+	uint32_t deliveries_count;
+	bool was_idle; /* all that A had sent was known to have arrived */
+	uint32_t released_count;
+} seen;
+
+static void
+see(void *state, uint16_t channel, const struct peal_delivery *delivery)
+{
+	const struct peal_speaker *speaker = state;
+
+	(void)delivery;
+	seen.deliveries_count++;
+	seen.was_idle = peal_channel_tx_is_idle(&speaker->channels.table.channels[channel].tx);
+	seen.released_count = speaker->released_count;
+}
+
+/* B gets a message and answers in the frame that acknowledges it. */
+static void
+be_answered(uint16_t channel)
+{
+	turn_all(1);
+	assert_false(peal_channel_tx_is_idle(&a->channels.table.channels[channel].tx));
+	say(b, b->last_channel, "answer");
+	turn_all(2);
+	assert_true(peal_channel_tx_is_idle(&a->channels.table.channels[channel].tx));
+}
+
+/* An answer is there before what came with it is looked at, unless A would see a difference. */
+static void
+test_channels__deliver_before_they_count(void **state)
+{
+	static const uint8_t large[PEAL_SPEAKER_QUEUE_SIZE / 2U];
+	uint16_t channel = open_to_b();
+
+	(void)state;
+	say(a, channel, "hello");
+	turn_all(2);
+	say(b, b->last_channel, "hello");
+	turn_all(3);
+	a->channels.config.user.deliver = see;
+	say(a, channel, "question");
+	be_answered(channel);
+	assert_int_equal(seen.deliveries_count, 1);
+	assert_false(seen.was_idle);
+
+	assert_int_equal(peal_channels_lend(&a->channels, channel, large, 100, 0), PEAL_CHANNEL_OK);
+	be_answered(channel);
+	assert_int_equal(seen.deliveries_count, 2);
+	assert_true(seen.was_idle);
+	assert_int_equal(seen.released_count, 1);
+
+	/* More than half of the room is taken. */
+	assert_int_equal(
+		peal_channels_send(&a->channels, channel, large, sizeof(large)), PEAL_CHANNEL_OK);
+	be_answered(channel);
+	assert_int_equal(seen.deliveries_count, 3);
+	assert_true(seen.was_idle);
+}
+
 /* All channels of A are full all the time, and its port takes less than they want. */
 static void
 test_channels__bulk_costs_no_probe(void **state)
@@ -443,6 +503,7 @@ main(void)
 		CHANNELS_TEST(test_channels__too_many_are_refused),
 		CHANNELS_TEST(test_channels__a_large_message_is_lent),
 		CHANNELS_TEST(test_channels__say_when_they_are_full),
+		CHANNELS_TEST(test_channels__deliver_before_they_count),
 		CHANNELS_TEST(test_channels__bulk_costs_no_probe),
 		CHANNELS_TEST(test_channels__go_round_a_broken_link),
 		CHANNELS_TEST(test_channels__tell_how_a_peer_is_reached),

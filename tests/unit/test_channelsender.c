@@ -212,6 +212,33 @@ test_channelsender__answers_wait_for_nothing(void **state)
 	assert_true(two->tx.is_waiting);
 }
 
+/* Few frames are at the port when the timers of their channels are not set yet; more of them wait
+ * for the end of the turn, and for whatever else leaves then. */
+static void
+test_channelsender__few_frames_leave_at_once(void **state)
+{
+	const struct peal_txqueue *txqueue = &cores->nodes[0]->core.egress.txqueue;
+	struct peal_channel *one = open_channel(1, 0, 1);
+	struct peal_channel *two = open_channel(2, 1, 1);
+
+	(void)state;
+	assert_int_equal(peal_channelsender_run(sender, now_ns), 2);
+	assert_int_equal(txqueue->bulk_count, 0);
+	assert_int_equal(txqueue->bulk_sent, 2);
+	assert_true(peal_channel_tx_deadline_at_ns(&one->tx) != UINT64_MAX);
+	assert_true(peal_channel_tx_deadline_at_ns(&two->tx) != UINT64_MAX);
+	assert_true(peal_channelsender_deadline_at_ns(sender) ==
+		    peal_channel_tx_deadline_at_ns(&one->tx));
+	peal_txqueue_flush(&cores->nodes[0]->core.egress.txqueue);
+	now_ns += 10 * US;
+	answer(one, 1);
+	answer(two, 1);
+	assert_int_equal(run(), 0);
+	(void)open_channel(1, 2, 3);
+	assert_int_equal(peal_channelsender_run(sender, now_ns), 3);
+	assert_int_equal(txqueue->bulk_count, 3);
+}
+
 static void
 test_channelsender__what_ends_gives_its_room_back(void **state)
 {
@@ -248,6 +275,7 @@ main(void)
 		SENDER_TEST(test_channelsender__who_waits_still_has_timers),
 		SENDER_TEST(test_channelsender__below_one_frame_it_waits_for_time),
 		SENDER_TEST(test_channelsender__answers_wait_for_nothing),
+		SENDER_TEST(test_channelsender__few_frames_leave_at_once),
 		SENDER_TEST(test_channelsender__what_ends_gives_its_room_back),
 	};
 

@@ -141,6 +141,37 @@ test_sendqueue__gives_loans_back_once_and_in_order(void **state)
 	assert_int_equal(queue.tail, queue.head);
 }
 
+static void
+test_sendqueue__is_roomy_when_half_is_free_and_nothing_lent(void **state)
+{
+	uint8_t bytes[CAPACITY] = {0};
+	uint64_t half;
+
+	(void)state;
+	assert_true(peal_sendqueue_is_roomy(&queue));
+	assert_true(peal_sendqueue_copy(&queue, bytes, CAPACITY / 2U - HEAD));
+	half = queue.head;
+	assert_true(peal_sendqueue_is_roomy(&queue));
+	assert_true(peal_sendqueue_copy(&queue, bytes, 0));
+	assert_false(peal_sendqueue_is_roomy(&queue));
+	peal_sendqueue_release(&queue, half, &lender);
+	assert_true(peal_sendqueue_is_roomy(&queue));
+	/* Of a loan, however small, until it is given back, or up. */
+	assert_true(peal_sendqueue_lend(&queue, bytes, 0, 1));
+	assert_false(peal_sendqueue_is_roomy(&queue));
+	assert_int_equal(
+		peal_sendqueue_drop(&queue, queue.head - HEAD - 16U, CAPACITY, &lender), 1);
+	assert_true(peal_sendqueue_is_roomy(&queue));
+	assert_true(peal_sendqueue_lend(&queue, bytes, 0, 2));
+	peal_sendqueue_release(&queue, queue.head, &lender);
+	assert_true(peal_sendqueue_is_roomy(&queue));
+	/* Who found no room has lent nothing. */
+	assert_true(peal_sendqueue_copy(&queue, bytes, CAPACITY - HEAD));
+	assert_false(peal_sendqueue_lend(&queue, bytes, 0, 3));
+	peal_sendqueue_release(&queue, queue.head, &lender);
+	assert_true(peal_sendqueue_is_roomy(&queue));
+}
+
 /* Every size at every place of the ring, loans too: bytes that wrap come out as they went in. */
 static void
 test_sendqueue__wraps_anywhere(void **state)
@@ -257,6 +288,8 @@ main(void)
 		cmocka_unit_test_setup(
 			test_sendqueue__a_loan_takes_the_room_of_its_place_only, begin),
 		cmocka_unit_test_setup(test_sendqueue__gives_loans_back_once_and_in_order, begin),
+		cmocka_unit_test_setup(
+			test_sendqueue__is_roomy_when_half_is_free_and_nothing_lent, begin),
 		cmocka_unit_test_setup(test_sendqueue__wraps_anywhere, begin),
 		cmocka_unit_test_setup(test_sendqueue__the_largest_copy_fills_it, begin),
 		cmocka_unit_test_setup(test_sendqueue__gives_up_from_the_middle, begin),
