@@ -26,6 +26,7 @@ static const char *const event_names[] = {
 	[PEAL_EVENT_METADATA_FULL] = "metadata full",
 	[PEAL_EVENT_ORDERGROUP] = "order group",
 	[PEAL_EVENT_ORDERGROUP_REFUSED] = "order group refused",
+	[PEAL_EVENT_WAITING] = "waiting",
 };
 
 void

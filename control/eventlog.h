@@ -17,6 +17,7 @@ enum peal_kicked {
 	PEAL_KICKED_LAG = 2,     /* others are ahead, and for T_install nothing brought it there */
 	PEAL_KICKED_VIEW_DEAD = 3, /* its view can never decide again: its members restarted */
 	PEAL_KICKED_NO_QUORUM = 4, /* without a quorum, and a group lives that it is not in */
+	PEAL_KICKED_SLOW = 5,      /* it held the broadcasts of all back for too long */
 };
 
 enum peal_event_kind {
@@ -52,9 +53,11 @@ enum peal_event_kind {
 	/* The order group that this node was asked for cannot be: value = enum
 	 * peal_ordergroup_answer << 32 | id. */
 	PEAL_EVENT_ORDERGROUP_REFUSED = 20,
+	/* This node was evicted for being slow, and joins again later: value = nanoseconds. */
+	PEAL_EVENT_WAITING = 21,
 };
 
-#define PEAL_EVENT_LAST PEAL_EVENT_ORDERGROUP_REFUSED
+#define PEAL_EVENT_LAST PEAL_EVENT_WAITING
 
 struct peal_event {
 	uint64_t seq; /* from 1 */

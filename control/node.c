@@ -264,6 +264,9 @@ peal_node_deadline_at_ns(const struct peal_node *node)
 		}
 		return deadline_at_ns;
 	}
+	if (node->state == PEAL_NODE_KICKED) {
+		return peal_rejoin_deadline_at_ns(&node->rejoin);
+	}
 	if (!peal_node_is_active(node) || node->is_out) {
 		return peal_on_leave_deadline_at_ns(node);
 	}

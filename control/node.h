@@ -10,7 +10,7 @@
  *     JOINING --view--> MEMBER --leave--> LEAVING --decided, or confirmed by weight--> LEFT
  *        ^                |                  |
  *        |              removed            removed by others' cut
- *        +-- rejoin --- KICKED <-------------+ (a removal it did not ask for)
+ *        +-- rejoin --- KICKED <-------------+ (a removal it did not ask for; who was slow waits)
  *
  * Memory: the caller's, sizeof(struct peal_node); no allocation after init. Thread: control only;
  * readers on other threads hold the lock of whoever runs the steps.
@@ -29,6 +29,7 @@
 #include "control/history.h"
 #include "control/install.h"
 #include "control/promises.h"
+#include "control/rejoin.h"
 #include "control/shelf.h"
 #include "control/streampool.h"
 #include "dataplane/plane.h"
@@ -45,7 +46,8 @@ enum peal_node_state {
 	PEAL_NODE_MEMBER = 1,
 	PEAL_NODE_LEAVING = 2,
 	PEAL_NODE_LEFT = 3,    /* final: gone with the group's consent (or after the grace of D6) */
-	PEAL_NODE_KICKED = 4,  /* removed while alive; JOINING follows when rejoin is on */
+	PEAL_NODE_KICKED = 4,  /* removed while alive; JOINING follows when rejoin is on, at once or
+				* after a pause */
 	PEAL_NODE_REFUSED = 5, /* final: the cluster runs other parameters */
 };
 
@@ -147,6 +149,7 @@ struct peal_node {
 	/* Removed by a decision: so long this node looks for that group and founds no other; 0 =
 	 * no. */
 	uint64_t refrain_until_ns;
+	struct peal_rejoin rejoin; /* pauses after evictions for being slow */
 	uint64_t unreachable_seen; /* joining: which observers were told of last; 0 = none */
 	uint64_t unanswered_at_ns; /* joining: then it is said that nobody answers */
 	uint64_t call_at_ns;       /* next call to seeds that are not members; UINT64_MAX = none */

@@ -551,6 +551,12 @@ peal_on_tick(struct peal_node *node)
 		tick_joining(node);
 		return;
 	}
+	if (node->state == PEAL_NODE_KICKED) {
+		if (peal_rejoin_is_due(&node->rejoin, node->now_ns)) {
+			peal_on_start(node);
+		}
+		return;
+	}
 	if (!peal_node_is_active(node) || node->is_out) {
 		tick_out(node);
 		return;

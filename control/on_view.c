@@ -375,14 +375,26 @@ peal_on_kicked(struct peal_node *node, enum peal_kicked why)
 	node->is_out = false;
 	peal_node_release_view(node);
 	peal_emit_view(node);
-	if (node->config.rejoin) {
-		peal_on_start(node);
+	if (!node->config.rejoin) {
+		return;
 	}
+	if (why == PEAL_KICKED_SLOW && !PEAL_BUG(EVICTED_COMES_AT_ONCE)) {
+		uint64_t pause_ns = peal_rejoin_on_evicted(&node->rejoin, node->now_ns);
+
+		peal_counter_add(&node->counters, PEAL_COUNTER_REJOINS_DELAYED, 1);
+		peal_emit_event(node, PEAL_EVENT_WAITING, 0, pause_ns, NULL);
+		return;
+	}
+	peal_on_start(node);
 }
 
 void
 peal_on_removed(struct peal_node *node, enum peal_kicked why)
 {
+	/* Nobody says why, but its own core said in this epoch that it is slow, which is final. */
+	if (atomic_load_explicit(&node->plane->slow, memory_order_relaxed) == node->view.epoch) {
+		why = PEAL_KICKED_SLOW;
+	}
 	node->refrain_until_ns =
 		PEAL_BUG(REMOVED_FOUNDS) ? 0 : node->now_ns + 2U * node->config.timing->install_ns;
 	peal_on_kicked(node, why);

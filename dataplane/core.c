@@ -278,6 +278,20 @@ hear_gateway(struct peal_core *core)
 	}
 }
 
+/* Probes tell the observers that this node holds broadcasts back, and control that it did when it
+ * is removed. */
+static void
+say_slow(struct peal_core *core)
+{
+	bool is_slow = core->config.cast != NULL && peal_cast_is_slow(core->config.cast);
+
+	if (__builtin_expect(is_slow || core->heartbeat.is_slow, 0)) {
+		atomic_store_explicit(&core->config.plane->slow, is_slow ? core->peers->epoch : 0,
+			memory_order_relaxed);
+	}
+	core->heartbeat.is_slow = is_slow;
+}
+
 uint32_t
 peal_core_turn(struct peal_core *core, uint64_t now_ns)
 {
@@ -299,8 +313,7 @@ peal_core_turn(struct peal_core *core, uint64_t now_ns)
 	core->was_behind = received_count == PEAL_BURST_MAX;
 	work_count += received_count;
 	if (__builtin_expect(peal_core_is_home(core), 1)) {
-		core->heartbeat.is_slow =
-			core->config.cast != NULL && peal_cast_is_slow(core->config.cast);
+		say_slow(core);
 		work_count += peal_heartbeat_run(
 			&core->heartbeat, received_count < PEAL_BURST_MAX, now_ns);
 		work_count += peal_alertbatch_run(&core->alertbatch, now_ns);

@@ -143,6 +143,9 @@ struct peal_plane {
 	 * they name it, or so many others that no quorum is left; 0 = none. Control writes, the
 	 * home core reads relaxed. */
 	_Atomic uint64_t doubted;
+	/* The epoch in which this node says of itself that it holds the broadcasts of all back; 0 =
+	 * not so. The home core writes, control reads relaxed. */
+	_Atomic uint64_t slow;
 	/* Member number << 2 | enum peal_departure; control writes before the VIEW without it. */
 	_Atomic uint64_t departures[PEAL_PLANE_DEPARTURES_MAX];
 	/* When peer `slot` last proved life, and when a frame of it last came: written by the core.

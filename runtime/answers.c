@@ -93,6 +93,13 @@ peal_answer_view(struct peal_answer *answer)
 		add_number(data, "evict_ms", config->evict_ms);
 	}
 	add_text(data, "state", peal_node_state_name(node->state));
+	if (node->rejoin.until_ns != 0) {
+		uint64_t now_ns = peal_tsc_now_ns();
+		uint64_t left_ns =
+			node->rejoin.until_ns > now_ns ? node->rejoin.until_ns - now_ns : 0;
+
+		add_number(data, "rejoin_in_ms", left_ns / UINT64_C(1000000));
+	}
 	peal_describe_address(&node->config.address, text);
 	add_text(data, "address", text);
 	add_number(data, "epoch", view->epoch);

@@ -109,6 +109,7 @@ find_fate(enum peal_event_kind kind)
 	case PEAL_EVENT_METADATA_FULL:
 	case PEAL_EVENT_ORDERGROUP:
 	case PEAL_EVENT_ORDERGROUP_REFUSED:
+	case PEAL_EVENT_WAITING:
 		break;
 	}
 	return NULL;
@@ -184,10 +185,11 @@ find_kicked(uint64_t why)
 			"this view can never decide again, its members restarted: it is over",
 		[PEAL_KICKED_NO_QUORUM] =
 			"without a quorum here, while a group lives elsewhere: this view is over",
+		[PEAL_KICKED_SLOW] =
+			"the group removed this node: it held the broadcasts of all back",
 	};
 
-	return why >= PEAL_KICKED_REMOVED && why <= PEAL_KICKED_NO_QUORUM ? reasons[why]
-									  : reasons[1];
+	return why >= PEAL_KICKED_REMOVED && why <= PEAL_KICKED_SLOW ? reasons[why] : reasons[1];
 }
 
 static void
@@ -262,6 +264,11 @@ describe_own(const struct peal_event *event, char out[SIZE])
 	case PEAL_EVENT_ORDERGROUP:
 	case PEAL_EVENT_ORDERGROUP_REFUSED:
 		describe_ordergroup(event, out);
+		break;
+	case PEAL_EVENT_WAITING:
+		(void)snprintf(out, SIZE,
+			"waiting for %" PRIu64 " ms before joining again: it was too slow",
+			event->value / UINT64_C(1000000));
 		break;
 	case PEAL_EVENT_JOINED:
 	case PEAL_EVENT_LEFT:

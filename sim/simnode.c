@@ -88,6 +88,7 @@ prompt_core(void *state, uint8_t shard)
 	if (!simnode->is_up || simnode->is_paused || *turn_at_ns != NEVER) {
 		return;
 	}
+	simnode->prompted_at_ns[shard] = simnode->config.time->now_ns;
 	*turn_at_ns = simnode->config.time->now_ns +
 		      draw_delay(simnode, TURN_DELAY_NS_MIN, TURN_DELAY_NS_MAX) +
 		      draw_wake(simnode, shard, simnode->config.time->now_ns);
@@ -506,13 +507,23 @@ peal_simnode_crash(struct peal_simnode *simnode)
 void
 peal_simnode_set_paused(struct peal_simnode *simnode, bool is_paused)
 {
+	uint64_t looked_at_ns[PEAL_SIMNODE_SHARDS_MAX];
+
 	if (!simnode->is_up || simnode->is_paused == is_paused) {
 		return;
 	}
+	/* Nobody looks from now on, until the first turn after it. */
+	for (uint32_t shard = 0; shard < PEAL_SIMNODE_SHARDS_MAX && is_paused; shard++) {
+		if (simnode->turn_at_ns[shard] == NEVER) {
+			simnode->prompted_at_ns[shard] = simnode->config.time->now_ns;
+		}
+	}
+	memcpy(looked_at_ns, simnode->prompted_at_ns, sizeof(looked_at_ns));
 	simnode->is_paused = is_paused;
 	forget_events(simnode);
 	peal_simnode_prompt(simnode);
 	prompt_control(simnode);
+	memcpy(simnode->prompted_at_ns, looked_at_ns, sizeof(looked_at_ns));
 }
 
 void
@@ -596,6 +607,8 @@ peal_simnode_on_turn(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns
 	uint64_t *turn_timer_at_ns = &simnode->turn_timer_at_ns[shard];
 	const struct peal_simring *down =
 		shard == 0 ? &simnode->down : &simnode->others[shard - 1U].down;
+	/* A core that spins looks all the time, and sees in its next turn what came since. */
+	uint64_t looked_at_ns = *turn_at_ns != NEVER ? simnode->prompted_at_ns[shard] : at_ns;
 	uint64_t deadline_at_ns;
 	uint32_t work;
 
@@ -612,7 +625,7 @@ peal_simnode_on_turn(struct peal_simnode *simnode, uint8_t shard, uint64_t at_ns
 
 		if (simnode->wake_ns_max == 0) {
 			peal_channels_note_look(
-				&talk->channels, clock_of(simnode) - TURN_DELAY_NS_MAX);
+				&talk->channels, looked_at_ns + simnode->clock_offset_ns);
 		}
 		peal_simtalk_turn(talk, clock_of(simnode));
 	}

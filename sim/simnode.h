@@ -100,7 +100,8 @@ struct peal_simnode {
 	struct peal_simring up;
 	uint8_t shards_count; /* cores of this incarnation */
 	/* Instants of the events that are waited for; UINT64_MAX = none. */
-	uint64_t turn_at_ns[PEAL_SIMNODE_SHARDS_MAX];       /* something to do */
+	uint64_t turn_at_ns[PEAL_SIMNODE_SHARDS_MAX];       /* something to do ... */
+	uint64_t prompted_at_ns[PEAL_SIMNODE_SHARDS_MAX];   /* ... since then */
 	uint64_t turn_timer_at_ns[PEAL_SIMNODE_SHARDS_MAX]; /* the core's deadline */
 	uint64_t turned_at_ns[PEAL_SIMNODE_SHARDS_MAX];     /* the last turn of each core */
 	/* 0: cores spin. Or those that find nothing sleep, and are woken up to so much late; a

@@ -13,8 +13,13 @@
 #define INTERVAL_NS    UINT64_C(20000)
 #define SPAN_NS        (100U * MILLISECOND_NS)
 #define EVICT_AFTER_NS (20U * MILLISECOND_NS)
-/* Who comes back is slow for as long again before it is removed, and does so at once. */
-#define HEAL_NS_MAX (10U * SPAN_NS)
+/* For so long one member stays slow: it is evicted, comes back after a pause that doubles, and is
+ * evicted again 70 ms later. Without pauses that would be every 80 ms. */
+#define SLOW_NS              (20U * SPAN_NS)
+#define EVICTIONS_MAX        8U
+#define BRAKED_PER_MILLE_MAX 300U
+/* Until it is removed once more: the pause that is due then, and its time. */
+#define HEAL_NS_MAX (5U * SECOND_NS)
 /* A fifth of what is cast, and a switch that keeps so much. */
 #define SLOW_PS_PER_BYTE  UINT64_C(80000)
 #define SLOW_QUEUE_NS_MAX (5U * MILLISECOND_NS)
@@ -24,6 +29,8 @@ struct watch {
 	uint64_t victim_mid;
 	uint64_t accused_count; /* for being slow */
 	uint64_t removed_at_ns;
+	uint16_t slow;                 /* index of the slow one */
+	uint64_t evicted_count;        /* as it says itself: it was removed for being slow */
 	struct peal_simnet_rate *heal; /* its link, if that is well from its next removal on */
 	bool is_healed;
 };
@@ -33,7 +40,9 @@ on_event(void *state, uint16_t index, const struct peal_event *event, uint64_t a
 {
 	struct watch *watch = state;
 
-	(void)index;
+	if (index == watch->slow && event->kind == PEAL_EVENT_KICKED) {
+		watch->evicted_count += event->value == PEAL_KICKED_SLOW ? 1U : 0U;
+	}
 	if (watch->heal != NULL && event->kind == PEAL_EVENT_CRASHED) {
 		watch->heal->ps_per_byte = 0;
 		watch->is_healed = true;
@@ -111,8 +120,16 @@ measure(struct peal_simworld *world, uint16_t slow)
 }
 
 static void
-check_evicted(struct peal_simworld *world, const struct watch *watch)
+check_evicted(struct peal_simworld *world, const struct watch *watch, uint64_t braked_per_mille)
 {
+	peal_report_note(world->report, "evictions", watch->evicted_count);
+	peal_report_note(world->report, "evict_braked_per_mille", braked_per_mille);
+	(void)peal_story_expect(world, watch->evicted_count >= 2U,
+		"who comes back as slow as before is not evicted again");
+	(void)peal_story_expect(world, watch->evicted_count <= EVICTIONS_MAX,
+		"who stays slow comes back at once, again and again");
+	(void)peal_story_expect(world, braked_per_mille <= BRAKED_PER_MILLE_MAX,
+		"who stays slow and is evicted brakes the others most of the time");
 	peal_report_note(world->report, "evict_accusers", watch->accused_count);
 	(void)peal_story_expect(
 		world, watch->accused_count > 0, "nobody accuses who holds all others back");
@@ -137,7 +154,27 @@ heal_when_out(struct peal_simworld *world, struct watch *watch, struct peal_simn
 	}
 	(void)peal_story_expect(
 		world, watch->is_healed, "who comes back as slow as before is not removed again");
-	(void)peal_simworld_run_to_agreement(world, peal_simworld_patience_ns(world));
+	/* It comes back seconds later, in which there is nothing to see. */
+	world->casts[SOURCE].is_source = false;
+	(void)peal_simworld_run_to_agreement(
+		world, peal_simworld_patience_ns(world) + PEAL_REJOIN_PAUSE_NS_MAX);
+	world->casts[SOURCE].is_source = true;
+	peal_simnode_prompt(world->nodes[SOURCE]);
+	peal_simworld_run_for(world, SPAN_NS / 4U);
+}
+
+/* Messages that the source could not say because of the slow one, of a thousand that it wanted to.
+ */
+static uint64_t
+run_braked(struct peal_simworld *world, uint64_t span_ns)
+{
+	uint64_t before_count = world->cast_ledger->messages_count;
+	uint64_t wanted_count = span_ns / INTERVAL_NS;
+	uint64_t said_count;
+
+	peal_simworld_run_for(world, span_ns);
+	said_count = world->cast_ledger->messages_count - before_count;
+	return said_count < wanted_count ? (wanted_count - said_count) * 1000U / wanted_count : 0;
 }
 
 /* The figure of one policy; with `is_slow` one link is slow from then on. */
@@ -153,6 +190,7 @@ brake(const struct peal_scenario_options *options, uint64_t part, enum peal_cast
 		uint16_t slow = find_leaf(&world);
 		struct peal_simnet_rate *rate = &world.net.ports[slow].rate;
 
+		watch.slow = slow;
 		watch.victim_mid = world.nodes[slow]->node.self.mid;
 		world.on_event = on_event;
 		world.on_event_state = &watch;
@@ -160,15 +198,17 @@ brake(const struct peal_scenario_options *options, uint64_t part, enum peal_cast
 		peal_check_healthy_on_fault(&world.healthy, slow);
 		peal_simworld_run_for(&world, SPAN_NS / 4U);
 		if (is_slow) {
+			uint64_t braked_per_mille;
+
 			*rate = (struct peal_simnet_rate){
 				.ps_per_byte = SLOW_PS_PER_BYTE, .queue_ns_max = SLOW_QUEUE_NS_MAX};
-			/* Until the ring is full, and an eviction is over. */
-			peal_simworld_run_for(
-				&world, policy == PEAL_CAST_EVICT ? 10U * SPAN_NS : SPAN_NS);
-		}
-		if (is_slow && policy == PEAL_CAST_EVICT) {
-			check_evicted(&world, &watch);
-			heal_when_out(&world, &watch, rate);
+			/* Until the ring is full, and evictions are over. */
+			braked_per_mille =
+				run_braked(&world, policy == PEAL_CAST_EVICT ? SLOW_NS : SPAN_NS);
+			if (policy == PEAL_CAST_EVICT) {
+				check_evicted(&world, &watch, braked_per_mille);
+				heal_when_out(&world, &watch, rate);
+			}
 		}
 		p99_ns = measure(&world, slow);
 		if (is_slow && policy == PEAL_CAST_DROP_BEHIND) {

@@ -206,7 +206,8 @@ peal_story_drowsy(const struct peal_scenario_options *options, struct peal_repor
 		peal_report_note(report, "larger_share_per_mille", sharing.larger_per_mille);
 		peal_report_note(report, "queue_ns_mean", sharing.queue_ns_mean);
 		peal_report_note(report, "queue_ns_max", sharing.queue_ns_max);
-		peal_report_note(report, "used_per_mille", sharing.used_per_mille);
+		peal_report_note(report, "unused_per_mille",
+			sharing.used_per_mille < 1000U ? 1000U - sharing.used_per_mille : 0);
 		peal_report_note(report, "lost_frames", sharing.lost_count);
 		(void)peal_story_expect(&world,
 			sharing.larger_per_mille > 0 && sharing.larger_per_mille <= 600U,

@@ -66,6 +66,7 @@ note(void *state, uint16_t index, const struct peal_event *event, uint64_t at_ns
 	case PEAL_EVENT_METADATA_FULL:
 	case PEAL_EVENT_ORDERGROUP:
 	case PEAL_EVENT_ORDERGROUP_REFUSED:
+	case PEAL_EVENT_WAITING:
 		break;
 	}
 }

@@ -249,11 +249,15 @@ test_cast__who_brakes_for_too_long_is_told(void **state)
 	fill_the_ring(2000);
 	assert_true(peal_cast_is_slow(&criers[6].cast));
 	assert_true(cores->nodes[6]->core.heartbeat.is_slow);
+	assert_int_equal(atomic_load(&cores->nodes[6]->plane.slow), PEAL_FAKECORE_EPOCH);
+	assert_int_equal(atomic_load(&cores->nodes[5]->plane.slow), 0);
 	assert_int_equal(cry_counter(6, PEAL_COUNTER_CAST_SLOW), 1);
 	assert_int_equal(cry_sum(PEAL_COUNTER_CAST_SLOW), 1);
 	losing.count = 0;
 	cry_install(PEAL_FAKECORE_EPOCH + 1U, CRY_ALL);
 	assert_false(peal_cast_is_slow(&criers[6].cast)); /* another view, another chance */
+	cry_run(10U * US);
+	assert_int_equal(atomic_load(&cores->nodes[6]->plane.slow), 0);
 }
 
 static void

@@ -33,7 +33,12 @@ peal_show_view(json_t *view)
 
 	(void)printf("node      %s of cluster %s, %s\n", peal_show_text(view, "node"),
 		peal_show_text(view, "cluster"), peal_show_text(view, "address"));
-	(void)printf("state     %s\n", peal_show_text(view, "state"));
+	(void)printf("state     %s", peal_show_text(view, "state"));
+	if (json_object_get(view, "rejoin_in_ms") != NULL) {
+		(void)printf(": it held broadcasts back, and joins again in %" PRIu64 " ms",
+			peal_show_number(view, "rejoin_in_ms"));
+	}
+	(void)puts("");
 	if (epoch == 0) {
 		(void)puts("view      none yet");
 		return;
