@@ -165,6 +165,29 @@ choose_cast_links(
 	}
 }
 
+/* The other ranks of order groups of which this member was one when they began. */
+static void
+choose_order_ranks(
+	struct peal_install *install, const struct peal_install_args *args, struct choice *choice)
+{
+	const struct peal_view *view = &args->group->view;
+	uint64_t self_mid = view->members[args->self_rank].mid;
+
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		const struct peal_ordergroup *group = &view->ordergroups[i];
+
+		for (uint32_t k = 0;
+			peal_ordergroup_has_member(group, self_mid) && k < group->ranks_count;
+			k++) {
+			uint16_t rank = peal_view_find_mid(view, group->ranks[k].mid);
+
+			if (rank != PEAL_RANK_NONE) {
+				choose(install, view, rank, choice);
+			}
+		}
+	}
+}
+
 /* Those that matter most come first: places may be short after many changes at once. */
 static void
 choose_neighbours(
@@ -188,6 +211,7 @@ choose_neighbours(
 		choose(install, view, peal_rings_elect(topology, view, 0, attempt), choice);
 	}
 	choose_cast_links(install, args, choice);
+	choose_order_ranks(install, args, choice);
 	for (uint32_t i = 0; i < args->guests_count; i++) {
 		uint16_t rank = peal_view_find_mid(view, args->guests[i]);
 

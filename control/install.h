@@ -75,8 +75,8 @@ void peal_install_init(struct peal_install *install, peal_derive_fn derive, void
  * with a table from which somebody was left out because slots wait for the core to forget their
  * last peer. Slots are given to everybody up to PEAL_DIRECT_MAX members; above to observers,
  * ancestors and children in both trees, subjects, the first sequencer of joins and its two
- * alternates, neighbours in the trees of broadcast, and guests, in this order. Cost: one key
- * derivation for each slot that is new, and O(slots).
+ * alternates, neighbours in the trees of broadcast, the other ranks of order groups that it is in,
+ * and guests, in this order. Cost: one key derivation for each slot that is new, and O(slots).
  */
 const struct peal_peers *peal_install_publish(
 	struct peal_install *install, const struct peal_install_args *args);

@@ -122,6 +122,8 @@ static const struct peal_scenario scenarios[] = {
 		"one "
 		"order at all.",
 		0, 3, "dpdk", false, peal_story_orders},
+	{"audience", "Three ranks order for all members of a large group, who hear the same.", 203,
+		4, "dpdk", false, peal_story_audience},
 	{"standstill",
 		"One of three ranks stands still or ends under load: the others go on at once.", 3,
 		3, "dpdk", false, peal_story_standstill},

@@ -129,6 +129,8 @@ void peal_story_brake(const struct peal_scenario_options *options, struct peal_r
 void peal_story_broken(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_orders.c: order groups in the cores of a group. */
 void peal_story_orders(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_audience.c: an order group, and everybody else listens. */
+void peal_story_audience(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_order.c: total order. */
 void peal_story_order(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_standstill(const struct peal_scenario_options *options, struct peal_report *report);

@@ -600,10 +600,60 @@ test_install__a_table_may_leave_somebody_out_for_a_moment(void **state)
 	tear_down(&world);
 }
 
+/* Creates an order group of three members that are no neighbours of this one, or of it and two of
+ * them. Returns how many of these have a slot then. */
+static uint32_t
+count_slots_of_order_group(struct world *world, uint32_t id, bool is_in)
+{
+	const struct peal_peers *peers = switch_to(world);
+	struct peal_proposal cut = {.parent_epoch = world->group->view.epoch,
+		.parent_hash = world->group->view.hash,
+		.ordergroup = {.id = id, .generation = 1, .ranks_count = 3}};
+	uint64_t mid = 0;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		const char name[] = {'r', (char)('a' + i), '\0'};
+
+		do {
+			mid++;
+			assert_true(mid < world->group->view.next_mid);
+		} while (peal_peers_find(peers, (uint32_t)mid) != PEAL_PEERS_NONE);
+		cut.ordergroup.ranks[i].mid = is_in && i == 0 ? peers->self_mid : mid;
+		assert_true(peal_ordergroup_set_name(&cut.ordergroup, i, name));
+	}
+	change(world, &cut);
+	peers = switch_to(world);
+	check_table(world, peers);
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t number = (uint32_t)cut.ordergroup.ranks[i].mid;
+		uint16_t slot = peal_peers_find(peers, number);
+
+		/* The key of one that lingers is there as well: a neighbour is meant. */
+		for (uint32_t k = 0; k < peers->neighbours_count; k++) {
+			count += peers->neighbours[k] == slot ? 1U : 0U;
+		}
+	}
+	return count;
+}
+
+static void
+test_install__ranks_of_order_groups_have_slots_for_each_other(void **state)
+{
+	struct world world;
+
+	(void)state;
+	setup(&world, make_many);
+	assert_int_equal(count_slots_of_order_group(&world, 1, false), 0);
+	assert_int_equal(count_slots_of_order_group(&world, 2, true), 2);
+	tear_down(&world);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_install__ranks_of_order_groups_have_slots_for_each_other),
 		cmocka_unit_test(test_install__who_is_new_has_patience_with_all),
 		cmocka_unit_test(test_install__members_keep_their_slots_and_keys),
 		cmocka_unit_test(test_install__never_writes_a_table_that_a_core_may_read),

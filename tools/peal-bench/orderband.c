@@ -10,6 +10,7 @@
 #include "tools/benchlib/fixedmember.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/orderrank.h"
+#include "tools/peal-bench/ordertally.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/stage.h"
 #include "tools/peal-bench/trio.h"
@@ -420,64 +421,6 @@ ring_all(struct peal_orderband *band)
 	}
 }
 
-static uint64_t
-sum_sent(const struct peal_orderband *band)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < band->args->nodes_count; i++) {
-		sum += atomic_load(&band->shared->parts[i].sent_count);
-	}
-	return sum;
-}
-
-static bool
-is_done(const struct peal_orderband *band)
-{
-	uint64_t number = atomic_load(&band->shared->phase_number);
-
-	for (uint32_t i = 0; i < band->args->nodes_count; i++) {
-		if (atomic_load(&band->shared->parts[i].done_phase) != number) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static void
-read_before(const struct peal_orderband *band, struct peal_orderband_result *result)
-{
-	result->count = sum_sent(band);
-	for (uint32_t i = 0; i < band->args->nodes_count; i++) {
-		const struct peal_orderband_part *part = &band->shared->parts[i];
-
-		result->cycles[i] = (double)atomic_load(&part->busy_cycles);
-		result->frames[i] = (double)atomic_load(&part->frames_count);
-	}
-}
-
-static void
-read_after(const struct peal_orderband *band, struct peal_orderband_result *result)
-{
-	uint64_t count = sum_sent(band) - result->count;
-	uint64_t began_at = UINT64_MAX, done_at = 0;
-
-	result->count = count;
-	for (uint32_t i = 0; i < band->args->nodes_count; i++) {
-		const struct peal_orderband_part *part = &band->shared->parts[i];
-		double divisor = count > 0 ? (double)count : 1.0;
-
-		result->cycles[i] =
-			((double)atomic_load(&part->busy_cycles) - result->cycles[i]) / divisor;
-		result->frames[i] =
-			((double)atomic_load(&part->frames_count) - result->frames[i]) / divisor;
-		began_at = part->began_at < began_at ? part->began_at : began_at;
-		done_at = part->done_at > done_at ? part->done_at : done_at;
-	}
-	result->seconds = (double)(done_at - began_at) / (double)band->shared->cycles_hz;
-	result->per_s = result->seconds > 0 ? (double)count / result->seconds : 0;
-}
-
 static bool
 await(struct peal_orderband *band, const struct peal_orderband_phase *phase, const char *what,
 	uint64_t before, struct peal_sentence *error)
@@ -491,8 +434,11 @@ await(struct peal_orderband *band, const struct peal_orderband_phase *phase, con
 	bool is_good = true;
 
 	peal_progressbar_init(&bar, !band->args->is_quiet);
-	for (uint64_t passed_ns = 0; !is_done(band) && is_good; passed_ns += POLL_NS) {
-		uint64_t sent = sum_sent(band) - before;
+	for (uint64_t passed_ns = 0;
+		!peal_ordertally_is_done(band->shared, band->args->nodes_count) && is_good;
+		passed_ns += POLL_NS) {
+		uint64_t sent =
+			peal_ordertally_sent(band->shared, band->args->nodes_count) - before;
 
 		if (phase->kind == PEAL_ORDERBAND_FLOOD && passed_ns >= phase->duration_ns) {
 			atomic_store(&band->shared->is_enough, true);
@@ -521,10 +467,10 @@ peal_orderband_play(struct peal_orderband *band, const struct peal_orderband_pha
 	const char *what, struct peal_orderband_result *result_out, struct peal_sentence *error)
 {
 	struct peal_orderband_shared *shared = band->shared;
-	uint64_t before = sum_sent(band);
+	uint64_t before = peal_ordertally_sent(band->shared, band->args->nodes_count);
 
 	PEAL_ASSERT(phase->senders_count > 0 && phase->senders_count <= band->args->nodes_count);
-	read_before(band, result_out);
+	peal_ordertally_begin(shared, band->args->nodes_count, result_out);
 	shared->phase = *phase;
 	atomic_store(&shared->is_enough, false);
 	atomic_fetch_add(&shared->phase_number, 1U);
@@ -532,46 +478,20 @@ peal_orderband_play(struct peal_orderband *band, const struct peal_orderband_pha
 	if (!await(band, phase, what, before, error)) {
 		return false;
 	}
-	read_after(band, result_out);
+	peal_ordertally_end(shared, band->args->nodes_count, result_out);
 	return true;
-}
-
-static bool
-is_whole(const struct peal_orderband_part *part)
-{
-	return atomic_load(&part->skips_count) == 0 && atomic_load(&part->lost_count) == 0;
 }
 
 uint64_t
 peal_orderband_violations(struct peal_orderband *band)
 {
-	const struct peal_orderband_part *first = NULL;
-	uint64_t violations = 0;
-
-	for (uint32_t i = 0; i < band->args->nodes_count; i++) {
-		const struct peal_orderband_part *part = &band->shared->parts[i];
-
-		if (!is_whole(part)) {
-			continue;
-		}
-		first = first == NULL ? part : first;
-		violations += part->sum != first->sum ||
-			      atomic_load(&part->taken_count) != atomic_load(&first->taken_count);
-		violations += peal_orderband_skips(band) == 0 ? part->wrong_count : 0;
-	}
-	return violations;
+	return peal_ordertally_violations(band->shared, band->args->nodes_count);
 }
 
 uint64_t
 peal_orderband_skips(struct peal_orderband *band)
 {
-	uint64_t count = 0;
-
-	for (uint32_t i = 0; i < band->args->nodes_count; i++) {
-		count += atomic_load(&band->shared->parts[i].skips_count) +
-			 atomic_load(&band->shared->parts[i].lost_count);
-	}
-	return count;
+	return peal_ordertally_skips(band->shared, band->args->nodes_count);
 }
 
 /* --- a life --- */
