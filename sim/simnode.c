@@ -391,6 +391,47 @@ wipe(void *memory, size_t size)
 	PEAL_ASSERT(madvise((void *)begin, end - begin, MADV_DONTNEED) == 0);
 }
 
+/* What the home core carries beside membership, as far as this run has it. */
+static void
+start_users(struct peal_simnode *simnode, struct peal_core_config *core)
+{
+	if (simnode->config.talks != NULL) {
+		struct peal_simtalk *talk = talk_of(simnode, 0);
+
+		talk->shards_count = simnode->shards_count;
+		peal_simtalk_start(talk, &simnode->core.egress, &simnode->core.counters,
+			peal_prng_next(&simnode->prng), clock_of(simnode));
+		core->channels = &talk->channels;
+	}
+	if (simnode->config.casts != NULL) {
+		struct peal_simcast *simcast = &simnode->config.casts[simnode->index];
+
+		peal_simcast_start(simcast, &simnode->core.egress, &simnode->core.counters,
+			peal_prng_next(&simnode->prng), clock_of(simnode));
+		core->cast = &simcast->cast;
+	}
+	if (simnode->config.apps != NULL) {
+		struct peal_simapps *apps = &simnode->config.apps[simnode->index];
+		const struct peal_simapps_core home = {.egress = &simnode->core.egress,
+			.uplink = &simnode->core.uplink,
+			.counters = &simnode->core.counters,
+			.plane = &simnode->plane};
+
+		peal_simapps_start(apps, &home, peal_prng_next(&simnode->prng), clock_of(simnode));
+		core->cast = &apps->cast;
+		core->load = &apps->load;
+		core->clients = &apps->clients;
+	}
+	if (simnode->config.orders != NULL) {
+		struct peal_simorders *simorders = &simnode->config.orders[simnode->index];
+
+		peal_simorders_start(simorders, &simnode->core.egress, &simnode->core.counters,
+			peal_prng_next(&simnode->prng));
+		core->orders = &simorders->orders;
+		core->cast = &simorders->cast;
+	}
+}
+
 void
 peal_simnode_start(struct peal_simnode *simnode)
 {
@@ -428,41 +469,7 @@ peal_simnode_start(struct peal_simnode *simnode)
 
 	fill_core_config(simnode, &core);
 	fill_node_config(simnode, &node);
-	if (simnode->config.talks != NULL) {
-		struct peal_simtalk *talk = talk_of(simnode, 0);
-
-		talk->shards_count = simnode->shards_count;
-		peal_simtalk_start(talk, &simnode->core.egress, &simnode->core.counters,
-			peal_prng_next(&simnode->prng), clock_of(simnode));
-		core.channels = &talk->channels;
-	}
-	if (simnode->config.casts != NULL) {
-		struct peal_simcast *simcast = &simnode->config.casts[simnode->index];
-
-		peal_simcast_start(simcast, &simnode->core.egress, &simnode->core.counters,
-			peal_prng_next(&simnode->prng), clock_of(simnode));
-		core.cast = &simcast->cast;
-	}
-	if (simnode->config.apps != NULL) {
-		struct peal_simapps *apps = &simnode->config.apps[simnode->index];
-		const struct peal_simapps_core home = {.egress = &simnode->core.egress,
-			.uplink = &simnode->core.uplink,
-			.counters = &simnode->core.counters,
-			.plane = &simnode->plane};
-
-		peal_simapps_start(apps, &home, peal_prng_next(&simnode->prng), clock_of(simnode));
-		core.cast = &apps->cast;
-		core.load = &apps->load;
-		core.clients = &apps->clients;
-	}
-	if (simnode->config.orders != NULL) {
-		struct peal_simorders *simorders = &simnode->config.orders[simnode->index];
-
-		peal_simorders_start(simorders, &simnode->core.egress, &simnode->core.counters,
-			peal_prng_next(&simnode->prng));
-		core.orders = &simorders->orders;
-		core.cast = &simorders->cast;
-	}
+	start_users(simnode, &core);
 	peal_simnet_set_up(simnode->config.net, simnode->index, true);
 	peal_core_init(&simnode->core, &core, clock_of(simnode));
 	for (uint8_t shard = 1; shard < simnode->shards_count; shard++) {
