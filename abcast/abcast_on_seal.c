@@ -4,10 +4,11 @@
 #include "base/assert.h"
 
 /* The first lease behind a seal, and by how much it may grow while the owner stays silent. */
-#define LEASE_NS         UINT64_C(100000)
-#define LEASE_DOUBLINGS  5U
-#define PROPOSAL_REPEATS 8U
-#define TURN_SHARE       2U /* of seal_ns, before the next rank takes its turn */
+#define LEASE_NS           UINT64_C(100000)
+#define LEASE_DOUBLINGS    5U
+#define PROPOSAL_REPEATS   8U
+#define TURN_SHARE         2U /* of seal_ns, before the next rank takes its turn */
+#define PATIENCE_DOUBLINGS 8U
 
 static void
 begin_seal(const struct peal_abcast *abcast, enum peal_order_kind kind, uint8_t lane,
@@ -354,6 +355,18 @@ repeat(struct peal_abcast *abcast, uint8_t lane, uint64_t now_ns)
 	}
 }
 
+/* How long to leave a seal to who proposes it: longer after each round that came to nothing. On a
+ * machine that is slow to run its processes a round takes longer than `wait_ns`, and two ranks that
+ * do not wait for it overtake each other for ever. */
+static uint64_t
+find_patience_ns(const struct peal_abcast_seal *seal, uint64_t wait_ns)
+{
+	uint64_t rounds = seal->promised >> 8U;
+	uint64_t doublings = rounds > 1U ? rounds - 1U : 0;
+
+	return wait_ns << (doublings < PATIENCE_DOUBLINGS ? doublings : PATIENCE_DOUBLINGS);
+}
+
 void
 peal_abcast_run_seals(struct peal_abcast *abcast, uint64_t now_ns)
 {
@@ -370,7 +383,7 @@ peal_abcast_run_seals(struct peal_abcast *abcast, uint64_t now_ns)
 			continue;
 		}
 		if (seal->promised != 0) {
-			due_at_ns = seal->promised_at_ns + wait_ns;
+			due_at_ns = seal->promised_at_ns + find_patience_ns(seal, wait_ns);
 		} else if (abcast->blocked_seq != 0 && peal_abcast_has(abcast->blocked_on, i) &&
 			   i != abcast->config.rank) {
 			due_at_ns = abcast->blocked_at_ns + wait_ns;
