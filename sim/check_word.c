@@ -32,7 +32,7 @@ word_until_ns(const struct peal_simnode *simnode)
 		atomic_load_explicit(&simnode->plane.control_alive_at_ns, memory_order_relaxed);
 	uint64_t heard_at_ns = peal_goodstanding_heard_at_ns(simnode->core.peers, &simnode->plane);
 
-	if (standing == 0) {
+	if (standing == 0 || heard_at_ns == 0) {
 		return 0;
 	}
 	if (heard_at_ns == UINT64_MAX) {

@@ -233,7 +233,11 @@ static void
 check_told(const struct peal_simcast *simcast, uint32_t life)
 {
 	const struct peal_simcast_ledger *ledger = simcast->ledger;
-	uint64_t sure_count = ledger->lives[life].accepted_count - ledger->lives[life].lost_count;
+	uint64_t accepted_count = ledger->lives[life].accepted_count;
+	uint64_t lost_count = ledger->lives[life].lost_count;
+	/* Values in doubt are among those that were lost, and not among those that were accepted.
+	 */
+	uint64_t sure_count = accepted_count > lost_count ? accepted_count - lost_count : 0;
 
 	for (uint32_t i = 0; i < ledger->casts_count; i++) {
 		const struct peal_simcast *other = &ledger->casts[i];
@@ -247,8 +251,7 @@ check_told(const struct peal_simcast *simcast, uint32_t life)
 				"n%u has %" PRIu64
 				" messages of life %u, whose end reported %" PRIu64 " of %" PRIu64
 				" in doubt",
-				i, other->heard[life].next_index, life,
-				ledger->lives[life].lost_count, ledger->lives[life].accepted_count);
+				i, other->heard[life].next_index, life, lost_count, accepted_count);
 		}
 	}
 }
