@@ -43,13 +43,17 @@ def pealctl(lab, node, *words):
     return run(PEALCTL, "-n", f"n{node}", *words, env={**os.environ, "RUNTIME_DIRECTORY": f"{lab.state}/run"})
 
 
+# Who is started by a test ends with it, even if the test is killed.
+TIED = ["setpriv", "--pdeathsig", "KILL", "--"]
+
+
 class Beside:
     """A program that runs beside the test; its output is a file, which is read until something stands in it."""
 
     def __init__(self, *command, **more):
         self.command = command
         self.file = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(command, stdout=self.file, stderr=subprocess.STDOUT, **more)
+        self.process = subprocess.Popen([*TIED, *command], stdout=self.file, stderr=subprocess.STDOUT, **more)
 
     def __enter__(self):
         return self
@@ -81,7 +85,7 @@ class Partner:
     """A program that the test talks to; its lines come in order."""
 
     def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*TIED, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True)
         self.lines = queue.Queue()
         threading.Thread(target=self.read, daemon=True).start()

@@ -5,19 +5,13 @@ talk, and each end that the application can have is seen by the others for what 
 
 The preset cloud bears that a shared machine stands still for a while: nobody is to be found dead for that."""
 import os
-import queue
 import signal
-import subprocess
 import sys
-import threading
 import time
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-from labclient import Lab, LabError  # noqa: E402
+from applications import BUILD, Lab, LabError, Partner, example, expect, socket_of
 
-BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
-CHAT = os.path.join(BUILD, "examples", "chat")
+CHAT = example("chat")
 EMBEDDED = os.path.join(BUILD, "examples", "dpdk", "embedded")
 NODE = 3
 ALL = [1, 2, NODE]
@@ -27,39 +21,12 @@ HEARD_S = 2.0
 TRIES_COUNT = 5
 
 
-def expect(condition, text):
-    if not condition:
-        raise LabError(text)
-
-
-class Program:
-    """A program whose lines are read as they come."""
-
-    def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
-        self.lines = queue.Queue()
-        threading.Thread(target=self.read, daemon=True).start()
-
-    def read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-
-    def say(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+class Program(Partner):
+    """One that signals end."""
 
     def wait(self, wanted):
         """The lines up to the one that begins like this."""
-        seen = []
-        end_s = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                seen.append(self.lines.get(timeout=max(0.0, end_s - time.monotonic())))
-            except queue.Empty:
-                raise LabError(f"'{wanted}' did not come; there were {seen}") from None
-            if seen[-1].startswith(wanted):
-                return seen
+        return self.wait_for(lambda line: line.startswith(wanted), wanted, PATIENCE_S)
 
     def end(self, number):
         """How it ends after this signal."""
@@ -70,10 +37,6 @@ class Program:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-
-
-def socket_of(lab, node):
-    return f"{lab.state}/n{node}.sock"
 
 
 def chat_at(lab, node):
