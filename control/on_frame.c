@@ -150,7 +150,7 @@ static void
 on_member_message(struct peal_node *node, const struct peal_record *record, uint16_t rank,
 	struct peal_reader *reader)
 {
-	switch ((enum peal_message)record->message) {
+	switch (record->message) {
 	case PEAL_MESSAGE_LEAVE:
 		on_leave(node, rank, reader);
 		break;
@@ -177,47 +177,6 @@ on_member_message(struct peal_node *node, const struct peal_record *record, uint
 	case PEAL_MESSAGE_NACK:
 		on_ballot(node, record->message, rank, reader);
 		break;
-	case PEAL_MESSAGE_DECIDE:
-	case PEAL_MESSAGE_SYNC:
-	case PEAL_MESSAGE_SNAPSHOT:
-	case PEAL_MESSAGE_BODY:
-	case PEAL_MESSAGE_BODY_PULL:
-	case PEAL_MESSAGE_JOIN_REQUEST:
-	case PEAL_MESSAGE_JOIN_ANSWER:
-	case PEAL_MESSAGE_INSTALL:
-	case PEAL_MESSAGE_INSTALL_PULL:
-	case PEAL_MESSAGE_JOIN_PROBE:
-	case PEAL_MESSAGE_JOIN_READY:
-	case PEAL_MESSAGE_UNREACHABLE:
-	case PEAL_MESSAGE_PROBE:
-	case PEAL_MESSAGE_ACK:
-	case PEAL_MESSAGE_ECHO:
-	case PEAL_MESSAGE_ECHO_REPLY:
-	case PEAL_MESSAGE_ALERT:
-	case PEAL_MESSAGE_CHANNEL:
-	case PEAL_MESSAGE_PATH_PROBE:
-	case PEAL_MESSAGE_PATH_ANSWER:
-	case PEAL_MESSAGE_CAST:
-	case PEAL_MESSAGE_CAST_STATE:
-	case PEAL_MESSAGE_CAST_PULL:
-	case PEAL_MESSAGE_CAST_FLUSH:
-	case PEAL_MESSAGE_CAST_LANE:
-	case PEAL_MESSAGE_ORDER_DATA:
-	case PEAL_MESSAGE_ORDER_TICK:
-	case PEAL_MESSAGE_ORDER_ASK:
-	case PEAL_MESSAGE_ORDER_PULL:
-	case PEAL_MESSAGE_ORDER_SEAL_PREPARE:
-	case PEAL_MESSAGE_ORDER_SEAL_PROMISE:
-	case PEAL_MESSAGE_ORDER_SEAL_ACCEPT:
-	case PEAL_MESSAGE_ORDER_SEAL_ACCEPTED:
-	case PEAL_MESSAGE_ORDER_SEAL_DECIDED:
-	case PEAL_MESSAGE_ORDER_VIEW_PREPARE:
-	case PEAL_MESSAGE_ORDER_VIEW_STATE:
-	case PEAL_MESSAGE_ORDER_VIEW_ACCEPT:
-	case PEAL_MESSAGE_ORDER_VIEW_ACCEPTED:
-	case PEAL_MESSAGE_ORDER_VIEW_INSTALL:
-	case PEAL_MESSAGE_ORDER_VIEW_PLACE:
-	case PEAL_MESSAGE_ORDER_JOIN:
 	default:
 		peal_on_refused(node);
 	}

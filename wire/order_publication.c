@@ -31,7 +31,9 @@ peal_order_publication_encode(const struct peal_order_publication *publication, 
 	peal_write_bytes(&writer, &publication->rank, 1);
 	peal_write_bytes(&writer, "\0\0", 2);
 	peal_write_bytes(&writer, &publication->member, 4);
-	peal_write_bytes(&writer, publication->bytes, publication->size);
+	if (publication->size > 0) {
+		peal_write_bytes(&writer, publication->bytes, publication->size);
+	}
 	return (uint32_t)writer.offset;
 }
 

@@ -45,14 +45,17 @@ test_order_data__records_come_back_as_they_went_in(void **state)
 static void
 test_order_data__so_many_records_and_no_more(void **state)
 {
-	uint8_t data[PEAL_ORDER_DATA_HEAD_SIZE + 3U * (PEAL_ORDER_RECORDS_MAX + 1U)];
+	static const uint8_t record[] = {1, 0, 'x'};
+	uint8_t data[PEAL_ORDER_DATA_HEAD_SIZE + sizeof(record) * (PEAL_ORDER_RECORDS_MAX + 1U)];
 
 	(void)state;
 	(void)peal_order_data_begin_records(data);
 	for (uint32_t i = 0; i <= PEAL_ORDER_RECORDS_MAX; i++) {
-		memcpy(data + PEAL_ORDER_DATA_HEAD_SIZE + 3U * i, "\x01\x00x", 3);
+		memcpy(data + PEAL_ORDER_DATA_HEAD_SIZE + sizeof(record) * i, record,
+			sizeof(record));
 	}
-	assert_int_equal(peal_order_data_kind(data, sizeof(data) - 3U), PEAL_ORDER_DATA_RECORDS);
+	assert_int_equal(
+		peal_order_data_kind(data, sizeof(data) - sizeof(record)), PEAL_ORDER_DATA_RECORDS);
 	assert_int_equal(peal_order_data_kind(data, sizeof(data)), 0);
 }
 

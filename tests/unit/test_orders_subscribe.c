@@ -18,7 +18,7 @@ hear(uint8_t kind, uint64_t from, uint64_t to, const char *text)
 	struct peal_delivery delivery = {.bytes = bytes};
 
 	memcpy(data + size, &text_size, sizeof(text_size));
-	memcpy(data + size + sizeof(text_size), text, text_size);
+	memcpy(data + size + sizeof(text_size), text, text_size + 1U);
 	if (kind == PEAL_ORDER_PUBLICATION_FRAME) {
 		publication.member = 1;
 		publication.bytes = data;
