@@ -45,6 +45,7 @@ struct peal_abcast_change {
 	struct peal_abcast_value value; /* proposed */
 	uint64_t choose_at_ns;          /* a majority promised; how long the others are awaited */
 	uint64_t repeat_at_ns;
+	uint64_t give_up_at_ns; /* when it begins again with a later ballot */
 };
 
 void peal_abcast_change_init(struct peal_abcast_change *change);

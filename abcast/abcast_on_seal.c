@@ -6,7 +6,6 @@
 /* The first lease behind a seal, and by how much it may grow while the owner stays silent. */
 #define LEASE_NS           UINT64_C(100000)
 #define LEASE_DOUBLINGS    5U
-#define PROPOSAL_REPEATS   8U
 #define TURN_SHARE         2U /* of seal_ns, before the next rank takes its turn */
 #define PATIENCE_DOUBLINGS 8U
 
@@ -321,7 +320,6 @@ propose(struct peal_abcast *abcast, uint8_t lane, uint64_t now_ns)
 
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_SEALS_STARTED);
 	seal->repeat_at_ns = now_ns + abcast->timing.repair_ns;
-	seal->give_up_at_ns = now_ns + PROPOSAL_REPEATS * abcast->timing.repair_ns;
 	(void)peal_abcast_seal_prepare(seal, ballot, now_ns);
 	send_prepare(abcast, lane);
 	promise = make_promise(abcast, lane);

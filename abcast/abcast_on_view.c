@@ -7,6 +7,9 @@
 
 /* How long ranks beyond a majority are awaited, in repairs; who is missing then is left out. */
 #define CHOOSE_REPAIRS 4U
+/* How long a proposal may take at first, in repairs, and how often that doubles. */
+#define PATIENCE_REPAIRS   16U
+#define PATIENCE_DOUBLINGS 8U
 
 static void
 begin_view(const struct peal_abcast *abcast, enum peal_order_kind kind, uint64_t ballot,
@@ -426,6 +429,17 @@ peal_abcast_on_install(
 	peal_abcast_settle(abcast, now_ns);
 }
 
+/* How long a change of this rank may take: longer each time, since frames may have to come first.
+ */
+static uint64_t
+find_patience_ns(const struct peal_abcast *abcast)
+{
+	uint64_t rounds = abcast->change.round;
+
+	return PATIENCE_REPAIRS * abcast->timing.repair_ns
+	       << (rounds < PATIENCE_DOUBLINGS ? rounds : PATIENCE_DOUBLINGS);
+}
+
 void
 peal_abcast_propose_view(struct peal_abcast *abcast, uint64_t now_ns)
 {
@@ -451,6 +465,7 @@ peal_abcast_propose_view(struct peal_abcast *abcast, uint64_t now_ns)
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_CHANGES_STARTED);
 	(void)peal_abcast_change_propose(change, abcast->config.rank);
 	change->repeat_at_ns = now_ns + 2U * abcast->timing.repair_ns;
+	change->give_up_at_ns = now_ns + find_patience_ns(abcast);
 	peal_abcast_wake(abcast, change->repeat_at_ns);
 	(void)peal_abcast_change_prepare(change, change->ballot, now_ns);
 	if (!PEAL_BUG(ORDER_VIEW_UNWEDGED)) {

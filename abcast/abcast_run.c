@@ -299,7 +299,10 @@ run_change(struct peal_abcast *abcast, uint64_t now_ns)
 			abcast->wishes[i].at_ns = 0;
 		}
 	}
-	if (change->phase != PEAL_ABCAST_IDLE && change->promised > change->ballot) {
+	/* What was chosen may need frames that only a rank had which has crashed since: then who is
+	 * left chooses again, without them. */
+	if (change->phase != PEAL_ABCAST_IDLE &&
+		(change->promised > change->ballot || now_ns >= change->give_up_at_ns)) {
 		change->phase = PEAL_ABCAST_IDLE;
 	}
 	if (change->phase != PEAL_ABCAST_IDLE) {

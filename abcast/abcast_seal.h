@@ -48,7 +48,6 @@ struct peal_abcast_seal {
 	uint64_t have_min;
 	struct peal_abcast_end end; /* proposed */
 	uint64_t repeat_at_ns;
-	uint64_t give_up_at_ns;
 	/* The latest decision of the lane, for those who missed it. */
 	bool has_decided;
 	uint16_t decided_generation;

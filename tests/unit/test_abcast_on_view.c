@@ -171,6 +171,39 @@ test_abcast_on_view__leads_a_change_to_its_end(void **state)
 	assert_non_null(peal_orderscene_last(PEAL_ORDER_VIEW_INSTALL));
 }
 
+/* Frames that only a rank had which promised and crashed then come from nobody: a later proposal
+ * is without them. */
+static void
+test_abcast_on_view__a_cut_that_nobody_can_fill_is_given_up(void **state)
+{
+	const struct peal_order_msg *sent;
+	struct peal_order_msg message;
+
+	(void)state;
+	peal_abcast_suspect(&scene.abcast, 2, true);
+	peal_orderscene_run(10);
+	message = peal_orderscene_make(PEAL_ORDER_VIEW_STATE, 1);
+	message.head.rows_count = 3;
+	message.view.ballot = 0x100;
+	message.view.reports[1].have = 5;
+	(void)peal_orderscene_hear(&message);
+	assert_true(peal_orderscene_last(PEAL_ORDER_VIEW_ACCEPT)->view.cuts[1].last == 5U);
+	for (uint32_t i = 0; i < 100U; i++) {
+		peal_orderscene_forget();
+		peal_orderscene_run(100U * MICROSECOND_NS);
+	}
+	peal_orderscene_run(100U * MICROSECOND_NS);
+	sent = peal_orderscene_last(PEAL_ORDER_VIEW_PREPARE);
+	assert_non_null(sent);
+	assert_true(sent->view.ballot >= 0x200U);
+	message.view.ballot = sent->view.ballot;
+	message.view.reports[1].have = 0;
+	(void)peal_orderscene_hear(&message);
+	sent = peal_orderscene_last(PEAL_ORDER_VIEW_ACCEPT);
+	assert_non_null(sent);
+	assert_true(sent->view.cuts[1].last == 0);
+}
+
 int
 main(void)
 {
@@ -188,6 +221,9 @@ main(void)
 			test_abcast_on_view__stops_when_a_cut_takes_back_what_was_delivered,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(test_abcast_on_view__leads_a_change_to_its_end,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_abcast_on_view__a_cut_that_nobody_can_fill_is_given_up,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 
