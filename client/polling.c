@@ -500,6 +500,17 @@ wake_up(struct peal *peal)
 	}
 }
 
+/* The core waits for room in the ring down, and by now there is some. */
+static bool
+is_awaited(const struct peal *peal)
+{
+	uint32_t word = atomic_load_explicit(&peal->down->is_waiting, memory_order_relaxed);
+
+	uint32_t ahead = (uint32_t)peal->reader.head - (word & ~PEAL_REGION_WAITING_PLACE);
+
+	return word != 0 && ((word & PEAL_REGION_WAITING_PLACE) == 0 || (int32_t)ahead >= 0);
+}
+
 enum peal_result
 peal_poll(struct peal *peal, struct peal_event *event)
 {
@@ -511,8 +522,7 @@ peal_poll(struct peal *peal, struct peal_event *event)
 		return PEAL_OK;
 	}
 	PEAL_MARK("to release");
-	if (peal_shmring_release(&peal->reader) &&
-		atomic_load_explicit(&peal->down->is_waiting, memory_order_relaxed) != 0) {
+	if (peal_shmring_release(&peal->reader) && is_awaited(peal)) {
 		peal_sending_ring(peal);
 	}
 	if (peal_asking_next_event(peal, false, event)) {
@@ -584,6 +594,24 @@ has_something(struct peal *peal)
 	return false;
 }
 
+/* What to be woken for who waits for credit: not for the next message alone, or each one would cost
+ * a sleep, but for half of the queue. What was sent is released some time. */
+static uint64_t
+find_worthwhile(const struct peal *peal)
+{
+	const struct peal_channel_end *end;
+	uint64_t half;
+
+	if (peal->wanted_released == 0 || peal->wanted_place >= PEAL_CLIENT_CHANNELS_MAX) {
+		return peal->wanted_released;
+	}
+	end = &peal->channels[peal->wanted_place];
+	half = end->sent - peal->queue_size / 2U;
+	return end->sent > peal->queue_size / 2U && half > peal->wanted_released
+		       ? half
+		       : peal->wanted_released;
+}
+
 static enum peal_result
 rest(struct peal *peal)
 {
@@ -595,10 +623,14 @@ rest(struct peal *peal)
 	}
 	atomic_store_explicit(&peal->up->wanted_head, peal->wanted_head, memory_order_relaxed);
 	atomic_store_explicit(
-		&peal->up->wanted_released, peal->wanted_released, memory_order_relaxed);
+		&peal->up->wanted_released, find_worthwhile(peal), memory_order_relaxed);
 	atomic_store_explicit(&peal->up->wanted_place, peal->wanted_place, memory_order_relaxed);
 	peal_shmbell_declare_asleep(&peal->sleeper);
 	PEAL_MARK("said to sleep");
+	/* Room that was made while the core was about to sleep; the fence lies between. */
+	if (is_awaited(peal)) {
+		peal_sending_ring(peal);
+	}
 	state = peal_state(peal);
 	if (state != PEAL_OK || has_something(peal)) {
 		wake_up(peal);

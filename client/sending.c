@@ -189,7 +189,9 @@ peal_sending_open(struct peal *peal, uint64_t member, uint16_t number, enum peal
 	enum peal_result result;
 	uint32_t place;
 
-	if (member == view->self || !peal_viewbook_has(&peal->views, member)) {
+	/* Requests to this node itself go without a channel. */
+	if ((member == view->self && role != PEAL_ROLE_PLAIN) ||
+		!peal_viewbook_has(&peal->views, member)) {
 		result = peal_state(peal);
 		return result != PEAL_OK ? result : PEAL_NOT_IN_VIEW;
 	}

@@ -32,6 +32,11 @@
  * want the same channel. All of them live on the home core. A request to who serves at this very
  * node goes from ring to ring, and is refused as busy when the other ring is half full.
  *
+ * A channel to the node itself is a loop (dataplane/channelloop.h): records go from the ring of one
+ * client into that of the other, many at a time, while no more than half of that one is full, and
+ * wait in the queue of the channel while it is. So a client that does not read stops who sends to
+ * it, by credit, and is not evicted for that.
+ *
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
  * a message of clients; 1 to PEAL_CLIENT_VALUES_MAX is the latest value of the number before it;
@@ -114,6 +119,7 @@ struct peal_clients_outside {
 struct peal_client_channel {
 	uint16_t index; /* of the core's channels; PEAL_CHANNEL_NONE = the place is free */
 	uint16_t life;  /* of the place, nine bits */
+	uint16_t other; /* of a loop: its other end; PEAL_CHANNEL_NONE = the peer is elsewhere */
 	uint64_t accepted_count;
 };
 
@@ -237,7 +243,11 @@ struct peal_client {
 	bool is_shown_due;
 	uint16_t shown_rank; /* members before it are in its ring */
 	uint16_t channels_count;
-	uint16_t room; /* frames that each of its peers is granted */
+	uint16_t room;        /* frames that each of its peers is granted */
+	uint16_t loops_count; /* of the channels: ends of loops */
+	uint8_t owed_at;      /* whose turn was last, of these: */
+	/* places of loops with messages that wait for room in the ring of this client */
+	uint64_t owed[PEAL_CLIENT_CHANNELS_MAX / 64U];
 	uint32_t listens_count;
 	uint16_t listens[PEAL_CLIENT_LISTENS_MAX]; /* of services: the first of their blocks */
 	uint16_t life;                             /* of the place, nine bits */
@@ -283,6 +293,7 @@ struct peal_clients {
 	uint64_t ending;
 	uint64_t stale;   /* clients with room in their rings for values that they have not got */
 	uint64_t holding; /* clients that hold others back now */
+	uint64_t owing;   /* clients with messages of loops that wait for room in their rings */
 	uint64_t showing; /* clients that hear and were not shown all of the view */
 	uint64_t opening; /* clients that opened more than their share and wait */
 	uint64_t opening_at_ns;  /* when the first of them may go on */
