@@ -199,6 +199,7 @@ check_refusals(struct end *end)
 		peal_close(end->peal, end->channel) != PEAL_CLOSED) {
 		return "a channel that has ended takes messages";
 	}
+	(void)peal_listen(end->peal, NUMBER);
 	for (uint32_t i = 1; i < LISTENS_MAX; i++) {
 		if (peal_listen(end->peal, (uint16_t)(99U + i)) != PEAL_OK) {
 			return "a number is not listened on";
