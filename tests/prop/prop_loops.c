@@ -13,7 +13,7 @@
 #define SEEDS_COUNT      6U
 #define TURNS_COUNT      6000U
 #define CLIENTS_COUNT    SCENE_VISITORS
-#define CHANNELS_COUNT   6U  /* that a client opens at once */
+#define CHANNELS_COUNT   6U /* that a client opens at once */
 #define STREAMS_MAX      20000U
 #define SELF             1U
 #define NUMBER           5U
@@ -201,11 +201,9 @@ act(struct client *client, uint32_t index)
 	} else if (choice < 23) {
 		client->is_deaf = !client->is_deaf;
 	} else if (end->is_open && !end->is_closing && choice < 26) {
-		end->is_closing = try_say(
-			client, PEAL_CLIENT_CLOSE, tag_of(place, end), NULL, 0);
+		end->is_closing = try_say(client, PEAL_CLIENT_CLOSE, tag_of(place, end), NULL, 0);
 	} else if (end->is_open && !end->is_closing && choice < 27) {
-		end->is_closing = try_say(
-			client, PEAL_CLIENT_RESET, tag_of(place, end), NULL, 0);
+		end->is_closing = try_say(client, PEAL_CLIENT_RESET, tag_of(place, end), NULL, 0);
 	} else if (end->is_open && !end->is_closing) {
 		say_some(client, place);
 	}
@@ -280,8 +278,8 @@ hear(struct client *client, uint32_t count_max)
 {
 	struct peal_shmring_record record;
 
-	for (uint32_t i = 0; i < count_max &&
-		peal_shmring_borrow(&client->visitor->reader, &record); i++) {
+	for (uint32_t i = 0;
+		i < count_max && peal_shmring_borrow(&client->visitor->reader, &record); i++) {
 		on_record(client, &record);
 	}
 	(void)peal_shmring_release(&client->visitor->reader);
@@ -328,8 +326,8 @@ check_streams(void)
 		/* Who never read any of it may be one that is gone. */
 		if (stream->heard_count > 0 && !stream->is_unread &&
 			stream->lost_count_max != UINT64_MAX) {
-			assert_true(stream->heard_count + stream->lost_count_max >=
-				    stream->said_count);
+			assert_true(
+				stream->heard_count + stream->lost_count_max >= stream->said_count);
 			checked_count++;
 		}
 	}
