@@ -302,6 +302,8 @@ struct peal_clients {
 	uint32_t ordergroups;    /* places of the room's order groups that are in use */
 	bool is_switched;        /* another table came, which order groups have by now */
 	uint64_t now_ns;
+	uint32_t last_place;    /* of the client that said something last, */
+	uint32_t turns_count;   /* and how often in a row another one did than before */
 	uint32_t clients_count; /* so far */
 	uint64_t told_standing; /* as in plane.h */
 	uint64_t leased_at_ns;
@@ -356,6 +358,14 @@ peal_clients_flush(struct peal_clients *clients)
 	if (__builtin_expect(clients->attached != 0, 0)) {
 		peal_clients_flush_busy(clients);
 	}
+}
+
+/* True while clients of this core answer each other: who is woken will soon say something, or all
+ * is said. One that says much by itself, or many that do, are no conversation. */
+static inline bool
+peal_clients_converse(const struct peal_clients *clients)
+{
+	return clients->turns_count >= PEAL_CLIENT_TURNS_MIN;
 }
 
 /* When it wants a turn: 0 = at once, UINT64_MAX = never. */

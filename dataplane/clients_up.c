@@ -433,6 +433,19 @@ follow(struct peal_clients *clients, struct peal_client *client,
 	return peal_clients_follow(clients, client, channel, PEAL_CLIENT_MOVES_BURST_MAX, span_max);
 }
 
+/* Whose turn it is when two speak to each other. */
+static void
+note_turn(struct peal_clients *clients, uint32_t place, uint32_t count)
+{
+	bool is_turn = place != clients->last_place && count <= PEAL_CLIENT_TURN_RECORDS;
+
+	clients->turns_count = !is_turn ? 0
+			       : clients->turns_count < PEAL_CLIENT_TURNS_MIN
+				       ? clients->turns_count + 1U
+				       : PEAL_CLIENT_TURNS_MIN;
+	clients->last_place = place;
+}
+
 uint32_t
 peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 {
@@ -474,5 +487,8 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 		peal_clients_end(clients, client, PEAL_CLIENT_END_VIOLATION);
 	}
 	peal_counter_add(clients->config.counters, PEAL_COUNTER_CLIENT_RECORDS_UP, count);
+	if (count > 0) {
+		note_turn(clients, peal_clients_place_of(clients, client), count);
+	}
 	return count;
 }

@@ -497,6 +497,41 @@ test_clients_loop__it_ends_when_the_node_is_no_member(void **state)
 	assert_int_equal(near->clients->owing, 0);
 }
 
+/* Two that answer each other are a conversation, and one that says much is none. */
+static void
+test_clients_loop__who_answers_each_other_is_noticed(void **state)
+{
+	struct visitor *near = scene_attach(0, 0), *far = scene_attach(1, 0);
+	struct loop loop = open_loop(near, far, TAG);
+
+	(void)state;
+	for (uint64_t i = 0; i < 5; i++) {
+		say(near, loop.opener_tag, i, SMALL_SIZE);
+		scene_run(10U * US);
+		say(far, loop.listener_tag, i, SMALL_SIZE);
+		scene_run(10U * US);
+	}
+	assert_true(peal_clients_converse(near->clients));
+	say(near, loop.opener_tag, 5, SMALL_SIZE);
+	scene_run(10U * US);
+	assert_true(peal_clients_converse(near->clients));
+	say(near, loop.opener_tag, 6, SMALL_SIZE);
+	scene_run(10U * US);
+	assert_false(peal_clients_converse(near->clients));
+	/* Nor is it when both say much. */
+	for (uint64_t i = 0; i < 50; i++) {
+		struct visitor *visitor = i / 5U % 2U == 0 ? near : far;
+
+		assert_true(put(visitor, visitor == near ? loop.opener_tag : loop.listener_tag, i,
+			SMALL_SIZE));
+		if (i % 5U == 4) {
+			(void)peal_shmring_publish(&visitor->writer);
+			scene_run(10U * US);
+			assert_false(peal_clients_converse(near->clients));
+		}
+	}
+}
+
 /* A core that sleeps is told when there is room again, and not before. */
 static void
 test_clients_loop__the_core_waits_for_room_that_is_worth_it(void **state)
@@ -569,6 +604,7 @@ main(void)
 		TEST(two_senders_share_a_slow_reader),
 		TEST(one_may_speak_to_itself),
 		TEST(it_ends_when_the_node_is_no_member),
+		TEST(who_answers_each_other_is_noticed),
 		TEST(the_core_waits_for_room_that_is_worth_it),
 		TEST(what_cannot_be_in_the_middle_of_many_cuts_off),
 	};
