@@ -32,10 +32,9 @@
  * want the same channel. All of them live on the home core. A request to who serves at this very
  * node goes from ring to ring, and is refused as busy when the other ring is half full.
  *
- * A channel to the node itself is a loop (dataplane/channelloop.h): records go from the ring of one
- * client into that of the other, many at a time, while no more than half of that one is full, and
- * wait in the queue of the channel while it is. So a client that does not read stops who sends to
- * it, by credit, and is not evicted for that.
+ * A channel to the node itself is a loop (dataplane/channelloop.h): records go from ring to ring,
+ * many at a time, and wait in the queue of the channel while half of the other ring is full. So who
+ * does not read stops who sends to it, by credit, and is not evicted for that.
  *
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
@@ -67,6 +66,7 @@
 #include "dataplane/channels.h"
 #include "dataplane/clientrights.h"
 #include "dataplane/clientsview.h"
+#include "dataplane/clienttally.h"
 #include "dataplane/load.h"
 #include "dataplane/orders.h"
 #include "dataplane/plane.h"
@@ -210,16 +210,6 @@ struct peal_clients_values {
 	uint8_t bytes[PEAL_CLIENT_VALUES_MAX][PEAL_CLIENT_VALUE_SIZE_MAX];
 };
 
-/* What went through a client so far. The core writes, any thread may read; a reader may see one
- * number of an instant before the other. */
-struct peal_client_tally {
-	_Atomic uint64_t sent_count; /* messages that the core took from it, to one or to all */
-	_Atomic uint64_t sent_size;
-	_Atomic uint64_t delivered_count; /* messages of which the last part is in its ring */
-	_Atomic uint64_t delivered_size;
-	_Atomic uint32_t channels_count; /* open now */
-};
-
 struct peal_client {
 	_Atomic uint32_t state;
 	_Atomic uint32_t end_asked; /* enum peal_client_end, by the door */
@@ -360,8 +350,7 @@ peal_clients_flush(struct peal_clients *clients)
 	}
 }
 
-/* True while clients of this core answer each other: who is woken will soon say something, or all
- * is said. One that says much by itself, or many that do, are no conversation. */
+/* True while clients of this core answer each other, few words each. */
 static inline bool
 peal_clients_converse(const struct peal_clients *clients)
 {

@@ -567,7 +567,7 @@ test_clients_loop__what_cannot_be_in_the_middle_of_many_cuts_off(void **state)
 	}
 	/* The thirtieth says that it is longer than all that was shown. */
 	head = (uint64_t *)(void *)((uint8_t *)near->up + PEAL_REGION_RING_OFFSET +
-				    near->writer.published + 30U * SMALL_SPAN);
+				    near->writer.published + (uint64_t)30 * SMALL_SPAN);
 	*head = (*head & ~UINT64_C(0xFFFFFFFF)) | 20000U;
 	(void)peal_shmring_publish(&near->writer);
 	scene_run(50U * US);
