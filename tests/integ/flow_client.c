@@ -25,6 +25,7 @@
 #define SIZES           7U
 #define CASTS_AHEAD_MAX 8U
 #define LISTENS_MAX     16U
+#define STANDING_LOOKS  10000U
 
 struct end {
 	const char *path;
@@ -209,6 +210,10 @@ check_refusals(struct end *end)
 		peal_listen(end->peal, NUMBER) != PEAL_OK ||
 		peal_unlisten(end->peal, 100) != PEAL_OK || peal_listen(end->peal, 99) != PEAL_OK) {
 		return "one number more than there is room for was not refused";
+	}
+	/* Who gets no processor for a while is in no good standing for so long. */
+	for (uint32_t i = 0; i < STANDING_LOOKS && !peal_is_member(end->peal, &epoch); i++) {
+		(void)usleep(1000);
 	}
 	if (!peal_is_member(end->peal, &epoch) || epoch != peal_view(end->peal)->epoch) {
 		return "a member is none";
