@@ -62,6 +62,16 @@
 #define PEAL_CLIENT_RECORDS_BURST_MAX 64U
 #define PEAL_CLIENT_BYTES_BURST_MAX   131072U
 
+/* So often in a row another client must say something than before, and a few records only, for that
+ * to be a conversation of two. */
+#define PEAL_CLIENT_TURNS_MIN    3U
+#define PEAL_CLIENT_TURN_RECORDS 4U
+
+/* Messages between two clients of a node that are moved in one go, and how many of them cost about
+ * as much as another record. */
+#define PEAL_CLIENT_MOVES_BURST_MAX 256U
+#define PEAL_CLIENT_MOVES_A_RECORD  8U
+
 /* Bytes of broadcasts that a client has in its turn when others wait: one large message. */
 #define PEAL_CLIENT_CAST_TURN_SIZE PEAL_CLIENT_MESSAGE_SIZE_MAX
 

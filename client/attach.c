@@ -149,7 +149,9 @@ open_poll_fd(struct peal *peal)
 	struct epoll_event end = {.events = EPOLLRDHUP};
 
 	peal->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	/* peal_wait waits for the inner one alone. */
 	return peal->poll_fd >= 0 &&
+	       epoll_ctl(peal->wake, EPOLL_CTL_ADD, peal->socket, &end) == 0 &&
 	       epoll_ctl(peal->poll_fd, EPOLL_CTL_ADD, peal->wake, &wake) == 0 &&
 	       epoll_ctl(peal->poll_fd, EPOLL_CTL_ADD, peal->socket, &end) == 0;
 }

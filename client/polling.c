@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Looks between two looks at the clock. */
 #define LOOKS_COUNT 32U
@@ -486,18 +488,31 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 	}
 }
 
-/* Back from a sleep: the bell is silent again. */
+/* Back from a sleep: the bell is silent again. `is_heard`: who waited took the ring. */
 static void
-wake_up(struct peal *peal)
+wake_up(struct peal *peal, bool is_heard)
 {
 	struct epoll_event rung;
 
 	if ((peal->sleeper.told & 1U) != 0) {
 		peal_shmbell_declare_awake(&peal->sleeper);
-		(void)epoll_wait(peal->wake, &rung, 1, 0);
+		if (!is_heard) {
+			(void)epoll_wait(peal->wake, &rung, 1, 0);
+		}
 		peal->wanted_head = 0;
 		peal->wanted_released = 0;
 	}
+}
+
+/* The core waits for room in the ring down, and by now there is some. */
+static bool
+is_awaited(const struct peal *peal)
+{
+	uint32_t word = atomic_load_explicit(&peal->down->is_waiting, memory_order_relaxed);
+
+	uint32_t ahead = (uint32_t)peal->reader.head - (word & ~PEAL_REGION_WAITING_PLACE);
+
+	return word != 0 && ((word & PEAL_REGION_WAITING_PLACE) == 0 || (int32_t)ahead >= 0);
 }
 
 enum peal_result
@@ -505,14 +520,13 @@ peal_poll(struct peal *peal, struct peal_event *event)
 {
 	struct peal_shmring_record record;
 
-	wake_up(peal);
+	wake_up(peal, false);
 	if (peal_viewbook_next_change(&peal->views, event) ||
 		peal_groups_next_change(peal, event)) {
 		return PEAL_OK;
 	}
 	PEAL_MARK("to release");
-	if (peal_shmring_release(&peal->reader) &&
-		atomic_load_explicit(&peal->down->is_waiting, memory_order_relaxed) != 0) {
+	if (peal_shmring_release(&peal->reader) && is_awaited(peal)) {
 		peal_sending_ring(peal);
 	}
 	if (peal_asking_next_event(peal, false, event)) {
@@ -584,6 +598,24 @@ has_something(struct peal *peal)
 	return false;
 }
 
+/* What to be woken for who waits for credit: not for the next message alone, or each one would cost
+ * a sleep, but for half of the queue. What was sent is released some time. */
+static uint64_t
+find_worthwhile(const struct peal *peal)
+{
+	const struct peal_channel_end *end;
+	uint64_t half;
+
+	if (peal->wanted_released == 0 || peal->wanted_place >= PEAL_CLIENT_CHANNELS_MAX) {
+		return peal->wanted_released;
+	}
+	end = &peal->channels[peal->wanted_place];
+	half = end->sent - peal->queue_size / 2U;
+	return end->sent > peal->queue_size / 2U && half > peal->wanted_released
+		       ? half
+		       : peal->wanted_released;
+}
+
 static enum peal_result
 rest(struct peal *peal)
 {
@@ -595,13 +627,17 @@ rest(struct peal *peal)
 	}
 	atomic_store_explicit(&peal->up->wanted_head, peal->wanted_head, memory_order_relaxed);
 	atomic_store_explicit(
-		&peal->up->wanted_released, peal->wanted_released, memory_order_relaxed);
+		&peal->up->wanted_released, find_worthwhile(peal), memory_order_relaxed);
 	atomic_store_explicit(&peal->up->wanted_place, peal->wanted_place, memory_order_relaxed);
 	peal_shmbell_declare_asleep(&peal->sleeper);
 	PEAL_MARK("said to sleep");
+	/* Room that was made while the core was about to sleep; the fence lies between. */
+	if (is_awaited(peal)) {
+		peal_sending_ring(peal);
+	}
 	state = peal_state(peal);
 	if (state != PEAL_OK || has_something(peal)) {
-		wake_up(peal);
+		wake_up(peal, false);
 		return state;
 	}
 	return PEAL_EMPTY;
@@ -636,6 +672,30 @@ spin(struct peal *peal, uint64_t until_ns)
 	return PEAL_TIMEOUT;
 }
 
+/*
+ * Until the core rings, or hangs up. It is the epoll with the bell itself that is waited for, and
+ * not one around it: only then does the kernel hear of who rings that it is about to make room, and
+ * wakes this thread where the core runs instead of on a processor that has to be woken first.
+ * Returns 0 at the end of the time.
+ */
+static int
+doze(const struct peal *peal, uint64_t left_ns, bool *is_heard_out)
+{
+	const struct timespec limit = {
+		.tv_sec = (time_t)(left_ns / SECOND_NS), .tv_nsec = (long)(left_ns % SECOND_NS)};
+	const struct timespec *limit_or_none = left_ns == UINT64_MAX ? NULL : &limit;
+	struct pollfd wait = {.fd = peal->poll_fd, .events = POLLIN};
+	struct epoll_event rung[2];
+	long ready = syscall(SYS_epoll_pwait2, peal->wake, rung, 2, limit_or_none, NULL, 0);
+
+	*is_heard_out = ready > 0;
+	if (ready < 0 && errno == ENOSYS) {
+		/* Before Linux 5.11. */
+		ready = ppoll(&wait, 1, limit_or_none, NULL);
+	}
+	return (int)ready;
+}
+
 enum peal_result
 peal_wait(struct peal *peal, uint64_t timeout_ns)
 {
@@ -659,14 +719,11 @@ peal_wait(struct peal *peal, uint64_t timeout_ns)
 	if (result != PEAL_EMPTY) {
 		return result;
 	}
-	struct pollfd wait = {.fd = peal->poll_fd, .events = POLLIN};
-	uint64_t left_ns = end_ns - spin_end_ns;
-	const struct timespec limit = {
-		.tv_sec = (time_t)(left_ns / SECOND_NS), .tv_nsec = (long)(left_ns % SECOND_NS)};
-	int ready = ppoll(&wait, 1, end_ns == UINT64_MAX ? NULL : &limit, NULL);
+	bool is_heard;
+	int ready = doze(peal, end_ns == UINT64_MAX ? UINT64_MAX : end_ns - spin_end_ns, &is_heard);
 
 	PEAL_MARK("woken");
-	wake_up(peal);
+	wake_up(peal, is_heard);
 	PEAL_MARK("said to be awake");
 	/* The socket says nothing but that it hangs up. */
 	result = peal_state(peal);

@@ -115,6 +115,9 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->may_hold = false;
 	client->is_shown_due = false;
 	client->channels_count = 0;
+	client->loops_count = 0;
+	client->owed_at = 0;
+	memset(client->owed, 0, sizeof(client->owed));
 	client->listens_count = 0;
 	client->life = (client->life + 1U) & 0x1FFU;
 	client->asks_count = 0;
@@ -131,7 +134,8 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->room = PEAL_CHANNEL_WINDOW;
 	memset(client->busy, 0, sizeof(client->busy));
 	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX; i++) {
-		client->channels[i] = (struct peal_client_channel){.index = PEAL_CHANNEL_NONE};
+		client->channels[i] = (struct peal_client_channel){
+			.index = PEAL_CHANNEL_NONE, .other = PEAL_CHANNEL_NONE};
 	}
 	clients->attached |= peal_clients_bit_of(clients, client);
 	atomic_store_explicit(&client->state, PEAL_CLIENTS_ATTACHED, memory_order_relaxed);
@@ -161,6 +165,7 @@ peal_clients_end(
 	clients->stale &= ~bit;
 	clients->opening &= ~bit;
 	clients->showing &= ~bit;
+	clients->owing &= ~bit;
 	peal_turns_forget(&clients->casts, peal_clients_place_of(clients, client));
 	clients->ending |= bit;
 	peal_clients_end_groups(clients, client);
@@ -214,8 +219,7 @@ end_some(struct peal_clients *clients, struct peal_client *client)
 			uint32_t place = i * 64U + (uint32_t)__builtin_ctzll(client->busy[i]);
 
 			/* Calls back, and the place is free. */
-			peal_channels_reset(
-				clients->config.channels, client->channels[place].index);
+			peal_clients_reset_channel(clients, &client->channels[place]);
 			ended_count++;
 		}
 	}
@@ -330,6 +334,10 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 			peal_clients_look_at_held(clients, client, now_ns);
 		}
 		work_count += peal_clients_take(clients, client);
+		if (__builtin_expect(
+			    (clients->owing & peal_clients_bit_of(clients, client)) != 0, 0)) {
+			work_count += peal_clients_drain(clients, client);
+		}
 		work_count += peal_clients_show_more(clients, client);
 		peal_clients_adjust_room(clients, client, now_ns);
 	}

@@ -32,6 +32,10 @@
  * want the same channel. All of them live on the home core. A request to who serves at this very
  * node goes from ring to ring, and is refused as busy when the other ring is half full.
  *
+ * A channel to the node itself is a loop (dataplane/channelloop.h): records go from ring to ring,
+ * many at a time, and wait in the queue of the channel while half of the other ring is full. So who
+ * does not read stops who sends to it, by credit, and is not evicted for that.
+ *
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
  * a message of clients; 1 to PEAL_CLIENT_VALUES_MAX is the latest value of the number before it;
@@ -62,6 +66,7 @@
 #include "dataplane/channels.h"
 #include "dataplane/clientrights.h"
 #include "dataplane/clientsview.h"
+#include "dataplane/clienttally.h"
 #include "dataplane/load.h"
 #include "dataplane/orders.h"
 #include "dataplane/plane.h"
@@ -114,6 +119,7 @@ struct peal_clients_outside {
 struct peal_client_channel {
 	uint16_t index; /* of the core's channels; PEAL_CHANNEL_NONE = the place is free */
 	uint16_t life;  /* of the place, nine bits */
+	uint16_t other; /* of a loop: its other end; PEAL_CHANNEL_NONE = the peer is elsewhere */
 	uint64_t accepted_count;
 };
 
@@ -204,16 +210,6 @@ struct peal_clients_values {
 	uint8_t bytes[PEAL_CLIENT_VALUES_MAX][PEAL_CLIENT_VALUE_SIZE_MAX];
 };
 
-/* What went through a client so far. The core writes, any thread may read; a reader may see one
- * number of an instant before the other. */
-struct peal_client_tally {
-	_Atomic uint64_t sent_count; /* messages that the core took from it, to one or to all */
-	_Atomic uint64_t sent_size;
-	_Atomic uint64_t delivered_count; /* messages of which the last part is in its ring */
-	_Atomic uint64_t delivered_size;
-	_Atomic uint32_t channels_count; /* open now */
-};
-
 struct peal_client {
 	_Atomic uint32_t state;
 	_Atomic uint32_t end_asked; /* enum peal_client_end, by the door */
@@ -237,7 +233,11 @@ struct peal_client {
 	bool is_shown_due;
 	uint16_t shown_rank; /* members before it are in its ring */
 	uint16_t channels_count;
-	uint16_t room; /* frames that each of its peers is granted */
+	uint16_t room;        /* frames that each of its peers is granted */
+	uint16_t loops_count; /* of the channels: ends of loops */
+	uint8_t owed_at;      /* whose turn was last, of these: */
+	/* places of loops with messages that wait for room in the ring of this client */
+	uint64_t owed[PEAL_CLIENT_CHANNELS_MAX / 64U];
 	uint32_t listens_count;
 	uint16_t listens[PEAL_CLIENT_LISTENS_MAX]; /* of services: the first of their blocks */
 	uint16_t life;                             /* of the place, nine bits */
@@ -283,6 +283,7 @@ struct peal_clients {
 	uint64_t ending;
 	uint64_t stale;   /* clients with room in their rings for values that they have not got */
 	uint64_t holding; /* clients that hold others back now */
+	uint64_t owing;   /* clients with messages of loops that wait for room in their rings */
 	uint64_t showing; /* clients that hear and were not shown all of the view */
 	uint64_t opening; /* clients that opened more than their share and wait */
 	uint64_t opening_at_ns;  /* when the first of them may go on */
@@ -291,6 +292,8 @@ struct peal_clients {
 	uint32_t ordergroups;    /* places of the room's order groups that are in use */
 	bool is_switched;        /* another table came, which order groups have by now */
 	uint64_t now_ns;
+	uint32_t last_place;    /* of the client that said something last, */
+	uint32_t turns_count;   /* and how often in a row another one did than before */
 	uint32_t clients_count; /* so far */
 	uint64_t told_standing; /* as in plane.h */
 	uint64_t leased_at_ns;
@@ -345,6 +348,13 @@ peal_clients_flush(struct peal_clients *clients)
 	if (__builtin_expect(clients->attached != 0, 0)) {
 		peal_clients_flush_busy(clients);
 	}
+}
+
+/* True while clients of this core answer each other, few words each. */
+static inline bool
+peal_clients_converse(const struct peal_clients *clients)
+{
+	return clients->turns_count >= PEAL_CLIENT_TURNS_MIN;
 }
 
 /* When it wants a turn: 0 = at once, UINT64_MAX = never. */

@@ -47,6 +47,7 @@ peal_clients_own(
 
 	PEAL_ASSERT(channel->index == PEAL_CHANNEL_NONE);
 	channel->index = index;
+	channel->other = PEAL_CHANNEL_NONE;
 	channel->accepted_count = 0;
 	client->busy[place / 64U] |= UINT64_C(1) << place % 64U;
 	client->channels_count++;
@@ -80,6 +81,10 @@ peal_clients_adjust_room(struct peal_clients *clients, struct peal_client *clien
 		room = (uint16_t)(share < PEAL_CHANNEL_WINDOW ? share : PEAL_CHANNEL_WINDOW);
 	}
 	if (room == client->room) {
+		if (__builtin_expect(room == 0, 0)) {
+			/* More may stand in the ring than when it was told last. */
+			peal_clients_tell_waiting(clients, client);
+		}
 		return;
 	}
 	client->room = room;
@@ -110,9 +115,8 @@ peal_clients_find_listener(struct peal_clients *clients, uint16_t number)
 	return NULL;
 }
 
-/* A place that the core gives; PEAL_CLIENT_CHANNELS_MAX: none is free. */
-static uint32_t
-find_place(const struct peal_client *client)
+uint32_t
+peal_clients_find_place(const struct peal_client *client)
 {
 	for (uint32_t place = PEAL_CLIENT_PLACES_OWN; place < PEAL_CLIENT_CHANNELS_MAX; place++) {
 		if (client->channels[place].index == PEAL_CHANNEL_NONE) {
@@ -132,7 +136,7 @@ accepts(void *state, uint64_t mid, uint16_t number)
 		return clients->load_channels.accepts(clients->load_channels.state, mid, number);
 	}
 	client = peal_clients_find_listener(clients, number);
-	return client != NULL && find_place(client) < PEAL_CLIENT_CHANNELS_MAX;
+	return client != NULL && peal_clients_find_place(client) < PEAL_CLIENT_CHANNELS_MAX;
 }
 
 static void
@@ -149,7 +153,7 @@ on_opened(void *state, uint16_t index, uint64_t mid, uint16_t number)
 	}
 	client = peal_clients_find_listener(clients, number);
 	PEAL_ASSERT(client != NULL);
-	place = find_place(client);
+	place = peal_clients_find_place(client);
 	PEAL_ASSERT(place < PEAL_CLIENT_CHANNELS_MAX);
 	client->channels[place].life = (client->channels[place].life + 1U) & 0x1FFU;
 	peal_clients_own(clients, client, place, index);
@@ -235,6 +239,9 @@ on_ended(void *state, uint16_t index, enum peal_channel_reason reason, uint64_t 
 		.lost_count = lost_count};
 	uint16_t tag = peal_clients_tag_of(client, place);
 
+	if (client->channels[place].other != PEAL_CHANNEL_NONE) {
+		peal_clients_leave_loop(clients, client, place);
+	}
 	client->channels[place].index = PEAL_CHANNEL_NONE;
 	client->busy[place / 64U] &= ~(UINT64_C(1) << place % 64U);
 	client->channels_count--;

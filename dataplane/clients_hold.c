@@ -5,6 +5,10 @@
  * and at the second it lets go. What channels were granted beforehand fits beside the first. */
 #define HOLDING_PARTS 8U
 #define LET_GO_PARTS  16U
+/* When no more than this part waits to be read, peers are granted something again
+ * (clients_down.c), and it is worth the while to go on with loops, which fill twice as much
+ * (clients_loop.c). */
+#define WAITING_PARTS 4U
 
 static uint64_t
 waiting_size(struct peal_client *client)
@@ -15,11 +19,19 @@ waiting_size(struct peal_client *client)
 void
 peal_clients_tell_waiting(const struct peal_clients *clients, struct peal_client *client)
 {
-	bool is_waiting =
-		client->room == 0 || (clients->holding & peal_clients_bit_of(clients, client)) != 0;
+	uint64_t bit = peal_clients_bit_of(clients, client);
+	uint64_t at = client->writer.tail - client->writer.memory.capacity / WAITING_PARTS;
+	bool is_waiting = client->room == 0 || (clients->owing & bit) != 0;
+	uint32_t word = is_waiting ? (uint32_t)at | PEAL_REGION_WAITING_PLACE : 0;
 
-	atomic_store_explicit(
-		&client->down->is_waiting, is_waiting ? 1U : 0U, memory_order_relaxed);
+	/* Whether it reads at all is what counts then. */
+	if ((clients->holding & bit) != 0) {
+		word = 1U;
+	}
+	/* The client reads it all the time. */
+	if (atomic_load_explicit(&client->down->is_waiting, memory_order_relaxed) != word) {
+		atomic_store_explicit(&client->down->is_waiting, word, memory_order_relaxed);
+	}
 }
 
 void

@@ -6,6 +6,7 @@
 #define PEAL_DATAPLANE_CLIENTS_PRIVATE_H
 
 #include "dataplane/clients.h"
+#include "shm/shmmove.h"
 
 /* clients.c: begins the end of a client. Does nothing when it has begun. */
 void peal_clients_end(
@@ -90,6 +91,31 @@ peal_clients_block_of(uint16_t number)
 		       ? (uint16_t)(number & ~(PEAL_CLIENT_SERVICE_BLOCK - 1U))
 		       : number;
 }
+
+/* clients_down.c: a place that the core gives; PEAL_CLIENT_CHANNELS_MAX: none is free. */
+uint32_t peal_clients_find_place(const struct peal_client *client);
+
+/* clients_loop.c: opens a channel to who listens at this node. OK: the client is told, too, if
+ * nobody does. */
+enum peal_channel_result peal_clients_open_loop(
+	struct peal_clients *clients, struct peal_client *client, uint16_t tag, uint16_t number);
+/* clients_loop.c: this end of a loop has ended. */
+void peal_clients_leave_loop(
+	struct peal_clients *clients, struct peal_client *client, uint32_t place);
+/* clients_loop.c: ends a channel that is open, of either kind; the client says no more on it. */
+void peal_clients_reset_channel(
+	struct peal_clients *clients, const struct peal_client_channel *channel);
+void peal_clients_close_channel(
+	struct peal_clients *clients, const struct peal_client_channel *channel);
+/* clients_loop.c: a message for the other end. False: it was sent without credit. */
+bool peal_clients_send_to_loop(struct peal_clients *clients, struct peal_client *client,
+	struct peal_client_channel *channel, const struct peal_shmring_record *record);
+/* clients_loop.c: those that follow it in the ring and need nothing but to be moved, up to so many
+ * and so many bytes of the ring. */
+struct peal_shmmoved peal_clients_follow(struct peal_clients *clients, struct peal_client *client,
+	struct peal_client_channel *channel, uint32_t count_max, uint64_t span_max);
+/* clients_loop.c: writes what waited for room in the ring of this client. Returns how many. */
+uint32_t peal_clients_drain(struct peal_clients *clients, struct peal_client *client);
 
 /* clients_up.c: a bounded number of records of one client. Returns how many. */
 uint32_t peal_clients_take(struct peal_clients *clients, struct peal_client *client);

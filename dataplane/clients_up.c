@@ -128,6 +128,7 @@ open_channel(struct peal_clients *clients, struct peal_client *client,
 	struct peal_client_open request;
 	enum peal_channel_result result;
 	uint16_t index;
+	bool is_loop;
 
 	if (record->size != sizeof(request) || place >= PEAL_CLIENT_PLACES_OWN ||
 		channel->index != PEAL_CHANNEL_NONE) {
@@ -143,10 +144,16 @@ open_channel(struct peal_clients *clients, struct peal_client *client,
 		return PEAL_CLIENTS_LATER;
 	}
 	channel->life = (uint16_t)(record->tag >> 7);
-	result = peal_channels_open(clients->config.channels, request.mid,
-		choose_number(clients, client, &request), &index);
+	/* Requests to this node go without a channel. */
+	is_loop = request.mid == clients->config.channels->self_mid &&
+		  !peal_clients_is_service(request.number);
+	result = is_loop ? peal_clients_open_loop(clients, client, record->tag, request.number)
+			 : peal_channels_open(clients->config.channels, request.mid,
+				   choose_number(clients, client, &request), &index);
 	if (result == PEAL_CHANNEL_OK) {
-		peal_clients_own(clients, client, place, index);
+		if (!is_loop) {
+			peal_clients_own(clients, client, place, index);
+		}
 		return PEAL_CLIENTS_TAKEN;
 	}
 	const struct peal_client_refused refused = {
@@ -186,6 +193,11 @@ send(struct peal_clients *clients, struct peal_client *client,
 	if (channel == NULL) {
 		return PEAL_CLIENTS_TAKEN;
 	}
+	if (channel->other != PEAL_CHANNEL_NONE) {
+		return peal_clients_send_to_loop(clients, client, channel, record)
+			       ? PEAL_CLIENTS_TAKEN
+			       : PEAL_CLIENTS_VIOLATION;
+	}
 	/* Copied once; whatever the client does to it meanwhile, nobody decides by its bytes. */
 	result = peal_channels_send(
 		clients->config.channels, channel->index, record->bytes, record->size);
@@ -213,9 +225,9 @@ end_channel(struct peal_clients *clients, struct peal_client *client,
 		return PEAL_CLIENTS_TAKEN;
 	}
 	if (record->kind == PEAL_CLIENT_RESET) {
-		peal_channels_reset(clients->config.channels, channel->index);
+		peal_clients_reset_channel(clients, channel);
 	} else {
-		(void)peal_channels_close(clients->config.channels, channel->index);
+		peal_clients_close_channel(clients, channel);
 	}
 	return PEAL_CLIENTS_TAKEN;
 }
@@ -407,11 +419,38 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 	}
 }
 
+/* Messages of the same loop as `record`, which was taken, that stand behind it. */
+static struct peal_shmmoved
+follow(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record, uint64_t span_max)
+{
+	struct peal_client_channel *channel = find_channel(client, record->tag);
+
+	if (record->kind != PEAL_CLIENT_SEND || channel == NULL ||
+		channel->other == PEAL_CHANNEL_NONE) {
+		return (struct peal_shmmoved){.count = 0};
+	}
+	return peal_clients_follow(clients, client, channel, PEAL_CLIENT_MOVES_BURST_MAX, span_max);
+}
+
+/* Whose turn it is when two speak to each other. */
+static void
+note_turn(struct peal_clients *clients, uint32_t place, uint32_t count)
+{
+	bool is_turn = place != clients->last_place && count <= PEAL_CLIENT_TURN_RECORDS;
+
+	clients->turns_count = !is_turn ? 0
+			       : clients->turns_count < PEAL_CLIENT_TURNS_MIN
+				       ? clients->turns_count + 1U
+				       : PEAL_CLIENT_TURNS_MIN;
+	clients->last_place = place;
+}
+
 uint32_t
 peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 {
 	struct peal_shmring_record record;
-	uint32_t count = 0;
+	uint32_t count = 0, cost = 0;
 	uint64_t size = 0;
 
 	/* What waited may be something else by now. */
@@ -420,7 +459,7 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 	if (client->opens_until_ns <= clients->now_ns) {
 		clients->opening &= ~peal_clients_bit_of(clients, client);
 	}
-	while (count < PEAL_CLIENT_RECORDS_BURST_MAX && size < PEAL_CLIENT_BYTES_BURST_MAX &&
+	while (cost < PEAL_CLIENT_RECORDS_BURST_MAX && size < PEAL_CLIENT_BYTES_BURST_MAX &&
 		peal_shmring_borrow(&client->reader, &record)) {
 		enum peal_clients_outcome outcome = take_one(clients, client, &record);
 
@@ -433,11 +472,23 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 			break;
 		}
 		count++;
+		cost++;
 		size += record.size;
+		if (client->loops_count > 0 && size < PEAL_CLIENT_BYTES_BURST_MAX) {
+			const struct peal_shmmoved moved = follow(
+				clients, client, &record, PEAL_CLIENT_BYTES_BURST_MAX - size);
+
+			count += moved.count;
+			cost += moved.count / PEAL_CLIENT_MOVES_A_RECORD;
+			size += moved.span;
+		}
 	}
 	if (client->reader.is_broken) {
 		peal_clients_end(clients, client, PEAL_CLIENT_END_VIOLATION);
 	}
 	peal_counter_add(clients->config.counters, PEAL_COUNTER_CLIENT_RECORDS_UP, count);
+	if (count > 0) {
+		note_turn(clients, peal_clients_place_of(clients, client), count);
+	}
 	return count;
 }

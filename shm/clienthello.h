@@ -19,8 +19,8 @@
 
 #define PEAL_CLIENT_MAGIC UINT32_C(0x6c616570)
 /* Versions of this page. Each side says the range that it knows; the highest common one holds. */
-#define PEAL_CLIENT_VERSION_MIN 1U
-#define PEAL_CLIENT_VERSION_MAX 1U
+#define PEAL_CLIENT_VERSION_MIN 2U
+#define PEAL_CLIENT_VERSION_MAX 2U
 
 enum peal_client_packet {
 	PEAL_CLIENT_HELLO = 1,
@@ -48,9 +48,10 @@ struct peal_client_hello {
 	char name[PEAL_NAME_SIZE_MAX + 1U]; /* for people; any bytes, cut at the first zero */
 };
 
-/* With it come descriptors, in this order: up, down, page, to ring at the core (an eventfd), to be
- * rung (an epoll that has an event for each ring; the client never gets what is rung, for with that
- * it could make the core wait). */
+/* With it come descriptors, in this order: up, down, page, to ring at the core (eight bytes into a
+ * pipe, of which it is both ends: who rings takes old rings out when it is full), to be rung (an
+ * epoll that has an event for each ring, to which the client may add what else it waits for; it
+ * never gets what is rung, for with that it could make the core wait). */
 #define PEAL_CLIENT_DESCRIPTORS 5U
 /* The core never sleeps: nobody need look whether to ring. */
 #define PEAL_CLIENT_FLAG_AWAKE 0x1U

@@ -57,12 +57,16 @@ struct peal_region_down {
 	/* 0, or enum peal_client_end: the core reads and writes no more. */
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint32_t end;
 	_Atomic uint64_t ended_at_ns; /* the turn in which that was; before `end` */
-	/* 1: the core waits for room in this ring, so who made some rings. */
+	/* 1: the core waits for room in this ring, so who made some rings. A place of the ring, its
+	 * low 32 bits, and PEAL_REGION_WAITING_PLACE: who has read up to there rings. */
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint32_t is_waiting;
 	/* By place of a channel: how far its queue in the core is released. Only grows in one life
 	 * of the place. */
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint64_t released[PEAL_CLIENT_CHANNELS_MAX];
 };
+
+/* Places are multiples of eight. */
+#define PEAL_REGION_WAITING_PLACE 2U
 
 struct peal_region_page {
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint32_t sleep; /* of the core */

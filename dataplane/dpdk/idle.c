@@ -8,12 +8,15 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define YIELDS_FROM PEAL_IDLE_PAUSES_COUNT
 #define ARM_AT      (YIELDS_FROM + PEAL_IDLE_YIELDS_COUNT)
 #define SECOND_NS   UINT64_C(1000000000)
+/* Events that are taken off at once. */
+#define RINGS_COUNT 16
 
 void
 peal_idle_init(struct peal_idle *idle, enum peal_idle_role role, struct peal_doorbell *doorbell)
@@ -22,8 +25,20 @@ peal_idle_init(struct peal_idle *idle, enum peal_idle_role role, struct peal_doo
 		.role = role,
 		.doorbell = doorbell,
 		.blind_ns = PEAL_IDLE_BLIND_NS_MIN,
+		.set = -1,
 	};
 	idle->polls[0] = (struct pollfd){.fd = doorbell->fd, .events = POLLIN};
+}
+
+/* One of the descriptors, to that of applications; without it sleeps are short. */
+static void
+add_to_set(struct peal_idle *idle, uint32_t index)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = index + 1U};
+
+	if (epoll_ctl(idle->set, EPOLL_CTL_ADD, idle->polls[index].fd, &event) != 0) {
+		idle->is_blind = true;
+	}
 }
 
 void
@@ -42,6 +57,9 @@ peal_idle_add_port(struct peal_idle *idle, const struct peal_port_dpdk *port, ui
 	}
 	idle->sources[idle->sources_count++] = source;
 	idle->polls[idle->sources_count] = (struct pollfd){.fd = source.fd, .events = POLLIN};
+	if (idle->set >= 0) {
+		add_to_set(idle, idle->sources_count);
+	}
 }
 
 void
@@ -56,6 +74,10 @@ peal_idle_add_clients(struct peal_idle *idle, int fd, struct peal_shmbell_sleepe
 	}
 	idle->sources[idle->sources_count++] = (struct peal_wakesource){
 		.kind = PEAL_WAKESOURCE_CLIENTS, .fd = fd, .sleeper = sleeper};
+	idle->set = fd;
+	for (uint32_t i = 0; i < idle->sources_count; i++) {
+		add_to_set(idle, i);
+	}
 	idle->polls[idle->sources_count] = (struct pollfd){.fd = fd, .events = POLLIN};
 }
 
@@ -142,6 +164,29 @@ peal_idle_open_set(const struct peal_idle *idle)
 	return set;
 }
 
+/*
+ * Waits for the set of applications' bells, in which all else is as well, and for nothing around
+ * it: so the kernel wakes this thread where who rings is about to sleep (runtime/clientdoor.c).
+ * False: the kernel has no such call, before Linux 5.11.
+ */
+static bool
+wait_for_set(struct peal_idle *idle, const struct timespec *limit)
+{
+	struct epoll_event events[RINGS_COUNT];
+	long count = syscall(SYS_epoll_pwait2, idle->set, events, RINGS_COUNT, limit, NULL, 0);
+
+	for (uint32_t i = 0; i <= idle->sources_count; i++) {
+		idle->polls[i].revents = 0;
+	}
+	for (long i = 0; i < count; i++) {
+		/* Rings of applications are taken off by this. */
+		if (events[i].data.u64 > 0) {
+			idle->polls[events[i].data.u64 - 1U].revents = (short)events[i].events;
+		}
+	}
+	return count >= 0 || errno != ENOSYS;
+}
+
 static void
 wait_for_any(struct peal_idle *idle, uint64_t wait_ns)
 {
@@ -150,7 +195,9 @@ wait_for_any(struct peal_idle *idle, uint64_t wait_ns)
 		.tv_nsec = (long)(wait_ns % SECOND_NS),
 	};
 
-	(void)ppoll(idle->polls, idle->sources_count + 1U, &limit, NULL);
+	if (idle->set < 0 || !wait_for_set(idle, &limit)) {
+		(void)ppoll(idle->polls, idle->sources_count + 1U, &limit, NULL);
+	}
 	if ((idle->polls[0].revents & POLLIN) != 0) {
 		peal_doorbell_drain(idle->doorbell);
 	}
@@ -195,6 +242,10 @@ peal_idle_step(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns)
 		return pause_once();
 	}
 	judge_yield(idle, now_ns);
+	if (idle->is_making_room) {
+		idle->is_making_room = false;
+		idle->empty_count = ARM_AT;
+	}
 	if (idle->empty_count < YIELDS_FROM) {
 		idle->empty_count++;
 		return pause_once();

@@ -5,6 +5,10 @@
  *     dedicated   pause, for ever; no syscall, ever
  *     shared      pause x 200 -> yield x 16 -> arm -> wait
  *
+ * A shared core whose applications answer each other arms at once when it has woken one: the kernel
+ * may have put it on this very processor, to run when that is left, and a yield does not always
+ * leave it.
+ *
  * Arm declares the core asleep and arms the wake sources; the caller then makes one more turn,
  * which sees whatever came before the declaration; wait sleeps until the doorbell, a frame, or the
  * deadline. So no wake-up is missed: what comes later finds the core declared asleep. Work on any
@@ -60,6 +64,8 @@ struct peal_idle {
 	bool is_blind; /* some port cannot wake us */
 	bool is_armed;
 	bool has_yielded;       /* in the step before */
+	bool is_making_room;    /* for who was woken since then */
+	int set;                /* epoll of all that ends a sleep; -1 = there are no applications */
 	uint32_t empty_count;   /* turns without work in a row, up to the last rung */
 	uint32_t crowded_count; /* descents left without yielding */
 	uint64_t stepped_at_ns;
@@ -105,6 +111,13 @@ uint64_t peal_idle_rest_ns(struct peal_idle *idle, uint64_t deadline_at_ns, uint
  * Nothing is added to `idle` any more. -1 with errno.
  */
 int peal_idle_open_set(const struct peal_idle *idle);
+
+/* Who was woken by this thread will say what is next: it arms after the next turn without work. */
+static inline void
+peal_idle_make_room(struct peal_idle *idle)
+{
+	idle->is_making_room = true;
+}
 
 /* Slow half of peal_idle_reset. */
 void peal_idle_disarm(struct peal_idle *idle);

@@ -240,7 +240,8 @@ PEAL_API enum peal_result peal_unlisten(struct peal *peal, uint16_t number);
 
 /*
  * Opens a channel to a member. OK: `*channel_out` takes messages at once; when the member refuses,
- * ENDED says so. A number is open once between two members.
+ * ENDED says so. A number is open once between two members. To this node itself it leads to the
+ * application here that listens, and there may be any number of channels of one number.
  */
 PEAL_API enum peal_result peal_open(
 	struct peal *peal, uint64_t member, uint16_t number, uint32_t *channel_out);

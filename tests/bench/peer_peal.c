@@ -3,13 +3,15 @@
  * Two applications of one host that speak through its daemon, with libpeal and nothing else.
  * tools/dev/compare-local runs it beside peer_messaging, which has the same schedule.
  *
- *     peer_peal --socket PATH --what rtt|throughput --mode block|spin [--size N] [--cores A,B]
- *               [--interval NS] [--count N]
+ *     peer_peal --socket PATH --what rtt|throughput --mode block|spin [--by channel|broadcast]
+ *               [--batch N] [--size N] [--cores A,B] [--interval NS] [--count N]
  *
- * A channel leads to another node, so two applications of one node speak by broadcast: a message to
- * all of the view is heard by every application that wants it, its own too. In a view of one there
- * is no frame in between. What is sent says which of the two it is from. Nobody is held back who
- * broadcasts, so the sender of throughput counts what has arrived, and stays a few thousand ahead.
+ * By a channel to the own member, which leads to the application that listens there; who has no
+ * credit waits for it. By broadcast: a message to all of the view is heard by every application
+ * that wants it, its own too, and in a view of one there is no frame in between. What is sent says
+ * which of the two it is from. Nobody is held back who broadcasts, so the sender of throughput
+ * counts what has arrived, and stays a few thousand ahead. Throughput commits --batch messages and
+ * shows them at once, 32 until it is said otherwise, as ZeroMQ's own thread does.
  *
  *     spin   polls, each on a CPU of its own
  *     block  sleeps in peal_wait at once; not pinned, for the daemon needs a CPU as well
@@ -35,11 +37,15 @@
 #define SIZE_MOST   1024U
 /* Messages on their way: what the ring of a reader holds several times over. */
 #define AHEAD_MAX 4096U
+#define BATCH_MAX 1024U
+#define NUMBER    7U
 
 enum from { FROM_ASKING = 1, FROM_ANSWERING = 2 };
 
 struct options {
 	const char *socket;
+	bool is_by_broadcast;
+	uint64_t batch;
 	struct peal_contest_options play;
 };
 
@@ -53,8 +59,9 @@ struct end {
 	const struct options *options;
 	struct shared *shared;
 	struct peal *peal;
-	pid_t other;   /* of the asking process: who answers */
-	uint64_t from; /* who this is */
+	pid_t other;      /* of the asking process: who answers */
+	uint32_t channel; /* to the other one, or PEAL_ALL */
+	uint64_t from;    /* who this is */
 	uint8_t bytes[SIZE_MOST];
 };
 
@@ -82,6 +89,9 @@ next_event(const struct end *end, struct peal_event *event)
 	if (result == PEAL_OK && event->kind == PEAL_EVENT_CAST_LOST) {
 		fail("broadcast", "messages were lost");
 	}
+	if (result == PEAL_OK && event->kind == PEAL_EVENT_ENDED) {
+		fail("channel", "it has ended");
+	}
 	return result == PEAL_OK;
 }
 
@@ -93,23 +103,50 @@ say(struct end *end, uint64_t seq)
 	memcpy(end->bytes, &end->from, sizeof(end->from));
 	memcpy(end->bytes + sizeof(seq), &seq, sizeof(seq));
 	do {
-		result = peal_send(end->peal, PEAL_ALL, end->bytes, end->options->play.size);
+		result = peal_send(end->peal, end->channel, end->bytes, end->options->play.size);
 	} while (result == PEAL_FULL);
 	if (result != PEAL_OK) {
 		fail("peal_send", peal_result_name(result));
 	}
 }
 
+/* One more of a batch. False: not now. */
+static bool
+add(struct end *end, uint64_t seq)
+{
+	void *room;
+	enum peal_result result =
+		peal_claim(end->peal, end->channel, end->options->play.size, &room);
+
+	if (result == PEAL_FULL || result == PEAL_NO_CREDIT) {
+		return false;
+	}
+	if (result != PEAL_OK) {
+		fail("peal_claim", peal_result_name(result));
+	}
+	memcpy(end->bytes, &end->from, sizeof(end->from));
+	memcpy(end->bytes + sizeof(seq), &seq, sizeof(seq));
+	memcpy(room, end->bytes, end->options->play.size);
+	peal_commit(end->peal, end->options->play.size);
+	return true;
+}
+
 /* The next message of the other one. Returns its number. */
 static uint64_t
-hear(const struct end *end)
+hear(struct end *end)
 {
 	struct peal_event event;
 
 	for (;;) {
 		uint64_t from, seq;
 
-		if (!next_event(end, &event) || event.kind != PEAL_EVENT_CAST ||
+		if (!next_event(end, &event)) {
+			continue;
+		}
+		if (event.kind == PEAL_EVENT_OPENED) {
+			end->channel = event.channel;
+		}
+		if ((event.kind != PEAL_EVENT_CAST && event.kind != PEAL_EVENT_MESSAGE) ||
 			event.size < SIZE_LEAST) {
 			continue;
 		}
@@ -130,7 +167,8 @@ attach(struct end *end, bool is_hearing)
 	if (peal_attach(end->options->socket, "peer_peal", &end->peal) != PEAL_OK) {
 		fail("peal_attach", peal_attach_error());
 	}
-	if (is_hearing && peal_hear(end->peal, true) != PEAL_OK) {
+	end->channel = PEAL_ALL;
+	if (end->options->is_by_broadcast && is_hearing && peal_hear(end->peal, true) != PEAL_OK) {
 		fail("peal_hear", "refused");
 	}
 	peal_set_spin(end->peal, 0);
@@ -163,7 +201,8 @@ ask(struct end *end, uint64_t first, uint64_t count, struct peal_histogram *hist
 static void
 print_head(const struct options *options)
 {
-	(void)printf("{\"transport\":\"peal\",");
+	(void)printf("{\"transport\":\"peal\",\"by\":\"%s\",\"batch\":%u,",
+		options->is_by_broadcast ? "broadcast" : "channel", (unsigned int)options->batch);
 	peal_contest_print_head(&options->play);
 }
 
@@ -186,6 +225,31 @@ measure_rtt(struct end *end)
 	peal_contest_print_rtt(&watch, &histogram);
 }
 
+/* Says some. Returns how many. */
+static uint64_t
+say_some(struct end *end, uint64_t first)
+{
+	uint64_t arrived_count =
+		atomic_load_explicit(&end->shared->arrived_count, memory_order_relaxed);
+	uint64_t count = 0;
+
+	if (end->options->is_by_broadcast && first - arrived_count >= AHEAD_MAX) {
+		if (!end->options->play.is_spinning) {
+			(void)sched_yield();
+		}
+		return 0;
+	}
+	while (count < end->options->batch && add(end, first + count)) {
+		count++;
+	}
+	peal_flush(end->peal);
+	if (count < end->options->batch && !end->options->play.is_spinning) {
+		/* Until there is room, or credit. */
+		(void)peal_wait(end->peal, PATIENCE_NS);
+	}
+	return count;
+}
+
 static void
 measure_throughput(struct end *end)
 {
@@ -196,15 +260,12 @@ measure_throughput(struct end *end)
 	while (from_ns == 0 || now_ns < from_ns + PEAL_CONTEST_MEASURED_NS) {
 		struct peal_event event;
 
+		/* Some at a time, or looking at the clock would count as well. */
+		for (uint32_t i = 0; i < 16U; i++) {
+			sent_count += say_some(end, sent_count);
+		}
 		arrived_count =
 			atomic_load_explicit(&end->shared->arrived_count, memory_order_acquire);
-		if (sent_count - arrived_count < AHEAD_MAX) {
-			for (uint32_t i = 0; i < 32U; i++) {
-				say(end, sent_count++);
-			}
-		} else if (!end->options->play.is_spinning) {
-			(void)sched_yield();
-		}
 		while (peal_poll(end->peal, &event) == PEAL_OK) {
 			/* Views; what is cast is not heard here. */
 		}
@@ -229,6 +290,9 @@ static void __attribute__((noreturn)) answer(struct end *end)
 	uint64_t awaited = 0;
 
 	attach(end, true);
+	if (!end->options->is_by_broadcast && peal_listen(end->peal, NUMBER) != PEAL_OK) {
+		fail("peal_listen", "refused");
+	}
 	atomic_store(&end->shared->is_hearing, true);
 	for (;;) {
 		uint64_t seq = hear(end);
@@ -251,18 +315,26 @@ read_option(struct options *options, const char *name, const char *value)
 		options->socket = value;
 		return true;
 	}
+	if (strcmp(name, "--by") == 0) {
+		options->is_by_broadcast = strcmp(value, "broadcast") == 0;
+		return options->is_by_broadcast || strcmp(value, "channel") == 0;
+	}
+	if (strcmp(name, "--batch") == 0) {
+		return peal_contest_read_number(value, 1, BATCH_MAX, &options->batch);
+	}
 	return peal_contest_read_option(&options->play, name, value);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options options = {.play = {.size_min = SIZE_LEAST,
-					  .size_max = SIZE_MOST,
-					  .size = 64,
-					  .cpus = {0, 1},
-					  .interval_ns = 20000,
-					  .count = 20000}};
+	struct options options = {.batch = 32,
+		.play = {.size_min = SIZE_LEAST,
+			.size_max = SIZE_MOST,
+			.size = 64,
+			.cpus = {0, 1},
+			.interval_ns = 20000,
+			.count = 20000}};
 	struct end end = {.options = &options, .from = FROM_ASKING};
 	pid_t parent = getpid(), child;
 	int status = 0;
@@ -271,8 +343,8 @@ main(int argc, char **argv)
 		if (i + 1 >= argc || !read_option(&options, argv[i], argv[i + 1])) {
 			(void)fprintf(stderr,
 				"usage: peer_peal --socket PATH --what rtt|throughput "
-				"--mode block|spin [--size N] [--cores A,B] "
-				"[--interval NS] [--count N]\n");
+				"--mode block|spin [--by channel|broadcast] [--batch N] "
+				"[--size N] [--cores A,B] [--interval NS] [--count N]\n");
 			return 2;
 		}
 	}
@@ -304,6 +376,14 @@ main(int argc, char **argv)
 	}
 	/* What is heard from here on was said after both were there. */
 	(void)usleep(10000);
+	if (!options.is_by_broadcast) {
+		enum peal_result result =
+			peal_open(end.peal, peal_view(end.peal)->self, NUMBER, &end.channel);
+
+		if (result != PEAL_OK) {
+			fail("peal_open", peal_result_name(result));
+		}
+	}
 	if (options.play.is_throughput) {
 		measure_throughput(&end);
 	} else {

@@ -52,10 +52,12 @@ def talk(lab):
 
 
 def flow(lab):
-    done = subprocess.run([FLOW, socket_of(lab, 1), socket_of(lab, 2), "400"], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=100.0, check=False)
-    expect(done.returncode == 0, f"flow: {done.stdout.strip()}")
-    print(f"# {done.stdout.strip()}")
+    """Between two nodes, and between two applications of one."""
+    for node, count in ((2, 400), (1, 4000)):
+        done = subprocess.run([FLOW, socket_of(lab, 1), socket_of(lab, node), str(count)], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=100.0, check=False)
+        expect(done.returncode == 0, f"flow to n{node}: {done.stdout.strip()}")
+        print(f"# to n{node}: {done.stdout.strip()}")
 
 
 def slow(lab):

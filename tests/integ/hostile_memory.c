@@ -111,7 +111,33 @@ exceed_credit(struct peal *peal)
 	}
 }
 
-#define OFFENCES_COUNT 30U
+/* A channel to the own node, back to this client: more than its credit, or a record in the middle
+ * of many that is longer than all that was shown. */
+static void
+offend_in_a_loop(struct peal *peal, bool is_lying)
+{
+	static const uint8_t bytes[PEAL_CLIENT_MESSAGE_SIZE_MAX];
+	const struct peal_client_number request = {.number = 8};
+	const struct peal_client_open open = {.mid = peal_view(peal)->self, .number = 8};
+	uint64_t until_ns = hostile_now_ns() + HOSTILE_SECOND_NS;
+
+	say(peal, PEAL_CLIENT_LISTEN, 0, &request, sizeof(request));
+	say(peal, PEAL_CLIENT_OPEN, PEAL_CLIENT_TAG(0, 1), &open, sizeof(open));
+	for (uint32_t i = 0; is_lying && i < 100U; i++) {
+		say(peal, PEAL_CLIENT_SEND, PEAL_CLIENT_TAG(0, 1), bytes, 64);
+	}
+	if (is_lying) {
+		set_header(peal, 20000, PEAL_CLIENT_SEND, PEAL_CLIENT_TAG(0, 1));
+		set_tail(peal, peal->writer.tail + 72U);
+		return;
+	}
+	while (peal_state(peal) == PEAL_OK && hostile_now_ns() < until_ns) {
+		say(peal, PEAL_CLIENT_SEND, PEAL_CLIENT_TAG(0, 1), bytes, sizeof(bytes));
+		hostile_ring(peal);
+	}
+}
+
+#define OFFENCES_COUNT 32U
 
 /* The first nine: places that cannot be. */
 #define PLACES_COUNT 9U
@@ -261,6 +287,12 @@ commit_offence(struct peal *peal, uint32_t offence)
 		break;
 	case 21: /* within the numbers of a service */
 		say_open(peal, PEAL_CLIENT_TAG(1, 1), PEAL_CLIENT_SERVICES_LOWER + 1U);
+		break;
+	case 22:
+		offend_in_a_loop(peal, true);
+		break;
+	case 23:
+		offend_in_a_loop(peal, false);
 		break;
 	default:
 		exceed_credit(peal);

@@ -5,6 +5,7 @@
  */
 #include "base/prng.h"
 #include "shm/shmbell.h"
+#include "shm/shmmove.h"
 #include "shm/shmring.h"
 #include "tests/lib/cmocka_all.h"
 
@@ -25,6 +26,17 @@
 #define ROUNDS_COUNT_MAX 20000000U
 /* Nobody sleeps that long when bells work; a lost one shows as a test that fails, not hangs. */
 #define LOST_MS 20000
+
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+
+/* Whether threads are watched for races. */
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define IS_WATCHED true
+#else
+#define IS_WATCHED false
+#endif
 
 struct side {
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint64_t position;
@@ -282,12 +294,79 @@ prop_shmring__a_scribbler_leads_nobody_out(void **state)
 	assert_true(broken_count >= BROKEN_COUNT_MIN);
 }
 
+/* Nor who moves records on while they change: what comes out is whole, whatever its bytes are. */
+static void
+prop_shmring__what_is_moved_from_a_scribbler_is_whole(void **state)
+{
+	static struct side sides[2];
+	static _Alignas(64) uint8_t bytes[2U * CAPACITY];
+	const struct peal_shmring_memory both = memory();
+	const struct peal_shmring_memory other = {.bytes = bytes,
+		.capacity = sizeof(bytes),
+		.tail = &sides[0].position,
+		.head = &sides[1].position};
+	const struct peal_shmmove what = {.from_kind = 3,
+		.to_kind = 9,
+		.to_tag = 7,
+		.size_max = 200,
+		.count_max = 50,
+		.span_max = sizeof(bytes) / 2U};
+	struct peal_shmring_writer writer;
+	struct peal_shmring_reader heard;
+	uint64_t moved_count = 0;
+	pthread_t thread;
+
+	(void)state;
+	if (IS_WATCHED) {
+		/* Bytes that another process may write are copied as they are. */
+		skip();
+	}
+	memset(&shared, 0, sizeof(shared));
+	peal_shmring_writer_init(&writer, &other);
+	peal_shmring_reader_init(&heard, &other);
+	atomic_store(&is_over, false);
+	assert_int_equal(pthread_create(&thread, NULL, scribble, NULL), 0);
+	for (uint32_t round = 0; round < ROUNDS_COUNT_MAX && moved_count < TAKEN_COUNT_MIN;
+		round++) {
+		struct peal_shmring_record record = {.size = 0};
+		struct peal_shmring_reader reader;
+		struct peal_shmmoved moved;
+		uint64_t count = 0, size = 0;
+		uint8_t *room;
+
+		atomic_store(&shared.reader.position, 0);
+		peal_shmring_reader_init(&reader, &both);
+		moved = peal_shmmove_run(&reader, &writer, &what);
+		/* Past the end, where nothing is moved any more. */
+		room = peal_shmring_claim(&writer, 400);
+		assert_non_null(room);
+		peal_shmring_commit(&writer, 1, 1, 400);
+		(void)peal_shmring_publish(&writer);
+		while (peal_shmring_borrow(&heard, &record) && record.kind == 9) {
+			assert_int_equal(record.tag, 7);
+			assert_true(record.size <= 200);
+			count++;
+			size += record.size;
+		}
+		assert_int_equal(record.kind, 1);
+		(void)peal_shmring_release(&heard);
+		assert_int_equal(count, moved.count);
+		assert_int_equal(size, moved.size);
+		assert_false(heard.is_broken || writer.is_broken);
+		moved_count += moved.count;
+	}
+	atomic_store(&is_over, true);
+	(void)pthread_join(thread, NULL);
+	assert_true(moved_count >= TAKEN_COUNT_MIN);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prop_shmring__two_threads_lose_nothing),
 		cmocka_unit_test(prop_shmring__a_scribbler_leads_nobody_out),
+		cmocka_unit_test(prop_shmring__what_is_moved_from_a_scribbler_is_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

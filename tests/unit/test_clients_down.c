@@ -241,7 +241,11 @@ test_clients_down__a_new_channel_takes_nothing_from_those_that_wait(void **state
 	(void)state;
 	open_one();
 	sent_count = fill(&sent);
-	assert_int_equal(atomic_load(&visitors[1].down->is_waiting), 1);
+	/* It is told from where on room is worth a ring. */
+	assert_true(peal_shmring_has_more(&visitors[1].reader));
+	assert_int_equal(atomic_load(&visitors[1].down->is_waiting),
+		(uint32_t)(visitors[1].reader.tail - PEAL_CLIENT_DOWN_SIZE / 4U) |
+			PEAL_REGION_WAITING_PLACE);
 	/* Its first frame comes in the turn in which there is room again. */
 	scene_open(&visitors[0], PEAL_CLIENT_TAG(1, 1), 2, 6);
 	scene_listen(&visitors[1], 6);
