@@ -69,14 +69,14 @@ send_own(struct peal_abcast *abcast, uint64_t now_ns)
 		.rank = abcast->config.ranks_count};
 	uint32_t burst = abcast->burst;
 
+	copy.seq = own->have + 1U;
 	for (; burst > 0 && may_send(abcast); burst--) {
 		struct peal_abcast_queued queued;
 		struct peal_abcast_entry entry;
 		enum peal_abcast_put put;
+		bool is_there = peal_abcast_queue_pop(&abcast->queue, &queued);
 
-		if (!peal_abcast_queue_pop(&abcast->queue, &queued)) {
-			return;
-		}
+		PEAL_ASSERT(is_there);
 		entry = (struct peal_abcast_entry){.token = queued.token,
 			.bytes = queued.bytes,
 			.stamp = peal_abcast_clock_next(&abcast->clock, now_ns),
@@ -87,7 +87,9 @@ send_own(struct peal_abcast *abcast, uint64_t now_ns)
 		PEAL_ASSERT(put == PEAL_ABCAST_PUT_FRESH);
 		peal_abcast_lane_accept(own);
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_SENT);
-		copy.seq = own->have;
+		copy.count++;
+	}
+	if (copy.count > 0) {
 		peal_abcast_emit_data(abcast, &copy, now_ns);
 		abcast->told_at_ns = now_ns;
 		abcast->sent_at_ns = now_ns;
@@ -164,7 +166,8 @@ run_block(struct peal_abcast *abcast, uint64_t now_ns)
 			.view = abcast->view,
 			.lane = abcast->blocked_lane,
 			.flags = PEAL_ORDER_FLAG_AGAIN,
-			.seq = abcast->blocked_seq};
+			.seq = abcast->blocked_seq,
+			.count = 1};
 
 		abcast->relayed_at_ns = now_ns;
 		for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {

@@ -52,6 +52,7 @@ struct peal_orderband_part {
 	_Atomic uint64_t views_count;             /* of the group */
 	_Atomic uint64_t busy_cycles;             /* of turns that found work */
 	_Atomic uint64_t frames_count;            /* sent */
+	_Atomic uint64_t path_mtu; /* packets that all paths from here are proven to carry */
 	uint64_t next[PEAL_ORDER_RANKS_MAX];      /* number awaited of each sender */
 	uint64_t began_at;                        /* the phase, in cycles */
 	uint64_t done_at;                         /* it was all here, the same */

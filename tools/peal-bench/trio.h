@@ -43,6 +43,7 @@ struct peal_trio_shared {
 struct peal_trio_config {
 	const char *who;    /* for people: the command */
 	bool has_own_files; /* a mount namespace of its own, too: needs root */
+	uint16_t mtu;       /* of all links; 0 = what the kernel gives them */
 	/* The life of a node, in its process: until peal_trio_is_ending says so. False with a
 	 * sentence. */
 	bool (*live)(void *state, uint32_t node, struct peal_sentence *error);
