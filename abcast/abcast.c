@@ -15,7 +15,7 @@ fill_timing(struct peal_abcast_timing *timing)
 		.idle_ns = 1000U * MICROSECOND_NS,
 		.ahead_ns = 2000U * MICROSECOND_NS,
 		.repair_ns = 40U * MICROSECOND_NS,
-		.ask_ns = 20U * MICROSECOND_NS,
+		.ask_ns = 60U * MICROSECOND_NS,
 		.seal_ns = 300U * MICROSECOND_NS,
 		.suspect_ns = 20000U * MICROSECOND_NS,
 		.late_ns = 1000U * MICROSECOND_NS};

@@ -204,6 +204,7 @@ peal_abcast_emit_tick(struct peal_abcast *abcast, uint64_t now_ns)
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_TICKS_SENT);
 	peal_abcast_emit_all(abcast, &message);
 	abcast->is_dirty = false;
+	abcast->taken_count = 0;
 	abcast->is_asked = false;
 	abcast->told_at_ns = now_ns;
 }

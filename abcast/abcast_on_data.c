@@ -5,6 +5,8 @@
 
 /* A pull that is not answered is repeated after so many doublings of the first pause at most. */
 #define PULL_DOUBLINGS_MAX 6U
+/* What did not reach who asked for it by then is lost. */
+#define LOST_NS UINT64_C(500000)
 
 static bool
 is_wedged(const struct peal_abcast *abcast, uint8_t lane)
@@ -166,6 +168,7 @@ take(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_data *dat
 	}
 	abcast->gone = 0;
 	abcast->ticks_count = 0;
+	abcast->taken_count++;
 	if (data->seq != lane->have + 1U) {
 		abcast->pull_from[data->lane] = rank;
 	} else {
@@ -243,17 +246,22 @@ can_give(const struct peal_abcast *abcast, const struct peal_abcast_lane *lane, 
 	return seq >= lane->low && (peal_abcast_lane_find(lane, seq) != NULL || !is_stuck);
 }
 
-/* What was sent to a rank may have been too large for its path: when it asks for the same again it
- * is sent small. When it asks again and again, whoever knows the path has a look. */
+/* What was sent to a rank may have been too large for its path: when it still asks for the same a
+ * while later it is sent small. When it asks again and again, whoever knows the path has a look. */
 static bool
-is_large_lost(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_pull *pull)
+is_large_lost(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_pull *pull,
+	uint64_t now_ns)
 {
 	const struct peal_abcast_user *user = &abcast->config.user;
 	bool is_again = abcast->answered[rank] == pull->from &&
 			abcast->answered_lane[rank] == pull->lane;
 
-	abcast->answered[rank] = pull->from;
-	abcast->answered_lane[rank] = pull->lane;
+	if (!is_again) {
+		abcast->answered[rank] = pull->from;
+		abcast->answered_lane[rank] = pull->lane;
+		abcast->answered_at_ns[rank] = now_ns;
+	}
+	is_again = is_again && now_ns - abcast->answered_at_ns[rank] >= LOST_NS;
 	if (abcast->rooms[rank] <= PEAL_BODY_SIZE_MAX || PEAL_BUG(ORDER_LARGE_AGAIN)) {
 		return false;
 	}
@@ -318,7 +326,7 @@ peal_abcast_on_pull(
 		peal_abcast_emit(abcast, rank, &gone);
 		return;
 	}
-	copy.is_single = is_large_lost(abcast, rank, pull);
+	copy.is_single = is_large_lost(abcast, rank, pull, now_ns);
 	for (uint64_t seq = pull->from; seq <= end && (is_all || seq <= lane->have); seq++) {
 		if (peal_abcast_lane_find(lane, seq) != NULL) {
 			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REPEATED);

@@ -27,6 +27,9 @@
 #define PEAL_ORDER_BURST      64U
 #define PEAL_ORDER_PULLED_MAX 32U
 
+/* Frames that came in one go: more are to be expected, and one answer will do for all. */
+#define PEAL_ORDER_BULK 16U
+
 /* Pulls of one rank after which it is doubted that its path carries what it was proven to. */
 #define PEAL_ORDER_PULLS_SUSPECT 8U
 
