@@ -32,8 +32,8 @@
  * What leaves in one turn, or answers one pull, shares bodies: as many frames as the path to the
  * rank has room for (`rooms`), which whoever carries them knows. The first answer to a pull is as
  * large as that; if the same is pulled still a while later, frames go as every path carries them,
- * one by one. Who pulls again and again is doubted (`doubt`): so a path that carries less than it was proven to
- * holds nothing up.
+ * one by one. Who pulls again and again is doubted (`doubt`): so a path that carries less than it
+ * was proven to holds nothing up.
  *
  * Routing: frames of family 6 go to the group that their head names, on_frame checks the rest.
  * Evidence of membership comes by learn and suspect; it may start a view change, nothing more.
@@ -128,7 +128,7 @@ struct peal_abcast_timing {
 	uint64_t idle_ns;   /* between ticks otherwise: 1 ms */
 	uint64_t ahead_ns;  /* promise so much beyond now when quiet for as long: 2 ms; 1 = never */
 	uint64_t repair_ns; /* before a pull or a proposal is repeated, at first: 40 us */
-	uint64_t ask_ns; /* a message is blocked: ask the silent lane, at first after: 60 us */
+	uint64_t ask_ns;    /* a message is blocked: ask the silent lane, at first after: 60 us */
 	uint64_t seal_ns;   /* and seal it: 300 us */
 	uint64_t suspect_ns; /* nothing heard of a rank: leave it out: 20 ms */
 	uint64_t late_ns;    /* a pause of this core, after which it accuses nobody: 1 ms */
@@ -171,11 +171,12 @@ struct peal_abcast {
 	struct peal_abcast_digest digest;
 	struct peal_abcast_queue queue;
 	struct peal_prng prng;
-	uint32_t burst;       /* public: own frames that may leave in one run */
+	uint32_t burst;                       /* public: own frames that may leave in one run */
 	uint16_t rooms[PEAL_ORDER_RANKS_MAX]; /* public: body that the path to a rank carries */
-	uint64_t answered[PEAL_ORDER_RANKS_MAX]; /* by rank: from which frame on its last pull was */
+	uint64_t
+		answered[PEAL_ORDER_RANKS_MAX]; /* by rank: from which frame on its last pull was */
 	uint64_t answered_at_ns[PEAL_ORDER_RANKS_MAX]; /* when it asked for that first */
-	uint8_t answered_lane[PEAL_ORDER_RANKS_MAX]; /* and of which lane */
+	uint8_t answered_lane[PEAL_ORDER_RANKS_MAX];   /* and of which lane */
 	uint32_t answers_count[PEAL_ORDER_RANKS_MAX];
 	uint64_t final_stamp; /* of the latest delivery in this view */
 	uint8_t final_rank;
@@ -214,9 +215,9 @@ struct peal_abcast {
 	uint8_t pulls_count[PEAL_ORDER_RANKS_MAX];
 	uint8_t pull_from[PEAL_ORDER_RANKS_MAX]; /* rank to ask first */
 	/* Timers. */
-	bool is_dirty; /* acknowledgements changed */
+	bool is_dirty;        /* acknowledgements changed */
 	uint32_t taken_count; /* frames since all were told so */
-	bool is_led;   /* a stamp came that was too far ahead to be followed at once */
+	bool is_led;          /* a stamp came that was too far ahead to be followed at once */
 	bool is_asked;
 	uint8_t ticks_count; /* since anything changed */
 	uint64_t told_at_ns; /* the last frame to all */

@@ -253,8 +253,8 @@ is_large_lost(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_
 	uint64_t now_ns)
 {
 	const struct peal_abcast_user *user = &abcast->config.user;
-	bool is_again = abcast->answered[rank] == pull->from &&
-			abcast->answered_lane[rank] == pull->lane;
+	bool is_again =
+		abcast->answered[rank] == pull->from && abcast->answered_lane[rank] == pull->lane;
 
 	if (!is_again) {
 		abcast->answered[rank] = pull->from;

@@ -165,10 +165,9 @@ run_group(struct peal_orders_group *group, uint64_t now_ns)
 	bool is_wide = group->orders->config.paths != NULL &&
 		       group->orders->config.egress->body_size_max > PEAL_BODY_SIZE_MAX;
 
-	abcast->burst = find_burst(group,
-		is_wide && group->orders->peers->members_count > 0
-			? peal_orders_measure_paths(group)
-			: (uint16_t)PEAL_BODY_SIZE_MAX);
+	abcast->burst = find_burst(group, is_wide && group->orders->peers->members_count > 0
+						  ? peal_orders_measure_paths(group)
+						  : (uint16_t)PEAL_BODY_SIZE_MAX);
 	peal_orders_cut(group);
 	peal_abcast_run(abcast, now_ns);
 	peal_orders_publish(group, now_ns);

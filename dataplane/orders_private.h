@@ -8,8 +8,8 @@
 #include "dataplane/orders.h"
 #include "wire/order_publication.h"
 
-_Static_assert(PEAL_ORDERS_FRAME_SIZE >= PEAL_ORDER_DATA_SIZE_MAX +
-						(PEAL_ORDER_RANKS_MAX - 1U) * PEAL_ORDER_ACK_SIZE,
+_Static_assert(PEAL_ORDERS_FRAME_SIZE >=
+		       PEAL_ORDER_DATA_SIZE_MAX + (PEAL_ORDER_RANKS_MAX - 1U) * PEAL_ORDER_ACK_SIZE,
 	"a place takes the data of every frame");
 
 static inline void

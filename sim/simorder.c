@@ -334,8 +334,8 @@ say(struct peal_simorder_node *node)
 	node->said_at_ns[world->check.said[node->member] % PEAL_SIMORDER_SAID_COUNT] =
 		world->time.now_ns;
 	node->references_count++;
-	PEAL_ASSERT(peal_abcast_send(node->machine, (uint64_t)(uintptr_t)message,
-			    message->bytes, size) == PEAL_ABCAST_OK);
+	PEAL_ASSERT(peal_abcast_send(node->machine, (uint64_t)(uintptr_t)message, message->bytes,
+			    size) == PEAL_ABCAST_OK);
 }
 
 static void

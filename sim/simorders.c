@@ -180,8 +180,8 @@ pass_over(struct peal_simorders_seat *seat)
 	}
 }
 
-/* A rank that goes on elsewhere may then be ahead of all others. Of a message that began before, and
- * ends behind where it goes on, it has not the whole, and writes what comes next. */
+/* A rank that goes on elsewhere may then be ahead of all others. Of a message that began before,
+ * and ends behind where it goes on, it has not the whole, and writes what comes next. */
 static bool
 is_late(struct peal_simorders_group *group, const struct peal_simorders_entry *next,
 	const struct peal_simorders_entry *entry)

@@ -17,19 +17,19 @@
 
 #include <stdio.h>
 
-#define MILLISECOND_NS  PEAL_STORY_MILLISECOND_NS
-#define SECOND_NS       PEAL_STORY_SECOND_NS
-#define STEPS_COUNT     12U
-#define GAP_NS_MAX      (60U * MILLISECOND_NS)
-#define LOSS_PPM_MAX    200000U
-#define GROUPS_MAX      2U
-#define FINAL_SIZE      100U
-#define WIDE_MTU        9000U
-#define ETHERNET_MTU    1500U
+#define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
+#define SECOND_NS      PEAL_STORY_SECOND_NS
+#define STEPS_COUNT    12U
+#define GAP_NS_MAX     (60U * MILLISECOND_NS)
+#define LOSS_PPM_MAX   200000U
+#define GROUPS_MAX     2U
+#define FINAL_SIZE     100U
+#define WIDE_MTU       9000U
+#define ETHERNET_MTU   1500U
 /* Last words that fill large frames. */
 #define FINAL_LARGE_SIZE  1000U
 #define FINAL_LARGE_COUNT 24U
-#define CREATE_PATIENCE (5U * SECOND_NS)
+#define CREATE_PATIENCE   (5U * SECOND_NS)
 
 struct orders_story {
 	struct peal_simworld world;

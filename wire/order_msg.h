@@ -56,11 +56,11 @@ enum peal_order_kind {
 	PEAL_ORDER_JOIN = 0x6F,
 };
 
-#define PEAL_ORDER_HEAD_SIZE   24U
+#define PEAL_ORDER_HEAD_SIZE      24U
 #define PEAL_ORDER_DATA_FORM_SIZE 24U
-#define PEAL_ORDER_ACK_SIZE    16U
-#define PEAL_ORDER_REPORT_SIZE 40U
-#define PEAL_ORDER_CUT_SIZE    40U
+#define PEAL_ORDER_ACK_SIZE       16U
+#define PEAL_ORDER_REPORT_SIZE    40U
+#define PEAL_ORDER_CUT_SIZE       40U
 /* Of what is encoded: all but the data. */
 #define PEAL_ORDER_FORM_SIZE_MAX                                                                   \
 	(PEAL_ORDER_HEAD_SIZE + 40U +                                                              \

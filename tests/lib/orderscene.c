@@ -157,8 +157,7 @@ peal_orderscene_hear_from(const struct peal_order_msg *message, uint64_t member)
 {
 	uint8_t *body = scene.bodies[scene.bodies_count++ % PEAL_ORDERSCENE_BODIES_MAX];
 	uint16_t size = peal_order_msg_encode(message, body);
-	struct peal_abcast_frame frame = {
-		.member = member, .body = body, .kind = message->kind};
+	struct peal_abcast_frame frame = {.member = member, .body = body, .kind = message->kind};
 
 	if (message->kind == PEAL_ORDER_DATA) {
 		memcpy(body + size, said, sizeof(said));

@@ -42,9 +42,8 @@ static uint32_t
 encode(uint8_t *out)
 {
 	uint32_t size = peal_order_msg_encode(&message, out);
-	uint32_t data_size = message.kind == PEAL_ORDER_DATA
-				     ? 1U + (uint32_t)peal_prng_below(&prng, 64)
-				     : 0;
+	uint32_t data_size =
+		message.kind == PEAL_ORDER_DATA ? 1U + (uint32_t)peal_prng_below(&prng, 64) : 0;
 
 	data_size += count_others(&message);
 

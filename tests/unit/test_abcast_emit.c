@@ -55,14 +55,14 @@ test_abcast_emit__frames_of_a_turn_share_bodies(void **state)
 static void
 test_abcast_emit__each_rank_is_sent_what_its_path_carries(void **state)
 {
-	const uint32_t form_size = PEAL_ORDER_HEAD_SIZE + PEAL_ORDER_DATA_FORM_SIZE +
-				   3U * PEAL_ORDER_ACK_SIZE;
+	const uint32_t form_size =
+		PEAL_ORDER_HEAD_SIZE + PEAL_ORDER_DATA_FORM_SIZE + 3U * PEAL_ORDER_ACK_SIZE;
 	uint32_t bodies_count[3] = {0};
 
 	(void)state;
 	/* Room for two frames, and for all. */
-	scene.abcast.rooms[1] = (uint16_t)(form_size + 2U * PEAL_ORDERSCENE_SIZE +
-					   PEAL_ORDER_ROW_SIZE);
+	scene.abcast.rooms[1] =
+		(uint16_t)(form_size + 2U * PEAL_ORDERSCENE_SIZE + PEAL_ORDER_ROW_SIZE);
 	send_some(6);
 	for (uint32_t i = 0; i < scene.sent_count; i++) {
 		bodies_count[scene.sent[i].rank]++;

@@ -171,8 +171,8 @@ test_abcast_on_data__a_body_that_stops_it_is_looked_at_no_further(void **state)
 	peal_orderscene_tick(2, 1, 1, 6000, 0);
 	peal_orderscene_run(0);
 	peal_order_row_write(rows, 7000, 2);
-	message.data =
-		(struct peal_order_data){.seq = 1, .stamp = 4000, .lane = 2, .more = 1, .rows = rows};
+	message.data = (struct peal_order_data){
+		.seq = 1, .stamp = 4000, .lane = 2, .more = 1, .rows = rows};
 	assert_true(peal_orderscene_hear(&message));
 	assert_int_equal(scene.fault, PEAL_ABCAST_FAULT_ORDER);
 	assert_null(peal_abcast_lane_find(&scene.abcast.lanes[2], 2));

@@ -142,8 +142,8 @@ test_order_msg__several_frames_share_a_body(void **state)
 static void
 test_order_msg__frames_of_a_body_that_cannot_be_are_refused(void **state)
 {
-	const uint32_t rows_at = PEAL_ORDER_HEAD_SIZE + PEAL_ORDER_DATA_FORM_SIZE +
-				 3U * PEAL_ORDER_ACK_SIZE;
+	const uint32_t rows_at =
+		PEAL_ORDER_HEAD_SIZE + PEAL_ORDER_DATA_FORM_SIZE + 3U * PEAL_ORDER_ACK_SIZE;
 	uint8_t rows[2U * PEAL_ORDER_ROW_SIZE];
 	uint32_t size = encode_three(rows);
 	uint32_t size_max = peal_order_data_size_max(3);

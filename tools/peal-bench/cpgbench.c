@@ -244,8 +244,7 @@ static bool
 run_cpg(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	static struct bench bench;
-	const struct peal_trio_config config = {
-		.who = "cpg",
+	const struct peal_trio_config config = {.who = "cpg",
 		.has_own_files = true,
 		.mtu = args->mtu,
 		.live = live,

@@ -45,11 +45,11 @@
 #define LINK_ARGS                                                                                  \
 	"iface=" PEAL_TRIO_INTERFACE ",framesz=2048,blocksz=8192,framecnt=2048,qdisc_bypass=1"
 /* Of large packets: the start of EAL knows how large. */
-#define LINK_WIDE_ARGS   "iface=" PEAL_TRIO_INTERFACE ",framecnt=512,qdisc_bypass=1"
-#define LINK_NAME        "net_af_packet0"
-#define ETHERNET_MTU     1500U
-#define WIDE_PACKETS     2047U
-#define WIDE_MEMORY_MB   32U /* more, for each rank */
+#define LINK_WIDE_ARGS "iface=" PEAL_TRIO_INTERFACE ",framecnt=512,qdisc_bypass=1"
+#define LINK_NAME      "net_af_packet0"
+#define ETHERNET_MTU   1500U
+#define WIDE_PACKETS   2047U
+#define WIDE_MEMORY_MB 32U /* more, for each rank */
 
 struct loop {
 	struct peal_orderband *band;
@@ -192,8 +192,7 @@ open_port(struct peal_orderband *band, uint32_t index, struct peal_port *port_ou
 	struct peal_bell bell = {.doorbell = &loop->doorbell};
 
 	if (is_lab(band)) {
-		const struct peal_port_dpdk_config config = {
-			.device = LINK_NAME,
+		const struct peal_port_dpdk_config config = {.device = LINK_NAME,
 			.packets_count = is_wide(band) ? WIDE_PACKETS : LAB_PACKETS,
 			.mtu = band->args->mtu};
 
@@ -293,9 +292,8 @@ start_eal(struct peal_orderband *band, uint32_t node, struct peal_sentence *erro
 	static char prefix[TEXT_SIZE_MAX];
 	const struct peal_benchargs *args = band->args;
 	struct peal_eal_config eal = {.prefix = prefix,
-		.memory_mb = MEMORY_MB +
-			     (MEMORY_MB_EACH + (is_wide(band) ? WIDE_MEMORY_MB : 0U)) *
-				     args->nodes_count,
+		.memory_mb = MEMORY_MB + (MEMORY_MB_EACH + (is_wide(band) ? WIDE_MEMORY_MB : 0U)) *
+						 args->nodes_count,
 		.huge = PEAL_CONFIG_HUGE_AUTO,
 		.lcores_count = band->loops_count,
 		.is_exclusive = args->idle == PEAL_IDLE_DEDICATED && !is_lab(band)};
@@ -548,10 +546,8 @@ live(void *state, uint32_t node, struct peal_sentence *error)
 static bool
 run_lab(struct peal_orderband *band, struct peal_sentence *error)
 {
-	const struct peal_trio_config config = {.who = "--link af_packet",
-		.mtu = band->args->mtu,
-		.live = live,
-		.state = band};
+	const struct peal_trio_config config = {
+		.who = "--link af_packet", .mtu = band->args->mtu, .live = live, .state = band};
 	bool is_good;
 
 	band->loops_count = 1;
