@@ -546,8 +546,11 @@ live(void *state, uint32_t node, struct peal_sentence *error)
 static bool
 run_lab(struct peal_orderband *band, struct peal_sentence *error)
 {
-	const struct peal_trio_config config = {
-		.who = "--link af_packet", .mtu = band->args->mtu, .live = live, .state = band};
+	const struct peal_trio_config config = {.who = "--link af_packet",
+		.mtu = band->args->mtu,
+		.is_bare = true,
+		.live = live,
+		.state = band};
 	bool is_good;
 
 	band->loops_count = 1;

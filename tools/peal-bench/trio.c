@@ -69,7 +69,7 @@ run_ip(const char *const *words, struct peal_sentence *error)
 /* --- the process of a node --- */
 
 static bool
-set_up(uint32_t node, uint16_t mtu, struct peal_sentence *error)
+set_up(uint32_t node, const struct peal_trio_config *config, struct peal_sentence *error)
 {
 	char address[TEXT_SIZE_MAX], size[TEXT_SIZE_MAX];
 	const char *const loopback[] = {"ip", "link", "set", "lo", "up", NULL};
@@ -79,9 +79,9 @@ set_up(uint32_t node, uint16_t mtu, struct peal_sentence *error)
 	const char *const up[] = {"ip", "link", "set", PEAL_TRIO_INTERFACE, "up", NULL};
 
 	(void)snprintf(address, sizeof(address), "10.78.0.%u/24", (unsigned)(node + 1U));
-	(void)snprintf(size, sizeof(size), "%u", (unsigned)mtu);
-	return run_ip(loopback, error) && (mtu == 0 || run_ip(widen, error)) &&
-	       run_ip(add, error) && run_ip(up, error);
+	(void)snprintf(size, sizeof(size), "%u", (unsigned)config->mtu);
+	return run_ip(loopback, error) && (config->mtu == 0 || run_ip(widen, error)) &&
+	       (config->is_bare || run_ip(add, error)) && run_ip(up, error);
 }
 
 static bool
@@ -108,7 +108,7 @@ become(struct peal_trio_shared *shared, const struct peal_trio_config *config, u
 		}
 		peal_ctrlc_sleep(POLL_NS);
 	}
-	if (!set_up(node, config->mtu, error)) {
+	if (!set_up(node, config, error)) {
 		return false;
 	}
 	peal_trio_reach(shared, node, PEAL_TRIO_BEGUN);
