@@ -7,8 +7,8 @@
  * back; all else may happen to anybody at any time. A group that loses its majority all the same,
  * because the membership removed somebody, stands. When all is calm everybody of the others is at
  * one position, and so are those who listen. On half of the seeds ports and links carry packets of
- * 9 000 bytes, and one path after the other carries less; one does so just when everybody says its
- * last words, and nobody misses one for it.
+ * 9 000 bytes, and one path after the other carries less; all those to one member do so just when
+ * everybody says its last words, and it misses none for it.
  * Then a group is created anew, and what is said in it is no business of the former one.
  */
 #include "base/prng.h"
@@ -195,6 +195,20 @@ narrow_one(struct orders_story *story)
 		is_least ? (uint16_t)PEAL_MTU_MIN : ETHERNET_MTU;
 }
 
+/* The same of all ways to one member: nobody else can help it. */
+static void
+narrow_all_to_one(struct orders_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	uint16_t to = (uint16_t)peal_prng_below(&story->prng, world->config.nodes_count);
+
+	for (uint16_t from = 0; from < world->config.nodes_count; from++) {
+		if (from != to) {
+			peal_simnet_change(&world->net, from, to)->mtu = (uint16_t)PEAL_MTU_MIN;
+		}
+	}
+}
+
 static void
 trouble(struct orders_story *story)
 {
@@ -264,7 +278,7 @@ finish(struct orders_story *story)
 	uint64_t skips_count = world->order_ledger->skips_count;
 
 	if (story->is_wide) {
-		narrow_one(story);
+		narrow_all_to_one(story);
 	}
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->orders[i].is_quiet = true;
