@@ -111,7 +111,7 @@ write_batch(const struct peal_abcast *abcast, const struct peal_abcast_copy *cop
 		const struct peal_abcast_entry *other = peal_abcast_lane_find(lane, seq + i);
 
 		peal_order_row_write(
-			rows + (i - 1U) * PEAL_ORDER_ROW_SIZE, other->stamp, other->size);
+			rows + (size_t)(i - 1U) * PEAL_ORDER_ROW_SIZE, other->stamp, other->size);
 	}
 	size = peal_order_msg_encode(&message, body);
 	for (uint32_t i = 0; i + 1U < count; i++) {

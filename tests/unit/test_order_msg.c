@@ -104,6 +104,7 @@ test_order_msg__data_that_cannot_be_is_refused(void **state)
 static uint32_t
 encode_three(uint8_t rows[2U * PEAL_ORDER_ROW_SIZE])
 {
+	static const uint8_t data[8] = {'f', 'i', 'r', 's', 't', 'h', 'e', 't'};
 	uint16_t size;
 
 	begin(PEAL_ORDER_DATA, 3);
@@ -111,7 +112,7 @@ encode_three(uint8_t rows[2U * PEAL_ORDER_ROW_SIZE])
 	peal_order_row_write(rows + PEAL_ORDER_ROW_SIZE, 11, 1);
 	message.data = (struct peal_order_data){.seq = 9, .stamp = 7, .more = 2, .rows = rows};
 	size = peal_order_msg_encode(&message, bytes);
-	memcpy(bytes + size, "firsthet", 8);
+	memcpy(bytes + size, data, sizeof(data));
 	return size + 8U;
 }
 
