@@ -15,7 +15,7 @@ fill_timing(struct peal_abcast_timing *timing)
 		.idle_ns = 1000U * MICROSECOND_NS,
 		.ahead_ns = 2000U * MICROSECOND_NS,
 		.repair_ns = 40U * MICROSECOND_NS,
-		.ask_ns = 20U * MICROSECOND_NS,
+		.ask_ns = 60U * MICROSECOND_NS,
 		.seal_ns = 300U * MICROSECOND_NS,
 		.suspect_ns = 20000U * MICROSECOND_NS,
 		.late_ns = 1000U * MICROSECOND_NS};
@@ -48,6 +48,9 @@ peal_abcast_init(struct peal_abcast *abcast, const struct peal_abcast_config *co
 	}
 	peal_abcast_queue_init(&abcast->queue);
 	abcast->burst = PEAL_ORDER_BURST;
+	for (uint32_t i = 0; i < config->ranks_count; i++) {
+		abcast->rooms[i] = (uint16_t)PEAL_BODY_SIZE_MAX;
+	}
 	peal_prng_init(&abcast->prng, config->seed);
 	abcast->known[config->rank] = config->member;
 }
@@ -195,8 +198,7 @@ is_seal(uint8_t kind)
 
 /* A frame of this view, from a member of it. */
 static bool
-on_own_view(struct peal_abcast *abcast, const struct peal_abcast_frame *frame,
-	const struct peal_order_msg *message, uint64_t now_ns)
+on_own_view(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
 {
 	bool is_running = abcast->state == PEAL_ABCAST_RUNNING;
 
@@ -206,7 +208,7 @@ on_own_view(struct peal_abcast *abcast, const struct peal_abcast_frame *frame,
 		return false;
 	}
 	if (message->kind == PEAL_ORDER_DATA) {
-		return peal_abcast_on_data(abcast, frame, message, now_ns);
+		return peal_abcast_on_data(abcast, message, now_ns);
 	}
 	if (message->kind == PEAL_ORDER_PULL) {
 		peal_abcast_on_pull(abcast, message, now_ns);
@@ -299,7 +301,7 @@ peal_abcast_on_frame(
 		on_other_view(abcast, &message, now_ns);
 		return false;
 	}
-	return on_own_view(abcast, frame, &message, now_ns);
+	return on_own_view(abcast, &message, now_ns);
 }
 
 uint64_t

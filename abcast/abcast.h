@@ -26,8 +26,14 @@
  * the next (rejoin). Who is so far behind that nobody keeps what it lacks goes on where another
  * rank is, or with the next view, and is told which positions it missed.
  *
- * Frames are lent, not copied: those of the application with a token, until `release`; received
- * ones when on_frame says that it keeps them. What is repeated is sent from where it lies.
+ * Frames are lent, not copied: those of the application with a token, until `release`; of received
+ * ones what is kept is put where it stays by `keep`. What is repeated is sent from where it lies.
+ *
+ * What leaves in one turn, or answers one pull, shares bodies: as many frames as the path to the
+ * rank has room for (`rooms`), which whoever carries them knows. The first answer to a pull is as
+ * large as that; if the same is pulled still a while later, frames go as every path carries them,
+ * one by one. Who pulls again and again is doubted (`doubt`): so a path that carries less than it
+ * was proven to holds nothing up.
  *
  * Routing: frames of family 6 go to the group that their head names, on_frame checks the rest.
  * Evidence of membership comes by learn and suspect; it may start a view change, nothing more.
@@ -99,6 +105,10 @@ struct peal_abcast_user {
 	 * then `bytes`, which may be none. Both are valid during the call. */
 	void (*transmit)(void *state, uint8_t rank, uint8_t kind, const uint8_t *form,
 		uint16_t form_size, const uint8_t *bytes, uint16_t size);
+	/* Puts the data of a received frame where it stays until `release` of the token; asked for
+	 * no more than the lanes of two views have room for, and one. */
+	const uint8_t *(*keep)(
+		void *state, const uint8_t *bytes, uint16_t size, uint64_t *token_out);
 	/* A reference is given back. */
 	void (*release)(void *state, uint64_t token);
 	void (*deliver)(void *state, const struct peal_abcast_delivery *delivery);
@@ -106,6 +116,8 @@ struct peal_abcast_user {
 	/* Positions [from, to] are never delivered here: they were elsewhere. */
 	void (*skipped)(void *state, uint64_t from, uint64_t to);
 	void (*stopped)(void *state, enum peal_abcast_fault fault);
+	/* The rank lacks again and again what is sent to it as large as its path carries. */
+	void (*doubt)(void *state, uint8_t rank);
 	void *state;
 };
 
@@ -116,7 +128,7 @@ struct peal_abcast_timing {
 	uint64_t idle_ns;   /* between ticks otherwise: 1 ms */
 	uint64_t ahead_ns;  /* promise so much beyond now when quiet for as long: 2 ms; 1 = never */
 	uint64_t repair_ns; /* before a pull or a proposal is repeated, at first: 40 us */
-	uint64_t ask_ns;    /* a message is blocked: ask the silent lane: 20 us */
+	uint64_t ask_ns;    /* a message is blocked: ask the silent lane, at first after: 60 us */
 	uint64_t seal_ns;   /* and seal it: 300 us */
 	uint64_t suspect_ns; /* nothing heard of a rank: leave it out: 20 ms */
 	uint64_t late_ns;    /* a pause of this core, after which it accuses nobody: 1 ms */
@@ -159,7 +171,13 @@ struct peal_abcast {
 	struct peal_abcast_digest digest;
 	struct peal_abcast_queue queue;
 	struct peal_prng prng;
-	uint32_t burst;       /* public: own frames that may leave in one run */
+	uint32_t burst;                       /* public: own frames that may leave in one run */
+	uint16_t rooms[PEAL_ORDER_RANKS_MAX]; /* public: body that the path to a rank carries */
+	uint64_t
+		answered[PEAL_ORDER_RANKS_MAX]; /* by rank: from which frame on its last pull was */
+	uint64_t answered_at_ns[PEAL_ORDER_RANKS_MAX]; /* when it asked for that first */
+	uint8_t answered_lane[PEAL_ORDER_RANKS_MAX];   /* and of which lane */
+	uint32_t answers_count[PEAL_ORDER_RANKS_MAX];
 	uint64_t final_stamp; /* of the latest delivery in this view */
 	uint8_t final_rank;
 	bool is_behind; /* nobody keeps what it lacks */
@@ -182,6 +200,8 @@ struct peal_abcast {
 	uint64_t blocked_at_ns;
 	uint64_t asked_at_ns;
 	uint64_t relayed_at_ns;
+	uint8_t asks_count; /* while it is blocked */
+	uint8_t relays_count;
 	/* By rank. */
 	uint64_t heard_at_ns[PEAL_ORDER_RANKS_MAX];
 	uint16_t suspects;                         /* told by membership */
@@ -195,8 +215,9 @@ struct peal_abcast {
 	uint8_t pulls_count[PEAL_ORDER_RANKS_MAX];
 	uint8_t pull_from[PEAL_ORDER_RANKS_MAX]; /* rank to ask first */
 	/* Timers. */
-	bool is_dirty; /* acknowledgements changed */
-	bool is_led;   /* a stamp came that was too far ahead to be followed at once */
+	bool is_dirty;        /* acknowledgements changed */
+	uint32_t taken_count; /* frames since all were told so */
+	bool is_led;          /* a stamp came that was too far ahead to be followed at once */
 	bool is_asked;
 	uint8_t ticks_count; /* since anything changed */
 	uint64_t told_at_ns; /* the last frame to all */
@@ -231,13 +252,12 @@ enum peal_abcast_result peal_abcast_send(
 /* An opened frame of family 6. */
 struct peal_abcast_frame {
 	uint64_t member; /* authenticated number of the sender */
-	uint64_t token;  /* names the memory of the body */
 	const uint8_t *body;
 	uint16_t body_size;
 	uint8_t kind;
 };
 
-/* Takes a frame. True: it is kept where it lies, until `release` of its token. */
+/* Takes a frame. True: something of it is kept. */
 bool peal_abcast_on_frame(
 	struct peal_abcast *abcast, const struct peal_abcast_frame *frame, uint64_t now_ns);
 

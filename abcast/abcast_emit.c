@@ -53,37 +53,122 @@ write_acks(const struct peal_abcast *abcast, struct peal_order_msg *message)
 	}
 }
 
-void
-peal_abcast_emit_data(
-	struct peal_abcast *abcast, const struct peal_abcast_copy *copy, uint64_t now_ns)
+/* How many of the frames from `seq` on share a body of `room` bytes: one at least. */
+static uint32_t
+find_fitting(const struct peal_abcast *abcast, const struct peal_abcast_copy *copy, uint64_t seq,
+	uint32_t room)
 {
-	const struct peal_abcast_user *user = &abcast->config.user;
 	const struct peal_abcast_lane *lane = &copy->lanes[copy->lane];
-	const struct peal_abcast_entry *entry = peal_abcast_lane_find(lane, copy->seq);
-	struct peal_order_msg message;
-	uint8_t form[PEAL_ORDER_FORM_SIZE_MAX];
-	uint16_t size;
+	const struct peal_abcast_entry *first = peal_abcast_lane_find(lane, seq);
+	uint64_t left = copy->seq + copy->count - seq;
+	uint32_t size = PEAL_ORDER_HEAD_SIZE + PEAL_ORDER_DATA_FORM_SIZE +
+			abcast->config.ranks_count * PEAL_ORDER_ACK_SIZE;
+	uint32_t count = 0;
 
-	PEAL_ASSERT(entry != NULL);
+	PEAL_ASSERT(first != NULL);
+	left = left < PEAL_ORDER_BATCH_MAX ? left : PEAL_ORDER_BATCH_MAX;
+	for (uint64_t i = seq; i < seq + left; i++, count++) {
+		const struct peal_abcast_entry *entry = peal_abcast_lane_find(lane, i);
+
+		PEAL_ASSERT(entry != NULL);
+		size += entry->size + (count > 0 ? PEAL_ORDER_ROW_SIZE : 0U);
+		if (count > 0 && (size > room || entry->generation != first->generation)) {
+			break;
+		}
+	}
+	return count;
+}
+
+/* All of a body but the data of its last frame, which is sent from where it lies. */
+static uint16_t
+write_batch(const struct peal_abcast *abcast, const struct peal_abcast_copy *copy, uint64_t seq,
+	uint32_t count, uint64_t now_ns, uint8_t body[PEAL_LARGE_BODY_SIZE_MAX])
+{
+	const struct peal_abcast_lane *lane = &copy->lanes[copy->lane];
+	const struct peal_abcast_entry *entry = peal_abcast_lane_find(lane, seq);
+	uint8_t rows[PEAL_ORDER_BATCH_MAX * PEAL_ORDER_ROW_SIZE];
+	struct peal_order_msg message;
+	uint32_t size;
+
 	peal_abcast_begin(abcast, PEAL_ORDER_DATA, &message);
 	message.head.view = copy->view;
 	message.head.flags = abcast->state == PEAL_ABCAST_WEDGED ? PEAL_ORDER_FLAG_WEDGED : 0;
 	message.head.sent_at_ns = peal_abcast_clock_time(&abcast->clock, now_ns);
 	write_acks(abcast, &message);
-	message.data = (struct peal_order_data){.seq = copy->seq,
+	if (copy->flags == 0) {
+		/* What is in the bodies behind this one is not missed yet. */
+		message.acks[copy->lane].have = seq + count - 1U;
+	}
+	message.data = (struct peal_order_data){.seq = seq,
 		.stamp = entry->stamp,
 		.generation = entry->generation,
 		.lane_generation = lane->generation,
 		.lane = copy->lane,
-		.flags = copy->flags};
-	size = peal_order_msg_encode(&message, form);
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
-		if (i != abcast->config.rank &&
-			(i == copy->rank || copy->rank == abcast->config.ranks_count)) {
-			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_SENT);
-			user->transmit(user->state, i, PEAL_ORDER_DATA, form, size, entry->bytes,
-				entry->size);
+		.flags = copy->flags,
+		.more = (uint8_t)(count - 1U),
+		.rows = rows};
+	for (uint32_t i = 1; i < count; i++) {
+		const struct peal_abcast_entry *other = peal_abcast_lane_find(lane, seq + i);
+
+		peal_order_row_write(
+			rows + (size_t)(i - 1U) * PEAL_ORDER_ROW_SIZE, other->stamp, other->size);
+	}
+	size = peal_order_msg_encode(&message, body);
+	for (uint32_t i = 0; i + 1U < count; i++) {
+		entry = peal_abcast_lane_find(lane, seq + i);
+		memcpy(body + size, entry->bytes, entry->size);
+		size += entry->size;
+	}
+	return (uint16_t)size;
+}
+
+/* The frames of a copy to some ranks, whose paths carry bodies of `room` bytes. */
+static void
+emit_batches(struct peal_abcast *abcast, const struct peal_abcast_copy *copy, uint16_t ranks,
+	uint32_t room, uint64_t now_ns)
+{
+	const struct peal_abcast_user *user = &abcast->config.user;
+	uint64_t end = copy->seq + copy->count;
+	uint8_t body[PEAL_LARGE_BODY_SIZE_MAX];
+	uint32_t count;
+
+	for (uint64_t seq = copy->seq; seq < end; seq += count) {
+		const struct peal_abcast_entry *last;
+		uint16_t size;
+
+		count = copy->is_single ? 1U : find_fitting(abcast, copy, seq, room);
+		size = write_batch(abcast, copy, seq, count, now_ns, body);
+		last = peal_abcast_lane_find(&copy->lanes[copy->lane], seq + count - 1U);
+		for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+			if (peal_abcast_has(ranks, i)) {
+				peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_SENT);
+				user->transmit(user->state, i, PEAL_ORDER_DATA, body, size,
+					last->bytes, last->size);
+			}
 		}
+	}
+}
+
+void
+peal_abcast_emit_data(
+	struct peal_abcast *abcast, const struct peal_abcast_copy *copy, uint64_t now_ns)
+{
+	bool is_to_all = copy->rank == abcast->config.ranks_count;
+	uint16_t left = (uint16_t)(is_to_all ? abcast->all : 1U << copy->rank);
+
+	left = (uint16_t)(left & ~(1U << abcast->config.rank));
+	while (left != 0) {
+		/* Those whose paths are as wide are sent the same bodies. */
+		uint16_t room = abcast->rooms[__builtin_ctz(left)];
+		uint16_t ranks = 0;
+
+		for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+			if (peal_abcast_has(left, i) && abcast->rooms[i] == room) {
+				ranks |= (uint16_t)(1U << i);
+			}
+		}
+		emit_batches(abcast, copy, ranks, room, now_ns);
+		left = (uint16_t)(left & ~ranks);
 	}
 }
 
@@ -119,6 +204,7 @@ peal_abcast_emit_tick(struct peal_abcast *abcast, uint64_t now_ns)
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_TICKS_SENT);
 	peal_abcast_emit_all(abcast, &message);
 	abcast->is_dirty = false;
+	abcast->taken_count = 0;
 	abcast->is_asked = false;
 	abcast->told_at_ns = now_ns;
 }

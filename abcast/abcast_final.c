@@ -104,7 +104,9 @@ note_block(struct peal_abcast *abcast, uint8_t lane, uint64_t stamp, uint16_t on
 		abcast->blocked_stamp != stamp) {
 		abcast->blocked_at_ns = now_ns;
 		abcast->asked_at_ns = 0;
-		abcast->relayed_at_ns = 0;
+		abcast->relayed_at_ns = now_ns;
+		abcast->asks_count = 0;
+		abcast->relays_count = 0;
 	}
 	abcast->blocked_lane = lane;
 	abcast->blocked_seq = seq;

@@ -5,6 +5,8 @@
 
 /* A pull that is not answered is repeated after so many doublings of the first pause at most. */
 #define PULL_DOUBLINGS_MAX 6U
+/* What did not reach who asked for it by then is lost. */
+#define LOST_NS UINT64_C(500000)
 
 static bool
 is_wedged(const struct peal_abcast *abcast, uint8_t lane)
@@ -111,30 +113,36 @@ is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message)
 	return false;
 }
 
-bool
-peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *frame,
-	const struct peal_order_msg *message, uint64_t now_ns)
+/* A frame that is not accepted yet, and belongs to the lane. True: it is kept. */
+static bool
+hold(struct peal_abcast *abcast, const struct peal_order_data *data, uint64_t now_ns)
 {
-	const struct peal_order_data *data = &message->data;
+	const struct peal_abcast_user *user = &abcast->config.user;
 	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
-	struct peal_abcast_entry entry = {.token = frame->token,
-		.bytes = data->bytes,
-		.stamp = data->stamp,
+	struct peal_abcast_entry entry = {.stamp = data->stamp,
 		.held_at_ns = now_ns,
 		.size = data->size,
 		.generation = data->generation};
-	struct peal_abcast_lane *lane = &abcast->lanes[data->lane];
-	bool is_fetched = (data->flags & PEAL_ORDER_FLAG_FETCHED) != 0;
 	enum peal_abcast_put put;
 
-	if (is_refused(abcast, message) || !take_acks(abcast, message)) {
-		return false;
+	entry.bytes = user->keep(user->state, data->bytes, data->size, &entry.token);
+	put = peal_abcast_lane_put(&abcast->lanes[data->lane], data->seq, &entry, &keeper);
+	if (put != PEAL_ABCAST_PUT_FRESH) {
+		user->release(user->state, entry.token);
+		peal_abcast_note(abcast, put == PEAL_ABCAST_PUT_KNOWN
+						 ? PEAL_COUNTER_ORDER_DUPLICATES
+						 : PEAL_COUNTER_ORDER_NO_ROOM);
 	}
-	if (!peal_abcast_clock_hear(&abcast->clock, data->stamp, now_ns) ||
-		!peal_abcast_clock_hear_time(&abcast->clock, message->head.sent_at_ns, now_ns)) {
-		abcast->is_led = true;
-		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FUTURE);
-	}
+	return put == PEAL_ABCAST_PUT_FRESH;
+}
+
+/* One frame of a body that `rank` sent. True: it is kept. */
+static bool
+take(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_data *data, uint64_t now_ns)
+{
+	struct peal_abcast_lane *lane = &abcast->lanes[data->lane];
+	bool is_fetched = (data->flags & PEAL_ORDER_FLAG_FETCHED) != 0;
+
 	if (data->seq <= lane->have) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_DUPLICATES);
 		/* Who repeats it has not heard that it is here. */
@@ -149,23 +157,20 @@ peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_PARKED);
 		return false;
 	}
-	put = peal_abcast_lane_put(lane, data->seq, &entry, &keeper);
-	if (put != PEAL_ABCAST_PUT_FRESH) {
-		peal_abcast_note(abcast, put == PEAL_ABCAST_PUT_KNOWN
-						 ? PEAL_COUNTER_ORDER_DUPLICATES
-						 : PEAL_COUNTER_ORDER_NO_ROOM);
+	if (!hold(abcast, data, now_ns)) {
 		return false;
 	}
 	if (!is_wedged(abcast, data->lane)) {
 		peal_abcast_lane_see(lane, data->seq);
 	}
-	if (data->lane == message->head.rank && data->seq > lane->stable) {
+	if (data->lane == rank && data->seq > lane->stable) {
 		abcast->seals[data->lane].silent_count = 0;
 	}
 	abcast->gone = 0;
 	abcast->ticks_count = 0;
+	abcast->taken_count++;
 	if (data->seq != lane->have + 1U) {
-		abcast->pull_from[data->lane] = message->head.rank;
+		abcast->pull_from[data->lane] = rank;
 	} else {
 		/* The gap closes. Frames behind it say nothing of whether a pull was heard: who
 		 * asked again for each of them was sent all of them as often. */
@@ -173,6 +178,28 @@ peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *
 	}
 	peal_abcast_accept(abcast, data->lane);
 	return true;
+}
+
+bool
+peal_abcast_on_data(
+	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
+{
+	struct peal_order_data data = message->data;
+	bool is_kept = false;
+
+	if (is_refused(abcast, message) || !take_acks(abcast, message)) {
+		return false;
+	}
+	do {
+		if (!peal_abcast_clock_hear(&abcast->clock, data.stamp, now_ns) ||
+			!peal_abcast_clock_hear_time(
+				&abcast->clock, message->head.sent_at_ns, now_ns)) {
+			abcast->is_led = true;
+			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FUTURE);
+		}
+		is_kept |= take(abcast, message->head.rank, &data, now_ns);
+	} while (abcast->state != PEAL_ABCAST_STOPPED && peal_order_data_step(&data));
+	return is_kept;
 }
 
 void
@@ -219,6 +246,42 @@ can_give(const struct peal_abcast *abcast, const struct peal_abcast_lane *lane, 
 	return seq >= lane->low && (peal_abcast_lane_find(lane, seq) != NULL || !is_stuck);
 }
 
+/* What was sent to a rank may have been too large for its path: when it still asks for the same a
+ * while later it is sent small. When it asks again and again, whoever knows the path has a look. */
+static bool
+is_large_lost(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_pull *pull,
+	uint64_t now_ns)
+{
+	const struct peal_abcast_user *user = &abcast->config.user;
+	bool is_again =
+		abcast->answered[rank] == pull->from && abcast->answered_lane[rank] == pull->lane;
+
+	if (!is_again) {
+		abcast->answered[rank] = pull->from;
+		abcast->answered_lane[rank] = pull->lane;
+		abcast->answered_at_ns[rank] = now_ns;
+	}
+	is_again = is_again && now_ns - abcast->answered_at_ns[rank] >= LOST_NS;
+	if (abcast->rooms[rank] <= PEAL_BODY_SIZE_MAX || PEAL_BUG(ORDER_LARGE_AGAIN)) {
+		return false;
+	}
+	abcast->answers_count[rank]++;
+	if (is_again || abcast->answers_count[rank] % PEAL_ORDER_PULLS_SUSPECT == 0) {
+		user->doubt(user->state, rank);
+	}
+	return is_again;
+}
+
+/* A run of frames that were asked for, if there is one. */
+static void
+answer(struct peal_abcast *abcast, struct peal_abcast_copy *copy, uint64_t now_ns)
+{
+	if (copy->count > 0) {
+		peal_abcast_emit_data(abcast, copy, now_ns);
+		copy->count = 0;
+	}
+}
+
 /* What a rank asks for is sent as far as it is here. */
 void
 peal_abcast_on_pull(
@@ -252,24 +315,28 @@ peal_abcast_on_pull(
 		return;
 	}
 	if (!can_give(abcast, lane, is_former, pull->from)) {
-		struct peal_order_msg answer;
+		struct peal_order_msg gone;
 
-		peal_abcast_begin(abcast, PEAL_ORDER_PULL, &answer);
-		answer.head.view = message->head.view;
-		answer.pull = (struct peal_order_pull){.from = pull->from + 1U,
+		peal_abcast_begin(abcast, PEAL_ORDER_PULL, &gone);
+		gone.head.view = message->head.view;
+		gone.pull = (struct peal_order_pull){.from = pull->from + 1U,
 			.to = pull->from + 1U,
 			.lane = pull->lane,
 			.what = PEAL_ORDER_PULL_GONE};
-		peal_abcast_emit(abcast, rank, &answer);
+		peal_abcast_emit(abcast, rank, &gone);
 		return;
 	}
+	copy.is_single = is_large_lost(abcast, rank, pull, now_ns);
 	for (uint64_t seq = pull->from; seq <= end && (is_all || seq <= lane->have); seq++) {
 		if (peal_abcast_lane_find(lane, seq) != NULL) {
 			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REPEATED);
-			copy.seq = seq;
-			peal_abcast_emit_data(abcast, &copy, now_ns);
+			copy.seq = copy.count == 0 ? seq : copy.seq;
+			copy.count++;
+			continue;
 		}
+		answer(abcast, &copy, now_ns);
 	}
+	answer(abcast, &copy, now_ns);
 }
 
 /* Whom to ask for frames of a lane: who spoke of them, then one rank after the other. */

@@ -62,7 +62,7 @@ void peal_abcast_begin(const struct peal_abcast *abcast, enum peal_order_kind ki
 void peal_abcast_emit(
 	struct peal_abcast *abcast, uint8_t rank, const struct peal_order_msg *message);
 void peal_abcast_emit_all(struct peal_abcast *abcast, const struct peal_order_msg *message);
-/* One copy of a frame. */
+/* Copies of frames, one behind the other, all of which are here. */
 struct peal_abcast_copy {
 	const struct peal_abcast_lane *lanes; /* those of `view` */
 	uint32_t view;
@@ -70,6 +70,8 @@ struct peal_abcast_copy {
 	uint8_t flags;
 	uint8_t rank; /* to whom; ranks_count: to all */
 	uint64_t seq;
+	uint32_t count;
+	bool is_single; /* each alone, as every path carries it */
 };
 void peal_abcast_emit_data(
 	struct peal_abcast *abcast, const struct peal_abcast_copy *copy, uint64_t now_ns);
@@ -81,8 +83,8 @@ void peal_abcast_emit_install(struct peal_abcast *abcast, uint8_t rank);
 void peal_abcast_emit_place(struct peal_abcast *abcast, uint8_t rank);
 
 /* abcast_on_data.c */
-bool peal_abcast_on_data(struct peal_abcast *abcast, const struct peal_abcast_frame *frame,
-	const struct peal_order_msg *message, uint64_t now_ns);
+bool peal_abcast_on_data(
+	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns);
 void peal_abcast_on_tick(
 	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns);
 void peal_abcast_on_pull(

@@ -4,6 +4,10 @@
 #include "base/assert.h"
 
 #define TICK_DOUBLINGS_MAX 7U
+/* What is asked and sent again for one message that is blocked. */
+#define ASK_DOUBLINGS_MAX 4U
+/* While much comes, what is here is told so many times more rarely. */
+#define BULK_TICKS 4U
 /* Between two answers to one who is behind, and two requests of who is. */
 #define OWED_NS UINT64_C(50000)
 #define JOIN_NS UINT64_C(1000000)
@@ -69,14 +73,14 @@ send_own(struct peal_abcast *abcast, uint64_t now_ns)
 		.rank = abcast->config.ranks_count};
 	uint32_t burst = abcast->burst;
 
+	copy.seq = own->have + 1U;
 	for (; burst > 0 && may_send(abcast); burst--) {
 		struct peal_abcast_queued queued;
 		struct peal_abcast_entry entry;
 		enum peal_abcast_put put;
+		bool is_there = peal_abcast_queue_pop(&abcast->queue, &queued);
 
-		if (!peal_abcast_queue_pop(&abcast->queue, &queued)) {
-			return;
-		}
+		PEAL_ASSERT(is_there);
 		entry = (struct peal_abcast_entry){.token = queued.token,
 			.bytes = queued.bytes,
 			.stamp = peal_abcast_clock_next(&abcast->clock, now_ns),
@@ -87,12 +91,15 @@ send_own(struct peal_abcast *abcast, uint64_t now_ns)
 		PEAL_ASSERT(put == PEAL_ABCAST_PUT_FRESH);
 		peal_abcast_lane_accept(own);
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_SENT);
-		copy.seq = own->have;
+		copy.count++;
+	}
+	if (copy.count > 0) {
 		peal_abcast_emit_data(abcast, &copy, now_ns);
 		abcast->told_at_ns = now_ns;
 		abcast->sent_at_ns = now_ns;
 		abcast->ticks_count = 0;
 		abcast->is_dirty = false;
+		abcast->taken_count = 0;
 	}
 	if (burst == 0 && may_send(abcast)) {
 		peal_abcast_wake(abcast, now_ns);
@@ -109,7 +116,9 @@ run_ticks(struct peal_abcast *abcast, uint64_t now_ns)
 	bool is_waiting = abcast->blocked_seq != 0;
 	uint64_t pause_ns = timing->idle_ns;
 
-	if (abcast->is_dirty || abcast->is_asked || is_lingering) {
+	if (abcast->taken_count >= PEAL_ORDER_BULK && !abcast->is_asked) {
+		pause_ns = timing->tick_ns * BULK_TICKS;
+	} else if (abcast->is_dirty || abcast->is_asked || is_lingering) {
 		pause_ns = timing->tick_ns;
 	} else if (is_waiting) {
 		pause_ns = timing->tick_ns << abcast->ticks_count;
@@ -133,50 +142,86 @@ run_ticks(struct peal_abcast *abcast, uint64_t now_ns)
 	peal_abcast_wake(abcast, abcast->told_at_ns + pause_ns);
 }
 
+static uint8_t
+next_doubling(uint8_t count)
+{
+	return count < ASK_DOUBLINGS_MAX ? (uint8_t)(count + 1U) : count;
+}
+
+static uint64_t
+find_ask_at_ns(const struct peal_abcast *abcast)
+{
+	return abcast->asks_count == 0
+		       ? abcast->blocked_at_ns + abcast->timing.ask_ns
+		       : abcast->asked_at_ns + (abcast->timing.ask_ns << abcast->asks_count);
+}
+
+static uint64_t
+find_relay_at_ns(const struct peal_abcast *abcast)
+{
+	return abcast->relayed_at_ns + (2U * abcast->timing.repair_ns << abcast->relays_count);
+}
+
+static void
+ask(struct peal_abcast *abcast, uint64_t now_ns)
+{
+	struct peal_order_msg message;
+
+	peal_abcast_begin(abcast, PEAL_ORDER_ASK, &message);
+	message.asked_stamp = abcast->blocked_stamp;
+	abcast->asked_at_ns = now_ns;
+	abcast->asks_count = next_doubling(abcast->asks_count);
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		if (peal_abcast_has(abcast->blocked_on, i) && i != abcast->config.rank) {
+			peal_abcast_emit(abcast, i, &message);
+		}
+	}
+}
+
+static void
+relay(struct peal_abcast *abcast, uint64_t now_ns)
+{
+	const struct peal_abcast_lane *lane = &abcast->lanes[abcast->blocked_lane];
+	struct peal_abcast_copy copy = {.lanes = abcast->lanes,
+		.view = abcast->view,
+		.lane = abcast->blocked_lane,
+		.flags = PEAL_ORDER_FLAG_AGAIN,
+		.seq = abcast->blocked_seq,
+		.count = 1};
+
+	abcast->relayed_at_ns = now_ns;
+	abcast->relays_count = next_doubling(abcast->relays_count);
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		if (i != abcast->config.rank && i != abcast->blocked_lane &&
+			lane->acks[i].have < abcast->blocked_seq) {
+			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_RELAYED);
+			copy.rank = i;
+			peal_abcast_emit_data(abcast, &copy, now_ns);
+		}
+	}
+}
+
 /* The first message that cannot be delivered: silent lanes are asked, and what too few store is
- * sent to those who lack it, whoever sent it first. */
+ * sent to those who lack it, whoever sent it first. Both more and more rarely: on a machine that is
+ * late a question of each 20 us was most of what there was to do. */
 static void
 run_block(struct peal_abcast *abcast, uint64_t now_ns)
 {
-	uint64_t due_at_ns = abcast->blocked_at_ns + abcast->timing.ask_ns;
-	struct peal_order_msg message;
-
 	if (abcast->blocked_seq == 0) {
 		return;
 	}
-	if (now_ns < due_at_ns) {
-		peal_abcast_wake(abcast, due_at_ns);
-		return;
+	if (abcast->blocked_on != 0 && now_ns >= find_ask_at_ns(abcast)) {
+		ask(abcast, now_ns);
 	}
-	if (abcast->blocked_on != 0 && now_ns - abcast->asked_at_ns >= abcast->timing.ask_ns) {
-		peal_abcast_begin(abcast, PEAL_ORDER_ASK, &message);
-		message.asked_stamp = abcast->blocked_stamp;
-		abcast->asked_at_ns = now_ns;
-		for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
-			if (peal_abcast_has(abcast->blocked_on, i) && i != abcast->config.rank) {
-				peal_abcast_emit(abcast, i, &message);
-			}
-		}
+	if (abcast->is_unheld && now_ns >= find_relay_at_ns(abcast)) {
+		relay(abcast, now_ns);
 	}
-	if (abcast->is_unheld && now_ns - abcast->relayed_at_ns >= 2U * abcast->timing.repair_ns) {
-		const struct peal_abcast_lane *lane = &abcast->lanes[abcast->blocked_lane];
-		struct peal_abcast_copy copy = {.lanes = abcast->lanes,
-			.view = abcast->view,
-			.lane = abcast->blocked_lane,
-			.flags = PEAL_ORDER_FLAG_AGAIN,
-			.seq = abcast->blocked_seq};
-
-		abcast->relayed_at_ns = now_ns;
-		for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
-			if (i != abcast->config.rank && i != abcast->blocked_lane &&
-				lane->acks[i].have < abcast->blocked_seq) {
-				peal_abcast_note(abcast, PEAL_COUNTER_ORDER_RELAYED);
-				copy.rank = i;
-				peal_abcast_emit_data(abcast, &copy, now_ns);
-			}
-		}
+	if (abcast->blocked_on != 0) {
+		peal_abcast_wake(abcast, find_ask_at_ns(abcast));
 	}
-	peal_abcast_wake(abcast, now_ns + abcast->timing.ask_ns);
+	if (abcast->is_unheld) {
+		peal_abcast_wake(abcast, find_relay_at_ns(abcast));
+	}
 }
 
 /* A rank whose clock is far ahead is not followed at once. But while the others speak, their frames

@@ -24,8 +24,14 @@
 #define PEAL_ORDER_QUEUE_MAX 256U
 
 /* Own frames that leave in one turn, and frames repeated for one pull. */
-#define PEAL_ORDER_BURST      32U
+#define PEAL_ORDER_BURST      64U
 #define PEAL_ORDER_PULLED_MAX 32U
+
+/* Frames that came in one go: more are to be expected, and one answer will do for all. */
+#define PEAL_ORDER_BULK 16U
+
+/* Pulls of one rank after which it is doubted that its path carries what it was proven to. */
+#define PEAL_ORDER_PULLS_SUSPECT 8U
 
 /* No time stamp is ever as large as this, 292 years in nanoseconds. What says so lies. */
 #define PEAL_ORDER_STAMP_MAX (UINT64_C(1) << 63)

@@ -137,30 +137,37 @@ peal_orders_fault_name(enum peal_abcast_fault fault)
 	return names[fault];
 }
 
-/* Own frames that may leave in this turn: each takes a place of bulk for each other rank. */
+/* Own frames that may leave in this turn: a body of `room` bytes holds some of them, and takes a
+ * place of bulk for each other rank. */
 static uint32_t
-find_burst(const struct peal_orders_group *group)
+find_burst(const struct peal_orders_group *group, uint16_t room)
 {
+	uint32_t shared_count = room / PEAL_BODY_SIZE_MAX;
 	const struct peal_txqueue *txqueue = &group->orders->config.egress->txqueue;
 	uint32_t others_count = group->config.ranks_count - 1U;
 	uint32_t places = txqueue->bulk_count < txqueue->bulk_room
 				  ? txqueue->bulk_room - txqueue->bulk_count
 				  : 0;
 
-	if (others_count == 0 || places / others_count > PEAL_ORDER_BURST) {
+	if (others_count == 0 || places / others_count * shared_count > PEAL_ORDER_BURST) {
 		return PEAL_ORDER_BURST;
 	}
 	/* A port that was short leaves one place: a frame to the others goes all the same, or none
 	 * ever would, and the places would never become more. What has none is lost, and pulled. */
-	return places / others_count > 0 || places == 0 ? places / others_count : 1U;
+	return (places / others_count > 0 || places == 0 ? places / others_count : 1U) *
+	       shared_count;
 }
 
 static void
 run_group(struct peal_orders_group *group, uint64_t now_ns)
 {
 	struct peal_abcast *abcast = &group->abcast;
+	bool is_wide = group->orders->config.paths != NULL &&
+		       group->orders->config.egress->body_size_max > PEAL_BODY_SIZE_MAX;
 
-	abcast->burst = find_burst(group);
+	abcast->burst = find_burst(group, is_wide && group->orders->peers->members_count > 0
+						  ? peal_orders_measure_paths(group)
+						  : (uint16_t)PEAL_BODY_SIZE_MAX);
 	peal_orders_cut(group);
 	peal_abcast_run(abcast, now_ns);
 	peal_orders_publish(group, now_ns);

@@ -31,6 +31,9 @@
  * publisher. When too much is kept, the ranks put nothing more in order: the audience brakes.
  * A subscriber begins at the position that it hears first, and is told which it missed.
  *
+ * Frames of data are as large as the path to each rank is proven to carry, and then hold several of
+ * the frames that are put in order.
+ *
  * Frames that are kept are copied into a pool that has a place for each that may be: a rank that is
  * away has the others keep thousands, more than the port can spare.
  *
@@ -49,6 +52,7 @@
 #include "dataplane/egress.h"
 #include "dataplane/ingress.h"
 #include "dataplane/orders_pool.h"
+#include "dataplane/pathmtu.h"
 #include "dataplane/peers.h"
 #include "dataplane/sendqueue.h"
 
@@ -136,6 +140,9 @@ struct peal_orders_user {
 
 struct peal_orders_config {
 	struct peal_egress *egress;
+	/* Of the same core: how large frames of data may be. NULL: as every path carries them.
+	 * Switched before this machine. */
+	struct peal_pathmtu *paths;
 	struct peal_counters *counters;
 	struct peal_orders_user user;
 	struct peal_abcast_timing timing; /* zeros: defaults */

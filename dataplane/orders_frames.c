@@ -78,22 +78,60 @@ peal_orders_release(void *state, uint64_t token)
 	peal_orders_pool_give(&group->orders->pool, (uint32_t)token);
 }
 
+/* --- how large frames may be --- */
+
+void
+peal_orders_doubt_path(void *state, uint8_t rank)
+{
+	struct peal_orders_group *group = state;
+	const struct peal_orders *orders = group->orders;
+	uint16_t slot = peal_peers_find(orders->peers, (uint32_t)group->holders[rank]);
+
+	if (orders->config.paths != NULL && slot != PEAL_PEERS_NONE) {
+		peal_pathmtu_suspect(orders->config.paths, slot);
+	}
+}
+
+uint16_t
+peal_orders_measure_paths(struct peal_orders_group *group)
+{
+	const struct peal_orders *orders = group->orders;
+	struct peal_pathmtu *paths = orders->config.paths;
+	uint16_t least = UINT16_MAX;
+
+	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
+		uint64_t mid = group->holders[i];
+		uint16_t slot = peal_peers_find(orders->peers, (uint32_t)mid);
+		uint16_t room = PEAL_BODY_SIZE_MAX;
+
+		if (i == group->abcast.config.rank) {
+			continue;
+		}
+		if (slot != PEAL_PEERS_NONE && peal_peers_is_member(orders->peers, slot, mid)) {
+			peal_pathmtu_want(paths, slot);
+			room = peal_pathmtu_body_size(paths, slot);
+		}
+		group->abcast.rooms[i] = room;
+		least = room < least ? room : least;
+	}
+	return least;
+}
+
 /* --- what comes --- */
 
-/* A frame that may be kept is copied first: where it lies belongs to the port. */
-static void
-take_data(struct peal_orders_group *group, struct peal_abcast_frame *frame, uint64_t now_ns)
+/* What is kept is copied: where it lies belongs to the port. */
+const uint8_t *
+peal_orders_copy(void *state, const uint8_t *bytes, uint16_t size, uint64_t *token_out)
 {
+	struct peal_orders_group *group = state;
 	struct peal_orders_pool *pool = &group->orders->pool;
 	uint32_t place = peal_orders_pool_take(pool);
 
 	PEAL_ASSERT(place != PEAL_ORDERS_POOL_NONE);
-	memcpy(peal_orders_pool_bytes(pool, place), frame->body, frame->body_size);
-	frame->body = peal_orders_pool_bytes(pool, place);
-	frame->token = place;
-	if (!peal_abcast_on_frame(&group->abcast, frame, now_ns)) {
-		peal_orders_pool_give(pool, place);
-	}
+	PEAL_ASSERT(size <= PEAL_ORDERS_FRAME_SIZE);
+	memcpy(peal_orders_pool_bytes(pool, place), bytes, size);
+	*token_out = place;
+	return peal_orders_pool_bytes(pool, place);
 }
 
 void
@@ -122,9 +160,5 @@ peal_orders_on_frame(struct peal_orders *orders, const struct peal_opened *opene
 		return;
 	}
 	peal_orders_believe(group, opened->body[RANK_OFFSET], opened->mid);
-	if (opened->kind == PEAL_ORDER_DATA) {
-		take_data(group, &frame, now_ns);
-	} else {
-		(void)peal_abcast_on_frame(&group->abcast, &frame, now_ns);
-	}
+	(void)peal_abcast_on_frame(&group->abcast, &frame, now_ns);
 }

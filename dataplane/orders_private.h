@@ -8,6 +8,10 @@
 #include "dataplane/orders.h"
 #include "wire/order_publication.h"
 
+_Static_assert(PEAL_ORDERS_FRAME_SIZE >=
+		       PEAL_ORDER_DATA_SIZE_MAX + (PEAL_ORDER_RANKS_MAX - 1U) * PEAL_ORDER_ACK_SIZE,
+	"a place takes the data of every frame");
+
 static inline void
 peal_orders_count(const struct peal_orders *orders, enum peal_counter id)
 {
@@ -58,7 +62,13 @@ void peal_orders_end(struct peal_orders_group *group, enum peal_abcast_fault fau
 /* orders_frames.c: the callbacks of the machine. */
 void peal_orders_transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *form,
 	uint16_t form_size, const uint8_t *bytes, uint16_t size);
+const uint8_t *peal_orders_copy(
+	void *state, const uint8_t *bytes, uint16_t size, uint64_t *token_out);
 void peal_orders_release(void *state, uint64_t token);
+void peal_orders_doubt_path(void *state, uint8_t rank);
+/* Finds out, once, how large frames to the other ranks may be, and tells the machine what is known
+ * now. There are paths. Returns the least body. */
+uint16_t peal_orders_measure_paths(struct peal_orders_group *group);
 
 /* orders_table.c: the same. */
 void peal_orders_view(void *state, const struct peal_abcast_news *news);

@@ -127,7 +127,9 @@ init_machine(struct peal_orders_group *group, uint8_t rank)
 {
 	const struct peal_orders *orders = group->orders;
 	const struct peal_abcast_config config = {.user = {.transmit = peal_orders_transmit,
+							  .keep = peal_orders_copy,
 							  .release = peal_orders_release,
+							  .doubt = peal_orders_doubt_path,
 							  .deliver = peal_orders_deliver,
 							  .view = peal_orders_view,
 							  .skipped = peal_orders_skipped,

@@ -55,6 +55,7 @@ peal_traffic_init(struct peal_traffic *traffic, struct peal_core *core,
 		.counters = &core->counters};
 
 	const struct peal_orders_config orders = {.egress = &core->egress,
+		.paths = &traffic->channels.paths,
 		.counters = &core->counters,
 		.user = peal_clients_order_user(&traffic->clients),
 		.name = config->name != NULL ? config->name : "",

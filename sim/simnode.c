@@ -429,6 +429,7 @@ start_users(struct peal_simnode *simnode, struct peal_core_config *core)
 			peal_prng_next(&simnode->prng));
 		core->orders = &simorders->orders;
 		core->cast = &simorders->cast;
+		core->channels = &simorders->channels;
 	}
 }
 

@@ -99,7 +99,20 @@ transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *form, uint16_t 
 	peal_simnet_send(&world->net, node->rank, frame);
 }
 
-/* Tokens: an odd one is an own message, any other a frame of the network. */
+/* A token is where the memory begins. */
+static const uint8_t *
+keep(void *state, const uint8_t *bytes, uint16_t size, uint64_t *token_out)
+{
+	struct peal_simorder_node *node = state;
+	uint8_t *copy = malloc(size);
+
+	PEAL_ASSERT(copy != NULL);
+	memcpy(copy, bytes, size);
+	node->references_count++;
+	*token_out = (uint64_t)(uintptr_t)copy;
+	return copy;
+}
+
 static void
 release(void *state, uint64_t token)
 {
@@ -107,11 +120,15 @@ release(void *state, uint64_t token)
 
 	PEAL_ASSERT(node->references_count > 0);
 	node->references_count--;
-	if ((token & 1U) != 0) {
-		free((void *)(uintptr_t)(token - 1U));
-	} else {
-		peal_simnet_release(&node->world->net, (void *)(uintptr_t)token);
-	}
+	free((void *)(uintptr_t)token);
+}
+
+/* All paths carry all frames here. */
+static void
+doubt(void *state, uint8_t rank)
+{
+	(void)state;
+	(void)rank;
 }
 
 static void
@@ -200,7 +217,8 @@ create(struct peal_simorder *world, uint8_t rank)
 		.configuration = 1,
 		.ranks_count = world->config.ranks_count,
 		.rank = rank,
-		.user = {transmit, release, deliver, on_view, on_skipped, on_stopped, node}};
+		.user = {transmit, keep, release, deliver, on_view, on_skipped, on_stopped, doubt,
+			node}};
 
 	node->member = world->next_member++;
 	PEAL_ASSERT(node->member < PEAL_CHECK_ORDER_MEMBERS_MAX);
@@ -316,8 +334,8 @@ say(struct peal_simorder_node *node)
 	node->said_at_ns[world->check.said[node->member] % PEAL_SIMORDER_SAID_COUNT] =
 		world->time.now_ns;
 	node->references_count++;
-	PEAL_ASSERT(peal_abcast_send(node->machine, (uint64_t)(uintptr_t)message + 1U,
-			    message->bytes, size) == PEAL_ABCAST_OK);
+	PEAL_ASSERT(peal_abcast_send(node->machine, (uint64_t)(uintptr_t)message, message->bytes,
+			    size) == PEAL_ABCAST_OK);
 }
 
 static void
@@ -328,18 +346,13 @@ receive(struct peal_simorder_node *node)
 
 	for (uint32_t i = 0;
 		i < BURST && (frame = peal_simnet_take(&world->net, node->rank)) != NULL; i++) {
-		struct peal_abcast_frame opened = {.token = (uint64_t)(uintptr_t)frame,
-			.body = frame->bytes + BODY_PLACE,
+		struct peal_abcast_frame opened = {.body = frame->bytes + BODY_PLACE,
 			.body_size = (uint16_t)(frame->size - BODY_PLACE),
 			.kind = frame->bytes[KIND_PLACE]};
 
 		memcpy(&opened.member, frame->bytes + MEMBER_PLACE, sizeof(opened.member));
-		/* A machine that releases at once what it keeps would find no reference. */
-		node->references_count++;
-		if (!peal_abcast_on_frame(node->machine, &opened, world->time.now_ns)) {
-			node->references_count--;
-			peal_simnet_release(&world->net, frame);
-		}
+		(void)peal_abcast_on_frame(node->machine, &opened, world->time.now_ns);
+		peal_simnet_release(&world->net, frame);
 	}
 }
 

@@ -180,6 +180,29 @@ pass_over(struct peal_simorders_seat *seat)
 	}
 }
 
+/* A rank that goes on elsewhere may then be ahead of all others. Of a message that began before,
+ * and ends behind where it goes on, it has not the whole, and writes what comes next. */
+static bool
+is_late(struct peal_simorders_group *group, const struct peal_simorders_entry *next,
+	const struct peal_simorders_entry *entry)
+{
+	struct peal_simorders_life *life = find_life(group, entry->mid);
+
+	for (uint32_t i = 0; i < group->late_count; i++) {
+		if (group->late[i].position == entry->position) {
+			return group->late[i].mid == entry->mid &&
+			       group->late[i].number == entry->number;
+		}
+	}
+	if (entry->position >= next->position || entry->first > next->floor ||
+		entry->number > life->said_count || group->late_count == PEAL_SIMORDERS_LATE_MAX) {
+		return false;
+	}
+	life->delivered_count++;
+	group->late[group->late_count++] = *entry;
+	return true;
+}
+
 static void
 complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 	const struct peal_simorders_entry *entry)
@@ -198,6 +221,10 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 	pass_over(seat);
 	if (seat->cursor == group->count) {
 		append(simorders, group, entry);
+	} else if (is_late(group, &group->history[seat->cursor], entry)) {
+		seat->seen = entry->position;
+		seat->delivered_count++;
+		return;
 	}
 	found = &group->history[seat->cursor++];
 	if (found->position != entry->position || found->mid != entry->mid ||
@@ -295,12 +322,14 @@ deliver(void *state, const struct peal_orders_message *message)
 	}
 	parts->offset += delivery->size;
 	if (parts->offset == parts->size) {
+		struct peal_simorders_seat *seat = find_seat(simorders, message->group);
 		const struct peal_simorders_entry entry = {.first = parts->first,
 			.position = message->position,
 			.mid = message->mid,
-			.number = parts->number};
+			.number = parts->number,
+			.floor = seat->floor};
 
-		complete(simorders, find_seat(simorders, message->group), &entry);
+		complete(simorders, seat, &entry);
 	}
 }
 
@@ -466,11 +495,47 @@ start_cast(struct peal_simorders *simorders, struct peal_egress *egress,
 	peal_cast_init(&simorders->cast, &config);
 }
 
+/* --- channels, of which there are none: what they know of the paths --- */
+
+static bool
+accepts(void *state, uint64_t mid, uint16_t number)
+{
+	(void)state;
+	(void)mid;
+	(void)number;
+	return false;
+}
+
+static void
+start_channels(struct peal_simorders *simorders, struct peal_egress *egress,
+	struct peal_counters *counters)
+{
+	/* Headers of IP and UDP, and of a frame. */
+	const uint16_t headers_size = 48U + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE;
+	const struct peal_channels_config config = {.egress = egress,
+		.counters = counters,
+		.user = {.accepts = accepts, .state = simorders},
+		.queue_bytes = simorders->channel_queues[0],
+		.queue_capacity = PEAL_SIMORDERS_CHANNEL_SIZE,
+		.frame_bytes = simorders->channel_frames,
+		.frames_count = PEAL_SIMORDERS_FRAMES_COUNT,
+		.frame_size = simorders->mtu > PEAL_MTU_MIN
+				      ? (uint16_t)(simorders->mtu - headers_size)
+				      : (uint16_t)PEAL_BODY_SIZE_MAX,
+		.rto_ns_min = 50000,
+		.rto_ns_max = 50000000,
+		.first_epoch = 1,
+		.shards_count = 1};
+
+	peal_channels_init(&simorders->channels, &config);
+}
+
 void
 peal_simorders_start(struct peal_simorders *simorders, struct peal_egress *egress,
 	struct peal_counters *counters, uint64_t seed)
 {
 	const struct peal_orders_config config = {.egress = egress,
+		.paths = &simorders->channels.paths,
 		.counters = counters,
 		.user = {.cast = cast,
 			.deliver = deliver,
@@ -488,6 +553,7 @@ peal_simorders_start(struct peal_simorders *simorders, struct peal_egress *egres
 	memset(simorders->parts, 0, sizeof(simorders->parts));
 	simorders->is_up = true;
 	start_cast(simorders, egress, counters);
+	start_channels(simorders, egress, counters);
 	peal_orders_init(&simorders->orders, &config);
 }
 

@@ -16,6 +16,7 @@
 #define PEAL_SIM_SIMORDERS_H
 
 #include "base/prng.h"
+#include "dataplane/channels.h"
 #include "dataplane/orders.h"
 #include "sim/report.h"
 
@@ -27,6 +28,10 @@
 /* Of broadcasts. */
 #define PEAL_SIMORDERS_QUEUE_SIZE 65536U
 
+/* Of channels, which nobody opens: they prove how large frames may be. */
+#define PEAL_SIMORDERS_CHANNEL_SIZE 4096U
+#define PEAL_SIMORDERS_FRAMES_COUNT 4U
+
 /* Members in groups that one process ever hears; more than half of the places stay free. */
 #define PEAL_SIMORDERS_PARTS_MAX 1024U
 
@@ -35,7 +40,11 @@ struct peal_simorders_entry {
 	uint64_t position; /* and of its last one */
 	uint64_t mid;
 	uint64_t number;
+	uint64_t floor; /* who wrote it may have left out what began up to there */
 };
+
+/* Messages that whoever wrote the history left out, and others did not. */
+#define PEAL_SIMORDERS_LATE_MAX 64U
 
 /* What one process said in one group. */
 struct peal_simorders_life {
@@ -60,6 +69,8 @@ struct peal_simorders_group {
 	struct peal_simorders_entry *history; /* [capacity] */
 	uint64_t count;
 	uint64_t capacity;
+	uint32_t late_count;
+	struct peal_simorders_entry late[PEAL_SIMORDERS_LATE_MAX];
 	struct peal_simorders_life lives[PEAL_SIMORDERS_LIVES_MAX]; /* by number, hashed */
 	struct peal_simorders_view views[PEAL_SIMORDERS_VIEWS_MAX]; /* by number */
 };
@@ -106,6 +117,7 @@ struct peal_simorders {
 	uint16_t index;
 	bool is_quiet;
 	bool is_up;
+	uint16_t mtu; /* of the port; 0 = what every path carries */
 	struct peal_prng prng;
 	char name[8];
 	uint8_t *frames; /* room of the pool */
@@ -113,6 +125,9 @@ struct peal_simorders {
 	struct peal_simorders_parts parts[PEAL_SIMORDERS_PARTS_MAX]; /* hashed */
 	struct peal_orders orders;
 	struct peal_cast cast;
+	struct peal_channels channels;
+	_Alignas(8) uint8_t channel_queues[PEAL_CHANNELS_MAX][PEAL_SIMORDERS_CHANNEL_SIZE];
+	uint8_t channel_frames[PEAL_SIMORDERS_FRAMES_COUNT * PEAL_LARGE_BODY_SIZE_MAX];
 	_Alignas(8) uint8_t queue[PEAL_SIMORDERS_QUEUE_SIZE];
 	uint8_t cast_frames[PEAL_CAST_FRAMES_MAX * PEAL_BODY_SIZE_MAX];
 };

@@ -182,6 +182,7 @@ open_orders(struct peal_simworld *world)
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->orders[i].ledger = world->order_ledger;
 		world->orders[i].index = i;
+		world->orders[i].mtu = world->config.mtu;
 	}
 }
 

@@ -80,12 +80,14 @@ struct peal_header {
 #define PEAL_FRAME_HEAD_MASK                                                                       \
 	(UINT64_C(0xFFFFFF) | ((uint64_t)(0xFFU & ~PEAL_FRAME_FLAGS_ALL) << 40))
 
-/* The largest payload of a frame of this kind: paths are proven for channels only. */
+/* The largest payload of a frame of this kind: paths are proven for channels and for the data of
+ * order groups only. */
 static inline uint32_t
 peal_frame_size_max(uint8_t kind)
 {
-	return peal_message_family(kind) == PEAL_FAMILY_CHANNEL ? PEAL_LARGE_PAYLOAD_SIZE_MAX
-								: PEAL_PAYLOAD_SIZE_MAX;
+	return peal_message_family(kind) == PEAL_FAMILY_CHANNEL || kind == PEAL_MESSAGE_ORDER_DATA
+		       ? PEAL_LARGE_PAYLOAD_SIZE_MAX
+		       : PEAL_PAYLOAD_SIZE_MAX;
 }
 
 /* Private: which structural check says no first. At least one does. */

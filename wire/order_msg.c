@@ -47,7 +47,8 @@ write_data(struct peal_writer *writer, const struct peal_order_data *data)
 	peal_write_u16(writer, data->lane_generation);
 	peal_write_u8(writer, data->lane);
 	peal_write_u8(writer, data->flags);
-	peal_write_padding(writer, 2);
+	peal_write_u8(writer, data->more);
+	peal_write_padding(writer, 1);
 }
 
 static bool
@@ -59,7 +60,9 @@ read_data(struct peal_reader *reader, struct peal_order_data *data_out)
 	data_out->lane_generation = peal_read_u16(reader);
 	data_out->lane = peal_read_u8(reader);
 	data_out->flags = peal_read_u8(reader);
-	return peal_read_padding(reader, 2) && data_out->seq >= 1 && is_count(data_out->seq) &&
+	data_out->more = peal_read_u8(reader);
+	return peal_read_padding(reader, 1) && data_out->more < PEAL_ORDER_BATCH_MAX &&
+	       data_out->seq >= 1 && is_count(data_out->seq + data_out->more) &&
 	       is_stamp(data_out->stamp) && data_out->lane < PEAL_ORDER_RANKS_MAX &&
 	       data_out->generation <= data_out->lane_generation &&
 	       (data_out->flags & ~(PEAL_ORDER_FLAG_AGAIN | PEAL_ORDER_FLAG_FETCHED)) == 0;
@@ -323,6 +326,10 @@ peal_order_msg_encode(const struct peal_order_msg *message, uint8_t body[PEAL_OR
 		peal_write_u16(&writer, message->acks[i].generation);
 		peal_write_padding(&writer, 2);
 	}
+	if (message->kind == PEAL_ORDER_DATA && message->data.more > 0) {
+		peal_write_bytes(&writer, message->data.rows,
+			(size_t)message->data.more * PEAL_ORDER_ROW_SIZE);
+	}
 	PEAL_ASSERT(writer.is_ok);
 	return (uint16_t)writer.offset;
 }
@@ -390,6 +397,68 @@ read_body(struct peal_reader *reader, struct peal_order_msg *message_out)
 	return kind == PEAL_ORDER_JOIN;
 }
 
+/* --- several frames in one body --- */
+
+static void
+read_row(const uint8_t *row, uint64_t *stamp_out, uint16_t *size_out)
+{
+	memcpy(stamp_out, row, sizeof(*stamp_out));
+	memcpy(size_out, row + sizeof(*stamp_out), sizeof(*size_out));
+}
+
+void
+peal_order_row_write(uint8_t row[PEAL_ORDER_ROW_SIZE], uint64_t stamp, uint16_t size)
+{
+	memset(row, 0, PEAL_ORDER_ROW_SIZE);
+	memcpy(row, &stamp, sizeof(stamp));
+	memcpy(row + sizeof(stamp), &size, sizeof(size));
+}
+
+bool
+peal_order_data_step(struct peal_order_data *data)
+{
+	if (data->more == 0) {
+		return false;
+	}
+	data->bytes += data->size;
+	data->seq++;
+	data->more--;
+	read_row(data->rows, &data->stamp, &data->size);
+	data->rows += PEAL_ORDER_ROW_SIZE;
+	return true;
+}
+
+/* The rows, and what they leave to the first frame. Each frame is one that a body has room for
+ * alone, in the smallest path. */
+static bool
+read_frames(struct peal_reader *reader, uint32_t ranks_count, struct peal_order_data *data_out)
+{
+	const uint32_t size_max = peal_order_data_size_max(ranks_count);
+	const uint8_t *rows = reader->bytes + reader->offset;
+	uint64_t before = data_out->stamp;
+	uint32_t others_size = 0;
+	bool is_good = true;
+	size_t left;
+
+	data_out->rows = data_out->more > 0 ? rows : NULL;
+	for (uint32_t i = 0; is_good && i < data_out->more; i++) {
+		uint64_t stamp = peal_read_u64(reader);
+		uint16_t size = peal_read_u16(reader);
+
+		is_good = peal_read_padding(reader, 2) && is_stamp(stamp) && stamp > before &&
+			  size >= 1 && size <= size_max;
+		before = stamp;
+		others_size += size;
+	}
+	left = reader->size - reader->offset;
+	if (!is_good || !reader->is_ok || left <= others_size || left - others_size > size_max) {
+		return false;
+	}
+	data_out->bytes = reader->bytes + reader->offset;
+	data_out->size = (uint16_t)(left - others_size);
+	return true;
+}
+
 bool
 peal_order_msg_decode(
 	uint8_t kind, const uint8_t *body, uint32_t size, struct peal_order_msg *message_out)
@@ -404,7 +473,6 @@ peal_order_msg_decode(
 	if (kind != PEAL_ORDER_DATA) {
 		return peal_reader_is_done(&reader);
 	}
-	message_out->data.bytes = body + reader.offset;
-	message_out->data.size = (uint16_t)(size - reader.offset);
-	return reader.offset < size && size <= PEAL_LARGE_BODY_SIZE_MAX;
+	return size <= PEAL_LARGE_BODY_SIZE_MAX &&
+	       read_frames(&reader, message_out->head.rows_count, &message_out->data);
 }

@@ -6,7 +6,8 @@
  *
  *     head (24)      group u32 | configuration u32 | view u32 | rank u8 | rows_count u8 | flags u8
  * | 0 u8 | sent_at u64 DATA (24)      seq u64 | stamp u64 | generation u16 | lane_generation u16 |
- * lane u8 | flags u8 | 2 x 0, then acks, then data TICK (40)      promise u64 | last u64 | position
+ * lane u8 | flags u8 | more u8 | 0, then acks, then `more` rows (12), then data TICK (40)
+ * promise u64 | last u64 | position
  * u64 | digest u64 | generation u16 | flags u8 | 5 x 0, then acks ASK (8)        stamp u64 PULL
  * (24)      from u64 | to u64 | generation u16 | lane u8 | what u8 | 4 x 0 SEAL_* (48)    ballot
  * u64 | have u64 | accepted u64 | last u64 | until u64 | generation u16 | lane u8 | 5 x 0 VIEW_*
@@ -16,6 +17,12 @@
  *     ack (16)       have u64 | room u32 | generation u16 | 2 x 0
  *     report (40)    have u64 | stable u64 | accepted u64 | last u64 | generation u16 | 6 x 0
  *     cut (40)       last u64 | stable u64 | until u64 | member u64 | generation u16 | 6 x 0
+ *     row (12)       stamp u64 | size u16 | 2 x 0
+ *
+ * One body of DATA carries as many frames of a lane as it has room for, numbered one behind the
+ * other, of one generation, with rising stamps: `more` than the first, each with a row; the data of
+ * all stands behind the rows, and what the others leave is the first one's. Only that is larger
+ * than what every path carries, where the path is proven to carry more.
  *
  * One form for all messages about seals, and one for all about views: what a kind does not use is
  * zero. Decoders check what depends on no state: form, sizes, ranges, bytes that must be zero.
@@ -49,17 +56,21 @@ enum peal_order_kind {
 	PEAL_ORDER_JOIN = 0x6F,
 };
 
-#define PEAL_ORDER_HEAD_SIZE   24U
-#define PEAL_ORDER_ACK_SIZE    16U
-#define PEAL_ORDER_REPORT_SIZE 40U
-#define PEAL_ORDER_CUT_SIZE    40U
+#define PEAL_ORDER_HEAD_SIZE      24U
+#define PEAL_ORDER_DATA_FORM_SIZE 24U
+#define PEAL_ORDER_ACK_SIZE       16U
+#define PEAL_ORDER_REPORT_SIZE    40U
+#define PEAL_ORDER_CUT_SIZE       40U
 /* Of what is encoded: all but the data. */
 #define PEAL_ORDER_FORM_SIZE_MAX                                                                   \
 	(PEAL_ORDER_HEAD_SIZE + 40U +                                                              \
 		PEAL_ORDER_RANKS_MAX * (PEAL_ORDER_REPORT_SIZE + PEAL_ORDER_CUT_SIZE))
+/* Frames of one body of DATA: more than the largest body has full ones. */
+#define PEAL_ORDER_BATCH_MAX 16U
+#define PEAL_ORDER_ROW_SIZE  12U
 /* Of one frame in the smallest path, whatever the number of ranks. */
 #define PEAL_ORDER_DATA_SIZE_MAX                                                                   \
-	(PEAL_BODY_SIZE_MAX - PEAL_ORDER_HEAD_SIZE - 24U -                                         \
+	(PEAL_BODY_SIZE_MAX - PEAL_ORDER_HEAD_SIZE - PEAL_ORDER_DATA_FORM_SIZE -                   \
 		PEAL_ORDER_RANKS_MAX * PEAL_ORDER_ACK_SIZE)
 /* The same in a group of so many ranks: each that is not there leaves the room of its
  * acknowledgement. With up to five, 1 024 bytes and what tells them apart are one frame. */
@@ -104,7 +115,9 @@ struct peal_order_data {
 	uint16_t lane_generation; /* of the lane, at who sends this copy; not before `generation` */
 	uint8_t lane;
 	uint8_t flags;
-	const uint8_t *bytes; /* not written by encode */
+	uint8_t more;         /* frames behind the first, below PEAL_ORDER_BATCH_MAX */
+	const uint8_t *rows;  /* of these, encoded; only looked at when there are any */
+	const uint8_t *bytes; /* of the first; not written by encode */
 	uint16_t size;
 };
 
@@ -182,6 +195,12 @@ struct peal_order_msg {
 	};
 	struct peal_order_ack acks[PEAL_ORDER_RANKS_MAX]; /* DATA, TICK */
 };
+
+/* Writes the row of a frame that is not the first of a body. */
+void peal_order_row_write(uint8_t row[PEAL_ORDER_ROW_SIZE], uint64_t stamp, uint16_t size);
+
+/* Goes on to the next frame of a body that was decoded. False: that was all. */
+bool peal_order_data_step(struct peal_order_data *data);
 
 /*
  * Writes all but the data of a message that is in form (asserted).

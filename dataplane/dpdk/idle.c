@@ -246,7 +246,8 @@ peal_idle_step(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns)
 		idle->is_making_room = false;
 		idle->empty_count = ARM_AT;
 	}
-	if (idle->empty_count < YIELDS_FROM) {
+	if (idle->empty_count <
+		(idle->crowded_count > 0 ? PEAL_IDLE_CROWDED_PAUSES_COUNT : YIELDS_FROM)) {
 		idle->empty_count++;
 		return pause_once();
 	}

@@ -44,10 +44,12 @@ enum peal_idle_rung {
 #define PEAL_IDLE_YIELDS_COUNT 16U
 /*
  * A yield that takes longer gave the CPU to somebody with much to do. Whoever waits in the kernel
- * is let in again sooner than whoever yields, so for this many descents there is no yielding.
+ * is let in again sooner than whoever yields, so for this many descents there is no yielding. Nor
+ * is there much pausing: that takes the CPU from somebody who may be the one that is waited for.
  */
-#define PEAL_IDLE_CROWDED_NS    UINT64_C(50000)
-#define PEAL_IDLE_CROWDED_COUNT 64U
+#define PEAL_IDLE_CROWDED_NS           UINT64_C(50000)
+#define PEAL_IDLE_CROWDED_COUNT        64U
+#define PEAL_IDLE_CROWDED_PAUSES_COUNT 16U
 /* Not worth a sleep: a wake-up alone takes longer. */
 #define PEAL_IDLE_WAIT_NS_MIN UINT64_C(30000)
 /* Longest sleep with a descriptor for every port, and without. */

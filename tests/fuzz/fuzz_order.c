@@ -50,6 +50,16 @@ transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *form, uint16_t 
 	PEAL_ASSERT(peal_order_msg_decode(kind, body, form_size + (uint32_t)size, &message));
 }
 
+static const uint8_t *
+keep(void *state, const uint8_t *bytes, uint16_t size, uint64_t *token_out)
+{
+	(void)state;
+	(void)size;
+	kept_count++;
+	*token_out = 1;
+	return bytes;
+}
+
 static void
 release(void *state, uint64_t token)
 {
@@ -90,6 +100,13 @@ stopped(void *state, enum peal_abcast_fault fault)
 }
 
 static void
+doubt(void *state, uint8_t rank)
+{
+	(void)state;
+	PEAL_ASSERT(rank < RANKS);
+}
+
+static void
 start(void)
 {
 	const uint64_t members[PEAL_ORDER_RANKS_MAX] = {1, 2, 3};
@@ -97,7 +114,7 @@ start(void)
 		.group = GROUP,
 		.ranks_count = RANKS,
 		.member = 1,
-		.user = {transmit, release, deliver, view, skipped, stopped, NULL}};
+		.user = {transmit, keep, release, deliver, view, skipped, stopped, doubt, NULL}};
 
 	kept_count = 0;
 	position = 0;
@@ -137,10 +154,7 @@ hear(uint8_t what, uint8_t *body, uint16_t size)
 		memcpy(body, names, sizeof(names));
 		body[RANK_PLACE] = rank;
 	}
-	kept_count++;
-	if (!peal_abcast_on_frame(&abcast, &frame, now_ns)) {
-		kept_count--;
-	}
+	(void)peal_abcast_on_frame(&abcast, &frame, now_ns);
 }
 
 int

@@ -73,6 +73,23 @@ peal_ordergen_view(struct peal_prng *prng, struct peal_order_msg *message)
 	}
 }
 
+/* Frames behind the first of a body. Their rows are valid until the next call. */
+static inline void
+peal_ordergen_more(struct peal_prng *prng, struct peal_order_data *data)
+{
+	static uint8_t rows[PEAL_ORDER_BATCH_MAX * PEAL_ORDER_ROW_SIZE];
+	uint64_t stamp = data->stamp / 2U;
+
+	data->stamp = stamp;
+	data->more = (uint8_t)peal_prng_below(prng, PEAL_ORDER_BATCH_MAX);
+	data->rows = rows;
+	for (uint32_t i = 0; i < data->more; i++) {
+		stamp += 1U + peal_prng_below(prng, 1000000);
+		peal_order_row_write(rows + i * PEAL_ORDER_ROW_SIZE, stamp,
+			(uint16_t)(1U + peal_prng_below(prng, 20)));
+	}
+}
+
 static inline void
 peal_ordergen_acked(struct peal_prng *prng, struct peal_order_msg *message)
 {
@@ -90,6 +107,9 @@ peal_ordergen_acked(struct peal_prng *prng, struct peal_order_msg *message)
 			.flags = (uint8_t)peal_prng_below(prng, 4)};
 		message->data.generation = (uint16_t)peal_prng_below(
 			prng, message->data.lane_generation + UINT64_C(1));
+		if (peal_prng_below(prng, 2) == 0) {
+			peal_ordergen_more(prng, &message->data);
+		}
 		return;
 	}
 	message->tick.has_promise = peal_prng_below(prng, 2) == 0;

@@ -28,6 +28,16 @@ transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *form, uint16_t 
 	scene.sent_count++;
 }
 
+static const uint8_t *
+keep(void *state, const uint8_t *bytes, uint16_t size, uint64_t *token_out)
+{
+	(void)state;
+	(void)size;
+	scene.kept_count++;
+	*token_out = 1;
+	return bytes;
+}
+
 static void
 release(void *state, uint64_t token)
 {
@@ -68,6 +78,13 @@ stopped(void *state, enum peal_abcast_fault fault)
 	scene.fault = fault;
 }
 
+static void
+doubt(void *state, uint8_t rank)
+{
+	(void)state;
+	scene.doubted_rank = rank;
+}
+
 void
 peal_orderscene_begin(uint8_t ranks_count, uint8_t rank)
 {
@@ -78,9 +95,10 @@ peal_orderscene_begin(uint8_t ranks_count, uint8_t rank)
 		.ranks_count = ranks_count,
 		.rank = rank,
 		.member = PEAL_ORDERSCENE_MEMBER + (uint64_t)rank,
-		.user = {transmit, release, deliver, view, skipped, stopped, NULL}};
+		.user = {transmit, keep, release, deliver, view, skipped, stopped, doubt, NULL}};
 
 	memset(&scene, 0, sizeof(scene));
+	scene.doubted_rank = ranks_count;
 	scene.now_ns = 1000000000U;
 	peal_abcast_init(&scene.abcast, &config);
 	for (uint8_t i = 0; i < ranks_count; i++) {
@@ -139,19 +157,14 @@ peal_orderscene_hear_from(const struct peal_order_msg *message, uint64_t member)
 {
 	uint8_t *body = scene.bodies[scene.bodies_count++ % PEAL_ORDERSCENE_BODIES_MAX];
 	uint16_t size = peal_order_msg_encode(message, body);
-	struct peal_abcast_frame frame = {
-		.member = member, .token = 1, .body = body, .kind = message->kind};
-	bool is_kept;
+	struct peal_abcast_frame frame = {.member = member, .body = body, .kind = message->kind};
 
 	if (message->kind == PEAL_ORDER_DATA) {
 		memcpy(body + size, said, sizeof(said));
 		size = (uint16_t)(size + sizeof(said));
 	}
 	frame.body_size = size;
-	scene.kept_count++;
-	is_kept = peal_abcast_on_frame(&scene.abcast, &frame, scene.now_ns);
-	scene.kept_count -= is_kept ? 0 : 1U;
-	return is_kept;
+	return peal_abcast_on_frame(&scene.abcast, &frame, scene.now_ns);
 }
 
 bool

@@ -33,7 +33,8 @@ struct peal_orderscene {
 	uint64_t skipped_from;
 	uint64_t skipped_to;
 	enum peal_abcast_fault fault;
-	uint32_t kept_count; /* references that the machine has */
+	uint8_t doubted_rank; /* the last; number of ranks = none */
+	uint32_t kept_count;  /* references that the machine has */
 	uint32_t bodies_count;
 	uint8_t bodies[PEAL_ORDERSCENE_BODIES_MAX][PEAL_BODY_SIZE_MAX];
 };

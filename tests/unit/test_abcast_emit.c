@@ -24,6 +24,59 @@ test_abcast_emit__data_goes_to_all_with_what_is_here(void **state)
 }
 
 static void
+send_some(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		assert_int_equal(peal_orderscene_send(), PEAL_ABCAST_OK);
+	}
+	peal_orderscene_run(0);
+}
+
+static void
+test_abcast_emit__frames_of_a_turn_share_bodies(void **state)
+{
+	const struct peal_order_msg *sent;
+
+	(void)state;
+	send_some(PEAL_ORDER_BATCH_MAX + 4U);
+	/* Two bodies to each of two ranks. */
+	assert_int_equal(peal_orderscene_count(PEAL_ORDER_DATA), 4);
+	sent = &scene.sent[0].message;
+	assert_true(sent->data.seq == 1U && sent->data.more == PEAL_ORDER_BATCH_MAX - 1U);
+	/* Nobody is to miss what is behind it on the way. */
+	assert_true(sent->acks[0].have == PEAL_ORDER_BATCH_MAX);
+	sent = peal_orderscene_last(PEAL_ORDER_DATA);
+	assert_true(sent->data.seq == PEAL_ORDER_BATCH_MAX + 1U && sent->data.more == 3U);
+	assert_true(sent->acks[0].have == PEAL_ORDER_BATCH_MAX + 4U);
+	assert_int_equal(sent->data.size, PEAL_ORDERSCENE_SIZE);
+	assert_true(peal_orderscene_counter(PEAL_COUNTER_ORDER_SENT) == PEAL_ORDER_BATCH_MAX + 4U);
+}
+
+static void
+test_abcast_emit__each_rank_is_sent_what_its_path_carries(void **state)
+{
+	const uint32_t form_size =
+		PEAL_ORDER_HEAD_SIZE + PEAL_ORDER_DATA_FORM_SIZE + 3U * PEAL_ORDER_ACK_SIZE;
+	uint32_t bodies_count[3] = {0};
+
+	(void)state;
+	/* Room for two frames, and for all. */
+	scene.abcast.rooms[1] =
+		(uint16_t)(form_size + 2U * PEAL_ORDERSCENE_SIZE + PEAL_ORDER_ROW_SIZE);
+	send_some(6);
+	for (uint32_t i = 0; i < scene.sent_count; i++) {
+		bodies_count[scene.sent[i].rank]++;
+	}
+	assert_int_equal(bodies_count[1], 3);
+	assert_int_equal(bodies_count[2], 1);
+	/* A path for which nothing is large enough is sent one by one. */
+	peal_orderscene_forget();
+	scene.abcast.rooms[1] = 1;
+	send_some(2);
+	assert_int_equal(peal_orderscene_count(PEAL_ORDER_DATA), 3);
+}
+
+static void
 test_abcast_emit__a_tick_promises_unless_the_lane_is_wedged(void **state)
 {
 	struct peal_order_msg message = peal_orderscene_make(PEAL_ORDER_SEAL_PREPARE, 1);
@@ -49,6 +102,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			test_abcast_emit__data_goes_to_all_with_what_is_here,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_emit__frames_of_a_turn_share_bodies,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_abcast_emit__each_rank_is_sent_what_its_path_carries,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_abcast_emit__a_tick_promises_unless_the_lane_is_wedged,

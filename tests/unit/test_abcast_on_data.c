@@ -138,6 +138,87 @@ test_abcast_on_data__gives_what_it_has_and_says_what_it_gave_up(void **state)
 	scene.abcast.lanes[1].low = 1;
 }
 
+static void
+test_abcast_on_data__takes_what_is_new_of_a_body(void **state)
+{
+	struct peal_order_msg message = peal_orderscene_make(PEAL_ORDER_DATA, 1);
+	uint8_t rows[2U * PEAL_ORDER_ROW_SIZE];
+
+	(void)state;
+	assert_true(peal_orderscene_data(1, 1, 5000));
+	peal_order_row_write(rows, 6000, 2);
+	peal_order_row_write(rows + PEAL_ORDER_ROW_SIZE, 7000, 3);
+	message.data = (struct peal_order_data){
+		.seq = 1, .stamp = 5000, .lane = 1, .more = 2, .rows = rows};
+	assert_true(peal_orderscene_hear(&message));
+	assert_true(scene.abcast.lanes[1].have == 3U);
+	assert_true(peal_abcast_lane_find(&scene.abcast.lanes[1], 3)->stamp == 7000U);
+	assert_int_equal(peal_abcast_lane_find(&scene.abcast.lanes[1], 2)->size, 2);
+	assert_true(peal_orderscene_counter(PEAL_COUNTER_ORDER_DUPLICATES) == 1U);
+	assert_int_equal(scene.kept_count, 3);
+	assert_false(peal_orderscene_hear(&message));
+	assert_int_equal(scene.kept_count, 3);
+}
+
+static void
+test_abcast_on_data__a_body_that_stops_it_is_looked_at_no_further(void **state)
+{
+	struct peal_order_msg message = peal_orderscene_make(PEAL_ORDER_DATA, 2);
+	uint8_t rows[PEAL_ORDER_ROW_SIZE];
+
+	(void)state;
+	assert_true(peal_orderscene_data(1, 1, 5000));
+	peal_orderscene_tick(2, 1, 1, 6000, 0);
+	peal_orderscene_run(0);
+	peal_order_row_write(rows, 7000, 2);
+	message.data = (struct peal_order_data){
+		.seq = 1, .stamp = 4000, .lane = 2, .more = 1, .rows = rows};
+	assert_true(peal_orderscene_hear(&message));
+	assert_int_equal(scene.fault, PEAL_ABCAST_FAULT_ORDER);
+	assert_null(peal_abcast_lane_find(&scene.abcast.lanes[2], 2));
+}
+
+/* Rank 1 asks for three own frames of this one. Returns the bodies that it is sent. */
+static uint32_t
+pull_three(uint64_t from)
+{
+	struct peal_order_msg message = peal_orderscene_make(PEAL_ORDER_PULL, 1);
+
+	message.pull = (struct peal_order_pull){.from = from, .to = from + 2U, .lane = 0};
+	peal_orderscene_forget();
+	(void)peal_orderscene_hear(&message);
+	return peal_orderscene_count(PEAL_ORDER_DATA);
+}
+
+static void
+test_abcast_on_data__what_is_asked_for_again_is_sent_small(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 2U * PEAL_ORDER_PULLS_SUSPECT; i++) {
+		assert_int_equal(peal_orderscene_send(), PEAL_ABCAST_OK);
+	}
+	peal_orderscene_run(0);
+	/* As every path carries it: there is nothing to doubt. */
+	assert_int_equal(pull_three(1), 1);
+	assert_int_equal(pull_three(1), 1);
+	assert_int_equal(scene.doubted_rank, 3);
+	scene.abcast.rooms[1] = PEAL_LARGE_BODY_SIZE_MAX;
+	assert_int_equal(pull_three(2), 1);
+	assert_int_equal(scene.doubted_rank, 3);
+	assert_int_equal(pull_three(2), 1);
+	scene.now_ns += 600U * MICROSECOND_NS;
+	assert_int_equal(pull_three(2), 3);
+	assert_int_equal(scene.doubted_rank, 1);
+	assert_int_equal(pull_three(3), 1);
+	/* Other frames each time: the repeats come, and what left first does not. */
+	scene.doubted_rank = 3;
+	for (uint32_t i = 4; i < PEAL_ORDER_PULLS_SUSPECT; i++) {
+		assert_int_equal(scene.doubted_rank, 3);
+		assert_int_equal(pull_three(1U + i), 1);
+	}
+	assert_int_equal(scene.doubted_rank, 1);
+}
+
 int
 main(void)
 {
@@ -162,6 +243,14 @@ main(void)
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_abcast_on_data__gives_what_it_has_and_says_what_it_gave_up,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_on_data__takes_what_is_new_of_a_body,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_abcast_on_data__a_body_that_stops_it_is_looked_at_no_further,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_abcast_on_data__what_is_asked_for_again_is_sent_small,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 

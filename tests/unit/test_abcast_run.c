@@ -79,9 +79,14 @@ test_abcast_run__asks_who_is_silent(void **state)
 	assert_true(peal_orderscene_data(1, 1, scene.now_ns));
 	peal_orderscene_run(0);
 	assert_null(peal_orderscene_last(PEAL_ORDER_ASK));
-	peal_orderscene_run(25U * MICROSECOND_NS);
+	peal_orderscene_run(65U * MICROSECOND_NS);
 	assert_int_equal(peal_orderscene_count(PEAL_ORDER_ASK), 1);
-	assert_true(peal_orderscene_last(PEAL_ORDER_ASK)->asked_stamp == scene.now_ns - 25000U);
+	assert_true(peal_orderscene_last(PEAL_ORDER_ASK)->asked_stamp == scene.now_ns - 65000U);
+	/* More and more rarely. */
+	peal_orderscene_run(115U * MICROSECOND_NS);
+	assert_int_equal(peal_orderscene_count(PEAL_ORDER_ASK), 1);
+	peal_orderscene_run(10U * MICROSECOND_NS);
+	assert_int_equal(peal_orderscene_count(PEAL_ORDER_ASK), 2);
 	/* And answers who asks. */
 	peal_orderscene_forget();
 	{
@@ -92,6 +97,30 @@ test_abcast_run__asks_who_is_silent(void **state)
 	}
 	peal_orderscene_run(5U * MICROSECOND_NS);
 	assert_true(peal_orderscene_last(PEAL_ORDER_TICK)->tick.promise >= scene.now_ns + 45000U);
+}
+
+static void
+test_abcast_run__one_answer_is_for_much_that_comes(void **state)
+{
+	(void)state;
+	peal_orderscene_run(0);
+	for (uint32_t i = 1; i <= PEAL_ORDER_BULK; i++) {
+		assert_true(peal_orderscene_data(1, i, scene.now_ns + i));
+	}
+	peal_orderscene_run(0);
+	peal_orderscene_forget();
+	for (uint32_t i = 1; i <= PEAL_ORDER_BULK; i++) {
+		assert_true(peal_orderscene_data(1, PEAL_ORDER_BULK + i, scene.now_ns + 100U + i));
+	}
+	peal_orderscene_run(10U * MICROSECOND_NS);
+	assert_null(peal_orderscene_last(PEAL_ORDER_TICK));
+	peal_orderscene_run(10U * MICROSECOND_NS);
+	assert_int_equal(peal_orderscene_count(PEAL_ORDER_TICK), 2);
+	/* Of little that comes all are told at once. */
+	peal_orderscene_forget();
+	assert_true(peal_orderscene_data(1, 2U * PEAL_ORDER_BULK + 1U, scene.now_ns));
+	peal_orderscene_run(5U * MICROSECOND_NS);
+	assert_int_equal(peal_orderscene_count(PEAL_ORDER_TICK), 2);
 }
 
 static void
@@ -169,6 +198,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_abcast_run__does_not_follow_where_no_time_is,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(test_abcast_run__asks_who_is_silent,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(test_abcast_run__one_answer_is_for_much_that_comes,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(test_abcast_run__relays_what_too_few_store,
 			peal_orderscene_set_up, peal_orderscene_tear_down),

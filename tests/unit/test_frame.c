@@ -171,7 +171,7 @@ test_frame__allows_bodies_from_nothing_to_the_limit(void **state)
 }
 
 static void
-test_frame__allows_large_bodies_to_channels_only(void **state)
+test_frame__allows_large_bodies_to_channels_and_data_in_order_only(void **state)
 {
 	static uint8_t bytes[PEAL_LARGE_PAYLOAD_SIZE_MAX + 1U];
 
@@ -186,8 +186,9 @@ test_frame__allows_large_bodies_to_channels_only(void **state)
 		for (uint32_t i = 0; i < 3; i++) {
 			struct peal_header header = probe_header;
 			struct peal_header decoded;
-			bool is_allowed =
-				i < 2 && peal_message_family((uint8_t)kind) == PEAL_FAMILY_CHANNEL;
+			bool is_allowed = i < 2 && (peal_message_family((uint8_t)kind) ==
+								   PEAL_FAMILY_CHANNEL ||
+							   kind == PEAL_MESSAGE_ORDER_DATA);
 
 			header.kind = (uint8_t)kind;
 			header.body_size = 0;
@@ -258,7 +259,8 @@ main(void)
 		cmocka_unit_test(test_frame__names_the_first_of_several_faults),
 		cmocka_unit_test(test_frame__refuses_every_other_size),
 		cmocka_unit_test(test_frame__allows_bodies_from_nothing_to_the_limit),
-		cmocka_unit_test(test_frame__allows_large_bodies_to_channels_only),
+		cmocka_unit_test(
+			test_frame__allows_large_bodies_to_channels_and_data_in_order_only),
 		cmocka_unit_test(test_frame__names_refusals_as_their_counters),
 		cmocka_unit_test(test_frame__folds_ids_and_names),
 		cmocka_unit_test(test_frame__brings_random_headers_back),

@@ -8,7 +8,7 @@
 
 static struct peal_order_msg message;
 static struct peal_order_msg decoded;
-static uint8_t bytes[PEAL_BODY_SIZE_MAX + 1U];
+static uint8_t bytes[PEAL_LARGE_BODY_SIZE_MAX + 1U];
 
 static bool
 decode(size_t size)
@@ -98,6 +98,77 @@ test_order_msg__data_that_cannot_be_is_refused(void **state)
 	}
 	message.data = good;
 	assert_true(decode(peal_order_msg_encode(&message, bytes) + UINT64_C(1)));
+}
+
+/* Three frames, of 5, 2 and 1 bytes, in one body. Returns its size. */
+static uint32_t
+encode_three(uint8_t rows[2U * PEAL_ORDER_ROW_SIZE])
+{
+	static const uint8_t data[8] = {'f', 'i', 'r', 's', 't', 'h', 'e', 't'};
+	uint16_t size;
+
+	begin(PEAL_ORDER_DATA, 3);
+	peal_order_row_write(rows, 8, 2);
+	peal_order_row_write(rows + PEAL_ORDER_ROW_SIZE, 11, 1);
+	message.data = (struct peal_order_data){.seq = 9, .stamp = 7, .more = 2, .rows = rows};
+	size = peal_order_msg_encode(&message, bytes);
+	memcpy(bytes + size, data, sizeof(data));
+	return size + 8U;
+}
+
+static void
+test_order_msg__several_frames_share_a_body(void **state)
+{
+	uint8_t rows[2U * PEAL_ORDER_ROW_SIZE];
+	uint32_t size = encode_three(rows);
+	struct peal_order_data data;
+
+	(void)state;
+	assert_true(decode(size));
+	data = decoded.data;
+	assert_true(data.seq == 9U && data.stamp == 7U && data.size == 5U);
+	assert_memory_equal(data.bytes, "first", 5);
+	assert_true(peal_order_data_step(&data));
+	assert_true(data.seq == 10U && data.stamp == 8U && data.size == 2U);
+	assert_memory_equal(data.bytes, "he", 2);
+	assert_true(peal_order_data_step(&data));
+	assert_true(data.seq == 11U && data.stamp == 11U && data.size == 1U);
+	assert_memory_equal(data.bytes, "t", 1);
+	assert_false(peal_order_data_step(&data));
+	/* What is encoded again is the same. */
+	message = decoded;
+	assert_int_equal(peal_order_msg_encode(&message, bytes), size - 8U);
+}
+
+static void
+test_order_msg__frames_of_a_body_that_cannot_be_are_refused(void **state)
+{
+	const uint32_t rows_at =
+		PEAL_ORDER_HEAD_SIZE + PEAL_ORDER_DATA_FORM_SIZE + 3U * PEAL_ORDER_ACK_SIZE;
+	uint8_t rows[2U * PEAL_ORDER_ROW_SIZE];
+	uint32_t size = encode_three(rows);
+	uint32_t size_max = peal_order_data_size_max(3);
+
+	(void)state;
+	/* The first has nothing left, or more than alone in a body. */
+	assert_false(decode(size - 5U));
+	assert_true(decode(size - 4U));
+	assert_true(decode(size - 5U + size_max));
+	assert_false(decode(size - 4U + size_max));
+	for (uint32_t i = 0; i < 6U; i++) {
+		static const uint8_t wrong[] = {7, 8, 0, 1, 0x80, 0xFF};
+		/* Stamps that do not rise, sizes, what must be zero, and more frames than ever. */
+		const uint32_t places[] = {rows_at, rows_at + PEAL_ORDER_ROW_SIZE, rows_at + 8U,
+			rows_at + 10U, rows_at + 7U, PEAL_ORDER_HEAD_SIZE + 22U};
+
+		(void)encode_three(rows);
+		bytes[places[i]] = wrong[i];
+		assert_false(decode(size));
+	}
+	(void)encode_three(rows);
+	message.data.seq = PEAL_ORDER_COUNT_MAX - 1U;
+	(void)peal_order_msg_encode(&message, bytes);
+	assert_false(decode(size));
 }
 
 static void
@@ -198,6 +269,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_msg__data_has_its_place_on_the_wire),
 		cmocka_unit_test(test_order_msg__data_that_cannot_be_is_refused),
+		cmocka_unit_test(test_order_msg__several_frames_share_a_body),
+		cmocka_unit_test(test_order_msg__frames_of_a_body_that_cannot_be_are_refused),
 		cmocka_unit_test(test_order_msg__all_kinds_have_one_size),
 		cmocka_unit_test(test_order_msg__what_a_kind_does_not_use_is_zero),
 		cmocka_unit_test(test_order_msg__values_name_ranks_and_ends_that_can_be),

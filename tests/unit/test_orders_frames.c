@@ -115,6 +115,51 @@ test_orders_frames__without_a_packet_frames_are_counted_and_come_later(void **st
 	assert_string_equal(nodes[1].text, "1a ");
 }
 
+static void
+ignore(void *state, uint16_t slot)
+{
+	(void)state;
+	(void)slot;
+}
+
+static void
+test_orders_frames__frames_to_a_rank_are_as_large_as_its_path(void **state)
+{
+	static struct peal_pathmtu paths;
+	struct peal_egress *egress = &cores->nodes[0]->core.egress;
+	const struct peal_pathmtu_config config = {.egress = egress,
+		.counters = &cores->nodes[0]->core.counters,
+		.changed = ignore,
+		.buffer_size = PEAL_LARGE_BODY_SIZE_MAX};
+	struct peal_orders_group *group = &nodes[0].orders.groups[0];
+	const struct peal_abcast_user *user = &group->abcast.config.user;
+	uint16_t slot = peal_peers_find(nodes[0].orders.peers, 2);
+
+	(void)state;
+	peal_pathmtu_init(&paths, &config);
+	egress->body_size_max = PEAL_LARGE_BODY_SIZE_MAX;
+	peal_pathmtu_switch(&paths, nodes[0].orders.peers);
+	nodes[0].orders.config.paths = &paths;
+	orders_turn(1);
+	/* Ways to both ranks are found out, and nothing is known yet. */
+	assert_true(paths.peers[slot].is_wanted);
+	assert_int_equal(group->abcast.rooms[1], PEAL_BODY_SIZE_MAX);
+	assert_int_equal(group->abcast.burst, PEAL_ORDER_BURST);
+	paths.peers[slot].rung = 2;
+	paths.peers[slot].is_trying = false;
+	orders_turn(1);
+	assert_int_equal(group->abcast.rooms[1], PEAL_LARGE_BODY_SIZE_MAX);
+	assert_int_equal(group->abcast.rooms[2], PEAL_BODY_SIZE_MAX);
+	user->doubt(user->state, 1);
+	assert_true(paths.peers[slot].is_trying);
+	/* Whoever is not there is sent nothing, however large. */
+	orders_install(0x5);
+	orders_turn(1);
+	assert_int_equal(group->abcast.rooms[1], PEAL_BODY_SIZE_MAX);
+	nodes[0].orders.config.paths = NULL;
+	user->doubt(user->state, 1);
+}
+
 int
 main(void)
 {
@@ -135,6 +180,9 @@ main(void)
 			begin_founded, finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_frames__without_a_packet_frames_are_counted_and_come_later,
+			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_frames__frames_to_a_rank_are_as_large_as_its_path,
 			begin_founded, finish),
 	};
 

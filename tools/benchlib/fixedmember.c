@@ -191,6 +191,7 @@ open_orders(struct peal_fixedmember *member, const struct peal_fixedmember_confi
 	static const char *const names[] = {"r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9"};
 	const struct peal_orders_user *user = &config->orders_user;
 	const struct peal_orders_config orders = {.egress = &member->core.egress,
+		.paths = &member->channels.paths,
 		.counters = &member->core.counters,
 		.user = {.deliver = user->deliver,
 			.view = CHOOSE(user->view, order_view),

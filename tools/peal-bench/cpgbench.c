@@ -244,8 +244,11 @@ static bool
 run_cpg(const struct peal_benchargs *args, struct peal_sentence *error)
 {
 	static struct bench bench;
-	const struct peal_trio_config config = {
-		.who = "cpg", .has_own_files = true, .live = live, .state = &bench};
+	const struct peal_trio_config config = {.who = "cpg",
+		.has_own_files = true,
+		.mtu = args->mtu,
+		.live = live,
+		.state = &bench};
 	bool is_good;
 
 	bench.args = args;
@@ -274,8 +277,8 @@ static const struct peal_option option_rounds = {.name = "rounds",
 	.min = 1,
 	.max = PEAL_ORDEREDRUN_ROUNDS_MAX};
 
-static const struct peal_option *const own_options[] = {&peal_option_size, &peal_option_count,
-	&option_rounds, &peal_option_idle, &peal_option_json, &peal_option_hdr,
+static const struct peal_option *const own_options[] = {&peal_option_size, &peal_option_mtu,
+	&peal_option_count, &option_rounds, &peal_option_idle, &peal_option_json, &peal_option_hdr,
 	&peal_option_percentiles, &peal_option_quiet, NULL};
 
 static void

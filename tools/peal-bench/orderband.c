@@ -44,7 +44,12 @@
 #define PHASE_NS_MAX UINT64_C(60000000000)
 #define LINK_ARGS                                                                                  \
 	"iface=" PEAL_TRIO_INTERFACE ",framesz=2048,blocksz=8192,framecnt=2048,qdisc_bypass=1"
-#define LINK_NAME "net_af_packet0"
+/* Of large packets: the start of EAL knows how large. */
+#define LINK_WIDE_ARGS "iface=" PEAL_TRIO_INTERFACE ",framecnt=512,qdisc_bypass=1"
+#define LINK_NAME      "net_af_packet0"
+#define ETHERNET_MTU   1500U
+#define WIDE_PACKETS   2047U
+#define WIDE_MEMORY_MB 32U /* more, for each rank */
 
 struct loop {
 	struct peal_orderband *band;
@@ -80,6 +85,12 @@ static bool
 is_lab(const struct peal_orderband *band)
 {
 	return band->args->link == PEAL_BENCHARGS_AF_PACKET;
+}
+
+static bool
+is_wide(const struct peal_orderband *band)
+{
+	return band->args->mtu > ETHERNET_MTU;
 }
 
 /* --- loops --- */
@@ -181,8 +192,9 @@ open_port(struct peal_orderband *band, uint32_t index, struct peal_port *port_ou
 	struct peal_bell bell = {.doorbell = &loop->doorbell};
 
 	if (is_lab(band)) {
-		const struct peal_port_dpdk_config config = {
-			.device = LINK_NAME, .packets_count = LAB_PACKETS};
+		const struct peal_port_dpdk_config config = {.device = LINK_NAME,
+			.packets_count = is_wide(band) ? WIDE_PACKETS : LAB_PACKETS,
+			.mtu = band->args->mtu};
 
 		if (!peal_port_dpdk_open(&band->device, &config, error)) {
 			return false;
@@ -280,7 +292,8 @@ start_eal(struct peal_orderband *band, uint32_t node, struct peal_sentence *erro
 	static char prefix[TEXT_SIZE_MAX];
 	const struct peal_benchargs *args = band->args;
 	struct peal_eal_config eal = {.prefix = prefix,
-		.memory_mb = MEMORY_MB + MEMORY_MB_EACH * args->nodes_count,
+		.memory_mb = MEMORY_MB + (MEMORY_MB_EACH + (is_wide(band) ? WIDE_MEMORY_MB : 0U)) *
+						 args->nodes_count,
 		.huge = PEAL_CONFIG_HUGE_AUTO,
 		.lcores_count = band->loops_count,
 		.is_exclusive = args->idle == PEAL_IDLE_DEDICATED && !is_lab(band)};
@@ -293,7 +306,7 @@ start_eal(struct peal_orderband *band, uint32_t node, struct peal_sentence *erro
 	}
 	if (is_lab(band)) {
 		eal.device = LINK_NAME;
-		eal.device_args = LINK_ARGS;
+		eal.device_args = is_wide(band) ? LINK_WIDE_ARGS : LINK_ARGS;
 	}
 	if (!peal_eal_start(&eal, error)) {
 		return false;
@@ -310,7 +323,7 @@ static bool
 open_all(struct peal_orderband *band, struct peal_port *ports, struct peal_sentence *error)
 {
 	const uint32_t count = band->args->nodes_count;
-	const uint32_t packets = count * PACKETS_A_MEMBER;
+	const uint32_t packets = count * (is_wide(band) ? WIDE_PACKETS : PACKETS_A_MEMBER);
 	const size_t size = (count * sizeof(struct peal_orderrank) + 63U) / 64U * 64U;
 	bool is_known = peal_timing_find("dpdk", &band->timing);
 
@@ -319,8 +332,8 @@ open_all(struct peal_orderband *band, struct peal_port *ports, struct peal_sente
 		return false;
 	}
 	if (!is_lab(band)) {
-		band->ring = peal_port_ring_create(
-			count, packets < PACKETS_MAX ? packets : PACKETS_MAX, error);
+		band->ring = peal_port_ring_create_wide(count,
+			packets < PACKETS_MAX ? packets : PACKETS_MAX, band->args->mtu, error);
 		if (band->ring == NULL) {
 			return false;
 		}
@@ -533,8 +546,11 @@ live(void *state, uint32_t node, struct peal_sentence *error)
 static bool
 run_lab(struct peal_orderband *band, struct peal_sentence *error)
 {
-	const struct peal_trio_config config = {
-		.who = "--link af_packet", .live = live, .state = band};
+	const struct peal_trio_config config = {.who = "--link af_packet",
+		.mtu = band->args->mtu,
+		.is_bare = true,
+		.live = live,
+		.state = band};
 	bool is_good;
 
 	band->loops_count = 1;

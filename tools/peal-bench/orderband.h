@@ -52,13 +52,14 @@ struct peal_orderband_part {
 	_Atomic uint64_t views_count;             /* of the group */
 	_Atomic uint64_t busy_cycles;             /* of turns that found work */
 	_Atomic uint64_t frames_count;            /* sent */
-	uint64_t next[PEAL_ORDER_RANKS_MAX];      /* number awaited of each sender */
-	uint64_t began_at;                        /* the phase, in cycles */
-	uint64_t done_at;                         /* it was all here, the same */
-	uint64_t sum;                             /* of all messages, in this order */
-	uint64_t wrong_count;                     /* not the next one of its sender */
-	struct peal_histogram own;                /* ns until it is delivered to who said it */
-	struct peal_histogram others;             /* to this rank, of others */
+	_Atomic uint64_t path_mtu; /* packets that all paths from here are proven to carry */
+	uint64_t next[PEAL_ORDER_RANKS_MAX]; /* number awaited of each sender */
+	uint64_t began_at;                   /* the phase, in cycles */
+	uint64_t done_at;                    /* it was all here, the same */
+	uint64_t sum;                        /* of all messages, in this order */
+	uint64_t wrong_count;                /* not the next one of its sender */
+	struct peal_histogram own;           /* ns until it is delivered to who said it */
+	struct peal_histogram others;        /* to this rank, of others */
 	uint8_t mac[8];
 };
 

@@ -220,13 +220,14 @@ to_json(struct bench *bench, const struct peal_sentence *refusal)
 	const struct peal_benchargs *args = bench->args;
 	bool is_refused = refusal->text[0] != '\0';
 	json_t *root = json_pack(
-		"{s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:b, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:b, "
-		"s:s?}",
+		"{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:b, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, "
+		"s:b, s:s?}",
 		"command", bench->is_infinite ? "infinite" : "order", "version", PEAL_VERSION,
 		"link", peal_benchargs_link_name(args->link), "nodes", (int)args->nodes_count,
-		"senders", (int)args->senders_count, "message_bytes", (int)args->size, "idle",
-		peal_benchargs_idle_name(args->idle), "sealed", bench->shared->aead_name[0] != '\0',
-		"aead", bench->shared->aead_name[0] != '\0' ? bench->shared->aead_name : NULL,
+		"senders", (int)args->senders_count, "message_bytes", (int)args->size, "mtu",
+		(int)args->mtu, "idle", peal_benchargs_idle_name(args->idle), "sealed",
+		bench->shared->aead_name[0] != '\0', "aead",
+		bench->shared->aead_name[0] != '\0' ? bench->shared->aead_name : NULL,
 		"interval_ns", (json_int_t)args->interval_ns, "count", (json_int_t)args->count,
 		"ordered", (json_int_t)bench->ordered_count, "violations",
 		(json_int_t)bench->violations, "skips", (json_int_t)bench->skips_count, "views",
@@ -331,6 +332,17 @@ check(const struct bench *bench, struct peal_sentence *error)
 {
 	const struct peal_benchargs *args = bench->args;
 
+	for (uint32_t i = 0; i < args->nodes_count; i++) {
+		uint64_t mtu = atomic_load(&bench->shared->parts[i].path_mtu);
+
+		if (mtu < args->mtu) {
+			return peal_refusal_set(error,
+				"--mtu: packets of %u bytes were asked for, and rank %u has proven "
+				"no more than %u",
+				args->mtu, i, (unsigned)mtu);
+		}
+	}
+
 	if (bench->violations > 0) {
 		return peal_refusal_set(error,
 			"the ranks do not agree on one order (%" PRIu64 " violations)",
@@ -425,13 +437,13 @@ static const struct peal_option option_repeats = {.name = "rounds",
 	.max = ROUNDS_MAX};
 
 static const struct peal_option *const order_options[] = {&peal_option_link, &option_nodes,
-	&option_senders, &peal_option_size, &option_rounds, &peal_option_count,
+	&option_senders, &peal_option_size, &peal_option_mtu, &option_rounds, &peal_option_count,
 	&peal_option_interval, &peal_option_rate, &peal_option_idle, &peal_option_cpu_list,
 	&peal_option_anyway, &peal_option_none, &peal_option_json, &peal_option_hdr,
 	&peal_option_percentiles, &peal_option_quiet, NULL};
 
 static const struct peal_option *const infinite_options[] = {&peal_option_link, &option_nodes,
-	&option_senders, &peal_option_size, &option_repeats, &peal_option_count,
+	&option_senders, &peal_option_size, &peal_option_mtu, &option_repeats, &peal_option_count,
 	&peal_option_interval, &peal_option_rate, &peal_option_idle, &peal_option_cpu_list,
 	&peal_option_anyway, &peal_option_none, &peal_option_json, &peal_option_hdr,
 	&peal_option_percentiles, &peal_option_quiet, NULL};

@@ -149,6 +149,25 @@ has_all(const struct peal_orderrank *rank)
 	return true;
 }
 
+/* IPv4 and UDP, and what is around a body. */
+#define HEADERS_SIZE (28U + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE)
+
+static uint64_t
+find_path_mtu(const struct peal_orderrank *rank)
+{
+	const struct peal_abcast *abcast = &rank->member.orders->groups[0].abcast;
+	uint64_t least = PEAL_MTU_MAX;
+
+	for (uint32_t i = 0; i < rank->ranks_count; i++) {
+		uint64_t mtu = abcast->rooms[i] <= PEAL_BODY_SIZE_MAX
+				       ? PEAL_MTU_MIN
+				       : abcast->rooms[i] + HEADERS_SIZE;
+
+		least = i != rank->index && mtu < least ? mtu : least;
+	}
+	return least;
+}
+
 uint32_t
 peal_orderrank_step(struct peal_orderrank *rank)
 {
@@ -180,6 +199,7 @@ peal_orderrank_step(struct peal_orderrank *rank)
 	if (has_all(rank)) {
 		store(&rank->part->frames_count,
 			peal_counter_get(&rank->member.core.counters, PEAL_COUNTER_TX_FRAMES));
+		store(&rank->part->path_mtu, find_path_mtu(rank));
 		rank->part->done_at = rte_rdtsc();
 		store(&rank->part->done_phase, number);
 	}

@@ -69,16 +69,19 @@ run_ip(const char *const *words, struct peal_sentence *error)
 /* --- the process of a node --- */
 
 static bool
-set_up(uint32_t node, struct peal_sentence *error)
+set_up(uint32_t node, const struct peal_trio_config *config, struct peal_sentence *error)
 {
-	char address[TEXT_SIZE_MAX];
+	char address[TEXT_SIZE_MAX], size[TEXT_SIZE_MAX];
 	const char *const loopback[] = {"ip", "link", "set", "lo", "up", NULL};
 	const char *const add[] = {
 		"ip", "address", "add", address, "dev", PEAL_TRIO_INTERFACE, NULL};
+	const char *const widen[] = {"ip", "link", "set", PEAL_TRIO_INTERFACE, "mtu", size, NULL};
 	const char *const up[] = {"ip", "link", "set", PEAL_TRIO_INTERFACE, "up", NULL};
 
 	(void)snprintf(address, sizeof(address), "10.78.0.%u/24", (unsigned)(node + 1U));
-	return run_ip(loopback, error) && run_ip(add, error) && run_ip(up, error);
+	(void)snprintf(size, sizeof(size), "%u", (unsigned)config->mtu);
+	return run_ip(loopback, error) && (config->mtu == 0 || run_ip(widen, error)) &&
+	       (config->is_bare || run_ip(add, error)) && run_ip(up, error);
 }
 
 static bool
@@ -105,7 +108,7 @@ become(struct peal_trio_shared *shared, const struct peal_trio_config *config, u
 		}
 		peal_ctrlc_sleep(POLL_NS);
 	}
-	if (!set_up(node, error)) {
+	if (!set_up(node, config, error)) {
 		return false;
 	}
 	peal_trio_reach(shared, node, PEAL_TRIO_BEGUN);
@@ -136,7 +139,7 @@ begin_life(struct peal_trio_shared *shared, const struct peal_trio_config *confi
 /* --- who starts them --- */
 
 static bool
-wire(struct peal_trio *trio, struct peal_sentence *error)
+wire(struct peal_trio *trio, uint16_t mtu, struct peal_sentence *error)
 {
 	static const char *const add[] = {
 		"ip", "link", "add", "name", BRIDGE, "type", "bridge", NULL};
@@ -146,16 +149,19 @@ wire(struct peal_trio *trio, struct peal_sentence *error)
 		return false;
 	}
 	for (uint32_t i = 0; i < PEAL_TRIO_NODES_COUNT; i++) {
-		char pid[TEXT_SIZE_MAX], name[TEXT_SIZE_MAX];
+		char pid[TEXT_SIZE_MAX], name[TEXT_SIZE_MAX], size[TEXT_SIZE_MAX];
 		const char *const link[] = {"ip", "link", "add", "name", name, "numtxqueues", "1",
 			"numrxqueues", "1", "type", "veth", "peer", "name", PEAL_TRIO_INTERFACE,
 			"numtxqueues", "1", "numrxqueues", "1", "netns", pid, NULL};
+		const char *const widen[] = {"ip", "link", "set", name, "mtu", size, NULL};
 		const char *const join[] = {
 			"ip", "link", "set", name, "master", BRIDGE, "up", NULL};
 
+		(void)snprintf(size, sizeof(size), "%u", (unsigned)mtu);
 		(void)snprintf(pid, sizeof(pid), "%d", (int)trio->pids[i]);
 		(void)snprintf(name, sizeof(name), "node%u", (unsigned)(i + 1U));
-		if (!run_ip(link, error) || !run_ip(join, error)) {
+		if (!run_ip(link, error) || (mtu > 0 && !run_ip(widen, error)) ||
+			!run_ip(join, error)) {
 			return false;
 		}
 	}
@@ -195,7 +201,7 @@ peal_trio_start(
 		trio->pids[i] = pid;
 	}
 	return peal_trio_await(trio, PEAL_TRIO_APART, START_NS_MAX, NULL, NULL, error) &&
-	       wire(trio, error) &&
+	       wire(trio, config->mtu, error) &&
 	       peal_trio_await(trio, PEAL_TRIO_BEGUN, START_NS_MAX, NULL, NULL, error);
 }
 

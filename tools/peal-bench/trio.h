@@ -4,8 +4,9 @@
  *
  * The bridge is in a namespace of this process. Nothing outside sees any of it, names cannot
  * collide, and the kernel removes all when the processes end; they do not outlive this one. Node i
- * has the interface PEAL_TRIO_INTERFACE with the address 10.78.0.(i + 1)/24. Needs root, or the
- * right to make user namespaces. Called once, before the first thread. Main thread.
+ * has the interface PEAL_TRIO_INTERFACE with the address 10.78.0.(i + 1)/24, unless it is bare.
+ * Needs root, or the right to make user namespaces. Called once, before the first thread. Main
+ * thread.
  */
 #ifndef PEAL_PEAL_BENCH_TRIO_H
 #define PEAL_PEAL_BENCH_TRIO_H
@@ -43,6 +44,10 @@ struct peal_trio_shared {
 struct peal_trio_config {
 	const char *who;    /* for people: the command */
 	bool has_own_files; /* a mount namespace of its own, too: needs root */
+	uint16_t mtu;       /* of all links; 0 = what the kernel gives them */
+	/* The kernel has no IP address: it does not look for who else wants a packet, and answers
+	 * none that a device below it takes. */
+	bool is_bare;
 	/* The life of a node, in its process: until peal_trio_is_ending says so. False with a
 	 * sentence. */
 	bool (*live)(void *state, uint32_t node, struct peal_sentence *error);
