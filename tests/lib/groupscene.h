@@ -113,7 +113,8 @@ group_on_deliver(
 static void
 group_on_ended(void *state, uint32_t owner, uint16_t tag, enum peal_procgroups_end end)
 {
-	static const char *const names[] = {"left", "refused", "removed", "overrun", "too large"};
+	static const char *const names[] = {"left", "refused", "removed", "overrun", "too large",
+		"other order", "order gone"};
 	char text[64];
 
 	(void)owner;

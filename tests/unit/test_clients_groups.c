@@ -216,7 +216,7 @@ test_clients_groups__what_cannot_be_had_is_refused(void **state)
 	(void)state;
 	scene_say(visitor, PEAL_CLIENT_GROUP_JOIN, 0, bytes, sizeof(bytes));
 	scene_run(2U * MS);
-	await_end(visitor, 0, PEAL_CLIENT_GROUP_NOT_SUPPORTED);
+	await_end(visitor, 0, PEAL_CLIENT_GROUP_NO_ORDER);
 	join(visitor, 0, "g");
 	join(visitor, 1, "g");
 	scene_run(2U * MS);

@@ -23,7 +23,9 @@ join(uint32_t number, uint64_t mid, uint32_t client)
 {
 	struct peal_procgroup_name name = name_of(number);
 
-	return peal_procgroup_table_join(&table, &name, mid, client);
+	const struct peal_procgroup_table_member member = {.mid = mid, .client = client};
+
+	return peal_procgroup_table_join(&table, &name, 0, &member);
 }
 
 static void
@@ -145,8 +147,10 @@ test_procgroup_table__a_newcomer_has_the_same(void **state)
 	const struct peal_procgroup_name fresh = name_of(1000);
 	struct peal_procgroup *here, *there;
 
-	here = peal_procgroup_table_join(&table, &fresh, 1, 1);
-	there = peal_procgroup_table_join(&copy, &fresh, 1, 1);
+	const struct peal_procgroup_table_member first = {.mid = 1, .client = 1};
+
+	here = peal_procgroup_table_join(&table, &fresh, 0, &first);
+	there = peal_procgroup_table_join(&copy, &fresh, 0, &first);
 	assert_true((here == NULL) == (there == NULL));
 	assert_true(here == NULL || here->number == there->number);
 	assert_true(peal_procgroup_table_digest(&copy) == peal_procgroup_table_digest(&table));
