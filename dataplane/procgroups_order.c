@@ -234,7 +234,8 @@ on_message(struct peal_procgroups *groups, const struct peal_procgroups_stream *
 	if (group == NULL || shown == NULL) {
 		return; /* nobody here is in it, or it is no more */
 	}
-	if (!peal_procgroup_table_has(&groups->shown, shown, speaker->mid, head->client)) {
+	if (!peal_procgroup_table_has(&groups->shown, shown, speaker->mid, head->client) &&
+		!PEAL_BUG(TOTAL_STRANGERS_HEARD)) {
 		peal_procgroups_count(groups, PEAL_COUNTER_GROUP_MESSAGES_DROPPED);
 		return;
 	}
@@ -602,6 +603,7 @@ say_marks(struct peal_procgroups *groups)
 			continue;
 		}
 		if (user->order != NULL &&
+			(peal_procgroups_is_elder(groups) || !PEAL_BUG(TOTAL_MARKED_BY_ELDER)) &&
 			!peal_procgroups_is_before(&group->stamp, &group->marked)) {
 			peal_orderhead_group_encode(&head, bytes);
 			result = user->order(user->state, group->order, bytes, sizeof(bytes));

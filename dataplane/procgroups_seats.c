@@ -250,7 +250,7 @@ has_to_wait(struct peal_procgroups *groups, const struct peal_procgroups_seat *s
 		return false;
 	}
 	if (seat->state == PEAL_PROCGROUPS_JOINING) {
-		return !stream->is_begun && !PEAL_BUG(TOTAL_ASKED_UNHEARD);
+		return !stream->is_begun;
 	}
 	return seat->why == PEAL_PROCGROUP_LEAVE && seat->away_count > 0 &&
 	       !stream->order.is_waiting;

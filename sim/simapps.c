@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #define PAUSE_NS_MAX UINT64_C(3000000)
+#define BURST_NS_MAX UINT64_C(20000)
 /* Everybody hears all of it. */
 #define HEARD_PAUSE_NS_MAX UINT64_C(30000000)
 #define LEASE_NS           UINT64_C(25000000)
@@ -436,7 +437,7 @@ on_message(struct peal_simapps *apps, struct peal_simapp *app,
 }
 
 static void
-on_group_ended(const struct peal_simapps *apps, struct peal_simapp *app,
+on_group_ended(struct peal_simapps *apps, struct peal_simapp *app,
 	const struct peal_shmring_record *record)
 {
 	struct peal_simapp_group *group = group_of(apps, app, record->tag);
@@ -446,11 +447,14 @@ on_group_ended(const struct peal_simapps *apps, struct peal_simapp *app,
 	if (group == NULL) {
 		return;
 	}
-	/* Its node missed a part of the order, or has no such order group. */
+	/* Its node missed a part of the order, or has no such order group; then it may come too
+	 * early with joining again. */
 	bool may_end = is_total(apps, group->seat.group) &&
 		       (ended.reason == PEAL_CLIENT_GROUP_OVERRUN ||
+			       ended.reason == PEAL_CLIENT_GROUP_IN_USE ||
 			       ended.reason == PEAL_CLIENT_GROUP_NO_ORDER);
 
+	apps->gaps_count += ended.reason == PEAL_CLIENT_GROUP_OVERRUN ? 1U : 0U;
 	if (!may_end && ended.reason != PEAL_CLIENT_GROUP_REMOVED &&
 		(ended.reason != PEAL_CLIENT_GROUP_LEFT || !group->is_leaving)) {
 		peal_simapps_violate(apps, "a client lost its group and had not asked for it");
@@ -531,6 +535,10 @@ peal_simapps_turn(struct peal_simapps *apps, uint64_t now_ns)
 
 		if (apps->heard != NULL) {
 			peal_simapps_act_heard(apps, app);
+		} else if (apps->bursting != 0) {
+			send(apps, app, apps->bursting, FINAL_SIZE);
+			apps->next_at_ns = now_ns + peal_prng_below(&apps->prng, BURST_NS_MAX);
+			return;
 		} else {
 			act(apps, app);
 		}

@@ -63,8 +63,10 @@ struct peal_simapps {
 	struct peal_check_total *total; /* NULL: these are all by sender; else: */
 	bool is_lost[PEAL_CHECK_GROUPS_NAMES]; /* nothing is promised of the end of a group */
 	uint16_t index;
-	bool is_quiet; /* nobody comes, goes or says anything */
+	bool is_quiet;      /* nobody comes, goes or says anything */
+	uint32_t bursting; /* a group to which its clients say as much as they can; 0 = none */
 	bool is_up;
+	uint64_t gaps_count; /* times that a client was told that its node missed something */
 	struct peal_prng prng;
 	uint64_t next_at_ns; /* of the node's clock */
 	struct peal_clients clients;

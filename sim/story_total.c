@@ -169,6 +169,28 @@ pause_one(struct total_story *story)
 	peal_simworld_pause(world, victim, false);
 }
 
+/* A rank of the first order group stands still while the other two say more than they keep for it,
+ * and is not away for so long that it is removed. */
+static void
+overtake_one(struct total_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	uint16_t victim = (uint16_t)peal_prng_below(&story->prng, 3);
+
+	if (!may_lose(world, victim)) {
+		return;
+	}
+	peal_simworld_pause(world, victim, true);
+	for (uint16_t i = 0; i < 3U; i++) {
+		world->apps[i].bursting = NUMBERS_FIRST;
+	}
+	peal_simworld_run_for(world, 100U * MILLISECOND_NS);
+	for (uint16_t i = 0; i < 3U; i++) {
+		world->apps[i].bursting = 0;
+	}
+	peal_simworld_pause(world, victim, false);
+}
+
 static void
 cut_one(struct total_story *story)
 {
@@ -207,7 +229,7 @@ draw_weather(struct total_story *story)
 static void
 trouble(struct total_story *story)
 {
-	uint64_t what = peal_prng_below(&story->prng, 8);
+	uint64_t what = peal_prng_below(&story->prng, 9);
 
 	if (what < 3U) {
 		restart_one(story);
@@ -215,6 +237,8 @@ trouble(struct total_story *story)
 		pause_one(story);
 	} else if (what < 7U) {
 		cut_one(story);
+	} else if (what < 8U) {
+		overtake_one(story);
 	} else {
 		draw_weather(story);
 	}
@@ -299,15 +323,17 @@ finish(struct peal_simworld *world)
 static void
 note(const struct peal_simworld *world)
 {
-	uint64_t dropped_count = 0;
+	uint64_t dropped_count = 0, gaps_count = 0;
 
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		dropped_count += peal_counter_get(&world->nodes[i]->core.counters,
 			PEAL_COUNTER_GROUP_MESSAGES_DROPPED);
+		gaps_count += world->apps[i].gaps_count;
 	}
 	peal_report_note(world->report, "events", world->total_ledger->events_count);
 	peal_report_note(world->report, "compared", world->total_ledger->links_count);
 	peal_report_note(world->report, "dropped", dropped_count);
+	peal_report_note(world->report, "gaps", gaps_count);
 }
 
 void
