@@ -62,6 +62,9 @@ join(struct peal *peal, const char *name, const struct peal_client_group_join *r
 	if (size == 0) {
 		return PEAL_BAD_NAME;
 	}
+	if (result == PEAL_OK && request->order != 0) {
+		result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_ORDERS);
+	}
 	while (place < PEAL_GROUPS_MAX && peal->groups[place].is_open) {
 		place++;
 	}

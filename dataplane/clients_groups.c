@@ -65,7 +65,8 @@ peal_clients_join_group(struct peal_clients *clients, struct peal_client *client
 	seat.order = request.group;
 	client->groups[place] = (struct peal_client_group){
 		.life = (uint16_t)(record->tag >> 7), .seat = PEAL_PROCGROUPS_NO_SEAT};
-	if (!peal_clientrights_may_join(client->rights, &name)) {
+	if (!peal_clientrights_may_join(client->rights, &name) ||
+		(seat.is_total && (client->rights->acts & PEAL_CLIENT_MAY_ORDERS) == 0)) {
 		peal_counter_add(clients->config.counters, PEAL_COUNTER_CLIENT_GROUPS_FORBIDDEN, 1);
 		tell_ended(clients, client, record->tag, PEAL_CLIENT_GROUP_FORBIDDEN);
 		return PEAL_CLIENTS_TAKEN;

@@ -228,6 +228,7 @@ struct peal_procgroups_row {
 	uint32_t number;
 	struct peal_procgroup_stamp stamp; /* of the group's view */
 	uint32_t members_count;            /* of the group */
+	uint32_t order;                    /* the order group that it is by; 0 = by each sender */
 	uint64_t mid;
 	uint32_t client;
 };

@@ -234,8 +234,7 @@ on_message(struct peal_procgroups *groups, const struct peal_procgroups_stream *
 	if (group == NULL || shown == NULL) {
 		return; /* nobody here is in it, or it is no more */
 	}
-	if (!peal_procgroup_table_has(&groups->shown, shown, speaker->mid, head->client) &&
-		!PEAL_BUG(TOTAL_STRANGERS_HEARD)) {
+	if (!peal_procgroup_table_has(&groups->shown, shown, speaker->mid, head->client)) {
 		peal_procgroups_count(groups, PEAL_COUNTER_GROUP_MESSAGES_DROPPED);
 		return;
 	}

@@ -238,8 +238,8 @@ ask_one(struct peal_procgroups *groups, struct peal_procgroups_seat *seat)
 }
 
 /* Whether a seat in total order has to wait with what it asks for: to come in, until nothing that is
- * ordered from then on can be missed; to leave in order, until all that it said is back, as long as
- * the order group goes on. */
+ * ordered from then on can be missed; to leave, unless it was cut off, until all that it said is
+ * back, as long as the order group goes on. */
 static bool
 has_to_wait(struct peal_procgroups *groups, const struct peal_procgroups_seat *seat)
 {
@@ -252,7 +252,7 @@ has_to_wait(struct peal_procgroups *groups, const struct peal_procgroups_seat *s
 	if (seat->state == PEAL_PROCGROUPS_JOINING) {
 		return !stream->is_begun;
 	}
-	return seat->why == PEAL_PROCGROUP_LEAVE && seat->away_count > 0 &&
+	return seat->why != PEAL_PROCGROUP_EVICT && seat->away_count > 0 &&
 	       !stream->order.is_waiting;
 }
 

@@ -78,6 +78,8 @@ def pump(members, until, what):
             member.take()
         if until():
             return
+        expect(not any(one.is_closed for one in members) or what.startswith("the end"),
+               f"while {what} was to come somebody was cut off: {[one.state() for one in members]}")
         expect(time.monotonic() < end_s, f"{what} did not come: {[one.state() for one in members]}")
         time.sleep(0.001)
 
@@ -162,6 +164,8 @@ def talk(members, mark, words):
     for word in range(words):
         for i, member in enumerate(talkers):
             say(members, member, f"{mark} {i} {word} ".encode() + b"." * (word % 5 * 700))
+        for member in members:
+            member.take()
     last = [f"{mark} {i} {words - 1} ".encode() + b"." * ((words - 1) % 5 * 700) for i in range(len(talkers))]
     pump(members, lambda: all(one.heard(data) for one in members for data in last), f"all of {mark}")
     for one in members:
@@ -178,10 +182,12 @@ def come_and_go_in_the_middle(lab, members):
     victim = Partner(os.path.join(BUILD, "examples", "room"), "ledger", socket_of(lab, 2), str(ORDER))
     for word in range(60):
         for member in [one for one in talkers if one is not leaver or word < 30]:
-            say(members + late, member, f"mid {word} ".encode() + b"." * (word % 4 * 9000))
+            say(members + late, member, f"mid {word} ".encode() + b"." * (word % 4 * 5000))
             leaver_count += member is leaver
-        for member in members + late:
-            member.take()
+        # Nobody is to have more before it than a ring takes.
+        mark = f"mid {word - 1} ".encode()
+        pump(members + late, lambda: not word or any(e[0] == "said" and e[3].startswith(mark) for e in talkers[0].log[-40:]),  # pylint: disable=cell-var-from-loop
+             "what was said before")
         if word == 30:
             leaver.group.leave()
             victim.kill()
