@@ -200,8 +200,8 @@ peal_clients_end_groups(struct peal_clients *clients, const struct peal_client *
 	enum peal_procgroup_what what = PEAL_PROCGROUP_CRASH;
 
 	for (uint32_t i = 0; i < PEAL_PROCGROUPS_STREAMS_MAX; i++) {
-		peal_turns_forget(&clients->room->group_turns[i],
-			peal_clients_place_of(clients, client));
+		peal_turns_forget(
+			&clients->room->group_turns[i], peal_clients_place_of(clients, client));
 	}
 	if (client->end == PEAL_CLIENT_END_VIOLATION || client->end == PEAL_CLIENT_END_SLOW) {
 		what = PEAL_PROCGROUP_EVICT;
@@ -293,8 +293,8 @@ on_group_ended(void *state, uint32_t owner, uint16_t tag, enum peal_procgroups_e
 
 _Static_assert(PEAL_ORDERHEAD_GROUP_SIZE == PEAL_PROCGROUP_HEAD_SIZE,
 	"there is room for either before a message");
-_Static_assert(PEAL_ORDERHEAD_GROUP_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX <=
-		       PEAL_ORDERS_MESSAGE_SIZE_MAX,
+_Static_assert(
+	PEAL_ORDERHEAD_GROUP_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX <= PEAL_ORDERS_MESSAGE_SIZE_MAX,
 	"whatever a client may say can be ordered");
 
 static enum peal_procgroups_result

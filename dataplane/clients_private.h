@@ -25,7 +25,8 @@ enum peal_clients_outcome peal_clients_leave_group(struct peal_clients *clients,
 	struct peal_client *client, const struct peal_shmring_record *record);
 enum peal_clients_outcome peal_clients_send_to_group(struct peal_clients *clients,
 	struct peal_client *client, const struct peal_shmring_record *record);
-/* clients_groups.c: what waited for room in an order group, for its group, may be something else. */
+/* clients_groups.c: what waited for room in an order group, for its group, may be something else.
+ */
 void peal_clients_stop_grouping(struct peal_clients *clients, struct peal_client *client);
 /* clients_groups.c: a client has ended, and its groups are told why. */
 void peal_clients_end_groups(struct peal_clients *clients, const struct peal_client *client);

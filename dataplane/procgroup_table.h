@@ -25,6 +25,13 @@ struct peal_procgroup_member {
 	uint16_t reserved;
 };
 
+/* Who came into a group, or why it is gone. */
+struct peal_procgroup_change {
+	uint64_t mid;
+	uint32_t client;
+	uint32_t what; /* enum peal_procgroup_what */
+};
+
 struct peal_procgroup {
 	uint32_t number; /* 0 = the place is free */
 	uint32_t members_count;

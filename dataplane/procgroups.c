@@ -312,8 +312,8 @@ make_join(struct peal_procgroups *groups, const struct peal_procgroup_change_msg
 	struct peal_procgroups_seat *seat = NULL;
 	const struct peal_procgroup_table_member member = {
 		.mid = message->mid, .client = message->client};
-	struct peal_procgroup *group = peal_procgroup_table_join(
-		&groups->table, &message->name, message->order, &member);
+	struct peal_procgroup *group =
+		peal_procgroup_table_join(&groups->table, &message->name, message->order, &member);
 
 	if (message->mid == groups->self_mid) {
 		seat = peal_procgroups_find_joining(groups, &message->name, message->client);

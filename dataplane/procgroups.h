@@ -21,8 +21,8 @@
  *
  * A group may be in total order, by an order group that its first member names. Its members change
  * as above, at once and without the order group; but clients are shown a change when its place in
- * the order comes, which each rank of the order group says by a MARK. Messages are said in the order
- * group, and go to who is in the view whose MARK came last, if the sender is in it
+ * the order comes, which each rank of the order group says by a MARK. Messages are said in the
+ * order group, and go to who is in the view whose MARK came last, if the sender is in it
  * (docs/design/0024-total-order-groups.md).
  *
  * Views above PEAL_DIRECT_MAX members have no process groups: all seats end.
@@ -36,9 +36,8 @@
 #include "base/messagelimits.h"
 #include "dataplane/cast.h"
 #include "dataplane/peers.h"
-#include "base/orderlimits.h"
 #include "dataplane/procgroup_table.h"
-#include "wire/orderhead_msg.h"
+#include "dataplane/procgroups_order.h"
 
 #include <stdatomic.h>
 
@@ -69,13 +68,6 @@ enum peal_procgroups_end {
 	PEAL_PROCGROUPS_END_ORDER_GONE,  /* the order group is no more, or another one */
 };
 
-/* Who came into a group, or why it is gone. */
-struct peal_procgroup_change {
-	uint64_t mid;
-	uint32_t client;
-	uint32_t what; /* enum peal_procgroup_what */
-};
-
 /* What became of a group. */
 struct peal_procgroups_news {
 	struct peal_procgroup_stamp stamp;
@@ -91,21 +83,6 @@ struct peal_procgroups_message {
 	uint32_t client;
 	struct peal_procgroup_stamp stamp; /* the view in which it was sent */
 	struct peal_delivery delivery; /* of what the client said: sizes and offset without head */
-};
-
-/* What this node is to an order group. */
-struct peal_procgroups_order {
-	uint32_t id;
-	bool is_rank;    /* its clients may send */
-	bool is_waiting; /* for a majority: nothing goes on */
-};
-
-/* What an order group delivers here: a message, or a part of one. */
-struct peal_procgroups_ordered {
-	uint32_t order;
-	uint64_t mid; /* of the member that said it */
-	bool is_own;
-	struct peal_delivery delivery;
 };
 
 /* Who uses process groups. Called from within a turn; may call back nothing but on_gone. `owner`
@@ -159,34 +136,8 @@ struct peal_procgroups_seat {
 	uint32_t group;                     /* its number; MEMBER, LEAVING */
 	struct peal_procgroup_stamp joined; /* the first view with it */
 	uint32_t order;                     /* 0 = messages of each sender in order */
-	uint64_t away_count;                /* own messages that are not back from the order group */
+	uint64_t away_count; /* own messages that are not back from the order group */
 	struct peal_procgroup_name name;
-};
-
-/* What a rank says in an order group, as far as it came. */
-struct peal_procgroups_speaker {
-	uint64_t mid;
-	uint32_t message_size; /* 0 = nothing is under way */
-	uint32_t offset;       /* of the next part */
-	struct peal_orderhead_group head;
-};
-
-/* An order group that clients of this node have groups by. */
-struct peal_procgroups_stream {
-	bool is_begun; /* all that is ordered from here on comes, or is told as missing */
-	bool is_lost;  /* something is missing: its seats end, with this reason */
-	enum peal_procgroups_end lost_end;
-	struct peal_procgroups_order order; /* as it was told; id 0 = the place is free */
-	uint64_t knock_at_ns;               /* when to ask for a word again */
-	uint32_t held_count;
-	struct peal_procgroups_speaker speakers[PEAL_ORDER_RANKS_MAX];
-};
-
-/* A change of a group in total order whose place has not come. */
-struct peal_procgroups_pending {
-	uint32_t group;
-	struct peal_procgroup_stamp stamp;
-	struct peal_procgroup_change change;
 };
 
 /* What a member of the view has on its way. */
@@ -205,7 +156,7 @@ struct peal_procgroups_client {
 	uint32_t client; /* its number; never that of another client of this node */
 	uint32_t owner;  /* below PEAL_PROCGROUPS_NO_OWNER */
 	uint16_t tag;
-	bool is_total;  /* in total order, by `order`; 0: by whatever order group there is */
+	bool is_total; /* in total order, by `order`; 0: by whatever order group there is */
 	uint32_t order;
 };
 
@@ -361,22 +312,6 @@ peal_procgroups_deadline_at_ns(const struct peal_procgroups *groups)
 	return at_ns < groups->order_at_ns ? at_ns : groups->order_at_ns;
 }
 
-/* --- what order groups do; from within their calls --- */
-
-void peal_procgroups_on_ordered(
-	struct peal_procgroups *groups, const struct peal_procgroups_ordered *message);
-/* A view of it began here: `doubtful_count` messages of this node are in doubt. */
-void peal_procgroups_on_order_view(
-	struct peal_procgroups *groups, uint32_t id, uint64_t doubtful_count);
-/* Something was left out here; at the beginning, what was before it. */
-void peal_procgroups_on_order_skipped(struct peal_procgroups *groups, uint32_t id);
-/* It is no more, or this node takes no part in it any more. */
-void peal_procgroups_on_order_ended(struct peal_procgroups *groups, uint32_t id);
-/* Now and then: does it wait, is this node a rank? Tells clients. */
-void peal_procgroups_look_at_orders(struct peal_procgroups *groups);
-
-/* Whether the process groups of this node need to hear it. */
-bool peal_procgroups_listens(const struct peal_procgroups *groups, uint32_t id);
 /* Messages of a seat that are not back from its order group; while it ends, too. */
 static inline uint64_t
 peal_procgroups_away_count(const struct peal_procgroups *groups, uint16_t seat)

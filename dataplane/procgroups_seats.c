@@ -111,7 +111,8 @@ peal_procgroups_seat_in(struct peal_procgroups *groups, struct peal_procgroups_s
 	}
 }
 
-/* Takes it out of the list of its group. Who is last to see a group in total order sees it no more. */
+/* Takes it out of the list of its group. Who is last to see a group in total order sees it no more.
+ */
 static void
 unlink_seat(struct peal_procgroups *groups, const struct peal_procgroups_seat *seat)
 {
@@ -237,8 +238,8 @@ ask_one(struct peal_procgroups *groups, struct peal_procgroups_seat *seat)
 	return true;
 }
 
-/* Whether a seat in total order has to wait with what it asks for: to come in, until nothing that is
- * ordered from then on can be missed; to leave, unless it was cut off, until all that it said is
+/* Whether a seat in total order has to wait with what it asks for: to come in, until nothing that
+ * is ordered from then on can be missed; to leave, unless it was cut off, until all that it said is
  * back, as long as the order group goes on. */
 static bool
 has_to_wait(struct peal_procgroups *groups, const struct peal_procgroups_seat *seat)

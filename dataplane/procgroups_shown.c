@@ -22,8 +22,7 @@ peal_procgroups_put_off(struct peal_procgroups *groups, const struct peal_procgr
 {
 	struct peal_procgroup *shown = peal_procgroup_table_get(&groups->shown, group->number);
 
-	peal_procgroups_mark_later(
-		groups, peal_procgroup_table_get(&groups->table, group->number));
+	peal_procgroups_mark_later(groups, peal_procgroup_table_get(&groups->table, group->number));
 	if (shown == NULL && seat != NULL) {
 		/* The first client of this node: it begins with this view. */
 		shown = peal_procgroup_table_copy(&groups->shown, &groups->table, group);
@@ -39,10 +38,10 @@ peal_procgroups_put_off(struct peal_procgroups *groups, const struct peal_procgr
 				groups, group->order, PEAL_PROCGROUPS_END_OVERRUN);
 			return;
 		}
-		groups->pending[groups->pending_count++] = (struct peal_procgroups_pending){
-			.group = group->number,
-			.stamp = group->stamp,
-			.change = groups->changes[i]};
+		groups->pending[groups->pending_count++] =
+			(struct peal_procgroups_pending){.group = group->number,
+				.stamp = group->stamp,
+				.change = groups->changes[i]};
 	}
 	if (shown != NULL && PEAL_BUG(TOTAL_SHOWN_BY_STAMP)) {
 		peal_procgroups_place(groups, shown, &group->stamp);
@@ -66,16 +65,16 @@ show_first(struct peal_procgroups *groups, const struct peal_procgroup *shown)
 		}
 		seat->is_shown = true;
 		if (seat->owner != PEAL_PROCGROUPS_NO_OWNER && stream != NULL) {
-			groups->config.user.standing(groups->config.user.state, seat->owner,
-				seat->tag, &stream->order);
+			groups->config.user.standing(
+				groups->config.user.state, seat->owner, seat->tag, &stream->order);
 		}
 		peal_procgroups_tell_first(groups, seat, &groups->shown, shown);
 	}
 }
 
 static void
-tell_changes(struct peal_procgroups *groups, const struct peal_procgroup *shown,
-	uint32_t changes_count)
+tell_changes(
+	struct peal_procgroups *groups, const struct peal_procgroup *shown, uint32_t changes_count)
 {
 	const struct peal_procgroup *group =
 		peal_procgroup_table_get(&groups->table, shown->number);

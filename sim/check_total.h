@@ -5,11 +5,11 @@
  * A client is told *events* of a group: views and messages. All members are told one sequence, of
  * which each is told what stands between its first view and its end. So whatever came next to an
  * event at one of them comes next to it at all, and whatever came before it came before it at all;
- * both are noted here, for each event. That the order is causal follows: who says something has been
- * told of what came before, and is told of its own message later, in the same sequence.
+ * both are noted here, for each event. That the order is causal follows: who says something has
+ * been told of what came before, and is told of its own message later, in the same sequence.
  *
- * What a client was told in an epoch of the nodes is compared when its node goes on to the next one,
- * or at the end of a run: a node that is removed may have had its own idea of the end.
+ * What a client was told in an epoch of the nodes is compared when its node goes on to the next
+ * one, or at the end of a run: a node that is removed may have had its own idea of the end.
  */
 #ifndef PEAL_SIM_CHECK_TOTAL_H
 #define PEAL_SIM_CHECK_TOTAL_H

@@ -360,8 +360,8 @@ on_group_view(struct peal_simapps *apps, struct peal_simapp *app,
 		name_of(apps, group->seat.group, view.epoch, view.n);
 
 	peal_check_groups_on_view(apps->check, &group->seat, &name, &self);
-	peal_check_total_on_event(&group->total,
-		peal_check_total_view(name.cluster, name.group, name.epoch, name.n));
+	peal_check_total_on_event(
+		&group->total, peal_check_total_view(name.cluster, name.group, name.epoch, name.n));
 }
 
 /* How the order group of a group is. */

@@ -29,7 +29,7 @@ enum peal_simapp_state {
 
 /* A group of a client. */
 struct peal_simapp_group {
-	bool may_send; /* by sender; or its node has a rank, and enough of them are heard */
+	bool may_send;   /* by sender; or its node has a rank, and enough of them are heard */
 	bool is_in;      /* joined, and not told that it ended */
 	bool is_leaving; /* asked to */
 	uint16_t life;
@@ -59,11 +59,11 @@ struct peal_simapp {
 
 struct peal_simapps {
 	struct peal_check_groups *check;
-	struct peal_check_heard *heard; /* NULL: they use groups */
-	struct peal_check_total *total; /* NULL: these are all by sender; else: */
+	struct peal_check_heard *heard;        /* NULL: they use groups */
+	struct peal_check_total *total;        /* NULL: these are all by sender; else: */
 	bool is_lost[PEAL_CHECK_GROUPS_NAMES]; /* nothing is promised of the end of a group */
 	uint16_t index;
-	bool is_quiet;      /* nobody comes, goes or says anything */
+	bool is_quiet;     /* nobody comes, goes or says anything */
 	uint32_t bursting; /* a group to which its clients say as much as they can; 0 = none */
 	bool is_up;
 	uint64_t gaps_count; /* times that a client was told that its node missed something */

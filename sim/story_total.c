@@ -3,9 +3,9 @@
  * Process groups in total order, of clients that come and go at members that crash, come back and
  * stand still.
  *
- * There are two order groups, of three ranks and of up to five. As in story_orders.c, a member loses
- * its memory only when both keep their majority without it; one that lost it all the same stands,
- * and of the groups by it nothing is promised at the end.
+ * There are two order groups, of three ranks and of up to five. As in story_orders.c, a member
+ * loses its memory only when both keep their majority without it; one that lost it all the same
+ * stands, and of the groups by it nothing is promised at the end.
  */
 #include "base/prng.h"
 #include "sim/faults.h"
@@ -35,8 +35,8 @@ draw_group(const struct peal_simworld *world, uint32_t id, struct peal_ordergrou
 {
 	uint8_t ranks_count = id == NUMBERS_LAST && world->config.nodes_count >= 5U ? 5U : 3U;
 
-	*group_out = (struct peal_ordergroup){
-		.id = id, .generation = 1, .ranks_count = ranks_count};
+	*group_out =
+		(struct peal_ordergroup){.id = id, .generation = 1, .ranks_count = ranks_count};
 	for (uint32_t i = 0; i < ranks_count; i++) {
 		uint32_t index = id == NUMBERS_FIRST ? i : world->config.nodes_count - 1U - i;
 		char name[PEAL_NAME_SIZE_MAX + 1U];
@@ -70,8 +70,8 @@ create(struct peal_simworld *world, uint32_t id)
 	while (!world->is_over && world->time.now_ns < until_ns && !has_everybody(world, id)) {
 		peal_simworld_run_for(world, MILLISECOND_NS);
 	}
-	return peal_story_expect(world, has_everybody(world, id),
-		"in a calm group an order group was not created");
+	return peal_story_expect(
+		world, has_everybody(world, id), "in a calm group an order group was not created");
 }
 
 static const struct peal_orders_group *
@@ -326,8 +326,8 @@ note(const struct peal_simworld *world)
 	uint64_t dropped_count = 0, gaps_count = 0;
 
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
-		dropped_count += peal_counter_get(&world->nodes[i]->core.counters,
-			PEAL_COUNTER_GROUP_MESSAGES_DROPPED);
+		dropped_count += peal_counter_get(
+			&world->nodes[i]->core.counters, PEAL_COUNTER_GROUP_MESSAGES_DROPPED);
 		gaps_count += world->apps[i].gaps_count;
 	}
 	peal_report_note(world->report, "events", world->total_ledger->events_count);

@@ -71,8 +71,8 @@ struct peal_group_view {
 /*
  * Joins a group; the first to join makes it, and the last that goes ends it. A name is 1 to
  * PEAL_GROUP_NAME_SIZE_MAX characters of ASCII without spaces. OK: GROUP_VIEW follows with a view
- * in which we are, or GROUP_ENDED. A client is in a group once. TOO_MANY, FULL, BAD_NAME, FORBIDDEN.
- * No need to wait for anything after peal_attach.
+ * in which we are, or GROUP_ENDED. A client is in a group once. TOO_MANY, FULL, BAD_NAME,
+ * FORBIDDEN. No need to wait for anything after peal_attach.
  *
  * All members of a group have joined it with the same order. In total order they are told the same
  * sequence of views and messages, each message in the view in which its sender is; and what

@@ -4,10 +4,10 @@
  * group that is ordered by it, and in one that is not.
  *
  * The input is pairs: u8 what (three bits: who says it; one bit: it comes in parts; one bit: a
- * stamp comes after it), u8 size, a message of that size; the last may be cut. What is accepted must
- * come back unchanged when it is encoded again. Whatever is said, clients are told what follows from
- * what they were told before, messages are whole and of members of the view, and what waits has
- * bounds.
+ * stamp comes after it), u8 size, a message of that size; the last may be cut. What is accepted
+ * must come back unchanged when it is encoded again. Whatever is said, clients are told what
+ * follows from what they were told before, messages are whole and of members of the view, and what
+ * waits has bounds.
  */
 #include "dataplane/procgroups.h"
 
@@ -142,12 +142,11 @@ begin(void)
 			.tag = (uint16_t)i,
 			.is_total = i == 1U,
 			.order = i == 1U ? ORDER : 0};
-		const struct peal_procgroup_name name = {
-			.size = 1, .bytes = {(uint8_t)('f' + i)}};
+		const struct peal_procgroup_name name = {.size = 1, .bytes = {(uint8_t)('f' + i)}};
 		uint16_t seat;
 
-		PEAL_ASSERT(peal_procgroups_join(&node, &client, &name, &seat) ==
-			    PEAL_PROCGROUPS_OK);
+		PEAL_ASSERT(
+			peal_procgroups_join(&node, &client, &name, &seat) == PEAL_PROCGROUPS_OK);
 	}
 	for (uint64_t at_ns = 1; at_ns < 8U; at_ns++) {
 		(void)peal_procgroups_run(&node, at_ns * 1000000U);

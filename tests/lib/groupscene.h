@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the tests of process groups share: some nodes, and a broadcast of which each step is done by
- * hand: what a node says waits in its stream, and is delivered to one node when the test says so. And
- * an order group, in which each node in `ranks` may say something, and which delivers like that.
+ * hand: what a node says waits in its stream, and is delivered to one node when the test says so.
+ * And an order group, in which each node in `ranks` may say something, and which delivers like
+ * that.
  */
 #ifndef PEAL_TESTS_LIB_GROUPSCENE_H
 #define PEAL_TESTS_LIB_GROUPSCENE_H
@@ -54,9 +55,9 @@ struct group_node {
 	bool is_full;                    /* broadcast takes nothing */
 	uint32_t ordered;                /* delivered of the order group */
 	bool is_order_full;
-	uint32_t listening; /* to order groups: bits, from GROUP_ORDER on */
-	bool is_silent;                  /* the log stays as it is */
-	char log[GROUP_LOG];             /* what clients were told, as text */
+	uint32_t listening;  /* to order groups: bits, from GROUP_ORDER on */
+	bool is_silent;      /* the log stays as it is */
+	char log[GROUP_LOG]; /* what clients were told, as text */
 };
 
 static struct group_node *group_nodes;
@@ -134,8 +135,8 @@ group_on_deliver(
 static void
 group_on_ended(void *state, uint32_t owner, uint16_t tag, enum peal_procgroups_end end)
 {
-	static const char *const names[] = {"left", "refused", "removed", "overrun", "too large",
-		"other order", "order gone"};
+	static const char *const names[] = {
+		"left", "refused", "removed", "overrun", "too large", "other order", "order gone"};
 	char text[64];
 
 	(void)owner;
@@ -251,38 +252,6 @@ group_deliver(uint32_t to, uint32_t from)
 	return true;
 }
 
-/* A part of a message of the order group, at one node. */
-static inline void
-group_give_ordered(uint32_t to, uint64_t mid, const void *bytes, uint32_t offset, uint32_t size,
-	uint32_t message_size)
-{
-	const struct peal_procgroups_ordered ordered = {.order = GROUP_ORDER,
-		.mid = mid,
-		.is_own = mid == to + 1U,
-		.delivery = {.message_size = message_size,
-			.offset = offset,
-			.size = size,
-			.bytes = (const uint8_t *)bytes + offset}};
-
-	peal_procgroups_on_ordered(&group_nodes[to].groups, &ordered);
-}
-
-/* What is next in the order group, at one node. False: nothing is. */
-static inline bool
-group_order(uint32_t to)
-{
-	struct group_node *node = &group_nodes[to];
-	const struct group_ordered *said = &group_orders->said[node->ordered];
-
-	if (node->ordered == group_orders->count) {
-		return false;
-	}
-	node->ordered++;
-	group_give_ordered(
-		to, said->mid, said->message.bytes, 0, said->message.size, said->message.size);
-	return true;
-}
-
 /* Runs and delivers at all of `mask` until nothing is left. */
 static inline void
 group_settle(uint32_t mask)
@@ -321,37 +290,6 @@ group_name(const char *text)
 
 	memcpy(name.bytes, text, name.size);
 	return name;
-}
-
-/* The same, and what is ordered as well; time goes on. */
-static inline void
-group_settle_all(uint32_t mask)
-{
-	for (uint32_t round = 0; round < 8U; round++) {
-		group_settle(mask);
-		for (uint32_t to = 0; to < GROUP_NODES; to++) {
-			while ((mask >> to & 1U) != 0 && group_order(to)) {
-			}
-		}
-		group_now_ns += 21000000U;
-	}
-}
-
-/* A client joins a group in total order. */
-static inline uint16_t
-group_join_total(uint32_t index, uint32_t client, const char *text, uint32_t order)
-{
-	const struct peal_procgroups_client seat = {.client = client,
-		.owner = client,
-		.tag = (uint16_t)client,
-		.is_total = true,
-		.order = order};
-	struct peal_procgroup_name name = group_name(text);
-	uint16_t place = PEAL_PROCGROUPS_NO_SEAT;
-
-	assert_int_equal(peal_procgroups_join(&group_nodes[index].groups, &seat, &name, &place),
-		PEAL_PROCGROUPS_OK);
-	return place;
 }
 
 /* A client, whose owner and tag are its number, joins. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/procgroups_private.h"
-#include "tests/lib/groupscene.h"
+#include "tests/lib/grouporder.h"
 
 static struct peal_procgroup *
 shown_of(uint32_t index)
@@ -136,7 +136,8 @@ main(void)
 		GROUP_TEST(test_procgroups_shown__changes_wait_for_their_places),
 		GROUP_TEST(test_procgroups_shown__who_is_last_to_see_a_group_sees_it_no_more),
 		GROUP_TEST(test_procgroups_shown__a_view_of_nodes_has_one_place),
-		GROUP_TEST(test_procgroups_shown__more_changes_than_there_is_room_for_end_the_seats),
+		GROUP_TEST(
+			test_procgroups_shown__more_changes_than_there_is_room_for_end_the_seats),
 		GROUP_TEST(test_procgroups_shown__what_does_not_follow_ends_the_seats),
 	};
 
