@@ -8,11 +8,13 @@ static void
 give_head(uint32_t to, uint64_t mid, const struct peal_orderhead_group *head, const char *text)
 {
 	uint8_t bytes[MARK_SIZE + 64U];
-	uint32_t size = (uint32_t)strlen(text);
+	uint32_t size = MARK_SIZE;
 
 	peal_orderhead_group_encode(head, bytes);
-	memcpy(bytes + MARK_SIZE, text, size);
-	group_give_ordered(to, mid, bytes, 0, MARK_SIZE + size, MARK_SIZE + size);
+	for (; *text != '\0'; text++) {
+		bytes[size++] = (uint8_t)*text;
+	}
+	group_give_ordered(to, mid, bytes, 0, size, size);
 }
 
 static void
