@@ -5,6 +5,7 @@
 #include "sim/story.h"
 
 #include <inttypes.h>
+#include <stdalign.h>
 #include <stdlib.h>
 
 #define MICROSECOND_NS UINT64_C(1000)
@@ -35,6 +36,16 @@ enum fault {
 	FAULT_SUSPECT,
 	FAULTS_COUNT
 };
+
+/* Counters in it begin a line of the cache. */
+static struct peal_simorder *
+allocate_world(void)
+{
+	struct peal_simorder *world = aligned_alloc(alignof(struct peal_simorder), sizeof(*world));
+
+	PEAL_ASSERT(world != NULL);
+	return world;
+}
 
 /* What is to be ended, by rank. */
 struct storm {
@@ -295,7 +306,7 @@ heal(struct storm *storm)
 void
 peal_story_order(const struct peal_scenario_options *options, struct peal_report *report)
 {
-	struct peal_simorder *world = calloc(1, sizeof(*world));
+	struct peal_simorder *world = allocate_world();
 	struct storm storm;
 	struct peal_simorder_config config = {.ranks_count = choose_ranks_count(options),
 		.seed = options->seed,
@@ -303,7 +314,6 @@ peal_story_order(const struct peal_scenario_options *options, struct peal_report
 		.delay_ns_max = 20U * MICROSECOND_NS,
 		.trace = options->trace};
 
-	PEAL_ASSERT(world != NULL);
 	config.delay_ns_max += options->seed % 3U == 0 ? 100U * MICROSECOND_NS : 0;
 	peal_simorder_init(world, &config, report);
 	deal(&storm, world, options->seed);
@@ -390,11 +400,10 @@ static void
 play_light(const struct peal_simorder_config *base, const struct light *light,
 	struct peal_report *report)
 {
-	struct peal_simorder *world = calloc(1, sizeof(*world));
+	struct peal_simorder *world = allocate_world();
 	struct peal_simorder_config config = *base;
 	uint64_t others_ns, own_ns;
 
-	PEAL_ASSERT(world != NULL);
 	config.timing.linger_ns = light->linger_ns;
 	config.delay_ns_min = LIGHT_DELAY_NS;
 	config.delay_ns_max = LIGHT_DELAY_NS;
@@ -422,11 +431,10 @@ play_frozen(const struct peal_simorder_config *config, const struct freeze *free
 	struct peal_report *report)
 {
 	const uint64_t span_ns = freeze->span_ns;
-	struct peal_simorder *world = calloc(1, sizeof(*world));
+	struct peal_simorder *world = allocate_world();
 	uint64_t member;
 	uint64_t gap_ns;
 
-	PEAL_ASSERT(world != NULL);
 	peal_simorder_init(world, config, report);
 	talk_all(world, LOAD_TALK_NS);
 	peal_simorder_run_for(world, 5U * MILLISECOND_NS);
@@ -451,9 +459,8 @@ play_frozen(const struct peal_simorder_config *config, const struct freeze *free
 static void
 play_killed(const struct peal_simorder_config *config, uint8_t victim, struct peal_report *report)
 {
-	struct peal_simorder *world = calloc(1, sizeof(*world));
+	struct peal_simorder *world = allocate_world();
 
-	PEAL_ASSERT(world != NULL);
 	peal_simorder_init(world, config, report);
 	talk_all(world, LOAD_TALK_NS);
 	peal_simorder_run_for(world, 5U * MILLISECOND_NS);
@@ -523,9 +530,8 @@ static void
 play_abuse(const struct peal_simorder_config *config, const struct abuse *abuse,
 	struct peal_report *report)
 {
-	struct peal_simorder *world = calloc(1, sizeof(*world));
+	struct peal_simorder *world = allocate_world();
 
-	PEAL_ASSERT(world != NULL);
 	peal_simorder_init(world, config, report);
 	talk_all(world, CLOCK_TALK_NS);
 	peal_simorder_run_for(world, 5U * MILLISECOND_NS);
