@@ -28,6 +28,14 @@
  * its seats, and is told. */
 #define PEAL_PROCGROUPS_HELD_SIZE (UINT32_C(1) << 19)
 
+/* Order groups that the process groups of one node's clients are ordered by, at one time. For each
+ * of them there is room for a message of each rank that comes in parts. */
+#define PEAL_PROCGROUPS_STREAMS_MAX 4U
+
+/* Changes of groups in total order whose places have not come, of one node: as many as the members
+ * that all groups together lose with half of the nodes. Who needs more loses its seats. */
+#define PEAL_PROCGROUPS_PENDING_MAX 4096U
+
 _Static_assert(PEAL_PROCGROUPS_MEMBERS_MAX * 16U + 64U <= PEAL_CLIENT_DOWN_SIZE / 4U,
 	"the largest view of a group is one record");
 

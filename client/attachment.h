@@ -190,6 +190,8 @@ bool peal_groups_take_from(
 	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
 bool peal_groups_take_end(
 	struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event);
+/* groups.c: how the order group of a group is; no event. False: it cannot be. */
+bool peal_groups_take_order(struct peal *peal, const struct peal_shmring_record *record);
 /* groups.c: the next change to the view of a group that was told, or false. */
 bool peal_groups_next_change(struct peal *peal, struct peal_event *event);
 void peal_groups_free(struct peal *peal);

@@ -11,7 +11,7 @@ _Static_assert(PEAL_GROUPS_MAX == PEAL_CLIENT_GROUPS_MAX &&
 		       PEAL_GROUP_NAME_SIZE_MAX == PEAL_PROCGROUP_NAME_SIZE_MAX,
 	"what applications are told is what the daemon takes");
 _Static_assert((int)PEAL_GROUP_END_LEFT == (int)PEAL_CLIENT_GROUP_LEFT &&
-		       (int)PEAL_GROUP_END_FORBIDDEN == (int)PEAL_CLIENT_GROUP_FORBIDDEN,
+		       (int)PEAL_GROUP_END_OTHER_ORDER == (int)PEAL_CLIENT_GROUP_OTHER_ORDER,
 	"reasons are passed on as they come");
 
 static uint32_t
@@ -48,8 +48,9 @@ measure_name(const char *name)
 	return name != NULL && name[size] == '\0' ? size : 0;
 }
 
-enum peal_result
-peal_group_join(struct peal *peal, const char *name, enum peal_order order, uint32_t *group_out)
+static enum peal_result
+join(struct peal *peal, const char *name, const struct peal_client_group_join *request,
+	uint32_t *group_out)
 {
 	uint8_t record[sizeof(struct peal_client_group_join) + PEAL_GROUP_NAME_SIZE_MAX] = {0};
 	uint32_t size = measure_name(name);
@@ -58,11 +59,11 @@ peal_group_join(struct peal *peal, const char *name, enum peal_order order, uint
 	enum peal_result result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_GROUPS);
 
 	*group_out = 0;
-	if (order != PEAL_ORDER_SENDER) {
-		return PEAL_NOT_SUPPORTED;
-	}
 	if (size == 0) {
 		return PEAL_BAD_NAME;
+	}
+	if (result == PEAL_OK && request->order != 0) {
+		result = peal_sending_check_right(peal, PEAL_CLIENT_MAY_ORDERS);
 	}
 	while (place < PEAL_GROUPS_MAX && peal->groups[place].is_open) {
 		place++;
@@ -73,7 +74,8 @@ peal_group_join(struct peal *peal, const char *name, enum peal_order order, uint
 	group = &peal->groups[place];
 	uint16_t life = (uint16_t)((group->life + 1U) & LIFE_MASK);
 
-	memcpy(record + sizeof(struct peal_client_group_join), name, size);
+	memcpy(record, request, sizeof(*request));
+	memcpy(record + sizeof(*request), name, size);
 	result = peal_sending_say(peal, PEAL_CLIENT_GROUP_JOIN, PEAL_CLIENT_TAG(place, life),
 		record, (uint32_t)sizeof(struct peal_client_group_join) + size);
 	if (result == PEAL_OK) {
@@ -83,11 +85,35 @@ peal_group_join(struct peal *peal, const char *name, enum peal_order order, uint
 		group->life = life;
 		group->sent_count = 0;
 		group->view.members_count = 0;
+		group->view.order_group = 0;
+		group->view.is_listener = 0;
+		group->view.is_waiting = 0;
 		memcpy(group->name, name, size);
 		group->name[size] = '\0';
 		*group_out = handle_of(group, place);
 	}
 	return result;
+}
+
+enum peal_result
+peal_group_join(struct peal *peal, const char *name, enum peal_order order, uint32_t *group_out)
+{
+	const struct peal_client_group_join request = {.order = (uint32_t)order};
+
+	*group_out = 0;
+	return order == PEAL_ORDER_SENDER || order == PEAL_ORDER_TOTAL
+		       ? join(peal, name, &request, group_out)
+		       : PEAL_NOT_SUPPORTED;
+}
+
+enum peal_result
+peal_group_join_by(struct peal *peal, const char *name, uint32_t order_group, uint32_t *group_out)
+{
+	const struct peal_client_group_join request = {
+		.order = PEAL_ORDER_TOTAL, .group = order_group};
+
+	*group_out = 0;
+	return order_group == 0 ? PEAL_BAD_NAME : join(peal, name, &request, group_out);
 }
 
 enum peal_result
@@ -121,7 +147,16 @@ peal_groups_check_send(struct peal *peal, uint32_t handle)
 	if (group == NULL || group->is_leaving) {
 		return PEAL_CLOSED;
 	}
-	return group->is_member ? peal_sending_check_group(peal) : PEAL_NOT_IN_VIEW;
+	if (!group->is_member) {
+		return PEAL_NOT_IN_VIEW;
+	}
+	if (group->view.order_group == 0) {
+		return peal_sending_check_group(peal);
+	}
+	if (group->view.is_listener != 0) {
+		return PEAL_NOT_RANK;
+	}
+	return group->view.is_waiting != 0 ? PEAL_NO_QUORUM : PEAL_OK;
 }
 
 /* --- what it is told --- */
@@ -253,6 +288,23 @@ peal_groups_take_view(
 	event->n = view.n;
 	peal->group_changes_of = *event;
 	return true;
+}
+
+bool
+peal_groups_take_order(struct peal *peal, const struct peal_shmring_record *record)
+{
+	struct peal_group_end_point *group =
+		peal_groups_find(peal, PEAL_GROUP_HANDLE | record->tag);
+	struct peal_client_group_order order;
+
+	if (group == NULL || record->size != sizeof(order)) {
+		return false;
+	}
+	memcpy(&order, record->bytes, sizeof(order));
+	group->view.order_group = order.group;
+	group->view.is_listener = order.is_rank == 0;
+	group->view.is_waiting = order.is_waiting != 0;
+	return order.group != 0;
 }
 
 bool

@@ -452,6 +452,8 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 	case PEAL_CLIENT_GROUP_HEARD:
 	case PEAL_CLIENT_GROUP_HEARD_PART:
 		return take_group_message(peal, record, event);
+	case PEAL_CLIENT_GROUP_ORDER:
+		return peal_groups_take_order(peal, record) ? NOTHING : WRONG;
 	case PEAL_CLIENT_GROUP_ENDED:
 		return peal_groups_take_end(peal, record, event) ? EVENT : WRONG;
 	case PEAL_CLIENT_ORDER_VIEW:

@@ -129,6 +129,7 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	client->opens_until_ns = 0;
 	memset(client->orders, 0, sizeof(client->orders));
 	client->is_ordering = false;
+	client->grouping = 0;
 	client->stale_members = 0;
 	memset(client->stale, 0, sizeof(client->stale));
 	client->room = PEAL_CHANNEL_WINDOW;
@@ -293,6 +294,7 @@ tell_standing(struct peal_clients *clients, uint64_t now_ns)
 		clients->leased_epoch = epoch;
 		check_readers(clients);
 		peal_clients_look_at_orders(clients);
+		peal_procgroups_look_at_orders(clients->config.groups);
 		peal_region_write_lease(
 			clients->outside.page, epoch, is_good ? find_lease(clients, now_ns) : 0);
 	}

@@ -224,6 +224,7 @@ struct peal_client {
 	struct peal_client_group groups[PEAL_CLIENT_GROUPS_MAX];
 	struct peal_client_order orders[PEAL_CLIENT_ORDERS_MAX];
 	struct peal_client_wish wish;
+	uint8_t grouping;    /* the same for a process group: place of its order group + 1 */
 	bool is_ordering;    /* what is next in its ring waits for room in an order group: */
 	uint8_t ordering;    /* this one */
 	bool is_hearing;     /* broadcasts */
@@ -269,6 +270,7 @@ struct peal_clients_room {
 	uint8_t group_message[PEAL_PROCGROUP_HEAD_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
 	uint8_t order_message[PEAL_ORDERHEAD_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
 	struct peal_clients_wish wish;
+	struct peal_turns group_turns[PEAL_PROCGROUPS_STREAMS_MAX]; /* by order group of groups */
 	struct peal_clients_ordergroup ordergroups[PEAL_CLIENT_ORDERS_MAX];
 	struct peal_client clients[PEAL_CLIENTS_MAX];
 };

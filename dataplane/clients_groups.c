@@ -14,8 +14,13 @@ tell_ended(struct peal_clients *clients, struct peal_client *client, uint16_t ta
 	enum peal_client_group_end reason)
 {
 	uint32_t place = PEAL_CLIENT_TAG_PLACE(tag);
-	const struct peal_client_group_ended ended = {
-		.reason = (uint32_t)reason, .accepted_count = client->groups[place].accepted_count};
+	uint16_t seat = client->groups[place].seat;
+	/* What is not back from an order group may never be. */
+	uint64_t away_count = seat != PEAL_PROCGROUPS_NO_SEAT
+				      ? peal_procgroups_away_count(clients->config.groups, seat)
+				      : 0;
+	const struct peal_client_group_ended ended = {.reason = (uint32_t)reason,
+		.accepted_count = client->groups[place].accepted_count - away_count};
 
 	client->groups[place].seat = PEAL_PROCGROUPS_NO_SEAT;
 	peal_clients_write(clients, client, PEAL_CLIENT_GROUP_ENDED, tag,
@@ -33,8 +38,9 @@ peal_clients_join_group(struct peal_clients *clients, struct peal_client *client
 		[PEAL_PROCGROUPS_TOO_MANY] = PEAL_CLIENT_GROUP_TOO_MANY,
 		[PEAL_PROCGROUPS_IN_USE] = PEAL_CLIENT_GROUP_IN_USE,
 		[PEAL_PROCGROUPS_NOT_SUPPORTED] = PEAL_CLIENT_GROUP_NOT_SUPPORTED,
+		[PEAL_PROCGROUPS_NO_ORDER] = PEAL_CLIENT_GROUP_NO_ORDER,
 	};
-	const struct peal_procgroups_client seat = {.client = client->number,
+	struct peal_procgroups_client seat = {.client = client->number,
 		.owner = peal_clients_place_of(clients, client),
 		.tag = record->tag};
 	uint32_t place = PEAL_CLIENT_TAG_PLACE(record->tag);
@@ -51,16 +57,16 @@ peal_clients_join_group(struct peal_clients *clients, struct peal_client *client
 	memcpy(&request, record->bytes, sizeof(request));
 	name.size = (uint8_t)(record->size - sizeof(request));
 	memcpy(name.bytes, record->bytes + sizeof(request), name.size);
-	if (!peal_procgroup_name_is_good(name.bytes, name.size)) {
+	if (!peal_procgroup_name_is_good(name.bytes, name.size) || request.order > 1U ||
+		(request.order == 0 && request.group != 0)) {
 		return PEAL_CLIENTS_VIOLATION;
 	}
+	seat.is_total = request.order == 1U;
+	seat.order = request.group;
 	client->groups[place] = (struct peal_client_group){
 		.life = (uint16_t)(record->tag >> 7), .seat = PEAL_PROCGROUPS_NO_SEAT};
-	if (request.order != 0) {
-		tell_ended(clients, client, record->tag, PEAL_CLIENT_GROUP_NOT_SUPPORTED);
-		return PEAL_CLIENTS_TAKEN;
-	}
-	if (!peal_clientrights_may_join(client->rights, &name)) {
+	if (!peal_clientrights_may_join(client->rights, &name) ||
+		(seat.is_total && (client->rights->acts & PEAL_CLIENT_MAY_ORDERS) == 0)) {
 		peal_counter_add(clients->config.counters, PEAL_COUNTER_CLIENT_GROUPS_FORBIDDEN, 1);
 		tell_ended(clients, client, record->tag, PEAL_CLIENT_GROUP_FORBIDDEN);
 		return PEAL_CLIENTS_TAKEN;
@@ -71,6 +77,16 @@ peal_clients_join_group(struct peal_clients *clients, struct peal_client *client
 		tell_ended(clients, client, record->tag, ends[result]);
 	}
 	return PEAL_CLIENTS_TAKEN;
+}
+
+void
+peal_clients_stop_grouping(struct peal_clients *clients, struct peal_client *client)
+{
+	if (client->grouping != 0) {
+		peal_turns_stop(&clients->room->group_turns[client->grouping - 1U],
+			peal_clients_place_of(clients, client));
+		client->grouping = 0;
+	}
 }
 
 /* The group that a tag names; NULL: it has ended, which the client was told. */
@@ -102,6 +118,47 @@ peal_clients_leave_group(struct peal_clients *clients, struct peal_client *clien
 	return PEAL_CLIENTS_TAKEN;
 }
 
+/* The message of a client is with its group, or not; what is not accepted is counted as lost when
+ * the group ends. */
+static void
+count_sent(struct peal_client *client, struct peal_client_group *group,
+	enum peal_procgroups_result result, uint32_t size)
+{
+	if (result == PEAL_PROCGROUPS_OK) {
+		group->accepted_count++;
+		peal_clients_count(&client->tally.sent_count, 1);
+		peal_clients_count(&client->tally.sent_size, size);
+	}
+}
+
+/* The same, by an order group: all who send by it share its queue, and when it is full they take
+ * turns. */
+static enum peal_clients_outcome
+send_by_order(struct peal_clients *clients, struct peal_client *client,
+	struct peal_client_group *group, const struct peal_shmring_record *record)
+{
+	struct peal_procgroups *groups = clients->config.groups;
+	uint32_t stream = peal_procgroups_stream_of(groups, group->seat);
+	uint32_t at = peal_clients_place_of(clients, client);
+	struct peal_turns *turns = &clients->room->group_turns[stream];
+	uint8_t *message = clients->room->group_message;
+	enum peal_procgroups_result result = PEAL_PROCGROUPS_FULL;
+
+	if (peal_turns_may(turns, at)) {
+		memcpy(message + PEAL_ORDERHEAD_GROUP_SIZE, record->bytes, record->size);
+		result = peal_procgroups_send(
+			groups, group->seat, message, PEAL_ORDERHEAD_GROUP_SIZE + record->size);
+	}
+	if (result == PEAL_PROCGROUPS_FULL) {
+		peal_turns_wait(turns, at);
+		client->grouping = (uint8_t)(stream + 1U);
+		return PEAL_CLIENTS_LATER;
+	}
+	peal_turns_count(turns, at, (uint32_t)peal_shmring_span(record->size));
+	count_sent(client, group, result, record->size);
+	return PEAL_CLIENTS_TAKEN;
+}
+
 enum peal_clients_outcome
 peal_clients_send_to_group(struct peal_clients *clients, struct peal_client *client,
 	const struct peal_shmring_record *record)
@@ -117,6 +174,10 @@ peal_clients_send_to_group(struct peal_clients *clients, struct peal_client *cli
 	if (group == NULL) {
 		return PEAL_CLIENTS_TAKEN;
 	}
+	if (peal_procgroups_stream_of(clients->config.groups, group->seat) <
+		PEAL_PROCGROUPS_STREAMS_MAX) {
+		return send_by_order(clients, client, group, record);
+	}
 	if (!peal_clients_may_cast(clients, client)) {
 		return peal_clients_wait_to_cast(clients, client);
 	}
@@ -127,13 +188,8 @@ peal_clients_send_to_group(struct peal_clients *clients, struct peal_client *cli
 		return peal_clients_wait_to_cast(clients, client);
 	}
 	peal_clients_count_cast(clients, client, size);
-	/* What is not accepted is counted as lost when the group ends. */
-	if (result == PEAL_PROCGROUPS_OK) {
-		group->accepted_count++;
-		client->casts_count++;
-		peal_clients_count(&client->tally.sent_count, 1);
-		peal_clients_count(&client->tally.sent_size, size);
-	}
+	client->casts_count += result == PEAL_PROCGROUPS_OK ? 1U : 0U;
+	count_sent(client, group, result, size);
 	return PEAL_CLIENTS_TAKEN;
 }
 
@@ -143,6 +199,10 @@ peal_clients_end_groups(struct peal_clients *clients, const struct peal_client *
 	uint32_t word = atomic_load_explicit(&client->up->death.word, memory_order_relaxed);
 	enum peal_procgroup_what what = PEAL_PROCGROUP_CRASH;
 
+	for (uint32_t i = 0; i < PEAL_PROCGROUPS_STREAMS_MAX; i++) {
+		peal_turns_forget(
+			&clients->room->group_turns[i], peal_clients_place_of(clients, client));
+	}
 	if (client->end == PEAL_CLIENT_END_VIOLATION || client->end == PEAL_CLIENT_END_SLOW) {
 		what = PEAL_PROCGROUP_EVICT;
 	} else if (client->end == PEAL_CLIENT_END_STOPPED || word == 0) {
@@ -221,10 +281,81 @@ on_group_ended(void *state, uint32_t owner, uint16_t tag, enum peal_procgroups_e
 		[PEAL_PROCGROUPS_END_REMOVED] = PEAL_CLIENT_GROUP_REMOVED,
 		[PEAL_PROCGROUPS_END_OVERRUN] = PEAL_CLIENT_GROUP_OVERRUN,
 		[PEAL_PROCGROUPS_END_TOO_LARGE] = PEAL_CLIENT_GROUP_NOT_SUPPORTED,
+		[PEAL_PROCGROUPS_END_OTHER_ORDER] = PEAL_CLIENT_GROUP_OTHER_ORDER,
+		[PEAL_PROCGROUPS_END_ORDER_GONE] = PEAL_CLIENT_GROUP_NO_ORDER,
 	};
 	struct peal_clients *clients = state;
 
 	tell_ended(clients, &clients->room->clients[owner], tag, reasons[end]);
+}
+
+/* --- order groups of groups --- */
+
+_Static_assert(PEAL_ORDERHEAD_GROUP_SIZE == PEAL_PROCGROUP_HEAD_SIZE,
+	"there is room for either before a message");
+_Static_assert(
+	PEAL_ORDERHEAD_GROUP_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX <= PEAL_ORDERS_MESSAGE_SIZE_MAX,
+	"whatever a client may say can be ordered");
+
+static enum peal_procgroups_result
+on_group_order(void *state, uint32_t id, const uint8_t *bytes, uint32_t size)
+{
+	struct peal_clients *clients = state;
+	enum peal_orders_result result = peal_orders_send(clients->config.orders, id, bytes, size);
+
+	if (result == PEAL_ORDERS_FULL) {
+		return PEAL_PROCGROUPS_FULL;
+	}
+	return result == PEAL_ORDERS_OK ? PEAL_PROCGROUPS_OK : PEAL_PROCGROUPS_NOT_RANK;
+}
+
+static bool
+on_group_listen(void *state, uint32_t id, bool is_listening)
+{
+	struct peal_clients *clients = state;
+
+	if (is_listening) {
+		return peal_orders_subscribe(clients->config.orders, id) == PEAL_ORDERS_OK;
+	}
+	if (!peal_clients_has_order(clients, id)) {
+		peal_orders_unsubscribe(clients->config.orders, id);
+	}
+	return true;
+}
+
+static bool
+on_group_look(void *state, uint32_t id, struct peal_procgroups_order *order_out)
+{
+	const struct peal_clients *clients = state;
+	const struct peal_view *view = clients->peers != NULL ? clients->peers->view : NULL;
+	struct peal_orders_state now;
+
+	if (clients->peers == NULL || clients->peers->members_count == 0) {
+		return false;
+	}
+	if (id == 0 && view->ordergroups_count > 0) {
+		id = view->ordergroups[0].id; /* the lowest */
+	}
+	if (id == 0 || !peal_orders_find(clients->config.orders, id, &now)) {
+		return false;
+	}
+	*order_out = (struct peal_procgroups_order){.id = id,
+		.is_rank = now.is_rank && now.view.view != 0 && now.status != PEAL_ABCAST_STOPPED,
+		.is_waiting = now.is_waiting};
+	return true;
+}
+
+static void
+on_group_standing(
+	void *state, uint32_t owner, uint16_t tag, const struct peal_procgroups_order *order)
+{
+	struct peal_clients *clients = state;
+	const struct peal_client_group_order record = {.group = order->id,
+		.is_rank = order->is_rank ? 1U : 0U,
+		.is_waiting = order->is_waiting ? 1U : 0U};
+
+	peal_clients_write(clients, &clients->room->clients[owner], PEAL_CLIENT_GROUP_ORDER, tag,
+		&(struct peal_clients_bytes){.head = &record, .head_size = sizeof(record)});
 }
 
 struct peal_procgroups_user
@@ -234,5 +365,9 @@ peal_clients_group_user(struct peal_clients *clients)
 		.view = on_group_view,
 		.deliver = on_group_message,
 		.ended = on_group_ended,
+		.order = clients->config.orders != NULL ? on_group_order : NULL,
+		.listen = on_group_listen,
+		.look = on_group_look,
+		.standing = on_group_standing,
 		.state = clients};
 }

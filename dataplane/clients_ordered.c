@@ -22,6 +22,12 @@ find_group(const struct peal_clients *clients, uint32_t id)
 	return NO_GROUP;
 }
 
+bool
+peal_clients_has_order(const struct peal_clients *clients, uint32_t id)
+{
+	return find_group(clients, id) != NO_GROUP;
+}
+
 /* --- views --- */
 
 static void
@@ -156,7 +162,9 @@ peal_clients_sweep_orders(struct peal_clients *clients)
 		struct peal_clients_ordergroup *group = &clients->room->ordergroups[at];
 
 		if (group->clients == 0) {
-			peal_orders_unsubscribe(clients->config.orders, group->id);
+			if (!peal_procgroups_listens(clients->config.groups, group->id)) {
+				peal_orders_unsubscribe(clients->config.orders, group->id);
+			}
 			group->id = 0;
 			clients->ordergroups &= ~(UINT32_C(1) << at);
 		}
@@ -207,7 +215,12 @@ follow(struct peal_clients *clients, struct peal_clients_ordergroup *group,
 	struct peal_orderhead head;
 
 	if (delivery->offset == 0) {
+		uint8_t kind = peal_orderhead_kind_of(delivery->bytes, delivery->size);
+
 		speaker->offset = 0;
+		if (kind == PEAL_ORDERHEAD_GROUP || kind == PEAL_ORDERHEAD_MARK) {
+			return false; /* for process groups, who judge it */
+		}
 		if (!peal_orderhead_decode(delivery->bytes, delivery->size, &head)) {
 			peal_counter_add(clients->config.counters,
 				PEAL_COUNTER_CLIENT_ORDER_REFUSED_FORM, 1);
@@ -277,7 +290,12 @@ on_ordered(void *state, const struct peal_orders_message *message)
 	uint32_t at = find_group(clients, message->group);
 	struct peal_clients_ordergroup *group;
 	struct peal_clients_speaker *speaker;
+	const struct peal_procgroups_ordered ordered = {.order = message->group,
+		.mid = message->mid,
+		.is_own = message->is_own,
+		.delivery = *delivery};
 
+	peal_procgroups_on_ordered(clients->config.groups, &ordered);
 	if (at == NO_GROUP) {
 		return;
 	}
@@ -335,6 +353,7 @@ on_order_view(void *state, uint32_t id, const struct peal_orders_view *view)
 	struct peal_clients *clients = state;
 	uint32_t at = find_group(clients, id);
 
+	peal_procgroups_on_order_view(clients->config.groups, id, view->doubtful_count);
 	if (at != NO_GROUP) {
 		show(clients, &clients->room->ordergroups[at]);
 		tell_doubtful(clients, &clients->room->ordergroups[at], view->doubtful_count);
@@ -348,6 +367,7 @@ on_order_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t 
 	uint32_t at = find_group(clients, id);
 	struct peal_clients_ordergroup *group;
 
+	peal_procgroups_on_order_skipped(clients->config.groups, id);
 	if (at == NO_GROUP || to <= clients->room->ordergroups[at].position) {
 		return;
 	}
@@ -382,6 +402,7 @@ on_order_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t 
 	struct peal_clients_ordergroup *group;
 
 	(void)lost_count; /* what did not come back is counted by client */
+	peal_procgroups_on_order_ended(clients->config.groups, id);
 	if (at == NO_GROUP) {
 		return;
 	}

@@ -26,6 +26,9 @@ enum peal_clients_outcome peal_clients_leave_group(struct peal_clients *clients,
 	struct peal_client *client, const struct peal_shmring_record *record);
 enum peal_clients_outcome peal_clients_send_to_group(struct peal_clients *clients,
 	struct peal_client *client, const struct peal_shmring_record *record);
+/* clients_groups.c: what waited for room in an order group, for its group, may be something else.
+ */
+void peal_clients_stop_grouping(struct peal_clients *clients, struct peal_client *client);
 /* clients_groups.c: a client has ended, and its groups are told why. */
 void peal_clients_end_groups(struct peal_clients *clients, const struct peal_client *client);
 
@@ -51,6 +54,8 @@ void peal_clients_join_order(struct peal_clients *clients, struct peal_client *c
 /* clients_ordered.c: the client has the group of this place open no more. */
 void peal_clients_part_order(
 	struct peal_clients *clients, struct peal_client *client, uint32_t place);
+/* clients_ordered.c: whether some client has the group of this id open. */
+bool peal_clients_has_order(const struct peal_clients *clients, uint32_t id);
 /* clients_ordered.c: groups that nobody has open any more are given up; not from within a call of
  * order groups, which may be in the middle of one. */
 void peal_clients_sweep_orders(struct peal_clients *clients);

@@ -456,6 +456,7 @@ peal_clients_take(struct peal_clients *clients, struct peal_client *client)
 	/* What waited may be something else by now. */
 	peal_turns_stop(&clients->casts, peal_clients_place_of(clients, client));
 	peal_clients_stop_ordering(clients, client);
+	peal_clients_stop_grouping(clients, client);
 	if (client->opens_until_ns <= clients->now_ns) {
 		clients->opening &= ~peal_clients_bit_of(clients, client);
 	}

@@ -119,13 +119,16 @@ open_group(
 
 struct peal_procgroup *
 peal_procgroup_table_join(struct peal_procgroup_table *table,
-	const struct peal_procgroup_name *name, uint64_t mid, uint32_t client)
+	const struct peal_procgroup_name *name, uint32_t order,
+	const struct peal_procgroup_table_member *member)
 {
 	struct peal_procgroup *group = peal_procgroup_table_find(table, name);
 
 	if (table->free == PEAL_PROCGROUP_NONE ||
 		(group == NULL && table->groups_count == PEAL_PROCGROUPS_MAX) ||
-		(group != NULL && peal_procgroup_table_has(table, group, mid, client))) {
+		(group != NULL &&
+			(group->order != order || peal_procgroup_table_has(table, group,
+							  member->mid, member->client)))) {
 		return NULL;
 	}
 	if (group == NULL) {
@@ -135,8 +138,9 @@ peal_procgroup_table_join(struct peal_procgroup_table *table,
 			table->next_number++;
 		}
 		group = open_group(table, table->next_number++, name);
+		group->order = order;
 	}
-	add_member(table, group, mid, client);
+	add_member(table, group, member->mid, member->client);
 	return group;
 }
 
@@ -218,6 +222,33 @@ peal_procgroup_table_remove_foreign(struct peal_procgroup_table *table,
 }
 
 void
+peal_procgroup_table_clear(struct peal_procgroup_table *table, struct peal_procgroup *group)
+{
+	while (group->first != PEAL_PROCGROUP_NONE) {
+		remove_member(table, group, group->first, PEAL_PROCGROUP_NONE);
+	}
+	peal_procgroup_table_drop(table, group);
+}
+
+struct peal_procgroup *
+peal_procgroup_table_copy(struct peal_procgroup_table *table,
+	const struct peal_procgroup_table *from, const struct peal_procgroup *group)
+{
+	struct peal_procgroup *copy;
+
+	if (PEAL_PROCGROUPS_MEMBERS_MAX - table->members_count < group->members_count) {
+		return NULL;
+	}
+	copy = open_group(table, group->number, &group->name);
+	copy->order = group->order;
+	copy->stamp = group->stamp;
+	for (uint16_t at = group->first; at != PEAL_PROCGROUP_NONE; at = from->members[at].next) {
+		add_member(table, copy, from->members[at].mid, from->members[at].client);
+	}
+	return copy;
+}
+
+void
 peal_procgroup_table_drop(struct peal_procgroup_table *table, struct peal_procgroup *group)
 {
 	PEAL_ASSERT(group->number != 0 && group->members_count == 0);
@@ -237,7 +268,8 @@ peal_procgroup_table_take(
 		}
 		group = open_group(table, message->group, &message->name);
 		group->stamp = message->stamp;
-	} else if (group->number != message->group) {
+		group->order = message->order;
+	} else if (group->number != message->group || group->order != message->order) {
 		return false;
 	}
 	for (uint32_t i = 0; i < message->members_count; i++) {
@@ -265,6 +297,7 @@ peal_procgroup_table_next(const struct peal_procgroup_table *table, uint32_t *pl
 	group = &table->groups[*place];
 	message_out->group = group->number;
 	message_out->stamp = group->stamp;
+	message_out->order = group->order;
 	message_out->name = group->name;
 	message_out->members_count = 0;
 	room = peal_procgroup_table_room(group->name.size);
@@ -296,7 +329,7 @@ peal_procgroup_table_digest(const struct peal_procgroup_table *table)
 		if (group->number == 0) {
 			continue;
 		}
-		digest = peal_hash_mix(digest ^ group->number);
+		digest = peal_hash_mix(digest ^ group->number ^ (uint64_t)group->order << 32);
 		digest = peal_hash_mix(digest ^ group->stamp.epoch) ^ group->stamp.n;
 		for (uint32_t at = 0; at < group->name.size; at++) {
 			digest = peal_hash_mix(digest ^ group->name.bytes[at]);

@@ -25,6 +25,13 @@ struct peal_procgroup_member {
 	uint16_t reserved;
 };
 
+/* Who came into a group, or why it is gone. */
+struct peal_procgroup_change {
+	uint64_t mid;
+	uint32_t client;
+	uint32_t what; /* enum peal_procgroup_what */
+};
+
 struct peal_procgroup {
 	uint32_t number; /* 0 = the place is free */
 	uint32_t members_count;
@@ -32,6 +39,12 @@ struct peal_procgroup {
 	uint16_t first;
 	uint16_t last;
 	uint16_t seats; /* of clients of this node: procgroups.h; NONE */
+	uint32_t order; /* id of the order group that puts its messages in order; 0 = none does */
+	/* Of this node, not of the table: how far a group in total order is in the order. In the
+	 * table of what is shown: the view whose place has come last; else whether a view is still
+	 * to be said there, and the last that somebody said. */
+	struct peal_procgroup_stamp marked;
+	bool is_mark_due;
 	struct peal_procgroup_name name;
 };
 
@@ -57,10 +70,11 @@ struct peal_procgroup *peal_procgroup_table_get(
 bool peal_procgroup_table_has(const struct peal_procgroup_table *table,
 	const struct peal_procgroup *group, uint64_t mid, uint32_t client);
 
-/* Adds a member, and the group if there is none. NULL: it is in it, or there is no room; nothing
- * has changed. */
+/* Adds a member, and the group with this order if there is none. NULL: it is in it, or there is no
+ * room, or the group has another order; nothing has changed. */
 struct peal_procgroup *peal_procgroup_table_join(struct peal_procgroup_table *table,
-	const struct peal_procgroup_name *name, uint64_t mid, uint32_t client);
+	const struct peal_procgroup_name *name, uint32_t order,
+	const struct peal_procgroup_table_member *member);
 
 /* Removes a member. False: it is not in the group. A group without members stays until `drop`. */
 bool peal_procgroup_table_leave(struct peal_procgroup_table *table, struct peal_procgroup *group,
@@ -71,6 +85,14 @@ bool peal_procgroup_table_leave(struct peal_procgroup_table *table, struct peal_
 bool peal_procgroup_table_remove_foreign(struct peal_procgroup_table *table,
 	struct peal_procgroup *group, const uint64_t *mids, uint32_t mids_count, uint16_t *at,
 	struct peal_procgroup_table_member *removed_out);
+
+/* Makes the group of another table, with its members; the place of its number is free. NULL: there
+ * is no room, and nothing has changed. */
+struct peal_procgroup *peal_procgroup_table_copy(struct peal_procgroup_table *table,
+	const struct peal_procgroup_table *from, const struct peal_procgroup *group);
+
+/* Removes all members of a group, and the group. */
+void peal_procgroup_table_clear(struct peal_procgroup_table *table, struct peal_procgroup *group);
 
 /* Frees the place of a group without members. */
 void peal_procgroup_table_drop(struct peal_procgroup_table *table, struct peal_procgroup *group);

@@ -18,6 +18,7 @@ peal_procgroups_init(struct peal_procgroups *groups, const struct peal_procgroup
 	memset(groups, 0, sizeof(*groups));
 	groups->config = *config;
 	peal_procgroup_table_reset(&groups->table);
+	peal_procgroup_table_reset(&groups->shown);
 }
 
 /* --- views of nodes --- */
@@ -35,6 +36,7 @@ leave_all(struct peal_procgroups *groups, enum peal_procgroups_end end)
 	groups->waiting_count = 0;
 	groups->held.size = 0;
 	peal_procgroups_end_seats(groups, end);
+	peal_procgroups_forget_orders(groups);
 	peal_procgroup_table_reset(&groups->table);
 }
 
@@ -132,6 +134,9 @@ enter(struct peal_procgroups *groups, const struct peal_procgroups_view *view)
 	/* An empty table can wait until somebody asks for something. */
 	groups->is_table_due = peal_procgroups_is_elder(groups) && groups->table.groups_count > 0 &&
 			       view->mids[view->members_count - 1U] > groups->ready_mid_max;
+	/* What was waited for has come, or never will. */
+	peal_procgroups_release_ordered(groups);
+	peal_procgroups_hurry(groups);
 }
 
 void
@@ -279,19 +284,43 @@ on_request(struct peal_procgroups *groups, uint32_t rank, const struct peal_deli
 	groups->waiting[at].mid = origin->mid;
 }
 
+/* It could not be made: why, and whether the group may be had by another order group. */
+static void
+refuse_join(struct peal_procgroups *groups, const struct peal_procgroup_change_msg *message,
+	struct peal_procgroups_seat *seat)
+{
+	const struct peal_procgroup *there =
+		peal_procgroup_table_find(&groups->table, &message->name);
+	enum peal_procgroups_end end = PEAL_PROCGROUPS_END_REFUSED;
+
+	if (there != NULL && there->order != message->order) {
+		end = PEAL_PROCGROUPS_END_OTHER_ORDER;
+		if (seat->is_any && there->order != 0 &&
+			peal_procgroups_listen(groups, there->order) == PEAL_PROCGROUPS_OK) {
+			seat->order = there->order;
+			seat->is_asked = false;
+			groups->is_asking_due = true;
+			return;
+		}
+	}
+	peal_procgroups_seat_end(groups, seat, end);
+}
+
 static void
 make_join(struct peal_procgroups *groups, const struct peal_procgroup_change_msg *message)
 {
 	struct peal_procgroups_seat *seat = NULL;
-	struct peal_procgroup *group = peal_procgroup_table_join(
-		&groups->table, &message->name, message->mid, message->client);
+	const struct peal_procgroup_table_member member = {
+		.mid = message->mid, .client = message->client};
+	struct peal_procgroup *group =
+		peal_procgroup_table_join(&groups->table, &message->name, message->order, &member);
 
 	if (message->mid == groups->self_mid) {
 		seat = peal_procgroups_find_joining(groups, &message->name, message->client);
 	}
 	if (group == NULL) {
 		if (seat != NULL) {
-			peal_procgroups_seat_end(groups, seat, PEAL_PROCGROUPS_END_REFUSED);
+			refuse_join(groups, message, seat);
 		}
 		return;
 	}
@@ -359,6 +388,7 @@ on_stamp(struct peal_procgroups *groups, uint32_t rank, const struct peal_delive
 		make_leave(groups, &message);
 	}
 	peal_procgroups_release_held(groups);
+	peal_procgroups_release_ordered(groups);
 }
 
 static void
@@ -399,6 +429,9 @@ on_table_end(struct peal_procgroups *groups, uint32_t rank, const struct peal_de
 	groups->is_ready = true;
 	groups->table.next_number = message.next_group;
 	groups->ready_mid_max = newest_mid(groups);
+	/* Whoever was to say how far groups are in the order may be gone. */
+	peal_procgroups_mark_all(groups, 0);
+	peal_procgroups_release_ordered(groups);
 }
 
 static uint32_t
@@ -451,6 +484,8 @@ peal_procgroups_on_cast(
 		on_table(groups, rank, delivery);
 	} else if (kind == PEAL_PROCGROUP_TABLE_END && is_whole) {
 		on_table_end(groups, rank, delivery);
+	} else if (kind == PEAL_PROCGROUP_KNOCK && is_whole) {
+		peal_procgroups_on_knock(groups, delivery);
 	} else {
 		peal_procgroups_count(groups, PEAL_COUNTER_GROUP_REFUSED_FORM);
 	}

@@ -19,6 +19,12 @@
  * A message of a group says in which view of the group it was sent. It is delivered to members that
  * were in that view, not before they have seen it; until then it is held.
  *
+ * A group may be in total order, by an order group that its first member names. Its members change
+ * as above, at once and without the order group; but clients are shown a change when its place in
+ * the order comes, which each rank of the order group says by a MARK. Messages are said in the
+ * order group, and go to who is in the view whose MARK came last, if the sender is in it
+ * (docs/design/0024-total-order-groups.md).
+ *
  * Views above PEAL_DIRECT_MAX members have no process groups: all seats end.
  *
  * Pure; plain struct, fields private; one core.
@@ -31,6 +37,7 @@
 #include "dataplane/cast.h"
 #include "dataplane/peers.h"
 #include "dataplane/procgroup_table.h"
+#include "dataplane/procgroups_order.h"
 
 #include <stdatomic.h>
 
@@ -45,6 +52,8 @@ enum peal_procgroups_result {
 	PEAL_PROCGROUPS_TOO_MANY,      /* no seat, group or member more */
 	PEAL_PROCGROUPS_IN_USE,        /* the client is in that group, or about to be */
 	PEAL_PROCGROUPS_NOT_SUPPORTED, /* the view is too large */
+	PEAL_PROCGROUPS_NO_ORDER,      /* there is no such order group */
+	PEAL_PROCGROUPS_NOT_RANK,      /* this node has no rank in it: its clients cannot send */
 };
 
 /* Why a seat ended. */
@@ -52,15 +61,11 @@ enum peal_procgroups_end {
 	PEAL_PROCGROUPS_END_LEFT = 0,
 	PEAL_PROCGROUPS_END_REFUSED, /* the group or the table is full */
 	PEAL_PROCGROUPS_END_REMOVED, /* this node is no member any more */
-	PEAL_PROCGROUPS_END_OVERRUN, /* more had to be held than there is room for */
+	PEAL_PROCGROUPS_END_OVERRUN, /* more had to be held than there is room for; or the order
+					group has left something out here */
 	PEAL_PROCGROUPS_END_TOO_LARGE,
-};
-
-/* Who came into a group, or why it is gone. */
-struct peal_procgroup_change {
-	uint64_t mid;
-	uint32_t client;
-	uint32_t what; /* enum peal_procgroup_what */
+	PEAL_PROCGROUPS_END_OTHER_ORDER, /* the group is in another order */
+	PEAL_PROCGROUPS_END_ORDER_GONE,  /* the order group is no more, or another one */
 };
 
 /* What became of a group. */
@@ -92,6 +97,17 @@ struct peal_procgroups_user {
 		const struct peal_procgroups_message *message);
 	/* The seat is free. Not called for seats without an owner. */
 	void (*ended)(void *state, uint32_t owner, uint16_t tag, enum peal_procgroups_end end);
+	/* The rest is for total order; `order` NULL: there is none here. Says something in an order
+	 * group: OK, FULL, NOT_RANK. */
+	enum peal_procgroups_result (*order)(
+		void *state, uint32_t id, const uint8_t *bytes, uint32_t size);
+	/* Begins or ends to listen to it; false: the view has no such group. */
+	bool (*listen)(void *state, uint32_t id, bool is_listening);
+	/* What this node is to it; 0 in `id`: to the first there is. False: there is none. */
+	bool (*look)(void *state, uint32_t id, struct peal_procgroups_order *order_out);
+	/* That is another now, or the group of a seat is about to be shown first. */
+	void (*standing)(void *state, uint32_t owner, uint16_t tag,
+		const struct peal_procgroups_order *order);
 	void *state;
 };
 
@@ -111,12 +127,16 @@ struct peal_procgroups_seat {
 	uint8_t state;
 	uint8_t why; /* LEAVING, or to leave as soon as it has joined: what is asked for; else 0 */
 	bool is_asked; /* in this epoch, and no stamp came */
+	bool is_any;   /* JOINING: by whatever order group the group has */
+	bool is_shown; /* MEMBER, in total order: its client has the first view */
 	uint16_t tag;
 	uint16_t next;  /* of the same group; MEMBER, LEAVING */
 	uint32_t owner; /* NO_OWNER = the client is gone */
 	uint32_t client;
 	uint32_t group;                     /* its number; MEMBER, LEAVING */
 	struct peal_procgroup_stamp joined; /* the first view with it */
+	uint32_t order;                     /* 0 = messages of each sender in order */
+	uint64_t away_count; /* own messages that are not back from the order group */
 	struct peal_procgroup_name name;
 };
 
@@ -136,6 +156,8 @@ struct peal_procgroups_client {
 	uint32_t client; /* its number; never that of another client of this node */
 	uint32_t owner;  /* below PEAL_PROCGROUPS_NO_OWNER */
 	uint16_t tag;
+	bool is_total; /* in total order, by `order`; 0: by whatever order group there is */
+	uint32_t order;
 };
 
 /* A view of nodes that was installed and not shown. */
@@ -157,6 +179,7 @@ struct peal_procgroups_row {
 	uint32_t number;
 	struct peal_procgroup_stamp stamp; /* of the group's view */
 	uint32_t members_count;            /* of the group */
+	uint32_t order;                    /* the order group that it is by; 0 = by each sender */
 	uint64_t mid;
 	uint32_t client;
 };
@@ -206,6 +229,18 @@ struct peal_procgroups {
 	uint32_t views_count;
 	struct peal_procgroups_view views[PEAL_CAST_VIEWS_MAX];
 	struct peal_procgroups_held held;
+	/* Total order. */
+	uint64_t order_at_ns; /* when there is something to do about it */
+	uint64_t word_at_ns;  /* no other word is said in an order group before */
+	uint32_t words_count; /* order groups of which somebody waits for a word */
+	uint32_t words[PEAL_ORDERGROUPS_MAX];
+	uint32_t pending_count;
+	struct peal_procgroups_stream streams[PEAL_PROCGROUPS_STREAMS_MAX];
+	struct peal_procgroups_pending pending[PEAL_PROCGROUPS_PENDING_MAX];
+	struct peal_procgroups_held ordered; /* waits for a stamp */
+	struct peal_procgroup_table shown;   /* groups of this node's clients, as they see them */
+	uint8_t parts[PEAL_PROCGROUPS_STREAMS_MAX][PEAL_ORDER_RANKS_MAX]
+		     [PEAL_CLIENT_MESSAGE_SIZE_MAX];
 	struct peal_procgroup_table table;
 	struct peal_procgroup_change changes[PEAL_PROCGROUPS_MEMBERS_MAX]; /* of one view */
 };
@@ -240,6 +275,9 @@ peal_procgroups_has_page(const struct peal_procgroups *groups)
 	return !atomic_load_explicit(&groups->page.is_asked, memory_order_acquire);
 }
 
+/* What is due in order groups: marks, words, seats that end; peal_procgroups_run does it. */
+void peal_procgroups_run_orders(struct peal_procgroups *groups, uint64_t now_ns);
+
 /* Answers; peal_procgroups_run does it. */
 void peal_procgroups_fill_page(struct peal_procgroups *groups);
 
@@ -257,6 +295,9 @@ peal_procgroups_run(struct peal_procgroups *groups, uint64_t now_ns)
 	if (__builtin_expect(!peal_procgroups_has_page(groups), 0)) {
 		peal_procgroups_fill_page(groups);
 	}
+	if (__builtin_expect(groups->order_at_ns <= now_ns, 0)) {
+		peal_procgroups_run_orders(groups, now_ns);
+	}
 	return __builtin_expect(peal_procgroups_is_due(groups), 0)
 		       ? peal_procgroups_run_due(groups, now_ns)
 		       : 0;
@@ -266,15 +307,27 @@ peal_procgroups_run(struct peal_procgroups *groups, uint64_t now_ns)
 static inline uint64_t
 peal_procgroups_deadline_at_ns(const struct peal_procgroups *groups)
 {
-	return peal_procgroups_is_due(groups) ? groups->retry_at_ns : UINT64_MAX;
+	uint64_t at_ns = peal_procgroups_is_due(groups) ? groups->retry_at_ns : UINT64_MAX;
+
+	return at_ns < groups->order_at_ns ? at_ns : groups->order_at_ns;
 }
+
+/* Messages of a seat that are not back from its order group; while it ends, too. */
+static inline uint64_t
+peal_procgroups_away_count(const struct peal_procgroups *groups, uint16_t seat)
+{
+	return groups->seats[seat].away_count;
+}
+
+/* The place of the order group of a seat, below STREAMS_MAX; STREAMS_MAX: it has none. */
+uint32_t peal_procgroups_stream_of(const struct peal_procgroups *groups, uint16_t seat);
 
 /* --- what clients of the node do --- */
 
 /*
  * Takes a seat: `view` follows, or `ended`, until which `*seat_out` names it. `client` is never
  * that of another client of this node; `owner` and `tag` come back in calls. OK, NOT_IN_VIEW,
- * NOT_SUPPORTED, TOO_MANY, IN_USE: the client has a seat for this group.
+ * NOT_SUPPORTED, TOO_MANY, NO_ORDER, IN_USE: the client has a seat for this group.
  */
 enum peal_procgroups_result peal_procgroups_join(struct peal_procgroups *groups,
 	const struct peal_procgroups_client *client, const struct peal_procgroup_name *name,
@@ -289,7 +342,8 @@ void peal_procgroups_on_gone(
 	struct peal_procgroups *groups, uint32_t owner, enum peal_procgroup_what what);
 
 /* Sends to the group of a seat. `message`: the client's bytes behind PEAL_PROCGROUP_HEAD_SIZE bytes
- * of room, which are written; `size` counts both. OK, FULL, NOT_MEMBER: not yet, or leaving. */
+ * of room, which are written; `size` counts both. OK, FULL, NOT_RANK, NOT_MEMBER: not yet, or
+ * leaving. */
 enum peal_procgroups_result peal_procgroups_send(
 	struct peal_procgroups *groups, uint16_t seat, uint8_t *message, uint32_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is sent to groups.
+ * What is sent to groups whose messages are in the order of each sender.
  *
  * A message may overtake the stamp of the view in which it was sent, for the two come from
  * different members. Then it waits, and what its node says after it waits behind it. Who has no
@@ -21,7 +21,7 @@ struct entry {
 static uint32_t
 span_of(uint32_t size)
 {
-	return (uint32_t)sizeof(struct entry) + ((size + 7U) & ~UINT32_C(7));
+	return peal_procgroups_held_span((uint32_t)sizeof(struct entry), size);
 }
 
 enum peal_procgroups_result
@@ -35,6 +35,10 @@ peal_procgroups_send(
 	PEAL_ASSERT(seat_index < PEAL_PROCGROUPS_SEATS_MAX && size >= PEAL_PROCGROUP_HEAD_SIZE);
 	if (seat->state != PEAL_PROCGROUPS_MEMBER) {
 		return PEAL_PROCGROUPS_NOT_MEMBER;
+	}
+	if (seat->order != 0) {
+		return peal_procgroups_send_ordered(
+			groups, &groups->seats[seat_index], message, size);
 	}
 	group = peal_procgroup_table_get(&groups->table, seat->group);
 	PEAL_ASSERT(group != NULL);
@@ -50,11 +54,11 @@ peal_procgroups_send(
 	return result == PEAL_CAST_FULL ? PEAL_PROCGROUPS_FULL : PEAL_PROCGROUPS_NOT_MEMBER;
 }
 
-/* True when the change that made a view has been made here. */
-static bool
-is_seen(const struct peal_procgroups *groups, const struct peal_procgroup_stamp *stamp)
+bool
+peal_procgroups_is_seen(
+	const struct peal_procgroups *groups, const struct peal_procgroup_stamp *stamp)
 {
-	return stamp->epoch < groups->epoch || PEAL_BUG(GROUP_DATA_NOT_HELD) ||
+	return stamp->epoch < groups->epoch ||
 	       (stamp->epoch == groups->epoch && groups->is_ready && stamp->n <= groups->n);
 }
 
@@ -93,6 +97,10 @@ hand_out(struct peal_procgroups *groups, const struct peal_procgroups_origin *or
 			.offset = delivery->offset + skipped - PEAL_PROCGROUP_HEAD_SIZE,
 			.message_size = delivery->message_size - PEAL_PROCGROUP_HEAD_SIZE}};
 
+	if (group != NULL && group->order != 0) {
+		peal_procgroups_count(groups, PEAL_COUNTER_GROUP_REFUSED_ORDER);
+		return;
+	}
 	for (uint16_t at = group != NULL ? group->seats : PEAL_PROCGROUP_NONE;
 		at != PEAL_PROCGROUP_NONE; at = groups->seats[at].next) {
 		const struct peal_procgroups_seat *seat = &groups->seats[at];
@@ -117,7 +125,8 @@ take(struct peal_procgroups *groups, struct peal_procgroups_origin *origin,
 			peal_procgroups_count(groups, PEAL_COUNTER_GROUP_REFUSED_FORM);
 			return true;
 		}
-		if (!is_seen(groups, &origin->data.stamp)) {
+		if (!peal_procgroups_is_seen(groups, &origin->data.stamp) &&
+			!PEAL_BUG(GROUP_DATA_NOT_HELD)) {
 			if (may_be_wanted(groups, origin->data.group)) {
 				return false;
 			}
@@ -146,7 +155,7 @@ hold(struct peal_procgroups *groups, uint32_t rank, const struct peal_delivery *
 			groups->origins[i].held_count = 0;
 			groups->origins[i].is_wanted = false;
 		}
-		peal_procgroups_overrun(groups);
+		peal_procgroups_lose(groups, 0, PEAL_PROCGROUPS_END_OVERRUN);
 		return;
 	}
 	memcpy(room, &entry, sizeof(entry));

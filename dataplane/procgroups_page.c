@@ -21,6 +21,7 @@ add_rows(const struct peal_procgroups *groups, const struct peal_procgroup *grou
 			.number = group->number,
 			.stamp = group->stamp,
 			.members_count = group->members_count,
+			.order = group->order,
 			.mid = member->mid,
 			.client = member->client};
 		at = member->next;

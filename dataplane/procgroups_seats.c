@@ -48,8 +48,8 @@ peal_procgroups_find_joining(
 
 /* --- telling clients --- */
 
-static void
-tell_one(struct peal_procgroups *groups, const struct peal_procgroups_seat *seat,
+void
+peal_procgroups_tell_one(struct peal_procgroups *groups, const struct peal_procgroups_seat *seat,
 	const struct peal_procgroups_news *news)
 {
 	const struct peal_procgroups_user *user = &groups->config.user;
@@ -68,38 +68,51 @@ peal_procgroups_tell(struct peal_procgroups *groups, const struct peal_procgroup
 		.changes_count = changes_count,
 		.changes = groups->changes};
 
+	if (group->order != 0) {
+		peal_procgroups_put_off(groups, group, changes_count, but);
+		return;
+	}
 	for (uint16_t at = group->seats; at != PEAL_PROCGROUP_NONE; at = groups->seats[at].next) {
 		if (&groups->seats[at] != but) {
-			tell_one(groups, &groups->seats[at], &news);
+			peal_procgroups_tell_one(groups, &groups->seats[at], &news);
 		}
 	}
+}
+
+void
+peal_procgroups_tell_first(struct peal_procgroups *groups, struct peal_procgroups_seat *seat,
+	const struct peal_procgroup_table *table, const struct peal_procgroup *group)
+{
+	struct peal_procgroups_news news = {
+		.stamp = group->stamp, .is_first = true, .changes = groups->changes};
+
+	for (uint16_t at = group->first; at != PEAL_PROCGROUP_NONE; at = table->members[at].next) {
+		const struct peal_procgroup_member *member = &table->members[at];
+
+		groups->changes[news.changes_count++] = (struct peal_procgroup_change){
+			.mid = member->mid, .client = member->client, .what = PEAL_PROCGROUP_JOIN};
+	}
+	news.members_count = news.changes_count;
+	peal_procgroups_tell_one(groups, seat, &news);
 }
 
 void
 peal_procgroups_seat_in(struct peal_procgroups *groups, struct peal_procgroups_seat *seat,
 	struct peal_procgroup *group)
 {
-	struct peal_procgroups_news news = {
-		.stamp = group->stamp, .is_first = true, .changes = groups->changes};
-
 	seat->state = seat->why != 0 ? PEAL_PROCGROUPS_LEAVING : PEAL_PROCGROUPS_MEMBER;
 	seat->is_asked = false;
 	seat->group = group->number;
 	seat->joined = group->stamp;
 	seat->next = group->seats;
 	group->seats = index_of(groups, seat);
-	for (uint16_t at = group->first; at != PEAL_PROCGROUP_NONE;
-		at = groups->table.members[at].next) {
-		const struct peal_procgroup_member *member = &groups->table.members[at];
-
-		groups->changes[news.changes_count++] = (struct peal_procgroup_change){
-			.mid = member->mid, .client = member->client, .what = PEAL_PROCGROUP_JOIN};
+	if (group->order == 0) {
+		peal_procgroups_tell_first(groups, seat, &groups->table, group);
 	}
-	news.members_count = news.changes_count;
-	tell_one(groups, seat, &news);
 }
 
-/* Takes it out of the list of its group. */
+/* Takes it out of the list of its group. Who is last to see a group in total order sees it no more.
+ */
 static void
 unlink_seat(struct peal_procgroups *groups, const struct peal_procgroups_seat *seat)
 {
@@ -112,6 +125,9 @@ unlink_seat(struct peal_procgroups *groups, const struct peal_procgroups_seat *s
 		PEAL_ASSERT(*link != PEAL_PROCGROUP_NONE);
 	}
 	*link = seat->next;
+	if (group->seats == PEAL_PROCGROUP_NONE) {
+		peal_procgroups_hide(groups, group->number);
+	}
 }
 
 void
@@ -128,6 +144,9 @@ peal_procgroups_seat_end(struct peal_procgroups *groups, struct peal_procgroups_
 	}
 	seat->state = PEAL_PROCGROUPS_FREE;
 	groups->seats_count--;
+	if (seat->order != 0) {
+		peal_procgroups_hurry(groups); /* it may have been the last of its order group */
+	}
 	if (owner != PEAL_PROCGROUPS_NO_OWNER) {
 		user->ended(user->state, owner, tag, end);
 	}
@@ -146,24 +165,36 @@ peal_procgroups_end_seats(struct peal_procgroups *groups, enum peal_procgroups_e
 }
 
 void
-peal_procgroups_overrun(struct peal_procgroups *groups)
+peal_procgroups_lose_seat(struct peal_procgroups *groups, struct peal_procgroups_seat *seat,
+	enum peal_procgroups_end end)
 {
 	const struct peal_procgroups_user *user = &groups->config.user;
+	uint32_t owner = seat->owner;
 
+	groups->is_asking_due = true;
+	if (owner == PEAL_PROCGROUPS_NO_OWNER) {
+		seat->away_count = 0;
+		return;
+	}
+	/* The group still has to be told. */
+	seat->owner = PEAL_PROCGROUPS_NO_OWNER;
+	seat->why = seat->why != 0 ? seat->why : PEAL_PROCGROUP_EVICT;
+	if (seat->state == PEAL_PROCGROUPS_MEMBER) {
+		seat->state = PEAL_PROCGROUPS_LEAVING;
+	}
+	user->ended(user->state, owner, seat->tag, end);
+	seat->away_count = 0;
+}
+
+void
+peal_procgroups_lose(struct peal_procgroups *groups, uint32_t order, enum peal_procgroups_end end)
+{
 	for (uint32_t i = 0; i < PEAL_PROCGROUPS_SEATS_MAX; i++) {
 		struct peal_procgroups_seat *seat = &groups->seats[i];
-		uint32_t owner = seat->owner;
 
-		if (seat->state == PEAL_PROCGROUPS_FREE || owner == PEAL_PROCGROUPS_NO_OWNER) {
-			continue;
+		if (seat->state != PEAL_PROCGROUPS_FREE && seat->order == order) {
+			peal_procgroups_lose_seat(groups, seat, end);
 		}
-		/* The group still has to be told. */
-		seat->owner = PEAL_PROCGROUPS_NO_OWNER;
-		seat->why = seat->why != 0 ? seat->why : PEAL_PROCGROUP_EVICT;
-		if (seat->state == PEAL_PROCGROUPS_MEMBER) {
-			seat->state = PEAL_PROCGROUPS_LEAVING;
-		}
-		user->ended(user->state, owner, seat->tag, PEAL_PROCGROUPS_END_OVERRUN);
 	}
 	groups->is_asking_due = true;
 }
@@ -193,6 +224,8 @@ ask_one(struct peal_procgroups *groups, struct peal_procgroups_seat *seat)
 
 	if (seat->state == PEAL_PROCGROUPS_LEAVING) {
 		message.what = seat->why;
+	} else {
+		message.order = seat->order;
 	}
 	if (peal_procgroups_cast(groups, bytes,
 		    peal_procgroup_change_encode(&message, PEAL_PROCGROUP_REQUEST, bytes)) !=
@@ -203,6 +236,25 @@ ask_one(struct peal_procgroups *groups, struct peal_procgroups_seat *seat)
 	groups->asked_count++;
 	peal_procgroups_count(groups, PEAL_COUNTER_GROUP_REQUESTS);
 	return true;
+}
+
+/* Whether a seat in total order has to wait with what it asks for: to come in, until nothing that
+ * is ordered from then on can be missed; to leave, unless it was cut off, until all that it said is
+ * back, as long as the order group goes on. */
+static bool
+has_to_wait(struct peal_procgroups *groups, const struct peal_procgroups_seat *seat)
+{
+	const struct peal_procgroups_stream *stream =
+		seat->order == 0 ? NULL : peal_procgroups_find_stream(groups, seat->order);
+
+	if (stream == NULL) {
+		return false;
+	}
+	if (seat->state == PEAL_PROCGROUPS_JOINING) {
+		return !stream->is_begun;
+	}
+	return seat->why != PEAL_PROCGROUP_EVICT && seat->away_count > 0 &&
+	       !stream->order.is_waiting;
 }
 
 uint32_t
@@ -221,6 +273,9 @@ peal_procgroups_ask(struct peal_procgroups *groups)
 			/* Nobody has been asked in this epoch, and what was asked before counts
 			 * no more. */
 			peal_procgroups_seat_end(groups, seat, PEAL_PROCGROUPS_END_LEFT);
+			continue;
+		}
+		if (has_to_wait(groups, seat)) {
 			continue;
 		}
 		if (groups->asked_count == PEAL_PROCGROUPS_REQUESTS_MAX) {
@@ -242,6 +297,8 @@ peal_procgroups_join(struct peal_procgroups *groups, const struct peal_procgroup
 	const struct peal_procgroup_name *name, uint16_t *seat_out)
 {
 	struct peal_procgroups_seat *spare = NULL;
+	enum peal_procgroups_result result = PEAL_PROCGROUPS_OK;
+	uint32_t order = 0;
 
 	PEAL_ASSERT(client->owner != PEAL_PROCGROUPS_NO_OWNER);
 	PEAL_ASSERT(peal_procgroup_name_is_good(name->bytes, name->size));
@@ -261,10 +318,19 @@ peal_procgroups_join(struct peal_procgroups *groups, const struct peal_procgroup
 	if (spare == NULL) {
 		return PEAL_PROCGROUPS_TOO_MANY;
 	}
+	if (client->is_total) {
+		order = peal_procgroups_choose_order(groups, name, client->order);
+		result = peal_procgroups_listen(groups, order);
+	}
+	if (result != PEAL_PROCGROUPS_OK) {
+		return result;
+	}
 	*spare = (struct peal_procgroups_seat){.state = PEAL_PROCGROUPS_JOINING,
 		.tag = client->tag,
 		.owner = client->owner,
 		.client = client->client,
+		.is_any = client->is_total && client->order == 0,
+		.order = order,
 		.name = *name};
 	groups->seats_count++;
 	groups->is_asking_due = true;

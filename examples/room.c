@@ -3,7 +3,9 @@
  * A chat room: a process group of this name, of programs on any nodes. Every line of standard input
  * goes to all who are in it.
  *
- *     room NAME [SOCKET]
+ *     room NAME [SOCKET [ORDER]]
+ *
+ * With the id of an order group all who are in the room read the same, line by line.
  */
 #include <inttypes.h>
 #include <peal/peal.h>
@@ -56,7 +58,13 @@ main(int argc, char **argv)
 	}
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	(void)setvbuf(stdin, NULL, _IONBF, 0); /* so that poll knows all that waits */
-	result = peal_group_join(peal, argc > 1 ? argv[1] : "room", PEAL_ORDER_SENDER, &group);
+	if (argc > 3) {
+		result = peal_group_join_by(
+			peal, argv[1], (uint32_t)strtoul(argv[3], NULL, 10), &group);
+	} else {
+		result = peal_group_join(
+			peal, argc > 1 ? argv[1] : "room", PEAL_ORDER_SENDER, &group);
+	}
 	while (result == PEAL_OK || result == PEAL_EMPTY) {
 		struct pollfd polls[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
 			{.fd = peal_fd(peal), .events = POLLIN}};

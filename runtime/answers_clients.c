@@ -84,6 +84,7 @@ add_row(struct rte_tel_data *data, uint32_t index, const struct peal_procgroups_
 	add_number(inner, "epoch", row->stamp.epoch);
 	add_number(inner, "n", row->stamp.n);
 	add_number(inner, "members", row->members_count);
+	add_number(inner, "order", row->order);
 	add_number(inner, "member", row->mid);
 	add_number(inner, "client", row->client);
 	(void)snprintf(text, sizeof(text), "%u", index);

@@ -67,6 +67,7 @@ enum peal_client_down {
 	PEAL_CLIENT_GROUP_HEARD,      /* struct peal_client_group_from, a message; tag */
 	PEAL_CLIENT_GROUP_HEARD_PART, /* the same, struct peal_client_part, bytes; tag */
 	PEAL_CLIENT_GROUP_ENDED,      /* struct peal_client_group_ended; tag: free from here on */
+	PEAL_CLIENT_GROUP_ORDER,      /* struct peal_client_group_order; tag */
 	PEAL_CLIENT_ORDER_VIEW = 48,  /* struct peal_client_order_view; tag */
 	PEAL_CLIENT_ORDERED,          /* struct peal_client_ordered, a message; tag */
 	PEAL_CLIENT_ORDERED_PART,     /* the same, struct peal_client_part, bytes; tag */
@@ -78,8 +79,15 @@ enum peal_client_down {
 /* A group in a tag: a place below PEAL_CLIENT_GROUPS_MAX, by PEAL_CLIENT_TAG. The client gives it,
  * and not again before GROUP_ENDED. */
 struct peal_client_group_join {
-	uint32_t order; /* 0: messages of each sender in order */
-	uint32_t reserved;
+	uint32_t order; /* 0: messages of each sender in order; 1: of all, by an order group: */
+	uint32_t group; /* this one; 0: that of the group, or for a new one the first there is */
+};
+
+/* How the order group of a group in total order is; before the first view, and when it changes. */
+struct peal_client_group_order {
+	uint32_t group;
+	uint16_t is_rank;    /* this node has a rank in it, so its clients may send */
+	uint16_t is_waiting; /* too few ranks are heard: nothing is ordered now */
 };
 
 /* Another view of a group. `is_first`: what follows are all members, in their order, with `what` 0;
@@ -123,6 +131,8 @@ enum peal_client_group_end {
 	PEAL_CLIENT_GROUP_NOT_SUPPORTED = 4, /* the order, or groups in so large a view */
 	PEAL_CLIENT_GROUP_IN_USE = 5,        /* this client is in that group, or leaving it */
 	PEAL_CLIENT_GROUP_FORBIDDEN = 6,     /* this client may not be in a group of that name */
+	PEAL_CLIENT_GROUP_NO_ORDER = 7,      /* there is no such order group, or it has ended */
+	PEAL_CLIENT_GROUP_OTHER_ORDER = 8,   /* the group is in another order */
 };
 
 /*

@@ -230,7 +230,8 @@ bool
 peal_check_groups_has_all(const struct peal_check_groups *check,
 	const struct peal_check_groups_seat *seat, uint32_t session)
 {
-	return seat->next[session] == check->sessions[session].sent_count + 1U;
+	return check->sessions[session].sent_count == 0 ||
+	       seat->next[session] == check->sessions[session].sent_count + 1U;
 }
 
 /* --- what all see alike --- */

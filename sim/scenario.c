@@ -122,6 +122,10 @@ static const struct peal_scenario scenarios[] = {
 		"one "
 		"order at all.",
 		0, 3, "dpdk", false, peal_story_orders},
+	{"total",
+		"Clients of all nodes join, leave and talk in process groups in total order, of "
+		"members that crash, come back and stand still: one sequence at all.",
+		0, 3, "dpdk", false, peal_story_total},
 	{"audience", "Three ranks order for all members of a large group, who hear the same.", 203,
 		4, "dpdk", false, peal_story_audience},
 	{"standstill",

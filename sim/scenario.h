@@ -33,6 +33,7 @@ struct peal_scenario_options {
 	bool has_cast;              /* the same of broadcasts */
 	bool has_apps;              /* the same of process groups; not both */
 	bool does_broadcast;        /* these send to all in place of groups */
+	bool has_total;             /* with has_apps: some groups are in total order */
 	bool has_orders;            /* the same of ranks of order groups */
 	bool has_holds;             /* and members hold each other back now and then */
 	uint8_t shards_max;         /* cores of a process, by chance; set by those stories */

@@ -5,10 +5,12 @@
 #include "dataplane/traffic.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #define PAUSE_NS_MAX UINT64_C(3000000)
+#define BURST_NS_MAX UINT64_C(20000)
 /* Everybody hears all of it. */
 #define HEARD_PAUSE_NS_MAX UINT64_C(30000000)
 #define LEASE_NS           UINT64_C(25000000)
@@ -30,8 +32,23 @@ peal_simapps_allocate(uint32_t count)
 }
 
 void
+peal_simapps_add_orders(struct peal_simapps *apps, struct peal_check_total *total)
+{
+	void *memory = mmap(NULL, PEAL_ORDERS_FRAMES_SIZE, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	PEAL_ASSERT(memory != MAP_FAILED);
+	apps->total = total;
+	apps->order_frames = memory;
+	(void)snprintf(apps->name, sizeof(apps->name), "n%u", apps->index);
+}
+
+void
 peal_simapps_release(struct peal_simapps *apps, uint32_t count)
 {
+	for (uint32_t i = 0; i < count && apps[i].order_frames != NULL; i++) {
+		PEAL_ASSERT(munmap(apps[i].order_frames, PEAL_ORDERS_FRAMES_SIZE) == 0);
+	}
 	PEAL_ASSERT(munmap(apps, count * sizeof(struct peal_simapps)) == 0);
 }
 
@@ -77,6 +94,7 @@ peal_simapps_start(struct peal_simapps *apps, const struct peal_simapps_core *co
 	const struct peal_clients_config clients = {.cast = &apps->cast,
 		.load = &apps->load,
 		.groups = &apps->groups,
+		.orders = apps->total != NULL ? &apps->orders : NULL,
 		.counters = core->counters};
 	const struct peal_clients_outside outside = {.room = &apps->room,
 		.page = &apps->page,
@@ -100,6 +118,16 @@ peal_simapps_start(struct peal_simapps *apps, const struct peal_simapps_core *co
 	peal_cast_init(&apps->cast, &cast);
 	peal_clients_serve(&apps->clients, &outside);
 	peal_prng_init(&apps->prng, seed);
+	if (apps->total != NULL) {
+		const struct peal_orders_config orders = {.egress = core->egress,
+			.counters = core->counters,
+			.user = peal_clients_order_user(&apps->clients),
+			.name = apps->name,
+			.seed = seed,
+			.frame_bytes = apps->order_frames};
+
+		peal_orders_init(&apps->orders, &orders);
+	}
 	apps->next_at_ns = now_ns;
 	apps->is_up = true;
 	for (uint32_t i = 0; i < PEAL_SIMAPPS_CLIENTS_MAX; i++) {
@@ -170,11 +198,19 @@ peal_simapps_say(struct peal_simapp *app, enum peal_client_up kind, uint16_t tag
 
 /* --- what they do --- */
 
+static bool
+is_total(const struct peal_simapps *apps, uint32_t number)
+{
+	return apps->total != NULL && number > 0;
+}
+
 static void
 join(struct peal_simapps *apps, struct peal_simapp *app, uint32_t number)
 {
 	struct peal_simapp_group *group = &app->groups[number];
 	uint8_t bytes[sizeof(struct peal_client_group_join) + 2U] = {0};
+	const struct peal_client_group_join request = {.order = is_total(apps, number) ? 1U : 0U,
+		.group = is_total(apps, number) ? number : 0};
 	uint64_t epoch;
 
 	if (group->is_in || peal_region_read_lease(&apps->page, &epoch) == 0 ||
@@ -183,8 +219,11 @@ join(struct peal_simapps *apps, struct peal_simapp *app, uint32_t number)
 	}
 	bytes[sizeof(bytes) - 2U] = (uint8_t)CLIENT_NAME[0];
 	bytes[sizeof(bytes) - 1U] = (uint8_t)('0' + number);
+	memcpy(bytes, &request, sizeof(request));
 	group->is_in = true;
 	group->is_leaving = false;
+	group->may_send = !is_total(apps, number);
+	peal_check_total_begin(&group->total);
 	group->life = (group->life + 1U) & LIFE_MASK;
 	peal_check_groups_begin(apps->check, &group->seat, number);
 	peal_simapps_say(app, PEAL_CLIENT_GROUP_JOIN, PEAL_CLIENT_TAG(number, group->life), bytes,
@@ -197,7 +236,7 @@ send(struct peal_simapps *apps, struct peal_simapp *app, uint32_t number, uint32
 	struct peal_simapp_group *group = &app->groups[number];
 	uint8_t bytes[PEAL_SIMAPPS_MESSAGE_SIZE];
 
-	if (!group->is_in || group->is_leaving || !group->seat.is_member ||
+	if (!group->is_in || group->is_leaving || !group->seat.is_member || !group->may_send ||
 		group->seat.session == 0 || peal_shmring_claim(&app->writer, size) == NULL) {
 		return;
 	}
@@ -321,6 +360,25 @@ on_group_view(struct peal_simapps *apps, struct peal_simapp *app,
 		name_of(apps, group->seat.group, view.epoch, view.n);
 
 	peal_check_groups_on_view(apps->check, &group->seat, &name, &self);
+	peal_check_total_on_event(
+		&group->total, peal_check_total_view(name.cluster, name.group, name.epoch, name.n));
+}
+
+/* How the order group of a group is. */
+static void
+on_group_order(const struct peal_simapps *apps, struct peal_simapp *app,
+	const struct peal_shmring_record *record)
+{
+	struct peal_simapp_group *group = group_of(apps, app, record->tag);
+	struct peal_client_group_order order;
+
+	memcpy(&order, record->bytes, sizeof(order));
+	if (group != NULL && order.group != group->seat.group) {
+		peal_simapps_violate(apps, "a group is by another order group than was asked for");
+	}
+	if (group != NULL) {
+		group->may_send = order.is_rank != 0 && order.is_waiting == 0;
+	}
 }
 
 static void
@@ -365,10 +423,21 @@ on_message(struct peal_simapps *apps, struct peal_simapp *app,
 		name_of(apps, group->seat.group, from.epoch, from.n);
 
 	peal_check_groups_on_message(apps->check, &group->seat, &name, &sender, bytes, size);
+	if (is_total(apps, group->seat.group)) {
+		struct peal_check_groups_head head;
+
+		memcpy(&head, bytes, sizeof(head));
+		peal_check_total_on_event(
+			&group->total, peal_check_total_message(head.session, head.index));
+		if (name.epoch != group->seat.name.epoch || name.n != group->seat.name.n) {
+			peal_simapps_violate(
+				apps, "a message in total order is not of the view that it is in");
+		}
+	}
 }
 
 static void
-on_group_ended(const struct peal_simapps *apps, struct peal_simapp *app,
+on_group_ended(struct peal_simapps *apps, struct peal_simapp *app,
 	const struct peal_shmring_record *record)
 {
 	struct peal_simapp_group *group = group_of(apps, app, record->tag);
@@ -378,7 +447,15 @@ on_group_ended(const struct peal_simapps *apps, struct peal_simapp *app,
 	if (group == NULL) {
 		return;
 	}
-	if (ended.reason != PEAL_CLIENT_GROUP_REMOVED &&
+	/* Its node missed a part of the order, or has no such order group; then it may come too
+	 * early with joining again. */
+	bool may_end = is_total(apps, group->seat.group) &&
+		       (ended.reason == PEAL_CLIENT_GROUP_OVERRUN ||
+			       ended.reason == PEAL_CLIENT_GROUP_IN_USE ||
+			       ended.reason == PEAL_CLIENT_GROUP_NO_ORDER);
+
+	apps->gaps_count += ended.reason == PEAL_CLIENT_GROUP_OVERRUN ? 1U : 0U;
+	if (!may_end && ended.reason != PEAL_CLIENT_GROUP_REMOVED &&
 		(ended.reason != PEAL_CLIENT_GROUP_LEFT || !group->is_leaving)) {
 		peal_simapps_violate(apps, "a client lost its group and had not asked for it");
 	}
@@ -393,7 +470,9 @@ on_node_view(struct peal_simapps *apps, struct peal_simapp *app,
 
 	memcpy(&view, record->bytes, sizeof(view));
 	for (uint32_t i = 0; i < PEAL_CHECK_GROUPS_NAMES; i++) {
-		if (app->groups[i].is_in && view.first == 0) {
+		if (app->groups[i].is_in && view.first == 0 && is_total(apps, i)) {
+			peal_check_total_pass(apps->total, &app->groups[i].total);
+		} else if (app->groups[i].is_in && view.first == 0) {
 			peal_check_groups_pass(
 				apps->check, &app->groups[i].seat, app->node_epoch, view.epoch);
 		}
@@ -414,6 +493,8 @@ read_one(struct peal_simapps *apps, struct peal_simapp *app)
 		} else if (record.kind == PEAL_CLIENT_GROUP_HEARD ||
 			   record.kind == PEAL_CLIENT_GROUP_HEARD_PART) {
 			on_message(apps, app, &record);
+		} else if (record.kind == PEAL_CLIENT_GROUP_ORDER) {
+			on_group_order(apps, app, &record);
 		} else if (record.kind == PEAL_CLIENT_GROUP_ENDED) {
 			on_group_ended(apps, app, &record);
 		}
@@ -454,6 +535,10 @@ peal_simapps_turn(struct peal_simapps *apps, uint64_t now_ns)
 
 		if (apps->heard != NULL) {
 			peal_simapps_act_heard(apps, app);
+		} else if (apps->bursting != 0) {
+			send(apps, app, apps->bursting, FINAL_SIZE);
+			apps->next_at_ns = now_ns + peal_prng_below(&apps->prng, BURST_NS_MAX);
+			return;
 		} else {
 			act(apps, app);
 		}
@@ -493,7 +578,8 @@ find_seat(struct peal_simapps *apps, uint32_t index, uint32_t number)
 {
 	struct peal_simapp *app = &apps->apps[index];
 
-	return apps->is_up && app->state == PEAL_SIMAPP_HERE && app->groups[number].is_in
+	return apps->is_up && app->state == PEAL_SIMAPP_HERE && app->groups[number].is_in &&
+			       !apps->is_lost[number]
 		       ? &app->groups[number]
 		       : NULL;
 }
@@ -567,6 +653,9 @@ check_group(struct peal_simapps *apps, uint32_t count, uint32_t number)
 		}
 		/* What is pending is compared now. */
 		peal_check_groups_pass(apps->check, &group->seat, 0, 0);
+		if (is_total(apps, number)) {
+			peal_check_total_pass(apps->total, &group->total);
+		}
 	}
 	if (first != NULL && first->members_count != members_count) {
 		peal_report_violate(apps->check->report, *apps->check->now_ns,

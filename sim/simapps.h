@@ -14,6 +14,7 @@
 #include "dataplane/clients.h"
 #include "sim/check_groups.h"
 #include "sim/check_heard.h"
+#include "sim/check_total.h"
 
 #define PEAL_SIMAPPS_CLIENTS_MAX  4U
 #define PEAL_SIMAPPS_MESSAGE_SIZE 3000U
@@ -28,10 +29,12 @@ enum peal_simapp_state {
 
 /* A group of a client. */
 struct peal_simapp_group {
+	bool may_send;   /* by sender; or its node has a rank, and enough of them are heard */
 	bool is_in;      /* joined, and not told that it ended */
 	bool is_leaving; /* asked to */
 	uint16_t life;
 	struct peal_check_groups_seat seat;
+	struct peal_check_total_seat total;
 };
 
 /* A message that comes in parts, by the node of its sender. */
@@ -56,16 +59,23 @@ struct peal_simapp {
 
 struct peal_simapps {
 	struct peal_check_groups *check;
-	struct peal_check_heard *heard; /* NULL: they use groups */
+	struct peal_check_heard *heard;        /* NULL: they use groups */
+	struct peal_check_total *total;        /* NULL: these are all by sender; else: */
+	bool is_lost[PEAL_CHECK_GROUPS_NAMES]; /* nothing is promised of the end of a group */
 	uint16_t index;
-	bool is_quiet; /* nobody comes, goes or says anything */
+	bool is_quiet;     /* nobody comes, goes or says anything */
+	uint32_t bursting; /* a group to which its clients say as much as they can; 0 = none */
 	bool is_up;
+	uint64_t gaps_count; /* times that a client was told that its node missed something */
 	struct peal_prng prng;
 	uint64_t next_at_ns; /* of the node's clock */
 	struct peal_clients clients;
 	struct peal_procgroups groups;
 	struct peal_cast cast;
 	struct peal_load load;
+	struct peal_orders orders;
+	uint8_t *order_frames; /* NULL: there are no order groups */
+	char name[8];
 	struct peal_clients_room room;
 	struct peal_client_member large[PEAL_CLIENTS_LARGE_VIEWS * PEAL_SIMAPPS_MEMBERS_MAX];
 	_Alignas(PEAL_SHMRING_APART) struct peal_region_page page;
@@ -77,6 +87,10 @@ struct peal_simapps {
 /* Memory for the applications of some nodes, of which only what is touched counts; and back. */
 struct peal_simapps *peal_simapps_allocate(uint32_t count);
 void peal_simapps_release(struct peal_simapps *apps, uint32_t count);
+
+/* They have groups in total order: the first is by sender, and each other one by the order group
+ * whose id is its number. Before the first start. */
+void peal_simapps_add_orders(struct peal_simapps *apps, struct peal_check_total *total);
 
 /* What a core has that applications attach to. */
 struct peal_simapps_core {

@@ -421,6 +421,7 @@ start_users(struct peal_simnode *simnode, struct peal_core_config *core)
 		core->cast = &apps->cast;
 		core->load = &apps->load;
 		core->clients = &apps->clients;
+		core->orders = apps->total != NULL ? &apps->orders : NULL;
 	}
 	if (simnode->config.orders != NULL) {
 		struct peal_simorders *simorders = &simnode->config.orders[simnode->index];

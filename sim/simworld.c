@@ -192,6 +192,7 @@ open_apps(struct peal_simworld *world)
 	world->apps = NULL;
 	world->group_ledger = NULL;
 	world->heard_ledger = NULL;
+	world->total_ledger = NULL;
 	if (!world->config.has_apps) {
 		return;
 	}
@@ -210,6 +211,15 @@ open_apps(struct peal_simworld *world)
 		world->apps[i].heard = world->heard_ledger;
 		world->apps[i].check = world->group_ledger;
 		world->apps[i].index = i;
+	}
+	if (world->config.has_total) {
+		world->total_ledger = calloc(1, sizeof(*world->total_ledger));
+		PEAL_ASSERT(world->total_ledger != NULL);
+		world->total_ledger->report = world->report;
+		world->total_ledger->now_ns = &world->time.now_ns;
+		for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+			peal_simapps_add_orders(&world->apps[i], world->total_ledger);
+		}
 	}
 }
 
@@ -337,6 +347,7 @@ peal_simworld_fini(struct peal_simworld *world)
 	}
 	free(world->group_ledger);
 	free(world->heard_ledger);
+	free(world->total_ledger);
 	if (world->orders != NULL) {
 		peal_simorders_free(world->orders, world->config.nodes_count);
 		peal_simorders_ledger_destroy(world->order_ledger);

@@ -49,6 +49,7 @@ struct peal_simworld_config {
 	bool has_cast;       /* and broadcast (sim/simcast.h) */
 	bool has_apps;       /* or attach to nodes (sim/simapps.h), in the place of has_cast */
 	bool does_broadcast; /* these send to all in place of groups */
+	bool has_total;      /* with has_apps: some groups are in total order */
 	bool has_orders;     /* or have ranks of order groups (sim/simorders.h) */
 	bool has_holds;      /* and hold others back now and then */
 	uint8_t shards_max;  /* processes have 1 to so many cores; 0 counts as 1 */
@@ -88,6 +89,7 @@ struct peal_simworld {
 	struct peal_simapps *apps; /* [nodes_count], or NULL */
 	struct peal_check_groups *group_ledger;
 	struct peal_check_heard *heard_ledger;
+	struct peal_check_total *total_ledger;
 	struct peal_simorders *orders; /* [nodes_count], or NULL */
 	struct peal_simorders_ledger *order_ledger;
 	struct peal_check_views views;

@@ -20,6 +20,7 @@ peal_story_open(struct peal_simworld *world, const struct peal_scenario_options 
 		.has_cast = options->has_cast,
 		.has_apps = options->has_apps,
 		.does_broadcast = options->does_broadcast,
+		.has_total = options->has_total,
 		.has_orders = options->has_orders,
 		.has_holds = options->has_holds,
 		.shards_max = options->shards_max,

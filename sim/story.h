@@ -127,6 +127,8 @@ void peal_story_groups(const struct peal_scenario_options *options, struct peal_
 void peal_story_brake(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_broken.c: one pair whose link is broken, while all else is well. */
 void peal_story_broken(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_total.c: process groups in total order. */
+void peal_story_total(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_orders.c: order groups in the cores of a group. */
 void peal_story_orders(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_audience.c: an order group, and everybody else listens. */

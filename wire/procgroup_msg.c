@@ -118,7 +118,7 @@ peal_procgroup_change_encode(const struct peal_procgroup_change_msg *message,
 	peal_write_u8(&writer, message->what);
 	peal_write_u8(&writer, message->name.size);
 	peal_write_u16(&writer, 0);
-	peal_write_u32(&writer, 0);
+	peal_write_u32(&writer, message->order);
 	write_name(&writer, &message->name);
 	PEAL_DASSERT(writer.is_ok);
 	return (uint32_t)writer.offset;
@@ -146,10 +146,11 @@ peal_procgroup_change_decode(
 	message_out->what = peal_read_u8(&reader);
 	name_size = peal_read_u8(&reader);
 	zero = peal_read_u16(&reader);
-	zero |= peal_read_u32(&reader);
+	message_out->order = peal_read_u32(&reader);
 	/* Who asks is the origin, and has no number to give. */
 	return read_name(&reader, name_size, &message_out->name) && peal_reader_is_done(&reader) &&
 	       zero == 0 && message_out->what <= PEAL_PROCGROUP_EVICT &&
+	       (message_out->order == 0 || message_out->what == PEAL_PROCGROUP_JOIN) &&
 	       message_out->stamp.epoch != 0 &&
 	       (message_out->mid != 0) == (kind == PEAL_PROCGROUP_STAMP) &&
 	       (message_out->stamp.n != 0) == (kind == PEAL_PROCGROUP_STAMP);
@@ -175,7 +176,7 @@ peal_procgroup_table_encode(const struct peal_procgroup_table_msg *message, uint
 	peal_write_u16(&writer, message->members_count);
 	peal_write_u8(&writer, message->name.size);
 	peal_write_u8(&writer, 0);
-	peal_write_u32(&writer, 0);
+	peal_write_u32(&writer, message->order);
 	write_name(&writer, &message->name);
 	for (uint32_t i = 0; i < message->members_count; i++) {
 		peal_write_u64(&writer, message->members[i].mid);
@@ -203,7 +204,7 @@ peal_procgroup_table_decode(
 	message_out->members_count = peal_read_u16(&reader);
 	name_size = peal_read_u8(&reader);
 	zero = peal_read_u8(&reader);
-	zero |= peal_read_u32(&reader);
+	message_out->order = peal_read_u32(&reader);
 	if (!read_name(&reader, name_size, &message_out->name) || zero != 0 ||
 		message_out->epoch == 0 || message_out->stamp.epoch == 0 ||
 		message_out->stamp.epoch > message_out->epoch || message_out->group == 0 ||
@@ -219,6 +220,25 @@ peal_procgroup_table_decode(
 		}
 	}
 	return peal_reader_is_done(&reader);
+}
+
+uint32_t
+peal_procgroup_knock_encode(uint32_t order, uint8_t *bytes)
+{
+	struct peal_writer writer = peal_writer_init(bytes, PEAL_PROCGROUP_CONTROL_SIZE);
+
+	PEAL_DASSERT(order != 0);
+	write_prefix(&writer, order, PEAL_PROCGROUP_KNOCK);
+	return (uint32_t)writer.offset;
+}
+
+bool
+peal_procgroup_knock_decode(const uint8_t *bytes, uint32_t size, uint32_t *order_out)
+{
+	struct peal_reader reader = peal_reader_init(bytes, size);
+
+	return read_prefix(&reader, PEAL_PROCGROUP_KNOCK, order_out) &&
+	       peal_reader_is_done(&reader) && *order_out != 0;
 }
 
 uint32_t

@@ -5,7 +5,7 @@
  * The first eight bytes of a broadcast say whose it is. Those of process groups have the top bit of
  * the eighth byte set, which no latest value and no time of load has:
  *
- *     u32 group (DATA; else 0), u16 0, u8 0, u8 kind
+ *     u32 group (DATA; KNOCK: order group; else 0), u16 0, u8 0, u8 kind
  *
  * All but DATA fit one frame, whatever is in them. Decoding checks form and bounds; who may say
  * what is the machine's to judge (dataplane/procgroups.h).
@@ -31,6 +31,7 @@ enum peal_procgroup_kind {
 	PEAL_PROCGROUP_STAMP = 0x83,     /* the elder: the next change is this one */
 	PEAL_PROCGROUP_TABLE = 0x84,     /* the elder, to newcomers: some members of a group */
 	PEAL_PROCGROUP_TABLE_END = 0x85, /* that was the table */
+	PEAL_PROCGROUP_KNOCK = 0x86,     /* ranks of an order group: say a word in it */
 };
 
 /* What happens to a member; the numbers are those of enum peal_group_gone in peal.h. */
@@ -64,7 +65,8 @@ struct peal_procgroup_change_msg {
 	struct peal_procgroup_stamp stamp; /* the epoch in which it is said */
 	uint64_t mid;
 	uint32_t client;
-	uint8_t what; /* enum peal_procgroup_what, but NODE_GONE */
+	uint8_t what;   /* enum peal_procgroup_what, but NODE_GONE */
+	uint32_t order; /* JOIN: id of the order group; 0 = messages of each sender in order */
 	struct peal_procgroup_name name;
 };
 
@@ -78,6 +80,7 @@ struct peal_procgroup_table_msg {
 	uint64_t epoch; /* in which it is said */
 	uint32_t group;
 	struct peal_procgroup_stamp stamp; /* of its view */
+	uint32_t order;                    /* as in JOIN */
 	struct peal_procgroup_name name;
 	uint16_t members_count; /* >= 1 */
 	struct peal_procgroup_table_member
@@ -109,6 +112,7 @@ uint32_t peal_procgroup_change_encode(const struct peal_procgroup_change_msg *me
 	enum peal_procgroup_kind kind, uint8_t *bytes);
 uint32_t peal_procgroup_table_encode(
 	const struct peal_procgroup_table_msg *message, uint8_t *bytes);
+uint32_t peal_procgroup_knock_encode(uint32_t order, uint8_t *bytes);
 uint32_t peal_procgroup_end_encode(const struct peal_procgroup_end_msg *message, uint8_t *bytes);
 
 /* False: it cannot be. `kind`: REQUEST or STAMP. */
@@ -116,6 +120,7 @@ bool peal_procgroup_change_decode(
 	const uint8_t *bytes, uint32_t size, struct peal_procgroup_change_msg *message_out);
 bool peal_procgroup_table_decode(
 	const uint8_t *bytes, uint32_t size, struct peal_procgroup_table_msg *message_out);
+bool peal_procgroup_knock_decode(const uint8_t *bytes, uint32_t size, uint32_t *order_out);
 bool peal_procgroup_end_decode(
 	const uint8_t *bytes, uint32_t size, struct peal_procgroup_end_msg *message_out);
 

@@ -905,6 +905,22 @@ class session
 		return value;
 	}
 
+	// In total order by the order group with this id; `out` must not outlive the session.
+	result
+	join_by(const char *name, std::uint32_t order_group_id, group &out) noexcept
+	{
+		std::uint32_t id = 0;
+		const result value =
+			peal_ == nullptr ? result::closed
+					 : static_cast<result>(peal_group_join_by(
+						   peal_, name, order_group_id, &id));
+
+		if (value == result::ok) {
+			out = group(peal_, id);
+		}
+		return value;
+	}
+
 	// By its id; `out` must not outlive the session.
 	result
 	open_order(std::uint32_t id, order_group &out) noexcept

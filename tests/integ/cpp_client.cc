@@ -199,8 +199,7 @@ share(libpeal::session &near, libpeal::session &far)
 	void *room;
 
 	expect(near.join("a b", here) == result::bad_name && !here, "a bad name");
-	expect(near.join("cpp", here, libpeal::order::total) == result::not_supported && !here,
-		"total order");
+	expect(near.join_by("cpp", 0, here) == result::bad_name && !here, "no order group");
 	expect(far.join("cpp", there) == result::ok && there.view() == nullptr &&
 			there.send("x") == result::not_in_view,
 		"in before the first view");

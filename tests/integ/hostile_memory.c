@@ -142,8 +142,8 @@ offend_in_a_loop(struct peal *peal, bool is_lying)
 /* The first nine: places that cannot be. */
 #define PLACES_COUNT 9U
 
-/* The last seven: about order groups. */
-#define ORDERS_LOWER (OFFENCES_COUNT - 7U)
+/* The last nine: about order groups, and process groups by them. */
+#define ORDERS_LOWER (OFFENCES_COUNT - 9U)
 
 static void
 lie_of_a_place(struct peal *peal, uint32_t offence)
@@ -198,6 +198,17 @@ say_create(struct peal *peal, uint32_t ranks_count, bool has_end, uint64_t last_
 }
 
 static void
+say_join(struct peal *peal, uint16_t tag, uint32_t order, uint32_t order_group)
+{
+	const struct {
+		struct peal_client_group_join join;
+		char name[8];
+	} request = {.join = {.order = order, .group = order_group}, .name = "by-order"};
+
+	say(peal, PEAL_CLIENT_GROUP_JOIN, tag, &request, sizeof(request));
+}
+
+static void
 lie_about_order(struct peal *peal, uint32_t offence)
 {
 	static const uint8_t bytes[PEAL_CLIENT_MESSAGE_SIZE_MAX + 8U];
@@ -222,6 +233,12 @@ lie_about_order(struct peal *peal, uint32_t offence)
 		break;
 	case 5:
 		say_create(peal, 3, true, 3);
+		break;
+	case 6:
+		say_join(peal, PEAL_CLIENT_TAG(1, 1), 2, 90);
+		break;
+	case 7: /* by each sender, and by an order group */
+		say_join(peal, PEAL_CLIENT_TAG(1, 1), 0, 90);
 		break;
 	default:
 		say(peal, PEAL_CLIENT_ORDER_SEND, PEAL_CLIENT_TAG(1, 1), bytes, sizeof(bytes));
@@ -318,6 +335,7 @@ say_what_means_nothing(struct peal *peal)
 	for (uint16_t i = 0; i < 100; i++) {
 		say(peal, PEAL_CLIENT_ORDER_OPEN, PEAL_CLIENT_TAG(i % 16U, 7), &no_group,
 			sizeof(no_group));
+		say_join(peal, PEAL_CLIENT_TAG(i % PEAL_CLIENT_GROUPS_MAX, 7), 1, UINT32_MAX);
 	}
 	say(peal, PEAL_CLIENT_OPEN, PEAL_CLIENT_TAG(3, 1), &nobody, sizeof(nobody));
 	hostile_ring(peal);

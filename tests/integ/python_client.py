@@ -158,7 +158,8 @@ def share(near, far):
     """A process group of both: one view, a message for both, and how one of them leaves."""
     expect({refused(near.join, name) for name in ("", "a b", "a\0b", "\u00e9", "x" * 64)} == {peal.Result.BAD_NAME},
            "there is a group of a name that cannot be")
-    expect(refused(near.join, "python", peal.Order.TOTAL) == peal.Result.NOT_SUPPORTED, "total order can be had")
+    near.join("python", peal.Order.TOTAL, order_group=4711)
+    expect(await_kind(near, peal.EventKind.GROUP_ENDED).reason == peal.GroupEnd.NO_ORDER, "an order group that is not there")
     there = far.join("python")
     expect(refused(there.send, b"x") == peal.Result.NOT_IN_VIEW and there.view is None, "in before the first view")
     await_kind(far, peal.EventKind.GROUP_VIEW)

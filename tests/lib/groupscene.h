@@ -2,6 +2,8 @@
 /*
  * What the tests of process groups share: some nodes, and a broadcast of which each step is done by
  * hand: what a node says waits in its stream, and is delivered to one node when the test says so.
+ * And an order group, in which each node in `ranks` may say something, and which delivers like
+ * that.
  */
 #ifndef PEAL_TESTS_LIB_GROUPSCENE_H
 #define PEAL_TESTS_LIB_GROUPSCENE_H
@@ -19,10 +21,25 @@
 #define GROUP_CLUSTER 7U
 #define GROUP_MESSAGE 2048U
 #define GROUP_LOG     4096U
+#define GROUP_ORDER   9U /* id of the order group; GROUP_ORDER + 1 is there as well */
+#define GROUP_ORDERED 512U
 
 struct group_message {
 	uint32_t size;
 	uint8_t bytes[GROUP_MESSAGE];
+};
+
+/* What was said in the order group, in its order. */
+struct group_ordered {
+	uint64_t mid;
+	struct group_message message;
+};
+
+struct group_orders {
+	uint32_t ranks; /* nodes that hold one: bits */
+	bool is_waiting;
+	uint32_t count;
+	struct group_ordered said[GROUP_ORDERED];
 };
 
 struct group_node {
@@ -36,11 +53,16 @@ struct group_node {
 	struct group_message stream[GROUP_STREAM];
 	uint32_t delivered[GROUP_NODES]; /* of the stream of each */
 	bool is_full;                    /* broadcast takes nothing */
-	bool is_silent;                  /* the log stays as it is */
-	char log[GROUP_LOG];             /* what clients were told, as text */
+	uint32_t ordered;                /* delivered of the order group */
+	bool is_order_full;
+	uint32_t listening;  /* to order groups: bits, from GROUP_ORDER on */
+	bool is_silent;      /* the log stays as it is */
+	char log[GROUP_LOG]; /* what clients were told, as text */
 };
 
 static struct group_node *group_nodes;
+static struct group_orders *group_orders;
+static uint64_t group_now_ns;
 
 static inline void
 group_note(struct group_node *node, const char *text)
@@ -113,11 +135,71 @@ group_on_deliver(
 static void
 group_on_ended(void *state, uint32_t owner, uint16_t tag, enum peal_procgroups_end end)
 {
-	static const char *const names[] = {"left", "refused", "removed", "overrun", "too large"};
+	static const char *const names[] = {
+		"left", "refused", "removed", "overrun", "too large", "other order", "order gone"};
 	char text[64];
 
 	(void)owner;
 	(void)snprintf(text, sizeof(text), "[%u %s]", tag, names[end]);
+	group_note(state, text);
+}
+
+static enum peal_procgroups_result
+group_on_order(void *state, uint32_t id, const uint8_t *bytes, uint32_t size)
+{
+	const struct group_node *node = state;
+	struct group_ordered *said = &group_orders->said[group_orders->count];
+
+	if (id != GROUP_ORDER || (group_orders->ranks >> node->index & 1U) == 0) {
+		return PEAL_PROCGROUPS_NOT_RANK;
+	}
+	if (node->is_order_full || group_orders->count == GROUP_ORDERED) {
+		return PEAL_PROCGROUPS_FULL;
+	}
+	assert_true(size <= GROUP_MESSAGE);
+	said->mid = node->index + 1U;
+	said->message.size = size;
+	memcpy(said->message.bytes, bytes, size);
+	group_orders->count++;
+	return PEAL_PROCGROUPS_OK;
+}
+
+static bool
+group_on_listen(void *state, uint32_t id, bool is_listening)
+{
+	struct group_node *node = state;
+	bool is_there = id == GROUP_ORDER || id == GROUP_ORDER + 1U;
+
+	if (is_there) {
+		uint32_t bit = UINT32_C(1) << (id - GROUP_ORDER);
+
+		node->listening = is_listening ? node->listening | bit : node->listening & ~bit;
+	}
+	return is_there;
+}
+
+static bool
+group_on_look(void *state, uint32_t id, struct peal_procgroups_order *order_out)
+{
+	const struct group_node *node = state;
+
+	id = id == 0 ? GROUP_ORDER : id;
+	*order_out = (struct peal_procgroups_order){.id = id,
+		.is_rank = (group_orders->ranks >> node->index & 1U) != 0,
+		.is_waiting = group_orders->is_waiting};
+	return id == GROUP_ORDER || id == GROUP_ORDER + 1U;
+}
+
+/* "[tag by 9]", with what it is not, or what it does. */
+static void
+group_on_standing(
+	void *state, uint32_t owner, uint16_t tag, const struct peal_procgroups_order *order)
+{
+	char text[64];
+
+	(void)owner;
+	(void)snprintf(text, sizeof(text), "[%u by %u%s%s]", tag, order->id,
+		order->is_rank ? "" : " no rank", order->is_waiting ? " waits" : "");
 	group_note(state, text);
 }
 
@@ -145,7 +227,7 @@ group_switch(uint32_t index, uint64_t epoch, uint32_t mask)
 static inline void
 group_run(uint32_t index)
 {
-	(void)peal_procgroups_run(&group_nodes[index].groups, 1000000);
+	(void)peal_procgroups_run(&group_nodes[index].groups, group_now_ns);
 }
 
 static inline void
@@ -247,7 +329,10 @@ group_begin(void **state)
 {
 	(void)state;
 	group_nodes = calloc(GROUP_NODES, sizeof(*group_nodes));
-	assert_non_null(group_nodes);
+	group_orders = calloc(1, sizeof(*group_orders));
+	assert_true(group_nodes != NULL && group_orders != NULL);
+	group_orders->ranks = 3;
+	group_now_ns = 1000000;
 	for (uint32_t i = 0; i < GROUP_NODES; i++) {
 		struct group_node *node = &group_nodes[i];
 		const struct peal_procgroups_config config = {.counters = &node->counters,
@@ -255,6 +340,10 @@ group_begin(void **state)
 				.view = group_on_view,
 				.deliver = group_on_deliver,
 				.ended = group_on_ended,
+				.order = group_on_order,
+				.listen = group_on_listen,
+				.look = group_on_look,
+				.standing = group_on_standing,
 				.state = node}};
 
 		node->index = i;
@@ -270,6 +359,7 @@ group_finish(void **state)
 {
 	(void)state;
 	free(group_nodes);
+	free(group_orders);
 	return 0;
 }
 

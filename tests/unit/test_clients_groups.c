@@ -216,7 +216,7 @@ test_clients_groups__what_cannot_be_had_is_refused(void **state)
 	(void)state;
 	scene_say(visitor, PEAL_CLIENT_GROUP_JOIN, 0, bytes, sizeof(bytes));
 	scene_run(2U * MS);
-	await_end(visitor, 0, PEAL_CLIENT_GROUP_NOT_SUPPORTED);
+	await_end(visitor, 0, PEAL_CLIENT_GROUP_NO_ORDER);
 	join(visitor, 0, "g");
 	join(visitor, 1, "g");
 	scene_run(2U * MS);
@@ -302,10 +302,38 @@ test_clients_groups__who_may_not_join_is_told(void **state)
 	await_nothing(visitor);
 }
 
+/* Orders that there are not; and who may not use order groups has no group in total order. */
+static void
+test_clients_groups__an_order_that_cannot_be_is_refused(void **state)
+{
+	static const struct peal_client_group_join lies[] = {
+		{.order = 2}, {.order = 2, .group = 9}, {.order = 0, .group = 9}};
+	struct peal_clientrights rights = {.acts = PEAL_CLIENT_MAY_GROUPS};
+	uint8_t bytes[sizeof(lies[0]) + 1U] = {1};
+	struct visitor *visitor;
+
+	(void)state;
+	bytes[sizeof(lies[0])] = 'g';
+	visitor = scene_attach_with(0, 1, &rights);
+	scene_say(visitor, PEAL_CLIENT_GROUP_JOIN, 0, bytes, sizeof(bytes));
+	scene_run(2U * MS);
+	await_end(visitor, 0, PEAL_CLIENT_GROUP_FORBIDDEN);
+	for (uint32_t i = 0; i < 3U; i++) {
+		visitor = scene_attach(1U + i, i % 2U);
+		memcpy(bytes, &lies[i], sizeof(lies[i]));
+		scene_say(visitor, PEAL_CLIENT_GROUP_JOIN, 0, bytes, sizeof(bytes));
+		scene_run(2U * MS);
+		assert_int_equal(scene_end_of(visitor), PEAL_CLIENT_END_VIOLATION);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_clients_groups__an_order_that_cannot_be_is_refused, scene_begin,
+			scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients_groups__members_of_all_nodes_see_the_same, scene_begin,
 			scene_finish),

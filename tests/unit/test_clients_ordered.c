@@ -228,10 +228,86 @@ test_clients_ordered__says_when_a_group_waits(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, scene_finish)
 
+/* The next record of a kind of the process group that visitors have at place 3. */
+static struct peal_shmring_record
+find_of_group(struct visitor *visitor, enum peal_client_down kind)
+{
+	struct peal_shmring_record record;
+
+	assert_true(scene_find(visitor, kind, &record));
+	assert_int_equal(record.tag, PEAL_CLIENT_TAG(3, 1));
+	return record;
+}
+
+static void
+join_group(struct visitor *visitor, uint32_t order_group)
+{
+	uint8_t bytes[sizeof(struct peal_client_group_join) + 1U];
+	const struct peal_client_group_join request = {.order = 1, .group = order_group};
+
+	memcpy(bytes, &request, sizeof(request));
+	bytes[sizeof(request)] = 'g';
+	scene_say(visitor, PEAL_CLIENT_GROUP_JOIN, PEAL_CLIENT_TAG(3, 1), bytes, sizeof(bytes));
+	scene_run(5U * MS);
+}
+
+/* A process group in total order beside applications that have its order group open: neither is
+ * told what is the other's; and its members go on when nobody has the order group open. */
+static void
+test_clients_ordered__process_groups_have_messages_of_their_own(void **state)
+{
+	static uint8_t large[20000];
+	struct peal_client_group_order order;
+	struct peal_client_group_from from;
+	struct peal_shmring_record record;
+	uint32_t sizes[2][2];
+
+	(void)state;
+	memset(large, 'x', sizeof(large));
+	join_group(&visitors[0], ORDER_GROUP);
+	join_group(&visitors[1], 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		record = find_of_group(&visitors[i], PEAL_CLIENT_GROUP_ORDER);
+		assert_int_equal(record.size, sizeof(order));
+		memcpy(&order, record.bytes, sizeof(order));
+		assert_int_equal(order.group, ORDER_GROUP);
+		assert_int_equal(order.is_rank, 1);
+		(void)find_of_group(&visitors[i], PEAL_CLIENT_GROUP_VIEW);
+	}
+	scene_say(
+		&visitors[1], PEAL_CLIENT_GROUP_SEND, PEAL_CLIENT_TAG(3, 1), large, sizeof(large));
+	scene_say(&visitors[0], PEAL_CLIENT_GROUP_SEND, PEAL_CLIENT_TAG(3, 1), "small", 5);
+	scene_run(10U * MS);
+	for (uint32_t i = 0; i < 2; i++) {
+		for (uint32_t k = 0; k < 2; k++) {
+			record = find_of_group(&visitors[i], PEAL_CLIENT_GROUP_HEARD);
+			memcpy(&from, record.bytes, sizeof(from));
+			sizes[i][k] = record.size - (uint32_t)sizeof(from);
+			/* Each is whole, and of who said it. */
+			assert_int_equal(sizes[i][k], from.client == 2U ? sizeof(large) : 5U);
+		}
+	}
+	assert_memory_equal(sizes[0], sizes[1], sizeof(sizes[0]));
+	assert_int_equal(sizes[0][0] + sizes[0][1], sizeof(large) + 5U);
+	assert_int_equal(scene_counter(0, PEAL_COUNTER_CLIENT_ORDER_REFUSED_FORM), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		scene_say(&visitors[i], PEAL_CLIENT_ORDER_CLOSE, TAG, NULL, 0);
+	}
+	scene_run(5U * MS);
+	assert_true(peal_procgroups_listens(&traffic[0]->groups, ORDER_GROUP));
+	scene_say(&visitors[1], PEAL_CLIENT_GROUP_SEND, PEAL_CLIENT_TAG(3, 1), "more", 4);
+	scene_run(5U * MS);
+	for (uint32_t i = 0; i < 2; i++) {
+		record = find_of_group(&visitors[i], PEAL_CLIENT_GROUP_HEARD);
+		assert_memory_equal(record.bytes + sizeof(from), "more", 4);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_clients_ordered__process_groups_have_messages_of_their_own),
 		TEST(test_clients_ordered__parts_come_between_those_of_others),
 		TEST(test_clients_ordered__who_opens_late_gets_no_half_message),
 		TEST(test_clients_ordered__what_is_out_of_form_is_counted_and_passed_over),

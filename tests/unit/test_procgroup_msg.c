@@ -164,7 +164,7 @@ test_procgroup_msg__pieces_of_the_table_come_back(void **state)
 	assert_int_equal(back.members[80].client, 920);
 	peal_refuse_other_sizes(bytes, decode_table, size);
 	peal_refuse_padding(bytes, decode_table, size, 0, 7);
-	peal_refuse_padding(bytes, decode_table, size, 35, 5);
+	peal_refuse_padding(bytes, decode_table, size, 35, 1);
 	bytes[16] = 10; /* a view of an epoch to come */
 	assert_false(decode_table(size));
 	bytes[16] = 8;

@@ -23,7 +23,9 @@ join(uint32_t number, uint64_t mid, uint32_t client)
 {
 	struct peal_procgroup_name name = name_of(number);
 
-	return peal_procgroup_table_join(&table, &name, mid, client);
+	const struct peal_procgroup_table_member member = {.mid = mid, .client = client};
+
+	return peal_procgroup_table_join(&table, &name, 0, &member);
 }
 
 static void
@@ -145,17 +147,82 @@ test_procgroup_table__a_newcomer_has_the_same(void **state)
 	const struct peal_procgroup_name fresh = name_of(1000);
 	struct peal_procgroup *here, *there;
 
-	here = peal_procgroup_table_join(&table, &fresh, 1, 1);
-	there = peal_procgroup_table_join(&copy, &fresh, 1, 1);
+	const struct peal_procgroup_table_member first = {.mid = 1, .client = 1};
+
+	here = peal_procgroup_table_join(&table, &fresh, 0, &first);
+	there = peal_procgroup_table_join(&copy, &fresh, 0, &first);
 	assert_true((here == NULL) == (there == NULL));
 	assert_true(here == NULL || here->number == there->number);
 	assert_true(peal_procgroup_table_digest(&copy) == peal_procgroup_table_digest(&table));
+}
+
+static void
+test_procgroup_table__a_group_has_one_order(void **state)
+{
+	const struct peal_procgroup_table_member one = {.mid = 1, .client = 1},
+						 two = {.mid = 1, .client = 2};
+	const struct peal_procgroup_name name = name_of(1);
+	static struct peal_procgroup_table_msg message;
+	struct peal_procgroup *group;
+	uint32_t place = 0;
+	uint16_t member = PEAL_PROCGROUP_NONE;
+	uint64_t digest;
+
+	(void)state;
+	peal_procgroup_table_reset(&table);
+	peal_procgroup_table_reset(&copy);
+	group = peal_procgroup_table_join(&table, &name, 7, &one);
+	assert_int_equal(group->order, 7);
+	digest = peal_procgroup_table_digest(&table);
+	assert_null(peal_procgroup_table_join(&table, &name, 0, &two));
+	assert_null(peal_procgroup_table_join(&table, &name, 8, &two));
+	assert_true(peal_procgroup_table_digest(&table) == digest);
+	group->order = 8;
+	assert_true(peal_procgroup_table_digest(&table) != digest);
+	group->order = 7;
+	assert_ptr_equal(peal_procgroup_table_join(&table, &name, 7, &two), group);
+	/* A newcomer gets it as well, and is not told two of one name. */
+	assert_true(peal_procgroup_table_next(&table, &place, &member, &message));
+	assert_int_equal(message.order, 7);
+	assert_true(peal_procgroup_table_take(&copy, &message));
+	assert_int_equal(peal_procgroup_table_find(&copy, &name)->order, 7);
+	message.order = 8;
+	assert_false(peal_procgroup_table_take(&copy, &message));
+}
+
+static void
+test_procgroup_table__a_group_is_copied_and_cleared(void **state)
+{
+	struct peal_procgroup *group, *there;
+
+	(void)state;
+	peal_procgroup_table_reset(&table);
+	peal_procgroup_table_reset(&copy);
+	(void)join(1, 1, 1);
+	group = join(2, 1, 2);
+	(void)join(2, 3, 4);
+	group->stamp = (struct peal_procgroup_stamp){.epoch = 5, .n = 6};
+	there = peal_procgroup_table_copy(&copy, &table, group);
+	assert_int_equal(there->number, group->number);
+	assert_int_equal(there->members_count, 2);
+	assert_int_equal(there->stamp.n, 6);
+	assert_true(peal_procgroup_table_has(&copy, there, 3, 4));
+	assert_int_equal(copy.groups_count, 1);
+	peal_procgroup_table_clear(&copy, there);
+	assert_int_equal(copy.groups_count + copy.members_count, 0);
+	assert_null(peal_procgroup_table_get(&copy, group->number));
+	/* There is no room, and nothing has happened. */
+	copy.members_count = PEAL_PROCGROUPS_MEMBERS_MAX - 1U;
+	assert_null(peal_procgroup_table_copy(&copy, &table, group));
+	assert_int_equal(copy.groups_count, 0);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_procgroup_table__a_group_has_one_order),
+		cmocka_unit_test(test_procgroup_table__a_group_is_copied_and_cleared),
 		cmocka_unit_test(test_procgroup_table__members_stand_as_they_came),
 		cmocka_unit_test(test_procgroup_table__full_is_full),
 		cmocka_unit_test(test_procgroup_table__members_of_nodes_that_are_gone_are_found),

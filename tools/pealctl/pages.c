@@ -97,7 +97,7 @@ peal_pages_read_clients(struct peal_telemetry *telemetry)
 static json_t *
 group_of_row(json_t *groups, const json_t *row)
 {
-	static const char *const kept[] = {"name", "epoch", "n"};
+	static const char *const kept[] = {"name", "epoch", "n", "order"};
 	size_t count = json_array_size(groups);
 	json_t *group = count > 0 ? json_array_get(groups, count - 1U) : NULL;
 

@@ -111,9 +111,13 @@ peal_show_processgroups(const json_t *groups)
 	{
 		const json_t *members = json_object_get(group, "members");
 
-		(void)printf("%s, view (%" PRIu64 ", %" PRIu64 "), %zu members:",
-			peal_show_text(group, "name"), peal_show_number(group, "epoch"),
-			peal_show_number(group, "n"), json_array_size(members));
+		(void)printf("%s, view (%" PRIu64 ", %" PRIu64 "), ", peal_show_text(group, "name"),
+			peal_show_number(group, "epoch"), peal_show_number(group, "n"));
+		if (peal_show_number(group, "order") != 0) {
+			(void)printf("in total order by group %" PRIu64 ", ",
+				peal_show_number(group, "order"));
+		}
+		(void)printf("%zu members:", json_array_size(members));
 		json_array_foreach(members, at, member)
 		{
 			(void)printf(" %" PRIu64 ".%" PRIu64, peal_show_number(member, "member"),

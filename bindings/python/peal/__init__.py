@@ -123,6 +123,8 @@ class GroupEnd(enum.IntEnum):
     NOT_SUPPORTED = 4
     IN_USE = 5
     FORBIDDEN = 6
+    NO_ORDER = 7
+    OTHER_ORDER = 8
 
 
 class OrderEnd(enum.IntEnum):
@@ -179,6 +181,7 @@ class GroupView:
     members: typing.Tuple[GroupMember, ...]  # who has been in longest first
     self: GroupMember  # pylint: disable=no-self-argument
     name: str
+    order_group: int = 0  # that it is in total order by; 0 = by each sender
 
 
 class OrderRank(typing.NamedTuple):
@@ -554,12 +557,16 @@ class Session:
 
     # --- process groups ---
 
-    def join(self, name, order=Order.SENDER):
-        """GROUP_VIEW of the Group follows, or GROUP_ENDED. A name that cannot be is an Error, BAD_NAME."""
+    def join(self, name, order=Order.SENDER, order_group=0):
+        """GROUP_VIEW of the Group follows, or GROUP_ENDED. A name that cannot be is an Error, BAD_NAME. With the id of an
+        order group it is in total order by that one."""
         if "\0" in name:  # where C would see its end
             raise Error(Result.BAD_NAME)
         group = ctypes.c_uint32()
-        _insist(_peal().peal_group_join(self.handle, name.encode(), order, ctypes.byref(group)))
+        if order_group:
+            _insist(_peal().peal_group_join_by(self.handle, name.encode(), order_group, ctypes.byref(group)))
+        else:
+            _insist(_peal().peal_group_join(self.handle, name.encode(), order, ctypes.byref(group)))
         return Group(self, group.value)
 
     def view_of_group(self, number):
@@ -569,7 +576,8 @@ class Session:
         if raw:
             raw = raw.contents
             members = tuple(GroupMember(one.member, one.client) for one in raw.members[:raw.members_count])
-            view = GroupView(raw.epoch, raw.n, members, GroupMember(raw.self.member, raw.self.client), raw.name.decode())
+            view = GroupView(raw.epoch, raw.n, members, GroupMember(raw.self.member, raw.self.client), raw.name.decode(),
+                             raw.order_group)
             self._group_views[number] = view
         return view
 

@@ -36,7 +36,8 @@ class GroupMember(ctypes.Structure):
 class GroupView(ctypes.Structure):
     _fields_ = (("epoch", ctypes.c_uint64), ("n", ctypes.c_uint32), ("members_count", ctypes.c_uint32),
                 ("members", ctypes.POINTER(GroupMember)), ("self", GroupMember), ("name", ctypes.c_char_p),
-                ("reserved", ctypes.c_uint64 * 2))
+                ("order_group", ctypes.c_uint32), ("is_listener", ctypes.c_uint16), ("is_waiting", ctypes.c_uint16),
+                ("reserved", ctypes.c_uint64))
 
 
 class OrderRank(ctypes.Structure):
@@ -84,6 +85,7 @@ SIGNATURES = {
     "peal_message_size_max": (ctypes.c_uint32, _SESSION),
     "peal_send": (_RESULT, _SESSION, ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32),
     "peal_group_join": (_RESULT, _SESSION, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(ctypes.c_uint32)),
+    "peal_group_join_by": (_RESULT, _SESSION, ctypes.c_char_p, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)),
     "peal_group_leave": (_RESULT, _SESSION, ctypes.c_uint32),
     "peal_group_view": (ctypes.POINTER(GroupView), _SESSION, ctypes.c_uint32),
     "peal_order_open": (_RESULT, _SESSION, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)),
