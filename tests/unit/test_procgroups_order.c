@@ -167,7 +167,7 @@ test_procgroups_order__too_much_behind_a_place_ends_the_seats(void **state)
 
 	(void)state;
 	(void)group_join_total(1, 11, "g", GROUP_ORDER);
-	(void)group_join(1, 12, "by sender");
+	(void)group_join(1, 12, "by-sender");
 	group_settle_all(7);
 	group_expect(1, "[12 first 5.2 +2.12][11 by 9][11 first 5.1 +2.11]");
 	memset(text, 'x', 64);
