@@ -48,12 +48,10 @@
  * broadcast, since a group waits for none of its listeners. Wishes for a new group go through the
  * door to control, one at a time, again and again until the view has the group or it cannot be.
  *
- * A view above PEAL_DIRECT_MAX members is shown in pieces, a few a turn, and broadcasts wait until
- * all who hear have all of it; for a moment, since who does not read is evicted.
+ * A view above PEAL_DIRECT_MAX members is shown in pieces, a few a turn. Broadcasts wait for that.
  *
- * The latest value of each member and number is kept. It is written to a client when its ring has
- * room, so who reads slowly is not evicted for values, but skips some; and who begins to hear gets
- * all of them.
+ * The latest value of each member and number is kept, and written to a client when its ring has
+ * room: who reads slowly skips some, and who begins to hear gets all of them.
  *
  * Pure; plain struct, fields private; one core, but for what is the door's.
  */
