@@ -69,6 +69,7 @@ main(int argc, char **argv)
 		if (peal_poll(peal, &event) != PEAL_OK) {
 			(void)peal_wait(peal, PEAL_FOREVER);
 		} else if (event.kind == PEAL_EVENT_JOINED && count > 0 && channel == PEAL_ALL &&
+			   event.member != peal_view(peal)->self &&
 			   peal_open(peal, event.member, NUMBER, &channel) == PEAL_OK) {
 			asked_at_ns = now_ns();
 			(void)peal_send(peal, channel, question, SIZE);
