@@ -41,14 +41,14 @@ send_to(struct peal_orders *orders, uint64_t mid, uint8_t kind, const uint8_t *f
 /* Who is in no view of the group does not know who holds the ranks now, if none of those is there
  * who held them first: it asks one member after the other. */
 static void
-seek(struct peal_orders_group *group, uint8_t kind, const uint8_t *form, uint16_t form_size)
+seek(struct peal_orders_group *group, const uint8_t *form, uint16_t form_size)
 {
 	const struct peal_peers *peers = group->orders->peers;
 
 	group->asked_rank = (group->asked_rank + 1U) % peers->members_count;
 	if (group->asked_rank != peers->self_rank) {
-		send_to(group->orders, peers->view->members[group->asked_rank].mid, kind, form,
-			form_size, NULL, 0);
+		send_to(group->orders, peers->view->members[group->asked_rank].mid, PEAL_ORDER_JOIN,
+			form, form_size, NULL, 0);
 	}
 }
 
@@ -58,15 +58,20 @@ peal_orders_transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *for
 {
 	struct peal_orders_group *group = state;
 	struct peal_orders *orders = group->orders;
+	uint64_t mid;
 
 	if (orders->peers->members_count == 0) {
 		return;
 	}
 	if (group->abcast.state == PEAL_ABCAST_OUT) {
-		seek(group, kind, form, form_size);
+		/* It says nothing else; data would end here without its last frame. */
+		PEAL_ASSERT(kind == PEAL_ORDER_JOIN && size == 0);
+		seek(group, form, form_size);
 	}
-	if (peal_orders_is_member(orders, group->holders[rank])) {
-		send_to(orders, group->holders[rank], kind, form, form_size, bytes, size);
+	mid = group->stranger_mid != 0 ? group->stranger_mid
+				       : peal_order_member(group->holders[rank]);
+	if (peal_orders_is_member(orders, mid)) {
+		send_to(orders, mid, kind, form, form_size, bytes, size);
 	}
 }
 
@@ -100,7 +105,7 @@ peal_orders_measure_paths(struct peal_orders_group *group)
 	uint16_t least = UINT16_MAX;
 
 	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
-		uint64_t mid = group->holders[i];
+		uint64_t mid = peal_order_member(group->holders[i]);
 		uint16_t slot = peal_peers_find(orders->peers, (uint32_t)mid);
 		uint16_t room = PEAL_BODY_SIZE_MAX;
 
@@ -149,6 +154,9 @@ peal_orders_on_frame(struct peal_orders *orders, const struct peal_opened *opene
 		return;
 	}
 	memcpy(&id, opened->body + GROUP_OFFSET, sizeof(id));
+	if (opened->kind == PEAL_ORDER_VIEW_INSTALL) {
+		peal_orders_on_install(orders, peal_orders_find_group(orders, id), opened, now_ns);
+	}
 	group = peal_orders_find_group(orders, id);
 	if (group == NULL) {
 		peal_orders_count(orders, peal_view_find_ordergroup(orders->peers->view, id) == NULL
@@ -160,5 +168,7 @@ peal_orders_on_frame(struct peal_orders *orders, const struct peal_opened *opene
 		return;
 	}
 	peal_orders_believe(group, opened->body[RANK_OFFSET], opened->mid);
+	frame.member =
+		peal_orders_resolve(group, opened->body[RANK_OFFSET], opened->mid, now_ns);
 	(void)peal_abcast_on_frame(&group->abcast, &frame, now_ns);
 }
