@@ -81,6 +81,31 @@ peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member)
 }
 
 void
+peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	PEAL_ASSERT(peal_order_term(holder) > peal_order_term(abcast->members[rank]));
+	abcast->known[rank] = holder > abcast->known[rank] ? holder : abcast->known[rank];
+	abcast->wake_at_ns = 0;
+}
+
+bool
+peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	return peal_order_term(abcast->known[rank]) > peal_order_term(abcast->members[rank]);
+}
+
+void
+peal_abcast_tell(struct peal_abcast *abcast, uint8_t rank)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count && rank != abcast->config.rank);
+	if (abcast->view > 1U && abcast->state != PEAL_ABCAST_STOPPED) {
+		peal_abcast_emit_install(abcast, rank);
+	}
+}
+
+void
 peal_abcast_suspect(struct peal_abcast *abcast, uint8_t rank, bool is_suspected)
 {
 	uint16_t bit = (uint16_t)(1U << rank);
@@ -232,6 +257,16 @@ on_own_view(struct peal_abcast *abcast, const struct peal_order_msg *message, ui
 	return false;
 }
 
+/* Who is in no view asks everybody, and has no other evidence of who holds the ranks now than the
+ * view that it is told of. */
+static bool
+is_named(const struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t member)
+{
+	return abcast->state == PEAL_ABCAST_OUT && message->kind == PEAL_ORDER_VIEW_INSTALL &&
+	       peal_order_member(message->view.cuts[message->head.rank].member) ==
+		       peal_order_member(member);
+}
+
 /* Whether a frame of this group may come from who sent it. */
 static bool
 is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t member)
@@ -247,7 +282,8 @@ is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message, uin
 		return true;
 	}
 	if (head->rank >= abcast->config.ranks_count || head->rank == abcast->config.rank ||
-		(member != abcast->known[head->rank] && member != abcast->members[head->rank])) {
+		(member != abcast->known[head->rank] && member != abcast->members[head->rank] &&
+			!is_named(abcast, message, member))) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_RANK);
 		return true;
 	}

@@ -46,7 +46,10 @@ peal_abcast_turn(const struct peal_abcast *abcast, uint64_t now_ns)
 			silent |= (uint16_t)(1U << i);
 		}
 		/* Who wants something of the others does not do it for them. */
-		silent |= (uint16_t)(abcast->wishes[i].at_ns != 0 ? 1U << i : 0U);
+		silent |= (uint16_t)(abcast->wishes[i].at_ns != 0 ||
+						     peal_abcast_is_given(abcast, (uint8_t)i)
+					     ? 1U << i
+					     : 0U);
 	}
 	return peal_abcast_count((uint16_t)(before & abcast->active & ~silent));
 }
@@ -57,6 +60,7 @@ may_send(struct peal_abcast *abcast)
 	const struct peal_abcast_lane *own = peal_abcast_own(abcast);
 
 	return peal_abcast_may_promise(abcast) && abcast->queue.count > 0 &&
+	       !peal_abcast_is_given(abcast, abcast->config.rank) &&
 	       own->have - own->delivered < PEAL_ORDER_INFLIGHT_MAX &&
 	       own->have < peal_abcast_lane_credit(
 				   own, abcast->config.rank, abcast->config.ranks_count);
@@ -324,6 +328,10 @@ wants_change(const struct peal_abcast *abcast, uint64_t now_ns)
 	bool is_worn = false;
 
 	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		/* Who is to go leaves that to the others: it would stop with what it decided. */
+		if (i != abcast->config.rank && peal_abcast_is_given(abcast, (uint8_t)i)) {
+			return true;
+		}
 		if (abcast->wishes[i].at_ns != 0 &&
 			now_ns - abcast->installed_at_ns > VIEW_PAUSE_NS) {
 			return true;
