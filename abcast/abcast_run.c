@@ -13,8 +13,6 @@
 #define JOIN_NS UINT64_C(1000000)
 /* A wish is forgotten when it was not repeated for so many times. */
 #define WISH_JOINS 20U
-/* Nobody's time is beyond half of what a stamp may be. */
-#define FOLLOWED_MAX (PEAL_ORDER_STAMP_MAX / 4U * 3U)
 /* Views follow each other no faster than this, unless somebody is gone. */
 #define VIEW_PAUSE_NS UINT64_C(2000000)
 /* A view change that does not end is tried again; of each rank a little later. */
@@ -247,7 +245,7 @@ follow(struct peal_abcast *abcast, uint64_t now_ns)
 		}
 		entry = peal_abcast_lane_find(lane, lane->delivered + 1U);
 		PEAL_ASSERT(entry != NULL);
-		if (entry->stamp <= abcast->clock.stamp || entry->stamp > FOLLOWED_MAX) {
+		if (entry->stamp <= abcast->clock.stamp) {
 			continue;
 		}
 		if (now_ns - entry->held_at_ns < abcast->timing.seal_ns) {
