@@ -24,7 +24,7 @@
 #define SPAN_NS        (2U * SECOND_NS)
 /* A seal takes so many rounds, and so many delays, at most. */
 #define ROUNDS_MAX 16U
-#define DELAYS_MAX 80U
+#define WAITS_MAX  80U
 
 static uint64_t
 count(const struct peal_simorder *world, enum peal_counter id)
@@ -92,7 +92,7 @@ play(uint64_t delay_ns, const struct peal_scenario_options *options, struct peal
 		world->nodes[0].machine->view);
 	expect(world, seals > 0 && rounds <= ROUNDS_MAX * seals, "rounds of a duel of seals",
 		rounds);
-	expect(world, gap_ns <= DELAYS_MAX * delay_ns, "a duel of seals stopped both for", gap_ns);
+	expect(world, gap_ns <= WAITS_MAX * delay_ns, "a duel of seals stopped both for", gap_ns);
 	peal_simorder_fini(world);
 	free(world);
 }
