@@ -41,6 +41,9 @@ test_abcast__refuses_other_groups_and_ranks_by_name(void **state)
 	message = make_tick();
 	message.acks[0].have = 1;
 	expect_refused(&message, 102, PEAL_COUNTER_ORDER_REFUSED_ACK);
+	/* Nor in a generation that this rank does not know yet. */
+	message.acks[0].generation = 1;
+	expect_refused(&message, 102, PEAL_COUNTER_ORDER_REFUSED_ACK);
 	message = make_tick();
 	message.head.rows_count = 5;
 	expect_refused(&message, 102, PEAL_COUNTER_ORDER_REFUSED_ACK);
