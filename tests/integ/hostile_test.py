@@ -16,8 +16,8 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from embed_test import BUILD, Chat, Lab, LabError, descriptors_count, expect, socket_of, stat  # noqa: E402
+from embed_test import Chat, descriptors_count, stat
+from integ import BUILD, Lab, LabError, expect, socket_of
 
 HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
 DYING = os.path.join(BUILD, "tests", "dying_client")
