@@ -2,7 +2,7 @@
 #include "tools/pealctl/ordergroups.h"
 
 #include "base/limits.h"
-#include "tools/pealctl/handover.h"
+#include "tools/pealctl/rankwish.h"
 #include "tools/pealctl/show.h"
 
 #include <inttypes.h>
@@ -217,8 +217,8 @@ peal_ordergroups_run(struct peal_telemetry *telemetry, bool is_json, int words_c
 {
 	enum peal_ordergroups_end end;
 
-	if (peal_handover_is_one(words_count, words)) {
-		end = peal_handover_run(telemetry, words_count, words);
+	if (peal_rankwish_is_one(words_count, words)) {
+		end = peal_rankwish_run(telemetry, words_count, words);
 		return end == PEAL_ORDERGROUPS_DONE ? show(telemetry, is_json) : end;
 	}
 	return run_create(telemetry, is_json, words_count, words);

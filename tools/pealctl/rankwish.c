@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "tools/pealctl/handover.h"
+#include "tools/pealctl/rankwish.h"
 
 #include "base/limits.h"
 #include "tools/pealctl/show.h"
@@ -57,7 +57,7 @@ fail(struct peal_telemetry *telemetry, enum peal_ordergroups_end end, const char
 }
 
 bool
-peal_handover_is_one(int words_count, char **words)
+peal_rankwish_is_one(int words_count, char **words)
 {
 	for (size_t i = 0; words_count > 0 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(words[0], verbs[i]) == 0) {
@@ -149,7 +149,7 @@ await(struct peal_telemetry *telemetry, const struct wish *wish)
 }
 
 enum peal_ordergroups_end
-peal_handover_run(struct peal_telemetry *telemetry, int words_count, char **words)
+peal_rankwish_run(struct peal_telemetry *telemetry, int words_count, char **words)
 {
 	const struct timespec pause = {.tv_nsec = POLL_INTERVAL_NS};
 	char parameters[96];
