@@ -47,6 +47,7 @@
 #include "abcast/abcast_clock.h"
 #include "abcast/abcast_digest.h"
 #include "abcast/abcast_lane.h"
+#include "abcast/abcast_late.h"
 #include "abcast/abcast_queue.h"
 #include "base/counters.h"
 #include "base/prng.h"
@@ -127,6 +128,7 @@ struct peal_abcast_timing {
 	uint64_t linger_ns; /* how long ticks go on after the last frame: 0 */
 	uint64_t idle_ns;   /* between ticks otherwise: 1 ms */
 	uint64_t ahead_ns;  /* promise so much beyond now when quiet for as long: 2 ms; 1 = never */
+	uint64_t gather_ns; /* while own frames are under way, others gather as long: 60 us */
 	uint64_t repair_ns; /* before a pull or a proposal is repeated, at first: 40 us */
 	uint64_t ask_ns;    /* a message is blocked: ask the silent lane, at first after: 60 us */
 	uint64_t seal_ns;   /* and seal it: 300 us */
@@ -215,18 +217,26 @@ struct peal_abcast {
 	uint16_t owed_place;                       /* ranks that lack what nobody keeps */
 	uint16_t owed_seals[PEAL_ORDER_RANKS_MAX]; /* lanes, by rank */
 	struct peal_abcast_wish wishes[PEAL_ORDER_RANKS_MAX];
+	/* By rank, that is far behind on the own lane: since when its place there stands. */
+	uint16_t braked_by; /* ranks */
+	uint64_t braked_limit[PEAL_ORDER_RANKS_MAX];
+	uint64_t braked_at_ns[PEAL_ORDER_RANKS_MAX];
 	/* By lane: repairs. */
 	uint64_t pull_at_ns[PEAL_ORDER_RANKS_MAX];
 	uint8_t pulls_count[PEAL_ORDER_RANKS_MAX];
-	uint8_t pull_from[PEAL_ORDER_RANKS_MAX]; /* rank to ask first */
+	uint8_t pull_from[PEAL_ORDER_RANKS_MAX];                    /* rank to ask first */
+	struct peal_abcast_late answers_late[PEAL_ORDER_RANKS_MAX]; /* answers to pulls */
+	struct peal_abcast_late owners_late[PEAL_ORDER_RANKS_MAX];  /* what others wait for */
 	/* Timers. */
 	bool is_dirty;        /* acknowledgements changed */
 	uint32_t taken_count; /* frames since all were told so */
 	bool is_led;          /* a stamp came that was too far ahead to be followed at once */
 	bool is_asked;
-	uint8_t ticks_count; /* since anything changed */
-	uint64_t told_at_ns; /* the last frame to all */
-	uint64_t sent_at_ns; /* the last own data */
+	uint8_t ticks_count;     /* since anything changed */
+	uint64_t told_at_ns;     /* the last frame to all */
+	uint64_t sent_at_ns;     /* the last own data */
+	uint64_t gather_from_ns; /* the same; 0 = a seal took some back since */
+	uint64_t pace_ns;        /* from one body of own data to the next, smoothed */
 	uint64_t turn_at_ns;
 	uint64_t installed_at_ns;
 	uint64_t join_at_ns;
@@ -279,6 +289,10 @@ bool peal_abcast_on_frame(
 void peal_abcast_run(struct peal_abcast *abcast, uint64_t now_ns);
 /* When to run next: at most PEAL_ORDER_IDLE later; 0 = at once; UINT64_MAX = never. */
 uint64_t peal_abcast_deadline_at_ns(const struct peal_abcast *abcast);
+
+/* Until when frames that do not fill a body gather, as far as is known now; 0 = they leave with the
+ * next run. */
+uint64_t peal_abcast_gather_until_ns(const struct peal_abcast *abcast);
 
 /* Gives every reference back: the end. Frames of its own that were not delivered are released
  * without a word. */

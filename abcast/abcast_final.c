@@ -108,6 +108,11 @@ note_block(struct peal_abcast *abcast, uint8_t lane, uint64_t stamp, uint16_t on
 		abcast->asks_count = 0;
 		abcast->relays_count = 0;
 	}
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		if (peal_abcast_has(on, i) && i != abcast->config.rank) {
+			peal_abcast_late_await(&abcast->owners_late[i], abcast->blocked_at_ns);
+		}
+	}
 	abcast->blocked_lane = lane;
 	abcast->blocked_seq = seq;
 	abcast->blocked_stamp = stamp;
