@@ -14,7 +14,7 @@ fill_timing(struct peal_abcast_timing *timing)
 	static const struct peal_abcast_timing defaults = {.tick_ns = 5U * MICROSECOND_NS,
 		.idle_ns = 1000U * MICROSECOND_NS,
 		.ahead_ns = 2000U * MICROSECOND_NS,
-		.gather_ns = 60U * MICROSECOND_NS,
+		.gather_ns = 200U * MICROSECOND_NS,
 		.repair_ns = 40U * MICROSECOND_NS,
 		.ask_ns = 60U * MICROSECOND_NS,
 		.seal_ns = 300U * MICROSECOND_NS,

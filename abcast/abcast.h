@@ -128,7 +128,7 @@ struct peal_abcast_timing {
 	uint64_t linger_ns; /* how long ticks go on after the last frame: 0 */
 	uint64_t idle_ns;   /* between ticks otherwise: 1 ms */
 	uint64_t ahead_ns;  /* promise so much beyond now when quiet for as long: 2 ms; 1 = never */
-	uint64_t gather_ns; /* while own frames are under way, others gather as long: 60 us */
+	uint64_t gather_ns; /* while own frames are under way others gather, at most: 200 us */
 	uint64_t repair_ns; /* before a pull or a proposal is repeated, at first: 40 us */
 	uint64_t ask_ns;    /* a message is blocked: ask the silent lane, at first after: 60 us */
 	uint64_t seal_ns;   /* and seal it: 300 us */
@@ -236,6 +236,7 @@ struct peal_abcast {
 	uint64_t told_at_ns;     /* the last frame to all */
 	uint64_t sent_at_ns;     /* the last own data */
 	uint64_t gather_from_ns; /* the same; 0 = a seal took some back since */
+	uint64_t round_ns;       /* until an own frame is back, smoothed */
 	uint64_t pace_ns;        /* from one body of own data to the next, smoothed */
 	uint64_t turn_at_ns;
 	uint64_t installed_at_ns;

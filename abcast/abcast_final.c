@@ -150,6 +150,9 @@ peal_abcast_final(struct peal_abcast *abcast, uint64_t now_ns)
 			note_block(abcast, lane, entry->stamp, on, is_unheld, now_ns);
 			return;
 		}
+		if (lane == abcast->config.rank) {
+			peal_abcast_note_round(abcast, now_ns - entry->held_at_ns);
+		}
 		deliver(abcast, lane, entry);
 	}
 }

@@ -144,8 +144,11 @@ void peal_abcast_on_place(
 /* abcast_send.c */
 /* Own frames leave, as far as they may. */
 void peal_abcast_send_own(struct peal_abcast *abcast, uint64_t now_ns);
-/* True while own frames follow each other so closely that what is here is told with them. */
-bool peal_abcast_is_speaking(const struct peal_abcast *abcast, uint64_t now_ns);
+/* An own frame was delivered here, so long after it was sent first. */
+void peal_abcast_note_round(struct peal_abcast *abcast, uint64_t round_ns);
+/* How long after one own body the next one is to be expected, which tells what is here as well; 0 =
+ * own bodies are too rare. */
+uint64_t peal_abcast_told_within_ns(const struct peal_abcast *abcast, uint64_t now_ns);
 
 /* abcast_run.c */
 /* Ranks of which nothing was heard for too long, or that membership suspects. */

@@ -60,11 +60,11 @@ run_ticks(struct peal_abcast *abcast, uint64_t now_ns)
 	const struct peal_abcast_timing *timing = &abcast->timing;
 	bool is_lingering = now_ns - abcast->sent_at_ns < timing->linger_ns;
 	bool is_waiting = abcast->blocked_seq != 0;
+	uint64_t told_ns = peal_abcast_told_within_ns(abcast, now_ns);
 	uint64_t pause_ns = timing->idle_ns;
 
-	if (abcast->is_dirty && !abcast->is_asked && !is_lingering &&
-		peal_abcast_is_speaking(abcast, now_ns)) {
-		pause_ns = timing->gather_ns;
+	if (abcast->is_dirty && !abcast->is_asked && !is_lingering && told_ns > 0) {
+		pause_ns = told_ns > timing->tick_ns ? told_ns : timing->tick_ns;
 	} else if (abcast->taken_count >= PEAL_ORDER_BULK && !abcast->is_asked) {
 		pause_ns = timing->tick_ns * BULK_TICKS;
 	} else if (abcast->is_dirty || abcast->is_asked || is_lingering) {
@@ -101,10 +101,8 @@ static uint64_t
 find_ask_at_ns(const struct peal_abcast *abcast)
 {
 	/* Who speaks is told with the next body, and so are the others. */
-	uint64_t first_ns = peal_abcast_is_speaking(abcast, abcast->turn_at_ns) &&
-					    2U * abcast->timing.gather_ns > abcast->timing.ask_ns
-				    ? 2U * abcast->timing.gather_ns
-				    : abcast->timing.ask_ns;
+	uint64_t told_ns = 2U * peal_abcast_told_within_ns(abcast, abcast->turn_at_ns);
+	uint64_t first_ns = told_ns > abcast->timing.ask_ns ? told_ns : abcast->timing.ask_ns;
 
 	return abcast->asks_count == 0
 		       ? abcast->blocked_at_ns + first_ns

@@ -8,6 +8,8 @@
 #define BRAKE_ROOM (PEAL_ORDER_WINDOW / 4U)
 /* Weight of what was before, in the time between two own bodies. */
 #define PACE_WEIGHT 8U
+/* The same, in the time until an own frame is back. */
+#define ROUND_WEIGHT 16U
 
 static bool
 may_send(const struct peal_abcast *abcast)
@@ -23,20 +25,43 @@ may_send(const struct peal_abcast *abcast)
 
 /* --- gathering --- */
 
+/* Half of what an own frame takes until it is back: so a round of all takes at most twice as long
+ * as it would if nobody gathered, and where links and machines are quick there is next to no
+ * waiting.
+ */
+static uint64_t
+find_gather_ns(const struct peal_abcast *abcast)
+{
+	uint64_t half_ns = abcast->round_ns / 2U;
+
+	return half_ns < abcast->timing.gather_ns ? half_ns : abcast->timing.gather_ns;
+}
+
+void
+peal_abcast_note_round(struct peal_abcast *abcast, uint64_t round_ns)
+{
+	uint64_t most_ns = 4U * abcast->timing.gather_ns;
+
+	round_ns = round_ns < most_ns ? round_ns : most_ns;
+	abcast->round_ns = (abcast->round_ns * (ROUND_WEIGHT - 1U) + round_ns) / ROUND_WEIGHT;
+}
+
 uint64_t
 peal_abcast_gather_until_ns(const struct peal_abcast *abcast)
 {
 	const struct peal_abcast_lane *own = &abcast->lanes[abcast->config.rank];
 
 	/* Whoever has nothing under way is not made to wait: light load is as quick as ever. */
-	return own->have == own->delivered ? 0 : abcast->gather_from_ns + abcast->timing.gather_ns;
+	return own->have == own->delivered ? 0 : abcast->gather_from_ns + find_gather_ns(abcast);
 }
 
-bool
-peal_abcast_is_speaking(const struct peal_abcast *abcast, uint64_t now_ns)
+uint64_t
+peal_abcast_told_within_ns(const struct peal_abcast *abcast, uint64_t now_ns)
 {
-	return abcast->pace_ns < abcast->timing.gather_ns &&
-	       now_ns - abcast->sent_at_ns < abcast->timing.gather_ns;
+	uint64_t gather_ns = find_gather_ns(abcast);
+
+	return abcast->pace_ns < gather_ns && now_ns - abcast->sent_at_ns < gather_ns ? gather_ns
+										      : 0;
 }
 
 static uint32_t
