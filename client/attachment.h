@@ -40,6 +40,7 @@ struct peal_channel_end {
 	uint16_t life;
 	uint16_t number;
 	uint64_t member;
+	uint64_t opened_at;  /* in the ring up; 0 = the core has read it */
 	uint64_t sent;       /* position in the queue of the core */
 	uint64_t sent_count; /* messages that went by the core */
 	struct peal_assembly_buffer parts;

@@ -300,6 +300,7 @@ take_opened(struct peal *peal, const struct peal_shmring_record *record, struct 
 	end->number = opened.number;
 	end->member = opened.mid;
 	end->lane = 0;
+	end->opened_at = 0;
 	end->sent = 0;
 	end->sent_count = 0;
 	end->parts.message_size = 0;

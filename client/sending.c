@@ -220,6 +220,7 @@ peal_sending_open(struct peal *peal, uint64_t member, uint16_t number, enum peal
 		end->number = number;
 		end->member = member;
 		end->lane = 0;
+		end->opened_at = peal->writer.tail;
 		end->sent = 0;
 		end->sent_count = 0;
 		end->parts.message_size = 0;
@@ -331,16 +332,20 @@ peal_sending_sum_released(const struct peal *peal)
 static enum peal_result
 check_credit(struct peal *peal, uint32_t channel, uint32_t size)
 {
-	const struct peal_channel_end *end = peal_sending_find(peal, channel);
+	struct peal_channel_end *end = peal_sending_find(peal, channel);
 	uint32_t place = PEAL_CLIENT_TAG_PLACE(channel);
 	uint64_t released;
 
 	if (end == NULL || end->is_closing) {
 		return PEAL_CLOSED;
 	}
+	/* Until the core has read of this life, what stands there is of the former one. */
+	if (end->opened_at != 0 && atomic_load_explicit(&peal->down->up_head,
+					   memory_order_acquire) >= end->opened_at) {
+		end->opened_at = 0;
+	}
 	released = atomic_load_explicit(&peal->down->released[place], memory_order_relaxed);
-	/* A place that was just given: what stands there may be of its former life. */
-	released = released > end->sent ? 0 : released;
+	released = end->opened_at != 0 || released > end->sent ? 0 : released;
 	if (peal_shmring_span(size) <= peal->queue_size - (end->sent - released)) {
 		return PEAL_OK;
 	}

@@ -113,7 +113,9 @@ begin(struct pair *pair, const char *path, bool is_calm_asking, bool is_silent)
 		poll_both(pair, true);
 	}
 	(void)peal_listen(listener, NUMBER);
-	(void)peal_wait(listener, PAUSE_NS);
+	while (atomic_load(&listener->down->up_head) != listener->writer.tail) {
+		(void)peal_wait(listener, PAUSE_NS);
+	}
 	(void)peal_open(asker, peal_view(asker)->self, NUMBER,
 		is_calm_asking ? &pair->calm_channel : &pair->harmful_channel);
 	while (calm == NULL || harmful == NULL || !calm->is_heard || !calm->is_used ||

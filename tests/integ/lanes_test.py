@@ -31,8 +31,8 @@ def tell(lab, mode, count, has_lanes):
     made = stat(lab, "client_lanes_ready") - made
     print(f"# lanes {made}: {json.dumps(said)}")
     expect((made > 0) == has_lanes, f"{mode}: {made} lanes were made")
-    for name in ("clients_violated", "client_lanes_broken", "client_lanes_refused"):
-        expect(mode == "die" or stat(lab, name) == 0, f"{mode}: {name} is {stat(lab, name)}")
+    for name in ("clients_violated", "clients_evicted", "client_lanes_broken"):
+        expect(stat(lab, name) == 0, f"{mode}: {name} is {stat(lab, name)}")
     if mode == "talk":
         expect(said["heard"] > 5 * count and said["orderly"] > 5 and said["lost"] > 0 and said["checked"] > 20,
                f"too little was done: {said}")
