@@ -255,9 +255,9 @@ void peal_abcast_found(
 
 /* Membership says that a rank is held by this member now. A larger number only. */
 void peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member);
-/* The order says that the rank is this holder's from here on: called while `deliver` is, at the same
- * position of all. A larger term only. This rank may be the one that is given away: it goes on, but
- * for new frames, until the next view leaves it out and it stops, REPLACED. */
+/* The order says that the rank is this holder's from here on: called while `deliver` is, at the
+ * same position of all. A larger term only. This rank may be the one that is given away: it goes
+ * on, but for new frames, until the next view leaves it out and it stops, REPLACED. */
 void peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder);
 /* True from there on until a view follows that knows of it. */
 bool peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank);

@@ -138,7 +138,8 @@ enum peal_orders_handover {
 enum peal_orders_refusal {
 	PEAL_ORDERS_NOT_REFUSED = 0, /* it is put in order, and then judged again */
 	PEAL_ORDERS_HANDOVER_NO_GROUP,
-	PEAL_ORDERS_HANDOVER_NOT_RANK,  /* this node holds none, or none any more: ask one that does */
+	PEAL_ORDERS_HANDOVER_NOT_RANK,  /* this node holds none, or none any more: ask one that does
+					 */
 	PEAL_ORDERS_HANDOVER_ONE_RANK,  /* a group of one rank cannot give it away */
 	PEAL_ORDERS_HANDOVER_NO_RANK,   /* the group has fewer */
 	PEAL_ORDERS_HANDOVER_EMPTY,     /* nobody holds the rank */
@@ -147,7 +148,7 @@ enum peal_orders_refusal {
 	PEAL_ORDERS_HANDOVER_HOLDS_ONE, /* the member has a rank of this group */
 	PEAL_ORDERS_HANDOVER_UNDER_WAY, /* another rank is given to somebody who is not in yet */
 	PEAL_ORDERS_HANDOVER_TOO_FEW,   /* without the rank no majority would be there */
-	PEAL_ORDERS_HANDOVER_BUSY,      /* no view is here just now, or a command waits; try again */
+	PEAL_ORDERS_HANDOVER_BUSY, /* no view is here just now, or a command waits; try again */
 	PEAL_ORDERS_HANDOVER_TOO_LARGE, /* the view of the membership has too many members */
 };
 
@@ -276,10 +277,10 @@ struct peal_orders_group {
 	uint64_t members[PEAL_ORDER_RANKS_MAX]; /* of the view of the group, without */
 	bool has_command;
 	struct peal_order_handover command; /* waits to be put in order */
-	uint32_t told_view;    /* the latest view of the group that anybody told this node of */
-	uint32_t stranger_mid; /* while frames go to one who holds no rank; else 0 */
-	uint64_t told_at_ns;   /* when one was told so last */
-	uint64_t named_at_ns;  /* and those who hold a rank and do not know */
+	uint32_t told_view;      /* the latest view of the group that anybody told this node of */
+	uint32_t stranger_mid;   /* while frames go to one who holds no rank; else 0 */
+	uint64_t told_at_ns;     /* when one was told so last */
+	uint64_t named_at_ns;    /* and those who hold a rank and do not know */
 	uint32_t asked_rank;     /* of the view: where holders are sought that are not known */
 	uint64_t said_count;     /* messages accepted */
 	uint64_t done_count;     /* of these delivered here, or told to be doubtful */

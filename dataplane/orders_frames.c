@@ -167,7 +167,6 @@ peal_orders_on_frame(struct peal_orders *orders, const struct peal_opened *opene
 		return;
 	}
 	peal_orders_believe(group, opened->body[RANK_OFFSET], opened->mid);
-	frame.member =
-		peal_orders_resolve(group, opened->body[RANK_OFFSET], opened->mid, now_ns);
+	frame.member = peal_orders_resolve(group, opened->body[RANK_OFFSET], opened->mid, now_ns);
 	(void)peal_abcast_on_frame(&group->abcast, &frame, now_ns);
 }

@@ -62,7 +62,7 @@ is_under_way(const struct peal_abcast *abcast, uint8_t rank)
 static enum peal_orders_refusal
 judge(const struct peal_abcast *abcast, uint32_t rank, uint64_t mid)
 {
-	uint32_t ranks_count = abcast->config.ranks_count;
+	uint8_t ranks_count = abcast->config.ranks_count;
 	uint32_t left = (uint32_t)__builtin_popcount(abcast->active & ~(1U << rank));
 
 	if (ranks_count == 1) {
@@ -175,8 +175,7 @@ find_named(const struct peal_orders *orders, const struct peal_order_msg *messag
 	for (uint8_t i = 0; i < message->head.rows_count; i++) {
 		uint64_t holder = message->view.cuts[i].member;
 
-		if (peal_order_term(holder) > 0 &&
-			peal_order_member(holder) == orders->self_mid) {
+		if (peal_order_term(holder) > 0 && peal_order_member(holder) == orders->self_mid) {
 			return i;
 		}
 	}

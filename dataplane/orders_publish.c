@@ -258,9 +258,9 @@ say_next(struct peal_orders_group *group)
 		.bytes = peal_orders_pool_bytes(&group->orders->pool, kept->place),
 		.size = kept->size};
 
-	bool is_silent = PEAL_BUG(HANDOVER_UNPUBLISHED) &&
-			 peal_order_data_kind(publication.bytes, publication.size) ==
-				 PEAL_ORDER_DATA_HOLDER;
+	bool is_silent =
+		PEAL_BUG(HANDOVER_UNPUBLISHED) &&
+		peal_order_data_kind(publication.bytes, publication.size) == PEAL_ORDER_DATA_HOLDER;
 
 	if (!is_silent && !say(group, &publication)) {
 		return false;

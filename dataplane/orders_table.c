@@ -13,8 +13,8 @@ static void
 tell_suspects(struct peal_orders_group *group)
 {
 	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
-		bool is_there = peal_orders_is_member(
-			group->orders, peal_order_member(group->holders[i]));
+		bool is_there =
+			peal_orders_is_member(group->orders, peal_order_member(group->holders[i]));
 		bool is_suspected = (group->abcast.suspects >> i & 1U) != 0;
 
 		if (is_there == is_suspected) {
@@ -39,8 +39,7 @@ peal_orders_believe(struct peal_orders_group *group, uint8_t rank, uint64_t mid)
 {
 	if (rank < group->config.ranks_count && mid > group->holders[rank] &&
 		rank != group->abcast.config.rank &&
-		!peal_orders_is_member(
-			group->orders, peal_order_member(group->holders[rank])) &&
+		!peal_orders_is_member(group->orders, peal_order_member(group->holders[rank])) &&
 		peal_orders_is_member(group->orders, mid)) {
 		hold(group, rank, mid);
 	}

@@ -5,7 +5,7 @@
 
 #define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
 /* A change is done long before, when all is well. */
-#define REPAIR_NS  (50U * MILLISECOND_NS)
+#define REPAIR_NS   (50U * MILLISECOND_NS)
 #define REPAIRS_MAX 40U
 
 static uint16_t
@@ -72,8 +72,7 @@ restart(const struct peal_handover_scene *scene, uint16_t victim)
 {
 	struct peal_simworld *world = scene->world;
 
-	if (victim == world->config.nodes_count ||
-		!peal_simnode_is_member(world->nodes[victim]) ||
+	if (victim == world->config.nodes_count || !peal_simnode_is_member(world->nodes[victim]) ||
 		peal_faults_draw_victim(scene->faults) == world->config.nodes_count ||
 		!scene->may_lose(scene->state, victim)) {
 		return;
@@ -102,10 +101,9 @@ peal_handover_trouble(const struct peal_handover_scene *scene)
 		handover.commander = (uint32_t)(commander + 1U) % nodes_count;
 		(void)command(scene, &handover);
 	}
-	peal_simworld_run_for(world, peal_prng_below(scene->prng,
-					     peal_prng_ratio(scene->prng, 1, 2)
-						     ? MILLISECOND_NS
-						     : 20U * MILLISECOND_NS));
+	peal_simworld_run_for(world, peal_prng_below(scene->prng, peal_prng_ratio(scene->prng, 1, 2)
+									  ? MILLISECOND_NS
+									  : 20U * MILLISECOND_NS));
 	switch (peal_prng_below(scene->prng, 8)) {
 	case 0:
 		restart(scene, holder);
@@ -129,8 +127,8 @@ peal_handover_repair(struct peal_simworld *world, const struct peal_ordergroup *
 		struct peal_simorders_handover handover;
 
 		/* One may have to wait for another: a change is under way there. */
-		if (!peal_simorders_find_empty(world->orders, world->config.nodes_count, group->id,
-			    i, &handover)) {
+		if (!peal_simorders_find_empty(
+			    world->orders, world->config.nodes_count, group->id, i, &handover)) {
 			return;
 		}
 		(void)peal_simorders_hand_over(

@@ -728,8 +728,8 @@ peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t 
 }
 
 bool
-peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id,
-	uint32_t first, struct peal_simorders_handover *handover_out)
+peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t first,
+	struct peal_simorders_handover *handover_out)
 {
 	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
 	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);

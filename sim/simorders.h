@@ -83,9 +83,9 @@ struct peal_simorders_ledger {
 	uint64_t said_count;
 	uint64_t skips_count;
 	uint64_t doubtful_count;
-	uint64_t unheard_count;  /* times that a member without a rank was told of a gap */
-	uint64_t heard_count;    /* messages, by members without a rank */
-	uint64_t restarts_count; /* views in which a rank came back, or another member has it */
+	uint64_t unheard_count;   /* times that a member without a rank was told of a gap */
+	uint64_t heard_count;     /* messages, by members without a rank */
+	uint64_t restarts_count;  /* views in which a rank came back, or another member has it */
 	uint64_t handovers_count; /* commands that were not refused */
 	uint32_t groups_count;
 	struct peal_simorders_group groups[PEAL_SIMORDERS_GROUPS_MAX];

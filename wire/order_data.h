@@ -48,8 +48,7 @@ struct peal_order_handover {
 /* Writes the head of RECORDS, or of a part, or all of a command. Returns its size. */
 uint16_t peal_order_data_begin_records(uint8_t *data);
 uint16_t peal_order_data_begin_part(uint8_t *data, const struct peal_order_part *part);
-uint16_t peal_order_data_write_handover(
-	uint8_t *data, const struct peal_order_handover *handover);
+uint16_t peal_order_data_write_handover(uint8_t *data, const struct peal_order_handover *handover);
 
 /* The kind of well-formed data; 0: it is not. O(records). */
 uint8_t peal_order_data_kind(const uint8_t *data, uint32_t size);

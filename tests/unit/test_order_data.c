@@ -74,9 +74,9 @@ test_order_data__a_command_comes_back_as_it_went_in(void **state)
 	(void)peal_order_data_write_handover(
 		data, &(struct peal_order_handover){.holder = peal_order_holder(0, 12)});
 	assert_int_equal(peal_order_data_kind(data, size), 0);
-	(void)peal_order_data_write_handover(data,
-		&(struct peal_order_handover){
-			.holder = peal_order_holder(PEAL_ORDER_TERM_MAX, 12)});
+	(void)peal_order_data_write_handover(
+		data, &(struct peal_order_handover){
+			      .holder = peal_order_holder(PEAL_ORDER_TERM_MAX, 12)});
 	assert_int_equal(peal_order_data_kind(data, size), 0);
 	/* Nobody is a holder, too. */
 	(void)peal_order_data_write_handover(

@@ -86,11 +86,10 @@ static void
 test_orders_handover__each_refusal_has_a_name(void **state)
 {
 	(void)state;
-	assert_int_equal(peal_orders_hand_over(&nodes[0].orders, GROUP + 1U, PEAL_ORDERS_REPLACE, 0,
-				 4),
-		PEAL_ORDERS_HANDOVER_NO_GROUP);
 	assert_int_equal(
-		command(3, PEAL_ORDERS_REPLACE, 0, 4), PEAL_ORDERS_HANDOVER_NOT_RANK);
+		peal_orders_hand_over(&nodes[0].orders, GROUP + 1U, PEAL_ORDERS_REPLACE, 0, 4),
+		PEAL_ORDERS_HANDOVER_NO_GROUP);
+	assert_int_equal(command(3, PEAL_ORDERS_REPLACE, 0, 4), PEAL_ORDERS_HANDOVER_NOT_RANK);
 	assert_int_equal(command(0, PEAL_ORDERS_REPLACE, 3, 4), PEAL_ORDERS_HANDOVER_NO_RANK);
 	assert_int_equal(command(0, PEAL_ORDERS_ADD, 1, 4), PEAL_ORDERS_HANDOVER_HELD);
 	assert_int_equal(command(0, PEAL_ORDERS_REPLACE, 1, 9), PEAL_ORDERS_HANDOVER_NO_MEMBER);
@@ -194,8 +193,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_orders_handover__a_rank_is_given_to_another_member, begin_founded,
 			finish),
-		cmocka_unit_test_setup_teardown(test_orders_handover__given_back_it_is_another_life,
-			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_handover__given_back_it_is_another_life, begin_founded, finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_handover__a_rank_is_taken_away_and_given_again, begin_founded,
 			finish),

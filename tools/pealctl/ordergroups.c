@@ -185,7 +185,8 @@ run_create(struct peal_telemetry *telemetry, bool is_json, int words_count, char
 	if (words_count < 3 ||
 		(strcmp(words[0], "create") != 0 && strcmp(words[0], "recreate") != 0)) {
 		return fail(telemetry, PEAL_ORDERGROUPS_MISUSED,
-			"group takes show, create or recreate ID NAME=MEMBER ..., replace or add ID "
+			"group takes show, create or recreate ID NAME=MEMBER ..., replace or add "
+			"ID "
 			"RANK MEMBER, or remove ID RANK");
 	}
 	id = strtoull(words[1], &end, 10);

@@ -16,7 +16,8 @@
 /* In the order of enum peal_orders_handover. */
 static const char *const verbs[] = {"replace", "remove", "add"};
 
-#define REMOVE 1U
+#define VERBS_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+#define REMOVE      1U
 
 struct wish {
 	uint64_t id;
@@ -56,15 +57,22 @@ fail(struct peal_telemetry *telemetry, enum peal_ordergroups_end end, const char
 	return end;
 }
 
+/* Which of the verbs it is; VERBS_COUNT: none. */
+static uint64_t
+find_verb(int words_count, char **words)
+{
+	uint64_t what = 0;
+
+	while (what < VERBS_COUNT && (words_count == 0 || strcmp(words[0], verbs[what]) != 0)) {
+		what++;
+	}
+	return what;
+}
+
 bool
 peal_rankwish_is_one(int words_count, char **words)
 {
-	for (size_t i = 0; words_count > 0 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(words[0], verbs[i]) == 0) {
-			return true;
-		}
-	}
-	return false;
+	return find_verb(words_count, words) < VERBS_COUNT;
 }
 
 static bool
@@ -81,10 +89,7 @@ read_wish(int words_count, char **words, struct wish *wish_out)
 {
 	int wanted;
 
-	*wish_out = (struct wish){0};
-	while (strcmp(words[0], verbs[wish_out->what]) != 0) {
-		wish_out->what++;
-	}
+	*wish_out = (struct wish){.what = find_verb(words_count, words)};
 	wanted = wish_out->what == REMOVE ? 3 : 4;
 	return words_count == wanted && read_number(words[1], &wish_out->id) && wish_out->id != 0 &&
 	       read_number(words[2], &wish_out->rank) &&
