@@ -122,6 +122,10 @@ static const struct peal_scenario scenarios[] = {
 		"one "
 		"order at all.",
 		0, 3, "dpdk", false, peal_story_orders},
+	{"handover",
+		"The same, and ranks are given to other members, taken away and given again by "
+		"commands in the order: one order at all.",
+		0, 5, "dpdk", false, peal_story_handover},
 	{"total",
 		"Clients of all nodes join, leave and talk in process groups in total order, of "
 		"members that crash, come back and stand still: one sequence at all.",
@@ -135,6 +139,10 @@ static const struct peal_scenario scenarios[] = {
 		"The clock of one of three ranks jumps by 37 hours, stands or runs wrong: one "
 		"order all the same.",
 		3, 3, "dpdk", false, peal_story_clocks},
+	{"duel",
+		"Two of three ranks overtake each other in sealing the lane of the third: it comes "
+		"to an end.",
+		3, 3, "dpdk", false, peal_story_duel},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

@@ -149,12 +149,16 @@ void peal_story_broken(const struct peal_scenario_options *options, struct peal_
 void peal_story_total(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_orders.c: order groups in the cores of a group. */
 void peal_story_orders(const struct peal_scenario_options *options, struct peal_report *report);
+/* The same, and ranks are given to others. */
+void peal_story_handover(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_audience.c: an order group, and everybody else listens. */
 void peal_story_audience(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_order.c: total order. */
 void peal_story_order(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_standstill(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_clocks(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_duel.c: two ranks of three seal the lane of the third against each other. */
+void peal_story_duel(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);
