@@ -13,6 +13,7 @@
  */
 #include "base/assert.h"
 #include "tools/benchlib/fixedmember.h"
+#include "tools/benchlib/packetpool.h"
 #include "wire/crypto/aead_open.h"
 
 #include <stdio.h>
@@ -22,9 +23,6 @@
 
 #define RANKS_COUNT      3U
 #define PACKETS_COUNT    4096U
-#define PACKET_SIZE      2176U
-#define PACKET_WIDE_SIZE 9344U
-#define HEADROOM         128U
 #define QUEUE_SIZE       65536U
 #define ROUNDS_COUNT     20000U
 #define WARM_ROUNDS      500U
@@ -61,9 +59,8 @@ struct bench {
 	struct peal_timing timing;
 	struct options options;
 	uint64_t now_ns;
-	uint32_t free_count;
-	uint8_t *free[PACKETS_COUNT];
-	uint8_t packets[PACKETS_COUNT * PACKET_WIDE_SIZE];
+	struct peal_packetpool pool;
+	uint8_t packets[PACKETS_COUNT * PEAL_PACKETPOOL_WIDE_SIZE];
 	uint8_t message[SIZE_MAX_OF_ALL];
 };
 
@@ -83,29 +80,15 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 static uint32_t
 allocate(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
 {
-	struct bench *bench = ((struct rank *)state)->bench;
-
 	(void)queue;
-	if (bench->free_count < count) {
-		return 0;
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t *packet = bench->free[--bench->free_count];
-
-		packets[i] = (struct peal_packet){.data = packet + HEADROOM, .handle = packet};
-	}
-	return count;
+	return peal_packetpool_allocate(&((struct rank *)state)->bench->pool, packets, count);
 }
 
 static void
 release(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
 {
-	struct bench *bench = ((struct rank *)state)->bench;
-
 	(void)queue;
-	for (uint32_t i = 0; i < count; i++) {
-		bench->free[bench->free_count++] = packets[i].handle;
-	}
+	peal_packetpool_release(&((struct rank *)state)->bench->pool, packets, count);
 }
 
 /* The last byte of a MAC is the member number. */
@@ -133,19 +116,6 @@ deliver(void *state, const struct peal_orders_message *message)
 		delivery->offset + delivery->size == delivery->message_size;
 }
 
-static struct peal_address
-find_address(uint32_t mid)
-{
-	return (struct peal_address){
-		.ipv4 = 0x0A000000U + mid, .port = 4100, .mac = {0x02, 0, 0, 0, 0, (uint8_t)mid}};
-}
-
-static uint32_t
-find_stride(const struct bench *bench)
-{
-	return bench->options.mtu > 1500U ? PACKET_WIDE_SIZE : PACKET_SIZE;
-}
-
 static void
 set_up_rank(struct bench *bench, uint16_t self)
 {
@@ -157,7 +127,7 @@ set_up_rank(struct bench *bench, uint16_t self)
 		.members_count = RANKS_COUNT,
 		.port = {.ops = &ops,
 			.state = rank,
-			.packet_size_max = find_stride(bench) - HEADROOM,
+			.packet_size_max = bench->pool.stride - PEAL_PACKETPOOL_HEADROOM,
 			.mtu = bench->options.mtu},
 		.addresses = addresses,
 		.timing = &bench->timing,
@@ -175,7 +145,7 @@ set_up_rank(struct bench *bench, uint16_t self)
 	bool is_made;
 
 	for (uint32_t i = 0; i < RANKS_COUNT; i++) {
-		addresses[i] = find_address(i + 1U);
+		addresses[i] = peal_fixedmember_address(i + 1U);
 		keys[i] = &bench->ranks[i].key;
 	}
 	memcpy(config.port.mac, addresses[self].mac, sizeof(config.port.mac));
@@ -197,9 +167,7 @@ set_up(struct bench *bench)
 	}
 	bench->now_ns = UINT64_C(1000000000);
 	bench->aead.expand(bench->aead.state, raw, &bench->pre_key);
-	for (uint32_t i = 0; i < PACKETS_COUNT; i++) {
-		bench->free[bench->free_count++] = bench->packets + (size_t)i * find_stride(bench);
-	}
+	peal_packetpool_init(&bench->pool, bench->packets, PACKETS_COUNT, bench->options.mtu);
 	for (uint16_t i = 0; i < RANKS_COUNT; i++) {
 		raw[0] = (uint8_t)(i + 1U);
 		bench->aead.expand(bench->aead.state, raw, &bench->ranks[i].key);

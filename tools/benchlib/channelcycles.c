@@ -3,6 +3,7 @@
 
 #include "tools/benchlib/fixedmember.h"
 #include "tools/benchlib/median.h"
+#include "tools/benchlib/packetpool.h"
 #include "tools/benchlib/stopwatch.h"
 #include "wire/crypto/aead_open.h"
 #include "wire/frame.h"
@@ -14,9 +15,6 @@
 
 #define MESSAGES_MAX     32U
 #define PACKETS_COUNT    1024U
-#define PACKET_SIZE      2176U
-#define PACKET_WIDE_SIZE 9344U
-#define HEADROOM         128U
 #define LENT_SIZE_MAX    65536U
 #define COLD_KIB_MAX     1024U
 #define LOANS_MAX        8U
@@ -52,9 +50,8 @@ struct bench {
 	uint64_t cold_cycles; /* of reading what lies between, in this round */
 	uint32_t loans_count;
 	uint16_t mtu; /* 0 = what every path carries */
-	uint32_t free_count;
-	uint8_t *free[PACKETS_COUNT];
-	uint8_t packets[PACKETS_COUNT * PACKET_WIDE_SIZE];
+	struct peal_packetpool pool;
+	uint8_t packets[PACKETS_COUNT * PEAL_PACKETPOOL_WIDE_SIZE];
 	uint8_t loans[LOANS_MAX][LENT_SIZE_MAX];
 	uint8_t between[COLD_KIB_MAX * 1024U];
 };
@@ -109,7 +106,7 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 	peal_stopwatch_enter(PEAL_STOPWATCH_PORT);
 	memcpy(packets, end->inbox, count * sizeof(packets[0]));
 	for (uint32_t i = 0; i < count; i++) {
-		packets[i].room = PACKET_SIZE - HEADROOM;
+		packets[i].room = PEAL_PACKETPOOL_SIZE - PEAL_PACKETPOOL_HEADROOM;
 	}
 	end->inbox_count -= count;
 	memmove(end->inbox, end->inbox + count, end->inbox_count * sizeof(packets[0]));
@@ -120,18 +117,11 @@ receive(void *state, uint16_t queue, struct peal_packet *packets, uint32_t capac
 static uint32_t
 allocate(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
 {
-	struct bench *bench = ((struct end *)state)->bench;
+	struct peal_packetpool *pool = &((struct end *)state)->bench->pool;
 
 	(void)queue;
-	if (bench->free_count < count) {
-		return 0;
-	}
 	peal_stopwatch_enter(PEAL_STOPWATCH_PORT);
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t *packet = bench->free[--bench->free_count];
-
-		packets[i] = (struct peal_packet){.data = packet + HEADROOM, .handle = packet};
-	}
+	count = peal_packetpool_allocate(pool, packets, count);
 	peal_stopwatch_leave();
 	return count;
 }
@@ -139,13 +129,9 @@ allocate(void *state, uint16_t queue, struct peal_packet *packets, uint32_t coun
 static void
 release(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
 {
-	struct bench *bench = ((struct end *)state)->bench;
-
 	(void)queue;
 	peal_stopwatch_enter(PEAL_STOPWATCH_PORT);
-	for (uint32_t i = 0; i < count; i++) {
-		bench->free[bench->free_count++] = packets[i].handle;
-	}
+	peal_packetpool_release(&((struct end *)state)->bench->pool, packets, count);
 	peal_stopwatch_leave();
 }
 
@@ -210,31 +196,19 @@ give_back(void *state, uint16_t channel, uint64_t token)
 	((struct end *)state)->bench->loans_count--;
 }
 
-static struct peal_address
-find_address(uint32_t mid)
-{
-	return (struct peal_address){
-		.ipv4 = 0x0A000000U + mid, .port = 4100, .mac = {0x02, 0, 0, 0, 0, (uint8_t)mid}};
-}
-
-static uint32_t
-find_stride(const struct bench *bench)
-{
-	return bench->mtu > 1500U ? PACKET_WIDE_SIZE : PACKET_SIZE;
-}
-
 static void
 set_up_end(struct bench *bench, uint16_t self, bool is_coalescing)
 {
 	static const struct peal_port_ops ops = {receive, allocate, transmit, release};
 	struct end *end = &bench->ends[self];
-	const struct peal_address addresses[] = {find_address(1), find_address(2)};
+	const struct peal_address addresses[] = {
+		peal_fixedmember_address(1), peal_fixedmember_address(2)};
 	const struct peal_aead_key *const keys[] = {&bench->ends[0].key, &bench->ends[1].key};
 	struct peal_fixedmember_config config = {.self = self,
 		.members_count = 2,
 		.port = {.ops = &ops,
 			.state = end,
-			.packet_size_max = find_stride(bench) - HEADROOM,
+			.packet_size_max = bench->pool.stride - PEAL_PACKETPOOL_HEADROOM,
 			.mtu = bench->mtu},
 		.addresses = addresses,
 		.timing = &bench->timing,
@@ -274,9 +248,7 @@ set_up(struct bench *bench, const char *aead_name, bool is_coalescing, uint16_t 
 	PEAL_ASSERT(peal_timing_find("dpdk", &bench->timing));
 	bench->now_ns = UINT64_C(1000000000);
 	bench->aead.expand(bench->aead.state, raw, &bench->pre_key);
-	for (uint32_t i = 0; i < PACKETS_COUNT; i++) {
-		bench->free[bench->free_count++] = bench->packets + (size_t)i * find_stride(bench);
-	}
+	peal_packetpool_init(&bench->pool, bench->packets, PACKETS_COUNT, mtu);
 	for (uint16_t i = 0; i < 2; i++) {
 		raw[0] = (uint8_t)(i + 1U);
 		bench->aead.expand(bench->aead.state, raw, &bench->ends[i].key);

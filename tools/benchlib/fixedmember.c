@@ -356,3 +356,10 @@ peal_fixedmember_fini(struct peal_fixedmember *member)
 	free(member->orders);
 	free(member->order_frames);
 }
+
+struct peal_address
+peal_fixedmember_address(uint32_t mid)
+{
+	return (struct peal_address){
+		.ipv4 = 0x0A000000U + mid, .port = 4100, .mac = {0x02, 0, 0, 0, 0, (uint8_t)mid}};
+}

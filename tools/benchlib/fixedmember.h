@@ -75,5 +75,7 @@ struct peal_fixedmember {
 bool peal_fixedmember_init(
 	struct peal_fixedmember *member, const struct peal_fixedmember_config *config);
 void peal_fixedmember_fini(struct peal_fixedmember *member);
+/* Of a member on a switch in memory: the last byte of its MAC is its number, 1 to 255. */
+struct peal_address peal_fixedmember_address(uint32_t mid);
 
 #endif

@@ -33,6 +33,7 @@ enum peal_benchargs_link {
 #define PEAL_BENCHARGS_SIZE_MAX 65536U
 /* Rounds of throughput, and of what measures CPUs. */
 #define PEAL_BENCHARGS_ROUNDS_MAX 1000U
+#define PEAL_BENCHARGS_RATES_MAX  100U /* rounds of a quarter of a second */
 /* Times that scale kills. */
 #define PEAL_BENCHARGS_KILLS_MAX 8U
 /* Result files: two of compare, as many as a picture has lines of plot. */

@@ -22,7 +22,7 @@
 #define MESSAGE_SIZE 64U
 #define NODES_COUNT  5U
 #define ROUNDS_COUNT 5U
-#define ROUNDS_MAX   100U
+#define ROUNDS_MAX   PEAL_BENCHARGS_RATES_MAX
 #define ROUND_NS     (SECOND_NS / 4U)
 /* What does not come in this time is missing. */
 #define LOSS_NS SECOND_NS
@@ -530,16 +530,8 @@ static const struct peal_option option_nodes = {.name = "nodes",
 	.min = 2,
 	.max = PEAL_FIXEDMEMBER_COUNT_MAX};
 
-static const struct peal_option option_rounds = {.name = "rounds",
-	.value = "N",
-	.help = "of a quarter of a second, for the rate, 1 to 100 (default: 5)",
-	.kind = PEAL_OPTION_NUMBER,
-	PEAL_OPTION_FIELD(rounds_count),
-	.min = 1,
-	.max = ROUNDS_MAX};
-
 static const struct peal_option *const own_options[] = {&option_nodes, &peal_option_size,
-	&option_rounds, &peal_option_count, &peal_option_interval, &peal_option_rate,
+	&peal_option_rates, &peal_option_count, &peal_option_interval, &peal_option_rate,
 	&peal_option_idle, &peal_option_cpu_pair, &peal_option_anyway, &peal_option_none,
 	&peal_option_json, &peal_option_plot, &peal_option_hdr, &peal_option_percentiles,
 	&peal_option_quiet, NULL};

@@ -269,17 +269,9 @@ run_cpg(const struct peal_benchargs *args, struct peal_sentence *error)
 	return is_good && tell(&bench, error);
 }
 
-static const struct peal_option option_rounds = {.name = "rounds",
-	.value = "N",
-	.help = "of a quarter of a second, for the rate, 1 to 100 (default: 5)",
-	.kind = PEAL_OPTION_NUMBER,
-	PEAL_OPTION_FIELD(rounds_count),
-	.min = 1,
-	.max = PEAL_ORDEREDRUN_ROUNDS_MAX};
-
 static const struct peal_option *const own_options[] = {&peal_option_size, &peal_option_mtu,
-	&peal_option_count, &option_rounds, &peal_option_idle, &peal_option_json, &peal_option_hdr,
-	&peal_option_percentiles, &peal_option_quiet, NULL};
+	&peal_option_count, &peal_option_rates, &peal_option_idle, &peal_option_json,
+	&peal_option_hdr, &peal_option_percentiles, &peal_option_quiet, NULL};
 
 static void
 prepare(struct peal_benchargs *args)

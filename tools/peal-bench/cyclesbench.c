@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/peal-bench/cyclesbench.h"
 
-#include "base/assert.h"
 #include "base/version.h"
 #include "tools/benchlib/pinned.h"
 #include "tools/peal-bench/machine.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/program.h"
+#include "tools/peal-bench/programwords.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
 #include "tools/peal-bench/resultjson.h"
 #include "tools/peal-bench/sharedoptions.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PROGRAM       "peal-bench-cycles"
 #define PATH_SIZE_MAX 4096U
-#define TEXT_SIZE_MAX 32U
-#define WORDS_MAX     20U
 #define BURST         32U
 #define ROUNDS_COUNT  20000U
 #define MESSAGE_SIZE  64U
@@ -45,55 +42,31 @@ find_program(char path_out[PATH_SIZE_MAX])
 	return access(path_out, X_OK) == 0;
 }
 
-struct words {
-	uint32_t count;
-	const char *list[WORDS_MAX + 1U];
-	char texts[WORDS_MAX][TEXT_SIZE_MAX];
-};
-
 static void
-add_word(struct words *words, const char *word)
+make_words(struct peal_programwords *words, const char *path, const struct peal_benchargs *args)
 {
-	PEAL_ASSERT(words->count < WORDS_MAX);
-	words->list[words->count++] = word;
-	words->list[words->count] = NULL;
-}
-
-static void
-add_number(struct words *words, const char *word, uint32_t number)
-{
-	char *text = words->texts[words->count];
-
-	(void)snprintf(text, TEXT_SIZE_MAX, "%" PRIu32, number);
-	add_word(words, word);
-	add_word(words, text);
-}
-
-static void
-make_words(struct words *words, const char *path, const struct peal_benchargs *args)
-{
-	add_word(words, path);
-	add_number(words, "--size", args->size);
-	add_number(words, "--burst", args->burst);
-	add_number(words, "--rounds", args->rounds_count);
+	peal_programwords_add(words, path);
+	peal_programwords_add_number(words, "--size", args->size);
+	peal_programwords_add_number(words, "--burst", args->burst);
+	peal_programwords_add_number(words, "--rounds", args->rounds_count);
 	if (args->idle_turns > 0) {
-		add_number(words, "--idle", args->idle_turns);
+		peal_programwords_add_number(words, "--idle", args->idle_turns);
 	}
 	if (args->mtu > 0) {
-		add_number(words, "--mtu", args->mtu);
+		peal_programwords_add_number(words, "--mtu", args->mtu);
 	}
 	if (!args->is_sealed || args->aead_name != NULL) {
-		add_word(words, "--aead");
-		add_word(words, args->is_sealed ? args->aead_name : "none");
+		peal_programwords_add(words, "--aead");
+		peal_programwords_add(words, args->is_sealed ? args->aead_name : "none");
 	}
 	if (args->is_alone) {
-		add_word(words, "--alone");
+		peal_programwords_add(words, "--alone");
 	}
 	if (args->is_echo) {
-		add_word(words, "--echo");
+		peal_programwords_add(words, "--echo");
 	}
 	if (args->is_lent) {
-		add_word(words, "--lend");
+		peal_programwords_add(words, "--lend");
 	}
 }
 
@@ -106,7 +79,7 @@ run_program(const struct peal_benchargs *args, struct peal_machine_bill *bill_ou
 	const clockid_t clocks[PEAL_BENCHARGS_SIDES_COUNT] = {
 		CLOCK_THREAD_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID};
 	struct peal_machine_watch watch;
-	struct words words = {.count = 0};
+	struct peal_programwords words = {.count = 0};
 	struct peal_program program = {.name = PROGRAM, .words = words.list};
 	char path[PATH_SIZE_MAX], *text = NULL;
 	json_t *result = NULL;

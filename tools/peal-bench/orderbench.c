@@ -15,7 +15,7 @@
 #define MESSAGE_SIZE   64U
 #define RANKS_COUNT    3U
 #define ROUNDS_COUNT   5U
-#define ROUNDS_MAX     100U
+#define ROUNDS_MAX     PEAL_BENCHARGS_RATES_MAX
 #define ROUND_NS       UINT64_C(250000000)
 #define CLOSED_COUNT   UINT64_C(2000)
 #define WARM_UP_COUNT  UINT64_C(500)
@@ -420,14 +420,6 @@ static const struct peal_option option_senders = {.name = "senders",
 	.min = 1,
 	.max = PEAL_ORDER_RANKS_MAX};
 
-static const struct peal_option option_rounds = {.name = "rounds",
-	.value = "N",
-	.help = "of a quarter of a second, for the rate, 1 to 100 (default: 5)",
-	.kind = PEAL_OPTION_NUMBER,
-	PEAL_OPTION_FIELD(rounds_count),
-	.min = 1,
-	.max = ROUNDS_MAX};
-
 static const struct peal_option option_repeats = {.name = "rounds",
 	.value = "N",
 	.help = "of all the messages, 1 to 100 (default: 10)",
@@ -437,10 +429,10 @@ static const struct peal_option option_repeats = {.name = "rounds",
 	.max = ROUNDS_MAX};
 
 static const struct peal_option *const order_options[] = {&peal_option_link, &option_nodes,
-	&option_senders, &peal_option_size, &peal_option_mtu, &option_rounds, &peal_option_count,
-	&peal_option_interval, &peal_option_rate, &peal_option_idle, &peal_option_cpu_list,
-	&peal_option_anyway, &peal_option_none, &peal_option_json, &peal_option_hdr,
-	&peal_option_percentiles, &peal_option_quiet, NULL};
+	&option_senders, &peal_option_size, &peal_option_mtu, &peal_option_rates,
+	&peal_option_count, &peal_option_interval, &peal_option_rate, &peal_option_idle,
+	&peal_option_cpu_list, &peal_option_anyway, &peal_option_none, &peal_option_json,
+	&peal_option_hdr, &peal_option_percentiles, &peal_option_quiet, NULL};
 
 static const struct peal_option *const infinite_options[] = {&peal_option_link, &option_nodes,
 	&option_senders, &peal_option_size, &peal_option_mtu, &option_repeats, &peal_option_count,

@@ -7,22 +7,20 @@
 #include "tools/peal-bench/curve.h"
 #include "tools/peal-bench/outcome.h"
 #include "tools/peal-bench/program.h"
+#include "tools/peal-bench/programwords.h"
 #include "tools/peal-bench/progressbar.h"
 #include "tools/peal-bench/refusal.h"
 #include "tools/peal-bench/sharedoptions.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RAW           "raw"
-#define RTT           "rtt"
-#define MESSAGE       "message"
-#define MESSAGE_SIZE  64U
-#define PAIRS_COUNT   5U
-#define WORDS_MAX     24U
-#define WORD_SIZE_MAX 32U
+#define RAW          "raw"
+#define RTT          "rtt"
+#define MESSAGE      "message"
+#define MESSAGE_SIZE 64U
+#define PAIRS_COUNT  5U
 /* A run that the machine spoiled is repeated; one that cannot work fails as often. */
 #define ATTEMPTS_MAX   2U
 #define WARNINGS_SHOWN 6U
@@ -40,68 +38,39 @@ struct series {
 	struct pair *pairs;   /* [args->pairs_count] */
 };
 
-struct words {
-	uint32_t count;
-	const char *list[WORDS_MAX + 1U];
-	char count_text[WORD_SIZE_MAX];
-	char interval_text[WORD_SIZE_MAX];
-	char cores_text[WORD_SIZE_MAX];
-	char size_text[WORD_SIZE_MAX];
-	char mtu_text[WORD_SIZE_MAX];
-};
-
-static void
-add_word(struct words *words, const char *word)
-{
-	PEAL_ASSERT(words->count < WORDS_MAX);
-	words->list[words->count++] = word;
-	words->list[words->count] = NULL;
-}
-
 /* The command line of one run. */
 static void
-make_words(struct words *words, const struct peal_benchargs *args, const char *command)
+make_words(struct peal_programwords *words, const struct peal_benchargs *args, const char *command)
 {
-	words->count = 0;
-	(void)snprintf(words->count_text, WORD_SIZE_MAX, "%" PRIu64, args->count);
-	(void)snprintf(words->interval_text, WORD_SIZE_MAX, "%" PRIu64, args->interval_ns);
-	(void)snprintf(words->cores_text, WORD_SIZE_MAX, "%d,%d", args->cpus[0], args->cpus[1]);
-	add_word(words, PEAL_PROGRAM_SELF);
-	add_word(words, command);
-	add_word(words, "--link");
-	add_word(words, peal_benchargs_link_name(args->link));
-	add_word(words, "--count");
-	add_word(words, words->count_text);
-	add_word(words, "--interval");
-	add_word(words, words->interval_text);
-	add_word(words, "--idle");
-	add_word(words, peal_benchargs_idle_name(args->idle));
-	add_word(words, "--cores");
-	add_word(words, words->cores_text);
-	add_word(words, "--quiet");
-	add_word(words, "--json");
-	add_word(words, "-");
+	peal_programwords_add(words, PEAL_PROGRAM_SELF);
+	peal_programwords_add(words, command);
+	peal_programwords_add(words, "--link");
+	peal_programwords_add(words, peal_benchargs_link_name(args->link));
+	peal_programwords_add_number(words, "--count", args->count);
+	peal_programwords_add_number(words, "--interval", args->interval_ns);
+	peal_programwords_add(words, "--idle");
+	peal_programwords_add(words, peal_benchargs_idle_name(args->idle));
+	peal_programwords_add_text(words, "--cores", "%d,%d", args->cpus[0], args->cpus[1]);
+	peal_programwords_add(words, "--quiet");
+	peal_programwords_add(words, "--json");
+	peal_programwords_add(words, "-");
 	if (args->is_anyway) {
-		add_word(words, "--anyway");
+		peal_programwords_add(words, "--anyway");
 	}
 	if (args->mtu > 0) {
-		(void)snprintf(words->mtu_text, WORD_SIZE_MAX, "%" PRIu16, args->mtu);
-		add_word(words, "--mtu");
-		add_word(words, words->mtu_text);
+		peal_programwords_add_number(words, "--mtu", args->mtu);
 	}
 	if (strcmp(command, RAW) == 0) {
 		return;
 	}
 	if (strcmp(command, MESSAGE) == 0) {
-		(void)snprintf(words->size_text, WORD_SIZE_MAX, "%" PRIu32, args->size);
-		add_word(words, "--size");
-		add_word(words, words->size_text);
+		peal_programwords_add_number(words, "--size", args->size);
 	}
 	if (args->key_path != NULL) {
-		add_word(words, "--key");
-		add_word(words, args->key_path);
+		peal_programwords_add(words, "--key");
+		peal_programwords_add(words, args->key_path);
 	} else if (!args->is_sealed) {
-		add_word(words, "--none");
+		peal_programwords_add(words, "--none");
 	}
 }
 
@@ -115,7 +84,7 @@ find_number(const json_t *run, const char *key)
 static json_t *
 run_half(struct series *series, const char *command, struct peal_sentence *error)
 {
-	struct words words;
+	struct peal_programwords words = {.count = 0};
 	struct peal_program program = {
 		.name = strcmp(command, RAW) == 0 ? "the bare half of a pair"
 						  : "Peal's half of a pair",

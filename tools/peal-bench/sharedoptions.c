@@ -227,6 +227,14 @@ const struct peal_option peal_option_size = {.name = "size",
 	.min = PEAL_BENCHARGS_SIZE_MIN,
 	.max = PEAL_BENCHARGS_SIZE_MAX};
 
+const struct peal_option peal_option_rates = {.name = "rounds",
+	.value = "N",
+	.help = "of a quarter of a second, for the rate, 1 to 100 (default: 5)",
+	.kind = PEAL_OPTION_NUMBER,
+	PEAL_OPTION_FIELD(rounds_count),
+	.min = 1,
+	.max = PEAL_BENCHARGS_RATES_MAX};
+
 const struct peal_option peal_option_mtu = {.name = "mtu",
 	.value = "N",
 	.help = "bytes of the link's largest packet, 1280 to 9000 (default: 1280 of a ring, what "

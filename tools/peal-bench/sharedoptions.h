@@ -19,6 +19,7 @@ extern const struct peal_option peal_option_key;
 extern const struct peal_option peal_option_none;   /* not sealed */
 extern const struct peal_option peal_option_size;   /* of a message */
 extern const struct peal_option peal_option_mtu;    /* of the link */
+extern const struct peal_option peal_option_rates;  /* --rounds, of a quarter of a second */
 extern const struct peal_option peal_option_nodes;  /* in one process */
 extern const struct peal_option peal_option_preset; /* of detection */
 extern const struct peal_option peal_option_anyway;
