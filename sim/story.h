@@ -149,6 +149,8 @@ void peal_story_broken(const struct peal_scenario_options *options, struct peal_
 void peal_story_total(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_orders.c: order groups in the cores of a group. */
 void peal_story_orders(const struct peal_scenario_options *options, struct peal_report *report);
+/* The same, and ranks are given to others. */
+void peal_story_handover(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_audience.c: an order group, and everybody else listens. */
 void peal_story_audience(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_order.c: total order. */

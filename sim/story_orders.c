@@ -11,6 +11,7 @@
  * everybody says its last words, and it misses none for it.
  * Then a group is created anew, and what is said in it is no business of the former one.
  */
+#include "sim/handover.h"
 #include "sim/story.h"
 #include "sim/trouble.h"
 
@@ -36,6 +37,7 @@ struct orders_story {
 	/* Members that nobody harmed were removed, and with them a majority of the ranks. */
 	bool is_lost[GROUPS_MAX];
 	bool is_wide;
+	bool is_handover; /* ranks are given to others */
 };
 
 static bool
@@ -51,6 +53,12 @@ may_lose(const void *state, uint16_t index)
 		}
 	}
 	return true;
+}
+
+static bool
+may_lose_now(void *state, uint16_t index)
+{
+	return may_lose(state, index);
 }
 
 /* Both directions of one link, or one: nobody is removed for it. */
@@ -100,6 +108,19 @@ static void
 trouble(struct orders_story *story)
 {
 	uint64_t what = peal_prng_below(&story->trouble.prng, 8);
+
+	if (story->is_handover && peal_prng_ratio(&story->trouble.prng, 2, 3)) {
+		const struct peal_ordergroup *group = &story->groups[peal_prng_below(
+			&story->trouble.prng, story->groups_count)];
+		const struct peal_handover_scene scene = {.world = &story->world,
+			.faults = &story->trouble.faults,
+			.prng = &story->trouble.prng,
+			.group = group,
+			.may_lose = may_lose_now,
+			.state = story};
+
+		peal_handover_trouble(&scene);
+	}
 
 	if (story->is_wide && peal_prng_ratio(&story->trouble.prng, 1, 4)) {
 		narrow_one(story);
@@ -203,6 +224,7 @@ note(const struct peal_simworld *world)
 	peal_report_note(world->report, "skips", ledger->skips_count);
 	peal_report_note(world->report, "doubtful", ledger->doubtful_count);
 	peal_report_note(world->report, "returns", ledger->restarts_count);
+	peal_report_note(world->report, "handovers", ledger->handovers_count);
 }
 
 /* The group is there again, with the next generation. */
@@ -225,7 +247,9 @@ static bool
 begin(struct orders_story *story)
 {
 	struct peal_simworld *world = &story->world;
-	uint8_t large = world->config.nodes_count >= 5U ? 5U : 3U;
+	/* Who is to get a rank has none. */
+	uint16_t least = story->is_handover ? 7U : 5U;
+	uint8_t large = world->config.nodes_count >= least ? 5U : 3U;
 
 	peal_story_fill_ordergroup(world, 1, 1, 3, &story->groups[0]);
 	peal_story_fill_ordergroup(world, 2, 1, large, &story->groups[1]);
@@ -234,8 +258,19 @@ begin(struct orders_story *story)
 	       peal_story_create_ordergroup(world, 0, &story->groups[1], CREATE_PATIENCE);
 }
 
-void
-peal_story_orders(const struct peal_scenario_options *options, struct peal_report *report)
+/* An operator gives the ranks that stand empty to members without one. */
+static void
+repair(struct orders_story *story)
+{
+	for (uint32_t i = 0; i < story->groups_count && story->is_handover; i++) {
+		if (!story->is_lost[i]) {
+			peal_handover_repair(&story->world, &story->groups[i]);
+		}
+	}
+}
+
+static void
+run(const struct peal_scenario_options *options, struct peal_report *report, bool is_handover)
 {
 	static struct orders_story story;
 	struct peal_scenario_options ordering = *options;
@@ -243,6 +278,7 @@ peal_story_orders(const struct peal_scenario_options *options, struct peal_repor
 
 	ordering.has_orders = true;
 	story = (struct orders_story){0};
+	story.is_handover = is_handover;
 	story.is_wide = options->seed % 2U == 0;
 	ordering.mtu = story.is_wide ? WIDE_MTU : 0;
 	if (peal_story_open_formed(world, &ordering, 0, report) && begin(&story)) {
@@ -254,10 +290,23 @@ peal_story_orders(const struct peal_scenario_options *options, struct peal_repor
 		if (peal_simworld_run_to_agreement(world, peal_simworld_patience_ns(world))) {
 			peal_simworld_run_for(world, 100U * MILLISECOND_NS);
 			find_lost(&story);
+			repair(&story);
 			finish(&story);
 			create_anew(&story);
 		}
 		note(world);
 	}
 	peal_simworld_fini(world);
+}
+
+void
+peal_story_orders(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	run(options, report, false);
+}
+
+void
+peal_story_handover(const struct peal_scenario_options *options, struct peal_report *report)
+{
+	run(options, report, true);
 }
