@@ -10,13 +10,11 @@
 /* Children of a place stand side by side; four halve the steps down. */
 #define CHILDREN 4U
 
-__extension__ typedef unsigned __int128 rank;
-
 /* As one number, which is compared without a branch. */
-static rank
+static __uint128_t
 rank_of(const struct peal_simevent *event)
 {
-	return (rank)event->at_ns << 64 | event->seq;
+	return (__uint128_t)event->at_ns << 64 | event->seq;
 }
 
 void
@@ -73,10 +71,10 @@ static uint32_t
 find_earliest(const struct peal_simtime *time, uint32_t first, uint32_t count)
 {
 	uint32_t earliest = first;
-	rank least = rank_of(&time->heap[first]);
+	__uint128_t least = rank_of(&time->heap[first]);
 
 	for (uint32_t i = 1; i < count; i++) {
-		rank other = rank_of(&time->heap[first + i]);
+		__uint128_t other = rank_of(&time->heap[first + i]);
 		bool is_earlier = other < least;
 
 		earliest = is_earlier ? first + i : earliest;
@@ -90,7 +88,7 @@ static void
 remove_first(struct peal_simtime *time)
 {
 	struct peal_simevent last = time->heap[--time->count];
-	rank own = rank_of(&last);
+	__uint128_t own = rank_of(&last);
 	uint32_t place = 0;
 
 	for (;;) {
