@@ -83,6 +83,31 @@ peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member)
 }
 
 void
+peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	PEAL_ASSERT(peal_order_term(holder) > peal_order_term(abcast->members[rank]));
+	abcast->known[rank] = holder > abcast->known[rank] ? holder : abcast->known[rank];
+	abcast->wake_at_ns = 0;
+}
+
+bool
+peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	return peal_order_term(abcast->known[rank]) > peal_order_term(abcast->members[rank]);
+}
+
+void
+peal_abcast_tell(struct peal_abcast *abcast, uint8_t rank)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count && rank != abcast->config.rank);
+	if (abcast->view > 1U && abcast->state != PEAL_ABCAST_STOPPED) {
+		peal_abcast_emit_install(abcast, rank);
+	}
+}
+
+void
 peal_abcast_suspect(struct peal_abcast *abcast, uint8_t rank, bool is_suspected)
 {
 	uint16_t bit = (uint16_t)(1U << rank);
@@ -234,6 +259,16 @@ on_own_view(struct peal_abcast *abcast, const struct peal_order_msg *message, ui
 	return false;
 }
 
+/* Who is in no view asks everybody, and has no other evidence of who holds the ranks now than the
+ * view that it is told of. */
+static bool
+is_named(const struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t member)
+{
+	return abcast->state == PEAL_ABCAST_OUT && message->kind == PEAL_ORDER_VIEW_INSTALL &&
+	       peal_order_member(message->view.cuts[message->head.rank].member) ==
+		       peal_order_member(member);
+}
+
 /* Whether a frame of this group may come from who sent it. */
 static bool
 is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t member)
@@ -249,11 +284,55 @@ is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message, uin
 		return true;
 	}
 	if (head->rank >= abcast->config.ranks_count || head->rank == abcast->config.rank ||
-		(member != abcast->known[head->rank] && member != abcast->members[head->rank])) {
+		(member != abcast->known[head->rank] && member != abcast->members[head->rank] &&
+			!is_named(abcast, message, member))) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_RANK);
 		return true;
 	}
 	return false;
+}
+
+/* The latest of all times that a message says. */
+static uint64_t
+find_latest(const struct peal_order_msg *message)
+{
+	uint64_t latest = message->head.sent_at_ns;
+	uint64_t said = 0;
+
+	if (message->kind == PEAL_ORDER_DATA) {
+		struct peal_order_data data = message->data;
+
+		while (peal_order_data_step(&data)) {
+			/* Stamps rise in a body. */
+		}
+		said = data.stamp;
+	} else if (message->kind == PEAL_ORDER_TICK) {
+		said = message->tick.promise;
+	} else if (message->kind == PEAL_ORDER_ASK) {
+		said = message->asked_stamp;
+	} else if (is_seal(message->kind)) {
+		said = message->seal.until;
+	} else if (message->kind == PEAL_ORDER_VIEW_PLACE) {
+		for (uint32_t i = 0; i < message->head.rows_count; i++) {
+			uint64_t until = message->view.cuts[i].until;
+
+			said = until > said ? until : said;
+		}
+	}
+	return said > latest ? said : latest;
+}
+
+/* Stamps of this rank are above all that it hears: what it takes must leave room for them. */
+static bool
+is_future(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
+{
+	uint64_t time = peal_abcast_clock_time(&abcast->clock, now_ns);
+
+	if (find_latest(message) <= time + PEAL_ORDER_AHEAD_NS_MAX) {
+		return false;
+	}
+	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_FUTURE);
+	return true;
 }
 
 bool
@@ -269,7 +348,7 @@ peal_abcast_on_frame(
 		peal_abcast_note(abcast, PEAL_COUNTER_REFUSED_BODY);
 		return false;
 	}
-	if (is_refused(abcast, &message, frame->member)) {
+	if (is_refused(abcast, &message, frame->member) || is_future(abcast, &message, now_ns)) {
 		return false;
 	}
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_HEARD);

@@ -144,7 +144,7 @@ struct peal_abcast_config {
 	uint32_t configuration; /* hash of what the group was created with */
 	uint8_t ranks_count;    /* odd, [1, PEAL_ORDER_RANKS_MAX] */
 	uint8_t rank;
-	uint64_t member; /* of this node, never 0 */
+	uint64_t member; /* as a holder of its rank, never 0; so wherever a member is named here */
 	uint64_t seed;   /* of who goes first when all want to */
 };
 
@@ -162,8 +162,8 @@ struct peal_abcast {
 	uint32_t view;
 	uint16_t active;
 	uint16_t all;                           /* ranks */
-	uint64_t members[PEAL_ORDER_RANKS_MAX]; /* of the view */
-	uint64_t known[PEAL_ORDER_RANKS_MAX];   /* by membership, may be newer */
+	uint64_t members[PEAL_ORDER_RANKS_MAX]; /* holders (wire/order_msg.h), of the view */
+	uint64_t known[PEAL_ORDER_RANKS_MAX];   /* by the order or membership, may be later */
 	struct peal_abcast_clock clock;
 	struct peal_abcast_lane *lanes;  /* of the view */
 	struct peal_abcast_lane *former; /* of the view before, for who is behind */
@@ -250,6 +250,15 @@ void peal_abcast_found(
 
 /* Membership says that a rank is held by this member now. A larger number only. */
 void peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member);
+/* The order says that the rank is this holder's from here on: called while `deliver` is, at the same
+ * position of all. A larger term only. This rank may be the one that is given away: it goes on, but
+ * for new frames, until the next view leaves it out and it stops, REPLACED. */
+void peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder);
+/* True from there on until a view follows that knows of it. */
+bool peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank);
+/* Says to rank `rank`, or to whoever hears in its place, how the present view began. Not of the
+ * first one, which the configuration says. */
+void peal_abcast_tell(struct peal_abcast *abcast, uint8_t rank);
 /* Membership suspects whoever holds the rank, or no more. */
 void peal_abcast_suspect(struct peal_abcast *abcast, uint8_t rank, bool is_suspected);
 /* The clock that all ranks try to share, as an offset to `now_ns`. */

@@ -14,7 +14,8 @@ is_wedged(const struct peal_abcast *abcast, uint8_t lane)
 	return abcast->state == PEAL_ABCAST_WEDGED || abcast->seals[lane].promised != 0;
 }
 
-/* What `rank` says that it has. False: more than this rank ever sent. */
+/* What `rank` says that it has. False: more than this rank ever sent in this view; a later
+ * generation, of which it may not know yet, only ends what it sent. */
 static bool
 take_acks(struct peal_abcast *abcast, const struct peal_order_msg *message)
 {
@@ -22,7 +23,7 @@ take_acks(struct peal_abcast *abcast, const struct peal_order_msg *message)
 	const struct peal_order_ack *mine = &message->acks[abcast->config.rank];
 	uint8_t rank = message->head.rank;
 
-	if (mine->generation == own->generation && mine->have > own->have) {
+	if (mine->generation >= own->generation && mine->have > own->have) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_ACK);
 		return false;
 	}

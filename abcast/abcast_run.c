@@ -13,8 +13,6 @@
 #define JOIN_NS UINT64_C(1000000)
 /* A wish is forgotten when it was not repeated for so many times. */
 #define WISH_JOINS 20U
-/* Nobody's time is beyond half of what a stamp may be. */
-#define FOLLOWED_MAX (PEAL_ORDER_STAMP_MAX / 4U * 3U)
 /* Views follow each other no faster than this, unless somebody is gone. */
 #define VIEW_PAUSE_NS UINT64_C(2000000)
 /* A view change that does not end is tried again; of each rank a little later. */
@@ -46,7 +44,10 @@ peal_abcast_turn(const struct peal_abcast *abcast, uint64_t now_ns)
 			silent |= (uint16_t)(1U << i);
 		}
 		/* Who wants something of the others does not do it for them. */
-		silent |= (uint16_t)(abcast->wishes[i].at_ns != 0 ? 1U << i : 0U);
+		silent |= (uint16_t)(abcast->wishes[i].at_ns != 0 ||
+						     peal_abcast_is_given(abcast, (uint8_t)i)
+					     ? 1U << i
+					     : 0U);
 	}
 	return peal_abcast_count((uint16_t)(before & abcast->active & ~silent));
 }
@@ -195,7 +196,7 @@ follow(struct peal_abcast *abcast, uint64_t now_ns)
 		}
 		entry = peal_abcast_lane_find(lane, lane->delivered + 1U);
 		PEAL_ASSERT(entry != NULL);
-		if (entry->stamp <= abcast->clock.stamp || entry->stamp > FOLLOWED_MAX) {
+		if (entry->stamp <= abcast->clock.stamp) {
 			continue;
 		}
 		if (now_ns - entry->held_at_ns < abcast->timing.seal_ns) {
@@ -276,6 +277,10 @@ wants_change(const struct peal_abcast *abcast, uint64_t now_ns)
 	bool is_worn = false;
 
 	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		/* Who is to go leaves that to the others: it would stop with what it decided. */
+		if (i != abcast->config.rank && peal_abcast_is_given(abcast, (uint8_t)i)) {
+			return true;
+		}
 		if (abcast->wishes[i].at_ns != 0 &&
 			now_ns - abcast->installed_at_ns > VIEW_PAUSE_NS) {
 			return true;

@@ -17,6 +17,7 @@ may_send(const struct peal_abcast *abcast)
 	const struct peal_abcast_lane *own = &abcast->lanes[abcast->config.rank];
 
 	return peal_abcast_may_promise(abcast) && abcast->queue.count > 0 &&
+	       !peal_abcast_is_given(abcast, abcast->config.rank) &&
 	       own->have - own->delivered < PEAL_ORDER_INFLIGHT_MAX &&
 	       own->have < peal_abcast_lane_credit(
 				   own, abcast->config.rank, abcast->config.ranks_count);

@@ -26,6 +26,7 @@ peal_orders_init(struct peal_orders *orders, const struct peal_orders_config *co
 	memset(orders->subscriptions, 0, sizeof(orders->subscriptions));
 	memset(orders->early, 0, sizeof(orders->early));
 	atomic_init(&orders->page.is_asked, false);
+	atomic_init(&orders->request.is_asked, false);
 	orders->page.count = 0;
 	peal_orders_pool_init(&orders->pool, config->frame_bytes, PEAL_ORDERS_FRAMES_MAX);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
@@ -49,6 +50,9 @@ peal_orders_send(struct peal_orders *orders, uint32_t group, const uint8_t *byte
 	}
 	if (size == 0 || size > PEAL_ORDERS_MESSAGE_SIZE_MAX) {
 		return PEAL_ORDERS_TOO_BIG;
+	}
+	if (peal_abcast_is_given(&found->abcast, found->abcast.config.rank)) {
+		return PEAL_ORDERS_FULL; /* it ends in a moment */
 	}
 	if (!peal_sendqueue_copy(&found->queue, bytes, size)) {
 		return PEAL_ORDERS_FULL;
@@ -170,6 +174,7 @@ run_group(struct peal_orders_group *group, uint64_t now_ns)
 						  : (uint16_t)PEAL_BODY_SIZE_MAX);
 	peal_orders_cut(group);
 	peal_abcast_run(abcast, now_ns);
+	peal_orders_run_handover(group, now_ns);
 	peal_orders_publish(group, now_ns);
 	if (abcast->state == PEAL_ABCAST_STOPPED) {
 		peal_orders_end(group, abcast->fault);
@@ -190,9 +195,22 @@ fill_page(struct peal_orders *orders)
 	atomic_store_explicit(&page->is_asked, false, memory_order_release);
 }
 
+static __attribute__((noinline)) void
+answer_request(struct peal_orders *orders)
+{
+	struct peal_orders_request *request = &orders->request;
+
+	request->refusal = peal_orders_hand_over(
+		orders, request->group, request->what, request->rank, request->mid);
+	atomic_store_explicit(&request->is_asked, false, memory_order_release);
+}
+
 uint32_t
 peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
 {
+	if (__builtin_expect(!peal_orders_has_answer(orders), 0)) {
+		answer_request(orders);
+	}
 	if (__builtin_expect(!peal_orders_has_page(orders), 0)) {
 		fill_page(orders);
 	}

@@ -417,8 +417,8 @@ static void
 on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_count)
 {
 	struct peal_simorders *simorders = state;
+	struct peal_orders_state here;
 
-	(void)lost_count;
 	if (fault != PEAL_ABCAST_FAULT_REPLACED) {
 		VIOLATE(simorders, "n%u: its rank of group %u stopped: fault %d", simorders->index,
 			id, (int)fault);
@@ -426,10 +426,19 @@ on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_c
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		struct peal_simorders_seat *seat = &simorders->seats[i];
 
-		if (seat->group != NULL && seat->group->id == id) {
-			find_life(seat->group, seat->mid)->is_over = true;
-			seat->group = NULL;
+		if (seat->group == NULL || seat->group->id != id) {
+			continue;
 		}
+		find_life(seat->group, seat->mid)->is_over = true;
+		/* It gave its rank away, and goes on listening where it was. */
+		if (peal_orders_find(&simorders->orders, id, &here) &&
+			here.generation == seat->group->generation &&
+			simorders->orders.cluster == seat->group->cluster &&
+			simorders->orders.self_mid == seat->mid) {
+			note_doubtful(simorders, seat, lost_count);
+			continue;
+		}
+		seat->group = NULL;
 	}
 }
 
@@ -671,7 +680,7 @@ peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size)
 	}
 }
 
-/* --- what must be true at the end --- */
+/* --- ranks are given to others --- */
 
 /* Whether the process that has this number lives, and has a rank of the group. */
 static bool
@@ -686,6 +695,68 @@ is_alive(const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32
 	}
 	return false;
 }
+
+/* A node that runs a rank of the group, or NULL. */
+static struct peal_simorders *
+find_commander(struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t first)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct peal_simorders *node = &nodes[(first + i) % count];
+		const struct peal_orders_group *group = find_machine(node, id);
+
+		if (group != NULL && group->abcast.state == PEAL_ABCAST_RUNNING) {
+			return node;
+		}
+	}
+	return NULL;
+}
+
+uint32_t
+peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t id,
+	const struct peal_simorders_handover *handover)
+{
+	struct peal_simorders *node = find_commander(nodes, count, id, handover->commander);
+	const struct peal_simorders *taker = &nodes[handover->taker];
+	enum peal_orders_refusal refusal;
+
+	if (node == NULL) {
+		return count;
+	}
+	refusal = peal_orders_hand_over(&node->orders, id, handover->what, handover->rank,
+		handover->what == PEAL_ORDERS_REMOVE ? 0 : taker->orders.self_mid);
+	node->ledger->handovers_count += refusal == PEAL_ORDERS_NOT_REFUSED ? 1U : 0U;
+	return refusal == PEAL_ORDERS_NOT_REFUSED ? node->index : count;
+}
+
+bool
+peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id,
+	struct peal_simorders_handover *handover_out)
+{
+	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
+	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);
+
+	for (uint32_t rank = 0; group != NULL && rank < group->config.ranks_count; rank++) {
+		uint64_t mid = peal_order_member(group->abcast.members[rank]);
+
+		if (is_alive(nodes, count, id, count, mid)) {
+			continue;
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			if (nodes[i].is_up && nodes[i].orders.self_mid != 0 &&
+				find_machine(&nodes[i], id) == NULL) {
+				*handover_out = (struct peal_simorders_handover){
+					.commander = node->index,
+					.taker = i,
+					.rank = rank,
+					.what = mid == 0 ? PEAL_ORDERS_ADD : PEAL_ORDERS_REPLACE};
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* --- what must be true at the end --- */
 
 bool
 peal_simorders_may_lose(
@@ -702,8 +773,12 @@ peal_simorders_may_lose(
 		}
 		has_view = true;
 		for (uint32_t rank = 0; rank < group->config.ranks_count; rank++) {
-			lost += is_alive(nodes, count, id, index, group->abcast.members[rank]) ? 0U
-											       : 1U;
+			uint64_t mid = peal_order_member(group->abcast.members[rank]);
+
+			lost += peal_abcast_is_given(&group->abcast, (uint8_t)rank) ||
+						!is_alive(nodes, count, id, index, mid)
+					? 1U
+					: 0U;
 		}
 		if (lost > group->config.ranks_count / 2U) {
 			return false;
