@@ -419,6 +419,7 @@ peal_clients_flush_busy(struct peal_clients *clients)
 		if ((is_news || is_released) && peal_shmbell_find_sleep(&client->ringer) != 0 &&
 			(is_news || has_what_it_wants(client)) &&
 			peal_shmbell_is_due(&client->ringer)) {
+			clients->rung_place = peal_clients_place_of(clients, client);
 			clients->outside.ring(clients->outside.state, client->bell);
 		}
 	}

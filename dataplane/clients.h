@@ -276,6 +276,7 @@ struct peal_clients {
 	uint64_t now_ns;
 	uint32_t last_place;    /* of the client that said something last, */
 	uint32_t turns_count;   /* and how often in a row another one did than before */
+	uint32_t rung_place;    /* of the client that was rung for last */
 	uint32_t clients_count; /* so far */
 	uint64_t told_standing; /* as in plane.h */
 	uint64_t leased_at_ns;
@@ -338,6 +339,17 @@ static inline bool
 peal_clients_converse(const struct peal_clients *clients)
 {
 	return clients->turns_count >= PEAL_CLIENT_TURNS_MIN;
+}
+
+/* True once the client that was rung for last is awake, or gone: it has a processor. */
+static inline bool
+peal_clients_has_woken(const struct peal_clients *clients)
+{
+	const struct peal_client *client = &clients->room->clients[clients->rung_place];
+	bool is_here = (clients->attached >> clients->rung_place & 1U) != 0;
+
+	return !is_here || atomic_load_explicit(client->ringer.word, memory_order_relaxed) !=
+				   client->ringer.rung;
 }
 
 /* When it wants a turn: 0 = at once, UINT64_MAX = never. */

@@ -98,6 +98,12 @@ close_one(int *fd)
 
 /* --- called by the core --- */
 
+static bool
+has_woken(const void *state)
+{
+	return peal_clients_has_woken(state);
+}
+
 /* Never waits: `bell` is in no other hands. Who shares a descriptor may make its writes wait. */
 static void
 ring(void *state, uint64_t bell)
@@ -110,7 +116,7 @@ ring(void *state, uint64_t bell)
 		read((int)bell, old, sizeof(old)) > 0) {
 	}
 	if (peal_clients_converse(door->config.clients)) {
-		peal_idle_make_room(door->config.idle);
+		peal_idle_make_room(door->config.idle, has_woken, door->config.clients);
 	}
 }
 

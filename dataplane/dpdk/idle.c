@@ -232,6 +232,27 @@ pause_once(void)
 	return PEAL_IDLE_PAUSE;
 }
 
+/* True while it is not known yet where who was woken runs. */
+static bool
+look_for_woken(struct peal_idle *idle, uint64_t now_ns)
+{
+	bool is_to_look = !idle->is_in_the_way || idle->rooms_count % PEAL_IDLE_LOOKS_EVERY == 0;
+
+	idle->looked_at_ns = idle->looked_at_ns != 0 ? idle->looked_at_ns : now_ns;
+	if (idle->has_woken(idle->woken)) {
+		idle->is_making_room = false;
+		idle->is_in_the_way = false;
+		return false;
+	}
+	if (is_to_look && now_ns - idle->looked_at_ns < PEAL_IDLE_LOOK_NS) {
+		return true;
+	}
+	idle->is_making_room = false;
+	idle->is_in_the_way = true;
+	idle->empty_count = ARM_AT;
+	return false;
+}
+
 enum peal_idle_rung
 peal_idle_step(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns)
 {
@@ -242,9 +263,8 @@ peal_idle_step(struct peal_idle *idle, uint64_t deadline_at_ns, uint64_t now_ns)
 		return pause_once();
 	}
 	judge_yield(idle, now_ns);
-	if (idle->is_making_room) {
-		idle->is_making_room = false;
-		idle->empty_count = ARM_AT;
+	if (idle->is_making_room && look_for_woken(idle, now_ns)) {
+		return pause_once();
 	}
 	if (idle->empty_count <
 		(idle->crowded_count > 0 ? PEAL_IDLE_CROWDED_PAUSES_COUNT : YIELDS_FROM)) {

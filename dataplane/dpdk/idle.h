@@ -5,9 +5,11 @@
  *     dedicated   pause, for ever; no syscall, ever
  *     shared      pause x 200 -> yield x 16 -> arm -> wait
  *
- * A shared core whose applications answer each other arms at once when it has woken one: the kernel
- * may have put it on this very processor, to run when that is left, and a yield does not always
- * leave it.
+ * A shared core whose applications answer each other looks, when it has woken one, whether that is
+ * up soon: then it runs elsewhere, and the ladder is as ever, so that its answer is seen at once.
+ * Who is not may have been put on this very processor by the kernel, to run when that is left, and
+ * a yield does not always leave it: then the core arms at once, and for a while does not look
+ * before.
  *
  * Arm declares the core asleep and arms the wake sources; the caller then makes one more turn,
  * which sees whatever came before the declaration; wait sleeps until the doorbell, a frame, or the
@@ -57,6 +59,11 @@ enum peal_idle_rung {
 #define PEAL_IDLE_BLIND_NS_MIN UINT64_C(10000)
 #define PEAL_IDLE_BLIND_NS_MAX UINT64_C(200000)
 
+/* Who is on another processor is up in that time, and every so often it is looked whether who was
+ * not is so now. */
+#define PEAL_IDLE_LOOK_NS     UINT64_C(40000)
+#define PEAL_IDLE_LOOKS_EVERY 16U
+
 /* Ports of one lcore that have a wake source; port_ring rings the doorbell instead. */
 #define PEAL_IDLE_SOURCES_MAX 8U
 
@@ -65,8 +72,13 @@ struct peal_idle {
 	enum peal_idle_role role;
 	bool is_blind; /* some port cannot wake us */
 	bool is_armed;
-	bool has_yielded;       /* in the step before */
-	bool is_making_room;    /* for who was woken since then */
+	bool has_yielded;      /* in the step before */
+	bool is_making_room;   /* for who was woken since then */
+	bool is_in_the_way;    /* who was woken was not up while this core looked */
+	uint32_t rooms_count;  /* times that room was to be made */
+	uint64_t looked_at_ns; /* since when it looks for who was woken; 0 = it does not yet */
+	bool (*has_woken)(const void *state);
+	const void *woken;
 	int set;                /* epoll of all that ends a sleep; -1 = there are no applications */
 	uint32_t empty_count;   /* turns without work in a row, up to the last rung */
 	uint32_t crowded_count; /* descents left without yielding */
@@ -114,11 +126,18 @@ uint64_t peal_idle_rest_ns(struct peal_idle *idle, uint64_t deadline_at_ns, uint
  */
 int peal_idle_open_set(const struct peal_idle *idle);
 
-/* Who was woken by this thread will say what is next: it arms after the next turn without work. */
+/*
+ * Who was woken by this thread will say what is next. `has_woken` tells whether it is up; it is
+ * called by steps on this thread, until the next call of this.
+ */
 static inline void
-peal_idle_make_room(struct peal_idle *idle)
+peal_idle_make_room(struct peal_idle *idle, bool (*has_woken)(const void *state), const void *woken)
 {
 	idle->is_making_room = true;
+	idle->looked_at_ns = 0;
+	idle->rooms_count++;
+	idle->has_woken = has_woken;
+	idle->woken = woken;
 }
 
 /* Slow half of peal_idle_reset. */

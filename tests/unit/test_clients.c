@@ -148,7 +148,9 @@ test_clients__rings_once_for_each_sleep_and_never_for_who_is_awake(void **state)
 			scene_run(100U * US);
 		}
 		assert_int_equal(visitor->rings_count, i);
+		assert_false(peal_clients_has_woken(visitor->clients));
 		peal_shmbell_declare_awake(&visitor->sleeper);
+		assert_true(peal_clients_has_woken(visitor->clients));
 	}
 }
 
