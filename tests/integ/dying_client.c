@@ -5,9 +5,9 @@
  *
  *     dying_client SOCKET OTHER_SOCKET
  *
- * A life attaches at the first node, uses everything once, and goes; this process is at the second
- * node and answers. Prints how many processes were killed and at how many points. Exit status 0
- * when the last one lived to its end.
+ * A life attaches at the first node, uses everything once, and goes; this process is at both nodes
+ * and answers: at the first over a lane, as soon as there is one. Prints how many processes were
+ * killed and at how many points. Exit status 0 when the last one lived to its end.
  */
 #include "client/mark.h"
 #include "peal/peal.h"
@@ -27,21 +27,28 @@
 #define PATIENCE_NS     (2U * SECOND_NS)
 #define NUMBER          11U
 #define OWN_NUMBER      12U
+#define NEAR_NUMBER     13U
+#define NEAR_ROUNDS_MAX 5000U
 #define MESSAGES        3U
 #define DEATHS_MAX      2000U
 #define POINTS_MAX      64U
 #define POINT_SIZE      32U
 #define ATTACH_TRIES    500U
 #define ATTACH_PAUSE_US 2000U
+#define LANE_PAUSE_US   200U
 
 /* Of the child: it dies when this many points have gone by. */
 static uint32_t points_left;
+/* The same: it says something over its lane, and hears something. */
+static bool is_lane_used, is_lane_heard;
 /* Shared by all: where it died. */
 static char (*point)[POINT_SIZE];
 
 void
 peal_mark(const char *name)
 {
+	is_lane_used = is_lane_used || strcmp(name, "lane used from here") == 0;
+	is_lane_heard = is_lane_heard || strcmp(name, "lane message taken") == 0;
 	if (points_left > 0 && --points_left == 0) {
 		(void)snprintf(*point, POINT_SIZE, "%s", name);
 		(void)kill(getpid(), SIGKILL);
@@ -81,6 +88,26 @@ expect_ok(enum peal_result result, const char *what)
 	}
 }
 
+/* With another application of the node, until they speak past the core. */
+static void
+talk_near(struct peal *peal)
+{
+	uint32_t channel, rounds_count = 0;
+
+	expect_ok(peal_open(peal, peal_view(peal)->self, NEAR_NUMBER, &channel), "open near");
+	while (!is_lane_used || !is_lane_heard) {
+		if (++rounds_count > NEAR_ROUNDS_MAX) {
+			(void)fprintf(stderr, "no lane was used\n");
+			_exit(EXIT_FAILURE);
+		}
+		expect_ok(peal_send(peal, channel, "near", 4), "send near");
+		expect_event(peal, PEAL_EVENT_MESSAGE);
+		(void)usleep(LANE_PAUSE_US);
+	}
+	expect_ok(peal_close(peal, channel), "close near");
+	expect_event(peal, PEAL_EVENT_ENDED);
+}
+
 static _Noreturn void
 live(const char *path)
 {
@@ -112,6 +139,7 @@ live(const char *path)
 	expect_event(peal, PEAL_EVENT_MESSAGE);
 	expect_ok(peal_close(peal, channel), "close");
 	expect_event(peal, PEAL_EVENT_ENDED);
+	talk_near(peal);
 	expect_ok(peal_unlisten(peal, OWN_NUMBER), "unlisten");
 	expect_ok(peal_hear(peal, false), "unhear");
 	peal_detach(peal);
@@ -139,7 +167,7 @@ answer(struct peal *peal)
 
 /* Status of a child that has the last life, or dies after `points` points. */
 static int
-run_child(const char *path, uint32_t points, struct peal *other)
+run_child(const char *path, uint32_t points, struct peal *near, struct peal *other)
 {
 	int status = 0;
 	pid_t child = fork();
@@ -149,12 +177,13 @@ run_child(const char *path, uint32_t points, struct peal *other)
 		live(path);
 	}
 	while (waitpid(child, &status, WNOHANG) == 0) {
-		if (!answer(other)) {
+		if (!answer(other) || !answer(near)) {
 			(void)kill(child, SIGKILL);
-			(void)puts("the other node let its client go");
+			(void)puts("a node let its calm client go");
 			exit(EXIT_FAILURE);
 		}
 		(void)peal_wait(other, STEP_NS);
+		(void)peal_wait(near, STEP_NS);
 	}
 	return status;
 }
@@ -179,7 +208,7 @@ note_point(void)
 int
 main(int argc, char **argv)
 {
-	struct peal *other;
+	struct peal *other, *near;
 	uint32_t deaths_count = 0, points_count = 0;
 	int status = 0;
 
@@ -189,12 +218,14 @@ main(int argc, char **argv)
 	}
 	point = mmap(NULL, POINT_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (point == MAP_FAILED || peal_attach(argv[2], "answering", &other) != PEAL_OK ||
-		peal_listen(other, NUMBER) != PEAL_OK) {
+		peal_listen(other, NUMBER) != PEAL_OK ||
+		peal_attach(argv[1], "near", &near) != PEAL_OK ||
+		peal_listen(near, NEAR_NUMBER) != PEAL_OK) {
 		(void)printf("%s\n", peal_attach_error());
 		return EXIT_FAILURE;
 	}
 	while (deaths_count < DEATHS_MAX) {
-		status = run_child(argv[1], deaths_count + 1U, other);
+		status = run_child(argv[1], deaths_count + 1U, near, other);
 		if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
 			break;
 		}
@@ -204,6 +235,7 @@ main(int argc, char **argv)
 	(void)printf("{\"mode\": \"marked\", \"died\": %u, \"points\": %u}\n", deaths_count,
 		points_count);
 	peal_detach(other);
+	peal_detach(near);
 	return deaths_count > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS
 		       ? EXIT_SUCCESS
 		       : EXIT_FAILURE;

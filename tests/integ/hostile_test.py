@@ -30,7 +30,7 @@ MODES = (("scribble", 1000000000 if IS_NIGHT else 100000000), ("offend", 100 if 
 # From an offence to the turn in which it is answered.
 CUT_US_MAX = 100000
 # At how many points of the library a client must have died.
-POINTS_MIN = 18
+POINTS_MIN = 24
 # A machine that stands still has members removed. It does so once; a client that can do it does it each time.
 TRIES_COUNT = 3
 

@@ -42,6 +42,7 @@
 #define ANSWER_EVERY   100U
 #define SLOW_COUNT     100U
 #define SLOW_US        1000U
+#define LISTEN_US      20000U
 
 struct head {
 	uint32_t stream;
@@ -526,6 +527,16 @@ fork_child(void)
 	return child;
 }
 
+/* The other process has said that it listens, and the core has heard it. */
+static void
+await_listener(void)
+{
+	while (atomic_load(&shared->is_done) == 0) {
+		(void)usleep(1000);
+	}
+	(void)usleep(LISTEN_US);
+}
+
 static void
 await(pid_t child, bool is_to_be_well)
 {
@@ -553,9 +564,7 @@ flow(const char *path, uint64_t count)
 		peal_detach(peal);
 		_exit(EXIT_SUCCESS);
 	}
-	while (atomic_load(&shared->is_done) == 0) {
-		(void)usleep(1000);
-	}
+	await_listener();
 	(void)peal_unlisten(peal, NUMBER);
 	channel = open_self(peal);
 	if (ask(peal, channel, count, &answers_count)) {
@@ -642,9 +651,7 @@ kill_hearer(const char *path)
 		answer(peal, false);
 		_exit(EXIT_SUCCESS);
 	}
-	while (atomic_load(&shared->is_done) == 0) {
-		(void)usleep(1000);
-	}
+	await_listener();
 	peal = attach(path);
 	(void)peal_unlisten(peal, NUMBER);
 	channel = open_self(peal);
@@ -707,9 +714,7 @@ last(const char *path, uint64_t count)
 		}
 		_exit(EXIT_SUCCESS);
 	}
-	while (atomic_load(&shared->is_done) == 0) {
-		(void)usleep(1000);
-	}
+	await_listener();
 	(void)peal_unlisten(peal, NUMBER);
 	uint32_t channel = open_self(peal);
 
