@@ -6,7 +6,8 @@
  *     /peal/view,NODE                      state, epoch, hash, members, quorum
  *     /peal/members,NODE,FROM              members from rank FROM on, a page of them
  *     /peal/events,NODE,AFTER              events with a number above AFTER, a page of them
- *     /peal/stats,NODE                     every counter of core and control, and of the device
+ *     /peal/stats,NODE                     every counter of core and control, and of the device;
+ *                                          beyond 255 in the entry "more", a dictionary
  *     /peal/cores,NODE                     the poll loop of the node: where its time went
  *     /peal/clients,NODE,FROM              applications from place FROM on, a page of them
  *     /peal/ordergroups,NODE               order groups as they began: id, generation, ranks

@@ -47,6 +47,44 @@ add_entry(struct rte_tel_data *data, uint32_t place, struct rte_tel_data *inner)
 	}
 }
 
+/* Numbers, however many: one entry of a dictionary is left for those that find no room, "more". */
+#define NUMBERS_MAX (RTE_TEL_MAX_DICT_ENTRIES - 1U)
+
+struct numbers {
+	struct rte_tel_data *data;
+	struct rte_tel_data *more; /* NULL = none yet */
+	uint32_t count;
+};
+
+_Static_assert(PEAL_COUNTERS_COUNT + 5U <= NUMBERS_MAX + RTE_TEL_MAX_DICT_ENTRIES,
+	"all counters of a node and of its device are one answer");
+
+static void
+add_one_more(struct numbers *numbers, const char *name, uint64_t number)
+{
+	if (numbers->count++ < NUMBERS_MAX) {
+		add_number(numbers->data, name, number);
+		return;
+	}
+	if (numbers->more == NULL) {
+		numbers->more = rte_tel_data_alloc();
+		if (numbers->more == NULL) {
+			return;
+		}
+		(void)rte_tel_data_start_dict(numbers->more);
+	}
+	add_number(numbers->more, name, number);
+}
+
+static void
+end_numbers(struct numbers *numbers)
+{
+	if (numbers->more != NULL &&
+		rte_tel_data_add_dict_container(numbers->data, "more", numbers->more, 0) != 0) {
+		rte_tel_data_free(numbers->more);
+	}
+}
+
 void
 peal_answer_refuse(struct peal_answer *answer, const char *sentence)
 {
@@ -326,6 +364,7 @@ peal_answer_stats(struct peal_answer *answer)
 {
 	const struct peal_runtime_node *node = answer->node;
 	struct peal_port_dpdk_stats stats;
+	struct numbers numbers = {.data = answer->data};
 	uint64_t chained_count = 0;
 
 	for (uint32_t i = 0; i < PEAL_COUNTERS_COUNT; i++) {
@@ -337,20 +376,21 @@ peal_answer_stats(struct peal_answer *answer)
 			value += peal_counter_get(peal_core_counters(node->shards[j].core), id) +
 				 peal_counter_get(&node->shards[j].lcore->counters, id);
 		}
-		add_number(answer->data, peal_counter_name(id), value);
+		add_one_more(&numbers, peal_counter_name(id), value);
 	}
 	if (node->device != NULL) {
 		for (uint32_t i = 0; i < node->shards_count; i++) {
 			chained_count += node->device->chained_counts[i];
 		}
-		add_number(answer->data, "device_rx_chained", chained_count);
+		add_one_more(&numbers, "device_rx_chained", chained_count);
 	}
 	if (node->device != NULL && peal_port_dpdk_stats(node->device, &stats)) {
-		add_number(answer->data, "device_rx_missed", stats.missed);
-		add_number(answer->data, "device_rx_no_buffer", stats.no_buffer);
-		add_number(answer->data, "device_rx_errors", stats.rx_errors);
-		add_number(answer->data, "device_tx_errors", stats.tx_errors);
+		add_one_more(&numbers, "device_rx_missed", stats.missed);
+		add_one_more(&numbers, "device_rx_no_buffer", stats.no_buffer);
+		add_one_more(&numbers, "device_rx_errors", stats.rx_errors);
+		add_one_more(&numbers, "device_tx_errors", stats.tx_errors);
 	}
+	end_numbers(&numbers);
 }
 
 /* What was asked of the device; a switch inside the process sorts as it was told. */

@@ -3,12 +3,14 @@
 """One and two members on real frames: who goes on when the other dies or leaves.
 
 The preset cloud bears that a shared machine stands still for a while: nobody is to be found dead for that."""
+import json
 import os
+import re
 import signal
 import sys
 import time
 
-from integ import Lab, expect, first_event, outcome_as_root, play
+from integ import ROOT, Lab, expect, first_event, outcome_as_root, play
 
 
 def find_senior(lab):
@@ -51,6 +53,17 @@ def leaves(lab, by_senior):
     lab.wait_view([1, 2], 2)
 
 
+def counters_are_shown(lab):
+    """All of them, and those of the device, however many fit into one dictionary of telemetry."""
+    with open(os.path.join(ROOT, "base", "counters.def"), encoding="utf-8") as file:
+        names = {name.lower() for name in re.findall(r"^PEAL_COUNTER\((\w+),", file.read(), re.MULTILINE)}
+    names |= {"device_rx_missed", "device_tx_errors"}
+    shown = json.loads(lab.run("ctl", "1", "stats", "--json"))
+    expect(len(names) > 100 and names <= set(shown), f"not shown: {sorted(names - set(shown))}")
+    expect(all(isinstance(value, int) for value in shown.values()), "a counter is no number")
+    expect(names <= set(lab.insist(1, "stats")), "the lab does not see all counters")
+
+
 def alone(lab):
     lab.wait_view([1], 1)
     os.kill(lab.pid(1), signal.SIGTERM)
@@ -63,7 +76,8 @@ def main():
         play((("junior killed", junior_killed), ("junior leaves", lambda l: leaves(l, False)),
               ("senior leaves", lambda l: leaves(l, True)), ("senior killed", senior_killed)), lab)
     with Lab(f"one{os.getpid()}", 1, "--preset", "cloud") as lab:
-        play((("one member alone", alone),), lab)
+        lab.wait_view([1], 1)
+        play((("counters are shown", counters_are_shown), ("one member alone", alone)), lab)
 
 
 if __name__ == "__main__":

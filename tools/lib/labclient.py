@@ -93,6 +93,9 @@ class Lab:
             return None
         if isinstance(answer, dict) and "error" in answer:
             raise LabError(f"n{node}: {answer['error']}")
+        # What found no room in one dictionary of telemetry.
+        if isinstance(answer, dict):
+            answer.update(answer.pop("more", {}))
         return answer
 
     def insist(self, node, command, *parameters, timeout_s=30.0):

@@ -309,3 +309,16 @@ peal_pages_find_member(const json_t *members, const char *word)
 	}
 	return NULL;
 }
+
+json_t *
+peal_pages_read_stats(struct peal_telemetry *telemetry)
+{
+	json_t *answer = peal_telemetry_ask(telemetry, "stats", "");
+	json_t *more = json_object_get(answer, "more");
+
+	if (more != NULL) {
+		(void)json_object_update(answer, more);
+		(void)json_object_del(answer, "more");
+	}
+	return answer;
+}

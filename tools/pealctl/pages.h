@@ -47,5 +47,7 @@ json_t *peal_pages_read_processgroups(struct peal_telemetry *telemetry);
  * sentence. `now_ns_out`: the daemon's clock.
  */
 json_t *peal_pages_read_departed(struct peal_telemetry *telemetry, uint64_t *now_ns_out);
+/* All counters in one object, to be freed; NULL when there is no answer. */
+json_t *peal_pages_read_stats(struct peal_telemetry *telemetry);
 
 #endif

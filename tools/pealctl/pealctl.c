@@ -128,13 +128,11 @@ print_json(const json_t *value)
 	(void)fflush(stdout);
 }
 
-/* Asks, prints as JSON or by `show`, frees. */
+/* Prints it as JSON or by `show`, and frees it; NULL = there is a sentence in its place. */
 static int
-ask_and_show(struct peal_telemetry *telemetry, const struct options *options, const char *command,
+show_answer(struct peal_telemetry *telemetry, const struct options *options, json_t *answer,
 	void (*show)(json_t *answer))
 {
-	json_t *answer = peal_telemetry_ask(telemetry, command, "");
-
 	if (answer == NULL) {
 		return complain(telemetry);
 	}
@@ -150,13 +148,14 @@ ask_and_show(struct peal_telemetry *telemetry, const struct options *options, co
 static int
 on_view(struct peal_telemetry *telemetry, const struct options *options)
 {
-	return ask_and_show(telemetry, options, "view", peal_show_view);
+	return show_answer(
+		telemetry, options, peal_telemetry_ask(telemetry, "view", ""), peal_show_view);
 }
 
 static int
 on_stats(struct peal_telemetry *telemetry, const struct options *options)
 {
-	return ask_and_show(telemetry, options, "stats", peal_show_stats);
+	return show_answer(telemetry, options, peal_pages_read_stats(telemetry), peal_show_stats);
 }
 
 static int
