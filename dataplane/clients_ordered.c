@@ -378,8 +378,7 @@ on_order_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t 
 		return;
 	}
 	group->position = to;
-	/* What had begun before the gap does not go on behind it. */
-	memset(group->speakers, 0, sizeof(group->speakers));
+	/* Of what had begun before the gap the order plane knows whether it goes on behind it. */
 	for (uint64_t left = group->clients; left != 0; left &= left - 1U) {
 		uint32_t client_at = (uint32_t)__builtin_ctzll(left);
 		uint32_t place = group->places[client_at];

@@ -170,8 +170,9 @@ struct peal_orders_user {
 	/* A view of a group of which this node holds a rank began here. */
 	void (*view)(void *state, uint32_t group, const struct peal_orders_view *view);
 	/* Positions [from, to] are never delivered here: they were elsewhere. Nor is a message of
-	 * which one part is among them, or is before the first view here. `own_count`: oldest
-	 * messages of this process that were not delivered here, and are among them. */
+	 * which one part is among them, or is before the first view here; any other goes on behind
+	 * them. `own_count`: oldest messages of this process that were not delivered here, and are
+	 * among them. */
 	void (*skipped)(
 		void *state, uint32_t group, uint64_t from, uint64_t to, uint64_t own_count);
 	/* This node holds no rank of it any more, or its subscription is over: REPLACED, also when
@@ -200,6 +201,7 @@ struct peal_orders_config {
 
 /* The message of a rank that comes in parts. */
 struct peal_orders_parts {
+	uint64_t member;       /* who says it */
 	uint32_t message_size; /* 0 = none */
 	uint32_t number;
 	uint32_t offset; /* of the next part */
@@ -251,7 +253,6 @@ struct peal_orders_subscription {
 	bool is_asking; /* SUBSCRIBE is to be said */
 	bool has_begun;
 	uint64_t expected; /* position of the next frame */
-	uint64_t members[PEAL_ORDER_RANKS_MAX];
 	struct peal_orders_parts parts[PEAL_ORDER_RANKS_MAX];
 };
 

@@ -3,8 +3,6 @@
 
 #include "wire/order_data.h"
 
-#include <string.h>
-
 /* --- own frames: in the order in which they were given to the machine --- */
 
 /* The oldest one has come back, or never will. Returns the messages of which all is known now. */
@@ -73,7 +71,8 @@ hand_over_records(const struct peal_orders *orders, struct peal_orders_message *
 	}
 }
 
-/* A part counts when it is the next of its message: all who missed nothing agree on that. */
+/* A part counts when it is the next of its message: all who missed nothing of it agree on that,
+ * whatever else they missed. */
 static void
 hand_over_part(const struct peal_orders *orders, struct peal_orders_parts *parts,
 	struct peal_orders_message *message, const struct peal_orders_frame *frame)
@@ -81,11 +80,12 @@ hand_over_part(const struct peal_orders *orders, struct peal_orders_parts *parts
 	struct peal_order_part part = peal_order_data_part(frame->bytes, frame->size);
 
 	if (part.offset == 0) {
-		*parts = (struct peal_orders_parts){
-			.message_size = part.message_size, .number = part.number};
+		*parts = (struct peal_orders_parts){.member = frame->member,
+			.message_size = part.message_size,
+			.number = part.number};
 	}
 	if (part.message_size != parts->message_size || part.number != parts->number ||
-		part.offset != parts->offset) {
+		part.offset != parts->offset || frame->member != parts->member) {
 		peal_orders_count(orders, PEAL_COUNTER_ORDER_PARTS_DROPPED);
 		return;
 	}
@@ -160,6 +160,5 @@ peal_orders_skipped(void *state, uint64_t from, uint64_t to)
 		return; /* it came by broadcast */
 	}
 	from = from > group->floor ? from : group->floor + 1U;
-	memset(group->parts, 0, sizeof(group->parts));
 	user->skipped(user->state, group->config.id, from << 8, PEAL_ORDERS_LAST_OF(to), own_count);
 }

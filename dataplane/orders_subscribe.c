@@ -64,7 +64,6 @@ skip(struct peal_orders *orders, struct peal_orders_subscription *subscription, 
 	uint64_t from = subscription->expected;
 
 	subscription->expected = to + 1U;
-	memset(subscription->parts, 0, sizeof(subscription->parts));
 	user->skipped(user->state, subscription->group, from << 8, PEAL_ORDERS_LAST_OF(to), 0);
 }
 
@@ -85,10 +84,6 @@ take(struct peal_orders *orders, struct peal_orders_subscription *subscription,
 		return;
 	}
 	subscription->expected++;
-	if (subscription->members[publication->rank] != publication->member) {
-		subscription->members[publication->rank] = publication->member;
-		subscription->parts[publication->rank] = (struct peal_orders_parts){0};
-	}
 	peal_orders_unpack(orders, &subscription->parts[publication->rank], &frame);
 }
 
@@ -237,12 +232,12 @@ peal_orders_hand_on(struct peal_orders_group *group, uint64_t position)
 	}
 	forget_all(orders, subscription->group);
 	subscription->has_begun = false;
+	memcpy(group->parts, subscription->parts, sizeof(group->parts));
 	if (subscription->expected <= position) {
 		skip(orders, subscription, position);
 		return;
 	}
 	group->floor = subscription->expected - 1U;
-	memcpy(group->parts, subscription->parts, sizeof(group->parts));
 }
 
 /* And back: it goes on behind what was delivered here. */
@@ -260,7 +255,6 @@ peal_orders_listen_again(const struct peal_orders_group *group)
 	subscription->has_begun = true;
 	subscription->is_asking = true;
 	subscription->expected = (position > group->floor ? position : group->floor) + 1U;
-	memcpy(subscription->members, group->members, sizeof(subscription->members));
 	memcpy(subscription->parts, group->parts, sizeof(subscription->parts));
 }
 

@@ -48,6 +48,13 @@ peal_check_order_write(struct peal_check_order *check, uint64_t member, uint64_t
 	memcpy(bytes, &words, sizeof(words));
 }
 
+static bool
+is_same(const struct peal_check_order_entry *a, const struct peal_check_order_entry *b)
+{
+	return memcmp(&a->words, &b->words, sizeof(a->words)) == 0 && a->stamp == b->stamp &&
+	       a->view == b->view && a->rank == b->rank;
+}
+
 static void
 add_to_history(
 	struct peal_check_order *check, uint64_t now_ns, const struct peal_check_order_entry *entry)
@@ -83,7 +90,6 @@ add_to_history(
 			words->number, words->member);
 	}
 	check->last[words->member] = words->number;
-	check->delivered[words->member]++;
 	check->history[check->count++] = *entry;
 }
 
@@ -112,10 +118,10 @@ peal_check_order_deliver(struct peal_check_order *check, uint64_t member, uint64
 		return;
 	}
 	check->next[member]++;
+	check->back[member] += entry.words.member == member ? 1U : 0U;
 	if (delivery->position == check->count + 1U) {
 		add_to_history(check, now_ns, &entry);
-	} else if (memcmp(&check->history[delivery->position - 1U].words, &entry.words,
-			   sizeof(entry.words)) != 0) {
+	} else if (!is_same(&check->history[delivery->position - 1U], &entry)) {
 		peal_report_violate(check->report, now_ns,
 			"order: at position %" PRIu64 " %" PRIu64 " has message %" PRIu64
 			" of %" PRIu64 ", others have %" PRIu64 " of %" PRIu64,
@@ -163,6 +169,10 @@ peal_check_order_skip(struct peal_check_order *check, uint64_t member, uint64_t 
 			"order: %" PRIu64 " skips positions %" PRIu64 " to %" PRIu64 " of %" PRIu64
 			", which cannot be",
 			member, from, to, check->count);
+		return;
+	}
+	for (uint64_t i = from - 1U; i < to; i++) {
+		check->missed[member] += check->history[i].words.member == member ? 1U : 0U;
 	}
 	check->next[member] = to + 1U;
 }
@@ -267,10 +277,15 @@ peal_check_order_end(struct peal_check_order *check, uint64_t member, uint64_t n
 			" of %" PRIu64,
 			member, check->next[member] - 1U, check->count);
 	}
-	if (check->delivered[member] + check->doubtful[member] < check->said[member]) {
+	/* What is in doubt may be among what was skipped. */
+	if (check->back[member] + check->missed[member] + check->doubtful[member] <
+			check->said[member] ||
+		check->back[member] + check->missed[member] > check->said[member] ||
+		check->back[member] + check->doubtful[member] > check->said[member]) {
 		peal_report_violate(check->report, now_ns,
-			"order: of %" PRIu64 " messages of %" PRIu64 " only %" PRIu64
-			" were delivered",
-			check->said[member], member, check->delivered[member]);
+			"order: of %" PRIu64 " messages of %" PRIu64 " %" PRIu64
+			" came back, %" PRIu64 " are among what it misses and %" PRIu64 " in doubt",
+			check->said[member], member, check->back[member], check->missed[member],
+			check->doubtful[member]);
 	}
 }

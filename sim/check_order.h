@@ -5,9 +5,10 @@
  * One history for all: whoever is first at a position writes it, everybody else must find the same
  * there, and nobody leaves a position out that it was not told of. In a view stamps rise; messages
  * of one process come in its order, once, unaltered, and behind all that it had delivered when it
- * said them (so the order is causal). A view begins behind the same position at all, and has the
- * same members. What is decided is decided once: every decision that is sent is compared. Seals of
- * a lane rise. Nobody acknowledges in a view what was not sent in it.
+ * said them (so the order is causal). Each message of a process that lives comes back to it, or is
+ * among what it was told that it misses or is in doubt. A view begins behind the same position at
+ * all, and has the same members. What is decided is decided once: every decision that is sent is
+ * compared. Seals of a lane rise. Nobody acknowledges in a view what was not sent in it.
  */
 #ifndef PEAL_SIM_CHECK_ORDER_H
 #define PEAL_SIM_CHECK_ORDER_H
@@ -60,11 +61,12 @@ struct peal_check_order {
 	struct peal_check_order_entry *history; /* [capacity], by position - 1 */
 	uint64_t count;
 	uint64_t capacity;
-	uint64_t next[PEAL_CHECK_ORDER_MEMBERS_MAX];      /* position; 0 = in no view yet */
-	uint64_t said[PEAL_CHECK_ORDER_MEMBERS_MAX];      /* accepted from it */
-	uint64_t last[PEAL_CHECK_ORDER_MEMBERS_MAX];      /* number in the history */
-	uint64_t delivered[PEAL_CHECK_ORDER_MEMBERS_MAX]; /* of it, in the history */
+	uint64_t next[PEAL_CHECK_ORDER_MEMBERS_MAX]; /* position; 0 = in no view yet */
+	uint64_t said[PEAL_CHECK_ORDER_MEMBERS_MAX]; /* accepted from it */
+	uint64_t last[PEAL_CHECK_ORDER_MEMBERS_MAX]; /* number in the history */
 	uint64_t doubtful[PEAL_CHECK_ORDER_MEMBERS_MAX];
+	uint64_t back[PEAL_CHECK_ORDER_MEMBERS_MAX];   /* own ones, delivered to it */
+	uint64_t missed[PEAL_CHECK_ORDER_MEMBERS_MAX]; /* own ones, among what it skipped */
 	struct peal_check_order_decision decisions[PEAL_CHECK_ORDER_DECISIONS_MAX];
 	struct peal_check_order_seal seals[PEAL_ORDER_RANKS_MAX];
 	uint32_t views_count;

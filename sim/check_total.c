@@ -20,7 +20,7 @@ peal_check_total_message(uint32_t session, uint64_t index)
 	return (uint64_t)session << 40 | (index + 1U);
 }
 
-/* NULL: there is no room, and nothing is compared. */
+/* NULL: there is no room. A run that is too long for this checker must not pass unseen. */
 static struct peal_check_total_event *
 find_event(struct peal_check_total *check, uint64_t id)
 {
@@ -32,6 +32,10 @@ find_event(struct peal_check_total *check, uint64_t id)
 		}
 		if (event->id == 0) {
 			if (check->events_count == PEAL_CHECK_TOTAL_EVENTS / 2U) {
+				peal_report_violate(check->report, *check->now_ns,
+					"groups in total order: more than %u events, which are too "
+					"many to compare",
+					check->events_count);
 				return NULL;
 			}
 			check->events_count++;
@@ -45,13 +49,15 @@ void
 peal_check_total_begin(struct peal_check_total_seat *seat)
 {
 	seat->pending_count = 0;
+	seat->is_overrun = false;
 }
 
 void
 peal_check_total_on_event(struct peal_check_total_seat *seat, uint64_t id)
 {
 	if (seat->pending_count == PEAL_CHECK_TOTAL_PENDING) {
-		seat->pending_count = 0; /* a new beginning: less is compared */
+		seat->is_overrun = true;
+		return;
 	}
 	seat->pending[seat->pending_count++] = id;
 }
@@ -82,6 +88,13 @@ link_events(struct peal_check_total *check, uint64_t before_id, uint64_t after_i
 void
 peal_check_total_pass(struct peal_check_total *check, struct peal_check_total_seat *seat)
 {
+	if (seat->is_overrun) {
+		peal_report_violate(check->report, *check->now_ns,
+			"groups in total order: a client was told of more than %u events in one "
+			"epoch, which are too many to compare",
+			PEAL_CHECK_TOTAL_PENDING);
+		seat->is_overrun = false;
+	}
 	for (uint32_t i = 1; i < seat->pending_count; i++) {
 		link_events(check, seat->pending[i - 1U], seat->pending[i]);
 	}

@@ -9,13 +9,15 @@
  * been told of what came before, and is told of its own message later, in the same sequence.
  *
  * What a client was told in an epoch of the nodes is compared when its node goes on to the next
- * one, or at the end of a run: a node that is removed may have had its own idea of the end.
+ * one, or at the end of a run: a node that is removed may have had its own idea of the end. What
+ * cannot be compared because it is too much is a violation: nothing passes unseen.
  */
 #ifndef PEAL_SIM_CHECK_TOTAL_H
 #define PEAL_SIM_CHECK_TOTAL_H
 
 #include "sim/report.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PEAL_CHECK_TOTAL_EVENTS  524288U /* of a run; a power of two */
@@ -39,6 +41,7 @@ struct peal_check_total {
 
 /* A client in a group, from its joining on: what was not compared yet, behind the last that was. */
 struct peal_check_total_seat {
+	bool is_overrun; /* it was told of more than there is room for */
 	uint32_t pending_count;
 	uint64_t pending[PEAL_CHECK_TOTAL_PENDING];
 };

@@ -62,6 +62,8 @@ peal_simorders_ledger_destroy(struct peal_simorders_ledger *ledger)
 {
 	for (uint32_t i = 0; i < ledger->groups_count; i++) {
 		free(ledger->groups[i].history);
+		free(ledger->groups[i].readers);
+		free(ledger->groups[i].gaps);
 	}
 	PEAL_ASSERT(munmap(ledger, sizeof(*ledger)) == 0);
 }
@@ -103,31 +105,130 @@ find_life(struct peal_simorders_group *group, uint64_t mid)
 	return &group->lives[place];
 }
 
+/* Room for one more of `size` bytes behind `count`. */
+static void *
+grow(void *items, uint64_t count, uint64_t *capacity, size_t size)
+{
+	if (count < *capacity) {
+		return items;
+	}
+	*capacity = *capacity == 0 ? 1024U : 2U * *capacity;
+	items = realloc(items, *capacity * size);
+	PEAL_ASSERT(items != NULL);
+	return items;
+}
+
+static uint32_t
+add_reader(struct peal_simorders_group *group)
+{
+	group->readers = grow(group->readers, group->readers_count, &group->readers_capacity,
+		sizeof(group->readers[0]));
+	group->readers[group->readers_count] = (struct peal_simorders_reader){0};
+	return group->readers_count++;
+}
+
 static void
-append(struct peal_simorders *simorders, struct peal_simorders_group *group,
+add_gap(struct peal_simorders_group *group, uint32_t reader, uint64_t from, uint64_t to)
+{
+	group->gaps =
+		grow(group->gaps, group->gaps_count, &group->gaps_capacity, sizeof(group->gaps[0]));
+	group->gaps[group->gaps_count++] =
+		(struct peal_simorders_gap){.reader = reader, .from = from, .to = to};
+}
+
+/* Whether a reader was told that it misses a piece of a message: then it gets none of it. */
+static bool
+is_missed(const struct peal_simorders_group *group, uint32_t reader,
+	const struct peal_simorders_entry *entry)
+{
+	for (uint32_t i = 0; i < group->gaps_count; i++) {
+		const struct peal_simorders_gap *gap = &group->gaps[i];
+
+		for (uint32_t k = 0; gap->reader == reader && k < entry->pieces_count; k++) {
+			if (entry->pieces[k] >= gap->from && entry->pieces[k] <= gap->to) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Where in the history the first message stands that is not before `position`. */
+static uint64_t
+find_place(const struct peal_simorders_group *group, uint64_t position)
+{
+	uint64_t low = 0, high = group->count;
+
+	while (low < high) {
+		uint64_t middle = (low + high) / 2U;
+
+		if (group->history[middle].position < position) {
+			low = middle + 1U;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
+}
+
+/* Messages of one process are in its order, however late one is written. */
+static void
+compare_numbers(struct peal_simorders *simorders, const struct peal_simorders_group *group,
+	uint64_t at, const struct peal_simorders_entry *entry)
+{
+	bool is_good = true;
+
+	for (uint64_t i = 0; i < group->count; i++) {
+		const struct peal_simorders_entry *other = &group->history[i];
+
+		is_good = is_good &&
+			  (other->mid != entry->mid || (i < at ? other->number < entry->number
+							       : other->number > entry->number));
+	}
+	if (!is_good) {
+		VIOLATE(simorders,
+			"n%u: message %" PRIu64 " of member %" PRIu64 " is at position %" PRIu64
+			", out of its order",
+			simorders->index, entry->number, entry->mid, entry->position);
+	}
+}
+
+static void
+write_history(struct peal_simorders *simorders, struct peal_simorders_group *group, uint64_t at,
 	const struct peal_simorders_entry *entry)
 {
 	struct peal_simorders_life *life = find_life(group, entry->mid);
 
-	if (group->count == group->capacity) {
-		group->capacity = group->capacity == 0 ? 1024U : 2U * group->capacity;
-		group->history =
-			realloc(group->history, group->capacity * sizeof(group->history[0]));
-		PEAL_ASSERT(group->history != NULL);
-	}
-	if (group->count > 0 && entry->position <= group->history[group->count - 1U].position) {
-		VIOLATE(simorders, "n%u: a message at position %" PRIu64 " of group %u comes late",
-			simorders->index, entry->position, group->id);
-	}
-	if (entry->number <= life->last || entry->number > life->said_count) {
+	if (at < group->count) {
+		compare_numbers(simorders, group, at, entry);
+	} else if (entry->number <= life->last) {
 		VIOLATE(simorders,
-			"n%u: message %" PRIu64 " of %" PRIu64 " of member %" PRIu64
+			"n%u: message %" PRIu64 " of member %" PRIu64
 			" is in order behind message %" PRIu64,
-			simorders->index, entry->number, life->said_count, entry->mid, life->last);
+			simorders->index, entry->number, entry->mid, life->last);
 	}
-	life->last = entry->number;
-	life->delivered_count++;
-	group->history[group->count++] = *entry;
+	if (entry->number > life->said_count) {
+		VIOLATE(simorders,
+			"n%u: message %" PRIu64 " of member %" PRIu64
+			" is in order, who said %" PRIu64,
+			simorders->index, entry->number, entry->mid, life->said_count);
+	}
+	for (uint32_t i = 0; i < group->readers_count; i++) {
+		if (group->readers[i].passed >= entry->position && !is_missed(group, i, entry)) {
+			VIOLATE(simorders,
+				"n%u: has a message at position %" PRIu64
+				" of group %u that another one left out untold",
+				simorders->index, entry->position, group->id);
+			break;
+		}
+	}
+	group->history =
+		grow(group->history, group->count, &group->capacity, sizeof(group->history[0]));
+	memmove(&group->history[at + 1U], &group->history[at],
+		(group->count - at) * sizeof(group->history[0]));
+	group->history[at] = *entry;
+	group->count++;
+	life->last = entry->number > life->last ? entry->number : life->last;
 	simorders->ledger->report->messages_count++;
 }
 
@@ -167,42 +268,37 @@ find_seat(struct peal_simorders *simorders, uint32_t id)
 		.group = find_group(
 			simorders->ledger, simorders->orders.cluster, id, state.generation),
 		.mid = simorders->orders.self_mid};
+	unused->reader = add_reader(unused->group);
 	return unused;
 }
 
-/* What a node did not get whole it leaves out without a word, when a part of it is among what it
- * was told of. */
+/* A node goes on behind `position`: of what stands up to there it was told. */
 static void
-pass_over(struct peal_simorders_seat *seat)
+pass(struct peal_simorders *simorders, const struct peal_simorders_seat *seat, uint64_t position)
 {
 	const struct peal_simorders_group *group = seat->group;
+	struct peal_simorders_reader *reader = &group->readers[seat->reader];
 
-	while (seat->cursor < group->count && group->history[seat->cursor].first <= seat->floor) {
-		seat->cursor++;
-	}
-}
-
-/* A rank that goes on elsewhere may then be ahead of all others. Of a message that began before,
- * and ends behind where it goes on, it has not the whole, and writes what comes next. */
-static bool
-is_late(struct peal_simorders_group *group, const struct peal_simorders_entry *next,
-	const struct peal_simorders_entry *entry)
-{
-	struct peal_simorders_life *life = find_life(group, entry->mid);
-
-	for (uint32_t i = 0; i < group->late_count; i++) {
-		if (group->late[i].position == entry->position) {
-			return group->late[i].mid == entry->mid &&
-			       group->late[i].number == entry->number;
+	for (uint64_t at = find_place(group, reader->passed + 1U);
+		at < group->count && group->history[at].position <= position; at++) {
+		if (!is_missed(group, seat->reader, &group->history[at])) {
+			VIOLATE(simorders,
+				"n%u: goes on behind position %" PRIu64
+				" of group %u without message %" PRIu64 " of member %" PRIu64
+				" at %" PRIu64,
+				simorders->index, position, group->id, group->history[at].number,
+				group->history[at].mid, group->history[at].position);
 		}
 	}
-	if (entry->position >= next->position || entry->first > next->floor ||
-		entry->number > life->said_count || group->late_count == PEAL_SIMORDERS_LATE_MAX) {
-		return false;
-	}
-	life->delivered_count++;
-	group->late[group->late_count++] = *entry;
-	return true;
+	reader->passed = position > reader->passed ? position : reader->passed;
+}
+
+static bool
+is_same(const struct peal_simorders_entry *a, const struct peal_simorders_entry *b)
+{
+	return a->position == b->position && a->mid == b->mid && a->number == b->number &&
+	       a->pieces_count == b->pieces_count &&
+	       memcmp(a->pieces, b->pieces, a->pieces_count * sizeof(a->pieces[0])) == 0;
 }
 
 static void
@@ -210,7 +306,7 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 	const struct peal_simorders_entry *entry)
 {
 	struct peal_simorders_group *group = seat->group;
-	const struct peal_simorders_entry *found;
+	uint64_t at;
 
 	if (!seat->has_view) {
 		VIOLATE(simorders,
@@ -220,26 +316,31 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 	if (find_machine(simorders, group->id) == NULL) {
 		simorders->ledger->heard_count++;
 	}
-	pass_over(seat);
-	if (seat->cursor == group->count) {
-		append(simorders, group, entry);
-	} else if (is_late(group, &group->history[seat->cursor], entry)) {
-		seat->seen = entry->position;
-		seat->delivered_count++;
+	if (entry->position <= group->readers[seat->reader].passed) {
+		VIOLATE(simorders, "n%u: a message at position %" PRIu64 " of group %u comes late",
+			simorders->index, entry->position, group->id);
 		return;
 	}
-	found = &group->history[seat->cursor++];
-	if (found->position != entry->position || found->mid != entry->mid ||
-		found->number != entry->number) {
+	pass(simorders, seat, entry->position - 1U);
+	at = find_place(group, entry->position);
+	if (at == group->count || group->history[at].position != entry->position) {
+		write_history(simorders, group, at, entry);
+	} else if (!is_same(&group->history[at], entry)) {
+		const struct peal_simorders_entry *found = &group->history[at];
+
 		VIOLATE(simorders,
 			"n%u: message %" PRIu64 " of member %" PRIu64 " is at position %" PRIu64
-			" of group %u, where others had message %" PRIu64 " of member %" PRIu64
-			" at %" PRIu64,
+			" of group %u in %u pieces, where others had message %" PRIu64
+			" of member %" PRIu64 " in %u",
 			simorders->index, entry->number, entry->mid, entry->position, group->id,
-			found->number, found->mid, found->position);
+			entry->pieces_count, found->number, found->mid, found->pieces_count);
 	}
+	group->readers[seat->reader].passed = entry->position;
 	seat->seen = entry->position;
 	seat->delivered_count++;
+	if (entry->mid == seat->mid) {
+		find_life(group, entry->mid)->back_count++;
+	}
 }
 
 static uint8_t
@@ -264,7 +365,6 @@ read_head(struct peal_simorders *simorders, struct peal_simorders_parts *parts,
 	*parts = (struct peal_simorders_parts){.mid = message->mid,
 		.group = message->group,
 		.size = message->delivery.message_size,
-		.first = message->position,
 		.number = words[1]};
 	if (words[0] != message->mid || words[3] != parts->size || words[2] >= message->position) {
 		VIOLATE(simorders,
@@ -321,15 +421,16 @@ deliver(void *state, const struct peal_orders_message *message)
 			simorders->index, message->mid);
 	}
 	parts->offset += delivery->size;
+	PEAL_ASSERT(parts->pieces_count < PEAL_SIMORDERS_PIECES_MAX);
+	parts->pieces[parts->pieces_count++] = message->position;
 	if (parts->offset == parts->size) {
-		struct peal_simorders_seat *seat = find_seat(simorders, message->group);
-		const struct peal_simorders_entry entry = {.first = parts->first,
-			.position = message->position,
+		struct peal_simorders_entry entry = {.position = message->position,
 			.mid = message->mid,
 			.number = parts->number,
-			.floor = seat->floor};
+			.pieces_count = parts->pieces_count};
 
-		complete(simorders, seat, &entry);
+		memcpy(entry.pieces, parts->pieces, sizeof(entry.pieces));
+		complete(simorders, find_seat(simorders, message->group), &entry);
 	}
 }
 
@@ -371,22 +472,14 @@ on_view(void *state, uint32_t id, const struct peal_orders_view *view)
 {
 	struct peal_simorders *simorders = state;
 	struct peal_simorders_seat *seat = find_seat(simorders, id);
-	const struct peal_simorders_group *group = seat->group;
 
 	compare_view(simorders, seat->group, view);
-	if (!seat->has_view || view->doubtful_count > 0) {
-		seat->floor = view->position;
+	if (!seat->has_view) {
+		add_gap(seat->group, seat->reader, 0, view->position);
 	}
-	pass_over(seat);
 	seat->has_view = true;
 	note_doubtful(simorders, seat, view->doubtful_count);
-	if (seat->cursor < group->count &&
-		group->history[seat->cursor].position <= view->position) {
-		VIOLATE(simorders,
-			"n%u: view %u of group %u begins behind position %" PRIu64
-			", which was not delivered there",
-			simorders->index, view->view, id, group->history[seat->cursor].position);
-	}
+	pass(simorders, seat, view->position);
 }
 
 static void
@@ -394,17 +487,9 @@ on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_co
 {
 	struct peal_simorders *simorders = state;
 	struct peal_simorders_seat *seat = find_seat(simorders, id);
-	const struct peal_simorders_group *group = seat->group;
 
-	pass_over(seat);
-	if (seat->has_view && seat->cursor < group->count &&
-		group->history[seat->cursor].position < from) {
-		VIOLATE(simorders,
-			"n%u: position %" PRIu64 " of group %u is left out before %" PRIu64,
-			simorders->index, group->history[seat->cursor].position, id, from);
-	}
-	seat->floor = to;
-	pass_over(seat);
+	add_gap(seat->group, seat->reader, from, to);
+	pass(simorders, seat, to);
 	note_doubtful(simorders, seat, own_count);
 	if (seat->has_view) {
 		simorders->ledger->skips_count++;
@@ -835,6 +920,20 @@ describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
 	}
 }
 
+bool
+peal_simorders_has_all(const struct peal_simorders_seat *seat)
+{
+	const struct peal_simorders_group *group = seat->group;
+
+	for (uint64_t at = find_place(group, group->readers[seat->reader].passed + 1U);
+		at < group->count; at++) {
+		if (!is_missed(group, seat->reader, &group->history[at])) {
+			return false;
+		}
+	}
+	return true;
+}
+
 void
 peal_simorders_check_all(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config)
@@ -855,15 +954,15 @@ peal_simorders_check_all(
 				continue;
 			}
 			life = find_life(seat->group, seat->mid);
-			if (seat->cursor != seat->group->count) {
+			if (!peal_simorders_has_all(seat)) {
 				VIOLATE(&nodes[i], "n%u: lacks messages of group %u at the end", i,
 					config->id);
 			}
-			if (life->delivered_count + life->doubtful_count < life->said_count) {
+			if (life->back_count + life->doubtful_count != life->said_count) {
 				VIOLATE(&nodes[i],
 					"n%u: of %" PRIu64 " messages in group %u %" PRIu64
-					" were delivered and %" PRIu64 " are in doubt",
-					i, life->said_count, config->id, life->delivered_count,
+					" came back and %" PRIu64 " are in doubt",
+					i, life->said_count, config->id, life->back_count,
 					life->doubtful_count);
 			}
 		}

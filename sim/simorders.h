@@ -4,13 +4,16 @@
  * (dataplane/orders.h), and what must be true of it.
  *
  * Of each order group there is one history: whoever is first to have a message at a position writes
- * it, everybody else must find the same there, and leave none out that it was not told of. Messages
- * of one process come in its order, once, whole and unaltered, and behind all that it had when it
- * said them. A view of the group begins behind the same position at all, with the same members.
- * Members without a rank listen to all groups, by broadcast, and must hear the same.
+ * it, everybody else must find the same there, in the same parts, and leaves out those messages
+ * only of which a part is at a position that it was told it misses, or before its first view.
+ * Nobody is too late for that: a message that somebody writes behind others, who went on without
+ * it, is looked up in what each of them was told. Messages of one process come in its order, once,
+ * whole and unaltered, and behind all that it had when it said them. A view of the group begins
+ * behind the same position at all, with the same members. Members without a rank listen to all
+ * groups, by broadcast, and must hear the same.
  *
- * When all is well again, all ranks are in one view, at one position, and everything that a living
- * process said was delivered, or was told to be in doubt.
+ * When all is well again, all ranks are in one view, at one position, and each message that a
+ * living process said has come back to it, or was told to it to be in doubt: one of the two.
  */
 #ifndef PEAL_SIM_SIMORDERS_H
 #define PEAL_SIM_SIMORDERS_H
@@ -35,23 +38,35 @@
 /* Members in groups that one process ever hears; more than half of the places stay free. */
 #define PEAL_SIMORDERS_PARTS_MAX 1024U
 
+/* Frames that one message is in. */
+#define PEAL_SIMORDERS_PIECES_MAX 12U
+
 struct peal_simorders_entry {
-	uint64_t first;    /* position of its first byte */
-	uint64_t position; /* and of its last one */
+	uint64_t position; /* of its last byte */
 	uint64_t mid;
 	uint64_t number;
-	uint64_t floor; /* who wrote it may have left out what began up to there */
+	uint32_t pieces_count;
+	uint64_t pieces[PEAL_SIMORDERS_PIECES_MAX]; /* positions, the last one's is the message's */
 };
 
-/* Messages that whoever wrote the history left out, and others did not. */
-#define PEAL_SIMORDERS_LATE_MAX 64U
+/* A process in one group, also when it is no more. */
+struct peal_simorders_reader {
+	uint64_t passed; /* it has all up to here, or was told */
+};
+
+/* Positions [from, to] that a reader was told it misses. */
+struct peal_simorders_gap {
+	uint32_t reader;
+	uint64_t from;
+	uint64_t to;
+};
 
 /* What one process said in one group. */
 struct peal_simorders_life {
 	uint64_t mid; /* 0 = free */
 	uint64_t said_count;
-	uint64_t last;            /* number in the history */
-	uint64_t delivered_count; /* in the history */
+	uint64_t last;       /* number in the history */
+	uint64_t back_count; /* of its own messages, that came back to it */
 	uint64_t doubtful_count;
 	bool is_over; /* it stopped, or is no more: nothing is promised about the rest */
 };
@@ -69,8 +84,12 @@ struct peal_simorders_group {
 	struct peal_simorders_entry *history; /* [capacity] */
 	uint64_t count;
 	uint64_t capacity;
-	uint32_t late_count;
-	struct peal_simorders_entry late[PEAL_SIMORDERS_LATE_MAX];
+	struct peal_simorders_reader *readers; /* [readers_capacity] */
+	uint32_t readers_count;
+	uint64_t readers_capacity;
+	struct peal_simorders_gap *gaps; /* [gaps_capacity], in the order of telling */
+	uint32_t gaps_count;
+	uint64_t gaps_capacity;
 	struct peal_simorders_life lives[PEAL_SIMORDERS_LIVES_MAX]; /* by number, hashed */
 	struct peal_simorders_view views[PEAL_SIMORDERS_VIEWS_MAX]; /* by number */
 };
@@ -97,8 +116,9 @@ struct peal_simorders_parts {
 	uint32_t group;
 	uint32_t size;
 	uint32_t offset;
-	uint64_t first;
 	uint64_t number;
+	uint32_t pieces_count;
+	uint64_t pieces[PEAL_SIMORDERS_PIECES_MAX];
 };
 
 /* A node in one group. */
@@ -106,8 +126,7 @@ struct peal_simorders_seat {
 	struct peal_simorders_group *group; /* NULL = free */
 	uint64_t mid;                       /* of the process */
 	bool has_view;                      /* or heard a message */
-	uint64_t cursor;                    /* of the history: what comes next */
-	uint64_t floor;                     /* what began up to here may be left out */
+	uint32_t reader;                    /* of the group */
 	uint64_t seen;                      /* position */
 	uint64_t delivered_count;
 	uint64_t next_at_ns; /* of the node's clock */
@@ -176,6 +195,9 @@ bool peal_simorders_may_lose(
  * left to say. */
 bool peal_simorders_is_agreed(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config);
+/* True when a node has all that anybody has written of the group of a seat, but what it was told
+ * that it misses. */
+bool peal_simorders_has_all(const struct peal_simorders_seat *seat);
 /* Notes as violations what is not as it should be then. */
 void peal_simorders_check_all(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config);

@@ -131,7 +131,7 @@ have_heard(const struct audience *audience, uint64_t count)
 		const struct peal_simorders_seat *seat = seat_of(audience, i);
 
 		if (seat == NULL || seat->delivered_count < count ||
-			seat->cursor != seat->group->count) {
+			!peal_simorders_has_all(seat)) {
 			return false;
 		}
 	}

@@ -68,7 +68,7 @@ test_orders_data__bad_data_is_counted_and_the_order_goes_on(void **state)
 }
 
 static void
-test_orders_data__skipped_positions_end_parts_and_settle_own_messages(void **state)
+test_orders_data__skipped_positions_settle_own_messages(void **state)
 {
 	struct peal_orders_group *group = &nodes[0].orders.groups[0];
 
@@ -77,17 +77,52 @@ test_orders_data__skipped_positions_end_parts_and_settle_own_messages(void **sta
 		assert_int_equal(say(0, "abc"), PEAL_ORDERS_OK);
 	}
 	peal_orders_cut(group);
-	deliver_part(1, 0, 0, 10);
 	/* As if its own frame were among those that were delivered elsewhere. */
 	group->abcast.lanes[0].delivered = 1;
-	peal_orders_skipped(group, 2, 9);
+	peal_orders_skipped(group, 1, 9);
 	group->abcast.lanes[0].delivered = 0;
-	assert_int_equal(nodes[0].skipped_from, 2U << 8);
+	assert_int_equal(nodes[0].skipped_from, 1U << 8);
 	assert_int_equal(nodes[0].skipped_to, PEAL_ORDERS_LAST_OF(9));
 	assert_int_equal(nodes[0].skipped_own, 3);
 	assert_int_equal(group->done_count, 3);
 	assert_int_equal(counter(0, PEAL_COUNTER_ORDER_MESSAGES_DOUBTFUL), 3);
+}
+
+static void
+test_orders_data__a_message_goes_on_behind_a_gap_in_which_nothing_of_it_was(void **state)
+{
+	struct peal_orders_group *group = &nodes[0].orders.groups[0];
+
+	(void)state;
+	deliver_part(0, 7, 0, 10);
+	deliver_part(1, 0, 0, 10);
+	deliver_part(2, 0, 0, 10);
+	peal_orders_skipped(group, 4, 9);
+	/* Its own one too: nobody would tell this process what became of it. */
+	deliver_part(0, 7, 10, 20);
 	deliver_part(1, 0, 10, 20);
+	assert_int_equal(nodes[0].delivered_count, 2);
+	assert_int_equal(counter(0, PEAL_COUNTER_ORDER_PARTS_DROPPED), 0);
+	/* Of this one the second part was among what it missed. */
+	deliver_part(2, 0, 20, 10);
+	assert_int_equal(nodes[0].delivered_count, 2);
+	assert_int_equal(counter(0, PEAL_COUNTER_ORDER_PARTS_DROPPED), 1);
+}
+
+static void
+test_orders_data__a_member_does_not_go_on_with_what_the_former_one_said(void **state)
+{
+	struct peal_orders_group *group = &nodes[0].orders.groups[0];
+	const struct peal_order_part part = {.message_size = 30, .offset = 10};
+	uint8_t data[64] = {0};
+	struct peal_abcast_delivery delivery = {.member = 9, .view = 1, .rank = 1, .bytes = data};
+
+	(void)state;
+	deliver_part(1, 0, 0, 10);
+	delivery.position = group->publisher.next;
+	delivery.size = (uint16_t)(peal_order_data_begin_part(data, &part) + 20U);
+	peal_orders_deliver(group, &delivery);
+	assert_int_equal(nodes[0].delivered_count, 0);
 	assert_int_equal(counter(0, PEAL_COUNTER_ORDER_PARTS_DROPPED), 1);
 }
 
@@ -126,7 +161,13 @@ main(void)
 			test_orders_data__bad_data_is_counted_and_the_order_goes_on, begin_founded,
 			finish),
 		cmocka_unit_test_setup_teardown(
-			test_orders_data__skipped_positions_end_parts_and_settle_own_messages,
+			test_orders_data__skipped_positions_settle_own_messages, begin_founded,
+			finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_data__a_message_goes_on_behind_a_gap_in_which_nothing_of_it_was,
+			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_data__a_member_does_not_go_on_with_what_the_former_one_said,
 			begin_founded, finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_data__a_message_in_doubt_is_counted_once, begin_founded,
