@@ -148,6 +148,13 @@ struct peal_abcast_config {
 	uint64_t seed;   /* of who goes first when all want to */
 };
 
+/* What a rank lacked of a lane when it asked last. */
+struct peal_abcast_pulled {
+	uint64_t from;
+	uint64_t since_ns; /* when it asked for that first */
+	uint32_t view;     /* 0 = never */
+};
+
 /* A wish to be taken into the next view. */
 struct peal_abcast_wish {
 	uint64_t member;
@@ -175,10 +182,8 @@ struct peal_abcast {
 	struct peal_prng prng;
 	uint32_t burst;                       /* public: own frames that may leave in one run */
 	uint16_t rooms[PEAL_ORDER_RANKS_MAX]; /* public: body that the path to a rank carries */
-	uint64_t
-		answered[PEAL_ORDER_RANKS_MAX]; /* by rank: from which frame on its last pull was */
-	uint64_t answered_at_ns[PEAL_ORDER_RANKS_MAX]; /* when it asked for that first */
-	uint8_t answered_lane[PEAL_ORDER_RANKS_MAX];   /* and of which lane */
+	/* By rank and lane: its last pull. Nobody pulls two gaps of one lane by turns. */
+	struct peal_abcast_pulled pulled[PEAL_ORDER_RANKS_MAX][PEAL_ORDER_RANKS_MAX];
 	uint32_t answers_count[PEAL_ORDER_RANKS_MAX];
 	uint64_t final_stamp; /* of the latest delivery in this view */
 	uint8_t final_rank;

@@ -252,19 +252,19 @@ can_give(const struct peal_abcast *abcast, const struct peal_abcast_lane *lane, 
 /* What was sent to a rank may have been too large for its path: when it still asks for the same a
  * while later it is sent small. When it asks again and again, whoever knows the path has a look. */
 static bool
-is_large_lost(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_pull *pull,
-	uint64_t now_ns)
+is_large_lost(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
 {
 	const struct peal_abcast_user *user = &abcast->config.user;
-	bool is_again =
-		abcast->answered[rank] == pull->from && abcast->answered_lane[rank] == pull->lane;
+	const struct peal_order_pull *pull = &message->pull;
+	uint8_t rank = message->head.rank;
+	struct peal_abcast_pulled *pulled = &abcast->pulled[rank][pull->lane];
+	bool is_again = pulled->from == pull->from && pulled->view == message->head.view;
 
 	if (!is_again) {
-		abcast->answered[rank] = pull->from;
-		abcast->answered_lane[rank] = pull->lane;
-		abcast->answered_at_ns[rank] = now_ns;
+		*pulled = (struct peal_abcast_pulled){
+			.from = pull->from, .since_ns = now_ns, .view = message->head.view};
 	}
-	is_again = is_again && now_ns - abcast->answered_at_ns[rank] >= LOST_NS;
+	is_again = is_again && now_ns - pulled->since_ns >= LOST_NS;
 	if (abcast->rooms[rank] <= PEAL_BODY_SIZE_MAX || PEAL_BUG(ORDER_LARGE_AGAIN)) {
 		return false;
 	}
@@ -329,7 +329,7 @@ peal_abcast_on_pull(
 		peal_abcast_emit(abcast, rank, &gone);
 		return;
 	}
-	copy.is_single = is_large_lost(abcast, rank, pull, now_ns);
+	copy.is_single = is_large_lost(abcast, message, now_ns);
 	for (uint64_t seq = pull->from; seq <= end && (is_all || seq <= lane->have); seq++) {
 		if (peal_abcast_lane_find(lane, seq) != NULL) {
 			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REPEATED);

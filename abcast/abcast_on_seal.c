@@ -367,7 +367,7 @@ static uint64_t
 find_patience_ns(const struct peal_abcast_seal *seal, uint64_t wait_ns)
 {
 	uint64_t rounds = seal->promised >> 8U;
-	uint64_t doublings = rounds > 1U ? rounds - 1U : 0;
+	uint64_t doublings = rounds > 1U && !PEAL_BUG(ORDER_SEAL_IMPATIENT) ? rounds - 1U : 0;
 
 	return wait_ns << (doublings < PATIENCE_DOUBLINGS ? doublings : PATIENCE_DOUBLINGS);
 }

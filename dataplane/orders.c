@@ -45,6 +45,9 @@ peal_orders_send(struct peal_orders *orders, uint32_t group, const uint8_t *byte
 			       ? PEAL_ORDERS_NO_GROUP
 			       : PEAL_ORDERS_NOT_RANK;
 	}
+	if (peal_orders_is_relieved(found)) {
+		return PEAL_ORDERS_NOT_RANK;
+	}
 	if (found->is_ended || found->abcast.state == PEAL_ABCAST_STOPPED) {
 		return PEAL_ORDERS_ENDED;
 	}
@@ -90,7 +93,7 @@ peal_orders_find(
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *here = &orders->groups[i];
 
-		if (!here->is_used || here->config.id != group) {
+		if (!here->is_used || here->config.id != group || peal_orders_is_relieved(here)) {
 			continue;
 		}
 		state_out->is_rank = true;

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "sim/simpattern.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define PATTERN_STEP     7U
 #define HEAD_SIZE        32U /* mid, number, seen, size */
 #define MESSAGE_SIZE_MAX 9000U
 #define SMALL_SIZE_MAX   200U
@@ -243,7 +245,7 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 static uint8_t
 pattern(uint64_t mid, uint64_t number, uint32_t at)
 {
-	return (uint8_t)(UINT64_C(131) * mid + number * 17U + UINT64_C(7) * at);
+	return (uint8_t)(UINT64_C(131) * mid + number * 17U + (uint64_t)PATTERN_STEP * at);
 }
 
 /* The words in front of a message. False: they cannot be. */
@@ -312,13 +314,11 @@ deliver(void *state, const struct peal_orders_message *message)
 	if (message->is_own != (message->mid == simorders->orders.self_mid)) {
 		VIOLATE(simorders, "n%u: does not know what is its own", simorders->index);
 	}
-	for (uint32_t at = from; at < delivery->size; at++) {
-		if (delivery->bytes[at] !=
-			pattern(parts->mid, parts->number, delivery->offset + at)) {
-			VIOLATE(simorders, "n%u: a message of member %" PRIu64 " is spoiled",
-				simorders->index, message->mid);
-			break;
-		}
+	if (peal_simpattern_check(delivery->bytes + from, delivery->size - from,
+		    pattern(parts->mid, parts->number, delivery->offset + from),
+		    PATTERN_STEP) < delivery->size - from) {
+		VIOLATE(simorders, "n%u: a message of member %" PRIu64 " is spoiled",
+			simorders->index, message->mid);
 	}
 	parts->offset += delivery->size;
 	if (parts->offset == parts->size) {
@@ -587,9 +587,8 @@ say(struct peal_simorders *simorders, struct peal_simorders_seat *seat, uint32_t
 
 	PEAL_ASSERT(size >= HEAD_SIZE && size <= sizeof(bytes));
 	memcpy(bytes, words, sizeof(words));
-	for (uint32_t at = HEAD_SIZE; at < size; at++) {
-		bytes[at] = pattern(words[0], words[1], at);
-	}
+	peal_simpattern_fill(bytes + HEAD_SIZE, size - HEAD_SIZE,
+		pattern(words[0], words[1], HEAD_SIZE), PATTERN_STEP);
 	if (peal_orders_send(&simorders->orders, seat->group->id, bytes, size) != PEAL_ORDERS_OK) {
 		return false;
 	}
@@ -730,12 +729,13 @@ peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t 
 
 bool
 peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id,
-	struct peal_simorders_handover *handover_out)
+	uint32_t first, struct peal_simorders_handover *handover_out)
 {
 	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
 	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);
 
-	for (uint32_t rank = 0; group != NULL && rank < group->config.ranks_count; rank++) {
+	for (uint32_t k = 0; group != NULL && k < group->config.ranks_count; k++) {
+		uint32_t rank = (first + k) % group->config.ranks_count;
 		uint64_t mid = peal_order_member(group->abcast.members[rank]);
 
 		if (is_alive(nodes, count, id, count, mid)) {
