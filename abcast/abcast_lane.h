@@ -145,8 +145,8 @@ peal_abcast_lane_room(const struct peal_abcast_lane *lane)
 }
 
 /*
- * Up to which frame the owner may send: the place that a majority has. Whoever is slower than that
- * does not hold the others back.
+ * Up to which frame the owner may send at most: the place that a majority has. Who is slower than
+ * that brakes, as long as it comes forward (abcast_send.c).
  */
 uint64_t peal_abcast_lane_credit(
 	const struct peal_abcast_lane *lane, uint8_t self, uint32_t ranks_count);

@@ -332,6 +332,9 @@ forgive(struct peal_abcast *abcast, uint64_t now_ns)
 	if (now_ns - abcast->turn_at_ns > abcast->timing.late_ns + abcast->timing.idle_ns) {
 		for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
 			abcast->heard_at_ns[i] = now_ns;
+			abcast->braked_at_ns[i] = now_ns;
+			peal_abcast_late_forget(&abcast->answers_late[i]);
+			peal_abcast_late_forget(&abcast->owners_late[i]);
 		}
 		abcast->blocked_at_ns = now_ns;
 	}

@@ -205,6 +205,20 @@ test_abcast_send__who_never_comes_forward_is_not_waited_for(void **state)
 	assert_true(have() >= FREE_COUNT + PEAL_ORDER_WINDOW);
 }
 
+static void
+test_abcast_send__a_late_core_waits_for_who_is_behind_as_long(void **state)
+{
+	(void)state;
+	leave_behind();
+	send_some(8);
+	peal_orderscene_run(1000U * MICROSECOND_NS);
+	bring_back(0);
+	peal_orderscene_run(2U * SUSPECT_NS);
+	bring_back(0);
+	peal_orderscene_run(MICROSECOND_NS);
+	assert_true(have() <= FREE_COUNT + 3U);
+}
+
 #define TEST(name)                                                                                 \
 	cmocka_unit_test_setup_teardown(                                                           \
 		test_abcast_send__##name, peal_orderscene_set_up, peal_orderscene_tear_down)
@@ -219,6 +233,7 @@ main(void)
 		TEST(what_fills_a_body_leaves_at_once),
 		TEST(tells_with_the_next_body_what_is_here_while_it_speaks),
 		TEST(who_falls_behind_slows_the_others_down),
+		TEST(a_late_core_waits_for_who_is_behind_as_long),
 		TEST(who_never_comes_forward_is_not_waited_for),
 	};
 
