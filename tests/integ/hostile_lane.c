@@ -92,6 +92,15 @@ lane_of(const struct peal *peal, uint32_t channel)
 	return lane == 0 ? NULL : &peal->lanes.ends[lane - 1U];
 }
 
+/* Until the core has taken all that was said. */
+static void
+await_core(struct peal *peal)
+{
+	while (atomic_load(&peal->down->up_head) != peal->writer.tail) {
+		(void)peal_wait(peal, PAUSE_NS);
+	}
+}
+
 /* Both say something, until it goes over a lane in both directions. */
 static struct peal_lane_end *
 begin(struct pair *pair, const char *path, bool is_calm_asking, bool is_silent)
@@ -113,15 +122,14 @@ begin(struct pair *pair, const char *path, bool is_calm_asking, bool is_silent)
 		poll_both(pair, true);
 	}
 	(void)peal_listen(listener, NUMBER);
-	while (atomic_load(&listener->down->up_head) != listener->writer.tail) {
-		(void)peal_wait(listener, PAUSE_NS);
-	}
+	await_core(listener);
 	(void)peal_open(asker, peal_view(asker)->self, NUMBER,
 		is_calm_asking ? &pair->calm_channel : &pair->harmful_channel);
 	while (calm == NULL || harmful == NULL || !calm->is_heard || !calm->is_used ||
 		!harmful->is_heard || !harmful->is_used) {
 		poll_both(pair, !is_silent);
 		if (is_silent && pair->calm_channel != NO_CHANNEL) {
+			await_core(pair->calm);
 			return NULL;
 		}
 		if (pair->calm_channel != NO_CHANNEL) {

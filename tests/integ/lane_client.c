@@ -689,8 +689,8 @@ die(const char *path, uint64_t count)
 	}
 	(void)printf("{\"mode\": \"die\", \"died\": %llu, \"said\": %llu, \"lost\": %llu, "
 		     "\"untold\": %llu}\n",
-		(unsigned long long)(2U * count), (unsigned long long)said_count,
-		(unsigned long long)told_count, (unsigned long long)untold_count);
+		2ULL * count, (unsigned long long)said_count, (unsigned long long)told_count,
+		(unsigned long long)untold_count);
 	return EXIT_SUCCESS;
 }
 
