@@ -14,6 +14,7 @@ fill_timing(struct peal_abcast_timing *timing)
 	static const struct peal_abcast_timing defaults = {.tick_ns = 5U * MICROSECOND_NS,
 		.idle_ns = 1000U * MICROSECOND_NS,
 		.ahead_ns = 2000U * MICROSECOND_NS,
+		.gather_ns = 200U * MICROSECOND_NS,
 		.repair_ns = 40U * MICROSECOND_NS,
 		.ask_ns = 60U * MICROSECOND_NS,
 		.seal_ns = 300U * MICROSECOND_NS,
@@ -23,6 +24,7 @@ fill_timing(struct peal_abcast_timing *timing)
 	timing->tick_ns = timing->tick_ns != 0 ? timing->tick_ns : defaults.tick_ns;
 	timing->idle_ns = timing->idle_ns != 0 ? timing->idle_ns : defaults.idle_ns;
 	timing->ahead_ns = timing->ahead_ns != 0 ? timing->ahead_ns : defaults.ahead_ns;
+	timing->gather_ns = timing->gather_ns != 0 ? timing->gather_ns : defaults.gather_ns;
 	timing->repair_ns = timing->repair_ns != 0 ? timing->repair_ns : defaults.repair_ns;
 	timing->ask_ns = timing->ask_ns != 0 ? timing->ask_ns : defaults.ask_ns;
 	timing->seal_ns = timing->seal_ns != 0 ? timing->seal_ns : defaults.seal_ns;

@@ -45,6 +45,9 @@ peal_orders_send(struct peal_orders *orders, uint32_t group, const uint8_t *byte
 			       ? PEAL_ORDERS_NO_GROUP
 			       : PEAL_ORDERS_NOT_RANK;
 	}
+	if (peal_orders_is_relieved(found)) {
+		return PEAL_ORDERS_NOT_RANK;
+	}
 	if (found->is_ended || found->abcast.state == PEAL_ABCAST_STOPPED) {
 		return PEAL_ORDERS_ENDED;
 	}
@@ -90,7 +93,7 @@ peal_orders_find(
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *here = &orders->groups[i];
 
-		if (!here->is_used || here->config.id != group) {
+		if (!here->is_used || here->config.id != group || peal_orders_is_relieved(here)) {
 			continue;
 		}
 		state_out->is_rank = true;
@@ -230,7 +233,7 @@ peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
 	return orders->sent_count;
 }
 
-/* What the machine wants, and at once when it would take a frame that can be cut now. */
+/* What the machine wants, and when it would take a frame that can be cut now. */
 static uint64_t
 find_deadline(const struct peal_orders_group *group)
 {
@@ -238,10 +241,15 @@ find_deadline(const struct peal_orders_group *group)
 	uint64_t publish_at_ns = peal_orders_publish_at_ns(group);
 	uint64_t deadline_at_ns = peal_abcast_deadline_at_ns(abcast);
 
-	if (abcast->state == PEAL_ABCAST_STOPPED ||
-		(abcast->state == PEAL_ABCAST_RUNNING && abcast->queue.count == 0 &&
-			group->queue.tail < group->queue.head && !peal_orders_is_braked(group))) {
+	if (abcast->state == PEAL_ABCAST_STOPPED) {
 		return 0;
+	}
+	if (abcast->state == PEAL_ABCAST_RUNNING && abcast->queue.count == 0 &&
+		group->queue.tail < group->queue.head && !peal_orders_is_braked(group)) {
+		uint64_t gather_until_ns = peal_abcast_gather_until_ns(abcast);
+
+		deadline_at_ns =
+			gather_until_ns < deadline_at_ns ? gather_until_ns : deadline_at_ns;
 	}
 	return publish_at_ns < deadline_at_ns ? publish_at_ns : deadline_at_ns;
 }

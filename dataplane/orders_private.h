@@ -30,6 +30,14 @@ peal_orders_find_group(struct peal_orders *orders, uint32_t id)
 	return NULL;
 }
 
+/* True when this node gave its rank away, or was told that it is another's: it may listen. */
+static inline bool
+peal_orders_is_relieved(const struct peal_orders_group *group)
+{
+	return group->is_ended && (group->abcast.fault == PEAL_ABCAST_FAULT_REPLACED ||
+					  group->abcast.fault == PEAL_ABCAST_FAULT_NONE);
+}
+
 /* True when the rank of this node delivers by itself. */
 static inline bool
 peal_orders_is_served(const struct peal_orders *orders, uint32_t id)

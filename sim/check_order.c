@@ -219,9 +219,10 @@ compare_acks(struct peal_check_order *check, uint64_t now_ns, const struct peal_
 	for (uint32_t i = 0; i < message->head.rows_count; i++) {
 		if (message->acks[i].have > view->sent[i]) {
 			peal_report_violate(check->report, now_ns,
-				"order: rank %u acknowledges frame %" PRIu64
-				" of lane %u in view %u, in which %" PRIu64 " were sent",
-				rank, message->acks[i].have, i, message->head.view, view->sent[i]);
+				"order: frame %" PRIu64
+				" of lane %u is acknowledged by rank %u in view %u, in "
+				"which %" PRIu64 " were sent",
+				message->acks[i].have, i, rank, message->head.view, view->sent[i]);
 		}
 	}
 }

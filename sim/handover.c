@@ -128,8 +128,9 @@ peal_handover_repair(struct peal_simworld *world, const struct peal_ordergroup *
 	for (uint32_t i = 0; i < REPAIRS_MAX && !world->is_over; i++) {
 		struct peal_simorders_handover handover;
 
-		if (!peal_simorders_find_empty(
-			    world->orders, world->config.nodes_count, group->id, &handover)) {
+		/* One may have to wait for another: a change is under way there. */
+		if (!peal_simorders_find_empty(world->orders, world->config.nodes_count, group->id,
+			    i, &handover)) {
 			return;
 		}
 		(void)peal_simorders_hand_over(

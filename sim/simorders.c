@@ -729,12 +729,13 @@ peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t 
 
 bool
 peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id,
-	struct peal_simorders_handover *handover_out)
+	uint32_t first, struct peal_simorders_handover *handover_out)
 {
 	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
 	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);
 
-	for (uint32_t rank = 0; group != NULL && rank < group->config.ranks_count; rank++) {
+	for (uint32_t k = 0; group != NULL && k < group->config.ranks_count; k++) {
+		uint32_t rank = (first + k) % group->config.ranks_count;
 		uint64_t mid = peal_order_member(group->abcast.members[rank]);
 
 		if (is_alive(nodes, count, id, count, mid)) {

@@ -163,9 +163,10 @@ struct peal_simorders_handover {
 /* Returns the node that took the command, `count` when all refused. */
 uint32_t peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t id,
 	const struct peal_simorders_handover *handover);
-/* A rank whose holder is no more, and a node that may have it. False: there is none. */
+/* A rank, from `first` on, whose holder is no more, and a node that may have it. False: there is
+ * none. */
 bool peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id,
-	struct peal_simorders_handover *handover_out);
+	uint32_t first, struct peal_simorders_handover *handover_out);
 
 /* True when `index` may lose its memory: a majority of every view that a rank of `id` is in is
  * still there without it. With `count` in its place: it is there. */

@@ -157,6 +157,8 @@ void peal_story_audience(const struct peal_scenario_options *options, struct pea
 void peal_story_order(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_standstill(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_clocks(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_duel.c: two ranks of three seal the lane of the third against each other. */
+void peal_story_duel(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);

@@ -440,12 +440,22 @@ start_good(void)
 	return daemon;
 }
 
+/* While n1 runs, n2 does not; and n1 ends well. */
+static void
+assert_second_is_refused(const char *words)
+{
+	struct daemon first = start_good();
+	struct outcome outcome = finish(start("n2"));
+
+	assert_sentence(&outcome, words);
+	assert_int_equal(kill(first.pid, SIGTERM), 0);
+	assert_int_equal(finish(first).status, 0);
+	assert_nothing_left();
+}
+
 static void
 test_badinput__one_port_has_one_daemon(void **state)
 {
-	struct daemon first;
-	struct outcome outcome;
-
 	(void)state;
 	if (!has_link) {
 		skip();
@@ -453,32 +463,19 @@ test_badinput__one_port_has_one_daemon(void **state)
 	write_config("n1", "peal1", 64, "");
 	write_config("n2", "peal1", 64, "");
 	change_config("n2", "name: n1", "name: n2");
-	first = start_good();
-	outcome = finish(start("n2"));
-	assert_sentence(&outcome, "interface peal1 is already used by another Peal process");
-	assert_int_equal(kill(first.pid, SIGTERM), 0);
-	assert_int_equal(finish(first).status, 0);
-	assert_nothing_left();
+	assert_second_is_refused("interface peal1 is already used by another Peal process");
 }
 
 static void
 test_badinput__one_name_has_one_daemon(void **state)
 {
-	struct daemon first;
-	struct outcome outcome;
-
 	(void)state;
 	if (!has_link) {
 		skip();
 	}
 	write_config("n1", "peal1", 64, "");
 	write_config("n2", "peal2", 64, "");
-	first = start_good();
-	outcome = finish(start("n2"));
-	assert_sentence(&outcome, "name: a process named n1 runs already");
-	assert_int_equal(kill(first.pid, SIGTERM), 0);
-	assert_int_equal(finish(first).status, 0);
-	assert_nothing_left();
+	assert_second_is_refused("name: a process named n1 runs already");
 }
 
 static void
