@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/museum.h"
 #include "dataplane/orders_private.h"
 
 #include <string.h>
@@ -241,7 +242,7 @@ peal_orders_hand_on(struct peal_orders_group *group, uint64_t position)
 		skip(orders, subscription, position);
 		return;
 	}
-	group->floor = subscription->expected - 1U;
+	group->floor = PEAL_BUG(HANDOVER_HEARD_TWICE) ? 0 : subscription->expected - 1U;
 	memcpy(group->parts, subscription->parts, sizeof(group->parts));
 }
 
@@ -259,7 +260,8 @@ peal_orders_listen_again(const struct peal_orders_group *group)
 	}
 	subscription->has_begun = true;
 	subscription->is_asking = true;
-	subscription->expected = (position > group->floor ? position : group->floor) + 1U;
+	subscription->expected = (position > group->floor ? position : group->floor) + 1U +
+				 (PEAL_BUG(HANDOVER_LISTENS_LATE) ? 1U : 0U);
 	memcpy(subscription->members, group->members, sizeof(subscription->members));
 	memcpy(subscription->parts, group->parts, sizeof(subscription->parts));
 }
