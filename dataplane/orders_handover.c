@@ -161,9 +161,6 @@ peal_orders_on_command(struct peal_orders_group *group, const uint8_t *data)
 	}
 	peal_orders_count(group->orders, PEAL_COUNTER_ORDER_HANDOVERS);
 	peal_abcast_assign(abcast, handover.rank, handover.holder);
-	if (PEAL_BUG(HANDOVER_STOPS_AT_ONCE) && handover.rank == abcast->config.rank) {
-		peal_abcast_learn(abcast, handover.rank, handover.holder);
-	}
 }
 
 /* --- who is told --- */
@@ -222,10 +219,7 @@ peal_orders_on_install(struct peal_orders *orders, struct peal_orders_group *gro
 	if (rank < config->ranks_count) {
 		holder = message.view.cuts[rank].member;
 		if (group == NULL || end_before(group, rank, holder, message.head.view)) {
-			peal_orders_begin(orders, config, rank, holder,
-				PEAL_BUG(HANDOVER_FOUNDS_AGAIN) &&
-					config->ranks[rank].mid == orders->self_mid,
-				now_ns);
+			peal_orders_begin(orders, config, rank, holder, false, now_ns);
 		}
 		group = peal_orders_find_group(orders, config->id);
 	}

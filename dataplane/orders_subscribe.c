@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/museum.h"
 #include "dataplane/orders_private.h"
 
 #include <string.h>
@@ -237,7 +238,7 @@ peal_orders_hand_on(struct peal_orders_group *group, uint64_t position)
 		skip(orders, subscription, position);
 		return;
 	}
-	group->floor = subscription->expected - 1U;
+	group->floor = PEAL_BUG(HANDOVER_HEARD_TWICE) ? 0 : subscription->expected - 1U;
 }
 
 /* And back: it goes on behind what was delivered here. */
@@ -254,7 +255,8 @@ peal_orders_listen_again(const struct peal_orders_group *group)
 	}
 	subscription->has_begun = true;
 	subscription->is_asking = true;
-	subscription->expected = (position > group->floor ? position : group->floor) + 1U;
+	subscription->expected = (position > group->floor ? position : group->floor) + 1U +
+				 (PEAL_BUG(HANDOVER_LISTENS_LATE) ? 1U : 0U);
 	memcpy(subscription->parts, group->parts, sizeof(subscription->parts));
 }
 
