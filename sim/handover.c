@@ -9,16 +9,16 @@
 #define REPAIRS_MAX 40U
 
 static uint16_t
-draw_node(const struct peal_handover_scene *scene)
+draw_node(struct peal_trouble *trouble)
 {
-	return (uint16_t)peal_prng_below(scene->prng, scene->world->config.nodes_count);
+	return (uint16_t)peal_prng_below(&trouble->prng, trouble->world->config.nodes_count);
 }
 
 /* The node that holds the rank as far as anybody knows who runs one; nodes_count: none. */
 static uint16_t
-find_holder(const struct peal_handover_scene *scene, uint32_t rank)
+find_holder(const struct peal_trouble *trouble, const struct peal_ordergroup *group, uint32_t rank)
 {
-	const struct peal_simworld *world = scene->world;
+	const struct peal_simworld *world = trouble->world;
 	uint16_t nodes_count = world->config.nodes_count;
 	uint64_t mid = 0;
 
@@ -26,7 +26,7 @@ find_holder(const struct peal_handover_scene *scene, uint32_t rank)
 		struct peal_orders_state state;
 
 		if (world->orders[i].is_up &&
-			peal_orders_find(&world->orders[i].orders, scene->group->id, &state) &&
+			peal_orders_find(&world->orders[i].orders, group->id, &state) &&
 			state.status == PEAL_ABCAST_RUNNING && state.view.view > 0) {
 			mid = state.view.members[rank];
 		}
@@ -40,11 +40,12 @@ find_holder(const struct peal_handover_scene *scene, uint32_t rank)
 }
 
 static uint16_t
-command(const struct peal_handover_scene *scene, const struct peal_simorders_handover *handover)
+command(const struct peal_trouble *trouble, const struct peal_ordergroup *group,
+	const struct peal_simorders_handover *handover)
 {
-	struct peal_simworld *world = scene->world;
+	struct peal_simworld *world = trouble->world;
 	uint32_t commander = peal_simorders_hand_over(
-		world->orders, world->config.nodes_count, scene->group->id, handover);
+		world->orders, world->config.nodes_count, group->id, handover);
 
 	if (commander < world->config.nodes_count) {
 		peal_simnode_prompt(world->nodes[commander]);
@@ -53,12 +54,12 @@ command(const struct peal_handover_scene *scene, const struct peal_simorders_han
 }
 
 static struct peal_simorders_handover
-draw(const struct peal_handover_scene *scene)
+draw(struct peal_trouble *trouble, const struct peal_ordergroup *group)
 {
-	struct peal_simorders_handover handover = {.commander = draw_node(scene),
-		.taker = draw_node(scene),
-		.rank = (uint32_t)peal_prng_below(scene->prng, scene->group->ranks_count)};
-	uint64_t what = peal_prng_below(scene->prng, 8);
+	struct peal_simorders_handover handover = {.commander = draw_node(trouble),
+		.taker = draw_node(trouble),
+		.rank = (uint32_t)peal_prng_below(&trouble->prng, group->ranks_count)};
+	uint64_t what = peal_prng_below(&trouble->prng, 8);
 
 	handover.what = what < 5U   ? PEAL_ORDERS_REPLACE
 			: what < 6U ? PEAL_ORDERS_REMOVE
@@ -68,56 +69,57 @@ draw(const struct peal_handover_scene *scene)
 
 /* Ends, and begins anew some time later. */
 static void
-restart(const struct peal_handover_scene *scene, uint16_t victim)
+restart(struct peal_trouble *trouble, uint16_t victim)
 {
-	struct peal_simworld *world = scene->world;
+	struct peal_simworld *world = trouble->world;
 
 	if (victim == world->config.nodes_count || !peal_simnode_is_member(world->nodes[victim]) ||
-		peal_faults_draw_victim(scene->faults) == world->config.nodes_count ||
-		!scene->may_lose(scene->state, victim)) {
+		peal_faults_draw_victim(&trouble->faults) == world->config.nodes_count ||
+		!peal_trouble_may_lose(trouble, victim)) {
 		return;
 	}
 	peal_simworld_crash(world, victim);
-	peal_simworld_run_for(world, peal_prng_below(scene->prng, 100U * MILLISECOND_NS));
+	peal_simworld_run_for(world, peal_prng_below(&trouble->prng, 100U * MILLISECOND_NS));
 	peal_simworld_start(world, victim);
 }
 
 void
-peal_handover_trouble(const struct peal_handover_scene *scene)
+peal_handover_trouble(struct peal_trouble *trouble, const struct peal_ordergroup *group)
 {
-	struct peal_simworld *world = scene->world;
+	struct peal_simworld *world = trouble->world;
 	uint16_t nodes_count = world->config.nodes_count;
-	struct peal_simorders_handover handover = draw(scene);
-	uint16_t holder = find_holder(scene, handover.rank);
+	struct peal_simorders_handover handover = draw(trouble, group);
+	uint16_t holder = find_holder(trouble, group, handover.rank);
 	uint16_t commander;
 
-	if (holder < nodes_count && !scene->may_lose(scene->state, holder)) {
+	if (holder < nodes_count && !peal_trouble_may_lose(trouble, holder)) {
 		return;
 	}
-	commander = command(scene, &handover);
-	if (peal_prng_ratio(scene->prng, 1, 4)) {
+	commander = command(trouble, group, &handover);
+	if (peal_prng_ratio(&trouble->prng, 1, 4)) {
 		/* Two at once: one of them is void where it is delivered. */
-		handover = draw(scene);
+		handover = draw(trouble, group);
 		handover.commander = (uint32_t)(commander + 1U) % nodes_count;
-		(void)command(scene, &handover);
+		(void)command(trouble, group, &handover);
 	}
-	peal_simworld_run_for(world, peal_prng_below(scene->prng, peal_prng_ratio(scene->prng, 1, 2)
-									  ? MILLISECOND_NS
-									  : 20U * MILLISECOND_NS));
-	switch (peal_prng_below(scene->prng, 8)) {
+	peal_simworld_run_for(
+		world, peal_prng_below(&trouble->prng, peal_prng_ratio(&trouble->prng, 1, 2)
+							       ? MILLISECOND_NS
+							       : 20U * MILLISECOND_NS));
+	switch (peal_prng_below(&trouble->prng, 8)) {
 	case 0:
-		restart(scene, holder);
+		restart(trouble, holder);
 		break;
 	case 1:
-		restart(scene, (uint16_t)handover.taker);
+		restart(trouble, (uint16_t)handover.taker);
 		break;
 	case 2:
-		restart(scene, commander);
+		restart(trouble, commander);
 		break;
 	default:
 		break;
 	}
-	peal_simworld_run_for(world, peal_prng_below(scene->prng, 30U * MILLISECOND_NS));
+	peal_simworld_run_for(world, peal_prng_below(&trouble->prng, 30U * MILLISECOND_NS));
 }
 
 void

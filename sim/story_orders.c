@@ -55,12 +55,6 @@ may_lose(const void *state, uint16_t index)
 	return true;
 }
 
-static bool
-may_lose_now(void *state, uint16_t index)
-{
-	return may_lose(state, index);
-}
-
 /* Both directions of one link, or one: nobody is removed for it. */
 static void
 cut_one(struct orders_story *story)
@@ -110,16 +104,9 @@ trouble(struct orders_story *story)
 	uint64_t what = peal_prng_below(&story->trouble.prng, 8);
 
 	if (story->is_handover && peal_prng_ratio(&story->trouble.prng, 2, 3)) {
-		const struct peal_ordergroup *group = &story->groups[peal_prng_below(
-			&story->trouble.prng, story->groups_count)];
-		const struct peal_handover_scene scene = {.world = &story->world,
-			.faults = &story->trouble.faults,
-			.prng = &story->trouble.prng,
-			.group = group,
-			.may_lose = may_lose_now,
-			.state = story};
+		uint64_t group = peal_prng_below(&story->trouble.prng, story->groups_count);
 
-		peal_handover_trouble(&scene);
+		peal_handover_trouble(&story->trouble, &story->groups[group]);
 	}
 
 	if (story->is_wide && peal_prng_ratio(&story->trouble.prng, 1, 4)) {
