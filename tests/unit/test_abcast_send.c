@@ -6,7 +6,7 @@
 #define GATHER_NS      (UINT64_C(60) * MICROSECOND_NS)
 #define SUSPECT_NS     (UINT64_C(20000) * MICROSECOND_NS)
 /* Frames that a rank may lack before all others slow down for it. */
-#define FREE_COUNT (PEAL_ORDER_WINDOW / 4U * 3U)
+#define FREE_COUNT ((uint64_t)PEAL_ORDER_WINDOW / 4U * 3U)
 
 static void
 send_some(uint32_t count)
