@@ -70,7 +70,13 @@ def slow(lab):
             print(f"# slow {word} at n{node}: {done.stdout.strip()}")
 
 
+def is_empty(lab, node):
+    stats = lab.ask(node, "stats")
+    return stats["clients_attached"] == sum(stats[f"clients_{how}"] for how in ("ended", "violated", "evicted"))
+
+
 def client_dies(lab):
+    lab.wait("those before to be gone", lambda: is_empty(lab, 1), 5.0)
     before = descriptors_count(lab, 1)
     ended = stat(lab, 1, "clients_ended")
     chats = [Chat(lab, 1) for _ in range(8)]

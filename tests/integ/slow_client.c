@@ -98,8 +98,10 @@ main(int argc, char **argv)
 		}
 		(void)nanosleep(&pause, NULL);
 	}
-	(void)printf("{\"said\": %u, \"full\": %u, \"heard\": %u, \"slow\": \"%s\"}\n", said_count,
-		full_count, heard_count, peal_result_name(peal_state(slow)));
+	(void)printf("{\"said\": %u, \"full\": %u, \"heard\": %u, \"slow\": \"%s\", \"sender\": "
+		     "\"%s\", \"wrong\": %s}\n",
+		said_count, full_count, heard_count, peal_result_name(peal_state(slow)),
+		peal_result_name(peal_state(sender)), is_wrong ? "true" : "false");
 	bool is_good = !is_wrong && peal_state(sender) == PEAL_OK &&
 		       (is_holding ? heard_count == count && full_count > 0
 				   : peal_state(slow) == PEAL_EVICTED);
