@@ -13,6 +13,7 @@ lend(struct peal_simframe *frame, struct peal_packet *packet)
 {
 	packet->data = frame->bytes;
 	packet->size = frame->size;
+	packet->room = 0; /* no more than that */
 	packet->handle = frame;
 }
 
