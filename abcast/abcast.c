@@ -14,6 +14,7 @@ fill_timing(struct peal_abcast_timing *timing)
 	static const struct peal_abcast_timing defaults = {.tick_ns = 5U * MICROSECOND_NS,
 		.idle_ns = 1000U * MICROSECOND_NS,
 		.ahead_ns = 2000U * MICROSECOND_NS,
+		.gather_ns = 200U * MICROSECOND_NS,
 		.repair_ns = 40U * MICROSECOND_NS,
 		.ask_ns = 60U * MICROSECOND_NS,
 		.seal_ns = 300U * MICROSECOND_NS,
@@ -23,6 +24,7 @@ fill_timing(struct peal_abcast_timing *timing)
 	timing->tick_ns = timing->tick_ns != 0 ? timing->tick_ns : defaults.tick_ns;
 	timing->idle_ns = timing->idle_ns != 0 ? timing->idle_ns : defaults.idle_ns;
 	timing->ahead_ns = timing->ahead_ns != 0 ? timing->ahead_ns : defaults.ahead_ns;
+	timing->gather_ns = timing->gather_ns != 0 ? timing->gather_ns : defaults.gather_ns;
 	timing->repair_ns = timing->repair_ns != 0 ? timing->repair_ns : defaults.repair_ns;
 	timing->ask_ns = timing->ask_ns != 0 ? timing->ask_ns : defaults.ask_ns;
 	timing->seal_ns = timing->seal_ns != 0 ? timing->seal_ns : defaults.seal_ns;
@@ -77,6 +79,31 @@ peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member)
 	abcast->known[rank] = member > abcast->known[rank] ? member : abcast->known[rank];
 	if (rank == abcast->config.rank && member > abcast->config.member) {
 		peal_abcast_stop(abcast, PEAL_ABCAST_FAULT_REPLACED);
+	}
+}
+
+void
+peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	PEAL_ASSERT(peal_order_term(holder) > peal_order_term(abcast->members[rank]));
+	abcast->known[rank] = holder > abcast->known[rank] ? holder : abcast->known[rank];
+	abcast->wake_at_ns = 0;
+}
+
+bool
+peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	return peal_order_term(abcast->known[rank]) > peal_order_term(abcast->members[rank]);
+}
+
+void
+peal_abcast_tell(struct peal_abcast *abcast, uint8_t rank)
+{
+	PEAL_ASSERT(rank < abcast->config.ranks_count && rank != abcast->config.rank);
+	if (abcast->view > 1U && abcast->state != PEAL_ABCAST_STOPPED) {
+		peal_abcast_emit_install(abcast, rank);
 	}
 }
 
@@ -232,6 +259,16 @@ on_own_view(struct peal_abcast *abcast, const struct peal_order_msg *message, ui
 	return false;
 }
 
+/* Who is in no view asks everybody, and has no other evidence of who holds the ranks now than the
+ * view that it is told of. */
+static bool
+is_named(const struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t member)
+{
+	return abcast->state == PEAL_ABCAST_OUT && message->kind == PEAL_ORDER_VIEW_INSTALL &&
+	       peal_order_member(message->view.cuts[message->head.rank].member) ==
+		       peal_order_member(member);
+}
+
 /* Whether a frame of this group may come from who sent it. */
 static bool
 is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t member)
@@ -247,7 +284,8 @@ is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message, uin
 		return true;
 	}
 	if (head->rank >= abcast->config.ranks_count || head->rank == abcast->config.rank ||
-		(member != abcast->known[head->rank] && member != abcast->members[head->rank])) {
+		(member != abcast->known[head->rank] && member != abcast->members[head->rank] &&
+			!is_named(abcast, message, member))) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_RANK);
 		return true;
 	}

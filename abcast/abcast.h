@@ -47,6 +47,7 @@
 #include "abcast/abcast_clock.h"
 #include "abcast/abcast_digest.h"
 #include "abcast/abcast_lane.h"
+#include "abcast/abcast_late.h"
 #include "abcast/abcast_queue.h"
 #include "base/counters.h"
 #include "base/prng.h"
@@ -127,6 +128,7 @@ struct peal_abcast_timing {
 	uint64_t linger_ns; /* how long ticks go on after the last frame: 0 */
 	uint64_t idle_ns;   /* between ticks otherwise: 1 ms */
 	uint64_t ahead_ns;  /* promise so much beyond now when quiet for as long: 2 ms; 1 = never */
+	uint64_t gather_ns; /* while own frames are under way others gather, at most: 200 us */
 	uint64_t repair_ns; /* before a pull or a proposal is repeated, at first: 40 us */
 	uint64_t ask_ns;    /* a message is blocked: ask the silent lane, at first after: 60 us */
 	uint64_t seal_ns;   /* and seal it: 300 us */
@@ -142,7 +144,7 @@ struct peal_abcast_config {
 	uint32_t configuration; /* hash of what the group was created with */
 	uint8_t ranks_count;    /* odd, [1, PEAL_ORDER_RANKS_MAX] */
 	uint8_t rank;
-	uint64_t member; /* of this node, never 0 */
+	uint64_t member; /* as a holder of its rank, never 0; so wherever a member is named here */
 	uint64_t seed;   /* of who goes first when all want to */
 };
 
@@ -167,8 +169,8 @@ struct peal_abcast {
 	uint32_t view;
 	uint16_t active;
 	uint16_t all;                           /* ranks */
-	uint64_t members[PEAL_ORDER_RANKS_MAX]; /* of the view */
-	uint64_t known[PEAL_ORDER_RANKS_MAX];   /* by membership, may be newer */
+	uint64_t members[PEAL_ORDER_RANKS_MAX]; /* holders (wire/order_msg.h), of the view */
+	uint64_t known[PEAL_ORDER_RANKS_MAX];   /* by the order or membership, may be later */
 	struct peal_abcast_clock clock;
 	struct peal_abcast_lane *lanes;  /* of the view */
 	struct peal_abcast_lane *former; /* of the view before, for who is behind */
@@ -215,18 +217,27 @@ struct peal_abcast {
 	uint16_t owed_place;                       /* ranks that lack what nobody keeps */
 	uint16_t owed_seals[PEAL_ORDER_RANKS_MAX]; /* lanes, by rank */
 	struct peal_abcast_wish wishes[PEAL_ORDER_RANKS_MAX];
+	/* By rank, that is far behind on the own lane: since when its place there stands. */
+	uint16_t braked_by; /* ranks */
+	uint64_t braked_limit[PEAL_ORDER_RANKS_MAX];
+	uint64_t braked_at_ns[PEAL_ORDER_RANKS_MAX];
 	/* By lane: repairs. */
 	uint64_t pull_at_ns[PEAL_ORDER_RANKS_MAX];
 	uint8_t pulls_count[PEAL_ORDER_RANKS_MAX];
-	uint8_t pull_from[PEAL_ORDER_RANKS_MAX]; /* rank to ask first */
+	uint8_t pull_from[PEAL_ORDER_RANKS_MAX];                    /* rank to ask first */
+	struct peal_abcast_late answers_late[PEAL_ORDER_RANKS_MAX]; /* answers to pulls */
+	struct peal_abcast_late owners_late[PEAL_ORDER_RANKS_MAX];  /* what others wait for */
 	/* Timers. */
 	bool is_dirty;        /* acknowledgements changed */
 	uint32_t taken_count; /* frames since all were told so */
 	bool is_led;          /* a stamp came that was too far ahead to be followed at once */
 	bool is_asked;
-	uint8_t ticks_count; /* since anything changed */
-	uint64_t told_at_ns; /* the last frame to all */
-	uint64_t sent_at_ns; /* the last own data */
+	uint8_t ticks_count;     /* since anything changed */
+	uint64_t told_at_ns;     /* the last frame to all */
+	uint64_t sent_at_ns;     /* the last own data */
+	uint64_t gather_from_ns; /* the same; 0 = a seal took some back since */
+	uint64_t round_ns;       /* until an own frame is back, smoothed */
+	uint64_t pace_ns;        /* from one body of own data to the next, smoothed */
 	uint64_t turn_at_ns;
 	uint64_t installed_at_ns;
 	uint64_t join_at_ns;
@@ -244,6 +255,15 @@ void peal_abcast_found(
 
 /* Membership says that a rank is held by this member now. A larger number only. */
 void peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member);
+/* The order says that the rank is this holder's from here on: called while `deliver` is, at the
+ * same position of all. A larger term only. This rank may be the one that is given away: it goes
+ * on, but for new frames, until the next view leaves it out and it stops, REPLACED. */
+void peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder);
+/* True from there on until a view follows that knows of it. */
+bool peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank);
+/* Says to rank `rank`, or to whoever hears in its place, how the present view began. Not of the
+ * first one, which the configuration says. */
+void peal_abcast_tell(struct peal_abcast *abcast, uint8_t rank);
 /* Membership suspects whoever holds the rank, or no more. */
 void peal_abcast_suspect(struct peal_abcast *abcast, uint8_t rank, bool is_suspected);
 /* The clock that all ranks try to share, as an offset to `now_ns`. */
@@ -270,6 +290,10 @@ bool peal_abcast_on_frame(
 void peal_abcast_run(struct peal_abcast *abcast, uint64_t now_ns);
 /* When to run next: at most PEAL_ORDER_IDLE later; 0 = at once; UINT64_MAX = never. */
 uint64_t peal_abcast_deadline_at_ns(const struct peal_abcast *abcast);
+
+/* Until when frames that do not fill a body gather, as far as is known now; 0 = they leave with the
+ * next run. */
+uint64_t peal_abcast_gather_until_ns(const struct peal_abcast *abcast);
 
 /* Gives every reference back: the end. Frames of its own that were not delivered are released
  * without a word. */

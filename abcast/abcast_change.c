@@ -112,7 +112,7 @@ choose_cut(const struct peal_abcast_change *change, uint32_t lane, uint32_t rank
 
 void
 peal_abcast_change_choose(struct peal_abcast_change *change, uint32_t ranks_count,
-	const uint64_t members[PEAL_ORDER_RANKS_MAX], uint16_t joining)
+	const uint64_t members[PEAL_ORDER_RANKS_MAX], uint16_t joining, uint16_t given)
 {
 	PEAL_ASSERT(change->phase == PEAL_ABCAST_PREPARING);
 	PEAL_ASSERT(peal_abcast_count(change->promises) > ranks_count / 2U);
@@ -122,7 +122,7 @@ peal_abcast_change_choose(struct peal_abcast_change *change, uint32_t ranks_coun
 		return;
 	}
 	memset(&change->value, 0, sizeof(change->value));
-	change->value.active = (uint16_t)(change->promises | joining);
+	change->value.active = (uint16_t)((change->promises | joining) & ~given);
 	for (uint32_t i = 0; i < ranks_count; i++) {
 		change->value.cuts[i] = choose_cut(change, i, ranks_count);
 		change->value.cuts[i].member = members[i];

@@ -64,10 +64,11 @@ bool peal_abcast_change_on_state(struct peal_abcast_change *change, uint8_t rank
 	const struct peal_abcast_state *state, uint32_t ranks_count);
 /*
  * Chooses what is proposed; a majority has promised (asserted). `members`: who shall hold each
- * rank. `joining`: ranks that hold a new member; those that answered and these are to be active.
+ * rank. `joining`: ranks that hold a new member; those that answered and these are to be active,
+ * but for `given`, ranks of holders who know nothing of it yet: who answered for them goes.
  */
 void peal_abcast_change_choose(struct peal_abcast_change *change, uint32_t ranks_count,
-	const uint64_t members[PEAL_ORDER_RANKS_MAX], uint16_t joining);
+	const uint64_t members[PEAL_ORDER_RANKS_MAX], uint16_t joining, uint16_t given);
 /* An acceptance came. True: with it the value is decided. */
 bool peal_abcast_change_on_accepted(
 	struct peal_abcast_change *change, uint8_t rank, uint64_t ballot, uint32_t majority);

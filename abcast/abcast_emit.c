@@ -278,7 +278,8 @@ peal_abcast_emit_place(struct peal_abcast *abcast, uint8_t rank)
 		message.view.cuts[i] = (struct peal_order_cut){.last = lane->delivered,
 			.stable = lane->stable,
 			.until = abcast->seals[i].decided.until,
-			.member = abcast->members[i],
+			.member = peal_abcast_is_given(abcast, (uint8_t)i) ? abcast->known[i]
+									   : abcast->members[i],
 			.generation = lane->generation};
 	}
 	peal_abcast_emit(abcast, rank, &message);

@@ -21,6 +21,8 @@ reset_view_state(struct peal_abcast *abcast, uint64_t now_ns)
 	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
 		peal_abcast_seal_init(&abcast->seals[i]);
 		abcast->heard_at_ns[i] = now_ns;
+		peal_abcast_late_forget(&abcast->answers_late[i]);
+		peal_abcast_late_forget(&abcast->owners_late[i]);
 		abcast->owed_seals[i] = 0;
 		abcast->pull_at_ns[i] = 0;
 		abcast->pulls_count[i] = 0;
@@ -59,10 +61,14 @@ peal_abcast_enter(struct peal_abcast *abcast, uint32_t view, const struct peal_a
 	abcast->latest_position = abcast->digest.position;
 	abcast->latest_digest = abcast->digest.value;
 	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
-		uint64_t member = value->cuts[i].member;
+		const struct peal_order_cut *cut = &value->cuts[i];
+		uint64_t latest = cut->holder > cut->member ? cut->holder : cut->member;
 
-		abcast->members[i] = member;
-		abcast->known[i] = member > abcast->known[i] ? member : abcast->known[i];
+		abcast->members[i] = cut->member;
+		abcast->known[i] = latest > abcast->known[i] ? latest : abcast->known[i];
+		/* Who begins with this view delivers no command that was before it. */
+		abcast->latest.cuts[i].holder =
+			peal_abcast_is_given(abcast, (uint8_t)i) ? abcast->known[i] : 0;
 	}
 	reset_view_state(abcast, now_ns);
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_VIEWS);
@@ -128,6 +134,9 @@ peal_abcast_on_place(
 			return;
 		}
 		peal_abcast_lane_skip(lane, place->last, &keeper);
+		if (peal_order_term(place->member) > peal_order_term(abcast->members[i])) {
+			peal_abcast_assign(abcast, i, place->member);
+		}
 		abcast->pull_from[i] = message->head.rank;
 		abcast->pull_at_ns[i] = now_ns;
 	}

@@ -165,7 +165,7 @@ take(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_data *dat
 		peal_abcast_lane_see(lane, data->seq);
 	}
 	if (data->lane == rank && data->seq > lane->stable) {
-		abcast->seals[data->lane].silent_count = 0;
+		peal_abcast_come(abcast, data->lane, now_ns);
 	}
 	abcast->gone = 0;
 	abcast->ticks_count = 0;
@@ -176,6 +176,8 @@ take(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_data *dat
 		/* The gap closes. Frames behind it say nothing of whether a pull was heard: who
 		 * asked again for each of them was sent all of them as often. */
 		abcast->pulls_count[data->lane] = 0;
+		peal_abcast_late_come(&abcast->answers_late[data->lane], abcast->timing.repair_ns,
+			abcast->timing.suspect_ns / PEAL_ABCAST_LATE_SHARE, now_ns);
 	}
 	peal_abcast_accept(abcast, data->lane);
 	return true;
@@ -232,7 +234,7 @@ peal_abcast_on_tick(
 			&abcast->lanes[rank], tick->promise, tick->last, tick->generation);
 	}
 	if (tick->generation == abcast->lanes[rank].generation) {
-		abcast->seals[rank].silent_count = 0;
+		peal_abcast_come(abcast, rank, now_ns);
 	}
 }
 
@@ -351,6 +353,19 @@ choose_source(const struct peal_abcast *abcast, uint8_t lane)
 	return (uint8_t)(rank != abcast->config.rank ? rank : (rank + 1U) % ranks_count);
 }
 
+/* Where answers are late, they are asked for more rarely. */
+static uint64_t
+find_pause_ns(const struct peal_abcast *abcast, uint8_t lane, uint8_t doublings, uint64_t now_ns)
+{
+	uint64_t repair_ns = abcast->timing.repair_ns;
+	uint64_t late_ns = 2U * peal_abcast_late_ns(&abcast->answers_late[lane], now_ns);
+	uint64_t pause_ns = (late_ns > repair_ns ? late_ns : repair_ns) << doublings;
+	uint64_t most_ns = repair_ns << PULL_DOUBLINGS_MAX;
+
+	most_ns = late_ns > most_ns ? late_ns : most_ns;
+	return pause_ns < most_ns ? pause_ns : most_ns;
+}
+
 void
 peal_abcast_repair(struct peal_abcast *abcast, uint64_t now_ns)
 {
@@ -377,7 +392,8 @@ peal_abcast_repair(struct peal_abcast *abcast, uint64_t now_ns)
 		peal_abcast_emit_pull(abcast, choose_source(abcast, i), i, lane->have + 1U, to,
 			PEAL_ORDER_PULL_FRAMES);
 		doublings = doublings < PULL_DOUBLINGS_MAX ? doublings : PULL_DOUBLINGS_MAX;
-		abcast->pull_at_ns[i] = now_ns + (abcast->timing.repair_ns << doublings);
+		peal_abcast_late_await(&abcast->answers_late[i], now_ns);
+		abcast->pull_at_ns[i] = now_ns + find_pause_ns(abcast, i, doublings, now_ns);
 		abcast->pulls_count[i]++;
 		peal_abcast_wake(abcast, abcast->pull_at_ns[i]);
 	}

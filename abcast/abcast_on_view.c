@@ -182,6 +182,7 @@ peal_abcast_settle(struct peal_abcast *abcast, uint64_t now_ns)
 {
 	struct peal_abcast_value value = abcast->pending;
 	struct peal_abcast_news how = {0};
+	bool is_decided_here = !abcast->has_pending_digest;
 
 	if (!abcast->has_pending || abcast->state != PEAL_ABCAST_WEDGED) {
 		return;
@@ -207,7 +208,16 @@ peal_abcast_settle(struct peal_abcast *abcast, uint64_t now_ns)
 		peal_abcast_stop(abcast, PEAL_ABCAST_FAULT_DIGEST);
 		return;
 	}
+	if (value.cuts[abcast->config.rank].member != abcast->config.member) {
+		peal_abcast_stop(abcast, PEAL_ABCAST_FAULT_REPLACED);
+		return;
+	}
 	peal_abcast_enter(abcast, abcast->view + 1U, &value, &how, now_ns);
+	if (is_decided_here) {
+		/* Nobody else knows, and only now this rank can say where the view begins. */
+		abcast->owed_view = (uint16_t)(abcast->all & ~(1U << abcast->config.rank));
+		abcast->owed_at_ns = now_ns;
+	}
 }
 
 static void
@@ -221,8 +231,6 @@ count_accepted(struct peal_abcast *abcast, uint8_t rank, uint64_t ballot, uint64
 	abcast->has_pending = true;
 	abcast->has_pending_digest = false;
 	abcast->pending = change->value;
-	/* All are told, once this rank knows where the view begins. */
-	abcast->owed_view = (uint16_t)(abcast->all & ~(1U << abcast->config.rank));
 	peal_abcast_settle(abcast, now_ns);
 }
 
@@ -297,6 +305,7 @@ choose(struct peal_abcast *abcast, uint64_t now_ns)
 	uint16_t awaited = (uint16_t)(abcast->all & ~peal_abcast_silent(abcast, now_ns));
 	uint64_t members[PEAL_ORDER_RANKS_MAX];
 	uint16_t joining = 0;
+	uint16_t given = 0;
 
 	if (change->phase != PEAL_ABCAST_PREPARING ||
 		peal_abcast_count(change->promises) < peal_abcast_majority(abcast)) {
@@ -316,7 +325,13 @@ choose(struct peal_abcast *abcast, uint64_t now_ns)
 			joining |= (uint16_t)(1U << i);
 		}
 	}
-	peal_abcast_change_choose(change, abcast->config.ranks_count, members, joining);
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		if (peal_order_term(abcast->known[i]) > peal_order_term(members[i])) {
+			members[i] = abcast->known[i];
+			given |= (uint16_t)(1U << i);
+		}
+	}
+	peal_abcast_change_choose(change, abcast->config.ranks_count, members, joining, given);
 	send_accept(abcast);
 	accept_own(abcast, now_ns);
 }

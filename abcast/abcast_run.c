@@ -44,64 +44,12 @@ peal_abcast_turn(const struct peal_abcast *abcast, uint64_t now_ns)
 			silent |= (uint16_t)(1U << i);
 		}
 		/* Who wants something of the others does not do it for them. */
-		silent |= (uint16_t)(abcast->wishes[i].at_ns != 0 ? 1U << i : 0U);
+		silent |= (uint16_t)(abcast->wishes[i].at_ns != 0 ||
+						     peal_abcast_is_given(abcast, (uint8_t)i)
+					     ? 1U << i
+					     : 0U);
 	}
 	return peal_abcast_count((uint16_t)(before & abcast->active & ~silent));
-}
-
-static bool
-may_send(struct peal_abcast *abcast)
-{
-	const struct peal_abcast_lane *own = peal_abcast_own(abcast);
-
-	return peal_abcast_may_promise(abcast) && abcast->queue.count > 0 &&
-	       own->have - own->delivered < PEAL_ORDER_INFLIGHT_MAX &&
-	       own->have < peal_abcast_lane_credit(
-				   own, abcast->config.rank, abcast->config.ranks_count);
-}
-
-static void
-send_own(struct peal_abcast *abcast, uint64_t now_ns)
-{
-	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
-	struct peal_abcast_lane *own = peal_abcast_own(abcast);
-	struct peal_abcast_copy copy = {.lanes = abcast->lanes,
-		.view = abcast->view,
-		.lane = abcast->config.rank,
-		.rank = abcast->config.ranks_count};
-	uint32_t burst = abcast->burst;
-
-	copy.seq = own->have + 1U;
-	for (; burst > 0 && may_send(abcast); burst--) {
-		struct peal_abcast_queued queued;
-		struct peal_abcast_entry entry;
-		enum peal_abcast_put put;
-		bool is_there = peal_abcast_queue_pop(&abcast->queue, &queued);
-
-		PEAL_ASSERT(is_there);
-		entry = (struct peal_abcast_entry){.token = queued.token,
-			.bytes = queued.bytes,
-			.stamp = peal_abcast_clock_next(&abcast->clock, now_ns),
-			.held_at_ns = now_ns,
-			.size = queued.size,
-			.generation = own->generation};
-		put = peal_abcast_lane_put(own, own->have + 1U, &entry, &keeper);
-		PEAL_ASSERT(put == PEAL_ABCAST_PUT_FRESH);
-		peal_abcast_lane_accept(own);
-		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_SENT);
-		copy.count++;
-	}
-	if (copy.count > 0) {
-		peal_abcast_emit_data(abcast, &copy, now_ns);
-		abcast->told_at_ns = now_ns;
-		abcast->sent_at_ns = now_ns;
-		abcast->ticks_count = 0;
-		abcast->is_dirty = false;
-		abcast->taken_count = 0;
-	}
-	if (burst == 0 && may_send(abcast)) {
-		peal_abcast_wake(abcast, now_ns);
-	}
 }
 
 /* A tick says what others wait for: at once when something changed, more and more rarely while
@@ -112,9 +60,12 @@ run_ticks(struct peal_abcast *abcast, uint64_t now_ns)
 	const struct peal_abcast_timing *timing = &abcast->timing;
 	bool is_lingering = now_ns - abcast->sent_at_ns < timing->linger_ns;
 	bool is_waiting = abcast->blocked_seq != 0;
+	uint64_t told_ns = peal_abcast_told_within_ns(abcast, now_ns);
 	uint64_t pause_ns = timing->idle_ns;
 
-	if (abcast->taken_count >= PEAL_ORDER_BULK && !abcast->is_asked) {
+	if (abcast->is_dirty && !abcast->is_asked && !is_lingering && told_ns > 0) {
+		pause_ns = told_ns > timing->tick_ns ? told_ns : timing->tick_ns;
+	} else if (abcast->taken_count >= PEAL_ORDER_BULK && !abcast->is_asked) {
 		pause_ns = timing->tick_ns * BULK_TICKS;
 	} else if (abcast->is_dirty || abcast->is_asked || is_lingering) {
 		pause_ns = timing->tick_ns;
@@ -149,8 +100,12 @@ next_doubling(uint8_t count)
 static uint64_t
 find_ask_at_ns(const struct peal_abcast *abcast)
 {
+	/* Who speaks is told with the next body, and so are the others. */
+	uint64_t told_ns = 2U * peal_abcast_told_within_ns(abcast, abcast->turn_at_ns);
+	uint64_t first_ns = told_ns > abcast->timing.ask_ns ? told_ns : abcast->timing.ask_ns;
+
 	return abcast->asks_count == 0
-		       ? abcast->blocked_at_ns + abcast->timing.ask_ns
+		       ? abcast->blocked_at_ns + first_ns
 		       : abcast->asked_at_ns + (abcast->timing.ask_ns << abcast->asks_count);
 }
 
@@ -322,6 +277,10 @@ wants_change(const struct peal_abcast *abcast, uint64_t now_ns)
 	bool is_worn = false;
 
 	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		/* Who is to go leaves that to the others: it would stop with what it decided. */
+		if (i != abcast->config.rank && peal_abcast_is_given(abcast, (uint8_t)i)) {
+			return true;
+		}
 		if (abcast->wishes[i].at_ns != 0 &&
 			now_ns - abcast->installed_at_ns > VIEW_PAUSE_NS) {
 			return true;
@@ -396,7 +355,7 @@ peal_abcast_run(struct peal_abcast *abcast, uint64_t now_ns)
 	}
 	if (abcast->state == PEAL_ABCAST_RUNNING) {
 		peal_abcast_final(abcast, now_ns);
-		send_own(abcast, now_ns);
+		peal_abcast_send_own(abcast, now_ns);
 		peal_abcast_final(abcast, now_ns);
 	}
 	if (abcast->state == PEAL_ABCAST_RUNNING) {

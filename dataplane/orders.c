@@ -26,6 +26,7 @@ peal_orders_init(struct peal_orders *orders, const struct peal_orders_config *co
 	memset(orders->subscriptions, 0, sizeof(orders->subscriptions));
 	memset(orders->early, 0, sizeof(orders->early));
 	atomic_init(&orders->page.is_asked, false);
+	atomic_init(&orders->request.is_asked, false);
 	orders->page.count = 0;
 	peal_orders_pool_init(&orders->pool, config->frame_bytes, PEAL_ORDERS_FRAMES_MAX);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
@@ -44,11 +45,17 @@ peal_orders_send(struct peal_orders *orders, uint32_t group, const uint8_t *byte
 			       ? PEAL_ORDERS_NO_GROUP
 			       : PEAL_ORDERS_NOT_RANK;
 	}
+	if (peal_orders_is_relieved(found)) {
+		return PEAL_ORDERS_NOT_RANK;
+	}
 	if (found->is_ended || found->abcast.state == PEAL_ABCAST_STOPPED) {
 		return PEAL_ORDERS_ENDED;
 	}
 	if (size == 0 || size > PEAL_ORDERS_MESSAGE_SIZE_MAX) {
 		return PEAL_ORDERS_TOO_BIG;
+	}
+	if (peal_abcast_is_given(&found->abcast, found->abcast.config.rank)) {
+		return PEAL_ORDERS_FULL; /* it ends in a moment */
 	}
 	if (!peal_sendqueue_copy(&found->queue, bytes, size)) {
 		return PEAL_ORDERS_FULL;
@@ -86,7 +93,7 @@ peal_orders_find(
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *here = &orders->groups[i];
 
-		if (!here->is_used || here->config.id != group) {
+		if (!here->is_used || here->config.id != group || peal_orders_is_relieved(here)) {
 			continue;
 		}
 		state_out->is_rank = true;
@@ -170,6 +177,7 @@ run_group(struct peal_orders_group *group, uint64_t now_ns)
 						  : (uint16_t)PEAL_BODY_SIZE_MAX);
 	peal_orders_cut(group);
 	peal_abcast_run(abcast, now_ns);
+	peal_orders_run_handover(group, now_ns);
 	peal_orders_publish(group, now_ns);
 	if (abcast->state == PEAL_ABCAST_STOPPED) {
 		peal_orders_end(group, abcast->fault);
@@ -190,9 +198,22 @@ fill_page(struct peal_orders *orders)
 	atomic_store_explicit(&page->is_asked, false, memory_order_release);
 }
 
+static __attribute__((noinline)) void
+answer_request(struct peal_orders *orders)
+{
+	struct peal_orders_request *request = &orders->request;
+
+	request->refusal = peal_orders_hand_over(
+		orders, request->group, request->what, request->rank, request->mid);
+	atomic_store_explicit(&request->is_asked, false, memory_order_release);
+}
+
 uint32_t
 peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
 {
+	if (__builtin_expect(!peal_orders_has_answer(orders), 0)) {
+		answer_request(orders);
+	}
 	if (__builtin_expect(!peal_orders_has_page(orders), 0)) {
 		fill_page(orders);
 	}
@@ -212,7 +233,7 @@ peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
 	return orders->sent_count;
 }
 
-/* What the machine wants, and at once when it would take a frame that can be cut now. */
+/* What the machine wants, and when it would take a frame that can be cut now. */
 static uint64_t
 find_deadline(const struct peal_orders_group *group)
 {
@@ -220,10 +241,15 @@ find_deadline(const struct peal_orders_group *group)
 	uint64_t publish_at_ns = peal_orders_publish_at_ns(group);
 	uint64_t deadline_at_ns = peal_abcast_deadline_at_ns(abcast);
 
-	if (abcast->state == PEAL_ABCAST_STOPPED ||
-		(abcast->state == PEAL_ABCAST_RUNNING && abcast->queue.count == 0 &&
-			group->queue.tail < group->queue.head && !peal_orders_is_braked(group))) {
+	if (abcast->state == PEAL_ABCAST_STOPPED) {
 		return 0;
+	}
+	if (abcast->state == PEAL_ABCAST_RUNNING && abcast->queue.count == 0 &&
+		group->queue.tail < group->queue.head && !peal_orders_is_braked(group)) {
+		uint64_t gather_until_ns = peal_abcast_gather_until_ns(abcast);
+
+		deadline_at_ns =
+			gather_until_ns < deadline_at_ns ? gather_until_ns : deadline_at_ns;
 	}
 	return publish_at_ns < deadline_at_ns ? publish_at_ns : deadline_at_ns;
 }

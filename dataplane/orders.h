@@ -23,6 +23,11 @@
  * for a rank: a younger member is believed when the one that held the rank is not in the view any
  * more. That is evidence for the machines, which decide by majorities whatever is believed.
  *
+ * A rank is given to another member, or to none, by a command that is put in order as messages are
+ * (orders_handover.h): all ranks know of it at one position. The next view of the group names the
+ * new holder, who is told, makes a machine that waits, and is taken in as after a restart; who held
+ * the rank before listens on, if it listens.
+ *
  * Larger audiences: any member of the view may subscribe, rank or not. Ranks then publish what is
  * FINAL by broadcast, frame by frame, with its position; who subscribes puts that together by
  * position, so it does not matter if two ranks say the same. The lowest rank that is there says
@@ -55,6 +60,7 @@
 #include "dataplane/pathmtu.h"
 #include "dataplane/peers.h"
 #include "dataplane/sendqueue.h"
+#include "wire/order_data.h"
 
 #include <stdatomic.h>
 
@@ -115,6 +121,45 @@ struct peal_orders_view {
 	/* Oldest messages of this process that were not delivered here, of which it will never
 	 * know whether they were elsewhere. They never come here. */
 	uint64_t doubtful_count;
+};
+
+/* Above, members have slots for neighbours and the ranks that the table names, and not for those to
+ * whom a rank was given since. */
+#define PEAL_ORDERS_HANDOVER_MEMBERS_MAX 64U
+
+/* What an operator wants of a rank. */
+enum peal_orders_handover {
+	PEAL_ORDERS_REPLACE = 0, /* another member holds it */
+	PEAL_ORDERS_REMOVE,      /* nobody does */
+	PEAL_ORDERS_ADD,         /* it stands empty, and a member gets it */
+};
+
+/* Why not; stable names are those of peal_orders_refusal_name. */
+enum peal_orders_refusal {
+	PEAL_ORDERS_NOT_REFUSED = 0, /* it is put in order, and then judged again */
+	PEAL_ORDERS_HANDOVER_NO_GROUP,
+	PEAL_ORDERS_HANDOVER_NOT_RANK,  /* this node holds none, or none any more: ask one that does
+					 */
+	PEAL_ORDERS_HANDOVER_ONE_RANK,  /* a group of one rank cannot give it away */
+	PEAL_ORDERS_HANDOVER_NO_RANK,   /* the group has fewer */
+	PEAL_ORDERS_HANDOVER_EMPTY,     /* nobody holds the rank */
+	PEAL_ORDERS_HANDOVER_HELD,      /* somebody does */
+	PEAL_ORDERS_HANDOVER_NO_MEMBER, /* the number is of nobody in the view */
+	PEAL_ORDERS_HANDOVER_HOLDS_ONE, /* the member has a rank of this group */
+	PEAL_ORDERS_HANDOVER_UNDER_WAY, /* another rank is given to somebody who is not in yet */
+	PEAL_ORDERS_HANDOVER_TOO_FEW,   /* without the rank no majority would be there */
+	PEAL_ORDERS_HANDOVER_BUSY, /* no view is here just now, or a command waits; try again */
+	PEAL_ORDERS_HANDOVER_TOO_LARGE, /* the view of the membership has too many members */
+};
+
+/* A command. The asker's until it asks, then the core's until it has answered. */
+struct peal_orders_request {
+	_Atomic bool is_asked;
+	uint32_t group;
+	uint32_t rank;
+	enum peal_orders_handover what;
+	uint64_t mid; /* 0 with REMOVE */
+	enum peal_orders_refusal refusal;
 };
 
 /* Who uses order groups. Called from within a turn (switch, on_frame, on_cast, run); may send. */
@@ -229,8 +274,14 @@ struct peal_orders_group {
 	bool has_view; /* it was taken in once */
 	bool is_ended; /* the machine stopped, `ended` was called; never founded again */
 	struct peal_ordergroup config;
-	uint64_t holders[PEAL_ORDER_RANKS_MAX]; /* of the ranks, as far as is known */
-	uint64_t members[PEAL_ORDER_RANKS_MAX]; /* of the view of the group */
+	uint64_t holders[PEAL_ORDER_RANKS_MAX]; /* of the ranks, as far as is known, with terms */
+	uint64_t members[PEAL_ORDER_RANKS_MAX]; /* of the view of the group, without */
+	bool has_command;
+	struct peal_order_handover command; /* waits to be put in order */
+	uint32_t told_view;      /* the latest view of the group that anybody told this node of */
+	uint32_t stranger_mid;   /* while frames go to one who holds no rank; else 0 */
+	uint64_t told_at_ns;     /* when one was told so last */
+	uint64_t named_at_ns;    /* and those who hold a rank and do not know */
 	uint32_t asked_rank;     /* of the view: where holders are sought that are not known */
 	uint64_t said_count;     /* messages accepted */
 	uint64_t done_count;     /* of these delivered here, or told to be doubtful */
@@ -284,6 +335,7 @@ struct peal_orders {
 	struct peal_orders_subscription subscriptions[PEAL_ORDERGROUPS_MAX];
 	struct peal_orders_early early[PEAL_ORDERS_EARLY_MAX];
 	struct peal_orders_page page;
+	struct peal_orders_request request;
 	struct peal_orders_pool pool;
 	struct peal_orders_group groups[PEAL_ORDERS_MAX];
 };
@@ -324,6 +376,16 @@ bool peal_orders_on_cast(
 /* The same: broadcast shows a view. */
 void peal_orders_on_cast_view(struct peal_orders *orders);
 
+/*
+ * Puts a command in order: the rank `rank` is given to `mid`, or to nobody. When it is delivered it
+ * is judged once more, by what all ranks know there; it may then be void, when another command was
+ * first. It is done when the view of the group names the member and may_send has the rank.
+ */
+enum peal_orders_refusal peal_orders_hand_over(struct peal_orders *orders, uint32_t group,
+	enum peal_orders_handover what, uint32_t rank, uint64_t mid);
+/* In one or two words, and a sentence that says what is expected: static. */
+const char *peal_orders_refusal_name(enum peal_orders_refusal refusal);
+
 /* In a few words, for people: static. */
 const char *peal_orders_state_name(const struct peal_orders_state *state);
 const char *peal_orders_fault_name(enum peal_abcast_fault fault);
@@ -352,6 +414,20 @@ static inline bool
 peal_orders_has_page(const struct peal_orders *orders)
 {
 	return !atomic_load_explicit(&orders->page.is_asked, memory_order_acquire);
+}
+
+/* The same of a command: fill `request` in, ask, wake the core; `refusal` is there when it is
+ * answered. */
+static inline void
+peal_orders_ask_request(struct peal_orders *orders)
+{
+	atomic_store_explicit(&orders->request.is_asked, true, memory_order_release);
+}
+
+static inline bool
+peal_orders_has_answer(const struct peal_orders *orders)
+{
+	return !atomic_load_explicit(&orders->request.is_asked, memory_order_acquire);
 }
 
 #endif

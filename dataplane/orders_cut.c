@@ -83,6 +83,27 @@ cut_frame(struct peal_orders_group *group, uint16_t room)
 	PEAL_ASSERT(result == PEAL_ABCAST_OK);
 }
 
+/* A command has a frame of its own, which ends no message. */
+static void
+cut_command(struct peal_orders_group *group)
+{
+	struct peal_orders_pool *pool = &group->orders->pool;
+	uint32_t place = peal_orders_pool_take(pool);
+	enum peal_abcast_result result;
+	uint8_t *data;
+	uint16_t size;
+
+	PEAL_ASSERT(place != PEAL_ORDERS_POOL_NONE);
+	PEAL_ASSERT(group->sent_count - group->settled_count < PEAL_ORDERS_SENT_MAX);
+	data = peal_orders_pool_bytes(pool, place);
+	group->sent[group->sent_count % PEAL_ORDERS_SENT_MAX] = (struct peal_orders_sent){0};
+	group->sent_count++;
+	size = peal_order_data_write_handover(data, &group->command);
+	group->has_command = false;
+	result = peal_abcast_send(&group->abcast, place, data, size);
+	PEAL_ASSERT(result == PEAL_ABCAST_OK);
+}
+
 void
 peal_orders_cut(struct peal_orders_group *group)
 {
@@ -90,10 +111,15 @@ peal_orders_cut(struct peal_orders_group *group)
 	const struct peal_sendqueue *queue = &group->queue;
 	uint16_t room = peal_order_data_size_max(group->config.ranks_count);
 	/* While frames wait, what is small gathers. */
-	uint64_t enough = abcast->queue.count > 0 ? room : 1U;
+	bool is_gathering = abcast->queue.count > 0 ||
+			    group->orders->now_ns < peal_abcast_gather_until_ns(abcast);
+	uint64_t enough = is_gathering ? room : 1U;
 
 	if (abcast->state != PEAL_ABCAST_RUNNING || peal_orders_is_braked(group)) {
 		return;
+	}
+	if (group->has_command && abcast->queue.count < PEAL_ORDER_BURST) {
+		cut_command(group);
 	}
 	while (queue->head - queue->tail >= enough && abcast->queue.count < PEAL_ORDER_BURST) {
 		cut_frame(group, room);

@@ -114,6 +114,8 @@ peal_orders_unpack(struct peal_orders *orders, struct peal_orders_parts *parts,
 		hand_over_records(orders, &message, frame);
 	} else if (kind == PEAL_ORDER_DATA_PART) {
 		hand_over_part(orders, parts, &message, frame);
+	} else if (kind == PEAL_ORDER_DATA_HOLDER) {
+		/* A place in the order, and no message. */
 	} else {
 		peal_orders_count(orders, PEAL_COUNTER_ORDER_DATA_BAD);
 	}
@@ -125,7 +127,7 @@ peal_orders_deliver(void *state, const struct peal_abcast_delivery *delivery)
 	struct peal_orders_group *group = state;
 	const struct peal_orders_frame frame = {.group = group->config.id,
 		.position = delivery->position,
-		.member = delivery->member,
+		.member = peal_order_member(delivery->member),
 		.is_own = delivery->is_own,
 		.bytes = delivery->bytes,
 		.size = delivery->size};
@@ -135,6 +137,9 @@ peal_orders_deliver(void *state, const struct peal_abcast_delivery *delivery)
 		(void)settle(group, false);
 	}
 	peal_orders_keep(group, delivery);
+	if (peal_order_data_kind(delivery->bytes, delivery->size) == PEAL_ORDER_DATA_HOLDER) {
+		peal_orders_on_command(group, delivery->bytes);
+	}
 	if (delivery->position > group->floor) {
 		peal_orders_unpack(group->orders, &group->parts[delivery->rank], &frame);
 	}

@@ -59,6 +59,7 @@ peal_orders_transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *for
 {
 	struct peal_orders_group *group = state;
 	struct peal_orders *orders = group->orders;
+	uint64_t mid;
 
 	if (orders->peers->members_count == 0) {
 		return;
@@ -66,8 +67,10 @@ peal_orders_transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *for
 	if (group->abcast.state == PEAL_ABCAST_OUT) {
 		seek(group, kind, form, form_size, bytes, size);
 	}
-	if (peal_orders_is_member(orders, group->holders[rank])) {
-		send_to(orders, group->holders[rank], kind, form, form_size, bytes, size);
+	mid = group->stranger_mid != 0 ? group->stranger_mid
+				       : peal_order_member(group->holders[rank]);
+	if (peal_orders_is_member(orders, mid)) {
+		send_to(orders, mid, kind, form, form_size, bytes, size);
 	}
 }
 
@@ -101,7 +104,7 @@ peal_orders_measure_paths(struct peal_orders_group *group)
 	uint16_t least = UINT16_MAX;
 
 	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
-		uint64_t mid = group->holders[i];
+		uint64_t mid = peal_order_member(group->holders[i]);
 		uint16_t slot = peal_peers_find(orders->peers, (uint32_t)mid);
 		uint16_t room = PEAL_BODY_SIZE_MAX;
 
@@ -150,6 +153,9 @@ peal_orders_on_frame(struct peal_orders *orders, const struct peal_opened *opene
 		return;
 	}
 	memcpy(&id, opened->body + GROUP_OFFSET, sizeof(id));
+	if (opened->kind == PEAL_ORDER_VIEW_INSTALL) {
+		peal_orders_on_install(orders, peal_orders_find_group(orders, id), opened, now_ns);
+	}
 	group = peal_orders_find_group(orders, id);
 	if (group == NULL) {
 		peal_orders_count(orders, peal_view_find_ordergroup(orders->peers->view, id) == NULL
@@ -161,5 +167,6 @@ peal_orders_on_frame(struct peal_orders *orders, const struct peal_opened *opene
 		return;
 	}
 	peal_orders_believe(group, opened->body[RANK_OFFSET], opened->mid);
+	frame.member = peal_orders_resolve(group, opened->body[RANK_OFFSET], opened->mid, now_ns);
 	(void)peal_abcast_on_frame(&group->abcast, &frame, now_ns);
 }

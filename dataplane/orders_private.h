@@ -30,6 +30,14 @@ peal_orders_find_group(struct peal_orders *orders, uint32_t id)
 	return NULL;
 }
 
+/* True when this node gave its rank away, or was told that it is another's: it may listen. */
+static inline bool
+peal_orders_is_relieved(const struct peal_orders_group *group)
+{
+	return group->is_ended && (group->abcast.fault == PEAL_ABCAST_FAULT_REPLACED ||
+					  group->abcast.fault == PEAL_ABCAST_FAULT_NONE);
+}
+
 /* True when the rank of this node delivers by itself. */
 static inline bool
 peal_orders_is_served(const struct peal_orders *orders, uint32_t id)
@@ -58,6 +66,22 @@ peal_orders_is_member(const struct peal_orders *orders, uint64_t mid)
 void peal_orders_believe(struct peal_orders_group *group, uint8_t rank, uint64_t mid);
 /* The machine stopped, or must: gives everything back and tells the user. */
 void peal_orders_end(struct peal_orders_group *group, enum peal_abcast_fault fault);
+
+/* Makes a machine for a rank: it founds the group, or waits to be taken in. */
+void peal_orders_begin(struct peal_orders *orders, const struct peal_ordergroup *config,
+	uint8_t rank, uint64_t holder, bool is_founder, uint64_t now_ns);
+
+/* orders_handover.c: a command was delivered. */
+void peal_orders_on_command(struct peal_orders_group *group, const uint8_t *data);
+/* A frame says how a view of the group `id` began: it may name this node. `group` may be NULL. */
+void peal_orders_on_install(struct peal_orders *orders, struct peal_orders_group *group,
+	const struct peal_opened *opened, uint64_t now_ns);
+/* The number in front of a frame as the holder of the rank that it speaks for. Who is none is told
+ * so. */
+uint64_t peal_orders_resolve(
+	struct peal_orders_group *group, uint8_t rank, uint64_t mid, uint64_t now_ns);
+/* Once a turn. */
+void peal_orders_run_handover(struct peal_orders_group *group, uint64_t now_ns);
 
 /* orders_frames.c: the callbacks of the machine. */
 void peal_orders_transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *form,

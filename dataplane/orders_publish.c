@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/museum.h"
 #include "dataplane/orders_private.h"
+#include "wire/order_data.h"
 
 #include <string.h>
 
@@ -93,7 +95,7 @@ peal_orders_keep(struct peal_orders_group *group, const struct peal_abcast_deliv
 	memcpy(peal_orders_pool_bytes(&group->orders->pool, place), delivery->bytes,
 		delivery->size);
 	*kept_at(publisher, publisher->next) = (struct peal_orders_kept){.place = place,
-		.member = (uint32_t)delivery->member,
+		.member = (uint32_t)peal_order_member(delivery->member),
 		.size = delivery->size,
 		.rank = delivery->rank};
 	publisher->next++;
@@ -171,7 +173,9 @@ find_turn(const struct peal_orders_group *group)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < group->abcast.config.rank; i++) {
-		count += peal_orders_is_member(group->orders, group->holders[i]) ? 1U : 0U;
+		uint64_t mid = peal_order_member(group->holders[i]);
+
+		count += peal_orders_is_member(group->orders, mid) ? 1U : 0U;
 	}
 	return count;
 }
@@ -180,7 +184,7 @@ static bool
 is_before(const struct peal_orders_group *group, uint64_t mid)
 {
 	for (uint32_t i = 0; i < group->abcast.config.rank; i++) {
-		if (group->holders[i] == mid) {
+		if (peal_order_member(group->holders[i]) == mid) {
 			return true;
 		}
 	}
@@ -254,7 +258,11 @@ say_next(struct peal_orders_group *group)
 		.bytes = peal_orders_pool_bytes(&group->orders->pool, kept->place),
 		.size = kept->size};
 
-	if (!say(group, &publication)) {
+	bool is_silent =
+		PEAL_BUG(HANDOVER_UNPUBLISHED) &&
+		peal_order_data_kind(publication.bytes, publication.size) == PEAL_ORDER_DATA_HOLDER;
+
+	if (!is_silent && !say(group, &publication)) {
 		return false;
 	}
 	peal_orders_count(group->orders, PEAL_COUNTER_ORDER_PUBLISHED);

@@ -75,6 +75,7 @@ take(struct peal_orders *orders, struct peal_orders_subscription *subscription,
 	const struct peal_orders_frame frame = {.group = subscription->group,
 		.position = publication->from,
 		.member = publication->member,
+		.is_own = publication->member == orders->self_mid, /* when it held a rank */
 		.bytes = publication->bytes,
 		.size = publication->size};
 

@@ -13,7 +13,8 @@ static void
 tell_suspects(struct peal_orders_group *group)
 {
 	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
-		bool is_there = peal_orders_is_member(group->orders, group->holders[i]);
+		bool is_there =
+			peal_orders_is_member(group->orders, peal_order_member(group->holders[i]));
 		bool is_suspected = (group->abcast.suspects >> i & 1U) != 0;
 
 		if (is_there == is_suspected) {
@@ -38,7 +39,7 @@ peal_orders_believe(struct peal_orders_group *group, uint8_t rank, uint64_t mid)
 {
 	if (rank < group->config.ranks_count && mid > group->holders[rank] &&
 		rank != group->abcast.config.rank &&
-		!peal_orders_is_member(group->orders, group->holders[rank]) &&
+		!peal_orders_is_member(group->orders, peal_order_member(group->holders[rank])) &&
 		peal_orders_is_member(group->orders, mid)) {
 		hold(group, rank, mid);
 	}
@@ -56,9 +57,12 @@ peal_orders_view(void *state, const struct peal_abcast_news *news)
 		.doubtful_count = peal_orders_doubt(group, news->doubtful_count)};
 
 	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
-		view.members[i] = news->members[i];
+		view.members[i] = peal_order_member(news->members[i]);
 		hold(group, i, news->members[i]);
-		group->members[i] = news->members[i];
+		if (group->members[i] != view.members[i]) {
+			group->parts[i] = (struct peal_orders_parts){0};
+		}
+		group->members[i] = view.members[i];
 	}
 	group->lane_delivered = 0;
 	if (!group->has_view) {
@@ -119,7 +123,7 @@ stopped(void *state, enum peal_abcast_fault fault)
 }
 
 static void
-init_machine(struct peal_orders_group *group, uint8_t rank)
+init_machine(struct peal_orders_group *group, uint8_t rank, uint64_t holder)
 {
 	const struct peal_orders *orders = group->orders;
 	const struct peal_abcast_config config = {.user = {.transmit = peal_orders_transmit,
@@ -137,16 +141,16 @@ init_machine(struct peal_orders_group *group, uint8_t rank)
 		.configuration = (uint32_t)peal_ordergroup_hash(&group->config).low,
 		.ranks_count = group->config.ranks_count,
 		.rank = rank,
-		.member = orders->self_mid,
+		.member = holder,
 		.seed = peal_hash_mix(orders->config.seed ^ orders->self_mid ^ group->config.id)};
 
 	peal_abcast_init(&group->abcast, &config);
 	peal_abcast_set_offset(&group->abcast, orders->config.clock_offset_ns);
 }
 
-static void
-begin(struct peal_orders *orders, const struct peal_ordergroup *config, uint8_t rank,
-	bool is_founder, uint64_t now_ns)
+void
+peal_orders_begin(struct peal_orders *orders, const struct peal_ordergroup *config, uint8_t rank,
+	uint64_t holder, bool is_founder, uint64_t now_ns)
 {
 	struct peal_orders_group *group = NULL;
 	uint64_t members[PEAL_ORDER_RANKS_MAX] = {0};
@@ -164,13 +168,13 @@ begin(struct peal_orders *orders, const struct peal_ordergroup *config, uint8_t 
 	group->config = *config;
 	orders->groups_count++;
 	peal_sendqueue_init(&group->queue, group->queue_bytes, sizeof(group->queue_bytes));
-	init_machine(group, rank);
+	init_machine(group, rank, holder);
 	for (uint8_t i = 0; i < config->ranks_count; i++) {
 		members[i] = config->ranks[i].mid;
 		group->holders[i] = members[i];
 		peal_abcast_learn(&group->abcast, i, members[i]);
 	}
-	group->holders[rank] = orders->self_mid;
+	group->holders[rank] = holder;
 	tell_suspects(group);
 	if (is_founder) {
 		peal_abcast_found(&group->abcast, members, now_ns);
@@ -223,7 +227,8 @@ peal_orders_switch(struct peal_orders *orders, const struct peal_peers *peers, u
 
 		if (peal_orders_find_group(orders, config->id) == NULL &&
 			find_rank(orders, config, &rank, &is_founder)) {
-			begin(orders, config, rank, is_founder, now_ns);
+			peal_orders_begin(
+				orders, config, rank, orders->self_mid, is_founder, now_ns);
 		}
 	}
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {

@@ -40,6 +40,8 @@ void peal_answer_clients(struct peal_answer *answer);
 void peal_answer_ordergroups(struct peal_answer *answer);
 /* A wish for one: id, generation, and words NAME=MEMBER. */
 void peal_answer_ordergroup(struct peal_answer *answer);
+/* A rank is given away: id, REPLACE, REMOVE or ADD as a number, rank, member. */
+void peal_answer_handover(struct peal_answer *answer);
 /* Process groups of all nodes, as this one knows them: members, a page. */
 void peal_answer_processgroups(struct peal_answer *answer);
 void peal_answer_leave(struct peal_answer *answer);

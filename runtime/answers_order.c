@@ -164,3 +164,48 @@ peal_answer_ordergroup(struct peal_answer *answer)
 		answer->data, "answer", peal_ordergroup_answer_name(given));
 	peal_runtime_unlock(answer->runtime, true);
 }
+
+/* The core takes the command, or refuses it. False: it did neither, in time. */
+static bool
+run_request(const struct peal_runtime_node *node)
+{
+	peal_orders_ask_request(node->orders);
+	for (uint32_t step = 0; step < PAGE_STEPS_MAX; step++) {
+		if (peal_orders_has_answer(node->orders)) {
+			return true;
+		}
+		peal_bell_ring(&node->bell);
+		(void)usleep(PAGE_STEP_US);
+	}
+	return false;
+}
+
+void
+peal_answer_handover(struct peal_answer *answer)
+{
+	struct peal_orders *orders = answer->node->orders;
+	struct peal_orders_request *request = &orders->request;
+
+	if (answer->words != NULL || answer->numbers[0] > UINT32_MAX ||
+		answer->numbers[1] > PEAL_ORDERS_ADD || answer->numbers[2] > UINT32_MAX ||
+		answer->numbers[3] > UINT32_MAX) {
+		peal_answer_refuse(answer,
+			"a rank is given away by the id of its group, 0, 1 or 2 for replace, "
+			"remove and add, the rank, and the number of a member");
+		return;
+	}
+	if (!peal_orders_has_answer(orders)) {
+		peal_answer_refuse(answer, "a command waits for the core; try again");
+		return;
+	}
+	request->group = (uint32_t)answer->numbers[0];
+	request->what = (enum peal_orders_handover)answer->numbers[1];
+	request->rank = (uint32_t)answer->numbers[2];
+	request->mid = answer->numbers[3];
+	if (!run_request(answer->node)) {
+		peal_answer_refuse(answer, "the core did not take the command in time");
+		return;
+	}
+	(void)rte_tel_data_add_dict_string(
+		answer->data, "answer", peal_orders_refusal_name(request->refusal));
+}

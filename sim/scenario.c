@@ -122,6 +122,10 @@ static const struct peal_scenario scenarios[] = {
 		"one "
 		"order at all.",
 		0, 3, "dpdk", false, peal_story_orders},
+	{"handover",
+		"The same, and ranks are given to other members, taken away and given again by "
+		"commands in the order: one order at all.",
+		0, 5, "dpdk", false, peal_story_handover},
 	{"total",
 		"Clients of all nodes join, leave and talk in process groups in total order, of "
 		"members that crash, come back and stand still: one sequence at all.",

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "sim/simpattern.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define PATTERN_STEP     7U
 #define HEAD_SIZE        32U /* mid, number, seen, size */
 #define MESSAGE_SIZE_MAX 9000U
 #define SMALL_SIZE_MAX   200U
@@ -344,7 +346,7 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 static uint8_t
 pattern(uint64_t mid, uint64_t number, uint32_t at)
 {
-	return (uint8_t)(UINT64_C(131) * mid + number * 17U + UINT64_C(7) * at);
+	return (uint8_t)(UINT64_C(131) * mid + number * 17U + (uint64_t)PATTERN_STEP * at);
 }
 
 /* The words in front of a message. False: they cannot be. */
@@ -412,13 +414,11 @@ deliver(void *state, const struct peal_orders_message *message)
 	if (message->is_own != (message->mid == simorders->orders.self_mid)) {
 		VIOLATE(simorders, "n%u: does not know what is its own", simorders->index);
 	}
-	for (uint32_t at = from; at < delivery->size; at++) {
-		if (delivery->bytes[at] !=
-			pattern(parts->mid, parts->number, delivery->offset + at)) {
-			VIOLATE(simorders, "n%u: a message of member %" PRIu64 " is spoiled",
-				simorders->index, message->mid);
-			break;
-		}
+	if (peal_simpattern_check(delivery->bytes + from, delivery->size - from,
+		    pattern(parts->mid, parts->number, delivery->offset + from),
+		    PATTERN_STEP) < delivery->size - from) {
+		VIOLATE(simorders, "n%u: a message of member %" PRIu64 " is spoiled",
+			simorders->index, message->mid);
 	}
 	parts->offset += delivery->size;
 	PEAL_ASSERT(parts->pieces_count < PEAL_SIMORDERS_PIECES_MAX);
@@ -502,8 +502,8 @@ static void
 on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_count)
 {
 	struct peal_simorders *simorders = state;
+	struct peal_orders_state here;
 
-	(void)lost_count;
 	if (fault != PEAL_ABCAST_FAULT_REPLACED) {
 		VIOLATE(simorders, "n%u: its rank of group %u stopped: fault %d", simorders->index,
 			id, (int)fault);
@@ -511,10 +511,20 @@ on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_c
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		struct peal_simorders_seat *seat = &simorders->seats[i];
 
-		if (seat->group != NULL && seat->group->id == id) {
-			find_life(seat->group, seat->mid)->is_over = true;
-			seat->group = NULL;
+		if (seat->group == NULL || seat->group->id != id) {
+			continue;
 		}
+		find_life(seat->group, seat->mid)->is_over = true;
+		/* It gave its rank away, and goes on listening where it was. */
+		if (peal_orders_find(&simorders->orders, id, &here) &&
+			here.generation == seat->group->generation &&
+			simorders->orders.cluster == seat->group->cluster &&
+			simorders->orders.self_mid == seat->mid) {
+			find_life(seat->group, seat->mid)->lost_count += lost_count;
+			simorders->ledger->doubtful_count += lost_count;
+			continue;
+		}
+		seat->group = NULL;
 	}
 }
 
@@ -663,9 +673,8 @@ say(struct peal_simorders *simorders, struct peal_simorders_seat *seat, uint32_t
 
 	PEAL_ASSERT(size >= HEAD_SIZE && size <= sizeof(bytes));
 	memcpy(bytes, words, sizeof(words));
-	for (uint32_t at = HEAD_SIZE; at < size; at++) {
-		bytes[at] = pattern(words[0], words[1], at);
-	}
+	peal_simpattern_fill(bytes + HEAD_SIZE, size - HEAD_SIZE,
+		pattern(words[0], words[1], HEAD_SIZE), PATTERN_STEP);
 	if (peal_orders_send(&simorders->orders, seat->group->id, bytes, size) != PEAL_ORDERS_OK) {
 		return false;
 	}
@@ -756,7 +765,7 @@ peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size)
 	}
 }
 
-/* --- what must be true at the end --- */
+/* --- ranks are given to others --- */
 
 /* Whether the process that has this number lives, and has a rank of the group. */
 static bool
@@ -771,6 +780,69 @@ is_alive(const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32
 	}
 	return false;
 }
+
+/* A node that runs a rank of the group, or NULL. */
+static struct peal_simorders *
+find_commander(struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t first)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct peal_simorders *node = &nodes[(first + i) % count];
+		const struct peal_orders_group *group = find_machine(node, id);
+
+		if (group != NULL && group->abcast.state == PEAL_ABCAST_RUNNING) {
+			return node;
+		}
+	}
+	return NULL;
+}
+
+uint32_t
+peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t id,
+	const struct peal_simorders_handover *handover)
+{
+	struct peal_simorders *node = find_commander(nodes, count, id, handover->commander);
+	const struct peal_simorders *taker = &nodes[handover->taker];
+	enum peal_orders_refusal refusal;
+
+	if (node == NULL) {
+		return count;
+	}
+	refusal = peal_orders_hand_over(&node->orders, id, handover->what, handover->rank,
+		handover->what == PEAL_ORDERS_REMOVE ? 0 : taker->orders.self_mid);
+	node->ledger->handovers_count += refusal == PEAL_ORDERS_NOT_REFUSED ? 1U : 0U;
+	return refusal == PEAL_ORDERS_NOT_REFUSED ? node->index : count;
+}
+
+bool
+peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t first,
+	struct peal_simorders_handover *handover_out)
+{
+	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
+	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);
+
+	for (uint32_t k = 0; group != NULL && k < group->config.ranks_count; k++) {
+		uint32_t rank = (first + k) % group->config.ranks_count;
+		uint64_t mid = peal_order_member(group->abcast.members[rank]);
+
+		if (is_alive(nodes, count, id, count, mid)) {
+			continue;
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			if (nodes[i].is_up && nodes[i].orders.self_mid != 0 &&
+				find_machine(&nodes[i], id) == NULL) {
+				*handover_out = (struct peal_simorders_handover){
+					.commander = node->index,
+					.taker = i,
+					.rank = rank,
+					.what = mid == 0 ? PEAL_ORDERS_ADD : PEAL_ORDERS_REPLACE};
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* --- what must be true at the end --- */
 
 bool
 peal_simorders_may_lose(
@@ -787,8 +859,12 @@ peal_simorders_may_lose(
 		}
 		has_view = true;
 		for (uint32_t rank = 0; rank < group->config.ranks_count; rank++) {
-			lost += is_alive(nodes, count, id, index, group->abcast.members[rank]) ? 0U
-											       : 1U;
+			uint64_t mid = peal_order_member(group->abcast.members[rank]);
+
+			lost += peal_abcast_is_given(&group->abcast, (uint8_t)rank) ||
+						!is_alive(nodes, count, id, index, mid)
+					? 1U
+					: 0U;
 		}
 		if (lost > group->config.ranks_count / 2U) {
 			return false;
@@ -883,7 +959,9 @@ peal_simorders_check_all(
 				VIOLATE(&nodes[i], "n%u: lacks messages of group %u at the end", i,
 					config->id);
 			}
-			if (life->back_count + life->doubtful_count != life->said_count) {
+			if (life->back_count + life->doubtful_count > life->said_count ||
+				life->back_count + life->doubtful_count + life->lost_count <
+					life->said_count) {
 				VIOLATE(&nodes[i],
 					"n%u: of %" PRIu64 " messages in group %u %" PRIu64
 					" came back and %" PRIu64 " are in doubt",

@@ -68,7 +68,9 @@ struct peal_simorders_life {
 	uint64_t last;       /* number in the history */
 	uint64_t back_count; /* of its own messages, that came back to it */
 	uint64_t doubtful_count;
-	bool is_over; /* it stopped, or is no more: nothing is promised about the rest */
+	uint64_t
+		lost_count; /* when it gave its rank away: they may have come back as it listened */
+	bool is_over;       /* it stopped, or is no more: nothing is promised about the rest */
 };
 
 struct peal_simorders_view {
@@ -102,9 +104,10 @@ struct peal_simorders_ledger {
 	uint64_t said_count;
 	uint64_t skips_count;
 	uint64_t doubtful_count;
-	uint64_t unheard_count;  /* times that a member without a rank was told of a gap */
-	uint64_t heard_count;    /* messages, by members without a rank */
-	uint64_t restarts_count; /* views in which a rank came back */
+	uint64_t unheard_count;   /* times that a member without a rank was told of a gap */
+	uint64_t heard_count;     /* messages, by members without a rank */
+	uint64_t restarts_count;  /* views in which a rank came back, or another member has it */
+	uint64_t handovers_count; /* commands that were not refused */
 	uint32_t groups_count;
 	struct peal_simorders_group groups[PEAL_SIMORDERS_GROUPS_MAX];
 };
@@ -170,6 +173,21 @@ uint64_t peal_simorders_deadline_at_ns(const struct peal_simorders *simorders);
 
 /* One message now, if it holds a rank of the group. */
 void peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size);
+
+/* A rank is given to the process of a node, by command of another one. */
+struct peal_simorders_handover {
+	uint32_t commander; /* the first node from this one on that runs a rank */
+	uint32_t taker;
+	uint32_t rank;
+	enum peal_orders_handover what;
+};
+/* Returns the node that took the command, `count` when all refused. */
+uint32_t peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t id,
+	const struct peal_simorders_handover *handover);
+/* A rank, from `first` on, whose holder is no more, and a node that may have it. False: there is
+ * none. */
+bool peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id,
+	uint32_t first, struct peal_simorders_handover *handover_out);
 
 /* True when `index` may lose its memory: a majority of every view that a rank of `id` is in is
  * still there without it. With `count` in its place: it is there. */

@@ -27,6 +27,29 @@ peal_order_data_begin_part(uint8_t *data, const struct peal_order_part *part)
 	return PEAL_ORDER_DATA_PART_SIZE;
 }
 
+uint16_t
+peal_order_data_write_handover(uint8_t *data, const struct peal_order_handover *handover)
+{
+	(void)begin(data, PEAL_ORDER_DATA_HOLDER);
+	memset(data + 4, 0, 4);
+	data[4] = handover->rank;
+	memcpy(data + 8, &handover->holder, 8);
+	return PEAL_ORDER_DATA_HOLDER_SIZE;
+}
+
+static bool
+is_handover(const uint8_t *data, uint32_t size)
+{
+	struct peal_order_handover handover;
+
+	if (size != PEAL_ORDER_DATA_HOLDER_SIZE || (data[5] | data[6] | data[7]) != 0) {
+		return false;
+	}
+	handover = peal_order_data_handover(data);
+	return handover.rank < PEAL_ORDER_RANKS_MAX && peal_order_term(handover.holder) >= 1U &&
+	       peal_order_term(handover.holder) < PEAL_ORDER_TERM_MAX;
+}
+
 static bool
 are_records(const uint8_t *data, uint32_t size)
 {
@@ -73,6 +96,9 @@ peal_order_data_kind(const uint8_t *data, uint32_t size)
 	if (data[0] == PEAL_ORDER_DATA_PART) {
 		return is_part(data, size) ? data[0] : 0;
 	}
+	if (data[0] == PEAL_ORDER_DATA_HOLDER) {
+		return is_handover(data, size) ? data[0] : 0;
+	}
 	return 0;
 }
 
@@ -100,4 +126,13 @@ peal_order_data_part(const uint8_t *data, uint32_t size)
 	part.size = (uint16_t)(size - PEAL_ORDER_DATA_PART_SIZE);
 	part.bytes = data + PEAL_ORDER_DATA_PART_SIZE;
 	return part;
+}
+
+struct peal_order_handover
+peal_order_data_handover(const uint8_t *data)
+{
+	struct peal_order_handover handover = {.rank = data[4]};
+
+	memcpy(&handover.holder, data + 8, 8);
+	return handover;
 }

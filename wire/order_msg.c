@@ -191,26 +191,40 @@ read_report(struct peal_reader *reader, struct peal_order_report *report_out)
 }
 
 static void
-write_cut(struct peal_writer *writer, const struct peal_order_cut *cut)
+write_cut(struct peal_writer *writer, uint8_t kind, const struct peal_order_cut *cut)
 {
 	peal_write_u64(writer, cut->last);
 	peal_write_u64(writer, cut->stable);
-	peal_write_u64(writer, cut->until);
+	peal_write_u64(writer, kind == PEAL_ORDER_VIEW_INSTALL ? cut->holder : cut->until);
 	peal_write_u64(writer, cut->member);
 	peal_write_u16(writer, cut->generation);
 	peal_write_padding(writer, 6);
 }
 
 static bool
-read_cut(struct peal_reader *reader, struct peal_order_cut *cut_out)
+is_holder(uint64_t holder)
 {
+	return holder != 0 && peal_order_term(holder) < PEAL_ORDER_TERM_MAX;
+}
+
+static bool
+read_cut(struct peal_reader *reader, uint8_t kind, struct peal_order_cut *cut_out)
+{
+	bool is_install = kind == PEAL_ORDER_VIEW_INSTALL;
+	uint64_t word;
+
 	cut_out->last = peal_read_u64(reader);
 	cut_out->stable = peal_read_u64(reader);
-	cut_out->until = peal_read_u64(reader);
+	word = peal_read_u64(reader);
+	cut_out->until = is_install ? 0 : word;
+	cut_out->holder = is_install ? word : 0;
 	cut_out->member = peal_read_u64(reader);
 	cut_out->generation = peal_read_u16(reader);
 	return peal_read_padding(reader, 6) && is_count(cut_out->last) &&
-	       is_count(cut_out->stable) && is_stamp(cut_out->until) && cut_out->member != 0 &&
+	       is_count(cut_out->stable) && is_stamp(cut_out->until) &&
+	       is_holder(cut_out->member) &&
+	       (cut_out->holder == 0 ||
+		       (cut_out->holder > cut_out->member && is_holder(cut_out->holder))) &&
 	       cut_out->generation <= PEAL_ORDER_GENERATIONS_MAX + 1U;
 }
 
@@ -231,7 +245,7 @@ write_view(struct peal_writer *writer, const struct peal_order_msg *message)
 		write_report(writer, &view->reports[i]);
 	}
 	for (uint32_t i = 0; i < message->head.rows_count && view->has_value; i++) {
-		write_cut(writer, &view->cuts[i]);
+		write_cut(writer, message->kind, &view->cuts[i]);
 	}
 }
 
@@ -276,7 +290,7 @@ read_view(struct peal_reader *reader, struct peal_order_msg *message_out)
 		is_good = read_report(reader, &view->reports[i]);
 	}
 	for (uint32_t i = 0; is_good && i < message_out->head.rows_count && view->has_value; i++) {
-		is_good = read_cut(reader, &view->cuts[i]);
+		is_good = read_cut(reader, message_out->kind, &view->cuts[i]);
 		/* Who says where it is may have fixed more than it delivered; no end is before
 		 * that. */
 		is_good = is_good && (message_out->kind == PEAL_ORDER_VIEW_PLACE ||

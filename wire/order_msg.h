@@ -36,6 +36,32 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * Who holds a rank: term << 32 | member number. A term is a decision of the group to give the rank
+ * to somebody; within one only a process that came back takes the place of the one before. So the
+ * larger is the later, whatever came between. Member 0: nobody.
+ */
+#define PEAL_ORDER_TERM_SHIFT 32U
+#define PEAL_ORDER_TERM_MAX   (UINT64_C(1) << 31) /* terms are below it */
+
+static inline uint64_t
+peal_order_holder(uint64_t term, uint64_t member)
+{
+	return term << PEAL_ORDER_TERM_SHIFT | member;
+}
+
+static inline uint64_t
+peal_order_term(uint64_t holder)
+{
+	return holder >> PEAL_ORDER_TERM_SHIFT;
+}
+
+static inline uint64_t
+peal_order_member(uint64_t holder)
+{
+	return holder & UINT32_MAX;
+}
+
 /* Kinds of the family; they have these numbers in wire/messages.def too. */
 enum peal_order_kind {
 	PEAL_ORDER_DATA = 0x60,
@@ -167,7 +193,8 @@ struct peal_order_cut {
 	uint64_t last;
 	uint64_t stable; /* how the generation before ended; <= last but in PLACE */
 	uint64_t until;  /* PLACE: and until when its owner counts as silent; else 0 */
-	uint64_t member;
+	uint64_t holder; /* INSTALL: of the rank by the order, where that is later; else 0 */
+	uint64_t member; /* a holder; in PLACE the latest one by the order */
 	uint16_t generation;
 };
 

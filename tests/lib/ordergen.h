@@ -70,6 +70,11 @@ peal_ordergen_view(struct peal_prng *prng, struct peal_order_msg *message)
 			.member = 1U + peal_prng_below(prng, 1000),
 			.generation = (uint16_t)peal_prng_below(prng, PEAL_ORDER_GENERATIONS_MAX)};
 		view->cuts[i].stable = peal_prng_below(prng, view->cuts[i].last + 1U);
+		if (kind == PEAL_ORDER_VIEW_INSTALL && peal_prng_below(prng, 2) == 0) {
+			view->cuts[i].holder = peal_order_holder(
+				1U + peal_prng_below(prng, PEAL_ORDER_TERM_MAX - 1U),
+				peal_prng_below(prng, 1000));
+		}
 	}
 }
 

@@ -22,6 +22,18 @@ test_orders__are_one_for_all_while_members_come_and_go(void **state)
 }
 
 static void
+test_orders__are_one_for_all_while_ranks_change_hands(void **state)
+{
+	static const uint16_t sizes[] = {5, 7};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		simrun_seeds("handover", sizes[i], NULL, seeds_count);
+		assert_true(peal_report_figure(&simrun_report, "handovers") > 0);
+	}
+}
+
+static void
 test_orders__in_a_larger_group(void **state)
 {
 	(void)state;
@@ -55,6 +67,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_orders__are_one_for_all_while_members_come_and_go),
+		cmocka_unit_test(test_orders__are_one_for_all_while_ranks_change_hands),
 		cmocka_unit_test(test_orders__in_a_larger_group),
 		cmocka_unit_test(test_orders__are_heard_by_all),
 	};

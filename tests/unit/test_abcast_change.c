@@ -45,7 +45,7 @@ test_abcast_change__cuts_at_the_most_of_the_latest_generation(void **state)
 	reports[1] = (struct peal_order_report){.have = 5, .stable = 5, .generation = 2};
 	reports[2] = (struct peal_order_report){.have = 6, .stable = 3, .generation = 1};
 	say(0, 0, NULL);
-	peal_abcast_change_choose(&change, RANKS, members, 1U << 2U);
+	peal_abcast_change_choose(&change, RANKS, members, 1U << 2U, 0);
 	assert_true(change.value.cuts[0].last == 6U && change.value.cuts[0].generation == 0);
 	assert_true(change.value.cuts[1].last == 5U && change.value.cuts[1].generation == 2U);
 	assert_true(change.value.cuts[1].stable == 5U);
@@ -63,7 +63,7 @@ test_abcast_change__keeps_to_seals_that_may_be_decided(void **state)
 	say(0, 0, NULL);
 	reports[0] = (struct peal_order_report){.have = 9, .accepted = 0x202, .last = 4};
 	say(2, 0, NULL);
-	peal_abcast_change_choose(&change, RANKS, members, 0);
+	peal_abcast_change_choose(&change, RANKS, members, 0, 0);
 	assert_true(change.value.cuts[0].last == 4U);
 	assert_int_equal(change.value.active, 5);
 }
@@ -79,7 +79,7 @@ test_abcast_change__proposes_what_was_accepted_last(void **state)
 	second.cuts[0].last = 2;
 	say(0, 0x202, &second);
 	say(1, 0x101, &first);
-	peal_abcast_change_choose(&change, RANKS, members, 4);
+	peal_abcast_change_choose(&change, RANKS, members, 4, 0);
 	assert_true(change.value.cuts[0].last == 2U);
 	assert_int_equal(change.value.active, 3);
 }
@@ -91,7 +91,7 @@ test_abcast_change__decides_once_with_a_majority(void **state)
 	say(0, 0, NULL);
 	say(0, 0, NULL);
 	say(1, 0, NULL);
-	peal_abcast_change_choose(&change, RANKS, members, 0);
+	peal_abcast_change_choose(&change, RANKS, members, 0, 0);
 	assert_false(peal_abcast_change_on_accepted(&change, 1, change.ballot - 1U, MAJORITY));
 	assert_false(peal_abcast_change_on_accepted(&change, 1, change.ballot, MAJORITY));
 	assert_false(peal_abcast_change_on_accepted(&change, 1, change.ballot, MAJORITY));

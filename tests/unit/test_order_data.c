@@ -43,6 +43,48 @@ test_order_data__records_come_back_as_they_went_in(void **state)
 }
 
 static void
+test_order_data__a_command_comes_back_as_it_went_in(void **state)
+{
+	const struct peal_order_handover handover = {
+		.rank = PEAL_ORDER_RANKS_MAX - 1U, .holder = peal_order_holder(7, 12)};
+	struct peal_order_handover back;
+	uint8_t data[PEAL_ORDER_DATA_HOLDER_SIZE + 1U] = {0};
+	uint16_t size = peal_order_data_write_handover(data, &handover);
+
+	(void)state;
+	assert_int_equal(size, PEAL_ORDER_DATA_HOLDER_SIZE);
+	assert_int_equal(peal_order_data_kind(data, size), PEAL_ORDER_DATA_HOLDER);
+	back = peal_order_data_handover(data);
+	assert_int_equal(back.rank, handover.rank);
+	assert_true(back.holder == handover.holder);
+	assert_int_equal(peal_order_term(back.holder), 7);
+	assert_int_equal(peal_order_member(back.holder), 12);
+	for (uint16_t cut = 0; cut < size; cut++) {
+		assert_int_equal(peal_order_data_kind(data, cut), 0);
+	}
+	assert_int_equal(peal_order_data_kind(data, size + 1U), 0);
+	/* A rank that no group has, bytes that are not zero, no term, and one too large. */
+	for (uint32_t at = 4; at < 8U; at++) {
+		uint8_t kept = data[at];
+
+		data[at] = PEAL_ORDER_RANKS_MAX;
+		assert_int_equal(peal_order_data_kind(data, size), 0);
+		data[at] = kept;
+	}
+	(void)peal_order_data_write_handover(
+		data, &(struct peal_order_handover){.holder = peal_order_holder(0, 12)});
+	assert_int_equal(peal_order_data_kind(data, size), 0);
+	(void)peal_order_data_write_handover(
+		data, &(struct peal_order_handover){
+			      .holder = peal_order_holder(PEAL_ORDER_TERM_MAX, 12)});
+	assert_int_equal(peal_order_data_kind(data, size), 0);
+	/* Nobody is a holder, too. */
+	(void)peal_order_data_write_handover(
+		data, &(struct peal_order_handover){.holder = peal_order_holder(1, 0)});
+	assert_int_equal(peal_order_data_kind(data, size), PEAL_ORDER_DATA_HOLDER);
+}
+
+static void
 test_order_data__so_many_records_and_no_more(void **state)
 {
 	static const uint8_t record[] = {1, 0, 'x'};
@@ -106,6 +148,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order_data__records_come_back_as_they_went_in),
+		cmocka_unit_test(test_order_data__a_command_comes_back_as_it_went_in),
 		cmocka_unit_test(test_order_data__so_many_records_and_no_more),
 		cmocka_unit_test(test_order_data__a_part_says_which_message_it_is_of),
 		cmocka_unit_test(test_order_data__a_kilobyte_is_one_frame_of_five_ranks),

@@ -243,6 +243,21 @@ test_order_msg__values_name_ranks_and_ends_that_can_be(void **state)
 	expect_refused();
 	message.view.active = 7;
 	(void)encode();
+	/* Who shall hold the rank is later than who does, or not said. */
+	message.view.cuts[1].holder = peal_order_holder(1, 0);
+	(void)encode();
+	assert_true(peal_order_msg_decode(
+		message.kind, bytes, peal_order_msg_encode(&message, bytes), &decoded));
+	assert_true(decoded.view.cuts[1].holder == peal_order_holder(1, 0));
+	assert_true(decoded.view.cuts[1].until == 0);
+	message.view.cuts[1].holder = 9;
+	expect_refused();
+	message.view.cuts[1].holder = peal_order_holder(PEAL_ORDER_TERM_MAX, 4);
+	expect_refused();
+	message.view.cuts[1].holder = 0;
+	message.view.cuts[1].member = peal_order_holder(PEAL_ORDER_TERM_MAX, 4);
+	expect_refused();
+	message.view.cuts[1].member = 9;
 	message.view.cuts[1].stable = 1;
 	expect_refused();
 	message.kind = PEAL_ORDER_VIEW_PLACE;

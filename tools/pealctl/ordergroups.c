@@ -2,6 +2,7 @@
 #include "tools/pealctl/ordergroups.h"
 
 #include "base/limits.h"
+#include "tools/pealctl/rankwish.h"
 #include "tools/pealctl/show.h"
 
 #include <inttypes.h>
@@ -169,8 +170,8 @@ create(struct peal_telemetry *telemetry, bool is_json, const char *parameters)
 	return strcmp(last, "exists") == 0 ? show(telemetry, is_json) : refuse(telemetry, last);
 }
 
-enum peal_ordergroups_end
-peal_ordergroups_run(struct peal_telemetry *telemetry, bool is_json, int words_count, char **words)
+static enum peal_ordergroups_end
+run_create(struct peal_telemetry *telemetry, bool is_json, int words_count, char **words)
 {
 	char parameters[PEAL_ORDERGROUP_RANKS_MAX * (PEAL_NAME_SIZE_MAX + 24U) + 48U];
 	uint64_t generation = 0;
@@ -184,7 +185,9 @@ peal_ordergroups_run(struct peal_telemetry *telemetry, bool is_json, int words_c
 	if (words_count < 3 ||
 		(strcmp(words[0], "create") != 0 && strcmp(words[0], "recreate") != 0)) {
 		return fail(telemetry, PEAL_ORDERGROUPS_MISUSED,
-			"group takes show, or create or recreate ID NAME=MEMBER ...");
+			"group takes show, create or recreate ID NAME=MEMBER ..., replace or add "
+			"ID "
+			"RANK MEMBER, or remove ID RANK");
 	}
 	id = strtoull(words[1], &end, 10);
 	if (words[1][0] < '0' || words[1][0] > '9' || *end != '\0' || id == 0) {
@@ -208,4 +211,16 @@ peal_ordergroups_run(struct peal_telemetry *telemetry, bool is_json, int words_c
 		used += added;
 	}
 	return create(telemetry, is_json, parameters);
+}
+
+enum peal_ordergroups_end
+peal_ordergroups_run(struct peal_telemetry *telemetry, bool is_json, int words_count, char **words)
+{
+	enum peal_ordergroups_end end;
+
+	if (peal_rankwish_is_one(words_count, words)) {
+		end = peal_rankwish_run(telemetry, words_count, words);
+		return end == PEAL_ORDERGROUPS_DONE ? show(telemetry, is_json) : end;
+	}
+	return run_create(telemetry, is_json, words_count, words);
 }

@@ -73,6 +73,10 @@ static const char help_text[] =
 	"  group create|recreate ID NAME=MEMBER ...\n"
 	"                       have one created, of 1, 3, 5, 7 or 9 members, each with the\n"
 	"                       name of its rank; again when it lost its majority\n"
+	"  group replace|add ID RANK MEMBER\n"
+	"                       give a rank that is held, or stands empty, to another member\n"
+	"  group remove ID RANK\n"
+	"                       take a rank from who holds it: it stands empty\n"
 	"  leave                leave the group and end the daemon\n"
 	"  version              of pealctl and of the daemon\n"
 	"\n"
@@ -88,6 +92,7 @@ static const char help_text[] =
 	"  pealctl ping 3 --count 100000 --interval 0\n"
 	"  pealctl ping 10.77.0.3:7400\n"
 	"  pealctl -n n1 group create 7 a=1 b=2 c=3\n"
+	"  pealctl -n n1 group replace 7 2 12\n"
 	"  pealctl -n n1 load all --size 64 --count 1000000 --interval 0; pealctl -n n2 heard\n"
 	"\n"
 	"Exit status: 0 done; 1 the daemon is not there, refused, or no round trip came back;\n"
@@ -648,7 +653,8 @@ find_command(int words_count, char **words, struct options *options)
 		}
 		if (words_count < wanted) {
 			(void)misuse(commands[i].run == on_group
-					     ? "show, create or recreate is missing after "
+					     ? "show, create, recreate, replace, remove or add "
+					       "is missing after "
 					     : "a member number or address (for load: or all) is "
 					       "missing after ",
 				words[0]);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sim/handover.h"
+
+#include "sim/story.h"
+
+#define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
+/* A change is done long before, when all is well. */
+#define REPAIR_NS   (50U * MILLISECOND_NS)
+#define REPAIRS_MAX 40U
+
+static uint16_t
+draw_node(const struct peal_handover_scene *scene)
+{
+	return (uint16_t)peal_prng_below(scene->prng, scene->world->config.nodes_count);
+}
+
+/* The node that holds the rank as far as anybody knows who runs one; nodes_count: none. */
+static uint16_t
+find_holder(const struct peal_handover_scene *scene, uint32_t rank)
+{
+	const struct peal_simworld *world = scene->world;
+	uint16_t nodes_count = world->config.nodes_count;
+	uint64_t mid = 0;
+
+	for (uint16_t i = 0; i < nodes_count; i++) {
+		struct peal_orders_state state;
+
+		if (world->orders[i].is_up &&
+			peal_orders_find(&world->orders[i].orders, scene->group->id, &state) &&
+			state.status == PEAL_ABCAST_RUNNING && state.view.view > 0) {
+			mid = state.view.members[rank];
+		}
+	}
+	for (uint16_t i = 0; i < nodes_count; i++) {
+		if (mid != 0 && world->orders[i].is_up && world->orders[i].orders.self_mid == mid) {
+			return i;
+		}
+	}
+	return nodes_count;
+}
+
+static uint16_t
+command(const struct peal_handover_scene *scene, const struct peal_simorders_handover *handover)
+{
+	struct peal_simworld *world = scene->world;
+	uint32_t commander = peal_simorders_hand_over(
+		world->orders, world->config.nodes_count, scene->group->id, handover);
+
+	if (commander < world->config.nodes_count) {
+		peal_simnode_prompt(world->nodes[commander]);
+	}
+	return (uint16_t)commander;
+}
+
+static struct peal_simorders_handover
+draw(const struct peal_handover_scene *scene)
+{
+	struct peal_simorders_handover handover = {.commander = draw_node(scene),
+		.taker = draw_node(scene),
+		.rank = (uint32_t)peal_prng_below(scene->prng, scene->group->ranks_count)};
+	uint64_t what = peal_prng_below(scene->prng, 8);
+
+	handover.what = what < 5U   ? PEAL_ORDERS_REPLACE
+			: what < 6U ? PEAL_ORDERS_REMOVE
+				    : PEAL_ORDERS_ADD;
+	return handover;
+}
+
+/* Ends, and begins anew some time later. */
+static void
+restart(const struct peal_handover_scene *scene, uint16_t victim)
+{
+	struct peal_simworld *world = scene->world;
+
+	if (victim == world->config.nodes_count || !peal_simnode_is_member(world->nodes[victim]) ||
+		peal_faults_draw_victim(scene->faults) == world->config.nodes_count ||
+		!scene->may_lose(scene->state, victim)) {
+		return;
+	}
+	peal_simworld_crash(world, victim);
+	peal_simworld_run_for(world, peal_prng_below(scene->prng, 100U * MILLISECOND_NS));
+	peal_simworld_start(world, victim);
+}
+
+void
+peal_handover_trouble(const struct peal_handover_scene *scene)
+{
+	struct peal_simworld *world = scene->world;
+	uint16_t nodes_count = world->config.nodes_count;
+	struct peal_simorders_handover handover = draw(scene);
+	uint16_t holder = find_holder(scene, handover.rank);
+	uint16_t commander;
+
+	if (holder < nodes_count && !scene->may_lose(scene->state, holder)) {
+		return;
+	}
+	commander = command(scene, &handover);
+	if (peal_prng_ratio(scene->prng, 1, 4)) {
+		/* Two at once: one of them is void where it is delivered. */
+		handover = draw(scene);
+		handover.commander = (uint32_t)(commander + 1U) % nodes_count;
+		(void)command(scene, &handover);
+	}
+	peal_simworld_run_for(world, peal_prng_below(scene->prng, peal_prng_ratio(scene->prng, 1, 2)
+									  ? MILLISECOND_NS
+									  : 20U * MILLISECOND_NS));
+	switch (peal_prng_below(scene->prng, 8)) {
+	case 0:
+		restart(scene, holder);
+		break;
+	case 1:
+		restart(scene, (uint16_t)handover.taker);
+		break;
+	case 2:
+		restart(scene, commander);
+		break;
+	default:
+		break;
+	}
+	peal_simworld_run_for(world, peal_prng_below(scene->prng, 30U * MILLISECOND_NS));
+}
+
+void
+peal_handover_repair(struct peal_simworld *world, const struct peal_ordergroup *group)
+{
+	for (uint32_t i = 0; i < REPAIRS_MAX && !world->is_over; i++) {
+		struct peal_simorders_handover handover;
+
+		/* One may have to wait for another: a change is under way there. */
+		if (!peal_simorders_find_empty(
+			    world->orders, world->config.nodes_count, group->id, i, &handover)) {
+			return;
+		}
+		(void)peal_simorders_hand_over(
+			world->orders, world->config.nodes_count, group->id, &handover);
+		peal_simnode_prompt(world->nodes[handover.commander]);
+		peal_simworld_run_for(world, REPAIR_NS);
+	}
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ranks of an order group are given to other members through pealctl, taken away and given again; the new holder ends
+at once; and what cannot be is refused with a sentence that says what was expected.
+
+The preset cloud bears that a shared machine stands still for a while: nobody is to be found dead for that."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
+from labclient import Lab, LabError  # noqa: E402
+
+NODES = [1, 2, 3, 4, 5]
+GROUP = 7
+PATIENCE_S = 60.0
+
+
+def expect(condition, text):
+    if not condition:
+        raise LabError(text)
+
+
+def state(lab, node):
+    """How the group is at a node, in words; who holds its ranks there; who may send; and the node's own rank."""
+    answer = json.loads(lab.run("ctl", str(node), "group", "show", "--json"))
+    entry = next((answer[str(place)] for place in range(answer["count"]) if answer[str(place)]["id"] == GROUP), {})
+    return entry.get("state"), [entry.get(f"holder{i}") for i in range(entry.get("ranks", 0))], entry.get("active"), \
+        entry.get("own_rank")
+
+
+def member(lab, node):
+    return lab.own_view(node)["member"]
+
+
+def command(lab, node, *words):
+    lab.run("ctl", str(node), "group", *[str(word) for word in words])
+
+
+def refused(lab, node, words, why):
+    try:
+        command(lab, node, *words)
+    except LabError as error:
+        expect(why in str(error), f"{words} is refused with other words: {error}")
+        return
+    raise LabError(f"not refused: {words}")
+
+
+def wait_held(lab, ranks, active):
+    """The nodes hold the ranks, 0 is nobody, and those in `active` may send."""
+    holders = [member(lab, node) if node else 0 for node in ranks]
+    for rank, node in enumerate(ranks):
+        if node and active >> rank & 1:
+            lab.wait(f"order group {GROUP} at n{node}, rank {rank}",
+                     lambda node=node, rank=rank: state(lab, node) == ("running", holders, active, rank), PATIENCE_S)
+
+
+def create(lab):
+    command(lab, 1, "create", GROUP, *[f"n{node}={member(lab, node)}" for node in (1, 2, 3)])
+    wait_held(lab, [1, 2, 3], 7)
+
+
+def refusals(lab):
+    four = member(lab, 4)
+    refused(lab, 1, ["replace", GROUP, 0], "take ID RANK MEMBER")
+    refused(lab, 1, ["replace", GROUP, "zero", four], "take ID RANK MEMBER")
+    refused(lab, 1, ["remove", GROUP, 0, four], "take ID RANK MEMBER")
+    refused(lab, 1, ["move", GROUP, 0, four], "group takes show")
+    refused(lab, 1, ["replace", GROUP + 1, 0, four], "no order group of this id")
+    refused(lab, 4, ["replace", GROUP, 0, four], "ask one that does")
+    refused(lab, 1, ["replace", GROUP, 3, four], "counted from 0")
+    refused(lab, 1, ["replace", GROUP, 1, 1000000], "no member of the view")
+    refused(lab, 1, ["replace", GROUP, 1, member(lab, 3)], "a member holds one at most")
+    refused(lab, 1, ["add", GROUP, 1, four], "'group replace' gives it")
+    wait_held(lab, [1, 2, 3], 7)
+
+
+def replace(lab):
+    """From another rank, and from the one that goes."""
+    command(lab, 1, "replace", GROUP, 1, member(lab, 4))
+    wait_held(lab, [1, 4, 3], 7)
+    lab.wait("n2 to have no rank", lambda: state(lab, 2)[0] == "no rank here", PATIENCE_S)
+    command(lab, 3, "replace", GROUP, 2, member(lab, 2))
+    wait_held(lab, [1, 4, 2], 7)
+
+
+def empty(lab):
+    command(lab, 1, "remove", GROUP, 2)
+    wait_held(lab, [1, 4, 0], 3)
+    refused(lab, 1, ["remove", GROUP, 2], "nobody holds that rank")
+    refused(lab, 1, ["replace", GROUP, 2, member(lab, 3)], "'group add' gives it")
+    refused(lab, 1, ["remove", GROUP, 1], "no majority to go on")
+    command(lab, 4, "add", GROUP, 2, member(lab, 3))
+    wait_held(lab, [1, 4, 3], 7)
+
+
+def kill_new_holder(lab):
+    """Who was given a rank and ends does not come back to it: it is given again."""
+    command(lab, 1, "replace", GROUP, 2, member(lab, 5))
+    wait_held(lab, [1, 4, 5], 7)
+    lab.kill(5)
+    lab.wait_view([1, 2, 3, 4], 4)
+    lab.wait("the others to go on", lambda: state(lab, 1)[2] == 3, PATIENCE_S)
+    lab.start(5)
+    lab.wait_view(NODES, 5)
+    expect(state(lab, 5)[0] == "no rank here", "a process that came back has a rank that it was given before")
+    refused(lab, 1, ["replace", GROUP, 1, member(lab, 2)], "not in yet")
+    command(lab, 1, "replace", GROUP, 2, member(lab, 5))
+    wait_held(lab, [1, 4, 5], 7)
+
+
+def main():
+    if os.geteuid() != 0:
+        print("SKIP: network namespaces need root")
+        return 77
+    try:
+        with Lab(f"hand{os.getpid()}", 5, "--preset", "cloud") as lab:
+            lab.wait_view(NODES, 5)
+            create(lab)
+            refusals(lab)
+            print("ok - what cannot be is refused, and says what was expected")
+            replace(lab)
+            print("ok - ranks are given to other members")
+            empty(lab)
+            print("ok - a rank is taken away and given again")
+            kill_new_holder(lab)
+            print("ok - who was given a rank ends, and the rank is given again")
+    except LabError as error:
+        print(f"not ok - {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
