@@ -59,6 +59,9 @@ peal_orders_view(void *state, const struct peal_abcast_news *news)
 	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
 		view.members[i] = peal_order_member(news->members[i]);
 		hold(group, i, news->members[i]);
+		if (group->members[i] != view.members[i]) {
+			group->parts[i] = (struct peal_orders_parts){0};
+		}
 		group->members[i] = view.members[i];
 	}
 	group->lane_delivered = 0;

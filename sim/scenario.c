@@ -198,13 +198,15 @@ static uint16_t
 choose_nodes_count(const struct peal_scenario *scenario, uint64_t seed)
 {
 	struct peal_prng prng;
+	uint16_t least;
 
 	if (scenario->nodes_count != 0) {
 		return scenario->nodes_count;
 	}
+	least = scenario->nodes_count_min > SWARM_NODES_MIN ? scenario->nodes_count_min
+							    : (uint16_t)SWARM_NODES_MIN;
 	peal_prng_init(&prng, ~seed);
-	return (uint16_t)(SWARM_NODES_MIN +
-			  peal_prng_below(&prng, SWARM_NODES_MAX - SWARM_NODES_MIN + 1U));
+	return (uint16_t)(least + peal_prng_below(&prng, SWARM_NODES_MAX - least + 1U));
 }
 
 bool

@@ -520,7 +520,8 @@ on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_c
 			here.generation == seat->group->generation &&
 			simorders->orders.cluster == seat->group->cluster &&
 			simorders->orders.self_mid == seat->mid) {
-			note_doubtful(simorders, seat, lost_count);
+			find_life(seat->group, seat->mid)->lost_count += lost_count;
+			simorders->ledger->doubtful_count += lost_count;
 			continue;
 		}
 		seat->group = NULL;
@@ -934,17 +935,6 @@ peal_simorders_has_all(const struct peal_simorders_seat *seat)
 	return true;
 }
 
-/* Each message came back or is told to be in doubt. Who gave its rank away was told so of all that
- * was under way, and hears what of it was ordered all the same. */
-static bool
-is_accounted_for(const struct peal_simorders_life *life)
-{
-	uint64_t count = life->back_count + life->doubtful_count;
-
-	return life->is_over ? count >= life->said_count && life->back_count <= life->said_count
-			     : count == life->said_count;
-}
-
 void
 peal_simorders_check_all(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config)
@@ -969,7 +959,9 @@ peal_simorders_check_all(
 				VIOLATE(&nodes[i], "n%u: lacks messages of group %u at the end", i,
 					config->id);
 			}
-			if (!is_accounted_for(life)) {
+			if (life->back_count + life->doubtful_count > life->said_count ||
+				life->back_count + life->doubtful_count + life->lost_count <
+					life->said_count) {
 				VIOLATE(&nodes[i],
 					"n%u: of %" PRIu64 " messages in group %u %" PRIu64
 					" came back and %" PRIu64 " are in doubt",

@@ -68,7 +68,9 @@ struct peal_simorders_life {
 	uint64_t last;       /* number in the history */
 	uint64_t back_count; /* of its own messages, that came back to it */
 	uint64_t doubtful_count;
-	bool is_over; /* it stopped, or is no more: nothing is promised about the rest */
+	uint64_t
+		lost_count; /* when it gave its rank away: they may have come back as it listened */
+	bool is_over;       /* it stopped, or is no more: nothing is promised about the rest */
 };
 
 struct peal_simorders_view {
