@@ -14,6 +14,7 @@ fill_timing(struct peal_abcast_timing *timing)
 	static const struct peal_abcast_timing defaults = {.tick_ns = 5U * MICROSECOND_NS,
 		.idle_ns = 1000U * MICROSECOND_NS,
 		.ahead_ns = 2000U * MICROSECOND_NS,
+		.gather_ns = 200U * MICROSECOND_NS,
 		.repair_ns = 40U * MICROSECOND_NS,
 		.ask_ns = 60U * MICROSECOND_NS,
 		.seal_ns = 300U * MICROSECOND_NS,
@@ -23,6 +24,7 @@ fill_timing(struct peal_abcast_timing *timing)
 	timing->tick_ns = timing->tick_ns != 0 ? timing->tick_ns : defaults.tick_ns;
 	timing->idle_ns = timing->idle_ns != 0 ? timing->idle_ns : defaults.idle_ns;
 	timing->ahead_ns = timing->ahead_ns != 0 ? timing->ahead_ns : defaults.ahead_ns;
+	timing->gather_ns = timing->gather_ns != 0 ? timing->gather_ns : defaults.gather_ns;
 	timing->repair_ns = timing->repair_ns != 0 ? timing->repair_ns : defaults.repair_ns;
 	timing->ask_ns = timing->ask_ns != 0 ? timing->ask_ns : defaults.ask_ns;
 	timing->seal_ns = timing->seal_ns != 0 ? timing->seal_ns : defaults.seal_ns;
@@ -290,6 +292,49 @@ is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message, uin
 	return false;
 }
 
+/* The latest of all times that a message says. */
+static uint64_t
+find_latest(const struct peal_order_msg *message)
+{
+	uint64_t latest = message->head.sent_at_ns;
+	uint64_t said = 0;
+
+	if (message->kind == PEAL_ORDER_DATA) {
+		struct peal_order_data data = message->data;
+
+		while (peal_order_data_step(&data)) {
+			/* Stamps rise in a body. */
+		}
+		said = data.stamp;
+	} else if (message->kind == PEAL_ORDER_TICK) {
+		said = message->tick.promise;
+	} else if (message->kind == PEAL_ORDER_ASK) {
+		said = message->asked_stamp;
+	} else if (is_seal(message->kind)) {
+		said = message->seal.until;
+	} else if (message->kind == PEAL_ORDER_VIEW_PLACE) {
+		for (uint32_t i = 0; i < message->head.rows_count; i++) {
+			uint64_t until = message->view.cuts[i].until;
+
+			said = until > said ? until : said;
+		}
+	}
+	return said > latest ? said : latest;
+}
+
+/* Stamps of this rank are above all that it hears: what it takes must leave room for them. */
+static bool
+is_future(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
+{
+	uint64_t time = peal_abcast_clock_time(&abcast->clock, now_ns);
+
+	if (find_latest(message) <= time + PEAL_ORDER_AHEAD_NS_MAX) {
+		return false;
+	}
+	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_FUTURE);
+	return true;
+}
+
 bool
 peal_abcast_on_frame(
 	struct peal_abcast *abcast, const struct peal_abcast_frame *frame, uint64_t now_ns)
@@ -303,7 +348,7 @@ peal_abcast_on_frame(
 		peal_abcast_note(abcast, PEAL_COUNTER_REFUSED_BODY);
 		return false;
 	}
-	if (is_refused(abcast, &message, frame->member)) {
+	if (is_refused(abcast, &message, frame->member) || is_future(abcast, &message, now_ns)) {
 		return false;
 	}
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_HEARD);

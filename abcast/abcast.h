@@ -47,6 +47,7 @@
 #include "abcast/abcast_clock.h"
 #include "abcast/abcast_digest.h"
 #include "abcast/abcast_lane.h"
+#include "abcast/abcast_late.h"
 #include "abcast/abcast_queue.h"
 #include "base/counters.h"
 #include "base/prng.h"
@@ -127,6 +128,7 @@ struct peal_abcast_timing {
 	uint64_t linger_ns; /* how long ticks go on after the last frame: 0 */
 	uint64_t idle_ns;   /* between ticks otherwise: 1 ms */
 	uint64_t ahead_ns;  /* promise so much beyond now when quiet for as long: 2 ms; 1 = never */
+	uint64_t gather_ns; /* while own frames are under way others gather, at most: 200 us */
 	uint64_t repair_ns; /* before a pull or a proposal is repeated, at first: 40 us */
 	uint64_t ask_ns;    /* a message is blocked: ask the silent lane, at first after: 60 us */
 	uint64_t seal_ns;   /* and seal it: 300 us */
@@ -144,6 +146,13 @@ struct peal_abcast_config {
 	uint8_t rank;
 	uint64_t member; /* as a holder of its rank, never 0; so wherever a member is named here */
 	uint64_t seed;   /* of who goes first when all want to */
+};
+
+/* What a rank lacked of a lane when it asked last. */
+struct peal_abcast_pulled {
+	uint64_t from;
+	uint64_t since_ns; /* when it asked for that first */
+	uint32_t view;     /* 0 = never */
 };
 
 /* A wish to be taken into the next view. */
@@ -173,10 +182,8 @@ struct peal_abcast {
 	struct peal_prng prng;
 	uint32_t burst;                       /* public: own frames that may leave in one run */
 	uint16_t rooms[PEAL_ORDER_RANKS_MAX]; /* public: body that the path to a rank carries */
-	uint64_t
-		answered[PEAL_ORDER_RANKS_MAX]; /* by rank: from which frame on its last pull was */
-	uint64_t answered_at_ns[PEAL_ORDER_RANKS_MAX]; /* when it asked for that first */
-	uint8_t answered_lane[PEAL_ORDER_RANKS_MAX];   /* and of which lane */
+	/* By rank and lane: its last pull. Nobody pulls two gaps of one lane by turns. */
+	struct peal_abcast_pulled pulled[PEAL_ORDER_RANKS_MAX][PEAL_ORDER_RANKS_MAX];
 	uint32_t answers_count[PEAL_ORDER_RANKS_MAX];
 	uint64_t final_stamp; /* of the latest delivery in this view */
 	uint8_t final_rank;
@@ -210,18 +217,27 @@ struct peal_abcast {
 	uint16_t owed_place;                       /* ranks that lack what nobody keeps */
 	uint16_t owed_seals[PEAL_ORDER_RANKS_MAX]; /* lanes, by rank */
 	struct peal_abcast_wish wishes[PEAL_ORDER_RANKS_MAX];
+	/* By rank, that is far behind on the own lane: since when its place there stands. */
+	uint16_t braked_by; /* ranks */
+	uint64_t braked_limit[PEAL_ORDER_RANKS_MAX];
+	uint64_t braked_at_ns[PEAL_ORDER_RANKS_MAX];
 	/* By lane: repairs. */
 	uint64_t pull_at_ns[PEAL_ORDER_RANKS_MAX];
 	uint8_t pulls_count[PEAL_ORDER_RANKS_MAX];
-	uint8_t pull_from[PEAL_ORDER_RANKS_MAX]; /* rank to ask first */
+	uint8_t pull_from[PEAL_ORDER_RANKS_MAX];                    /* rank to ask first */
+	struct peal_abcast_late answers_late[PEAL_ORDER_RANKS_MAX]; /* answers to pulls */
+	struct peal_abcast_late owners_late[PEAL_ORDER_RANKS_MAX];  /* what others wait for */
 	/* Timers. */
 	bool is_dirty;        /* acknowledgements changed */
 	uint32_t taken_count; /* frames since all were told so */
 	bool is_led;          /* a stamp came that was too far ahead to be followed at once */
 	bool is_asked;
-	uint8_t ticks_count; /* since anything changed */
-	uint64_t told_at_ns; /* the last frame to all */
-	uint64_t sent_at_ns; /* the last own data */
+	uint8_t ticks_count;     /* since anything changed */
+	uint64_t told_at_ns;     /* the last frame to all */
+	uint64_t sent_at_ns;     /* the last own data */
+	uint64_t gather_from_ns; /* the same; 0 = a seal took some back since */
+	uint64_t round_ns;       /* until an own frame is back, smoothed */
+	uint64_t pace_ns;        /* from one body of own data to the next, smoothed */
 	uint64_t turn_at_ns;
 	uint64_t installed_at_ns;
 	uint64_t join_at_ns;
@@ -274,6 +290,10 @@ bool peal_abcast_on_frame(
 void peal_abcast_run(struct peal_abcast *abcast, uint64_t now_ns);
 /* When to run next: at most PEAL_ORDER_IDLE later; 0 = at once; UINT64_MAX = never. */
 uint64_t peal_abcast_deadline_at_ns(const struct peal_abcast *abcast);
+
+/* Until when frames that do not fill a body gather, as far as is known now; 0 = they leave with the
+ * next run. */
+uint64_t peal_abcast_gather_until_ns(const struct peal_abcast *abcast);
 
 /* Gives every reference back: the end. Frames of its own that were not delivered are released
  * without a word. */

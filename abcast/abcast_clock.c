@@ -5,6 +5,9 @@
 
 #define TIME_MAX (PEAL_ORDER_STAMP_MAX / 2U)
 
+_Static_assert(TIME_MAX + PEAL_ORDER_AHEAD_NS_MAX <= PEAL_ORDER_STAMP_MAX / 4U * 3U,
+	"what is given behind all that is heard stays below the end for 73 years");
+
 uint64_t
 peal_abcast_clock_time(const struct peal_abcast_clock *clock, uint64_t now_ns)
 {
@@ -63,7 +66,7 @@ peal_abcast_clock_hear(struct peal_abcast_clock *clock, uint64_t stamp, uint64_t
 bool
 peal_abcast_clock_hear_time(struct peal_abcast_clock *clock, uint64_t time, uint64_t now_ns)
 {
-	if (time >= PEAL_ORDER_STAMP_MAX || !peal_abcast_clock_hear(clock, time, now_ns)) {
+	if (!peal_abcast_clock_hear(clock, time, now_ns)) {
 		return false;
 	}
 	clock->heard = time > clock->heard ? time : clock->heard;

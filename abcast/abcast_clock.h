@@ -6,7 +6,9 @@
  * Stamps decide who is first, never whether something is safe: the clock behind may step, drift or
  * stand. A stamp of this rank is above all that it ever gave, promised or followed. One of others
  * is followed unless it is PEAL_ORDER_FUTURE_NS ahead of both time and what was followed before:
- * one wrong clock must not carry the others away at once.
+ * one wrong clock must not carry the others away at once. Nothing that is followed, heard or raised
+ * to is more than PEAL_ORDER_AHEAD_NS_MAX ahead of time, which whoever takes frames in sees to; so
+ * no stamp that is given comes near PEAL_ORDER_STAMP_MAX.
  *
  * A promise may be ahead of time: who has nothing to say can know that. It is counted from time,
  * its own or that of others, never from stamps: else two ranks that follow each other's promises

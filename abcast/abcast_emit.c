@@ -39,13 +39,17 @@ peal_abcast_emit_all(struct peal_abcast *abcast, const struct peal_order_msg *me
 	}
 }
 
-/* What this rank has of every lane. */
+/* What this rank has of every lane of the view that the message is of. */
 static void
-write_acks(const struct peal_abcast *abcast, struct peal_order_msg *message)
+write_acks(const struct peal_abcast *abcast, const struct peal_abcast_lane *lanes,
+	struct peal_order_msg *message)
 {
+	if (PEAL_BUG(ORDER_ACKS_OF_ANOTHER_VIEW)) {
+		lanes = abcast->lanes;
+	}
 	message->head.rows_count = abcast->config.ranks_count;
 	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
-		const struct peal_abcast_lane *lane = &abcast->lanes[i];
+		const struct peal_abcast_lane *lane = &lanes[i];
 
 		message->acks[i] = (struct peal_order_ack){.have = lane->have,
 			.room = peal_abcast_lane_room(lane),
@@ -94,7 +98,7 @@ write_batch(const struct peal_abcast *abcast, const struct peal_abcast_copy *cop
 	message.head.view = copy->view;
 	message.head.flags = abcast->state == PEAL_ABCAST_WEDGED ? PEAL_ORDER_FLAG_WEDGED : 0;
 	message.head.sent_at_ns = peal_abcast_clock_time(&abcast->clock, now_ns);
-	write_acks(abcast, &message);
+	write_acks(abcast, copy->lanes, &message);
 	if (copy->flags == 0) {
 		/* What is in the bodies behind this one is not missed yet. */
 		message.acks[copy->lane].have = seq + count - 1U;
@@ -156,6 +160,8 @@ peal_abcast_emit_data(
 	bool is_to_all = copy->rank == abcast->config.ranks_count;
 	uint16_t left = (uint16_t)(is_to_all ? abcast->all : 1U << copy->rank);
 
+	/* Numbers and acknowledgements of the lanes of one view mean nothing in another. */
+	PEAL_ASSERT(copy->lanes == (copy->view == abcast->view ? abcast->lanes : abcast->former));
 	left = (uint16_t)(left & ~(1U << abcast->config.rank));
 	while (left != 0) {
 		/* Those whose paths are as wide are sent the same bodies. */
@@ -191,7 +197,7 @@ peal_abcast_emit_tick(struct peal_abcast *abcast, uint64_t now_ns)
 
 	peal_abcast_begin(abcast, PEAL_ORDER_TICK, &message);
 	message.head.sent_at_ns = peal_abcast_clock_time(&abcast->clock, now_ns);
-	write_acks(abcast, &message);
+	write_acks(abcast, abcast->lanes, &message);
 	message.tick.generation = own->generation;
 	message.tick.position = mark.position;
 	message.tick.digest = mark.value;

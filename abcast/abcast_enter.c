@@ -21,6 +21,8 @@ reset_view_state(struct peal_abcast *abcast, uint64_t now_ns)
 	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
 		peal_abcast_seal_init(&abcast->seals[i]);
 		abcast->heard_at_ns[i] = now_ns;
+		peal_abcast_late_forget(&abcast->answers_late[i]);
+		peal_abcast_late_forget(&abcast->owners_late[i]);
 		abcast->owed_seals[i] = 0;
 		abcast->pull_at_ns[i] = 0;
 		abcast->pulls_count[i] = 0;

@@ -108,6 +108,11 @@ note_block(struct peal_abcast *abcast, uint8_t lane, uint64_t stamp, uint16_t on
 		abcast->asks_count = 0;
 		abcast->relays_count = 0;
 	}
+	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		if (peal_abcast_has(on, i) && i != abcast->config.rank) {
+			peal_abcast_late_await(&abcast->owners_late[i], abcast->blocked_at_ns);
+		}
+	}
 	abcast->blocked_lane = lane;
 	abcast->blocked_seq = seq;
 	abcast->blocked_stamp = stamp;
@@ -144,6 +149,9 @@ peal_abcast_final(struct peal_abcast *abcast, uint64_t now_ns)
 		if (on != 0 || is_unheld) {
 			note_block(abcast, lane, entry->stamp, on, is_unheld, now_ns);
 			return;
+		}
+		if (lane == abcast->config.rank) {
+			peal_abcast_note_round(abcast, now_ns - entry->held_at_ns);
 		}
 		deliver(abcast, lane, entry);
 	}

@@ -14,7 +14,8 @@ is_wedged(const struct peal_abcast *abcast, uint8_t lane)
 	return abcast->state == PEAL_ABCAST_WEDGED || abcast->seals[lane].promised != 0;
 }
 
-/* What `rank` says that it has. False: more than this rank ever sent. */
+/* What `rank` says that it has. False: more than this rank ever sent in this view; a later
+ * generation, of which it may not know yet, only ends what it sent. */
 static bool
 take_acks(struct peal_abcast *abcast, const struct peal_order_msg *message)
 {
@@ -22,7 +23,7 @@ take_acks(struct peal_abcast *abcast, const struct peal_order_msg *message)
 	const struct peal_order_ack *mine = &message->acks[abcast->config.rank];
 	uint8_t rank = message->head.rank;
 
-	if (mine->generation == own->generation && mine->have > own->have) {
+	if (mine->generation >= own->generation && mine->have > own->have) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_ACK);
 		return false;
 	}
@@ -164,7 +165,7 @@ take(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_data *dat
 		peal_abcast_lane_see(lane, data->seq);
 	}
 	if (data->lane == rank && data->seq > lane->stable) {
-		abcast->seals[data->lane].silent_count = 0;
+		peal_abcast_come(abcast, data->lane, now_ns);
 	}
 	abcast->gone = 0;
 	abcast->ticks_count = 0;
@@ -175,6 +176,8 @@ take(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_data *dat
 		/* The gap closes. Frames behind it say nothing of whether a pull was heard: who
 		 * asked again for each of them was sent all of them as often. */
 		abcast->pulls_count[data->lane] = 0;
+		peal_abcast_late_come(&abcast->answers_late[data->lane], abcast->timing.repair_ns,
+			abcast->timing.suspect_ns / PEAL_ABCAST_LATE_SHARE, now_ns);
 	}
 	peal_abcast_accept(abcast, data->lane);
 	return true;
@@ -231,7 +234,7 @@ peal_abcast_on_tick(
 			&abcast->lanes[rank], tick->promise, tick->last, tick->generation);
 	}
 	if (tick->generation == abcast->lanes[rank].generation) {
-		abcast->seals[rank].silent_count = 0;
+		peal_abcast_come(abcast, rank, now_ns);
 	}
 }
 
@@ -249,19 +252,19 @@ can_give(const struct peal_abcast *abcast, const struct peal_abcast_lane *lane, 
 /* What was sent to a rank may have been too large for its path: when it still asks for the same a
  * while later it is sent small. When it asks again and again, whoever knows the path has a look. */
 static bool
-is_large_lost(struct peal_abcast *abcast, uint8_t rank, const struct peal_order_pull *pull,
-	uint64_t now_ns)
+is_large_lost(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
 {
 	const struct peal_abcast_user *user = &abcast->config.user;
-	bool is_again =
-		abcast->answered[rank] == pull->from && abcast->answered_lane[rank] == pull->lane;
+	const struct peal_order_pull *pull = &message->pull;
+	uint8_t rank = message->head.rank;
+	struct peal_abcast_pulled *pulled = &abcast->pulled[rank][pull->lane];
+	bool is_again = pulled->from == pull->from && pulled->view == message->head.view;
 
 	if (!is_again) {
-		abcast->answered[rank] = pull->from;
-		abcast->answered_lane[rank] = pull->lane;
-		abcast->answered_at_ns[rank] = now_ns;
+		*pulled = (struct peal_abcast_pulled){
+			.from = pull->from, .since_ns = now_ns, .view = message->head.view};
 	}
-	is_again = is_again && now_ns - abcast->answered_at_ns[rank] >= LOST_NS;
+	is_again = is_again && now_ns - pulled->since_ns >= LOST_NS;
 	if (abcast->rooms[rank] <= PEAL_BODY_SIZE_MAX || PEAL_BUG(ORDER_LARGE_AGAIN)) {
 		return false;
 	}
@@ -326,7 +329,7 @@ peal_abcast_on_pull(
 		peal_abcast_emit(abcast, rank, &gone);
 		return;
 	}
-	copy.is_single = is_large_lost(abcast, rank, pull, now_ns);
+	copy.is_single = is_large_lost(abcast, message, now_ns);
 	for (uint64_t seq = pull->from; seq <= end && (is_all || seq <= lane->have); seq++) {
 		if (peal_abcast_lane_find(lane, seq) != NULL) {
 			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REPEATED);
@@ -348,6 +351,19 @@ choose_source(const struct peal_abcast *abcast, uint8_t lane)
 		(abcast->pull_from[lane] + (uint32_t)abcast->pulls_count[lane]) % ranks_count;
 
 	return (uint8_t)(rank != abcast->config.rank ? rank : (rank + 1U) % ranks_count);
+}
+
+/* Where answers are late, they are asked for more rarely. */
+static uint64_t
+find_pause_ns(const struct peal_abcast *abcast, uint8_t lane, uint8_t doublings, uint64_t now_ns)
+{
+	uint64_t repair_ns = abcast->timing.repair_ns;
+	uint64_t late_ns = 2U * peal_abcast_late_ns(&abcast->answers_late[lane], now_ns);
+	uint64_t pause_ns = (late_ns > repair_ns ? late_ns : repair_ns) << doublings;
+	uint64_t most_ns = repair_ns << PULL_DOUBLINGS_MAX;
+
+	most_ns = late_ns > most_ns ? late_ns : most_ns;
+	return pause_ns < most_ns ? pause_ns : most_ns;
 }
 
 void
@@ -376,7 +392,8 @@ peal_abcast_repair(struct peal_abcast *abcast, uint64_t now_ns)
 		peal_abcast_emit_pull(abcast, choose_source(abcast, i), i, lane->have + 1U, to,
 			PEAL_ORDER_PULL_FRAMES);
 		doublings = doublings < PULL_DOUBLINGS_MAX ? doublings : PULL_DOUBLINGS_MAX;
-		abcast->pull_at_ns[i] = now_ns + (abcast->timing.repair_ns << doublings);
+		peal_abcast_late_await(&abcast->answers_late[i], now_ns);
+		abcast->pull_at_ns[i] = now_ns + find_pause_ns(abcast, i, doublings, now_ns);
 		abcast->pulls_count[i]++;
 		peal_abcast_wake(abcast, abcast->pull_at_ns[i]);
 	}

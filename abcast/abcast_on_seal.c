@@ -8,6 +8,7 @@
 #define LEASE_DOUBLINGS    5U
 #define TURN_SHARE         2U /* of seal_ns, before the next rank takes its turn */
 #define PATIENCE_DOUBLINGS 8U
+#define REPEAT_DOUBLINGS   5U
 
 static void
 begin_seal(const struct peal_abcast *abcast, enum peal_order_kind kind, uint8_t lane,
@@ -37,6 +38,8 @@ peal_abcast_take_back(struct peal_abcast *abcast, uint64_t last)
 			continue;
 		}
 		peal_abcast_queue_return(&abcast->queue, &queued);
+		/* They waited long enough. */
+		abcast->gather_from_ns = 0;
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_TAKEN_BACK);
 	}
 }
@@ -319,6 +322,7 @@ propose(struct peal_abcast *abcast, uint8_t lane, uint64_t now_ns)
 	struct peal_abcast_promise promise;
 
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_SEALS_STARTED);
+	seal->repeats_count = 0;
 	seal->repeat_at_ns = now_ns + abcast->timing.repair_ns;
 	(void)peal_abcast_seal_prepare(seal, ballot, now_ns);
 	send_prepare(abcast, lane);
@@ -344,7 +348,10 @@ repeat(struct peal_abcast *abcast, uint8_t lane, uint64_t now_ns)
 		peal_abcast_wake(abcast, seal->repeat_at_ns);
 		return;
 	}
-	seal->repeat_at_ns = now_ns + abcast->timing.repair_ns;
+	seal->repeats_count = seal->repeats_count < REPEAT_DOUBLINGS
+				      ? (uint8_t)(seal->repeats_count + 1U)
+				      : (uint8_t)REPEAT_DOUBLINGS;
+	seal->repeat_at_ns = now_ns + (abcast->timing.repair_ns << seal->repeats_count);
 	peal_abcast_wake(abcast, seal->repeat_at_ns);
 	if (seal->phase == PEAL_ABCAST_PREPARING) {
 		send_prepare(abcast, lane);
@@ -360,7 +367,7 @@ static uint64_t
 find_patience_ns(const struct peal_abcast_seal *seal, uint64_t wait_ns)
 {
 	uint64_t rounds = seal->promised >> 8U;
-	uint64_t doublings = rounds > 1U ? rounds - 1U : 0;
+	uint64_t doublings = rounds > 1U && !PEAL_BUG(ORDER_SEAL_IMPATIENT) ? rounds - 1U : 0;
 
 	return wait_ns << (doublings < PATIENCE_DOUBLINGS ? doublings : PATIENCE_DOUBLINGS);
 }
@@ -369,13 +376,16 @@ void
 peal_abcast_run_seals(struct peal_abcast *abcast, uint64_t now_ns)
 {
 	const struct peal_abcast_timing *timing = &abcast->timing;
-	uint64_t wait_ns =
-		timing->seal_ns + peal_abcast_turn(abcast, now_ns) * (timing->seal_ns / TURN_SHARE);
+	uint64_t turn = peal_abcast_turn(abcast, now_ns);
 
 	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
 		const struct peal_abcast_seal *seal = &abcast->seals[i];
+		uint64_t late_ns = 2U * peal_abcast_late_ns(&abcast->owners_late[i], now_ns);
+		/* Who is late again and again is waited for: a seal would make it later. */
+		uint64_t wait_ns = late_ns > timing->seal_ns ? late_ns : timing->seal_ns;
 		uint64_t due_at_ns = UINT64_MAX;
 
+		wait_ns += turn * (wait_ns / TURN_SHARE);
 		if (seal->phase != PEAL_ABCAST_IDLE) {
 			repeat(abcast, i, now_ns);
 			continue;

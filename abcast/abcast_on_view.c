@@ -182,6 +182,7 @@ peal_abcast_settle(struct peal_abcast *abcast, uint64_t now_ns)
 {
 	struct peal_abcast_value value = abcast->pending;
 	struct peal_abcast_news how = {0};
+	bool is_decided_here = !abcast->has_pending_digest;
 
 	if (!abcast->has_pending || abcast->state != PEAL_ABCAST_WEDGED) {
 		return;
@@ -212,6 +213,11 @@ peal_abcast_settle(struct peal_abcast *abcast, uint64_t now_ns)
 		return;
 	}
 	peal_abcast_enter(abcast, abcast->view + 1U, &value, &how, now_ns);
+	if (is_decided_here) {
+		/* Nobody else knows, and only now this rank can say where the view begins. */
+		abcast->owed_view = (uint16_t)(abcast->all & ~(1U << abcast->config.rank));
+		abcast->owed_at_ns = now_ns;
+	}
 }
 
 static void
@@ -225,8 +231,6 @@ count_accepted(struct peal_abcast *abcast, uint8_t rank, uint64_t ballot, uint64
 	abcast->has_pending = true;
 	abcast->has_pending_digest = false;
 	abcast->pending = change->value;
-	/* All are told, once this rank knows where the view begins. */
-	abcast->owed_view = (uint16_t)(abcast->all & ~(1U << abcast->config.rank));
 	peal_abcast_settle(abcast, now_ns);
 }
 

@@ -8,6 +8,9 @@
 #include "abcast/abcast.h"
 #include "base/museum.h"
 
+/* No wait counts for more than this part of the time after which a rank is left out. */
+#define PEAL_ABCAST_LATE_SHARE 8U
+
 static inline void
 peal_abcast_note(struct peal_abcast *abcast, enum peal_counter id)
 {
@@ -95,6 +98,14 @@ void peal_abcast_accept(struct peal_abcast *abcast, uint8_t rank);
 void peal_abcast_repair(struct peal_abcast *abcast, uint64_t now_ns);
 
 /* abcast_final.c */
+/* The owner of a lane spoke. */
+static inline void
+peal_abcast_come(struct peal_abcast *abcast, uint8_t lane, uint64_t now_ns)
+{
+	abcast->seals[lane].silent_count = 0;
+	peal_abcast_late_come(&abcast->owners_late[lane], abcast->timing.seal_ns,
+		abcast->timing.suspect_ns / PEAL_ABCAST_LATE_SHARE, now_ns);
+}
 void peal_abcast_final(struct peal_abcast *abcast, uint64_t now_ns);
 /* Delivers all that was accepted, in order, whoever holds it: the end of a view. */
 void peal_abcast_final_all(struct peal_abcast *abcast);
@@ -129,6 +140,15 @@ void peal_abcast_skip(struct peal_abcast *abcast, uint32_t view,
 /* Another rank says where it is in this view: goes on there, if this one cannot catch up. */
 void peal_abcast_on_place(
 	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns);
+
+/* abcast_send.c */
+/* Own frames leave, as far as they may. */
+void peal_abcast_send_own(struct peal_abcast *abcast, uint64_t now_ns);
+/* An own frame was delivered here, so long after it was sent first. */
+void peal_abcast_note_round(struct peal_abcast *abcast, uint64_t round_ns);
+/* How long after one own body the next one is to be expected, which tells what is here as well; 0 =
+ * own bodies are too rare. */
+uint64_t peal_abcast_told_within_ns(const struct peal_abcast *abcast, uint64_t now_ns);
 
 /* abcast_run.c */
 /* Ranks of which nothing was heard for too long, or that membership suspects. */

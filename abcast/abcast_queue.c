@@ -30,6 +30,13 @@ peal_abcast_queue_return(struct peal_abcast_queue *queue, const struct peal_abca
 	queue->count++;
 }
 
+const struct peal_abcast_queued *
+peal_abcast_queue_at(const struct peal_abcast_queue *queue, uint32_t index)
+{
+	PEAL_ASSERT(index < queue->count);
+	return &queue->places[(queue->first + index) % PEAL_ABCAST_QUEUE_PLACES];
+}
+
 bool
 peal_abcast_queue_pop(struct peal_abcast_queue *queue, struct peal_abcast_queued *queued_out)
 {

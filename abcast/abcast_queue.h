@@ -36,6 +36,9 @@ bool peal_abcast_queue_push(
  */
 void peal_abcast_queue_return(
 	struct peal_abcast_queue *queue, const struct peal_abcast_queued *queued);
+/* The one that is taken after `index` others; there is one, asserted. */
+const struct peal_abcast_queued *peal_abcast_queue_at(
+	const struct peal_abcast_queue *queue, uint32_t index);
 /* Takes the first. False: none. */
 bool peal_abcast_queue_pop(struct peal_abcast_queue *queue, struct peal_abcast_queued *queued_out);
 

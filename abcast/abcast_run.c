@@ -13,8 +13,6 @@
 #define JOIN_NS UINT64_C(1000000)
 /* A wish is forgotten when it was not repeated for so many times. */
 #define WISH_JOINS 20U
-/* Nobody's time is beyond half of what a stamp may be. */
-#define FOLLOWED_MAX (PEAL_ORDER_STAMP_MAX / 4U * 3U)
 /* Views follow each other no faster than this, unless somebody is gone. */
 #define VIEW_PAUSE_NS UINT64_C(2000000)
 /* A view change that does not end is tried again; of each rank a little later. */
@@ -54,62 +52,6 @@ peal_abcast_turn(const struct peal_abcast *abcast, uint64_t now_ns)
 	return peal_abcast_count((uint16_t)(before & abcast->active & ~silent));
 }
 
-static bool
-may_send(struct peal_abcast *abcast)
-{
-	const struct peal_abcast_lane *own = peal_abcast_own(abcast);
-
-	return peal_abcast_may_promise(abcast) && abcast->queue.count > 0 &&
-	       !peal_abcast_is_given(abcast, abcast->config.rank) &&
-	       own->have - own->delivered < PEAL_ORDER_INFLIGHT_MAX &&
-	       own->have < peal_abcast_lane_credit(
-				   own, abcast->config.rank, abcast->config.ranks_count);
-}
-
-static void
-send_own(struct peal_abcast *abcast, uint64_t now_ns)
-{
-	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
-	struct peal_abcast_lane *own = peal_abcast_own(abcast);
-	struct peal_abcast_copy copy = {.lanes = abcast->lanes,
-		.view = abcast->view,
-		.lane = abcast->config.rank,
-		.rank = abcast->config.ranks_count};
-	uint32_t burst = abcast->burst;
-
-	copy.seq = own->have + 1U;
-	for (; burst > 0 && may_send(abcast); burst--) {
-		struct peal_abcast_queued queued;
-		struct peal_abcast_entry entry;
-		enum peal_abcast_put put;
-		bool is_there = peal_abcast_queue_pop(&abcast->queue, &queued);
-
-		PEAL_ASSERT(is_there);
-		entry = (struct peal_abcast_entry){.token = queued.token,
-			.bytes = queued.bytes,
-			.stamp = peal_abcast_clock_next(&abcast->clock, now_ns),
-			.held_at_ns = now_ns,
-			.size = queued.size,
-			.generation = own->generation};
-		put = peal_abcast_lane_put(own, own->have + 1U, &entry, &keeper);
-		PEAL_ASSERT(put == PEAL_ABCAST_PUT_FRESH);
-		peal_abcast_lane_accept(own);
-		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_SENT);
-		copy.count++;
-	}
-	if (copy.count > 0) {
-		peal_abcast_emit_data(abcast, &copy, now_ns);
-		abcast->told_at_ns = now_ns;
-		abcast->sent_at_ns = now_ns;
-		abcast->ticks_count = 0;
-		abcast->is_dirty = false;
-		abcast->taken_count = 0;
-	}
-	if (burst == 0 && may_send(abcast)) {
-		peal_abcast_wake(abcast, now_ns);
-	}
-}
-
 /* A tick says what others wait for: at once when something changed, more and more rarely while
  * nothing does, and now and then for life. */
 static void
@@ -118,9 +60,12 @@ run_ticks(struct peal_abcast *abcast, uint64_t now_ns)
 	const struct peal_abcast_timing *timing = &abcast->timing;
 	bool is_lingering = now_ns - abcast->sent_at_ns < timing->linger_ns;
 	bool is_waiting = abcast->blocked_seq != 0;
+	uint64_t told_ns = peal_abcast_told_within_ns(abcast, now_ns);
 	uint64_t pause_ns = timing->idle_ns;
 
-	if (abcast->taken_count >= PEAL_ORDER_BULK && !abcast->is_asked) {
+	if (abcast->is_dirty && !abcast->is_asked && !is_lingering && told_ns > 0) {
+		pause_ns = told_ns > timing->tick_ns ? told_ns : timing->tick_ns;
+	} else if (abcast->taken_count >= PEAL_ORDER_BULK && !abcast->is_asked) {
 		pause_ns = timing->tick_ns * BULK_TICKS;
 	} else if (abcast->is_dirty || abcast->is_asked || is_lingering) {
 		pause_ns = timing->tick_ns;
@@ -155,8 +100,12 @@ next_doubling(uint8_t count)
 static uint64_t
 find_ask_at_ns(const struct peal_abcast *abcast)
 {
+	/* Who speaks is told with the next body, and so are the others. */
+	uint64_t told_ns = 2U * peal_abcast_told_within_ns(abcast, abcast->turn_at_ns);
+	uint64_t first_ns = told_ns > abcast->timing.ask_ns ? told_ns : abcast->timing.ask_ns;
+
 	return abcast->asks_count == 0
-		       ? abcast->blocked_at_ns + abcast->timing.ask_ns
+		       ? abcast->blocked_at_ns + first_ns
 		       : abcast->asked_at_ns + (abcast->timing.ask_ns << abcast->asks_count);
 }
 
@@ -247,7 +196,7 @@ follow(struct peal_abcast *abcast, uint64_t now_ns)
 		}
 		entry = peal_abcast_lane_find(lane, lane->delivered + 1U);
 		PEAL_ASSERT(entry != NULL);
-		if (entry->stamp <= abcast->clock.stamp || entry->stamp > FOLLOWED_MAX) {
+		if (entry->stamp <= abcast->clock.stamp) {
 			continue;
 		}
 		if (now_ns - entry->held_at_ns < abcast->timing.seal_ns) {
@@ -406,7 +355,7 @@ peal_abcast_run(struct peal_abcast *abcast, uint64_t now_ns)
 	}
 	if (abcast->state == PEAL_ABCAST_RUNNING) {
 		peal_abcast_final(abcast, now_ns);
-		send_own(abcast, now_ns);
+		peal_abcast_send_own(abcast, now_ns);
 		peal_abcast_final(abcast, now_ns);
 	}
 	if (abcast->state == PEAL_ABCAST_RUNNING) {

@@ -48,6 +48,7 @@ struct peal_abcast_seal {
 	uint64_t have_min;
 	struct peal_abcast_end end; /* proposed */
 	uint64_t repeat_at_ns;
+	uint8_t repeats_count;
 	/* The latest decision of the lane, for those who missed it. */
 	bool has_decided;
 	uint16_t decided_generation;

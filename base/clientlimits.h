@@ -42,6 +42,14 @@
 /* Largest message of a client: larger ones would hold up what stands behind them. */
 #define PEAL_CLIENT_MESSAGE_SIZE_MAX 65536U
 
+/* Lanes, rings between two clients of a node without the core: of one client, since who sleeps says
+ * so in each; of two clients with each other; of a core, 1 MiB of memory each. And the bytes of a
+ * ring, one for each direction: four times a message, and as much again as a queue has. */
+#define PEAL_CLIENT_LANES_MAX      8U
+#define PEAL_CLIENT_LANES_PAIR_MAX 4U
+#define PEAL_LANES_MAX             64U
+#define PEAL_CLIENT_LANE_SIZE      (UINT32_C(1) << 19)
+
 /* Latest values of a member: numbers, and bytes of each. What broadcast has room for, less the
  * eight bytes that tell them from messages. */
 #define PEAL_CLIENT_VALUES_MAX     16U
@@ -93,6 +101,7 @@
 #define PEAL_CLIENT_FRAMES_MAX 256U
 
 _Static_assert(PEAL_CLIENTS_MAX == 64U, "a set of clients is one word");
+_Static_assert(PEAL_LANES_MAX == 64U, "a set of lanes is one word");
 _Static_assert(PEAL_CLIENT_CHANNELS_MAX == 128U, "a place has seven bits of a tag");
 _Static_assert(PEAL_CLIENT_FRAMES_MAX * 6144U <= PEAL_CLIENT_DOWN_SIZE / 4U * 3U,
 	"what was granted to peers of a client fits, and some broadcast beside it");

@@ -36,6 +36,10 @@
 /* No time stamp is ever as large as this, 292 years in nanoseconds. What says so lies. */
 #define PEAL_ORDER_STAMP_MAX (UINT64_C(1) << 63)
 
+/* No frame says a time further ahead of the receiver's than this, 73 years: no clock is so wrong.
+ * Whatever is heard leaves stamps as many places below PEAL_ORDER_STAMP_MAX. */
+#define PEAL_ORDER_AHEAD_NS_MAX (UINT64_C(1) << 61)
+
 /* A time stamp further ahead than this is not followed, only ordered. */
 #define PEAL_ORDER_FUTURE_NS (UINT64_C(10) * 1000000U)
 

@@ -302,6 +302,7 @@ peal_detach(struct peal *peal)
 	if (peal->page != NULL) {
 		peal_life_unmap((void *)(uintptr_t)peal->page, PEAL_REGION_PAGE_SIZE);
 	}
+	peal_lanes_free(peal);
 	peal_asking_free(peal);
 	peal_viewbook_free(&peal->views);
 	for (uint32_t i = 0; i < PEAL_CLIENT_CHANNELS_MAX; i++) {

@@ -8,6 +8,7 @@
 #ifndef PEAL_CLIENT_ATTACHMENT_H
 #define PEAL_CLIENT_ATTACHMENT_H
 
+#include "client/lanes.h"
 #include "client/requests.h"
 #include "peal/peal.h"
 #include "shm/clientmsg.h"
@@ -35,11 +36,13 @@ struct peal_channel_end {
 	bool is_closing;  /* no more is sent */
 	bool is_finished; /* the peer sends no more; of one that is not plain */
 	uint8_t role;     /* enum peal_channel_role */
+	uint8_t lane;     /* place + 1; 0 = messages go by the core */
 	uint16_t life;
 	uint16_t number;
 	uint64_t member;
+	uint64_t opened_at;  /* in the ring up; 0 = the core has read it */
 	uint64_t sent;       /* position in the queue of the core */
-	uint64_t sent_count; /* messages */
+	uint64_t sent_count; /* messages that went by the core */
 	struct peal_assembly_buffer parts;
 };
 
@@ -125,6 +128,7 @@ struct peal {
 	uint32_t listens_count;
 	uint16_t listens[PEAL_CLIENT_LISTENS_MAX];
 	uint32_t claim_channel;
+	uint32_t claim_lane; /* place + 1; 0 = the claim is in the ring to the core */
 	bool has_claim;
 	/* What a refused call needs; a sleep ends when it is there. 0 = nothing. If several
 	 * channels need something: place ANY, and what peal_sending_sum_released was. */
@@ -138,6 +142,7 @@ struct peal {
 	uint64_t near_count;            /* requests to this node itself */
 	uint32_t polls_count;           /* since deadlines were looked at */
 	bool has_finished;              /* a channel that is finished may be still to be closed */
+	struct peal_lanes lanes;
 	struct peal_channel_end channels[PEAL_CLIENT_CHANNELS_MAX];
 	struct peal_assembly_buffer casts[PEAL_DIRECT_MAX];
 	struct peal_assembly_buffer group_parts[PEAL_DIRECT_MAX]; /* by the node of the sender */

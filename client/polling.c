@@ -299,6 +299,8 @@ take_opened(struct peal *peal, const struct peal_shmring_record *record, struct 
 	end->life = (uint16_t)(record->tag >> 7);
 	end->number = opened.number;
 	end->member = opened.mid;
+	end->lane = 0;
+	end->opened_at = 0;
 	end->sent = 0;
 	end->sent_count = 0;
 	end->parts.message_size = 0;
@@ -328,6 +330,11 @@ take_finished(struct peal *peal, const struct peal_shmring_record *record, struc
 	if (end == NULL) {
 		return WRONG;
 	}
+	const struct peal_lane_drain drain = {.kind = PEAL_CLIENT_FINISHED, .tag = record->tag};
+
+	if (peal_lanes_hold(peal, end, &drain)) {
+		return NOTHING;
+	}
 	event->kind = PEAL_EVENT_FINISHED;
 	event->channel = record->tag;
 	if (end->role == PEAL_ROLE_PLAIN) {
@@ -350,6 +357,47 @@ take_near(struct peal *peal, const struct peal_shmring_record *record, struct pe
 }
 
 static enum outcome
+end_channel(struct peal *peal, struct peal_channel_end *end, uint32_t tag,
+	const struct peal_client_ended *ended, struct peal_event *event)
+{
+	uint64_t unheard_count = peal_lanes_part(peal, end);
+
+	end->is_open = false;
+	event->kind = PEAL_EVENT_ENDED;
+	event->channel = tag;
+	event->member = end->member;
+	event->number = end->number;
+	event->reason = (uint8_t)ended->reason;
+	/* And what the core did not take any more, or the other end did not hear of a lane. In an
+	 * orderly end what was shown has arrived. */
+	event->lost_count = ended->lost_count + (end->sent_count - ended->accepted_count);
+	event->lost_count += ended->reason == PEAL_REASON_ORDERLY ? 0 : unheard_count;
+	return show_end(peal, end, event);
+}
+
+/* What was said behind all messages of a lane, when those were told. */
+static bool
+go_on_draining(struct peal *peal, struct peal_event *event)
+{
+	struct peal_lane_drain *drain = &peal->lanes.drain;
+	uint32_t tag = drain->tag;
+
+	if (drain->kind == 0) {
+		return false;
+	}
+	if (peal_lanes_hear(peal, drain->lane, event)) {
+		return true;
+	}
+	*event = (struct peal_event){.kind = PEAL_EVENT_FINISHED, .channel = tag};
+	if (drain->kind == PEAL_CLIENT_ENDED) {
+		(void)end_channel(peal, &peal->channels[PEAL_CLIENT_TAG_PLACE(tag)], tag,
+			&drain->ended, event);
+	}
+	drain->kind = 0;
+	return true;
+}
+
+static enum outcome
 take_end(struct peal *peal, const struct peal_shmring_record *record, struct peal_event *event)
 {
 	static const uint8_t results[] = {
@@ -365,12 +413,12 @@ take_end(struct peal *peal, const struct peal_shmring_record *record, struct pea
 	if (end == NULL) {
 		return WRONG;
 	}
-	event->kind = PEAL_EVENT_ENDED;
-	event->channel = record->tag;
-	event->member = end->member;
-	event->number = end->number;
-	end->is_open = false;
 	if (record->kind == PEAL_CLIENT_REFUSED) {
+		event->kind = PEAL_EVENT_ENDED;
+		event->channel = record->tag;
+		event->member = end->member;
+		event->number = end->number;
+		end->is_open = false;
 		if (record->size != sizeof(refused)) {
 			return WRONG;
 		}
@@ -387,10 +435,12 @@ take_end(struct peal *peal, const struct peal_shmring_record *record, struct pea
 	if (ended.reason > PEAL_REASON_REMOVED || ended.accepted_count > end->sent_count) {
 		return WRONG;
 	}
-	event->reason = (uint8_t)ended.reason;
-	/* And what the core did not take any more. */
-	event->lost_count = ended.lost_count + (end->sent_count - ended.accepted_count);
-	return show_end(peal, end, event);
+	const struct peal_lane_drain drain = {
+		.kind = PEAL_CLIENT_ENDED, .tag = record->tag, .ended = ended};
+
+	return peal_lanes_hold(peal, end, &drain)
+		       ? NOTHING
+		       : end_channel(peal, end, record->tag, &ended, event);
 }
 
 static enum outcome
@@ -474,6 +524,12 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 		return take_end(peal, record, event);
 	case PEAL_CLIENT_FINISHED:
 		return take_finished(peal, record, event);
+	case PEAL_CLIENT_LANE_MADE:
+		return peal_lanes_take_made(peal, record) ? NOTHING : WRONG;
+	case PEAL_CLIENT_LANE_READY:
+		return peal_lanes_take_ready(peal, record) ? NOTHING : WRONG;
+	case PEAL_CLIENT_LANE_USED:
+		return peal_lanes_take_used(peal, record) ? NOTHING : WRONG;
 	case PEAL_CLIENT_ASKED:
 	case PEAL_CLIENT_ANSWERED:
 	case PEAL_CLIENT_UNSERVED:
@@ -494,12 +550,14 @@ take(struct peal *peal, const struct peal_shmring_record *record, struct peal_ev
 static void
 wake_up(struct peal *peal, bool is_heard)
 {
-	struct epoll_event rung;
+	struct epoll_event rung[PEAL_LANES_RUNG_MAX];
 
 	if ((peal->sleeper.told & 1U) != 0) {
 		peal_shmbell_declare_awake(&peal->sleeper);
+		peal_lanes_declare_awake(peal);
 		if (!is_heard) {
-			(void)epoll_wait(peal->wake, &rung, 1, 0);
+			peal_lanes_note_rings(
+				peal, rung, epoll_wait(peal->wake, rung, PEAL_LANES_RUNG_MAX, 0));
 		}
 		peal->wanted_head = 0;
 		peal->wanted_released = 0;
@@ -527,6 +585,12 @@ peal_poll(struct peal *peal, struct peal_event *event)
 		peal_groups_next_change(peal, event)) {
 		return PEAL_OK;
 	}
+	if (peal->lanes.has_answer || peal->lanes.breaking != 0) {
+		peal_lanes_speak(peal);
+	}
+	if (go_on_draining(peal, event) || peal_lanes_poll(peal, event)) {
+		return PEAL_OK;
+	}
 	PEAL_MARK("to release");
 	if (peal_shmring_release(&peal->reader) && is_awaited(peal)) {
 		peal_sending_ring(peal);
@@ -550,20 +614,26 @@ peal_poll(struct peal *peal, struct peal_event *event)
 		}
 		(void)peal_shmring_release(&peal->reader);
 		PEAL_MARK("released");
+		if (go_on_draining(peal, event)) {
+			return PEAL_OK;
+		}
 		if (peal_asking_next_event(peal, false, event)) {
 			return PEAL_OK;
 		}
 	}
-	if (peal_asking_next_event(peal, true, event)) {
+	if (peal_asking_next_event(peal, true, event) || peal_lanes_poll(peal, event)) {
 		return PEAL_OK;
 	}
 	peal->is_broken = peal->is_broken || peal->reader.is_broken;
 	*event = (struct peal_event){.kind = 0};
 	enum peal_result state = peal_state(peal);
 
-	/* It may have written its last between our look and its end. */
-	if (state != PEAL_OK && !peal->is_broken && peal_shmring_has_more(&peal->reader)) {
-		return peal_poll(peal, event);
+	/* It may have written its last between our look and its end; and so may others in lanes. */
+	if (state != PEAL_OK && !peal->is_broken) {
+		peal_lanes_stop(peal);
+		if (peal_shmring_has_more(&peal->reader) || peal_lanes_poll(peal, event)) {
+			return event->kind != 0 ? PEAL_OK : peal_poll(peal, event);
+		}
 	}
 	return state != PEAL_OK ? state : PEAL_EMPTY;
 }
@@ -586,6 +656,10 @@ has_something(struct peal *peal)
 {
 	if (peal_shmring_has_more(&peal->reader) || peal->views.is_comparing ||
 		peal->group_changes_at != peal->group_changes_count || peal_asking_go_on(peal)) {
+		return true;
+	}
+	if ((peal->lanes.handed != 0 || peal->lanes.drain.kind != 0) &&
+		peal_lanes_have_something(peal)) {
 		return true;
 	}
 	if (peal->wanted_head != 0 && atomic_load_explicit(&peal->down->up_head,
@@ -623,6 +697,9 @@ rest(struct peal *peal)
 {
 	enum peal_result state = peal_state(peal);
 
+	if (peal->lanes.has_answer || peal->lanes.breaking != 0) {
+		peal_lanes_speak(peal);
+	}
 	peal_flush(peal);
 	if (state != PEAL_OK || has_something(peal)) {
 		return state;
@@ -632,6 +709,7 @@ rest(struct peal *peal)
 		&peal->up->wanted_released, find_worthwhile(peal), memory_order_relaxed);
 	atomic_store_explicit(&peal->up->wanted_place, peal->wanted_place, memory_order_relaxed);
 	peal_shmbell_declare_asleep(&peal->sleeper);
+	peal_lanes_declare_asleep(peal);
 	PEAL_MARK("said to sleep");
 	/* Room that was made while the core was about to sleep; the fence lies between. */
 	if (is_awaited(peal)) {
@@ -681,16 +759,18 @@ spin(struct peal *peal, uint64_t until_ns)
  * Returns 0 at the end of the time.
  */
 static int
-doze(const struct peal *peal, uint64_t left_ns, bool *is_heard_out)
+doze(struct peal *peal, uint64_t left_ns, bool *is_heard_out)
 {
 	const struct timespec limit = {
 		.tv_sec = (time_t)(left_ns / SECOND_NS), .tv_nsec = (long)(left_ns % SECOND_NS)};
 	const struct timespec *limit_or_none = left_ns == UINT64_MAX ? NULL : &limit;
 	struct pollfd wait = {.fd = peal->poll_fd, .events = POLLIN};
-	struct epoll_event rung[2];
-	long ready = syscall(SYS_epoll_pwait2, peal->wake, rung, 2, limit_or_none, NULL, 0);
+	struct epoll_event rung[PEAL_LANES_RUNG_MAX];
+	long ready = syscall(
+		SYS_epoll_pwait2, peal->wake, rung, PEAL_LANES_RUNG_MAX, limit_or_none, NULL, 0);
 
 	*is_heard_out = ready > 0;
+	peal_lanes_note_rings(peal, rung, (int)ready);
 	if (ready < 0 && errno == ENOSYS) {
 		/* Before Linux 5.11. */
 		ready = ppoll(&wait, 1, limit_or_none, NULL);

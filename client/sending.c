@@ -219,6 +219,8 @@ peal_sending_open(struct peal *peal, uint64_t member, uint16_t number, enum peal
 		end->life = life;
 		end->number = number;
 		end->member = member;
+		end->lane = 0;
+		end->opened_at = peal->writer.tail;
 		end->sent = 0;
 		end->sent_count = 0;
 		end->parts.message_size = 0;
@@ -330,16 +332,20 @@ peal_sending_sum_released(const struct peal *peal)
 static enum peal_result
 check_credit(struct peal *peal, uint32_t channel, uint32_t size)
 {
-	const struct peal_channel_end *end = peal_sending_find(peal, channel);
+	struct peal_channel_end *end = peal_sending_find(peal, channel);
 	uint32_t place = PEAL_CLIENT_TAG_PLACE(channel);
 	uint64_t released;
 
 	if (end == NULL || end->is_closing) {
 		return PEAL_CLOSED;
 	}
+	/* Until the core has read of this life, what stands there is of the former one. */
+	if (end->opened_at != 0 && atomic_load_explicit(&peal->down->up_head,
+					   memory_order_acquire) >= end->opened_at) {
+		end->opened_at = 0;
+	}
 	released = atomic_load_explicit(&peal->down->released[place], memory_order_relaxed);
-	/* A place that was just given: what stands there may be of its former life. */
-	released = released > end->sent ? 0 : released;
+	released = end->opened_at != 0 || released > end->sent ? 0 : released;
 	if (peal_shmring_span(size) <= peal->queue_size - (end->sent - released)) {
 		return PEAL_OK;
 	}
@@ -356,6 +362,17 @@ check_credit(struct peal *peal, uint32_t channel, uint32_t size)
 	return PEAL_NO_CREDIT;
 }
 
+/* The same past the core. False: the channel has no lane, or not yet. */
+static bool
+claim_in_lane(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out,
+	enum peal_result *result_out)
+{
+	const struct peal_channel_end *end = peal_sending_find(peal, channel);
+
+	return end != NULL && end->lane != 0 && !end->is_closing &&
+	       peal_lanes_claim(peal, end, size, bytes_out, result_out);
+}
+
 enum peal_result
 peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 {
@@ -363,6 +380,7 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 
 	*bytes_out = NULL;
 	peal->has_claim = false;
+	peal->claim_lane = 0;
 	if (size > peal->message_size_max) {
 		return PEAL_TOO_BIG;
 	}
@@ -370,16 +388,19 @@ peal_claim(struct peal *peal, uint32_t channel, uint32_t size, void **bytes_out)
 		result = peal_groups_check_send(peal, channel);
 	} else if (peal_ordering_is_handle(channel)) {
 		result = peal_ordering_check_send(peal, channel);
-	} else {
-		result = channel == PEAL_ALL ? check_broadcast(peal)
-					     : check_credit(peal, channel, size);
+	} else if (channel == PEAL_ALL) {
+		result = check_broadcast(peal);
+	} else if (!claim_in_lane(peal, channel, size, bytes_out, &result)) {
+		result = check_credit(peal, channel, size);
 	}
 	if (result != PEAL_OK) {
 		enum peal_result state = peal_state(peal);
 
 		return state != PEAL_OK ? state : result;
 	}
-	*bytes_out = peal_shmring_claim(&peal->writer, size);
+	if (peal->claim_lane == 0) {
+		*bytes_out = peal_shmring_claim(&peal->writer, size);
+	}
 	if (*bytes_out == NULL) {
 		return peal_sending_refuse_full(peal, size);
 	}
@@ -394,6 +415,11 @@ peal_commit(struct peal *peal, uint32_t size)
 {
 	struct peal_channel_end *end;
 
+	if (peal->has_claim && peal->claim_lane != 0) {
+		peal_lanes_commit(peal, size);
+		peal->has_claim = false;
+		return;
+	}
 	if (!peal->has_claim || size > peal->writer.claimed) {
 		return;
 	}
@@ -424,6 +450,10 @@ peal_commit(struct peal *peal, uint32_t size)
 void
 peal_flush(struct peal *peal)
 {
+	/* First: that a channel is closed must not be known before what was said on it. */
+	if (peal->lanes.dirty != 0) {
+		peal_lanes_flush(peal);
+	}
 	if (peal_shmring_publish(&peal->writer)) {
 		PEAL_MARK("published");
 		peal_sending_ring(peal);

@@ -38,7 +38,8 @@ peal_clients_serve(struct peal_clients *clients, const struct peal_clients_outsi
 
 uint32_t
 peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
-	struct peal_region_down *down, const struct peal_clientrights *rights, uint64_t bell)
+	struct peal_region_down *down, const struct peal_clientrights *rights, uint64_t bell,
+	bool can_lane)
 {
 	PEAL_ASSERT(clients->room != NULL);
 	for (uint32_t place = 0; place < PEAL_CLIENTS_MAX; place++) {
@@ -50,6 +51,7 @@ peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
 			client->down = down;
 			client->rights = rights;
 			client->bell = bell;
+			client->can_lane = can_lane;
 			memset(&client->tally, 0, sizeof(client->tally));
 			atomic_store_explicit(
 				&client->end_asked, PEAL_CLIENT_END_NONE, memory_order_relaxed);
@@ -120,6 +122,8 @@ begin(struct peal_clients *clients, struct peal_client *client)
 	memset(client->owed, 0, sizeof(client->owed));
 	client->listens_count = 0;
 	client->life = (client->life + 1U) & 0x1FFU;
+	client->lane_owed = 0;
+	client->lanes_count = 0;
 	client->asks_count = 0;
 	client->casts_count = 0;
 	client->number = ++clients->clients_count;
@@ -324,6 +328,9 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 	tell_standing(clients, now_ns);
 	clients->opening_at_ns = UINT64_MAX;
 	peal_clients_run_wishes(clients);
+	if (__builtin_expect(clients->is_laning || clients->lanes_due != 0, 0)) {
+		peal_clients_run_lanes(clients);
+	}
 	for (uint64_t left = clients->attached; left != 0; left &= left - 1U) {
 		struct peal_client *client = &clients->room->clients[__builtin_ctzll(left)];
 

@@ -36,6 +36,9 @@
  * many at a time, and wait in the queue of the channel while half of the other ring is full. So who
  * does not read stops who sends to it, by credit, and is not evicted for that.
  *
+ * Two clients that both know of lanes get one for it, and speak past the core
+ * (dataplane/clientslane.h).
+ *
  * Numbers of channels from PEAL_LOAD_CHANNELS_LOWER on are those of load (dataplane/load.h) and
  * handed on to it. So are broadcasts, by their first eight bytes, which clients do not see: zero is
  * a message of clients; 1 to PEAL_CLIENT_VALUES_MAX is the latest value of the number before it;
@@ -63,7 +66,9 @@
 #include "dataplane/cast.h"
 #include "dataplane/channels.h"
 #include "dataplane/clientrights.h"
+#include "dataplane/clientslane.h"
 #include "dataplane/clientsview.h"
+#include "dataplane/clientswish.h"
 #include "dataplane/clienttally.h"
 #include "dataplane/load.h"
 #include "dataplane/orders.h"
@@ -106,6 +111,7 @@ struct peal_clients_outside {
 	uint64_t lease_ns; /* a probe interval */
 	uint64_t hold_ns;  /* who holds others back must read within so long; 0 = nobody may */
 	uint64_t stuck_ns; /* a node whose control stands still for so long is removed */
+	bool has_lanes;    /* clients may have them, and the door makes them */
 	/* Wakes a client that sleeps, by what the door gave: once for each of its sleeps. */
 	void (*ring)(void *state, uint64_t bell);
 	/* Tells the door that places are OVER. */
@@ -115,9 +121,11 @@ struct peal_clients_outside {
 
 /* A channel of a client. */
 struct peal_client_channel {
-	uint16_t index; /* of the core's channels; PEAL_CHANNEL_NONE = the place is free */
-	uint16_t life;  /* of the place, nine bits */
-	uint16_t other; /* of a loop: its other end; PEAL_CHANNEL_NONE = the peer is elsewhere */
+	uint16_t index;   /* of the core's channels; PEAL_CHANNEL_NONE = the place is free */
+	uint16_t life;    /* of the place, nine bits */
+	uint16_t other;   /* of a loop: its other end; PEAL_CHANNEL_NONE = the peer is elsewhere */
+	uint8_t lane;     /* of a loop: place of its lane + 1; 0 = none */
+	uint8_t lane_use; /* enum peal_clients_lane_use */
 	uint64_t accepted_count;
 };
 
@@ -143,14 +151,6 @@ struct peal_client_order {
 	uint64_t away_count; /* of these: did not come back yet */
 };
 
-/* What a client wishes for: one group at a time. */
-struct peal_client_wish {
-	uint8_t place; /* of its order groups */
-	bool is_due;
-	uint64_t at_ns; /* when to ask again */
-	struct peal_ordergroup group;
-};
-
 /* What a rank of an order group says: its message may come in parts, between those of others. */
 struct peal_clients_speaker {
 	uint64_t mid;     /* 0 = the place is free */
@@ -174,32 +174,6 @@ struct peal_clients_ordergroup {
 	struct peal_clients_speaker speakers[PEAL_ORDERGROUP_RANKS_MAX];
 };
 
-/* Who has the wish that is being asked for. */
-enum peal_clients_wish_state {
-	PEAL_CLIENTS_WISH_NONE = 0, /* core: there is none */
-	PEAL_CLIENTS_WISH_ASKED,    /* door: it asks, and answers */
-	PEAL_CLIENTS_WISH_ANSWERED, /* core */
-};
-
-/* What comes of it. */
-enum peal_clients_wish_answer {
-	PEAL_CLIENTS_WISH_WAITS = 0, /* or it is there: the next view tells */
-	PEAL_CLIENTS_WISH_TAKEN,
-	PEAL_CLIENTS_WISH_NO_MEMBER,
-	PEAL_CLIENTS_WISH_FULL,
-	PEAL_CLIENTS_WISH_OUTSIDE, /* this node is no member */
-	PEAL_CLIENTS_WISH_ANSWERS_COUNT
-};
-
-/* A wish on its way from the core to the door and back. */
-struct peal_clients_wish {
-	_Atomic uint32_t state; /* enum peal_clients_wish_state */
-	uint32_t answer;        /* enum peal_clients_wish_answer */
-	uint32_t client;        /* its place, and its number */
-	uint32_t number;
-	struct peal_ordergroup group;
-};
-
 /* The latest values of a member. */
 struct peal_clients_values {
 	uint64_t mid; /* 0 = the place is free */
@@ -215,6 +189,7 @@ struct peal_client {
 	struct peal_region_down *down;
 	const struct peal_clientrights *rights;
 	uint64_t bell;
+	bool can_lane; /* it knows of lanes */
 	struct peal_client_tally tally;
 	/* From here on the core's. */
 	enum peal_client_end end;
@@ -240,7 +215,9 @@ struct peal_client {
 	uint32_t listens_count;
 	uint16_t listens[PEAL_CLIENT_LISTENS_MAX]; /* of services: the first of their blocks */
 	uint16_t life;                             /* of the place, nine bits */
-	uint64_t asks_count;                       /* requests to who serves at this node */
+	uint32_t lane_owed;   /* the lane of which it owes an answer; 0 = none */
+	uint32_t lanes_count; /* that it is an end of */
+	uint64_t asks_count;  /* requests to who serves at this node */
 	uint64_t casts_count;
 	uint64_t opens_until_ns;         /* the time that its opens have used up */
 	uint64_t stale_members;          /* places of members with values that it has not got */
@@ -268,6 +245,8 @@ struct peal_clients_room {
 	uint8_t group_message[PEAL_PROCGROUP_HEAD_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
 	uint8_t order_message[PEAL_ORDERHEAD_SIZE + PEAL_CLIENT_MESSAGE_SIZE_MAX];
 	struct peal_clients_wish wish;
+	struct peal_clients_lane_ask lane_ask;
+	struct peal_clients_lane lanes[PEAL_LANES_MAX];
 	struct peal_turns group_turns[PEAL_PROCGROUPS_STREAMS_MAX]; /* by order group of groups */
 	struct peal_clients_ordergroup ordergroups[PEAL_CLIENT_ORDERS_MAX];
 	struct peal_client clients[PEAL_CLIENTS_MAX];
@@ -290,6 +269,9 @@ struct peal_clients {
 	struct peal_turns casts; /* clients whose broadcast waits for room */
 	uint64_t wishing;        /* clients that wish for an order group */
 	uint32_t ordergroups;    /* places of the room's order groups that are in use */
+	uint64_t lanes_due;      /* lanes that wait for the door to have time for them */
+	bool is_laning;          /* the door has a task */
+	uint32_t lanes_made;     /* so far */
 	bool is_switched;        /* another table came, which order groups have by now */
 	uint64_t now_ns;
 	uint32_t last_place;    /* of the client that said something last, */
@@ -331,7 +313,8 @@ peal_clients_run(struct peal_clients *clients, uint64_t now_ns)
 	uint32_t work_count = peal_procgroups_run(clients->config.groups, now_ns);
 
 	if (__builtin_expect(
-		    (clients->attached | clients->ending) == 0 &&
+		    (clients->attached | clients->ending | clients->lanes_due) == 0 &&
+			    !clients->is_laning &&
 			    atomic_load_explicit(&clients->asked, memory_order_relaxed) == 0,
 		    1)) {
 		return work_count;
@@ -362,11 +345,13 @@ uint64_t peal_clients_deadline_at_ns(const struct peal_clients *clients);
 
 /*
  * Door: gives a client to the core; then ring at the core. The regions stay mapped until OVER.
- * `bell` means something to the door's `ring`. `rights` stay as they are until OVER.
+ * `bell` means something to the door's `ring`. `rights` stay as they are until OVER. `can_lane`:
+ * the client knows of lanes.
  * @return the place, or PEAL_CLIENTS_NONE: all are taken
  */
 uint32_t peal_clients_attach(struct peal_clients *clients, struct peal_region_up *up,
-	struct peal_region_down *down, const struct peal_clientrights *rights, uint64_t bell);
+	struct peal_region_down *down, const struct peal_clientrights *rights, uint64_t bell,
+	bool can_lane);
 
 /* Door: the core shall have done with a client; then ring at the core. */
 void peal_clients_hang_up(

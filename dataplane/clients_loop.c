@@ -81,6 +81,8 @@ join(struct peal_clients *clients, struct peal_client *client, uint32_t place,
 {
 	peal_clients_own(clients, client, place, ends[0]);
 	client->channels[place].other = ends[1];
+	client->channels[place].lane = 0;
+	client->channels[place].lane_use = PEAL_CLIENTS_LANE_UNUSED;
 	client->loops_count++;
 }
 
@@ -120,12 +122,17 @@ peal_clients_open_loop(
 	join(clients, server, place, (const uint16_t[2]){ends[1], ends[0]});
 	peal_clients_write(clients, server, PEAL_CLIENT_OPENED, peal_clients_tag_of(server, place),
 		&(struct peal_clients_bytes){.head = &opened, .head_size = sizeof(opened)});
+	peal_clients_want_lane(
+		clients, client, server, (const uint32_t[2]){PEAL_CLIENT_TAG_PLACE(tag), place});
 	return PEAL_CHANNEL_OK;
 }
 
 void
 peal_clients_leave_loop(struct peal_clients *clients, struct peal_client *client, uint32_t place)
 {
+	if (client->channels[place].lane != 0) {
+		peal_clients_leave_lane(clients, client, place);
+	}
 	client->channels[place].other = PEAL_CHANNEL_NONE;
 	client->loops_count--;
 	client->owed[place / 64U] &= ~(UINT64_C(1) << place % 64U);
@@ -183,6 +190,10 @@ peal_clients_send_to_loop(struct peal_clients *clients, struct peal_client *clie
 	if (!peal_channelloop_is_open(channels, channel->index)) {
 		return true;
 	}
+	/* It would come to the other end before what went over the lane. */
+	if (channel->lane_use != PEAL_CLIENTS_LANE_UNUSED) {
+		return false;
+	}
 	if (is_clear(clients, &way) && find_room(way.client, span) >= span) {
 		write_message(clients, &way, record);
 		peal_channelloop_pass(channels, way.index, 1, span);
@@ -213,7 +224,8 @@ peal_clients_follow(struct peal_clients *clients, struct peal_client *client,
 	struct peal_shmmoved moved = {.count = 0};
 	uint64_t room;
 
-	if (!peal_channelloop_is_open(channels, channel->index) || !is_clear(clients, &way)) {
+	if (!peal_channelloop_is_open(channels, channel->index) || !is_clear(clients, &way) ||
+		channel->lane_use != PEAL_CLIENTS_LANE_UNUSED) {
 		return moved;
 	}
 	room = find_room(way.client, span_max);
@@ -312,6 +324,14 @@ peal_clients_drain(struct peal_clients *clients, struct peal_client *client)
 		client->owed_at = drained_count > 0 ? (uint8_t)place : client->owed_at;
 		if (queue->head == queue->tail) {
 			client->owed[place / 64U] &= ~(UINT64_C(1) << place % 64U);
+			if (channel->lane != 0) {
+				const struct peal_clients_owner *owner =
+					&clients->owners[way.index];
+
+				peal_clients_tell_lane_use(
+					clients, &clients->room->clients[owner->client - 1U]
+							  .channels[owner->place]);
+			}
 			peal_channelloop_settle(clients->config.channels, way.index, way.other);
 		} else if (drained_count == 0) {
 			/* The core may sleep: it is rung for room. */

@@ -122,6 +122,25 @@ struct peal_shmmoved peal_clients_follow(struct peal_clients *clients, struct pe
 /* clients_loop.c: writes what waited for room in the ring of this client. Returns how many. */
 uint32_t peal_clients_drain(struct peal_clients *clients, struct peal_client *client);
 
+/* clients_lane.c: a loop was opened between two clients: they get a lane, if there can be one. */
+void peal_clients_want_lane(struct peal_clients *clients, struct peal_client *opener,
+	struct peal_client *listener, const uint32_t places[2]);
+/* clients_lane.c: this end of a loop that has a lane has ended. */
+void peal_clients_leave_lane(
+	struct peal_clients *clients, struct peal_client *client, uint32_t place);
+/* clients_lane.c: records about lanes; the channel is one of the client. */
+enum peal_clients_outcome peal_clients_take_lane(struct peal_clients *clients,
+	struct peal_client *client, const struct peal_shmring_record *record);
+enum peal_clients_outcome peal_clients_use_lane(struct peal_clients *clients,
+	struct peal_client *client, struct peal_client_channel *channel);
+enum peal_clients_outcome peal_clients_break_lane(
+	struct peal_clients *clients, struct peal_client_channel *channel);
+/* clients_lane.c: all that the end of this channel said to the core has arrived: if it uses its
+ * lane from here on, the other end is told. */
+void peal_clients_tell_lane_use(struct peal_clients *clients, struct peal_client_channel *channel);
+/* clients_lane.c: once a turn, while lanes wait for the door or it has a task. */
+void peal_clients_run_lanes(struct peal_clients *clients);
+
 /* clients_up.c: a bounded number of records of one client. Returns how many. */
 uint32_t peal_clients_take(struct peal_clients *clients, struct peal_client *client);
 

@@ -232,6 +232,24 @@ end_channel(struct peal_clients *clients, struct peal_client *client,
 	return PEAL_CLIENTS_TAKEN;
 }
 
+/* A record about the lane of a loop. */
+static enum peal_clients_outcome
+lane(struct peal_clients *clients, struct peal_client *client,
+	const struct peal_shmring_record *record)
+{
+	struct peal_client_channel *channel = find_channel(client, record->tag);
+
+	if (!client->can_lane || record->size != 0) {
+		return PEAL_CLIENTS_VIOLATION;
+	}
+	if (channel == NULL) {
+		return PEAL_CLIENTS_TAKEN;
+	}
+	return record->kind == PEAL_CLIENT_LANE_USE
+		       ? peal_clients_use_lane(clients, client, channel)
+		       : peal_clients_break_lane(clients, channel);
+}
+
 /* The last record was one for all, and this node is no member. */
 static void
 tell_cast_lost(struct peal_clients *clients, struct peal_client *client)
@@ -404,6 +422,11 @@ take_one(struct peal_clients *clients, struct peal_client *client,
 			       : PEAL_CLIENTS_VIOLATION;
 	case PEAL_CLIENT_ORDER_CLOSE:
 		return peal_clients_close_order(clients, client, record);
+	case PEAL_CLIENT_LANE_TAKEN:
+		return peal_clients_take_lane(clients, client, record);
+	case PEAL_CLIENT_LANE_USE:
+	case PEAL_CLIENT_LANE_BROKEN:
+		return lane(clients, client, record);
 	case PEAL_CLIENT_ASK:
 		return may(clients, client, PEAL_CLIENT_MAY_SERVICES) &&
 				       peal_clients_ask(clients, client, record)

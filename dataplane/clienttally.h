@@ -18,6 +18,7 @@ struct peal_client_tally {
 	_Atomic uint64_t delivered_count; /* messages of which the last part is in its ring */
 	_Atomic uint64_t delivered_size;
 	_Atomic uint32_t channels_count; /* open now */
+	_Atomic uint32_t lanes_count;    /* the same: those that are in use past the core */
 };
 
 #endif

@@ -233,7 +233,7 @@ peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
 	return orders->sent_count;
 }
 
-/* What the machine wants, and at once when it would take a frame that can be cut now. */
+/* What the machine wants, and when it would take a frame that can be cut now. */
 static uint64_t
 find_deadline(const struct peal_orders_group *group)
 {
@@ -241,10 +241,15 @@ find_deadline(const struct peal_orders_group *group)
 	uint64_t publish_at_ns = peal_orders_publish_at_ns(group);
 	uint64_t deadline_at_ns = peal_abcast_deadline_at_ns(abcast);
 
-	if (abcast->state == PEAL_ABCAST_STOPPED ||
-		(abcast->state == PEAL_ABCAST_RUNNING && abcast->queue.count == 0 &&
-			group->queue.tail < group->queue.head && !peal_orders_is_braked(group))) {
+	if (abcast->state == PEAL_ABCAST_STOPPED) {
 		return 0;
+	}
+	if (abcast->state == PEAL_ABCAST_RUNNING && abcast->queue.count == 0 &&
+		group->queue.tail < group->queue.head && !peal_orders_is_braked(group)) {
+		uint64_t gather_until_ns = peal_abcast_gather_until_ns(abcast);
+
+		deadline_at_ns =
+			gather_until_ns < deadline_at_ns ? gather_until_ns : deadline_at_ns;
 	}
 	return publish_at_ns < deadline_at_ns ? publish_at_ns : deadline_at_ns;
 }

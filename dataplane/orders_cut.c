@@ -111,7 +111,9 @@ peal_orders_cut(struct peal_orders_group *group)
 	const struct peal_sendqueue *queue = &group->queue;
 	uint16_t room = peal_order_data_size_max(group->config.ranks_count);
 	/* While frames wait, what is small gathers. */
-	uint64_t enough = abcast->queue.count > 0 ? room : 1U;
+	bool is_gathering = abcast->queue.count > 0 ||
+			    group->orders->now_ns < peal_abcast_gather_until_ns(abcast);
+	uint64_t enough = is_gathering ? room : 1U;
 
 	if (abcast->state != PEAL_ABCAST_RUNNING || peal_orders_is_braked(group)) {
 		return;

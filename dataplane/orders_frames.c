@@ -41,14 +41,15 @@ send_to(struct peal_orders *orders, uint64_t mid, uint8_t kind, const uint8_t *f
 /* Who is in no view of the group does not know who holds the ranks now, if none of those is there
  * who held them first: it asks one member after the other. */
 static void
-seek(struct peal_orders_group *group, const uint8_t *form, uint16_t form_size)
+seek(struct peal_orders_group *group, uint8_t kind, const uint8_t *form, uint16_t form_size,
+	const uint8_t *bytes, uint16_t size)
 {
 	const struct peal_peers *peers = group->orders->peers;
 
 	group->asked_rank = (group->asked_rank + 1U) % peers->members_count;
 	if (group->asked_rank != peers->self_rank) {
-		send_to(group->orders, peers->view->members[group->asked_rank].mid, PEAL_ORDER_JOIN,
-			form, form_size, NULL, 0);
+		send_to(group->orders, peers->view->members[group->asked_rank].mid, kind, form,
+			form_size, bytes, size);
 	}
 }
 
@@ -64,9 +65,7 @@ peal_orders_transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *for
 		return;
 	}
 	if (group->abcast.state == PEAL_ABCAST_OUT) {
-		/* It says nothing else; data would end here without its last frame. */
-		PEAL_ASSERT(kind == PEAL_ORDER_JOIN && size == 0);
-		seek(group, form, form_size);
+		seek(group, kind, form, form_size, bytes, size);
 	}
 	mid = group->stranger_mid != 0 ? group->stranger_mid
 				       : peal_order_member(group->holders[rank]);

@@ -49,6 +49,7 @@ add_client(struct rte_tel_data *data, uint32_t index, const struct peal_clientli
 	}
 	add_number(inner, "at_ns", entry->at_ns);
 	add_number(inner, "channels", entry->channels_count);
+	add_number(inner, "lanes", entry->lanes_count);
 	add_number(inner, "sent", entry->sent_count);
 	add_number(inner, "sent_bytes", entry->sent_size);
 	add_number(inner, "delivered", entry->delivered_count);

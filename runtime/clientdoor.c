@@ -5,6 +5,7 @@
 #include "client/life.h"
 #include "dataplane/dpdk/tsc.h"
 #include "runtime/clientaccess.h"
+#include "runtime/clientlanes.h"
 #include "runtime/clientmem.h"
 #include "runtime/memory.h"
 
@@ -48,6 +49,7 @@ struct guest {
 	int wake;  /* the core rings; nobody else has it */
 	int waker; /* epoll of `wake`, once for each ring: what the client has, and waits for */
 	uint32_t place;
+	uint16_t version; /* from STAGE_READY on */
 	uint64_t session;
 	uint64_t patience_at_ns;
 	uint64_t since_at_ns;
@@ -74,6 +76,7 @@ struct peal_clientdoor {
 	pthread_t thread;
 	pthread_mutex_t lock; /* held by the thread but where it waits: guests, list, refused */
 	struct peal_clientlist list;
+	struct peal_clientlanes lanes;
 	uint64_t refused_counts[PEAL_CLIENT_STATUSES];
 	struct guest guests[GUESTS_MAX];
 	struct peal_clients_room room;
@@ -175,35 +178,14 @@ send_away(struct peal_clientdoor *door, struct guest *guest, enum peal_client_en
 	}
 }
 
-/*
- * A bell: both ends of a pipe in one descriptor, so that who rings takes old rings out when it is
- * full. An eventfd need not be emptied, but the kernel wakes who waits for it as if who rings went
- * on, on another processor; for a pipe as if it were about to sleep. Without /proc an eventfd.
- */
-static int
-open_bell(void)
-{
-	char path[32];
-	int ends[2], bell;
-
-	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) {
-		return -1;
-	}
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
-	bell = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	(void)close(ends[0]);
-	(void)close(ends[1]);
-	return bell >= 0 ? bell : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-}
-
 static bool
 open_guest(struct peal_clientdoor *door, struct guest *guest)
 {
 	struct epoll_event ring_event = {.events = EPOLLIN | EPOLLET};
 	struct epoll_event end_event = {.events = EPOLLIN, .data.u64 = name_of(door, guest)};
 
-	guest->bell = open_bell();
-	guest->wake = open_bell();
+	guest->bell = peal_clientlanes_open_bell();
+	guest->wake = peal_clientlanes_open_bell();
 	guest->waker = epoll_create1(EPOLL_CLOEXEC);
 	guest->pidfd = (int)syscall(SYS_pidfd_open, guest->who.pid, 0);
 	return guest->bell >= 0 && guest->wake >= 0 && guest->waker >= 0 && guest->pidfd >= 0 &&
@@ -225,7 +207,7 @@ answer(struct peal_clientdoor *door, struct guest *guest, enum peal_client_statu
 	uint32_t forbidden = guest->rights == NULL ? 0 : PEAL_CLIENT_MAY_ALL & ~guest->rights->acts;
 	struct peal_client_welcome welcome = {.magic = PEAL_CLIENT_MAGIC,
 		.packet = PEAL_CLIENT_WELCOME,
-		.version = PEAL_CLIENT_VERSION_MAX,
+		.version = guest->version != 0 ? guest->version : PEAL_CLIENT_VERSION_MAX,
 		.status = (uint16_t)status,
 		.flags =
 			(uint16_t)((is_awake ? PEAL_CLIENT_FLAG_AWAKE : 0U) |
@@ -286,6 +268,8 @@ on_hello(struct peal_clientdoor *door, struct guest *guest)
 			"this daemon and this libpeal have no version in common");
 		return;
 	}
+	guest->version = hello.version_max < PEAL_CLIENT_VERSION_MAX ? hello.version_max
+								     : PEAL_CLIENT_VERSION_MAX;
 	guest->rights = peal_clientaccess_find(door->config.config, guest->socket, &guest->who);
 	if (guest->rights == NULL) {
 		refuse(door, guest, PEAL_CLIENT_FORBIDDEN,
@@ -326,7 +310,8 @@ on_ready(struct peal_clientdoor *door, struct guest *guest)
 	peal_clientmem_close_fd(&guest->up);
 	peal_clientmem_close_fd(&guest->down);
 	guest->place = peal_clients_attach(door->config.clients, guest->up.memory,
-		guest->down.memory, guest->rights, (uint64_t)guest->wake);
+		guest->down.memory, guest->rights, (uint64_t)guest->wake,
+		guest->version >= PEAL_CLIENT_VERSION_LANES);
 	/* Those who are leaving are counted as inside, so there is a place. */
 	PEAL_ASSERT(guest->place != PEAL_CLIENTS_NONE);
 	guest->stage = STAGE_INSIDE;
@@ -505,6 +490,64 @@ ask_control(struct peal_clientdoor *door)
 	}
 }
 
+/* The client of a place of the core, as the door names it; UINT64_MAX: it hung up, or died. */
+static uint64_t
+find_inside(const struct peal_clientdoor *door, uint32_t place)
+{
+	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
+		const struct guest *guest = &door->guests[i];
+
+		if (guest->stage == STAGE_INSIDE && guest->place == place) {
+			return name_of(door, guest);
+		}
+	}
+	return UINT64_MAX;
+}
+
+static struct peal_clientlanes_guest
+find_lane_guest(const struct peal_clientdoor *door, uint64_t name)
+{
+	const struct guest *guest = &door->guests[(uint32_t)name % GUESTS_MAX];
+	bool is_here = name_of(door, guest) == name &&
+		       (guest->stage == STAGE_INSIDE || guest->stage == STAGE_LEAVING);
+
+	return (struct peal_clientlanes_guest){
+		.socket = is_here ? guest->socket : -1, .waker = is_here ? guest->waker : -1};
+}
+
+/* The core has a task about a lane. */
+static void
+serve_lane(struct peal_clientdoor *door)
+{
+	const struct peal_clients_lane_ask *ask = peal_clients_find_lane_ask(door->config.clients);
+	const struct peal_clientlanes_end *ends;
+	struct peal_clientlanes_guest guests[2];
+	uint32_t sent_mask = 0;
+
+	if (ask == NULL) {
+		return;
+	}
+	ends = door->lanes.lanes[ask->lane].ends;
+	if (ask->task == PEAL_CLIENTS_LANE_MAKE) {
+		const uint64_t names[2] = {
+			find_inside(door, ask->clients[0]), find_inside(door, ask->clients[1])};
+
+		guests[0] = find_lane_guest(door, names[0]);
+		guests[1] = find_lane_guest(door, names[1]);
+		sent_mask = peal_clientlanes_make(&door->lanes, ask->lane, ask->id, guests, names);
+	} else {
+		guests[0] = find_lane_guest(door, ends[0].guest);
+		guests[1] = find_lane_guest(door, ends[1].guest);
+		if (ask->task == PEAL_CLIENTS_LANE_HAND) {
+			sent_mask = peal_clientlanes_hand(&door->lanes, ask->lane, guests);
+		} else {
+			peal_clientlanes_release(&door->lanes, ask->lane, guests);
+		}
+	}
+	peal_clients_answer_lane_ask(door->config.clients, sent_mask);
+	peal_bell_ring(&door->config.bell);
+}
+
 /* The core has done with some. */
 static void
 sweep(struct peal_clientdoor *door)
@@ -569,6 +612,7 @@ run(void *argument)
 				ssize_t size = read(door->told, &rings, sizeof(rings));
 
 				(void)size;
+				serve_lane(door);
 				sweep(door);
 				ask_control(door);
 			} else {
@@ -671,6 +715,7 @@ prepare(struct peal_clientdoor *door, struct peal_sentence *error)
 		.lease_ns = door->config.config->timing.probe_interval_ns,
 		.hold_ns = door->config.config->hold_ns,
 		.stuck_ns = door->config.config->timing.stuck_ns,
+		.has_lanes = door->config.config->has_lanes,
 		.ring = ring,
 		.tell = tell,
 		.state = door};
@@ -694,6 +739,7 @@ peal_clientdoor_open(const struct peal_clientdoor_config *config, struct peal_se
 	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
 		make_free(&door->guests[i]);
 	}
+	peal_clientlanes_init(&door->lanes);
 	if (!prepare(door, error)) {
 		peal_clientdoor_close(door);
 		return NULL;
@@ -758,6 +804,7 @@ peal_clientdoor_close(struct peal_clientdoor *door)
 	for (uint32_t i = 0; i < GUESTS_MAX; i++) {
 		see_off(door, &door->guests[i]);
 	}
+	peal_clientlanes_close(&door->lanes);
 	if (door->is_held) {
 		peal_life_let_go(&((struct peal_region_page *)door->page.memory)->death);
 	}

@@ -17,6 +17,7 @@ peal_clientlist_measure(struct peal_clientlist_entry *entry, const struct peal_c
 	const struct peal_client_tally *tally = &client->tally;
 
 	entry->channels_count = atomic_load_explicit(&tally->channels_count, memory_order_relaxed);
+	entry->lanes_count = atomic_load_explicit(&tally->lanes_count, memory_order_relaxed);
 	entry->sent_count = atomic_load_explicit(&tally->sent_count, memory_order_relaxed);
 	entry->sent_size = atomic_load_explicit(&tally->sent_size, memory_order_relaxed);
 	entry->delivered_count =

@@ -36,6 +36,8 @@ struct peal_clientlist_entry {
 	uint64_t at_ns;       /* when it came; CUT_OFF: when it went, last */
 	uint64_t times_count; /* CUT_OFF: how often this process was, for this reason; else 0 */
 	uint32_t channels_count;
+	uint32_t lanes_count; /* of these, to another client and past the core: not in what follows
+			       */
 	uint32_t up_size; /* bytes that wait in the ring to the core; at most PEAL_CLIENT_UP_SIZE */
 	uint32_t down_size; /* and in the ring to the client */
 	uint64_t sent_count;

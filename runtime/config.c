@@ -392,6 +392,7 @@ take_machine(struct peal_config *config, const struct peal_config_file *file,
 		}
 		config->hold_ns = *file->hold_ms * NS_PER_MS;
 	}
+	config->has_lanes = file->lanes == 0;
 	config->idle = file->idle == 0 ? PEAL_IDLE_SHARED : PEAL_IDLE_DEDICATED;
 	config->huge = (enum peal_config_huge)file->huge;
 	if (file->mtu != NULL) {

@@ -32,6 +32,8 @@
  *                                     # of process groups that it may join, default: any
  *     hold_ms: 1000                   # they may have who broadcasts wait for them, as long as they
  *                                     # read something within this; 10 to 60000; default: none may
+ *     lanes: on                       # two applications of this node may talk past the core, in
+ *                                     # memory that is theirs alone: on or off
  *     memory_mb: 64                   # given to DPDK
  *     huge: auto                      # huge pages: auto, yes or no
  *     rejoin: true                    # join again after the group removed this node
@@ -119,6 +121,7 @@ struct peal_config {
 	uint32_t access_count; /* 0: root, and who runs the daemon, may anything */
 	struct peal_config_access access[PEAL_CONFIG_ACCESS_MAX]; /* the first that fits counts */
 	uint64_t hold_ns;                                         /* 0: none may hold others back */
+	bool has_lanes; /* two applications of this node may talk past the core */
 	uint32_t memory_mb;
 	enum peal_config_huge huge;
 	/*

@@ -22,6 +22,7 @@ static const cyaml_strval_t idle_words[] = {{"shared", 0}, {"dedicated", 1}};
 static const cyaml_strval_t rejoin_words[] = {{"true", 1}, {"false", 0}, {"yes", 1}, {"no", 0}};
 static const cyaml_strval_t slow_member_words[] = {
 	{"block", PEAL_CAST_BLOCK}, {"drop", PEAL_CAST_DROP_BEHIND}, {"evict", PEAL_CAST_EVICT}};
+static const cyaml_strval_t lanes_words[] = {{"on", 0}, {"off", 1}};
 static const cyaml_strval_t huge_words[] = {{"auto", 0}, {"yes", 1}, {"no", 2}};
 
 const char *
@@ -97,6 +98,7 @@ static const cyaml_schema_field_t fields[] = {
 	CYAML_FIELD_ENUM_PTR("rejoin", OPTIONAL | CYAML_FLAG_STRICT, struct peal_config_file,
 		rejoin, rejoin_words, CYAML_ARRAY_LEN(rejoin_words)),
 	WORD(idle),
+	WORD(lanes),
 	WORD(huge),
 	WORD(slow_member),
 	CYAML_FIELD_END,
@@ -151,6 +153,7 @@ static const struct {
 	{"slow_member", "expected block, drop or evict"},
 	{"evict_ms", "expected milliseconds from 10 to 60000, such as 1000"},
 	{"idle", "expected shared or dedicated"},
+	{"lanes", "expected on or off"},
 	{"huge", "expected auto, yes or no"},
 };
 

@@ -59,6 +59,7 @@ struct peal_config_file {
 	uint32_t *evict_ms;
 	int *rejoin;     /* 0 or 1 */
 	int idle;        /* 0 shared, 1 dedicated */
+	int lanes;       /* 0 on, 1 off */
 	int huge;        /* 0 auto, 1 yes, 2 no */
 	int slow_member; /* as enum peal_cast_policy */
 	/* Not part of the schema. */

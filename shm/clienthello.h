@@ -8,7 +8,9 @@
  *     client READY (mapped, death word held) -> the core begins to look at its ring; nobody can map
  *                                              `up` for writing any more
  *
- * After that the socket carries nothing; that it hangs up is the news.
+ * After that the client says nothing more there; that it hangs up is the news. With version 3 the
+ * daemon sends LANE packets, each of which a record LANE_MADE (clientmsg.h) tells of: nobody looks
+ * at the socket before that.
  */
 #ifndef PEAL_SHM_CLIENTHELLO_H
 #define PEAL_SHM_CLIENTHELLO_H
@@ -18,14 +20,17 @@
 #include <stdint.h>
 
 #define PEAL_CLIENT_MAGIC UINT32_C(0x6c616570)
-/* Versions of this page. Each side says the range that it knows; the highest common one holds. */
-#define PEAL_CLIENT_VERSION_MIN 2U
-#define PEAL_CLIENT_VERSION_MAX 2U
+/* Versions of this page and of clientmsg.h. Each side says the range that it knows; the highest
+ * common one holds. 3 has lanes. */
+#define PEAL_CLIENT_VERSION_MIN   2U
+#define PEAL_CLIENT_VERSION_MAX   3U
+#define PEAL_CLIENT_VERSION_LANES 3U
 
 enum peal_client_packet {
 	PEAL_CLIENT_HELLO = 1,
 	PEAL_CLIENT_WELCOME = 2,
 	PEAL_CLIENT_READY = 3,
+	PEAL_CLIENT_LANE = 4,
 };
 
 /* Why a client was not welcomed; the text says the same to people. */
@@ -88,6 +93,24 @@ struct peal_client_ready {
 	uint16_t packet;
 	uint16_t reserved;
 	uint64_t session;
+};
+
+/*
+ * A lane (shm/shmlane.h) in two steps, for a region can be mapped for writing only until it is
+ * sealed, and the other side gets it only then. With the first step comes the own region; with the
+ * second that of the other side, and what to ring at it (a pipe as above; the epoll that the client
+ * waits for has the one that it is rung by, as an event of `lane`).
+ */
+enum peal_client_lane_step { PEAL_CLIENT_LANE_OWN = 0, PEAL_CLIENT_LANE_OTHERS = 1 };
+
+#define PEAL_CLIENT_LANE_DESCRIPTORS 2U
+
+struct peal_client_lane {
+	uint32_t magic;
+	uint16_t packet;
+	uint16_t step; /* enum peal_client_lane_step */
+	uint32_t lane; /* never 0; later ones are higher */
+	uint32_t size; /* of a ring */
 };
 
 #endif

@@ -44,6 +44,10 @@ enum peal_client_up {
 	PEAL_CLIENT_ORDER_CREATE,    /* struct peal_client_order_create; tag: it is opened, too */
 	PEAL_CLIENT_ORDER_CLOSE,     /* nothing; tag */
 	PEAL_CLIENT_ORDER_SEND,      /* a message for the order group; tag */
+	/* From version 3 on. */
+	PEAL_CLIENT_LANE_TAKEN = 40, /* struct peal_client_lane_taken: the answer to LANE_MADE */
+	PEAL_CLIENT_LANE_USE,        /* nothing; tag: messages go over the lane from here on */
+	PEAL_CLIENT_LANE_BROKEN,     /* nothing; tag: what came over the lane cannot be */
 };
 
 enum peal_client_down {
@@ -74,6 +78,26 @@ enum peal_client_down {
 	PEAL_CLIENT_ORDER_SKIPPED,    /* struct peal_client_order_skipped; tag */
 	PEAL_CLIENT_ORDER_DOUBTFUL,   /* u64: messages of this client of which nobody knows; tag */
 	PEAL_CLIENT_ORDER_ENDED,      /* struct peal_client_order_ended; tag: free from here on */
+	/* From version 3 on. */
+	PEAL_CLIENT_LANE_MADE =
+		64,             /* struct peal_client_lane_made; tag: of a channel, maybe ended */
+	PEAL_CLIENT_LANE_READY, /* nothing; tag: both ends of the channel have all of the lane */
+	PEAL_CLIENT_LANE_USED,  /* nothing; tag: messages come over the lane from here on */
+};
+
+/*
+ * A lane is made for a channel to the own node while that is in use already. MADE says that a
+ * packet of this step is on the socket; each is answered. After READY an end says USE behind its
+ * last SEND, and then nothing but CLOSE, RESET and BROKEN: the rest is between the two.
+ */
+struct peal_client_lane_made {
+	uint32_t lane;
+	uint32_t step; /* enum peal_client_lane_step */
+};
+
+struct peal_client_lane_taken {
+	uint32_t lane;
+	uint32_t is_refused; /* 0: it is mapped; 1: it cannot be, and there will be no lane */
 };
 
 /* A group in a tag: a place below PEAL_CLIENT_GROUPS_MAX, by PEAL_CLIENT_TAG. The client gives it,

@@ -3,15 +3,18 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "sim/simpattern.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#define PATTERN_STEP 11U
 
 /* Byte `at` of a message. */
 static uint8_t
 pattern(uint32_t session, uint64_t index, uint32_t at)
 {
-	return (uint8_t)(UINT64_C(197) * session + index * 23U + UINT64_C(11) * at);
+	return (uint8_t)(UINT64_C(197) * session + index * 23U + (uint64_t)PATTERN_STEP * at);
 }
 
 static uint64_t
@@ -155,9 +158,8 @@ peal_check_groups_write(
 
 	PEAL_ASSERT(size >= sizeof(head));
 	memcpy(bytes, &head, sizeof(head));
-	for (uint32_t at = sizeof(head); at < size; at++) {
-		bytes[at] = pattern(session, head.index, at);
-	}
+	peal_simpattern_fill(bytes + sizeof(head), size - (uint32_t)sizeof(head),
+		pattern(session, head.index, sizeof(head)), PATTERN_STEP);
 }
 
 /* False, and a violation: this message cannot be. */
@@ -167,7 +169,8 @@ is_genuine(struct peal_check_groups *check, const struct peal_check_groups_seat 
 {
 	struct peal_check_groups_head head = {.session = 0};
 	const struct peal_check_groups_session *session;
-	bool is_whole = true;
+	uint32_t rest_size = size - (uint32_t)sizeof(head);
+	bool is_whole;
 
 	if (size >= sizeof(head)) {
 		memcpy(&head, bytes, sizeof(head));
@@ -181,9 +184,9 @@ is_genuine(struct peal_check_groups *check, const struct peal_check_groups_seat 
 			from->mid, from->client, seat->group);
 		return false;
 	}
-	for (uint32_t at = sizeof(head); at < size; at++) {
-		is_whole = is_whole && bytes[at] == pattern(head.session, head.index, at);
-	}
+	is_whole =
+		peal_simpattern_check(bytes + sizeof(head), rest_size,
+			pattern(head.session, head.index, sizeof(head)), PATTERN_STEP) == rest_size;
 	if (!is_whole) {
 		peal_report_violate(check->report, now_of(check),
 			"message %" PRIu64 " of session %u is spoiled", head.index, head.session);

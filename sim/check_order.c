@@ -203,20 +203,48 @@ compare_seals(struct peal_check_order *check, uint64_t now_ns, const struct peal
 	}
 }
 
+/* What is stored in a view was sent in it, by who owns the lane. */
+static void
+compare_acks(struct peal_check_order *check, uint64_t now_ns, const struct peal_order_msg *message)
+{
+	struct peal_check_order_view *view =
+		&check->views[message->head.view % PEAL_CHECK_ORDER_MEMBERS_MAX];
+	const struct peal_order_data *data = &message->data;
+	uint8_t rank = message->head.rank;
+
+	if (message->kind == PEAL_ORDER_DATA && data->flags == 0 && data->lane == rank &&
+		data->seq + data->more > view->sent[rank]) {
+		view->sent[rank] = data->seq + data->more;
+	}
+	for (uint32_t i = 0; i < message->head.rows_count; i++) {
+		if (message->acks[i].have > view->sent[i]) {
+			peal_report_violate(check->report, now_ns,
+				"order: frame %" PRIu64
+				" of lane %u is acknowledged by rank %u in view %u, in "
+				"which %" PRIu64 " were sent",
+				message->acks[i].have, i, rank, message->head.view, view->sent[i]);
+		}
+	}
+}
+
 void
 peal_check_order_frame(struct peal_check_order *check, uint64_t now_ns, uint8_t kind,
 	const uint8_t *body, uint32_t size)
 {
 	struct peal_order_msg message;
 
-	if (kind != PEAL_ORDER_SEAL_DECIDED && kind != PEAL_ORDER_VIEW_INSTALL) {
+	bool has_acks = kind == PEAL_ORDER_DATA || kind == PEAL_ORDER_TICK;
+
+	if (kind != PEAL_ORDER_SEAL_DECIDED && kind != PEAL_ORDER_VIEW_INSTALL && !has_acks) {
 		return;
 	}
 	if (!peal_order_msg_decode(kind, body, size, &message)) {
 		peal_report_violate(check->report, now_ns, "order: a rank sent what is no frame");
 		return;
 	}
-	if (kind == PEAL_ORDER_SEAL_DECIDED) {
+	if (has_acks) {
+		compare_acks(check, now_ns, &message);
+	} else if (kind == PEAL_ORDER_SEAL_DECIDED) {
 		/* A decision that was learnt with a view says nothing of time. */
 		decide(check, now_ns,
 			UINT64_C(1) << 63 | (uint64_t)message.head.view << 24 |

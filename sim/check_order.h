@@ -7,7 +7,7 @@
  * of one process come in its order, once, unaltered, and behind all that it had delivered when it
  * said them (so the order is causal). A view begins behind the same position at all, and has the
  * same members. What is decided is decided once: every decision that is sent is compared. Seals of
- * a lane rise.
+ * a lane rise. Nobody acknowledges in a view what was not sent in it.
  */
 #ifndef PEAL_SIM_CHECK_ORDER_H
 #define PEAL_SIM_CHECK_ORDER_H
@@ -45,6 +45,7 @@ struct peal_check_order_view {
 	uint16_t active;
 	uint64_t position;
 	uint64_t members[PEAL_ORDER_RANKS_MAX];
+	uint64_t sent[PEAL_ORDER_RANKS_MAX]; /* the last frame that left a rank in it */
 };
 
 /* The last seal of a lane that was told of. */
@@ -86,7 +87,7 @@ void peal_check_order_view(struct peal_check_order *check, uint64_t member, uint
 /* Positions [from, to] are not delivered there. */
 void peal_check_order_skip(struct peal_check_order *check, uint64_t member, uint64_t now_ns,
 	uint64_t from, uint64_t to);
-/* A frame was sent: what it says is decided is compared with what was before. */
+/* A frame was sent: what it says is decided, or stored, is compared with what was before. */
 void peal_check_order_frame(struct peal_check_order *check, uint64_t now_ns, uint8_t kind,
 	const uint8_t *body, uint32_t size);
 /* At the end: a process that lives has everything, and all that it said was delivered. */

@@ -139,6 +139,10 @@ static const struct peal_scenario scenarios[] = {
 		"The clock of one of three ranks jumps by 37 hours, stands or runs wrong: one "
 		"order all the same.",
 		3, 3, "dpdk", false, peal_story_clocks},
+	{"duel",
+		"Two of three ranks overtake each other in sealing the lane of the third: it comes "
+		"to an end.",
+		3, 3, "dpdk", false, peal_story_duel},
 	{"canary", "One node is broken on purpose; the checkers must find it.", 5, 4, "dpdk", true,
 		peal_story_canary},
 };

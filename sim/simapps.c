@@ -158,7 +158,7 @@ peal_simapps_attach(struct peal_simapps *apps, struct peal_simapp *app)
 	peal_shmring_reader_init(&app->reader, &down);
 	atomic_store(&up_of(app)->death.word, THREAD);
 	app->place = peal_clients_attach(
-		&apps->clients, up_of(app), down_of(app), &peal_clientrights_all, 0);
+		&apps->clients, up_of(app), down_of(app), &peal_clientrights_all, 0, false);
 	PEAL_ASSERT(app->place != PEAL_CLIENTS_NONE);
 	app->state = PEAL_SIMAPP_HERE;
 	app->node_epoch = 0;

@@ -4,11 +4,13 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/prng.h"
+#include "sim/simpattern.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define MESSAGE_SIZE_MAX 6000U
+#define PATTERN_STEP     7U
 #define HEAD_SIZE        16U        /* life u32, size u32, index u64 */
 #define VALUE_MARK       UINT32_MAX /* in place of the size, for latest values */
 #define VALUE_NUMBER     3U
@@ -17,7 +19,7 @@
 static uint8_t
 pattern(uint32_t life, uint64_t index, uint32_t at)
 {
-	return (uint8_t)(UINT64_C(131) * life + index * 17U + UINT64_C(7) * at);
+	return (uint8_t)(UINT64_C(131) * life + index * 17U + (uint64_t)PATTERN_STEP * at);
 }
 
 static uint64_t
@@ -111,13 +113,13 @@ check_bytes(const struct peal_simcast *simcast, uint32_t life, uint32_t from,
 {
 	uint64_t index = simcast->heard[life].next_index;
 
-	for (uint32_t at = from; at < delivery->size; at++) {
-		if (delivery->bytes[at] != pattern(life, index, delivery->offset + at)) {
-			peal_report_violate(simcast->ledger->report, now_of(simcast),
-				"n%u: message %" PRIu64 " of life %u is spoiled at byte %u",
-				simcast->index, index, life, delivery->offset + at);
-			return;
-		}
+	uint32_t at = from + peal_simpattern_check(delivery->bytes + from, delivery->size - from,
+				     pattern(life, index, delivery->offset + from), PATTERN_STEP);
+
+	if (at < delivery->size) {
+		peal_report_violate(simcast->ledger->report, now_of(simcast),
+			"n%u: message %" PRIu64 " of life %u is spoiled at byte %u", simcast->index,
+			index, life, delivery->offset + at);
 	}
 }
 
@@ -350,8 +352,9 @@ peal_simcast_say(struct peal_simcast *simcast, uint32_t size)
 	memcpy(message, &simcast->life, 4);
 	memcpy(message + 4, &size, 4);
 	memcpy(message + 8, &life->accepted_count, 8);
-	for (uint32_t at = HEAD_SIZE; at < size; at++) {
-		message[at] = pattern(simcast->life, life->accepted_count, at);
+	if (size > HEAD_SIZE) {
+		peal_simpattern_fill(message + HEAD_SIZE, size - HEAD_SIZE,
+			pattern(simcast->life, life->accepted_count, HEAD_SIZE), PATTERN_STEP);
 	}
 	if (peal_cast_send(&simcast->cast, message, size) != PEAL_CAST_OK) {
 		return false;

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "sim/simpattern.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define PATTERN_STEP     7U
 #define HEAD_SIZE        32U /* mid, number, seen, size */
 #define MESSAGE_SIZE_MAX 9000U
 #define SMALL_SIZE_MAX   200U
@@ -243,7 +245,7 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 static uint8_t
 pattern(uint64_t mid, uint64_t number, uint32_t at)
 {
-	return (uint8_t)(UINT64_C(131) * mid + number * 17U + UINT64_C(7) * at);
+	return (uint8_t)(UINT64_C(131) * mid + number * 17U + (uint64_t)PATTERN_STEP * at);
 }
 
 /* The words in front of a message. False: they cannot be. */
@@ -312,13 +314,11 @@ deliver(void *state, const struct peal_orders_message *message)
 	if (message->is_own != (message->mid == simorders->orders.self_mid)) {
 		VIOLATE(simorders, "n%u: does not know what is its own", simorders->index);
 	}
-	for (uint32_t at = from; at < delivery->size; at++) {
-		if (delivery->bytes[at] !=
-			pattern(parts->mid, parts->number, delivery->offset + at)) {
-			VIOLATE(simorders, "n%u: a message of member %" PRIu64 " is spoiled",
-				simorders->index, message->mid);
-			break;
-		}
+	if (peal_simpattern_check(delivery->bytes + from, delivery->size - from,
+		    pattern(parts->mid, parts->number, delivery->offset + from),
+		    PATTERN_STEP) < delivery->size - from) {
+		VIOLATE(simorders, "n%u: a message of member %" PRIu64 " is spoiled",
+			simorders->index, message->mid);
 	}
 	parts->offset += delivery->size;
 	if (parts->offset == parts->size) {
@@ -587,9 +587,8 @@ say(struct peal_simorders *simorders, struct peal_simorders_seat *seat, uint32_t
 
 	PEAL_ASSERT(size >= HEAD_SIZE && size <= sizeof(bytes));
 	memcpy(bytes, words, sizeof(words));
-	for (uint32_t at = HEAD_SIZE; at < size; at++) {
-		bytes[at] = pattern(words[0], words[1], at);
-	}
+	peal_simpattern_fill(bytes + HEAD_SIZE, size - HEAD_SIZE,
+		pattern(words[0], words[1], HEAD_SIZE), PATTERN_STEP);
 	if (peal_orders_send(&simorders->orders, seat->group->id, bytes, size) != PEAL_ORDERS_OK) {
 		return false;
 	}

@@ -2,6 +2,7 @@
 #include "sim/simtalk.h"
 
 #include "base/hash.h"
+#include "sim/simpattern.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #define NUMBERS_MANY     300U
 #define WRAP_NEAR        48U
 #define HEADERS_SIZE     (28U + PEAL_HEADER_SIZE + PEAL_TRAILER_SIZE) /* IPv4, UDP, and ours */
+#define PATTERN_STEP     7U
 #define HEAD_SIZE        28U /* life u32, size u32, index u64, virtual time u64, heard u32 */
 /* Ends of one channel, at both ends, that nobody asked for: what is left over is soon through. */
 #define UNREST_MAX 10U
@@ -20,7 +22,7 @@
 static uint8_t
 pattern(uint32_t life, uint64_t index, uint32_t at)
 {
-	return (uint8_t)(UINT64_C(131) * life + index * 17U + UINT64_C(7) * at);
+	return (uint8_t)(UINT64_C(131) * life + index * 17U + (uint64_t)PATTERN_STEP * at);
 }
 
 static uint64_t
@@ -63,14 +65,22 @@ find_epoch_near_wrap(uint64_t epoch, uint64_t distance)
 }
 
 static void
+slow_down(struct peal_simtalk *talk, uint16_t channel)
+{
+	talk->ends[channel].is_slow = true;
+	talk->slow[channel / 64U] |= UINT64_C(1) << channel % 64U;
+}
+
+static void
 opened(void *state, uint16_t channel, uint64_t mid, uint16_t number)
 {
 	struct peal_simtalk *talk = state;
 
-	talk->ends[channel] = (struct peal_simtalk_end){.is_open = true,
-		.is_slow = number < PEAL_SIMTALK_POURS_FIRST,
-		.mid = mid,
-		.number = number};
+	talk->ends[channel] =
+		(struct peal_simtalk_end){.is_open = true, .mid = mid, .number = number};
+	if (number < PEAL_SIMTALK_POURS_FIRST) {
+		slow_down(talk, channel);
+	}
 	if (talk->is_stalled) {
 		peal_channels_grant(&talk->channels, channel, 0, 0);
 	}
@@ -98,8 +108,9 @@ say_sized(struct peal_simtalk *talk, uint16_t channel, uint32_t size)
 	memcpy(message + 8, &life->accepted_count, 8);
 	memcpy(message + 16, talk->ledger->now_ns, 8);
 	memcpy(message + 24, &end->its_life, 4);
-	for (uint32_t at = HEAD_SIZE; at < size; at++) {
-		message[at] = pattern(end->own_life, life->accepted_count, at);
+	if (size > HEAD_SIZE) {
+		peal_simpattern_fill(message + HEAD_SIZE, size - HEAD_SIZE,
+			pattern(end->own_life, life->accepted_count, HEAD_SIZE), PATTERN_STEP);
 	}
 	/* Counted before: what is dropped to make room is told from within. */
 	life->accepted_count++;
@@ -184,18 +195,16 @@ deliver(void *state, uint16_t channel, const struct peal_delivery *delivery)
 		begin_message(talk, end, delivery);
 		at = HEAD_SIZE;
 	}
-	for (; at < delivery->size; at++) {
-		if (delivery->bytes[at] !=
-			pattern(end->its_life, end->its_index, delivery->offset + at)) {
-			peal_report_violate(talk->ledger->report, now_of(talk),
-				"n%u: message %" PRIu64 " of life %u is spoiled at byte %u",
-				talk->index, end->its_index, end->its_life, delivery->offset + at);
-			break;
-		}
+	at += peal_simpattern_check(delivery->bytes + at, delivery->size - at,
+		pattern(end->its_life, end->its_index, delivery->offset + at), PATTERN_STEP);
+	if (at < delivery->size) {
+		peal_report_violate(talk->ledger->report, now_of(talk),
+			"n%u: message %" PRIu64 " of life %u is spoiled at byte %u", talk->index,
+			end->its_index, end->its_life, delivery->offset + at);
 	}
 	/* Now and then nothing more is taken for a while. */
 	if (!talk->is_quiet && peal_prng_ratio(&talk->prng, 1, 50)) {
-		end->is_slow = true;
+		slow_down(talk, channel);
 		end->slow_until_ns = now_of(talk) + peal_prng_below(&talk->prng, SLOW_NS_MAX);
 	}
 	end->part_size += delivery->size;
@@ -365,6 +374,7 @@ peal_simtalk_start(struct peal_simtalk *talk, struct peal_egress *egress,
 			2U + (uint16_t)peal_prng_below(&talk->prng, config.frames_count - 1U);
 	}
 	memset(talk->ends, 0, sizeof(talk->ends));
+	memset(talk->slow, 0, sizeof(talk->slow));
 	talk->next_at_ns = now_ns;
 	talk->pours_count = 0;
 	talk->is_stalled = false;
@@ -433,7 +443,8 @@ choose_channel(struct peal_simtalk *talk)
 		return PEAL_CHANNEL_NONE;
 	}
 	talk->ends[channel] = (struct peal_simtalk_end){
-		.is_open = true, .is_slow = true, .mid = peers->peers[slot].mid, .number = number};
+		.is_open = true, .mid = peers->peers[slot].mid, .number = number};
+	slow_down(talk, channel);
 	choose_policy(talk, channel);
 	return channel;
 }
@@ -538,18 +549,37 @@ run_pour(struct peal_simtalk *talk, struct peal_simtalk_pour *pour, uint64_t now
 	pour->life = talk->ends[pour->channel].own_life;
 }
 
+/* The first end from this one on that may be slow, or PEAL_CHANNELS_MAX. */
+static uint32_t
+find_slow(const struct peal_simtalk *talk, uint32_t from)
+{
+	while (from < PEAL_CHANNELS_MAX) {
+		uint64_t left = talk->slow[from / 64U] >> from % 64U;
+
+		if (left != 0) {
+			return from + (uint32_t)__builtin_ctzll(left);
+		}
+		from = (from / 64U + 1U) * 64U;
+	}
+	return from;
+}
+
 /* Who was slow takes nothing for a while, and then everything again. */
 static void
 grant(struct peal_simtalk *talk, uint64_t now_ns)
 {
-	for (uint16_t i = 0; i < PEAL_CHANNELS_MAX; i++) {
+	for (uint32_t i = find_slow(talk, 0); i < PEAL_CHANNELS_MAX; i = find_slow(talk, i + 1U)) {
 		struct peal_simtalk_end *end = &talk->ends[i];
 
 		if (end->is_slow) {
 			bool is_over = talk->is_quiet || now_of(talk) >= end->slow_until_ns;
 
-			peal_channels_grant(&talk->channels, i, is_over ? talk->room : 0, now_ns);
+			peal_channels_grant(
+				&talk->channels, (uint16_t)i, is_over ? talk->room : 0, now_ns);
 			end->is_slow = !is_over;
+		}
+		if (!end->is_slow) {
+			talk->slow[i / 64U] &= ~(UINT64_C(1) << i % 64U);
 		}
 	}
 }

@@ -115,6 +115,8 @@ struct peal_simtalk {
 	struct peal_prng prng;
 	uint64_t next_at_ns; /* of the node's clock */
 	struct peal_simtalk_end ends[PEAL_CHANNELS_MAX];
+	uint64_t
+		slow[PEAL_CHANNELS_MAX / 64U]; /* a bit for each end that is slow, and maybe more */
 	struct peal_channels channels;
 	_Alignas(8) uint8_t queues[PEAL_CHANNELS_MAX][PEAL_SIMTALK_QUEUE_SIZE];
 	uint8_t frames[PEAL_SIMTALK_FRAMES_COUNT * PEAL_BODY_SIZE_MAX];

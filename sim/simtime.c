@@ -7,10 +7,16 @@
 
 #define CAPACITY_MIN 1024U
 
-static bool
-comes_before(const struct peal_simevent *a, const struct peal_simevent *b)
+/* Children of a place stand side by side; four halve the steps down. */
+#define CHILDREN 4U
+
+__extension__ typedef unsigned __int128 rank;
+
+/* As one number, which is compared without a branch. */
+static rank
+rank_of(const struct peal_simevent *event)
 {
-	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->seq < b->seq;
+	return (rank)event->at_ns << 64 | event->seq;
 }
 
 void
@@ -55,11 +61,28 @@ peal_simtime_add(struct peal_simtime *time, uint64_t at_ns, enum peal_simevent_k
 
 	time->next_seq++;
 	place = time->count++;
-	while (place > 0 && comes_before(&event, &time->heap[(place - 1U) / 2U])) {
-		time->heap[place] = time->heap[(place - 1U) / 2U];
-		place = (place - 1U) / 2U;
+	while (place > 0 && rank_of(&event) < rank_of(&time->heap[(place - 1U) / CHILDREN])) {
+		time->heap[place] = time->heap[(place - 1U) / CHILDREN];
+		place = (place - 1U) / CHILDREN;
 	}
 	time->heap[place] = event;
+}
+
+/* The earliest of some children that stand side by side. */
+static uint32_t
+find_earliest(const struct peal_simtime *time, uint32_t first, uint32_t count)
+{
+	uint32_t earliest = first;
+	rank least = rank_of(&time->heap[first]);
+
+	for (uint32_t i = 1; i < count; i++) {
+		rank other = rank_of(&time->heap[first + i]);
+		bool is_earlier = other < least;
+
+		earliest = is_earlier ? first + i : earliest;
+		least = is_earlier ? other : least;
+	}
+	return earliest;
 }
 
 /* Takes the last event of the array to the top and lets it sink to its place. */
@@ -67,19 +90,20 @@ static void
 remove_first(struct peal_simtime *time)
 {
 	struct peal_simevent last = time->heap[--time->count];
+	rank own = rank_of(&last);
 	uint32_t place = 0;
 
 	for (;;) {
-		uint32_t child = 2U * place + 1U;
+		uint32_t child = CHILDREN * place + 1U;
 
-		if (child >= time->count) {
+		if (child + CHILDREN <= time->count) {
+			child = find_earliest(time, child, CHILDREN);
+		} else if (child < time->count) {
+			child = find_earliest(time, child, time->count - child);
+		} else {
 			break;
 		}
-		if (child + 1U < time->count &&
-			comes_before(&time->heap[child + 1U], &time->heap[child])) {
-			child++;
-		}
-		if (!comes_before(&time->heap[child], &last)) {
+		if (own <= rank_of(&time->heap[child])) {
 			break;
 		}
 		time->heap[place] = time->heap[child];

@@ -2,6 +2,9 @@
 #include "sim/story.h"
 
 #include "base/hash.h"
+#include "sim/faults.h"
+
+#include <stdio.h>
 
 #define LOSS_PPM_MAX UINT64_C(300000)
 #define SPIKE_NS_MAX (2U * PEAL_STORY_MILLISECOND_NS)
@@ -190,4 +193,82 @@ peal_story_bad_weather(const struct peal_scenario_options *options,
 		weather->finish(&world);
 	}
 	peal_simworld_fini(&world);
+}
+
+void
+peal_story_storm_of(const struct peal_scenario_options *options, uint64_t part,
+	void (*finish)(struct peal_simworld *world), struct peal_report *report)
+{
+	struct peal_simworld world;
+	struct peal_faults faults;
+
+	if (peal_story_open_formed(&world, options, part, report)) {
+		world.may_starve = true;
+		peal_faults_init(&faults, &world, options->seed);
+		peal_faults_run(&faults, world.time.now_ns + PEAL_STORY_SECOND_NS);
+		peal_faults_heal(&faults);
+		if (peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world))) {
+			finish(&world);
+		}
+	}
+	peal_simworld_fini(&world);
+}
+
+void
+peal_story_set_rank(const struct peal_simworld *world, struct peal_ordergroup *group, uint32_t rank,
+	uint16_t index)
+{
+	char name[PEAL_NAME_SIZE_MAX + 1U];
+
+	(void)snprintf(name, sizeof(name), "n%u", index);
+	(void)peal_ordergroup_set_name(group, rank, name);
+	group->ranks[rank].mid = world->nodes[index]->node.self.mid;
+}
+
+void
+peal_story_fill_ordergroup(const struct peal_simworld *world, uint32_t id, uint32_t generation,
+	uint8_t ranks_count, struct peal_ordergroup *group_out)
+{
+	*group_out = (struct peal_ordergroup){
+		.id = id, .generation = generation, .ranks_count = ranks_count};
+	for (uint32_t i = 0; i < ranks_count; i++) {
+		uint32_t index = id % 2U == 1U ? i : world->config.nodes_count - 1U - i;
+
+		peal_story_set_rank(world, group_out, i, (uint16_t)index);
+	}
+}
+
+static bool
+has_everybody(const struct peal_simworld *world, const struct peal_ordergroup *group)
+{
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		const struct peal_view *view = &world->nodes[i]->node.view;
+		const struct peal_ordergroup *found = peal_view_find_ordergroup(view, group->id);
+
+		if (!peal_simnode_is_member(world->nodes[i]) || found == NULL ||
+			!peal_ordergroup_equals(found, group)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+peal_story_create_ordergroup(struct peal_simworld *world, uint16_t index,
+	const struct peal_ordergroup *group, uint64_t patience_ns)
+{
+	uint64_t until_ns = world->time.now_ns + patience_ns;
+
+	(void)peal_check_ordergroups_on_wish(&world->ordergroups, group);
+	if (!peal_story_expect(world,
+		    peal_simnode_create_ordergroup(world->nodes[index], group) ==
+			    PEAL_ORDERGROUP_WAITS,
+		    "in a calm group a wish for an order group is refused")) {
+		return false;
+	}
+	while (!world->is_over && world->time.now_ns < until_ns && !has_everybody(world, group)) {
+		peal_simworld_run_for(world, PEAL_STORY_MILLISECOND_NS);
+	}
+	return peal_story_expect(world, has_everybody(world, group),
+		"in a calm group an order group was not created in time");
 }

@@ -68,6 +68,24 @@ struct peal_story_weather {
 void peal_story_bad_weather(const struct peal_scenario_options *options,
 	const struct peal_story_weather *weather, struct peal_report *report);
 
+/* A group formed, then random faults for a second, and when all is healed and agreed: `finish`. */
+void peal_story_storm_of(const struct peal_scenario_options *options, uint64_t part,
+	void (*finish)(struct peal_simworld *world), struct peal_report *report);
+
+/* Fills a configuration with the first members, or the last ones when `id` is even; they are named
+ * n0, n1 and so on by their nodes. */
+void peal_story_fill_ordergroup(const struct peal_simworld *world, uint32_t id, uint32_t generation,
+	uint8_t ranks_count, struct peal_ordergroup *group_out);
+/* Gives a rank of it to node `index`, by that name. */
+void peal_story_set_rank(const struct peal_simworld *world, struct peal_ordergroup *group,
+	uint32_t rank, uint16_t index);
+/*
+ * All is calm: node `index` is asked for the group, and takes the wish; all nodes, members all,
+ * know it within `patience_ns`. False after a violation.
+ */
+bool peal_story_create_ordergroup(struct peal_simworld *world, uint16_t index,
+	const struct peal_ordergroup *group, uint64_t patience_ns);
+
 /* story_ordergroup.c */
 void peal_story_ordergroup(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_member.c: coming, going and coming back. */
@@ -139,6 +157,8 @@ void peal_story_audience(const struct peal_scenario_options *options, struct pea
 void peal_story_order(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_standstill(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_clocks(const struct peal_scenario_options *options, struct peal_report *report);
+/* story_duel.c: two ranks of three seal the lane of the third against each other. */
+void peal_story_duel(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_swarm.c: everything at once, and the alarm test. */
 void peal_story_swarm(const struct peal_scenario_options *options, struct peal_report *report);
 void peal_story_storm(const struct peal_scenario_options *options, struct peal_report *report);

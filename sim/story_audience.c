@@ -9,8 +9,6 @@
 #include "base/prng.h"
 #include "sim/story.h"
 
-#include <stdio.h>
-
 #define MILLISECOND_NS  PEAL_STORY_MILLISECOND_NS
 #define SECOND_NS       PEAL_STORY_SECOND_NS
 #define GROUP           1U
@@ -49,39 +47,16 @@ draw_ranks(struct audience *audience, uint64_t seed)
 }
 
 static bool
-have_group(const struct audience *audience)
-{
-	const struct peal_simworld *world = &audience->world;
-
-	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
-		if (peal_view_find_ordergroup(&world->nodes[i]->node.view, GROUP) == NULL) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool
 create(struct audience *audience)
 {
-	struct peal_simworld *world = &audience->world;
 	struct peal_ordergroup *group = &audience->group;
-	uint64_t until_ns = world->time.now_ns + CREATE_PATIENCE;
 
 	*group = (struct peal_ordergroup){.id = GROUP, .generation = 1, .ranks_count = RANKS_COUNT};
 	for (uint32_t i = 0; i < RANKS_COUNT; i++) {
-		char name[PEAL_NAME_SIZE_MAX + 1U];
-
-		(void)snprintf(name, sizeof(name), "n%u", audience->ranks[i]);
-		(void)peal_ordergroup_set_name(group, i, name);
-		group->ranks[i].mid = world->nodes[audience->ranks[i]]->node.self.mid;
+		peal_story_set_rank(&audience->world, group, i, audience->ranks[i]);
 	}
-	(void)peal_check_ordergroups_on_wish(&world->ordergroups, group);
-	(void)peal_simnode_create_ordergroup(world->nodes[audience->ranks[0]], group);
-	while (!world->is_over && world->time.now_ns < until_ns && !have_group(audience)) {
-		peal_simworld_run_for(world, MILLISECOND_NS);
-	}
-	return peal_story_expect(world, have_group(audience), "an order group was not created");
+	return peal_story_create_ordergroup(
+		&audience->world, audience->ranks[0], group, CREATE_PATIENCE);
 }
 
 static void

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/prng.h"
-#include "sim/faults.h"
 #include "sim/story.h"
 
 #define MILLISECOND_NS    PEAL_STORY_MILLISECOND_NS
@@ -65,24 +64,6 @@ peal_story_finish_cast(struct peal_simworld *world)
 	world->report->messages_count += world->cast_ledger->messages_count;
 }
 
-static void
-cast_in_the_storm(const struct peal_scenario_options *options, struct peal_report *report)
-{
-	struct peal_simworld world;
-	struct peal_faults faults;
-
-	if (peal_story_open_formed(&world, options, 1, report)) {
-		world.may_starve = true;
-		peal_faults_init(&faults, &world, options->seed);
-		peal_faults_run(&faults, world.time.now_ns + SECOND_NS);
-		peal_faults_heal(&faults);
-		if (peal_simworld_run_to_agreement(&world, peal_simworld_patience_ns(&world))) {
-			peal_story_finish_cast(&world);
-		}
-	}
-	peal_simworld_fini(&world);
-}
-
 void
 peal_story_cast(const struct peal_scenario_options *options, struct peal_report *report)
 {
@@ -92,7 +73,7 @@ peal_story_cast(const struct peal_scenario_options *options, struct peal_report 
 	peal_story_bad_weather(&casting,
 		&(struct peal_story_weather){DUPLICATE_PPM_MAX, NULL, peal_story_finish_cast},
 		report);
-	cast_in_the_storm(&casting, report);
+	peal_story_storm_of(&casting, 1, peal_story_finish_cast, report);
 }
 
 void

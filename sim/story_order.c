@@ -18,13 +18,16 @@
 #define PATIENCE_NS    SECOND_NS
 #define TALK_NS_MAX    (200U * MICROSECOND_NS)
 /* Of the story of one that stands still. */
-#define LIGHT_DELAY_NS    (10U * MICROSECOND_NS)
-#define LIGHT_TALK_NS     (600U * MICROSECOND_NS)
-#define LOAD_TALK_NS      (20U * MICROSECOND_NS)
-#define CLOCK_TALK_NS     (60U * MICROSECOND_NS)
-#define FROZEN_GAP_NS_MAX MILLISECOND_NS
-#define KILLED_GAP_NS_MAX (5U * MILLISECOND_NS)
-#define SUSPECT_NS        (20U * MILLISECOND_NS)
+#define LIGHT_DELAY_NS       (10U * MICROSECOND_NS)
+#define LIGHT_TALK_NS        (600U * MICROSECOND_NS)
+#define LOAD_TALK_NS         (20U * MICROSECOND_NS)
+#define CLOCK_TALK_NS        (60U * MICROSECOND_NS)
+#define FROZEN_GAP_NS_MAX    MILLISECOND_NS
+#define KILLED_GAP_NS_MAX    (5U * MILLISECOND_NS)
+#define CROWDED_TALK_NS      (8U * MICROSECOND_NS)
+#define CROWDED_NS           (300U * MILLISECOND_NS)
+#define CROWDED_STILL_NS_MAX (14U * MILLISECOND_NS)
+#define SUSPECT_NS           (20U * MILLISECOND_NS)
 
 enum fault {
 	FAULT_PAUSE = 0,
@@ -455,6 +458,46 @@ play_frozen(const struct peal_simorder_config *config, const struct freeze *free
 	free(world);
 }
 
+/* Processes that share too few processors: each stands still for milliseconds again and again, as a
+ * scheduler has it, and none is down. All are slowed down; nobody loses anything or is left out. */
+static void
+play_crowded(const struct peal_simorder_config *config, struct peal_report *report)
+{
+	struct peal_simorder *world = allocate_world();
+	struct storm storm = {.world = world};
+	uint64_t before = 0, delivered = 0;
+
+	peal_prng_init(&storm.prng, config->seed);
+	peal_simorder_init(world, config, report);
+	talk_all(world, CROWDED_TALK_NS);
+	peal_simorder_run_for(world, 5U * MILLISECOND_NS);
+	before = peal_abcast_position(world->nodes[0].machine);
+	for (uint64_t passed_ns = 0; passed_ns < CROWDED_NS;) {
+		uint8_t rank = (uint8_t)below(&storm, config->ranks_count);
+		uint64_t still_ns = MILLISECOND_NS + below(&storm, CROWDED_STILL_NS_MAX);
+		uint64_t run_ns = below(&storm, 2U * MILLISECOND_NS);
+
+		peal_simorder_pause(world, rank, true);
+		peal_simorder_run_for(world, still_ns);
+		peal_simorder_pause(world, rank, false);
+		peal_simorder_run_for(world, run_ns);
+		passed_ns += still_ns + run_ns;
+	}
+	delivered = peal_abcast_position(world->nodes[0].machine) - before;
+	for (uint8_t i = 0; i < config->ranks_count; i++) {
+		const struct peal_simorder_node *node = &world->nodes[i];
+
+		expect(world, peal_counter_get(&node->counters, PEAL_COUNTER_ORDER_SKIPPED) == 0,
+			"a rank that is only slow was told to skip", i);
+		expect(world, node->machine->view == 1U, "a rank that is only slow was left out",
+			i);
+	}
+	peal_report_note(report, "order_crowded_per_s", delivered * SECOND_NS / CROWDED_NS);
+	heal_all(world);
+	peal_simorder_fini(world);
+	free(world);
+}
+
 /* A rank ends under load. */
 static void
 play_killed(const struct peal_simorder_config *config, uint8_t victim, struct peal_report *report)
@@ -509,6 +552,7 @@ peal_story_standstill(const struct peal_scenario_options *options, struct peal_r
 	for (uint32_t i = 0; i < sizeof(freezes) / sizeof(freezes[0]); i++) {
 		play_frozen(&config, &freezes[i], report);
 	}
+	play_crowded(&config, report);
 	for (uint8_t i = 0; i < 3U; i++) {
 		play_killed(&config, i, report);
 	}

@@ -11,18 +11,15 @@
  * everybody says its last words, and it misses none for it.
  * Then a group is created anew, and what is said in it is no business of the former one.
  */
-#include "base/prng.h"
-#include "sim/faults.h"
 #include "sim/handover.h"
 #include "sim/story.h"
-
-#include <stdio.h>
+#include "sim/trouble.h"
 
 #define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
 #define SECOND_NS      PEAL_STORY_SECOND_NS
 #define STEPS_COUNT    12U
 #define GAP_NS_MAX     (60U * MILLISECOND_NS)
-#define LOSS_PPM_MAX   200000U
+#define DOWN_NS_MAX    (200U * MILLISECOND_NS)
 #define GROUPS_MAX     2U
 #define FINAL_SIZE     100U
 #define WIDE_MTU       9000U
@@ -34,8 +31,7 @@
 
 struct orders_story {
 	struct peal_simworld world;
-	struct peal_faults faults;
-	struct peal_prng prng;
+	struct peal_trouble trouble;
 	uint32_t groups_count;
 	struct peal_ordergroup groups[GROUPS_MAX];
 	/* Members that nobody harmed were removed, and with them a majority of the ranks. */
@@ -44,58 +40,10 @@ struct orders_story {
 	bool is_handover; /* ranks are given to others */
 };
 
-/* A group of the first, or the last, members of a view. */
-static void
-draw_group(const struct peal_simworld *world, uint32_t id, uint32_t generation, uint8_t ranks_count,
-	struct peal_ordergroup *group_out)
-{
-	*group_out = (struct peal_ordergroup){
-		.id = id, .generation = generation, .ranks_count = ranks_count};
-	for (uint32_t i = 0; i < ranks_count; i++) {
-		uint32_t index = id % 2U == 1U ? i : world->config.nodes_count - 1U - i;
-		char name[PEAL_NAME_SIZE_MAX + 1U];
-
-		(void)snprintf(name, sizeof(name), "n%u", index);
-		(void)peal_ordergroup_set_name(group_out, i, name);
-		group_out->ranks[i].mid = world->nodes[index]->node.self.mid;
-	}
-}
-
 static bool
-has_everybody(const struct peal_simworld *world, const struct peal_ordergroup *group)
+may_lose(const void *state, uint16_t index)
 {
-	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
-		const struct peal_view *view = &world->nodes[i]->node.view;
-		const struct peal_ordergroup *found = peal_view_find_ordergroup(view, group->id);
-
-		if (found == NULL || !peal_ordergroup_equals(found, group)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool
-create(struct peal_simworld *world, const struct peal_ordergroup *group)
-{
-	uint64_t until_ns = world->time.now_ns + CREATE_PATIENCE;
-
-	(void)peal_check_ordergroups_on_wish(&world->ordergroups, group);
-	if (!peal_story_expect(world,
-		    peal_simnode_create_ordergroup(world->nodes[0], group) == PEAL_ORDERGROUP_WAITS,
-		    "in a calm group a wish for an order group is refused")) {
-		return false;
-	}
-	while (!world->is_over && world->time.now_ns < until_ns && !has_everybody(world, group)) {
-		peal_simworld_run_for(world, MILLISECOND_NS);
-	}
-	return peal_story_expect(world, has_everybody(world, group),
-		"in a calm group an order group was not created");
-}
-
-static bool
-may_lose(const struct orders_story *story, uint16_t index)
-{
+	const struct orders_story *story = state;
 	const struct peal_simworld *world = &story->world;
 
 	for (uint32_t i = 0; i < story->groups_count; i++) {
@@ -113,79 +61,19 @@ may_lose_now(void *state, uint16_t index)
 	return may_lose(state, index);
 }
 
-/* A process ends, or leaves, and another one starts some time later. */
-static void
-restart_one(struct orders_story *story)
-{
-	struct peal_simworld *world = &story->world;
-	uint16_t victim = peal_faults_draw_victim(&story->faults);
-
-	if (victim == world->config.nodes_count || !may_lose(story, victim)) {
-		return;
-	}
-	if (peal_prng_ratio(&story->prng, 1, 3)) {
-		peal_simworld_leave(world, victim);
-		peal_simworld_run_for(world, peal_prng_below(&story->prng, 50U * MILLISECOND_NS));
-	}
-	peal_simworld_crash(world, victim);
-	peal_simworld_run_for(world, peal_prng_below(&story->prng, 200U * MILLISECOND_NS));
-	peal_simworld_start(world, victim);
-}
-
-/* Stands still: for a moment, or until it is removed, which costs its memory. */
-static void
-pause_one(struct orders_story *story)
-{
-	struct peal_simworld *world = &story->world;
-	uint16_t victim = (uint16_t)peal_prng_below(&story->prng, world->config.nodes_count);
-	bool is_long = peal_prng_ratio(&story->prng, 1, 4);
-
-	if (is_long && (peal_faults_draw_victim(&story->faults) == world->config.nodes_count ||
-			       !may_lose(story, victim))) {
-		return;
-	}
-	peal_simworld_pause(world, victim, true);
-	peal_simworld_run_for(world,
-		peal_prng_below(&story->prng, is_long ? SECOND_NS / 2U : 4U * MILLISECOND_NS));
-	peal_simworld_pause(world, victim, false);
-}
-
 /* Both directions of one link, or one: nobody is removed for it. */
 static void
 cut_one(struct orders_story *story)
 {
-	struct peal_simworld *world = &story->world;
-	uint16_t nodes_count = world->config.nodes_count;
-	uint16_t a = (uint16_t)peal_prng_below(&story->prng, nodes_count);
-	uint16_t b = (uint16_t)((a + 1U + peal_prng_below(&story->prng, nodes_count - 1U)) %
-				nodes_count);
-	bool is_pair = peal_prng_ratio(&story->prng, 1, 2);
+	struct peal_trouble *trouble = &story->trouble;
+	uint16_t a, b;
+	bool is_pair;
 
-	if (!may_lose(story, a) || !may_lose(story, b)) {
-		return; /* one of two members is removed for it */
+	peal_trouble_draw_two(trouble, &a, &b);
+	is_pair = peal_prng_ratio(&trouble->prng, 1, 2);
+	if (may_lose(story, a) && may_lose(story, b)) { /* one of two members is removed for it */
+		peal_trouble_cut(trouble, a, b, is_pair);
 	}
-	peal_simworld_cut(world, a, b, true);
-	if (is_pair) {
-		peal_simworld_cut(world, b, a, true);
-	}
-	peal_simworld_run_for(world, peal_prng_below(&story->prng, 200U * MILLISECOND_NS));
-	peal_simworld_cut(world, a, b, false);
-	peal_simworld_cut(world, b, a, false);
-}
-
-static void
-draw_weather(struct orders_story *story)
-{
-	struct peal_simworld *world = &story->world;
-	const struct peal_simworld_weather weather = {
-		.loss_ppm = (uint32_t)peal_prng_below(&story->prng, LOSS_PPM_MAX),
-		.duplicate_ppm = (uint32_t)peal_prng_below(&story->prng, LOSS_PPM_MAX),
-		.spike_ppm = (uint32_t)peal_prng_below(&story->prng, LOSS_PPM_MAX),
-		.spike_ns_max = 2U * MILLISECOND_NS};
-
-	peal_simworld_set_weather(world, &weather);
-	peal_simworld_run_for(world, peal_prng_below(&story->prng, 100U * MILLISECOND_NS));
-	peal_simworld_set_weather(world, &(struct peal_simworld_weather){0});
 }
 
 /* From one member to another no packet passes that is larger than this. */
@@ -193,12 +81,11 @@ static void
 narrow_one(struct orders_story *story)
 {
 	struct peal_simworld *world = &story->world;
-	uint16_t nodes_count = world->config.nodes_count;
-	uint16_t from = (uint16_t)peal_prng_below(&story->prng, nodes_count);
-	uint16_t to = (uint16_t)((from + 1U + peal_prng_below(&story->prng, nodes_count - 1U)) %
-				 nodes_count);
-	bool is_least = peal_prng_ratio(&story->prng, 1, 2);
+	uint16_t from, to;
+	bool is_least;
 
+	peal_trouble_draw_two(&story->trouble, &from, &to);
+	is_least = peal_prng_ratio(&story->trouble.prng, 1, 2);
 	peal_simnet_change(&world->net, from, to)->mtu =
 		is_least ? (uint16_t)PEAL_MTU_MIN : ETHERNET_MTU;
 }
@@ -208,7 +95,7 @@ static void
 narrow_all_to_one(struct orders_story *story)
 {
 	struct peal_simworld *world = &story->world;
-	uint16_t to = (uint16_t)peal_prng_below(&story->prng, world->config.nodes_count);
+	uint16_t to = (uint16_t)peal_prng_below(&story->trouble.prng, world->config.nodes_count);
 
 	for (uint16_t from = 0; from < world->config.nodes_count; from++) {
 		if (from != to) {
@@ -220,14 +107,14 @@ narrow_all_to_one(struct orders_story *story)
 static void
 trouble(struct orders_story *story)
 {
-	uint64_t what = peal_prng_below(&story->prng, 8);
+	uint64_t what = peal_prng_below(&story->trouble.prng, 8);
 
-	if (story->is_handover && peal_prng_ratio(&story->prng, 2, 3)) {
-		const struct peal_ordergroup *group =
-			&story->groups[peal_prng_below(&story->prng, story->groups_count)];
+	if (story->is_handover && peal_prng_ratio(&story->trouble.prng, 2, 3)) {
+		const struct peal_ordergroup *group = &story->groups[peal_prng_below(
+			&story->trouble.prng, story->groups_count)];
 		const struct peal_handover_scene scene = {.world = &story->world,
-			.faults = &story->faults,
-			.prng = &story->prng,
+			.faults = &story->trouble.faults,
+			.prng = &story->trouble.prng,
 			.group = group,
 			.may_lose = may_lose_now,
 			.state = story};
@@ -235,20 +122,20 @@ trouble(struct orders_story *story)
 		peal_handover_trouble(&scene);
 	}
 
-	if (story->is_wide && peal_prng_ratio(&story->prng, 1, 4)) {
+	if (story->is_wide && peal_prng_ratio(&story->trouble.prng, 1, 4)) {
 		narrow_one(story);
 	}
 
 	if (what < 4U) {
-		restart_one(story);
+		peal_trouble_restart(&story->trouble, 3, DOWN_NS_MAX);
 	} else if (what < 6U) {
-		pause_one(story);
+		peal_trouble_pause(&story->trouble, 4);
 	} else if (what < 7U) {
 		cut_one(story);
 	} else {
-		draw_weather(story);
+		peal_trouble_weather(&story->trouble);
 	}
-	peal_simworld_run_for(&story->world, peal_prng_below(&story->prng, GAP_NS_MAX));
+	peal_simworld_run_for(&story->world, peal_prng_below(&story->trouble.prng, GAP_NS_MAX));
 }
 
 static bool
@@ -347,9 +234,10 @@ create_anew(struct orders_story *story)
 	struct peal_simworld *world = &story->world;
 	struct peal_ordergroup *group = &story->groups[0];
 
-	draw_group(world, group->id, group->generation + 1U, group->ranks_count, group);
+	peal_story_fill_ordergroup(
+		world, group->id, group->generation + 1U, group->ranks_count, group);
 	story->is_lost[0] = false;
-	if (create(world, group)) {
+	if (peal_story_create_ordergroup(world, 0, group, CREATE_PATIENCE)) {
 		peal_simworld_run_for(world, MILLISECOND_NS);
 		finish(story);
 	}
@@ -363,10 +251,11 @@ begin(struct orders_story *story)
 	uint16_t least = story->is_handover ? 7U : 5U;
 	uint8_t large = world->config.nodes_count >= least ? 5U : 3U;
 
-	draw_group(world, 1, 1, 3, &story->groups[0]);
-	draw_group(world, 2, 1, large, &story->groups[1]);
+	peal_story_fill_ordergroup(world, 1, 1, 3, &story->groups[0]);
+	peal_story_fill_ordergroup(world, 2, 1, large, &story->groups[1]);
 	story->groups_count = GROUPS_MAX;
-	return create(world, &story->groups[0]) && create(world, &story->groups[1]);
+	return peal_story_create_ordergroup(world, 0, &story->groups[0], CREATE_PATIENCE) &&
+	       peal_story_create_ordergroup(world, 0, &story->groups[1], CREATE_PATIENCE);
 }
 
 /* An operator gives the ranks that stand empty to members without one. */
@@ -393,8 +282,7 @@ run(const struct peal_scenario_options *options, struct peal_report *report, boo
 	story.is_wide = options->seed % 2U == 0;
 	ordering.mtu = story.is_wide ? WIDE_MTU : 0;
 	if (peal_story_open_formed(world, &ordering, 0, report) && begin(&story)) {
-		peal_prng_init(&story.prng, options->seed);
-		peal_faults_init(&story.faults, world, options->seed);
+		peal_trouble_init(&story.trouble, world, options->seed, may_lose, &story);
 		for (uint32_t i = 0; i < STEPS_COUNT && !world->is_over; i++) {
 			trouble(&story);
 		}

@@ -76,7 +76,7 @@ attach(void)
 	peal_shmring_writer_init(&writer, &up_ring);
 	peal_shmring_reader_init(&reader, &down_ring);
 	atomic_store(&mine->death.word, 1);
-	place = peal_clients_attach(&clients, mine, theirs, &peal_clientrights_all, 0);
+	place = peal_clients_attach(&clients, mine, theirs, &peal_clientrights_all, 0, false);
 	PEAL_ASSERT(place != PEAL_CLIENTS_NONE);
 }
 

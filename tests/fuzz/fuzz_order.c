@@ -3,11 +3,12 @@
  * Frames of an order group, one behind the other, against one rank of three.
  *
  * The input is pieces: u8 kind (low nibble; bit 4: from rank 2, not 1; bit 5: a turn of 50 us
- * before it), u8 size in units of eight bytes, a body of that size; the last may be cut. A body
- * that is accepted comes back unchanged when it is encoded again; its group, configuration and rank
- * are then taken to be the right ones, so that the machine hears it. Whatever is said: what is
- * delivered has positions without gaps but those it was told of, nothing is kept at the end, and
- * the fields of a lane are in their order. A rank that stops is replaced by a fresh one.
+ * before it; bit 6: and this rank says something in it; bit 7: it takes 1 ms), u8 size in units of
+ * eight bytes, a body of that size; the last may be cut. A body that is accepted comes back
+ * unchanged when it is encoded again; its group, configuration and rank are then taken to be the
+ * right ones, so that the machine hears it. Whatever is said: what is delivered has positions
+ * without gaps but those it was told of, nothing is kept at the end, and the fields of a lane are
+ * in their order. A rank that stops is replaced by a fresh one.
  */
 #include "abcast/abcast.h"
 
@@ -20,6 +21,9 @@
 #define HEAD_SIZE  PEAL_ORDER_HEAD_SIZE
 #define UNIT_SIZE  8U
 #define TURN_NS    UINT64_C(50000)
+#define LONG_NS    UINT64_C(1000000)
+#define SAID       0x40U
+#define LONG       0x80U
 #define BODIES_MAX 4096U
 #define RANK_PLACE 12U
 #define GROUP      1U
@@ -123,6 +127,16 @@ start(void)
 }
 
 static void
+say(void)
+{
+	static const uint8_t said[UNIT_SIZE];
+
+	if (peal_abcast_send(&abcast, 1, said, sizeof(said)) == PEAL_ABCAST_OK) {
+		kept_count++;
+	}
+}
+
+static void
 check_lanes(void)
 {
 	for (uint32_t i = 0; i < RANKS; i++) {
@@ -178,7 +192,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += body_size;
 		size -= body_size;
 		if ((what & 0x20U) != 0) {
-			now_ns += TURN_NS;
+			now_ns += (what & LONG) != 0 ? LONG_NS : TURN_NS;
+			if ((what & SAID) != 0) {
+				say();
+			}
 			peal_abcast_run(&abcast, now_ns);
 		}
 		hear(what, body, (uint16_t)body_size);

@@ -3,30 +3,26 @@
  * What members say in an order group, one after the other, against a node with clients in a process
  * group that is ordered by it, and in one that is not.
  *
- * The input is pairs: u8 what (three bits: who says it; one bit: it comes in parts; one bit: a
- * stamp comes after it), u8 size, a message of that size; the last may be cut. What is accepted
- * must come back unchanged when it is encoded again. Whatever is said, clients are told what
- * follows from what they were told before, messages are whole and of members of the view, and what
- * waits has bounds.
+ * The input is that of tests/lib/groupfuzz.h; one more bit says that a stamp comes after the
+ * message. What is accepted must come back unchanged when it is encoded again. Whatever is said,
+ * clients are told what follows from what they were told before, messages are whole and of members
+ * of the view, and what waits has bounds.
  */
 #include "dataplane/procgroups.h"
 
 #include "base/assert.h"
+#include "tests/lib/groupfuzz.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#define MEMBERS 4U
-#define EPOCH   3U
 #define ORDER   9U
 #define SELF    1U
 #define CLIENTS 2U
 
 static struct peal_procgroups node;
 static struct peal_counters counters;
-static struct peal_peers peers;
-static struct peal_view view;
-static struct peal_member members[MEMBERS];
+static struct peal_groupfuzz_view view;
 static uint32_t known_count; /* members in the view of the client */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,14 +43,9 @@ on_view(void *state, uint32_t owner, uint16_t tag, const struct peal_procgroups_
 {
 	(void)state;
 	(void)tag;
-	if (owner != 1U) {
-		return;
+	if (owner == 1U) {
+		peal_groupfuzz_count(&known_count, news);
 	}
-	known_count = news->is_first ? 0 : known_count;
-	for (uint32_t i = 0; i < news->changes_count; i++) {
-		known_count += news->changes[i].what == 0 ? 1U : UINT32_MAX;
-	}
-	PEAL_ASSERT(known_count == news->members_count);
 }
 
 static void
@@ -126,16 +117,7 @@ begin(void)
 
 	known_count = 0;
 	peal_procgroups_init(&node, &config);
-	peers.epoch = EPOCH;
-	peers.self_mid = SELF;
-	peers.members_count = MEMBERS;
-	peers.view = &view;
-	view.members = members;
-	for (uint32_t i = 0; i < MEMBERS; i++) {
-		members[i].mid = i + 1U;
-	}
-	peal_procgroups_switch(&node, &peers);
-	peal_procgroups_on_view(&node, EPOCH);
+	peal_groupfuzz_switch(&view, &node, SELF);
 	for (uint32_t i = 1; i <= CLIENTS; i++) {
 		const struct peal_procgroups_client client = {.client = i,
 			.owner = i,
@@ -207,28 +189,17 @@ change(void)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct peal_groupfuzz_pairs pairs = {.data = data, .size = size};
+
 	begin();
-	while (size >= 2U) {
-		uint8_t what = data[0];
-		uint32_t length = data[1];
-
-		data += 2;
-		size -= 2;
-		length = length < size ? length : (uint32_t)size;
-		check_codec(data, length);
-		if ((what & 8U) != 0 && length > PEAL_ORDERHEAD_GROUP_SIZE + 2U) {
-			uint32_t first = PEAL_ORDERHEAD_GROUP_SIZE + 1U;
-
-			say((what & 7U) + 1U, data, 0, first, length);
-			say((what & 7U) + 1U, data, first, length - first, length);
-		} else if (length > 0) {
-			say((what & 7U) + 1U, data, 0, length, length);
+	while (peal_groupfuzz_next(&pairs)) {
+		check_codec(pairs.bytes, pairs.length);
+		if (pairs.length > 0) {
+			peal_groupfuzz_give(&pairs, PEAL_ORDERHEAD_GROUP_SIZE, say);
 		}
-		if ((what & 16U) != 0) {
+		if ((pairs.what & 16U) != 0) {
 			change();
 		}
-		data += length;
-		size -= length;
 	}
 	return 0;
 }

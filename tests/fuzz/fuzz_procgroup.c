@@ -3,27 +3,23 @@
  * Broadcasts about process groups, one behind the other, against two nodes: one that has the table,
  * and a newcomer.
  *
- * The input is pairs: u8 what (three bits: whose it is; one bit: it comes in parts), u8 size, a
- * message of that size; the last may be cut. What is accepted must come back unchanged when it is
+ * The input is that of tests/lib/groupfuzz.h. What is accepted must come back unchanged when it is
  * encoded again, and goes to both. Whatever is said, each table is in order, and clients are told
  * what follows from what they were told before.
  */
 #include "dataplane/procgroups.h"
 
 #include "base/assert.h"
+#include "tests/lib/groupfuzz.h"
 
 #include <stddef.h>
 #include <string.h>
 
-#define NODES   2U
-#define MEMBERS 4U
-#define EPOCH   3U
+#define NODES 2U
 
 static struct peal_procgroups nodes[NODES];
 static struct peal_counters counters[NODES];
-static struct peal_peers peers[NODES];
-static struct peal_view views[NODES];
-static struct peal_member members[MEMBERS];
+static struct peal_groupfuzz_view views[NODES];
 static uint32_t known_count[NODES]; /* members in the view of the client of a node */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,15 +35,9 @@ on_cast(void *state, const uint8_t *bytes, uint32_t size)
 static void
 on_view(void *state, uint32_t owner, uint16_t tag, const struct peal_procgroups_news *news)
 {
-	uint32_t *known = state;
-
 	(void)owner;
 	(void)tag;
-	*known = news->is_first ? 0 : *known;
-	for (uint32_t i = 0; i < news->changes_count; i++) {
-		*known += news->changes[i].what == 0 ? 1U : UINT32_MAX;
-	}
-	PEAL_ASSERT(*known == news->members_count);
+	peal_groupfuzz_count(state, news);
 }
 
 static void
@@ -99,16 +89,7 @@ begin(uint32_t index)
 
 	known_count[index] = 0;
 	peal_procgroups_init(&nodes[index], &config);
-	peers[index].epoch = EPOCH;
-	peers[index].self_mid = index + 2U; /* neither is the elder */
-	peers[index].members_count = MEMBERS;
-	peers[index].view = &views[index];
-	views[index].members = members;
-	for (uint32_t i = 0; i < MEMBERS; i++) {
-		members[i].mid = i + 1U;
-	}
-	peal_procgroups_switch(&nodes[index], &peers[index]);
-	peal_procgroups_on_view(&nodes[index], EPOCH);
+	peal_groupfuzz_switch(&views[index], &nodes[index], index + 2U); /* neither is the elder */
 	nodes[index].is_ready = index == 0;
 	PEAL_ASSERT(
 		peal_procgroups_join(&nodes[index], &client, &name, &seat) == PEAL_PROCGROUPS_OK);
@@ -168,27 +149,14 @@ check_codec(const uint8_t *bytes, uint32_t size)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct peal_groupfuzz_pairs pairs = {.data = data, .size = size};
+
 	for (uint32_t i = 0; i < NODES; i++) {
 		begin(i);
 	}
-	while (size >= 2U) {
-		uint8_t what = data[0];
-		uint32_t length = data[1];
-
-		data += 2;
-		size -= 2;
-		length = length < size ? length : (uint32_t)size;
-		check_codec(data, length);
-		if ((what & 8U) != 0 && length > PEAL_PROCGROUP_HEAD_SIZE + 2U) {
-			uint32_t first = PEAL_PROCGROUP_HEAD_SIZE + 1U;
-
-			give((what & 7U) + 1U, data, 0, first, length);
-			give((what & 7U) + 1U, data, first, length - first, length);
-		} else {
-			give((what & 7U) + 1U, data, 0, length, length);
-		}
-		data += length;
-		size -= length;
+	while (peal_groupfuzz_next(&pairs)) {
+		check_codec(pairs.bytes, pairs.length);
+		peal_groupfuzz_give(&pairs, PEAL_PROCGROUP_HEAD_SIZE, give);
 	}
 	for (uint32_t i = 0; i < NODES; i++) {
 		check_table(&nodes[i].table);

@@ -9,13 +9,11 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
-LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
+from integ import BUILD, LIBRARY, ROOT, LabError, outcome, play, run
+
 NODE_LIBRARY = os.path.join(BUILD, "embed", "libpeal-node.so.0")
 
 # What a program that was compiled once relies on. Lines may be added at the end of a struct's reserved room;
@@ -167,17 +165,6 @@ int main(void)
 """
 
 
-class Failed(Exception):
-    """A sentence that says what differs."""
-
-
-def run(*command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(command)}: {done.stdout.strip()}")
-    return done.stdout
-
-
 def declared_in(paths):
     text = ""
     for path in paths:
@@ -193,10 +180,10 @@ def check_symbols(library, version_map, version, declared):
     found = {line.split()[-1].split("@")[0] for line in lines if " T " in line}
     for what, names in (("in the map", wanted), ("in the library", found)):
         if names != declared:
-            raise Failed(f"declared in the header and {what} differ in {sorted(names ^ declared)}")
+            raise LabError(f"declared in the header and {what} differ in {sorted(names ^ declared)}")
     others = [line for line in lines if " T " not in line and not line.endswith(f" {version}")]
     if others:
-        raise Failed(f"{library} shows more than functions: {others}")
+        raise LabError(f"{library} shows more than functions: {others}")
 
 
 def check_both_symbols():
@@ -211,15 +198,15 @@ def check_needs():
     strange = [name for name in re.findall(r"NEEDED.*\[(.*)\]", dynamic)
                if not re.match(r"libc\.so|ld-linux|libasan|libtsan|libubsan", name)]
     if strange:
-        raise Failed(f"libpeal needs {strange}")
+        raise LabError(f"libpeal needs {strange}")
     if "[libpeal.so.0]" not in dynamic:
-        raise Failed("libpeal has another name than libpeal.so.0")
+        raise LabError("libpeal has another name than libpeal.so.0")
     dynamic = run("readelf", "-d", NODE_LIBRARY)
     strange = [name for name in re.findall(r"NEEDED.*\[(.*)\]", dynamic) if re.search(r"jemalloc|jansson", name)]
     if strange:
-        raise Failed(f"libpeal-node brings an application {strange}")
+        raise LabError(f"libpeal-node brings an application {strange}")
     if "[libpeal-node.so.0]" not in dynamic or "NODELETE" not in dynamic:
-        raise Failed("libpeal-node has another name than libpeal-node.so.0, or can be unloaded")
+        raise LabError("libpeal-node has another name than libpeal-node.so.0, or can be unloaded")
 
 
 def check_compilers(folder, stem, program, layout, *libraries):
@@ -237,7 +224,7 @@ def check_compilers(folder, stem, program, layout, *libraries):
 
 def check_promises(folder):
     """All that was promised is kept; and what breaks a promise is noticed."""
-    run(os.path.join(ROOT, "tools", "dev", "abi"))
+    run(os.path.join(ROOT, "tools", "dev", "abi"), seconds=300.0)
     loader = importlib.machinery.SourceFileLoader("abi", os.path.join(ROOT, "tools", "dev", "abi"))
     abi = importlib.util.module_from_spec(importlib.util.spec_from_loader("abi", loader))
     loader.exec_module(abi)
@@ -248,32 +235,24 @@ def check_promises(folder):
         with open(os.path.join(include, "peal", path), encoding="ascii") as file:
             text = file.read()
         if text.count(before) != 1:
-            raise Failed(f"'{before}' stands {text.count(before)} times in {path} of {abi.kept_versions()[0]}")
+            raise LabError(f"'{before}' stands {text.count(before)} times in {path} of {abi.kept_versions()[0]}")
         with open(os.path.join(include, "peal", path), "w", encoding="ascii") as file:
             file.write(text.replace(before, after))
         changed = abi.Promises(include)
         if bool(abi.gone_of(kept, changed)) == (after in HARMLESS):
-            raise Failed(f"'{before}' became '{after}', and it was said: {abi.gone_of(kept, changed)}")
+            raise LabError(f"'{before}' became '{after}', and it was said: {abi.gone_of(kept, changed)}")
         if after in HARMLESS and not abi.added_to(kept, changed):
-            raise Failed(f"'{after}' was not told as added")
+            raise LabError(f"'{after}' was not told as added")
 
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        stories = (("symbols", check_both_symbols), ("needs", check_needs),
-                   ("compilers", lambda: check_compilers(folder, "abi", PROGRAM, LAYOUT, LIBRARY)),
-                   ("compilers, of a node", lambda: check_compilers(folder, "node", NODE_PROGRAM, NODE_LAYOUT,
-                                                                    NODE_LIBRARY, LIBRARY)),
-                   ("promises", lambda: check_promises(folder)))
-        for name, story in stories:
-            try:
-                story()
-            except Failed as failed:
-                print(f"not ok - {name}: {failed}")
-                return 1
-            print(f"ok - {name}")
-    return 0
+        play((("symbols", check_both_symbols), ("needs", check_needs),
+              ("compilers", lambda: check_compilers(folder, "abi", PROGRAM, LAYOUT, LIBRARY)),
+              ("compilers, of a node", lambda: check_compilers(folder, "node", NODE_PROGRAM, NODE_LAYOUT,
+                                                               NODE_LIBRARY, LIBRARY)),
+              ("promises", lambda: check_promises(folder))))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome(main))

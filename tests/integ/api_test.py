@@ -9,9 +9,8 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
-LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
+from integ import LIBRARY, ROOT, LabError, outcome, play
+
 # Of the header and not of its users; and what the environment has.
 INSIDE = {"PEAL_H", "PEAL_EMBED_H", "PEAL_ORDER_H", "PEAL_PROCESS_GROUPS_H", "PEAL_SERVICES_H", "PEAL_API"}
 ELSEWHERE = {"PEAL_SOCKET", "PEAL_LIBRARY"}
@@ -35,10 +34,6 @@ int piece(struct peal *peal, struct peal_event event, uint32_t channel, uint64_t
 """
 
 
-class Failed(Exception):
-    """A sentence that says what differs."""
-
-
 def read(*path):
     with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
         return file.read()
@@ -58,7 +53,7 @@ def names_of_header():
     values = set(re.findall(r"^\t(PEAL_\w+) = ", text, re.MULTILINE))
     macros = set(re.findall(r"^#define (PEAL_\w+)", text, re.MULTILINE)) - INSIDE
     if len(functions) < 20 or len(values) < 30:
-        raise Failed(f"peal.h is read wrongly: {functions} {values}")
+        raise LabError(f"peal.h is read wrongly: {functions} {values}")
     return functions, types, values | macros
 
 
@@ -74,14 +69,14 @@ def check_manual():
     named = set(re.findall(r"\b(peal_\w+|PEAL_\w+)\b", manual))
     missing = (functions | types | values) - named
     if missing:
-        raise Failed(f"docs/API.md does not name {', '.join(sorted(missing))}")
+        raise LabError(f"docs/API.md does not name {', '.join(sorted(missing))}")
     strange = named - functions - types - values - ELSEWHERE
     if strange:
-        raise Failed(f"docs/API.md names what is not in peal.h: {', '.join(sorted(strange))}")
+        raise LabError(f"docs/API.md names what is not in peal.h: {', '.join(sorted(strange))}")
     quoted = set(re.findall(r"`(\w+)`", manual))
     missing = fields_of_header() - quoted
     if missing:
-        raise Failed(f"docs/API.md does not name the fields {', '.join(sorted(missing))}")
+        raise LabError(f"docs/API.md does not name the fields {', '.join(sorted(missing))}")
 
 
 def check_cplusplus():
@@ -95,7 +90,7 @@ def check_cplusplus():
         r"REQUEST_OVERHEAD)$", name)}
     missing = {name for name in wanted if not re.search(rf"\b{name}\b", text)}
     if missing:
-        raise Failed(f"peal.hpp has nothing for {', '.join(sorted(missing))}")
+        raise LabError(f"peal.hpp has nothing for {', '.join(sorted(missing))}")
 
 
 def compile_c(folder, name, text, *more):
@@ -107,7 +102,7 @@ def compile_c(folder, name, text, *more):
          os.path.join(ROOT, "include"), source, *more],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
-        raise Failed(f"{name}: {done.stdout.strip()}\n{text}")
+        raise LabError(f"{name}: {done.stdout.strip()}\n{text}")
 
 
 def pieces_of(path):
@@ -117,7 +112,7 @@ def pieces_of(path):
 def check_pieces():
     pieces = pieces_of(("docs", "API.md"))
     if len(pieces) < 4:
-        raise Failed("docs/API.md shows too little code")
+        raise LabError("docs/API.md shows too little code")
     with tempfile.TemporaryDirectory() as folder:
         for i, piece in enumerate(pieces):
             compile_c(folder, f"piece{i}", PIECE % piece, "-fsyntax-only")
@@ -127,27 +122,19 @@ def check_readme():
     """The application of the README is a whole one, and a short one."""
     programs = pieces_of(("README.md",))
     if len(programs) != 1 or len(programs[0].splitlines()) > 30:
-        raise Failed("the README should show one application of some 20 lines")
+        raise LabError("the README should show one application of some 20 lines")
     with tempfile.TemporaryDirectory() as folder:
         program = os.path.join(folder, "readme")
         compile_c(folder, "readme", programs[0], LIBRARY, f"-Wl,-rpath,{os.path.dirname(LIBRARY)}", "-o", program)
         done = subprocess.run([program], env={**os.environ, "PEAL_SOCKET": "/nonexistent"}, stdout=subprocess.PIPE,
                               text=True, timeout=10.0, check=False)
         if done.returncode == 0 or "/nonexistent" not in done.stdout:
-            raise Failed(f"without a daemon the application of the README says {done.stdout}")
+            raise LabError(f"without a daemon the application of the README says {done.stdout}")
 
 
 def main():
-    for name, story in (("manual", check_manual), ("pieces", check_pieces), ("c++", check_cplusplus),
-                        ("readme", check_readme)):
-        try:
-            story()
-        except Failed as failed:
-            print(f"not ok - {name}: {failed}")
-            return 1
-        print(f"ok - {name}")
-    return 0
+    play((("manual", check_manual), ("pieces", check_pieces), ("c++", check_cplusplus), ("readme", check_readme)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome(main))

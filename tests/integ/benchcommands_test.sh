@@ -5,15 +5,10 @@
 # of what they print, refusals in one sentence, Ctrl-C, nothing left behind, no root but for af_packet. How fast
 # anything is decides nothing here. Prints TAP; exits 77 where it cannot run, 1 if a check failed.
 
-set -u
-export LC_ALL=C
-
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/integ/tap.sh
-source "$here/tap.sh"
-bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench}
+source "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
-[[ -x $bench ]] || skip "$bench is not built"
+find_bench
 need python3 setsid setpriv
 open_scratch
 

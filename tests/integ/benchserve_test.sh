@@ -6,16 +6,11 @@
 # nobody, Ctrl-C on either side. How fast anything is decides nothing here. Prints TAP; exits 77 where it cannot
 # run, 1 if a check failed.
 
-set -u
-export LC_ALL=C
-
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/integ/tap.sh
-source "$here/tap.sh"
-bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench}
+source "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
 ((EUID == 0)) || skip "needs root to make network namespaces"
-[[ -x $bench ]] || skip "$bench is not built"
+find_bench
 need ip python3 setsid setpriv nsenter unshare
 unshare -n true 2>/dev/null || skip "network namespaces cannot be made here"
 open_scratch

@@ -9,11 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
-from applications import BUILD, Beside, Lab, LabError, ROOT, example, expect, pealctl, run, socket_of
+from integ import BUILD, LIBRARY, Beside, Lab, ROOT, by_name, example, expect, outcome_as_root, pealctl, play, run, socket_of
 
-LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
 HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
 PINGS = 500
 READINGS = 2000
@@ -203,21 +201,10 @@ def package(lab):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("SKIP: network namespaces need root")
-        return 77
-    try:
-        with Lab(f"bind{os.getpid()}", 2) as lab:
-            lab.wait_view([1, 2], 2, 10.0)
-            for story in (examples, clients, values, readme, cplusplus, python, package):
-                begin_s = time.monotonic()
-                said = story(lab)
-                print(f"ok - {story.__name__} ({time.monotonic() - begin_s:.1f} s) {said or ''}".rstrip())
-    except (LabError, subprocess.TimeoutExpired) as error:
-        print(f"not ok - {error}")
-        return 1
-    return 0
+    with Lab(f"bind{os.getpid()}", 2) as lab:
+        lab.wait_view([1, 2], 2, 10.0)
+        play(by_name(examples, clients, values, readme, cplusplus, python, package), lab)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome_as_root(main, subprocess.TimeoutExpired))

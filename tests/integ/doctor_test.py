@@ -11,14 +11,11 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
-PEALD = os.path.join(BUILD, "tools", "peald", "peald")
+from integ import PEAL_LAB, PEALD, ROOT, Lab, expect, outcome  # knows where the next two are
+from doctorchecks import CHECKS, Plan
+from doctorhost import Host
+
 DOCTOR = os.path.join(ROOT, "tools", "peal-doctor")
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-from doctorchecks import CHECKS, Plan  # noqa: E402
-from doctorhost import Host  # noqa: E402
-from labclient import PEAL_LAB, Lab, LabError  # noqa: E402
 
 CARD, GROUP = "0000:3b:00.0", 17
 PCI = f"/sys/bus/pci/devices/{CARD}"
@@ -215,11 +212,6 @@ HOSTS = (
 )
 
 
-def expect(condition, text):
-    if not condition:
-        raise LabError(text)
-
-
 def build(folder, changes):
     for path, content in {**perfect(), **changes}.items():
         if content is None:
@@ -409,24 +401,19 @@ def beside_a_daemon(scratch):
 
 
 def main():
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            made_up_hosts(scratch)
-            odd_hosts(scratch)
-            roles(scratch)
-            same_sentence(scratch)
-            without_peald(scratch)
-            usage()
-            this_machine()
-            if os.geteuid() == 0:
-                beside_a_daemon(scratch)
-            else:
-                print("# no daemon beside it: network namespaces need root")
-    except LabError as error:
-        print(f"not ok - {error}")
-        return 1
-    return 0
+    with tempfile.TemporaryDirectory() as scratch:
+        made_up_hosts(scratch)
+        odd_hosts(scratch)
+        roles(scratch)
+        same_sentence(scratch)
+        without_peald(scratch)
+        usage()
+        this_machine()
+        if os.geteuid() == 0:
+            beside_a_daemon(scratch)
+        else:
+            print("# no daemon beside it: network namespaces need root")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome(main))

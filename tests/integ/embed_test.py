@@ -7,11 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
-from applications import BUILD, Lab, LabError, Partner, expect, socket_of
+from integ import BUILD, Lab, Partner, by_name, example, expect, outcome_as_root, play, socket_of
 
-CHAT = os.path.join(BUILD, "examples", "chat")
+CHAT = example("chat")
 SLOW = os.path.join(BUILD, "tests", "slow_client")
 FLOW = os.path.join(BUILD, "tests", "flow_client")
 NOBODY = 65534
@@ -160,21 +159,10 @@ def daemon_leaves(lab):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("SKIP: network namespaces need root")
-        return 77
-    try:
-        with Lab(f"emb{os.getpid()}", 2) as lab:
-            lab.wait_view([1, 2], 2, 10.0)
-            for story in (talk, flow, slow, client_dies, many_come_and_go, strangers, daemon_dies, daemon_leaves):
-                begin_s = time.monotonic()
-                story(lab)
-                print(f"ok - {story.__name__.replace('_', ' ')} ({time.monotonic() - begin_s:.1f} s)")
-    except LabError as error:
-        print(f"not ok - {error}")
-        return 1
-    return 0
+    with Lab(f"emb{os.getpid()}", 2) as lab:
+        lab.wait_view([1, 2], 2, 10.0)
+        play(by_name(talk, flow, slow, client_dies, many_come_and_go, strangers, daemon_dies, daemon_leaves), lab)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome_as_root(main))

@@ -10,11 +10,10 @@ import os
 import re
 import subprocess
 import sys
-import time
 
-from applications import BUILD, Lab, LabError, Partner, expect, pealctl, socket_of
+from integ import BUILD, Lab, Partner, by_name, example, expect, outcome_as_root, pealctl, play, socket_of
 
-ROOM = os.path.join(BUILD, "examples", "room")
+ROOM = example("room")
 KILL = os.path.join(BUILD, "tests", "groupkill")
 NODES = (1, 2, 3)
 
@@ -176,24 +175,13 @@ def measure_all(count):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("SKIP: network namespaces need root")
-        return 77
-    try:
-        if len(sys.argv) > 2 and sys.argv[1] == "--kills":
-            measure_all(int(sys.argv[2]))
-            return 0
-        with Lab(f"grp{os.getpid()}", len(NODES)) as lab:
-            lab.wait_view(list(NODES), len(NODES), 10.0)
-            for story in (talk, client_dies, daemon_dies, kills):
-                begin_s = time.monotonic()
-                story(lab)
-                print(f"ok - {story.__name__.replace('_', ' ')} ({time.monotonic() - begin_s:.1f} s)")
-    except LabError as error:
-        print(f"not ok - {error}")
-        return 1
-    return 0
+    if len(sys.argv) > 2 and sys.argv[1] == "--kills":
+        measure_all(int(sys.argv[2]))
+        return 0
+    with Lab(f"grp{os.getpid()}", len(NODES)) as lab:
+        lab.wait_view(list(NODES), len(NODES), 10.0)
+        play(by_name(talk, client_dies, daemon_dies, kills), lab)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome_as_root(main))

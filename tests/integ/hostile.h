@@ -45,6 +45,7 @@ int hostile_race(const char *path, uint64_t rounds_count);
 int hostile_hold_the_core(const char *path, uint64_t rounds_count);
 int hostile_connect(const char *path, uint64_t count);
 int hostile_forge(const char *path, uint64_t rounds_count);
+int hostile_lane(const char *path, uint64_t rounds_count);
 int hostile_flood_descriptors(const char *path, uint64_t rounds_count);
 
 #endif

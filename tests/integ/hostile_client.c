@@ -12,6 +12,7 @@
  * - connect: so many connections, most of which say nothing
  * - forge: so many rounds of each lie at the door
  * - descriptors: so many rounds of packets full of descriptors
+ * - lane: so many rounds of each lie that a client can tell another one of its node, over a lane
  * - peek: prints all words that the daemon wrote outside of rings, for who knows which would be
  *   addresses of its memory
  * - deaf: hears all broadcasts and reads nothing, until evicted
@@ -225,6 +226,7 @@ main(int argc, char **argv)
 		{"connect", hostile_connect},
 		{"forge", hostile_forge},
 		{"descriptors", hostile_flood_descriptors},
+		{"lane", hostile_lane},
 		{"deaf", be_deaf},
 		{"peek", peek},
 		{"die", die},

@@ -16,8 +16,8 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from embed_test import BUILD, Chat, Lab, LabError, descriptors_count, expect, socket_of, stat  # noqa: E402
+from embed_test import Chat, descriptors_count, stat
+from integ import BUILD, Lab, LabError, expect, socket_of
 
 HOSTILE = os.path.join(BUILD, "tests", "hostile_client")
 DYING = os.path.join(BUILD, "tests", "dying_client")
@@ -26,7 +26,7 @@ CALM = os.path.join(BUILD, "tests", "prop_calm")
 # What is done, and how often; the first is words written.
 MODES = (("scribble", 1000000000 if IS_NIGHT else 100000000), ("offend", 100 if IS_NIGHT else 6),
          ("race", 1000 if IS_NIGHT else 40), ("hold", 4), ("connect", 10000), ("forge", 400 if IS_NIGHT else 40),
-         ("descriptors", 40), ("deaf", 1), ("peek", 1), ("die", 2000 if IS_NIGHT else 100))
+         ("descriptors", 40), ("lane", 100 if IS_NIGHT else 4), ("deaf", 1), ("peek", 1), ("die", 2000 if IS_NIGHT else 100))
 # From an offence to the turn in which it is answered.
 CUT_US_MAX = 100000
 # At how many points of the library a client must have died.
@@ -161,6 +161,10 @@ def do_harm(lab, figures):
             expect(not addresses, f"the daemon tells where its memory is: {addresses}")
         if mode == "deaf":
             expect("slow" in cut_off, f"who did not read is not told: {cut_off}")
+        if mode == "lane":
+            expect(said["ended"] == said["offences"] and stat(lab, 1, "client_lanes_broken") > 0,
+                   f"some lanes were not ended: {said}")
+            expect(stat(lab, 1, "clients_violated") == figures["held_from"], "somebody was cut off over a lane")
         if mode == "offend":
             expect(entry["times"] == said["cut_off"], f"{entry['times']} times are told of {said['cut_off']}")
             expect("hostile" in lab.run("ctl", "1", "clients"), "pealctl clients does not name it")

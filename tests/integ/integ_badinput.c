@@ -189,15 +189,14 @@ assert_refused(const char *name, const char *words)
 	assert_nothing_left();
 }
 
+/* A configuration with more lines, the first of which is the eleventh. */
 static void
-test_badinput__names_the_line_of_an_unknown_key(void **state)
+write_lines(const char *lines)
 {
-	(void)state;
-	write_config("bad", "peal1", 64, "colour: red\n");
-	assert_refused("bad", "bad.yaml:11: colour: there is no such key");
+	write_config("bad", "peal1", 64, lines);
 }
 
-/* A configuration with something else in place of its address. */
+/* A configuration with something else in place of its address, which is the third line. */
 static void
 write_address(const char *lines)
 {
@@ -205,117 +204,137 @@ write_address(const char *lines)
 	change_config("bad", "address: 10.77.0.1:7400", lines);
 }
 
+struct mistake {
+	const char *lines;
+	const char *words; /* of the sentence that refuses them */
+};
+
+static void
+assert_all_refused(
+	void (*write_bad)(const char *lines), const struct mistake *mistakes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		write_bad(mistakes[i].lines);
+		assert_refused("bad", mistakes[i].words);
+	}
+}
+
+#define ASSERT_ALL_REFUSED(write_bad, mistakes)                                                    \
+	assert_all_refused(write_bad, mistakes, sizeof(mistakes) / sizeof((mistakes)[0]))
+
+static void
+test_badinput__names_the_line_of_an_unknown_key(void **state)
+{
+	(void)state;
+	write_lines("colour: red\n");
+	assert_refused("bad", "bad.yaml:11: colour: there is no such key");
+}
+
 static void
 test_badinput__names_what_is_wrong_with_a_link(void **state)
 {
+	static const struct mistake mistakes[] = {
+		{"address: '[fd00::1]:7400'", "seeds: expected addresses of the same form"},
+		{"address: 10.77.0.1:7400\nvlan: 4095", "bad.yaml:4: vlan: expected"},
+		{"address: 10.77.0.1:7400\nprefix: 24", "gateway is missing: expected"},
+		{"address: 10.77.0.1:7400\ngateway: 10.77.0.254", "prefix is missing: expected"},
+		{"address: 10.77.0.1:7400\ngateway: 10.77.0.254\nprefix: 33",
+			"bad.yaml:5: prefix: expected"},
+		{"address: 10.77.0.1:7400\ngateway: 10.77.1.254\nprefix: 24",
+			"bad.yaml:4: gateway: expected"},
+		{"address: 10.77.0.1:7400\ngateway: 10.77.0.1\nprefix: 24",
+			"bad.yaml:4: gateway: expected"},
+		{"address: 10.77.0.1:7400\ngateway: fd00::1\nprefix: 24",
+			"bad.yaml:4: gateway: expected"},
+	};
+
 	(void)state;
-	write_address("address: '[fd00::1]:7400'");
-	assert_refused("bad", "seeds: expected addresses of the same form");
-	write_address("address: 10.77.0.1:7400\nvlan: 4095");
-	assert_refused("bad", "bad.yaml:4: vlan: expected");
-	write_address("address: 10.77.0.1:7400\nprefix: 24");
-	assert_refused("bad", "gateway is missing: expected");
-	write_address("address: 10.77.0.1:7400\ngateway: 10.77.0.254");
-	assert_refused("bad", "prefix is missing: expected");
-	write_address("address: 10.77.0.1:7400\ngateway: 10.77.0.254\nprefix: 33");
-	assert_refused("bad", "bad.yaml:5: prefix: expected");
-	write_address("address: 10.77.0.1:7400\ngateway: 10.77.1.254\nprefix: 24");
-	assert_refused("bad", "bad.yaml:4: gateway: expected");
-	write_address("address: 10.77.0.1:7400\ngateway: 10.77.0.1\nprefix: 24");
-	assert_refused("bad", "bad.yaml:4: gateway: expected");
-	write_address("address: 10.77.0.1:7400\ngateway: fd00::1\nprefix: 24");
-	assert_refused("bad", "bad.yaml:4: gateway: expected");
+	ASSERT_ALL_REFUSED(write_address, mistakes);
 }
 
 static void
 test_badinput__names_the_line_of_a_bad_address(void **state)
 {
+	static const struct mistake mistakes[] = {
+		{"address: 10.77.0.1", "bad.yaml:3: address: expected an IP address and a port"},
+		{"address: 224.0.0.1:7400", "bad.yaml:3: address: expected"},
+		/* The colons of the address and that of the port. */
+		{"address: fd00::1:7400", "bad.yaml:3: address: expected"},
+		{"address: '[10.77.0.1]:7400'", "bad.yaml:3: address: expected"},
+		{"address: '[ff02::1]:7400'", "bad.yaml:3: address: expected"},
+		{"address: '[::ffff:10.77.0.1]:7400'", "bad.yaml:3: address: expected"},
+	};
+
 	(void)state;
-	write_config("bad", "peal1", 64, "");
-	change_config("bad", "address: 10.77.0.1:7400", "address: 10.77.0.1");
-	assert_refused("bad", "bad.yaml:3: address: expected an IP address and a port");
-	write_config("bad", "peal1", 64, "");
-	change_config("bad", "address: 10.77.0.1:7400", "address: 224.0.0.1:7400");
-	assert_refused("bad", "bad.yaml:3: address: expected");
-	/* The colons of the address and that of the port. */
-	write_address("address: fd00::1:7400");
-	assert_refused("bad", "bad.yaml:3: address: expected");
-	write_address("address: '[10.77.0.1]:7400'");
-	assert_refused("bad", "bad.yaml:3: address: expected");
-	write_address("address: '[ff02::1]:7400'");
-	assert_refused("bad", "bad.yaml:3: address: expected");
-	write_address("address: '[::ffff:10.77.0.1]:7400'");
-	assert_refused("bad", "bad.yaml:3: address: expected");
+	ASSERT_ALL_REFUSED(write_address, mistakes);
 }
 
 static void
 test_badinput__asks_for_a_value_in_range(void **state)
 {
+	static const struct mistake mistakes[] = {
+		{"rings: 2\n", "bad.yaml:11: rings: expected"},
+		{"members_max: 10001\n", "bad.yaml:11: members_max: expected"},
+		{"members_max: 63\n", "bad.yaml:11: members_max: expected"},
+		{"mtu: 1279\n", "bad.yaml:11: mtu: expected"},
+		{"mtu: 9001\n", "bad.yaml:11: mtu: expected"},
+		{"rejoin: perhaps\n", "bad.yaml:11: rejoin: expected true or false"},
+		{"cores: 17\n", "bad.yaml:11: cores: expected"},
+		{"cores: 0\n", "bad.yaml:11: cores: expected"},
+		{"lcore: 1000\n", "lcore: this process may not use CPU 1000"},
+	};
 	char metadata[4200], text[4098] = "";
 
 	(void)state;
 	write_config("bad", "peal1", 7, "");
 	assert_refused("bad", "bad.yaml:10: memory_mb: expected");
-	write_config("bad", "peal1", 64, "rings: 2\n");
-	assert_refused("bad", "bad.yaml:11: rings: expected");
-	write_config("bad", "peal1", 64, "members_max: 10001\n");
-	assert_refused("bad", "bad.yaml:11: members_max: expected");
-	write_config("bad", "peal1", 64, "members_max: 63\n");
-	assert_refused("bad", "bad.yaml:11: members_max: expected");
-	write_config("bad", "peal1", 64, "mtu: 1279\n");
-	assert_refused("bad", "bad.yaml:11: mtu: expected");
-	write_config("bad", "peal1", 64, "mtu: 9001\n");
-	assert_refused("bad", "bad.yaml:11: mtu: expected");
+	ASSERT_ALL_REFUSED(write_lines, mistakes);
 	memset(text, 'x', sizeof(text) - 1U);
 	(void)snprintf(metadata, sizeof(metadata), "\nmetadata: %s\n", text);
-	write_config("bad", "peal1", 64, metadata);
+	write_lines(metadata);
 	assert_refused("bad", "bad.yaml:12: metadata: expected a text of at most 4096 bytes");
-	write_config("bad", "peal1", 64, "rejoin: perhaps\n");
-	assert_refused("bad", "bad.yaml:11: rejoin: expected true or false");
-	write_config("bad", "peal1", 64, "cores: 17\n");
-	assert_refused("bad", "bad.yaml:11: cores: expected");
-	write_config("bad", "peal1", 64, "cores: 0\n");
-	assert_refused("bad", "bad.yaml:11: cores: expected");
-	write_config("bad", "peal1", 64, "lcore: 1000\n");
-	assert_refused("bad", "lcore: this process may not use CPU 1000");
 }
 
 static void
 test_badinput__wants_a_detector_that_fits(void **state)
 {
+	static const struct mistake mistakes[] = {
+		{"detector: nose\n", "bad.yaml:11: detector: expected window, phi or silence"},
+		{"detector: phi\n",
+			"bad.yaml:11: detector: phi needs probes that are at least 100 ms"},
+		{"preset: cloud\ndetector: phi\nphi_threshold: 17\n",
+			"bad.yaml:13: phi_threshold: expected a number from 1 to 16"},
+		{"preset: cloud\ndetector: phi\nphi_threshold: 8.55\n",
+			"bad.yaml:13: phi_threshold: expected a number from 1 to 16"},
+		{"phi_threshold: 8\n", "bad.yaml:11: phi_threshold: belongs to 'detector: phi'"},
+		{"detector: silence\nsilence_ms: 99\n",
+			"bad.yaml:12: silence_ms: expected 2 to 10 probe intervals"},
+		{"detector: silence\nsilence_ms: 501\n",
+			"bad.yaml:12: silence_ms: expected 2 to 10 probe intervals"},
+		{"detector: window\nsilence_ms: 225\n",
+			"bad.yaml:12: silence_ms: belongs to 'detector: silence'"},
+	};
+
 	(void)state;
-	write_config("bad", "peal1", 64, "detector: nose\n");
-	assert_refused("bad", "bad.yaml:11: detector: expected window, phi or silence");
-	write_config("bad", "peal1", 64, "detector: phi\n");
-	assert_refused("bad", "bad.yaml:11: detector: phi needs probes that are at least 100 ms");
-	write_config("bad", "peal1", 64, "preset: cloud\ndetector: phi\nphi_threshold: 17\n");
-	assert_refused("bad", "bad.yaml:13: phi_threshold: expected a number from 1 to 16");
-	write_config("bad", "peal1", 64, "preset: cloud\ndetector: phi\nphi_threshold: 8.55\n");
-	assert_refused("bad", "bad.yaml:13: phi_threshold: expected a number from 1 to 16");
-	write_config("bad", "peal1", 64, "phi_threshold: 8\n");
-	assert_refused("bad", "bad.yaml:11: phi_threshold: belongs to 'detector: phi'");
-	write_config("bad", "peal1", 64, "detector: silence\nsilence_ms: 99\n");
-	assert_refused("bad", "bad.yaml:12: silence_ms: expected 2 to 10 probe intervals");
-	write_config("bad", "peal1", 64, "detector: silence\nsilence_ms: 501\n");
-	assert_refused("bad", "bad.yaml:12: silence_ms: expected 2 to 10 probe intervals");
-	write_config("bad", "peal1", 64, "detector: window\nsilence_ms: 225\n");
-	assert_refused("bad", "bad.yaml:12: silence_ms: belongs to 'detector: silence'");
+	ASSERT_ALL_REFUSED(write_lines, mistakes);
 }
 
 static void
 test_badinput__refuses_policies_that_are_none(void **state)
 {
+	static const struct mistake mistakes[] = {
+		{"slow_member: wait\n", "bad.yaml:11: slow_member: expected block, drop or evict"},
+		{"slow_member: evict\nevict_ms: 9\n",
+			"bad.yaml:12: evict_ms: expected milliseconds from 10 to 60000"},
+		{"slow_member: evict\nevict_ms: 60001\n",
+			"bad.yaml:12: evict_ms: expected milliseconds from 10 to 60000"},
+		{"slow_member: drop\nevict_ms: 100\n",
+			"bad.yaml:12: evict_ms: belongs to 'slow_member: evict'"},
+		{"evict_ms: 100\n", "bad.yaml:11: evict_ms: belongs to 'slow_member: evict'"},
+	};
+
 	(void)state;
-	write_config("bad", "peal1", 64, "slow_member: wait\n");
-	assert_refused("bad", "bad.yaml:11: slow_member: expected block, drop or evict");
-	write_config("bad", "peal1", 64, "slow_member: evict\nevict_ms: 9\n");
-	assert_refused("bad", "bad.yaml:12: evict_ms: expected milliseconds from 10 to 60000");
-	write_config("bad", "peal1", 64, "slow_member: evict\nevict_ms: 60001\n");
-	assert_refused("bad", "bad.yaml:12: evict_ms: expected milliseconds from 10 to 60000");
-	write_config("bad", "peal1", 64, "slow_member: drop\nevict_ms: 100\n");
-	assert_refused("bad", "bad.yaml:12: evict_ms: belongs to 'slow_member: evict'");
-	write_config("bad", "peal1", 64, "evict_ms: 100\n");
-	assert_refused("bad", "bad.yaml:11: evict_ms: belongs to 'slow_member: evict'");
+	ASSERT_ALL_REFUSED(write_lines, mistakes);
 }
 
 /* What may be cannot be narrower, or wider, by a mistake. */
@@ -342,12 +361,12 @@ test_badinput__refuses_access_that_cannot_be(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
 		(void)snprintf(lines, sizeof(lines), "socket: /run/none\naccess: %s\n", entries[i]);
-		write_config("bad", "peal1", 64, lines);
+		write_lines(lines);
 		assert_refused("bad", "bad.yaml:12: access: expected a list of 1 to 32 entries");
 	}
-	write_config("bad", "peal1", 64, "access: [{uid: 1}]\n");
+	write_lines("access: [{uid: 1}]\n");
 	assert_refused("bad", "bad.yaml:11: access: expected a list of 1 to 32 entries");
-	write_config("bad", "peal1", 64, "socket: /run/none\naccess: [{uid: 1}]\nusers: [1]\n");
+	write_lines("socket: /run/none\naccess: [{uid: 1}]\nusers: [1]\n");
 	assert_refused("bad", "bad.yaml:13: users: stands beside 'access'");
 }
 
@@ -421,12 +440,22 @@ start_good(void)
 	return daemon;
 }
 
+/* While n1 runs, n2 does not; and n1 ends well. */
+static void
+assert_second_is_refused(const char *words)
+{
+	struct daemon first = start_good();
+	struct outcome outcome = finish(start("n2"));
+
+	assert_sentence(&outcome, words);
+	assert_int_equal(kill(first.pid, SIGTERM), 0);
+	assert_int_equal(finish(first).status, 0);
+	assert_nothing_left();
+}
+
 static void
 test_badinput__one_port_has_one_daemon(void **state)
 {
-	struct daemon first;
-	struct outcome outcome;
-
 	(void)state;
 	if (!has_link) {
 		skip();
@@ -434,32 +463,19 @@ test_badinput__one_port_has_one_daemon(void **state)
 	write_config("n1", "peal1", 64, "");
 	write_config("n2", "peal1", 64, "");
 	change_config("n2", "name: n1", "name: n2");
-	first = start_good();
-	outcome = finish(start("n2"));
-	assert_sentence(&outcome, "interface peal1 is already used by another Peal process");
-	assert_int_equal(kill(first.pid, SIGTERM), 0);
-	assert_int_equal(finish(first).status, 0);
-	assert_nothing_left();
+	assert_second_is_refused("interface peal1 is already used by another Peal process");
 }
 
 static void
 test_badinput__one_name_has_one_daemon(void **state)
 {
-	struct daemon first;
-	struct outcome outcome;
-
 	(void)state;
 	if (!has_link) {
 		skip();
 	}
 	write_config("n1", "peal1", 64, "");
 	write_config("n2", "peal2", 64, "");
-	first = start_good();
-	outcome = finish(start("n2"));
-	assert_sentence(&outcome, "name: a process named n1 runs already");
-	assert_int_equal(kill(first.pid, SIGTERM), 0);
-	assert_int_equal(finish(first).status, 0);
-	assert_nothing_left();
+	assert_second_is_refused("name: a process named n1 runs already");
 }
 
 static void

@@ -23,7 +23,6 @@
 #define QUEUE_SIZE     4096U
 #define FRAMES_COUNT   64U
 
-static const char *scratch;
 static bool has_ipv6; /* addresses of nodes; of a child */
 
 /* An application on one core. The first node opens every channel that lives on its core and counts
@@ -217,7 +216,7 @@ add_node(struct cluster *cluster, uint32_t index, uint8_t cores_count)
 	node->seeds[0] = find_address(0);
 	PEAL_REQUIRE(peal_timing_find("cloud", &node->timing));
 	node->is_encrypted = true;
-	(void)snprintf(node->key, sizeof(node->key), "%s/key", scratch);
+	(void)snprintf(node->key, sizeof(node->key), "%s/key", peal_childcase_scratch());
 	node->cores_count = cores_count;
 	if (peal_runtime_add(cluster->runtime, node, 0, &error) != index) {
 		(void)fprintf(stderr, "%s\n", error.text);
@@ -440,21 +439,6 @@ a_node_with_one_core_talks_to_one_with_many(void **state)
 	assert_true(peal_childcase_is_good(run_one_beside_many));
 }
 
-static int
-make_scratch(void **state)
-{
-	(void)state;
-	scratch = peal_childcase_open_scratch();
-	return scratch != NULL ? 0 : -1;
-}
-
-static int
-remove_scratch(void **state)
-{
-	(void)state;
-	return peal_childcase_close_scratch(NULL) ? 0 : -1;
-}
-
 int
 main(void)
 {
@@ -465,5 +449,6 @@ main(void)
 		cmocka_unit_test(a_node_with_one_core_talks_to_one_with_many),
 	};
 
-	return cmocka_run_group_tests(tests, make_scratch, remove_scratch);
+	return cmocka_run_group_tests(
+		tests, peal_childcase_make_scratch, peal_childcase_remove_scratch);
 }

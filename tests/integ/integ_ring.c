@@ -97,8 +97,6 @@ free(void *block)
 
 #endif
 
-static const char *scratch;
-
 struct cluster {
 	struct peal_runtime *runtime;
 	struct peal_config configs[NODES_COUNT];
@@ -144,7 +142,7 @@ open_cluster(struct cluster *cluster, enum peal_idle_role idle, peal_lcore_hook_
 		PEAL_REQUIRE(peal_timing_find("cloud", &node->timing));
 		node->idle = idle;
 		node->is_encrypted = true;
-		(void)snprintf(node->key, sizeof(node->key), "%s/key", scratch);
+		(void)snprintf(node->key, sizeof(node->key), "%s/key", peal_childcase_scratch());
 		PEAL_REQUIRE(peal_runtime_add(cluster->runtime, node, i % config.eal.lcores_count,
 				     &error) == i);
 	}
@@ -396,14 +394,6 @@ test_ring__taking_memory_on_a_guarded_core_is_caught(void **state)
 	assert_true(peal_childcase_aborts(run_heap_canary));
 }
 
-static int
-make_scratch(void **state)
-{
-	(void)state;
-	scratch = peal_childcase_open_scratch();
-	return scratch != NULL ? 0 : -1;
-}
-
 /* The canaries die and leave their socket; nothing else may be there. */
 static int
 clear_scratch(void **state)
@@ -422,5 +412,5 @@ main(void)
 		cmocka_unit_test(test_ring__a_dedicated_core_makes_no_syscall_and_takes_no_memory),
 	};
 
-	return cmocka_run_group_tests(tests, make_scratch, clear_scratch);
+	return cmocka_run_group_tests(tests, peal_childcase_make_scratch, clear_scratch);
 }

@@ -8,8 +8,7 @@ import os
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
-from labclient import Lab, LabError  # noqa: E402
+from integ import Lab, LabError, expect, outcome_as_root
 
 # Runs inside the router's namespace: waits for one frame on a socket of the kernel.
 LISTEN = """
@@ -45,11 +44,6 @@ for _ in range(30):
     print("answered")
     break
 """
-
-
-def expect(condition, text):
-    if not condition:
-        raise LabError(text)
 
 
 def stats(lab, node):
@@ -150,26 +144,18 @@ def run(name, story, count, *options):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("SKIP: network namespaces need root")
-        return 77
     if not os.path.exists("/proc/sys/net/ipv6"):
         print("SKIP: this kernel has no IPv6")
         return 77
-    try:
-        run("six", one_segment_ipv6, 2, "--ipv6")
-        run("rt4", lambda lab: two_segments(lab, "10.77.0.254", "10.77.0.254:7400", "10.77.1.2"), 3,
-            "--routed", "--no-start", "--expect", "2")
-        run("rt6", lambda lab: two_segments(lab, "fd00:77::fe", "[fd00:77::fe]:7400", "fd00:77:0:1::2"), 3,
-            "--ipv6", "--routed", "--no-start", "--expect", "2")
-        run("tag", tagged, 3, "--vlan", "100", "--no-start")
-        for link in ("memif", "vhost"):
-            run(link, shared_memory, 2, "--link", link, "--no-start", "--expect", "1")
-    except LabError as error:
-        print(f"not ok - {error}")
-        return 1
-    return 0
+    run("six", one_segment_ipv6, 2, "--ipv6")
+    run("rt4", lambda lab: two_segments(lab, "10.77.0.254", "10.77.0.254:7400", "10.77.1.2"), 3,
+        "--routed", "--no-start", "--expect", "2")
+    run("rt6", lambda lab: two_segments(lab, "fd00:77::fe", "[fd00:77::fe]:7400", "fd00:77:0:1::2"), 3,
+        "--ipv6", "--routed", "--no-start", "--expect", "2")
+    run("tag", tagged, 3, "--vlan", "100", "--no-start")
+    for link in ("memif", "vhost"):
+        run(link, shared_memory, 2, "--link", link, "--no-start", "--expect", "1")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome_as_root(main))

@@ -9,47 +9,21 @@ import subprocess
 import sys
 import time
 
-ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
-os.environ.setdefault("PEAL_LIBRARY", os.path.join(BUILD, "client", "libpeal.so.0"))
-sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-sys.path.insert(0, os.path.join(ROOT, "bindings", "python"))
-import peal  # noqa: E402
-from labclient import Lab, LabError  # noqa: E402
+from integ import Lab, LabError, example, expect, outcome_as_root, socket_of
+from sessions import PATIENCE_S, Application, peal, pump, say
 
 NODES = (1, 2, 3, 4)
 RANKS = (1, 2, 3)
 GROUP = 7
-PATIENCE_S = 60.0
 SLEEP_WORDS = 1300  # more frames of a rank than the others keep
 
 
-def expect(condition, text):
-    if not condition:
-        raise LabError(text)
-
-
-class Reader:
-    """An application at a node: what it heard, as (position, member, client, data), and what was said besides."""
+class Reader(Application):
+    """What it heard, as (position, member, client, data), and what was said besides."""
 
     def __init__(self, lab, node):
-        self.node = node
-        self.session = peal.Session(f"{lab.state}/n{node}.sock", name=f"reader{node}")
-        self.group = None
-        self.log = []
+        super().__init__(lab, node, "reader")
         self.skipped = []
-        self.ended = None
-        self.is_closed = False
-
-    def take(self):
-        """Events that are here. False: there were none."""
-        try:
-            event = self.session.poll()
-            while event is not None:
-                self.note(event)
-                event = self.session.poll()
-        except peal.Error:
-            self.is_closed = True
 
     def note(self, event):
         if event.kind == peal.EventKind.ORDERED:
@@ -63,33 +37,6 @@ class Reader:
 
     def heard(self, data):
         return any(entry[3] == data for entry in self.log)
-
-
-def pump(readers, until, what):
-    """Lets all of them read until it is so."""
-    end_s = time.monotonic() + PATIENCE_S
-    while True:
-        for reader in readers:
-            reader.take()
-        if until():
-            return
-        expect(time.monotonic() < end_s, f"{what} did not come; there are {[len(one.log) for one in readers]} messages, ended "
-               f"{[one.ended for one in readers]}")
-        time.sleep(0.001)
-
-
-def say(readers, reader, data):
-    end_s = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            reader.group.send(data)
-            return
-        except peal.Error as error:
-            # Full, or too few ranks are heard for a moment.
-            expect(error.result in (peal.Result.FULL, peal.Result.NO_QUORUM) and time.monotonic() < end_s,
-                   f"n{reader.node} cannot say {data[:20]}: {error}")
-        for one in readers:
-            one.take()
 
 
 def expect_same(readers):
@@ -253,7 +200,7 @@ def die(lab, readers):
 
 def adders(lab):
     """The example, at two nodes: one sum after the other, the same at both."""
-    both = [subprocess.Popen([os.path.join(BUILD, "examples", "adder"), "9", "3", f"{lab.state}/n{node}.sock"],
+    both = [subprocess.Popen([example("adder"), "9", "3", socket_of(lab, node)],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for node in (1, 2)]
     for adder in both:
         line = adder.stdout.readline()
@@ -282,37 +229,29 @@ def close(readers):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("SKIP: network namespaces need root")
-        return 77
-    try:
-        with Lab(f"ord{os.getpid()}", len(NODES), "--preset", "paper") as lab:
-            lab.wait_view(list(NODES), len(NODES), PATIENCE_S)
-            begin_s = time.monotonic()
+    with Lab(f"ord{os.getpid()}", len(NODES), "--preset", "paper") as lab:
+        lab.wait_view(list(NODES), len(NODES), PATIENCE_S)
+        begin_s = time.monotonic()
 
-            def tell(text):
-                print(f"ok - {text} ({time.monotonic() - begin_s:.1f} s)", flush=True)
+        def tell(text):
+            print(f"ok - {text} ({time.monotonic() - begin_s:.1f} s)", flush=True)
 
-            readers = create(lab)
-            tell("all create a group, and have it open")
-            all_talk(readers, 100)
-            tell("all hear the same in one order")
-            causality(readers, 40)
-            tell("nobody hears an answer before what it answers")
-            missing_count = stand_still(lab, readers)
-            tell("a rank that stood still " + (f"goes on, and was told of {missing_count} messages that it misses"
-                                               if missing_count >= 0 else "was removed meanwhile, and was told"))
-            readers = die(lab, readers)
-            tell("a daemon dies, the others go on, and it comes back")
-            adders(lab)
-            tell("the example has the same sums at two nodes")
-            close(readers)
-            tell("all close it")
-    except (LabError, peal.Error) as error:
-        print(f"not ok - {error}")
-        return 1
-    return 0
+        readers = create(lab)
+        tell("all create a group, and have it open")
+        all_talk(readers, 100)
+        tell("all hear the same in one order")
+        causality(readers, 40)
+        tell("nobody hears an answer before what it answers")
+        missing_count = stand_still(lab, readers)
+        tell("a rank that stood still " + (f"goes on, and was told of {missing_count} messages that it misses"
+                                           if missing_count >= 0 else "was removed meanwhile, and was told"))
+        readers = die(lab, readers)
+        tell("a daemon dies, the others go on, and it comes back")
+        adders(lab)
+        tell("the example has the same sums at two nodes")
+        close(readers)
+        tell("all close it")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome_as_root(main, peal.Error))

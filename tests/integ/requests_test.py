@@ -10,16 +10,13 @@ import subprocess
 import sys
 import time
 
-from applications import BUILD, Beside, Lab, LabError, ROOT, expect, run, socket_of
+from integ import ROOT, Beside, Lab, LabError, by_name, example, expect, outcome_as_root, play, run, socket_of
+from sessions import peal
 
-sys.path.insert(0, os.path.join(ROOT, "bindings", "python"))
-os.environ.setdefault("PEAL_LIBRARY", os.path.join(BUILD, "client", "libpeal.so.0"))
-sys.dont_write_bytecode = True
-import peal  # noqa: E402
-from peal import EventKind, Result  # noqa: E402
+EventKind, Result = peal.EventKind, peal.Result
 
 PYTHON = {**os.environ, "PYTHONPATH": os.path.join(ROOT, "bindings", "python"), "PYTHONDONTWRITEBYTECODE": "1"}
-SERVICE = os.path.join(BUILD, "examples", "service")
+SERVICE = example("service")
 CLIENT = os.path.join(ROOT, "tests", "integ", "service_client.py")
 EXAMPLE = os.path.join(ROOT, "bindings", "python", "service.py")
 # What a killed process takes at most to be noticed, on a busy machine; deadlines are far beyond.
@@ -284,22 +281,11 @@ def member_killed(lab):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("SKIP: network namespaces need root")
-        return 77
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    try:
-        with Lab(f"req{os.getpid()}", 3) as lab:
-            lab.wait_view([1, 2, 3], 3, 10.0)
-            for story in (examples, many_at_once, bounds, reasons, deadlines, service_killed, asker_killed, member_killed):
-                begin_s = time.monotonic()
-                story(lab)
-                print(f"ok - {story.__name__.replace('_', ' ')} ({time.monotonic() - begin_s:.1f} s)", flush=True)
-    except (LabError, peal.Error, subprocess.TimeoutExpired) as error:
-        print(f"not ok - {type(error).__name__}: {error}")
-        return 1
-    return 0
+    with Lab(f"req{os.getpid()}", 3) as lab:
+        lab.wait_view([1, 2, 3], 3, 10.0)
+        play(by_name(examples, many_at_once, bounds, reasons, deadlines, service_killed, asker_killed, member_killed), lab)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome_as_root(main, peal.Error, subprocess.TimeoutExpired))

@@ -1,13 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# What shell tests share. Source it; then `need` what must be there, `open_scratch` for a folder $scratch that
-# goes with the script, `check` as often as there is something to say, and `finish_tap` as the last line. Prints
-# TAP; the exit status is 77 where a test cannot run and 1 if a check failed.
+# What shell tests share. Source it; then `find_bench` where peal-bench is tested, `need` what must be there,
+# `open_scratch` for a folder $scratch that goes with the script, `check` as often as there is something to say, and
+# `finish_tap` as the last line. Prints TAP; the exit status is 77 where a test cannot run and 1 if a check failed.
 #
 # How fast a machine is decides nothing: what a test waits for has $PATIENCE_S to come, and nobody waits longer
 # than it takes.
 
+set -u
+export LC_ALL=C
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 number=0
 failures=0
 PATIENCE_S=60
@@ -22,6 +26,12 @@ need() { # PROGRAM...
     for tool in "$@"; do
         command -v "$tool" >/dev/null || skip "the program $tool is missing"
     done
+}
+
+# The program under test is $bench.
+find_bench() {
+    bench=${PEAL_BENCH:-${PEAL_BUILD:-$here/../../build}/tools/peal-bench/peal-bench}
+    [[ -x $bench ]] || skip "$bench is not built"
 }
 
 open_scratch() {

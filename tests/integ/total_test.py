@@ -7,43 +7,27 @@ import os
 import sys
 import time
 
-from applications import BUILD, Lab, LabError, Partner, expect, socket_of
+from integ import Lab, LabError, Partner, example, expect, outcome_as_root, socket_of
+import sessions
+from sessions import PATIENCE_S, Application, peal, say
 
-os.environ.setdefault("PEAL_LIBRARY", os.path.join(BUILD, "client", "libpeal.so.0"))
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bindings", "python"))
-import peal  # noqa: E402
 
 NODES = (1, 2, 3, 4)
 RANKS = (1, 2, 3)
 ORDER = 5
-PATIENCE_S = 60.0
 
 
-class Member:
-    """An application in a group: what it was told of it, views and messages, in one list."""
+class Member(Application):
+    """What it was told of the group, views and messages, in one list."""
 
     def __init__(self, lab, node, name="ledger", **order):
-        self.node = node
-        self.session = peal.Session(socket_of(lab, node), name=f"member{node}")
-        self.log = []
-        self.ended = None
-        self.is_closed = False
-        self.group = None
+        super().__init__(lab, node, "member")
         self.name, self.order = name, order
 
     def join(self):
         self.ended = None
         self.group = self.session.join(self.name, **self.order)
         return self
-
-    def take(self):
-        try:
-            event = self.session.poll()
-            while event is not None:
-                self.note(event)
-                event = self.session.poll()
-        except peal.Error:
-            self.is_closed = True
 
     def note(self, event):
         if event.kind == peal.EventKind.GROUP_VIEW:
@@ -60,8 +44,7 @@ class Member:
 
     def state(self):
         view = self.group.view
-        return (f"n{self.node}: {len(self.log)} told, {len(view.members) if view else 'no'} members, ended {self.ended}, "
-                f"closed {self.is_closed}")
+        return f"{super().state()}, {len(view.members) if view else 'no'} members"
 
     def heard(self, data):
         return any(entry[0] == "said" and entry[3] == data for entry in self.log)
@@ -72,29 +55,15 @@ class Member:
 
 
 def pump(members, until, what):
-    end_s = time.monotonic() + PATIENCE_S
-    while True:
-        for member in members:
-            member.take()
+    """As of all applications, and nobody is cut off meanwhile."""
+    def is_so():
         if until():
-            return
+            return True
         expect(not any(one.is_closed for one in members) or what.startswith("the end"),
                f"while {what} was to come somebody was cut off: {[one.state() for one in members]}")
-        expect(time.monotonic() < end_s, f"{what} did not come: {[one.state() for one in members]}")
-        time.sleep(0.001)
+        return False
 
-
-def say(members, member, data):
-    end_s = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            member.group.send(data)
-            return
-        except peal.Error as error:
-            expect(error.result in (peal.Result.FULL, peal.Result.NO_QUORUM) and time.monotonic() < end_s,
-                   f"n{member.node} cannot say {data[:20]}: {error}")
-        for one in members:
-            one.take()
+    sessions.pump(members, is_so, what)
 
 
 def expect_same(members):
@@ -179,7 +148,7 @@ def come_and_go_in_the_middle(lab, members):
     late = []
     talkers = [one for one in members if one.node in RANKS]
     leaver, leaver_count = talkers[1], 0
-    victim = Partner(os.path.join(BUILD, "examples", "room"), "ledger", socket_of(lab, 2), str(ORDER))
+    victim = Partner(example("room"), "ledger", socket_of(lab, 2), str(ORDER))
     for word in range(60):
         for member in [one for one in talkers if one is not leaver or word < 30]:
             say(members + late, member, f"mid {word} ".encode() + b"." * (word % 4 * 5000))
@@ -230,7 +199,7 @@ def daemon_dies(lab, members):
 
 def rooms(lab):
     """The example: two people say something at once, and read the same."""
-    both = [Partner(os.path.join(BUILD, "examples", "room"), "hall", socket_of(lab, node), str(ORDER)) for node in (1, 2)]
+    both = [Partner(example("room"), "hall", socket_of(lab, node), str(ORDER)) for node in (1, 2)]
     for room in both:
         room.wait_for(lambda line: line.startswith("* (") and line.split(" and ")[0].count(".") == 2, "two in the room", PATIENCE_S)
     for index, room in enumerate(both):
@@ -248,30 +217,22 @@ def rooms(lab):
 
 
 def main():
-    if os.geteuid() != 0:
-        print("SKIP: network namespaces need root")
-        return 77
-    try:
-        with Lab(f"tot{os.getpid()}", len(NODES), "--preset", "paper") as lab:
-            lab.wait_view(list(NODES), len(NODES), PATIENCE_S)
-            members = begin(lab)
-            print("ok - two at each of four nodes are in a group in total order", flush=True)
-            listener_is_refused(members)
-            others_are_refused(lab, members)
-            print("ok - who has no rank cannot send, and another order is refused", flush=True)
-            talk(members, "word", 30)
-            print("ok - all are told the same", flush=True)
-            members = come_and_go_in_the_middle(lab, members)
-            print("ok - some come, one leaves and one dies in the middle, at one place for all", flush=True)
-            rooms(lab)
-            print("ok - two in a room read the same", flush=True)
-            members = daemon_dies(lab, members)
-            print("ok - the node of a rank dies, at one place for all", flush=True)
-    except (LabError, peal.Error) as error:
-        print(f"not ok - {error}")
-        return 1
-    return 0
+    with Lab(f"tot{os.getpid()}", len(NODES), "--preset", "paper") as lab:
+        lab.wait_view(list(NODES), len(NODES), PATIENCE_S)
+        members = begin(lab)
+        print("ok - two at each of four nodes are in a group in total order", flush=True)
+        listener_is_refused(members)
+        others_are_refused(lab, members)
+        print("ok - who has no rank cannot send, and another order is refused", flush=True)
+        talk(members, "word", 30)
+        print("ok - all are told the same", flush=True)
+        members = come_and_go_in_the_middle(lab, members)
+        print("ok - some come, one leaves and one dies in the middle, at one place for all", flush=True)
+        rooms(lab)
+        print("ok - two in a room read the same", flush=True)
+        members = daemon_dies(lab, members)
+        print("ok - the node of a rank dies, at one place for all", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(outcome_as_root(main, peal.Error))

@@ -394,3 +394,22 @@ peal_bigcores_counter(const struct peal_bignode *node, enum peal_counter id)
 {
 	return peal_counter_get(&node->core.counters, id);
 }
+
+static bool
+lose_some(void *state, const struct peal_bigframe *frame)
+{
+	struct peal_biglosses *losses = state;
+
+	(void)frame;
+	return peal_prng_below(&losses->prng, 100) >= losses->percent;
+}
+
+void
+peal_bigcores_lose(
+	struct peal_bigcores *cores, struct peal_biglosses *losses, uint32_t percent, uint64_t seed)
+{
+	peal_prng_init(&losses->prng, seed);
+	losses->percent = percent;
+	cores->filter = lose_some;
+	cores->filter_state = losses;
+}

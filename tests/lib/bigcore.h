@@ -10,6 +10,7 @@
 #ifndef PEAL_TESTS_LIB_BIGCORE_H
 #define PEAL_TESTS_LIB_BIGCORE_H
 
+#include "base/prng.h"
 #include "control/install.h"
 #include "dataplane/core.h"
 #include "tests/lib/fakecore.h"
@@ -59,6 +60,12 @@ struct peal_bigcores {
 	void *filter_state;
 };
 
+/* Frames that get lost by chance. */
+struct peal_biglosses {
+	struct peal_prng prng;
+	uint32_t percent;
+};
+
 /* A group of `members_count` members, none of them with a core; preset dpdk. */
 struct peal_bigcores *peal_bigcores_create(uint16_t members_count, uint64_t seed);
 void peal_bigcores_destroy(struct peal_bigcores *cores);
@@ -96,5 +103,9 @@ void peal_bigcores_flood(struct peal_bigcores *cores, struct peal_bignode *node,
 uint16_t peal_bigcores_write(const struct peal_bigcores *cores, struct peal_flood_prefix prefix,
 	const uint8_t *body, uint16_t size, uint8_t out[PEAL_BODY_SIZE_MAX]);
 uint64_t peal_bigcores_counter(const struct peal_bignode *node, enum peal_counter id);
+/* From now on that share of all frames is lost, by `seed`. `losses` outlives the cores' last turn.
+ */
+void peal_bigcores_lose(struct peal_bigcores *cores, struct peal_biglosses *losses,
+	uint32_t percent, uint64_t seed);
 
 #endif

@@ -103,3 +103,23 @@ peal_childcase_close_scratch(const char *prefix)
 	}
 	return rmdir(scratch) == 0;
 }
+
+int
+peal_childcase_make_scratch(void **state)
+{
+	(void)state;
+	return peal_childcase_open_scratch() != NULL ? 0 : -1;
+}
+
+const char *
+peal_childcase_scratch(void)
+{
+	return scratch;
+}
+
+int
+peal_childcase_remove_scratch(void **state)
+{
+	(void)state;
+	return peal_childcase_close_scratch(NULL) ? 0 : -1;
+}

@@ -46,8 +46,13 @@ void peal_childcase_pause_ms(long ms);
 /* Makes /tmp/peal-integ-XXXXXX with a file `key`, which only its owner may read, and names it
  * RUNTIME_DIRECTORY. The path, or NULL. */
 const char *peal_childcase_open_scratch(void);
+/* The same as set-up of a group of tests, and the path from then on. */
+int peal_childcase_make_scratch(void **state);
+const char *peal_childcase_scratch(void);
 /* Removes the key, and what DPDK leaves there under `prefix` of a process that is killed; with NULL
  * nobody was. False: there was something else. */
 bool peal_childcase_close_scratch(const char *prefix);
+/* The same, where nobody was killed, as end of a group of tests. */
+int peal_childcase_remove_scratch(void **state);
 
 #endif

@@ -42,6 +42,7 @@ static struct peal_clients_room *rooms[SCENE_NODES];
 static struct peal_client_member *large_members[SCENE_NODES];
 static struct visitor visitors[SCENE_VISITORS];
 static uint64_t told_count;
+static bool scene_can_lane; /* who attaches now knows of lanes */
 
 static inline void
 scene_ring(void *state, uint64_t bell)
@@ -174,8 +175,8 @@ scene_attach_with(uint32_t index, uint32_t node, const struct peal_clientrights 
 	peal_shmring_reader_init(&visitor->reader, &down);
 	visitor->sleeper = (struct peal_shmbell_sleeper){.word = &visitor->up->sleep};
 	atomic_store(&visitor->up->death.word, THREAD);
-	visitor->place =
-		peal_clients_attach(visitor->clients, visitor->up, visitor->down, rights, index);
+	visitor->place = peal_clients_attach(
+		visitor->clients, visitor->up, visitor->down, rights, index, scene_can_lane);
 	assert_int_not_equal(visitor->place, PEAL_CLIENTS_NONE);
 	(void)peal_fakecores_turn(cores, node);
 	return visitor;

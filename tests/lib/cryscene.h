@@ -40,6 +40,16 @@ cry_pass(void *state, uint32_t from, uint32_t to, const uint8_t *data, uint32_t 
 	return true;
 }
 
+/* From now on; kind 0 = any. */
+static inline void
+cry_lose(uint8_t kind, uint32_t from, uint32_t to, uint32_t count)
+{
+	losing.kind = kind;
+	losing.from = from;
+	losing.to = to;
+	losing.count = count;
+}
+
 /* Turns of all, every 10 us. */
 static inline void
 cry_run(uint64_t span_ns)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Total order: `--seeds` groups (60) of one to nine ranks under random faults, restarts without
- * memory and wrong clocks; how long the others stand when one of three does, and
- * what wrong clocks cost.
+ * memory and wrong clocks; how long the others stand when one of three does, what wrong clocks
+ * cost, and that two who seal against each other come to an end.
  */
 #include "tests/sim/simrun.h"
 
@@ -55,6 +55,16 @@ test_order__a_wrong_clock_costs_time_and_nothing_else(void **state)
 	assert_true(peal_report_figure(&simrun_report, "order_clock_37h_behind_p50_ns") <= 100000U);
 }
 
+static void
+test_order__two_that_seal_against_each_other_come_to_an_end(void **state)
+{
+	(void)state;
+	assert_true(simrun("duel", 3, NULL, 1));
+	/* They did overtake each other. */
+	assert_true(peal_report_figure(&simrun_report, "order_duel_rounds_ts") >
+		    2U * peal_report_figure(&simrun_report, "order_duel_seals_ts"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -63,6 +73,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_order__goes_on_in_groups_of_every_size),
 		cmocka_unit_test(test_order__a_rank_that_stands_still_stops_nobody),
 		cmocka_unit_test(test_order__a_wrong_clock_costs_time_and_nothing_else),
+		cmocka_unit_test(test_order__two_that_seal_against_each_other_come_to_an_end),
 	};
 
 	seeds_count = simrun_count(argc, argv, seeds_count);

@@ -96,6 +96,59 @@ test_abcast_emit__a_tick_promises_unless_the_lane_is_wedged(void **state)
 	assert_false(sent->tick.has_promise);
 }
 
+/* View 2 begins behind frame 1 of lane 1, which rank 2 lacks. */
+static void
+begin_second_view(void)
+{
+	struct peal_order_msg message = peal_orderscene_make(PEAL_ORDER_VIEW_INSTALL, 1);
+
+	assert_true(peal_orderscene_data(1, 1, 5000));
+	peal_orderscene_tick(2, 1, 0, 6000, 0);
+	peal_orderscene_run(0);
+	assert_int_equal(scene.delivered_count, 1);
+	message.head.view = 2;
+	message.head.rows_count = 3;
+	message.view.has_value = true;
+	message.view.active = 7;
+	message.view.position = 1;
+	message.view.digest = scene.abcast.digest.value;
+	for (uint32_t i = 0; i < 3U; i++) {
+		message.view.cuts[i].member = PEAL_ORDERSCENE_MEMBER + (uint64_t)i;
+	}
+	message.view.cuts[1].last = 1;
+	message.view.cuts[1].stable = 0;
+	(void)peal_orderscene_hear(&message);
+	assert_int_equal(scene.abcast.view, 2);
+}
+
+static void
+test_abcast_emit__an_answer_acknowledges_what_is_here_of_its_own_view(void **state)
+{
+	struct peal_order_msg pull = peal_orderscene_make(PEAL_ORDER_PULL, 2);
+	const struct peal_order_msg *sent;
+
+	(void)state;
+	begin_second_view();
+	for (uint64_t seq = 1; seq <= 3U; seq++) {
+		assert_true(peal_orderscene_data(1, seq, 7000U + seq));
+		assert_true(peal_orderscene_data(2, seq, 7000U + seq));
+	}
+	peal_orderscene_forget();
+	pull.head.view = 1;
+	pull.pull = (struct peal_order_pull){.from = 1, .to = 1, .lane = 1};
+	(void)peal_orderscene_hear(&pull);
+	sent = peal_orderscene_last(PEAL_ORDER_DATA);
+	assert_non_null(sent);
+	/* Rank 2 must not believe that frames of view 1 are stored which never were. */
+	assert_int_equal(sent->head.view, 1);
+	assert_true(sent->acks[1].have == 1U && sent->acks[2].have == 0);
+	pull.head.view = 2;
+	(void)peal_orderscene_hear(&pull);
+	sent = peal_orderscene_last(PEAL_ORDER_DATA);
+	assert_int_equal(sent->head.view, 2);
+	assert_true(sent->acks[1].have == 3U && sent->acks[2].have == 3U);
+}
+
 int
 main(void)
 {
@@ -110,6 +163,9 @@ main(void)
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_abcast_emit__a_tick_promises_unless_the_lane_is_wedged,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_abcast_emit__an_answer_acknowledges_what_is_here_of_its_own_view,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 

@@ -219,6 +219,29 @@ test_abcast_on_data__what_is_asked_for_again_is_sent_small(void **state)
 	assert_int_equal(scene.doubted_rank, 1);
 }
 
+static void
+test_abcast_on_data__pulls_of_two_lanes_by_turns_are_each_known_again(void **state)
+{
+	struct peal_order_msg message = peal_orderscene_make(PEAL_ORDER_PULL, 1);
+
+	(void)state;
+	scene.abcast.rooms[1] = PEAL_LARGE_BODY_SIZE_MAX;
+	for (uint64_t i = 1; i <= 3U; i++) {
+		assert_true(peal_orderscene_data(2, i, 5000U + i));
+		assert_int_equal(peal_orderscene_send(), PEAL_ABCAST_OK);
+	}
+	peal_orderscene_run(0);
+	for (uint32_t i = 0; i < 4U; i++) {
+		peal_orderscene_forget();
+		message.pull =
+			(struct peal_order_pull){.from = 1, .to = 3, .lane = i % 2U == 0 ? 0 : 2};
+		(void)peal_orderscene_hear(&message);
+		/* First large, and frame by frame when it did not come. */
+		assert_int_equal(peal_orderscene_count(PEAL_ORDER_DATA), i < 2U ? 1 : 3);
+		scene.now_ns += 300U * MICROSECOND_NS;
+	}
+}
+
 int
 main(void)
 {
@@ -251,6 +274,9 @@ main(void)
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(
 			test_abcast_on_data__what_is_asked_for_again_is_sent_small,
+			peal_orderscene_set_up, peal_orderscene_tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_abcast_on_data__pulls_of_two_lanes_by_turns_are_each_known_again,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 	};
 

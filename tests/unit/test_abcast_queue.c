@@ -20,6 +20,8 @@ test_abcast_queue__keeps_order_and_puts_back_in_front(void **state)
 	assert_true(peal_abcast_queue_pop(&queue, &queued));
 	assert_true(queued.token == 1U);
 	peal_abcast_queue_return(&queue, &queued);
+	assert_true(peal_abcast_queue_at(&queue, 0)->token == 1U);
+	assert_true(peal_abcast_queue_at(&queue, 2)->token == 3U);
 	for (uint64_t i = 1; i <= 3U; i++) {
 		assert_true(peal_abcast_queue_pop(&queue, &queued));
 		assert_true(queued.token == i);

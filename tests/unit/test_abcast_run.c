@@ -61,15 +61,20 @@ test_abcast_run__follows_a_clock_far_ahead_after_a_while(void **state)
 }
 
 static void
-test_abcast_run__does_not_follow_where_no_time_is(void **state)
+test_abcast_run__goes_on_behind_the_latest_stamp_there_is(void **state)
 {
+	uint64_t stamp = scene.now_ns + PEAL_ORDER_AHEAD_NS_MAX;
+
 	(void)state;
-	assert_true(peal_orderscene_data(1, 1, PEAL_ORDER_STAMP_MAX - 1U));
+	assert_true(peal_orderscene_data(1, 1, stamp));
 	for (uint32_t i = 0; i < 10U; i++) {
 		peal_orderscene_run(100U * MICROSECOND_NS);
 	}
-	assert_true(
-		peal_orderscene_last(PEAL_ORDER_TICK)->tick.promise < PEAL_ORDER_STAMP_MAX / 2U);
+	assert_int_equal(peal_orderscene_send(), PEAL_ABCAST_OK);
+	peal_orderscene_run(0);
+	assert_true(peal_orderscene_last(PEAL_ORDER_DATA)->data.stamp > stamp);
+	assert_true(peal_orderscene_last(PEAL_ORDER_DATA)->data.stamp <
+		    stamp + PEAL_ORDER_AHEAD_NS_MAX);
 }
 
 static void
@@ -195,7 +200,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_abcast_run__follows_a_clock_far_ahead_after_a_while,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
-		cmocka_unit_test_setup_teardown(test_abcast_run__does_not_follow_where_no_time_is,
+		cmocka_unit_test_setup_teardown(
+			test_abcast_run__goes_on_behind_the_latest_stamp_there_is,
 			peal_orderscene_set_up, peal_orderscene_tear_down),
 		cmocka_unit_test_setup_teardown(test_abcast_run__asks_who_is_silent,
 			peal_orderscene_set_up, peal_orderscene_tear_down),

@@ -322,20 +322,6 @@ test_alertbatch_large__a_guest_changes_nothing_and_a_view_everything(void **stat
 	peal_bigcores_destroy(world.cores);
 }
 
-struct losses {
-	struct peal_prng prng;
-	uint32_t percent;
-};
-
-static bool
-lose_some(void *state, const struct peal_bigframe *frame)
-{
-	struct losses *losses = state;
-
-	(void)frame;
-	return peal_prng_below(&losses->prng, 100) >= losses->percent;
-}
-
 /* Five of a hundred and fifty are dead, and every twentieth frame is lost: within some windows all
  * others know the reports of all their observers that live. */
 static void
@@ -344,12 +330,11 @@ test_alertbatch_large__reports_reach_everybody(void **state)
 	static const uint16_t dead[] = {5, 6, 60, 61, 149};
 	struct peal_bigcores *cores = peal_bigcores_create(150, 13);
 	const struct peal_topology *topology = &cores->group->topology;
-	struct losses losses = {.percent = 5};
+	struct peal_biglosses losses;
 	uint32_t masks[sizeof(dead) / sizeof(dead[0])] = {0};
 	struct peal_bitset gone = {{0}};
 
 	(void)state;
-	peal_prng_init(&losses.prng, 2);
 	for (uint32_t i = 0; i < sizeof(dead) / sizeof(dead[0]); i++) {
 		peal_bitset_add(&gone, dead[i]);
 	}
@@ -358,8 +343,7 @@ test_alertbatch_large__reports_reach_everybody(void **state)
 			peal_bigcores_start(cores, rank);
 		}
 	}
-	cores->filter = lose_some;
-	cores->filter_state = &losses;
+	peal_bigcores_lose(cores, &losses, 5, 2);
 	for (uint32_t i = 0; i < sizeof(dead) / sizeof(dead[0]); i++) {
 		for (uint32_t k = 0; k < topology->observers_count; k++) {
 			uint16_t observer = peal_rings_observer(topology, dead[i], k);

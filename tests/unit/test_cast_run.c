@@ -7,19 +7,10 @@
 #include "tests/lib/cryscene.h"
 
 static void
-lose(uint8_t kind, uint32_t from, uint32_t to, uint32_t count)
-{
-	losing.kind = kind;
-	losing.from = from;
-	losing.to = to;
-	losing.count = count;
-}
-
-static void
 test_cast_run__a_gap_is_pulled_from_the_parent(void **state)
 {
 	(void)state;
-	lose(PEAL_MESSAGE_CAST, 1U << 1, 1U << 3, 1);
+	cry_lose(PEAL_MESSAGE_CAST, 1U << 1, 1U << 3, 1);
 	peal_crier_say(&criers[0], "a");
 	cry_run(10U * US);
 	peal_crier_say(&criers[0], "b");
@@ -38,7 +29,7 @@ test_cast_run__the_last_frame_is_missed_too(void **state)
 	uint64_t began_at_ns = cores->now_ns;
 
 	(void)state;
-	lose(PEAL_MESSAGE_CAST, CRY_ALL, 1U << 5 | 1U << 1, 2);
+	cry_lose(PEAL_MESSAGE_CAST, CRY_ALL, 1U << 5 | 1U << 1, 2);
 	peal_crier_say(&criers[0], "tail");
 	while (criers[5].text_size == 0 || criers[1].text_size == 0 || criers[4].text_size == 0) {
 		cry_run(10U * US);
@@ -74,12 +65,12 @@ test_cast_run__whoever_has_it_repairs(void **state)
 {
 	(void)state;
 	/* Node 3 hears nothing from either parent, nor from the origin, but from node 5. */
-	lose(0, CRY_ALL & ~(1U << 5), 1U << 3, UINT32_MAX);
+	cry_lose(0, CRY_ALL & ~(1U << 5), 1U << 3, UINT32_MAX);
 	peal_crier_say(&criers[0], "a");
 	peal_crier_say(&criers[5], "b");
 	cry_run(20000U * US);
 	assert_true(criers[3].text_size > 0);
-	lose(0, 0, 0, 0);
+	cry_lose(0, 0, 0, 0);
 	cry_run(40000U * US);
 	assert_int_equal(criers[3].messages_count, 2);
 }

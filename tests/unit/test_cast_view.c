@@ -10,27 +10,18 @@
 #define ALL_1  (CRY_ALL & ~1U)        /* without node 0 */
 #define ALL_01 (CRY_ALL & ~(1U | 2U)) /* without 0 and 1 */
 
-static void
-lose(uint8_t kind, uint32_t from, uint32_t to, uint32_t count)
-{
-	losing.kind = kind;
-	losing.from = from;
-	losing.to = to;
-	losing.count = count;
-}
-
 /* Node 0 casts `text`, which reaches node 2 only, and is heard no more. */
 static void
 cast_and_die(const char *text)
 {
-	lose(PEAL_MESSAGE_CAST, CRY_ALL, CRY_ALL & ~(1U << 2), UINT32_MAX);
+	cry_lose(PEAL_MESSAGE_CAST, CRY_ALL, CRY_ALL & ~(1U << 2), UINT32_MAX);
 	peal_crier_say(&criers[0], text);
 	peal_fakecores_turn(cores, 0);
 	cores->now_ns += 1U * US;
 	peal_fakecores_turn(cores, 2);
 	assert_int_equal(criers[2].text_size, strlen(text));
 	cores->nodes[0]->is_running = false;
-	lose(0, 0, 0, 0);
+	cry_lose(0, 0, 0, 0);
 }
 
 static void
@@ -56,7 +47,7 @@ test_cast_view__what_nobody_has_nobody_delivers(void **state)
 {
 	(void)state;
 	/* The first frame is lost for all, and its origin too. */
-	lose(PEAL_MESSAGE_CAST, CRY_ALL, CRY_ALL, 2);
+	cry_lose(PEAL_MESSAGE_CAST, CRY_ALL, CRY_ALL, 2);
 	peal_crier_say(&criers[0], "a");
 	peal_fakecores_turn(cores, 0);
 	peal_crier_say(&criers[0], "b");
@@ -119,15 +110,15 @@ test_cast_view__who_ran_ahead_is_followed(void **state)
 {
 	(void)state;
 	/* All but node 6 hear that all are done; node 1 casts, and then the view ends. */
-	lose(PEAL_MESSAGE_CAST_FLUSH, CRY_ALL, 1U << 6, UINT32_MAX);
+	cry_lose(PEAL_MESSAGE_CAST_FLUSH, CRY_ALL, 1U << 6, UINT32_MAX);
 	cry_install(NEXT, ALL_1);
 	cry_run(50U * US);
-	lose(PEAL_MESSAGE_CAST_FLUSH, 0, 0, 0);
-	lose(0, CRY_ALL, 1U << 6, UINT32_MAX);
+	cry_lose(PEAL_MESSAGE_CAST_FLUSH, 0, 0, 0);
+	cry_lose(0, CRY_ALL, 1U << 6, UINT32_MAX);
 	cry_run(50U * US);
 	peal_crier_say(&criers[1], "ahead");
 	cry_run(300U * US);
-	lose(0, 0, 0, 0);
+	cry_lose(0, 0, 0, 0);
 	cry_install(NEXT + 1U, ALL_1);
 	cry_run(5000U * US);
 	for (uint32_t i = 1; i < CRY_COUNT; i++) {
@@ -167,7 +158,7 @@ test_cast_view__who_leaves_is_told_what_is_in_doubt(void **state)
 	(void)state;
 	peal_crier_say(&criers[0], "sure");
 	cry_run(2000U * US);
-	lose(0, CRY_ALL, CRY_ALL, UINT32_MAX);
+	cry_lose(0, CRY_ALL, CRY_ALL, UINT32_MAX);
 	peal_crier_say(&criers[0], "one");
 	cry_run(10U * US);
 	peal_crier_say(&criers[0], "two");
@@ -210,7 +201,7 @@ test_cast_view__a_newcomer_that_missed_its_begin_is_waited_for(void **state)
 	(void)state;
 	peal_fakecores_install(cores, 0, 0, 0, 0);
 	cores->nodes[0]->mid = 50;
-	lose(0, CRY_ALL, 1U << 0, UINT32_MAX);
+	cry_lose(0, CRY_ALL, 1U << 0, UINT32_MAX);
 	cry_install(NEXT, CRY_ALL);
 	cry_run(1000U * US);
 	assert_true(criers[1].last_view == NEXT);
@@ -219,7 +210,7 @@ test_cast_view__a_newcomer_that_missed_its_begin_is_waited_for(void **state)
 	cry_run(300U * US);
 	cry_install(NEXT + 1U, CRY_ALL);
 	cry_run(50U * US); /* the others have all that there is */
-	lose(0, 0, 0, 0);
+	cry_lose(0, 0, 0, 0);
 	cry_run(20000U * US);
 	for (uint32_t i = 0; i < CRY_COUNT; i++) {
 		assert_true(criers[i].last_view == NEXT + 1U);
@@ -235,7 +226,7 @@ test_cast_view__vectors_that_cannot_be_are_refused(void **state)
 	uint8_t body[PEAL_BODY_SIZE_MAX];
 
 	(void)state;
-	lose(PEAL_MESSAGE_CAST_FLUSH, CRY_ALL, CRY_ALL, UINT32_MAX);
+	cry_lose(PEAL_MESSAGE_CAST_FLUSH, CRY_ALL, CRY_ALL, UINT32_MAX);
 	for (uint32_t i = 0; i < CRY_COUNT; i++) {
 		peal_fakecores_install(cores, i, NEXT, CRY_ALL, 0);
 	}

@@ -4,6 +4,25 @@
 #include "tests/lib/talkscene.h"
 #include "wire/messages.h"
 
+/* The message that begins a life of the channel at member 3. */
+static struct peal_channel_msg
+first_of(uint64_t life)
+{
+	return (struct peal_channel_msg){.epoch = life,
+		.seq = peal_channel_first_seq(life),
+		.channel = NUMBER,
+		.flags = PEAL_CHANNEL_FLAG_DATA};
+}
+
+/* It hears that life of A's end, which has said nothing yet. */
+static void
+set_ack(struct peal_channel_msg *message, uint64_t life)
+{
+	message->flags |= PEAL_CHANNEL_FLAG_ACK;
+	message->ack_epoch = life;
+	message->ack = message->credit = peal_channel_first_seq(life);
+}
+
 static void
 test_channellife__reset_ends_both(void **state)
 {
@@ -23,10 +42,7 @@ test_channellife__reset_ends_both(void **state)
 static void
 test_channellife__a_life_that_is_over_stays_over(void **state)
 {
-	struct peal_channel_msg message = {.epoch = 50,
-		.seq = peal_channel_first_seq(50),
-		.channel = NUMBER,
-		.flags = PEAL_CHANNEL_FLAG_DATA};
+	struct peal_channel_msg message = first_of(50);
 
 	(void)state;
 	inject(&message, "\1\0x", 3);
@@ -35,19 +51,16 @@ test_channellife__a_life_that_is_over_stays_over(void **state)
 	/* The same life, and one before it. */
 	message.seq++;
 	inject(&message, "\1\0y", 3);
-	message.epoch = 49;
-	message.seq = peal_channel_first_seq(49);
+	message = first_of(49);
 	inject(&message, "\1\0z", 3);
 	assert_int_equal(a->messages_count, 1);
 	assert_int_equal(a->opened_count, 1);
 	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_STALE), 2);
 	/* A newer one begins; and one newer still ends it. */
-	message.epoch = 51;
-	message.seq = peal_channel_first_seq(51);
+	message = first_of(51);
 	inject(&message, "\1\0a", 3);
 	assert_int_equal(a->opened_count, 2);
-	message.epoch = 52;
-	message.seq = peal_channel_first_seq(52);
+	message = first_of(52);
 	inject(&message, "\1\0b", 3);
 	assert_int_equal(a->opened_count, 3);
 	assert_int_equal(a->ended_count, 2);
@@ -58,16 +71,11 @@ test_channellife__a_life_that_is_over_stays_over(void **state)
 static void
 test_channellife__hear_only_who_hears_this_life(void **state)
 {
-	struct peal_channel_msg message = {.epoch = 50,
-		.ack_epoch = 1000,
-		.seq = peal_channel_first_seq(50),
-		.ack = peal_channel_first_seq(1000),
-		.credit = peal_channel_first_seq(1000),
-		.channel = NUMBER,
-		.flags = PEAL_CHANNEL_FLAG_DATA | PEAL_CHANNEL_FLAG_ACK};
+	struct peal_channel_msg message = first_of(50);
 	uint16_t channel;
 
 	(void)state;
+	set_ack(&message, 1000);
 	assert_int_equal(peal_channels_open(&a->channels, 3, NUMBER, &channel), PEAL_CHANNEL_OK);
 	peal_channels_reset(&a->channels, channel);
 	inject(&message, "\1\0x", 3); /* nobody is there */
@@ -76,8 +84,7 @@ test_channellife__hear_only_who_hears_this_life(void **state)
 	assert_int_equal(a->messages_count, 0);
 	assert_int_equal(a->ended_count, 1);
 	assert_int_equal(counter(0, PEAL_COUNTER_CHANNEL_REFUSED_STALE), 2);
-	message.ack_epoch = 1001;
-	message.ack = message.credit = peal_channel_first_seq(1001);
+	set_ack(&message, 1001);
 	inject(&message, "\1\0x", 3);
 	assert_int_equal(a->messages_count, 1);
 	assert_int_equal(a->opened_count, 0);
@@ -95,19 +102,13 @@ test_channellife__hear_only_who_hears_this_life(void **state)
 static void
 test_channellife__ends_of_different_lives_part(void **state)
 {
-	struct peal_channel_msg message = {.epoch = 50,
-		.seq = peal_channel_first_seq(50),
-		.channel = NUMBER,
-		.flags = PEAL_CHANNEL_FLAG_DATA};
+	struct peal_channel_msg message = first_of(50);
 
 	(void)state;
 	inject(&message, "\1\0x", 3);
 	assert_int_equal(a->opened_count, 1);
-	message.epoch = 60;
-	message.seq = peal_channel_first_seq(60);
-	message.flags |= PEAL_CHANNEL_FLAG_ACK;
-	message.ack_epoch = 1000;
-	message.ack = message.credit = peal_channel_first_seq(1000);
+	message = first_of(60);
+	set_ack(&message, 1000);
 	inject(&message, "\1\0y", 3);
 	assert_int_equal(a->ended_count, 1);
 	assert_int_equal(a->opened_count, 1);
@@ -123,10 +124,7 @@ test_channellife__ends_of_different_lives_part(void **state)
 static void
 test_channellife__an_end_that_is_heard_with_an_old_stream_parts(void **state)
 {
-	struct peal_channel_msg message = {.epoch = 50,
-		.seq = peal_channel_first_seq(50),
-		.channel = NUMBER,
-		.flags = PEAL_CHANNEL_FLAG_DATA};
+	struct peal_channel_msg message = first_of(50);
 	uint16_t channel;
 
 	(void)state;
@@ -135,9 +133,7 @@ test_channellife__an_end_that_is_heard_with_an_old_stream_parts(void **state)
 	assert_int_equal(peal_channels_open(&a->channels, 3, NUMBER, &channel), PEAL_CHANNEL_OK);
 	inject(&message, "\1\0x", 3); /* it may not know yet */
 	assert_int_equal(a->ended_count, 1);
-	message.flags |= PEAL_CHANNEL_FLAG_ACK;
-	message.ack_epoch = 1001;
-	message.ack = message.credit = peal_channel_first_seq(1001);
+	set_ack(&message, 1001);
 	inject(&message, "\1\0x", 3);
 	assert_int_equal(a->ended_count, 2);
 	assert_int_equal(a->last_reason, PEAL_CHANNEL_REASON_STALE);

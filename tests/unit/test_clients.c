@@ -45,11 +45,11 @@ test_clients__refuses_one_too_many(void **state)
 	(void)state;
 	for (uint32_t i = 1; i < PEAL_CLIENTS_MAX; i++) {
 		assert_int_equal(peal_clients_attach(visitor->clients, visitor->up, visitor->down,
-					 &peal_clientrights_all, 0),
+					 &peal_clientrights_all, 0, false),
 			i);
 	}
 	assert_int_equal(peal_clients_attach(visitor->clients, visitor->up, visitor->down,
-				 &peal_clientrights_all, 0),
+				 &peal_clientrights_all, 0, false),
 		PEAL_CLIENTS_NONE);
 }
 

@@ -6,6 +6,7 @@
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
 #include "tests/lib/fakecore.h"
+#include "tests/lib/fakesteer.h"
 #include "wire/messages.h"
 
 #include <stdlib.h>
@@ -14,11 +15,6 @@
 #define RING_SIZE    4U
 #define PEER         1U
 
-struct ring {
-	uint32_t count;
-	struct peal_packet packets[RING_SIZE];
-};
-
 struct world {
 	struct peal_fakecores *cores;
 	struct peal_core *home;
@@ -26,36 +22,10 @@ struct world {
 	struct peal_fakering down;
 	struct peal_fakering up;
 	struct peal_plane plane;
-	struct ring rings[SHARDS_COUNT][SHARDS_COUNT]; /* from, to */
-	struct peal_resteer_ring to[SHARDS_COUNT][SHARDS_COUNT];
-	struct peal_resteer_ring from[SHARDS_COUNT][SHARDS_COUNT];
+	struct peal_fakesteer steer;
 	uint64_t count; /* frames sent to the core that is not at home */
 	_Atomic uint64_t gateway_mac;
 };
-
-static uint32_t
-push(void *state, const struct peal_packet *packets, uint32_t count)
-{
-	struct ring *ring = state;
-	uint32_t done = 0;
-
-	while (done < count && ring->count < RING_SIZE) {
-		ring->packets[ring->count++] = packets[done++];
-	}
-	return done;
-}
-
-static uint32_t
-pop(void *state, struct peal_packet *packets, uint32_t capacity)
-{
-	struct ring *ring = state;
-	uint32_t count = ring->count < capacity ? ring->count : capacity;
-
-	memcpy(packets, ring->packets, count * sizeof(packets[0]));
-	ring->count -= count;
-	memmove(ring->packets, ring->packets + count, ring->count * sizeof(packets[0]));
-	return count;
-}
 
 /* A core of node 0 from the configuration of its only one. */
 static void
@@ -69,7 +39,7 @@ init_core(struct world *world, struct peal_core *core, uint8_t shard, struct pea
 	if (config.route.prefix_size > 0) {
 		config.gateway_mac = &world->gateway_mac;
 	}
-	config.rings = (struct peal_resteer_rings){world->to[shard], world->from[shard]};
+	config.rings = peal_fakesteer_rings(&world->steer, shard);
 	peal_core_init(core, &config, world->cores->now_ns);
 }
 
@@ -95,14 +65,7 @@ set_up(void)
 	world->home = &world->cores->nodes[0]->core;
 	world->away = aligned_alloc(64, (sizeof(struct peal_core) + 63U) / 64U * 64U);
 	assert_non_null(world->away);
-	for (uint32_t a = 0; a < SHARDS_COUNT; a++) {
-		for (uint32_t b = 0; b < SHARDS_COUNT; b++) {
-			const struct peal_resteer_ring ring = {push, pop, &world->rings[a][b]};
-
-			world->to[a][b] = ring;
-			world->from[b][a] = ring;
-		}
-	}
+	peal_fakesteer_init(&world->steer, RING_SIZE);
 	world->down.capacity = world->up.capacity = PEAL_PLANE_RECORDS_MAX;
 	world->plane.down = peal_fakering_plane(&world->down);
 	world->plane.up = peal_fakering_plane(&world->up);

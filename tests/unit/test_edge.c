@@ -3,20 +3,9 @@
 
 #include "base/limits.h"
 #include "base/prng.h"
-#include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
+#include "tests/lib/edgescene.h"
 #include "wire/alert_msg.h"
-
-static struct peal_timing timing;
-static struct peal_edge edge;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	peal_edge_open(&edge, 0, 0);
-	return peal_timing_find("dpdk", &timing) ? 0 : -1;
-}
 
 static void
 give_no_reason(void *argument)

@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "membership/edge_private.h"
-#include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
-
-static struct peal_timing timing;
-static struct peal_edge edge;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	peal_edge_open(&edge, 0, 0);
-	return peal_timing_find("dpdk", &timing) ? 0 : -1;
-}
+#include "tests/lib/edgescene.h"
 
 static void
 push_into_33(void *argument)

@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control/node_private.h"
-#include "tests/lib/fakenet.h"
+#include "tests/lib/netscene.h"
 #include "wire/flood_msg.h"
 #include "wire/messages.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#define MS UINT64_C(1000000)
-
-static struct peal_fakenet *
-form(uint32_t nodes_count)
-{
-	struct peal_fakenet *net = peal_fakenet_create(nodes_count,
-		nodes_count < 3 ? (uint8_t)nodes_count : 3, (uint8_t)nodes_count, "dpdk");
-
-	peal_fakenet_run(net, net->now_ns + 5000 * MS);
-	assert_true(peal_fakenet_agrees(net, nodes_count));
-	return net;
-}
 
 static void
 add_leave(struct peal_node *node)

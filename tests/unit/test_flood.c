@@ -329,38 +329,22 @@ test_flood__what_control_missed_is_handled_with_the_next_copy(void **state)
 	peal_bigcores_destroy(world.cores);
 }
 
-struct losses {
-	struct peal_prng prng;
-	uint32_t percent;
-};
-
-static bool
-lose_some(void *state, const struct peal_bigframe *frame)
-{
-	struct losses *losses = state;
-
-	(void)frame;
-	return peal_prng_below(&losses->prng, 100) >= losses->percent;
-}
-
 /* A tenth of a hundred and fifty members is dead and a tenth of the frames is lost: all others hear
  * it. */
 static void
 test_flood__reaches_everybody_who_lives(void **state)
 {
 	struct peal_bigcores *cores = peal_bigcores_create(150, 11);
-	struct losses losses = {.percent = 10};
+	struct peal_biglosses losses;
 	uint32_t reached = 0;
 
 	(void)state;
-	peal_prng_init(&losses.prng, 1);
 	for (uint16_t rank = 0; rank < 150; rank++) {
 		if (rank % 10U != 3U) {
 			peal_bigcores_start(cores, rank);
 		}
 	}
-	cores->filter = lose_some;
-	cores->filter_state = &losses;
+	peal_bigcores_lose(cores, &losses, 10, 1);
 	peal_bigcores_flood(
 		cores, cores->nodes[0], PEAL_MESSAGE_DECIDE, 1, (const uint8_t *)"decided", 7);
 	for (uint32_t hop = 0; hop < 8; hop++) {

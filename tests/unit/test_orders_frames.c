@@ -116,6 +116,31 @@ test_orders_frames__without_a_packet_frames_are_counted_and_come_later(void **st
 }
 
 static void
+test_orders_frames__who_seeks_the_ranks_sends_whole_bodies(void **state)
+{
+	struct peal_orders_group *group = &nodes[0].orders.groups[0];
+	const struct peal_abcast_user *user = &group->abcast.config.user;
+	const uint8_t form[PEAL_ORDER_HEAD_SIZE] = {0};
+	const uint8_t rest[] = "rest";
+	struct peal_txqueue *txqueue = &cores->nodes[0]->core.egress.txqueue;
+	uint64_t bytes_count, single, both;
+
+	(void)state;
+	peal_txqueue_flush(txqueue);
+	bytes_count = counter(0, PEAL_COUNTER_TX_BYTES);
+	user->transmit(user->state, 1, PEAL_ORDER_DATA, form, sizeof(form), rest, sizeof(rest));
+	peal_txqueue_flush(txqueue);
+	single = counter(0, PEAL_COUNTER_TX_BYTES) - bytes_count;
+	/* To who held the rank, and to one more. */
+	group->abcast.state = PEAL_ABCAST_OUT;
+	user->transmit(user->state, 1, PEAL_ORDER_DATA, form, sizeof(form), rest, sizeof(rest));
+	peal_txqueue_flush(txqueue);
+	both = counter(0, PEAL_COUNTER_TX_BYTES) - bytes_count - single;
+	group->abcast.state = PEAL_ABCAST_RUNNING;
+	assert_true(single > 0 && both == 2U * single);
+}
+
+static void
 ignore(void *state, uint16_t slot)
 {
 	(void)state;
@@ -181,6 +206,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_orders_frames__without_a_packet_frames_are_counted_and_come_later,
 			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_frames__who_seeks_the_ranks_sends_whole_bodies, begin_founded,
+			finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_frames__frames_to_a_rank_are_as_large_as_its_path,
 			begin_founded, finish),

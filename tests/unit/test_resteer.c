@@ -4,51 +4,19 @@
 #include "base/assert.h"
 #include "tests/lib/cmocka_all.h"
 #include "tests/lib/dies.h"
+#include "tests/lib/fakesteer.h"
 
 #include <string.h>
 
 #define SHARDS_COUNT 3U
-#define RING_SIZE    8U
-
-struct ring {
-	uint32_t count;
-	uint32_t pushes_count;
-	struct peal_packet packets[RING_SIZE];
-};
+#define RING_SIZE    PEAL_FAKESTEER_PACKETS_MAX
 
 struct world {
-	struct ring rings[SHARDS_COUNT][SHARDS_COUNT]; /* from, to */
-	struct peal_resteer_ring to[SHARDS_COUNT][SHARDS_COUNT];
-	struct peal_resteer_ring from[SHARDS_COUNT][SHARDS_COUNT];
+	struct peal_fakesteer steer;
 	struct peal_counters counters[SHARDS_COUNT];
 	struct peal_resteer shards[SHARDS_COUNT];
 	uint32_t released_count;
 };
-
-static uint32_t
-push(void *state, const struct peal_packet *packets, uint32_t count)
-{
-	struct ring *ring = state;
-	uint32_t done = 0;
-
-	ring->pushes_count++;
-	while (done < count && ring->count < RING_SIZE) {
-		ring->packets[ring->count++] = packets[done++];
-	}
-	return done;
-}
-
-static uint32_t
-pop(void *state, struct peal_packet *packets, uint32_t capacity)
-{
-	struct ring *ring = state;
-	uint32_t count = ring->count < capacity ? ring->count : capacity;
-
-	memcpy(packets, ring->packets, count * sizeof(packets[0]));
-	ring->count -= count;
-	memmove(ring->packets, ring->packets + count, ring->count * sizeof(packets[0]));
-	return count;
-}
 
 static void
 release(void *state, uint16_t queue, struct peal_packet *packets, uint32_t count)
@@ -65,16 +33,9 @@ set_up(struct world *world)
 	const struct peal_port port = {.ops = &ops, .state = world};
 
 	memset(world, 0, sizeof(*world));
-	for (uint32_t a = 0; a < SHARDS_COUNT; a++) {
-		for (uint32_t b = 0; b < SHARDS_COUNT; b++) {
-			const struct peal_resteer_ring ring = {push, pop, &world->rings[a][b]};
-
-			world->to[a][b] = ring;
-			world->from[b][a] = ring;
-		}
-	}
+	peal_fakesteer_init(&world->steer, RING_SIZE);
 	for (uint8_t shard = 0; shard < SHARDS_COUNT; shard++) {
-		const struct peal_resteer_rings rings = {world->to[shard], world->from[shard]};
+		const struct peal_resteer_rings rings = peal_fakesteer_rings(&world->steer, shard);
 
 		peal_counters_init(&world->counters[shard]);
 		peal_resteer_init(&world->shards[shard], &rings, &port, shard, SHARDS_COUNT,
@@ -110,7 +71,7 @@ test_resteer__packets_reach_their_shard_in_order(void **state)
 	move(&world, 0, 1, 100);
 	assert_int_equal(peal_resteer_receive(&world.shards[2], packets, PEAL_BURST_MAX), 0);
 	peal_resteer_flush(&world.shards[0]);
-	assert_int_equal(world.rings[0][2].pushes_count, 1); /* a run is one push */
+	assert_int_equal(world.steer.rings[0][2].pushes_count, 1); /* a run is one push */
 	assert_int_equal(peal_resteer_receive(&world.shards[2], packets, PEAL_BURST_MAX), 4);
 	for (uint32_t i = 0; i < 4; i++) {
 		assert_int_equal(packets[i].size, i);
@@ -156,7 +117,7 @@ test_resteer__all_others_get_their_turn(void **state)
 	for (uint32_t turn = 0; turn < SHARDS_COUNT; turn++) {
 		uint32_t count;
 
-		for (uint32_t i = world.rings[1][0].count; i < RING_SIZE; i++) {
+		for (uint32_t i = world.steer.rings[1][0].count; i < RING_SIZE; i++) {
 			move(&world, 1, 0, 1);
 		}
 		peal_resteer_flush(&world.shards[1]);

@@ -35,20 +35,6 @@ vote(struct peal_bigcores *cores, struct peal_bignode *node)
 	peal_bigcores_turn(cores, node);
 }
 
-struct losses {
-	struct peal_prng prng;
-	uint32_t percent;
-};
-
-static bool
-lose_some(void *state, const struct peal_bigframe *frame)
-{
-	struct losses *losses = state;
-
-	(void)frame;
-	return peal_prng_below(&losses->prng, 100) >= losses->percent;
-}
-
 /* Starts everybody but those whose place is in `dead`, and lets them vote. */
 static struct peal_bigcores *
 start_all(uint16_t members_count, const struct peal_bitset *dead)
@@ -110,14 +96,13 @@ test_votetree_group__both_roots_count_everybody(void **state)
 static void
 test_votetree_group__the_escape_finds_a_way(void **state)
 {
-	struct losses losses = {.percent = 10};
+	struct peal_biglosses losses;
 	struct peal_bitset dead = {{0}};
 	struct peal_bigcores *cores = NULL;
 	const struct peal_group *group = NULL;
 	uint32_t alive_count = 0;
 
 	(void)state;
-	peal_prng_init(&losses.prng, 4);
 	peal_bitset_add(&dead, 0);
 	peal_bitset_add(&dead, 1);
 	for (uint32_t place = 2; place < 200; place += 13) {
@@ -126,8 +111,7 @@ test_votetree_group__the_escape_finds_a_way(void **state)
 	cores = start_all(200, &dead);
 	group = cores->group;
 	alive_count = 200U - peal_bitset_count(&dead);
-	cores->filter = lose_some;
-	cores->filter_state = &losses;
+	peal_bigcores_lose(cores, &losses, 10, 4);
 	assert_int_equal(group->view.members_count, 200);
 	peal_bigcores_run(
 		cores, cores->now_ns + 70U * cores->timing.flood_ns, cores->timing.flood_ns / 5U);

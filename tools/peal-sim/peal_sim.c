@@ -444,9 +444,28 @@ shrink(const struct arguments *arguments)
 	return is_shrunk ? 0 : 1;
 }
 
+/* True: found. */
+static bool
+hunt_with(const struct arguments *arguments, const struct peal_museum_piece *piece,
+	const struct peal_scenario *scenario, uint64_t seed)
+{
+	struct peal_scenario_options options = {
+		.seed = seed, .nodes_count = arguments->nodes_count};
+
+	if (scenario == peal_scenario_find(piece->scenario) && options.nodes_count == 0) {
+		options.nodes_count = piece->nodes_count;
+	}
+	if (peal_scenario_run(scenario, &options, &current_report)) {
+		return false;
+	}
+	printf("%s: found by seed %" PRIu64 " of %s: %s\n", piece->name, seed, scenario->name,
+		current_report.violations[0]);
+	return true;
+}
+
 /*
- * Looks for a planted bug, by turns in the scenario that is known to show it and in the swarm. Exit
- * status 0: found.
+ * Looks for a planted bug, with each seed in the scenario that is known to show it and then, if
+ * that is another one, in the swarm. Exit status 0: found.
  */
 static int
 hunt(const struct arguments *arguments)
@@ -457,16 +476,9 @@ hunt(const struct arguments *arguments)
 	PEAL_ASSERT(own != NULL);
 	peal_assert_set_hook(on_assert);
 	for (uint64_t seed = arguments->seed_first; seed <= arguments->seed_last; seed++) {
-		const struct peal_scenario *scenario = seed % 2U == 1U ? own : arguments->scenario;
-		struct peal_scenario_options options = {.seed = seed};
-
-		options.nodes_count = arguments->nodes_count;
-		if (scenario == own && options.nodes_count == 0) {
-			options.nodes_count = piece->nodes_count;
-		}
-		if (!peal_scenario_run(scenario, &options, &current_report)) {
-			printf("%s: found by seed %" PRIu64 " of %s: %s\n", piece->name, seed,
-				scenario->name, current_report.violations[0]);
+		if (hunt_with(arguments, piece, own, seed) ||
+			(arguments->scenario != own &&
+				hunt_with(arguments, piece, arguments->scenario, seed))) {
 			return 0;
 		}
 	}

@@ -35,14 +35,15 @@ show_one(const json_t *clients, const json_t *entry)
 	char number[24];
 
 	(void)snprintf(number, sizeof(number), "%" PRIu64, peal_show_number(entry, "user"));
-	(void)printf("%8" PRIu64 " %-10s %-16s %-8s %6" PRIu64 " s %4" PRIu64 " %10" PRIu64
-		     " %13" PRIu64 " %10" PRIu64 " %13" PRIu64 " %4" PRIu64 " %4" PRIu64,
+	(void)printf("%8" PRIu64 " %-10s %-16s %-8s %6" PRIu64 " s %4" PRIu64 " %5" PRIu64
+		     " %10" PRIu64 " %13" PRIu64 " %10" PRIu64 " %13" PRIu64 " %4" PRIu64
+		     " %4" PRIu64,
 		peal_show_number(entry, "pid"), user != NULL ? user->pw_name : number,
 		peal_show_text(entry, "name"), state,
 		now_ns < at_ns ? 0 : (now_ns - at_ns) / SECOND_NS,
-		peal_show_number(entry, "channels"), peal_show_number(entry, "sent"),
-		peal_show_number(entry, "sent_bytes"), peal_show_number(entry, "delivered"),
-		peal_show_number(entry, "delivered_bytes"),
+		peal_show_number(entry, "channels"), peal_show_number(entry, "lanes"),
+		peal_show_number(entry, "sent"), peal_show_number(entry, "sent_bytes"),
+		peal_show_number(entry, "delivered"), peal_show_number(entry, "delivered_bytes"),
 		percent(peal_show_number(entry, "up_waiting_bytes"),
 			peal_show_number(clients, "up_bytes")),
 		percent(peal_show_number(entry, "down_waiting_bytes"),
@@ -88,9 +89,9 @@ peal_show_clients(const json_t *clients)
 		(void)puts("no application is attached, and none was evicted");
 		return;
 	}
-	(void)printf("%8s %-10s %-16s %-8s %8s %4s %10s %13s %10s %13s %4s %4s\n", "pid", "user",
-		"name", "state", "for", "chan", "sent", "bytes", "delivered", "bytes", "up%",
-		"dn%");
+	(void)printf("%8s %-10s %-16s %-8s %8s %4s %5s %10s %13s %10s %13s %4s %4s\n", "pid",
+		"user", "name", "state", "for", "chan", "lanes", "sent", "bytes", "delivered",
+		"bytes", "up%", "dn%");
 	json_array_foreach(list, i, entry)
 	{
 		show_one(clients, entry);

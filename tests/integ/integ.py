@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What tests of applications share: where things are, programs that run to their end, programs beside the test of which
-it reads the output, and programs that it talks to. No test by itself."""
+"""What these tests share: where things are, daemons in namespaces, programs that run to their end, programs beside the
+test of which it reads the output, programs that it talks to, and how a test ends. No test by itself."""
 import os
 import queue
 import re
@@ -12,9 +12,11 @@ import time
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path.insert(0, os.path.join(ROOT, "tools", "lib"))
-from labclient import Lab, LabError  # noqa: E402,F401 (Lab is for who imports this)
+from labclient import PEAL_LAB, Lab, LabError, first_event  # noqa: E402,F401 (for who imports this)
 
 BUILD = os.environ.get("PEAL_BUILD", os.path.join(ROOT, "build"))
+LIBRARY = os.path.join(BUILD, "client", "libpeal.so.0")
+PEALD = os.path.join(BUILD, "tools", "peald", "peald")
 PEALCTL = os.path.join(BUILD, "tools", "pealctl", "pealctl")
 
 
@@ -116,3 +118,36 @@ class Partner:
     def close(self):
         self.process.stdin.close()
         return self.process.wait(timeout=10.0)
+
+
+def by_name(*stories):
+    """Functions by their names, for `play`."""
+    return [(story.__name__.replace("_", " "), story) for story in stories]
+
+
+def play(stories, *arguments):
+    """Calls each of them, (name, function), and says that it went well, how long it took, and what it returned."""
+    for name, story in stories:
+        begin_s = time.monotonic()
+        try:
+            said = story(*arguments)
+        except LabError as error:
+            raise LabError(f"{name}: {error}") from error
+        print(f"ok - {name} ({time.monotonic() - begin_s:.1f} s) {said or ''}".rstrip(), flush=True)
+
+
+def outcome(test, *failures):
+    """Exit status of a test: its own, or that of one that failed, which is said."""
+    try:
+        return test() or 0
+    except (LabError, *failures) as error:
+        print(f"not ok - {error}")
+        return 1
+
+
+def outcome_as_root(test, *failures):
+    """The same of one that needs network namespaces; without root it cannot run."""
+    if os.geteuid() != 0:
+        print("SKIP: network namespaces need root")
+        return 77
+    return outcome(test, *failures)
