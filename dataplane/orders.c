@@ -211,7 +211,7 @@ answer_request(struct peal_orders *orders)
 uint32_t
 peal_orders_run(struct peal_orders *orders, uint64_t now_ns)
 {
-	if (__builtin_expect(!peal_orders_has_answer(orders), 0)) {
+	if (__builtin_expect(!peal_orders_has_answer(&orders->request), 0)) {
 		answer_request(orders);
 	}
 	if (__builtin_expect(!peal_orders_has_page(orders), 0)) {

@@ -3,6 +3,8 @@
  * Ranks that are given to other members (docs/design/0023-handover.md): the command, who judges it,
  * and how those hear of it whom it concerns.
  */
+#include "dataplane/orders_handover.h"
+
 #include "base/hash.h"
 #include "base/museum.h"
 #include "dataplane/orders_private.h"

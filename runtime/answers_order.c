@@ -169,9 +169,9 @@ peal_answer_ordergroup(struct peal_answer *answer)
 static bool
 run_request(const struct peal_runtime_node *node)
 {
-	peal_orders_ask_request(node->orders);
+	peal_orders_ask_request(&node->orders->request);
 	for (uint32_t step = 0; step < PAGE_STEPS_MAX; step++) {
-		if (peal_orders_has_answer(node->orders)) {
+		if (peal_orders_has_answer(&node->orders->request)) {
 			return true;
 		}
 		peal_bell_ring(&node->bell);
@@ -194,7 +194,7 @@ peal_answer_handover(struct peal_answer *answer)
 			"remove and add, the rank, and the number of a member");
 		return;
 	}
-	if (!peal_orders_has_answer(orders)) {
+	if (!peal_orders_has_answer(&orders->request)) {
 		peal_answer_refuse(answer, "a command waits for the core; try again");
 		return;
 	}

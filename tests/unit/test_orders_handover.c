@@ -179,10 +179,10 @@ test_orders_handover__the_core_answers_a_request(void **state)
 	request->what = PEAL_ORDERS_REPLACE;
 	request->rank = 7;
 	request->mid = 4;
-	peal_orders_ask_request(&nodes[0].orders);
-	assert_false(peal_orders_has_answer(&nodes[0].orders));
+	peal_orders_ask_request(&nodes[0].orders.request);
+	assert_false(peal_orders_has_answer(&nodes[0].orders.request));
 	orders_turn(1);
-	assert_true(peal_orders_has_answer(&nodes[0].orders));
+	assert_true(peal_orders_has_answer(&nodes[0].orders.request));
 	assert_int_equal(request->refusal, PEAL_ORDERS_HANDOVER_NO_RANK);
 }
 
