@@ -20,8 +20,9 @@
 #define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
 #define SECOND_NS      PEAL_STORY_SECOND_NS
 #define DEAD           2U
-#define TALK_NS        MILLISECOND_NS
-#define SPAN_NS        (2U * SECOND_NS)
+/* So rarely that the dead one, which is never left out, does not brake the other in that time. */
+#define TALK_NS (8U * MILLISECOND_NS)
+#define SPAN_NS (2U * SECOND_NS)
 /* A seal takes so many rounds, and so many delays, at most. */
 #define ROUNDS_MAX 16U
 #define WAITS_MAX  80U
