@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sim/handover.h"
 
+#include "base/assert.h"
 #include "sim/story.h"
 
 #define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
@@ -95,6 +96,7 @@ peal_handover_trouble(struct peal_trouble *trouble, const struct peal_ordergroup
 	if (holder < nodes_count && !peal_trouble_may_lose(trouble, holder)) {
 		return;
 	}
+	PEAL_ASSERT(nodes_count > 0);
 	commander = command(trouble, group, &handover);
 	if (peal_prng_ratio(&trouble->prng, 1, 4)) {
 		/* Two at once: one of them is void where it is delivered. */
