@@ -42,6 +42,8 @@ FRESH_FROM = 1000001
 SIMULATED = ("abcast", "base", "control", "dataplane", "membership", "shm", "sim", "wire")
 # About what one call of the simulator may take, and the most.
 CALL_SECONDS = 20
+# That says nothing of the seed.
+ENDED_FROM_OUTSIDE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 CALL_SECONDS_MAX = 14400
 
 
@@ -188,6 +190,8 @@ def run_range(program, name, first, last):
     said = "" if done.returncode == 0 else done.stdout
     if done.returncode == 2:
         raise ValueError(done.stdout.strip())
+    if -done.returncode in ENDED_FROM_OUTSIDE:
+        raise ValueError(f"{name}: somebody ended the simulator ({signal.Signals(-done.returncode).name})")
     if text:
         result = json.loads(text)
         if result["failed_runs"] == len(result["failed_seeds"]):

@@ -25,6 +25,8 @@ with open(os.environ["CALLS"], "a") as file:
     file.write(f"{words['--scenario']} {first} {last}\\n")
 if set(seeds) & set(listed("DIES")):
     os.abort()
+if set(seeds) & set(listed("ENDED")):
+    os.kill(os.getpid(), 15)  # SIGTERM
 failed = [seed for seed in seeds if seed in listed("FAILS")]
 print("wrong:", failed)
 with open(words["--json"], "w") as file:
@@ -105,6 +107,11 @@ class Nights(unittest.TestCase):
         self.assertEqual(results["talk"].counters["frames"], 9)
         self.assertIn("wrong: [1000007, 1000009]", results["talk"].said)
 
+    def test_who_is_ended_from_outside_says_nothing_of_a_seed(self):
+        self.set(ENDED="1000003")
+        self.assertRaises(ValueError, self.run_plan, {"talk": 4})
+        self.assertEqual(nights.gathered("talk".__eq__, self.path)["failed"], 0)
+
     def test_what_failed_stays_until_it_is_mended(self):
         self.set(FAILS="1000002")
         self.run_plan({"talk": 3})
@@ -151,7 +158,7 @@ class Nights(unittest.TestCase):
         for wrong in ("talk", "talk:0", ":3", "talk:-1", "talk:x"):
             self.assertRaises(ValueError, nights.plan_of, [wrong])
         self.assertRaises(ValueError, self.run_plan, {"nothing": 1})
-        self.assertFalse(os.path.exists(self.path))
+        self.assertEqual(nights.gathered("talk".__eq__, self.path)["failed"], 0)
 
     def test_the_record_of_this_tree(self):
         with open(nights.RECORD_PATH, encoding="utf-8") as file:
