@@ -58,50 +58,57 @@ cut_part(struct peal_orders_group *group, uint8_t *data, uint16_t room,
 	return (uint16_t)(size + part.size);
 }
 
-static void
-cut_frame(struct peal_orders_group *group, uint16_t room)
+/* A place for a frame, and what is remembered of it until it is back: nothing yet. */
+static uint32_t
+begin_frame(struct peal_orders_group *group, struct peal_orders_sent **sent_out)
 {
-	struct peal_orders_pool *pool = &group->orders->pool;
-	struct peal_sendqueue_entry entry = peal_sendqueue_at(&group->queue, group->queue.tail);
-	struct peal_orders_sent *sent = &group->sent[group->sent_count % PEAL_ORDERS_SENT_MAX];
-	uint32_t place = peal_orders_pool_take(pool);
-	enum peal_abcast_result result;
-	uint8_t *data;
-	uint16_t size;
+	uint32_t place = peal_orders_pool_take(&group->orders->pool);
 
 	PEAL_ASSERT(place != PEAL_ORDERS_POOL_NONE);
 	PEAL_ASSERT(group->sent_count - group->settled_count < PEAL_ORDERS_SENT_MAX);
-	data = peal_orders_pool_bytes(pool, place);
-	*sent = (struct peal_orders_sent){0};
+	*sent_out = &group->sent[group->sent_count % PEAL_ORDERS_SENT_MAX];
+	**sent_out = (struct peal_orders_sent){0};
+	return place;
+}
+
+static void
+send_frame(struct peal_orders_group *group, uint32_t place, uint16_t size)
+{
+	enum peal_abcast_result result;
+
+	group->sent_count++;
+	result = peal_abcast_send(
+		&group->abcast, place, peal_orders_pool_bytes(&group->orders->pool, place), size);
+	PEAL_ASSERT(result == PEAL_ABCAST_OK);
+}
+
+static void
+cut_frame(struct peal_orders_group *group, uint16_t room)
+{
+	struct peal_sendqueue_entry entry = peal_sendqueue_at(&group->queue, group->queue.tail);
+	struct peal_orders_sent *sent;
+	uint32_t place = begin_frame(group, &sent);
+	uint8_t *data = peal_orders_pool_bytes(&group->orders->pool, place);
+	uint16_t size;
+
 	if (entry.size > (uint32_t)room - PEAL_ORDER_DATA_HEAD_SIZE - PEAL_ORDER_DATA_RECORD_SIZE) {
 		size = cut_part(group, data, room, sent);
 	} else {
 		size = cut_records(group, data, room, sent);
 	}
-	group->sent_count++;
-	result = peal_abcast_send(&group->abcast, place, data, size);
-	PEAL_ASSERT(result == PEAL_ABCAST_OK);
+	send_frame(group, place, size);
 }
 
 /* A command has a frame of its own, which ends no message. */
 static void
 cut_command(struct peal_orders_group *group)
 {
-	struct peal_orders_pool *pool = &group->orders->pool;
-	uint32_t place = peal_orders_pool_take(pool);
-	enum peal_abcast_result result;
-	uint8_t *data;
-	uint16_t size;
+	struct peal_orders_sent *sent;
+	uint32_t place = begin_frame(group, &sent);
+	uint8_t *data = peal_orders_pool_bytes(&group->orders->pool, place);
 
-	PEAL_ASSERT(place != PEAL_ORDERS_POOL_NONE);
-	PEAL_ASSERT(group->sent_count - group->settled_count < PEAL_ORDERS_SENT_MAX);
-	data = peal_orders_pool_bytes(pool, place);
-	group->sent[group->sent_count % PEAL_ORDERS_SENT_MAX] = (struct peal_orders_sent){0};
-	group->sent_count++;
-	size = peal_order_data_write_handover(data, &group->command);
 	group->has_command = false;
-	result = peal_abcast_send(&group->abcast, place, data, size);
-	PEAL_ASSERT(result == PEAL_ABCAST_OK);
+	send_frame(group, place, peal_order_data_write_handover(data, &group->command));
 }
 
 void
