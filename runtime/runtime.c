@@ -703,8 +703,9 @@ peal_runtime_news_fd(const struct peal_runtime *runtime)
 	return runtime->control.news_fd;
 }
 
-void
-peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
+/* Its cores do nothing for it from now on. */
+static struct resident *
+halt_shards(struct peal_runtime *runtime, uint32_t index)
 {
 	struct resident *resident;
 
@@ -715,6 +716,14 @@ peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
 
 		peal_lcore_halt(lcore_of(runtime, shard), shard->lcore_place);
 	}
+	return resident;
+}
+
+void
+peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
+{
+	struct resident *resident = halt_shards(runtime, index);
+
 	if (runtime->ring != NULL) {
 		peal_port_ring_unplug(runtime->ring, index);
 	}
@@ -726,15 +735,8 @@ peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
 void
 peal_runtime_hold(struct peal_runtime *runtime, uint32_t index)
 {
-	struct resident *resident;
+	struct resident *resident = halt_shards(runtime, index);
 
-	PEAL_ASSERT(index < runtime->residents_count);
-	resident = runtime->residents[index];
-	for (uint32_t i = 0; i < resident->shards_count; i++) {
-		struct shard *shard = &resident->shards[i];
-
-		peal_lcore_halt(lcore_of(runtime, shard), shard->lcore_place);
-	}
 	atomic_store_explicit(&resident->node.entry->is_halted, true, memory_order_relaxed);
 }
 
