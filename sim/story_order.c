@@ -347,7 +347,8 @@ play_light(const struct peal_simorder_config *base, const struct light *light,
 	peal_simorder_run_for(world, 200U * MILLISECOND_NS);
 	others_ns = peal_simorder_delay_ns(&world->others, 50);
 	own_ns = peal_simorder_delay_ns(&world->own, 50);
-	peal_simorder_expect(world, others_ns > 0 && own_ns > 0, "too little was delivered", world->others.count);
+	peal_simorder_expect(world, others_ns > 0 && own_ns > 0, "too little was delivered",
+		world->others.count);
 	peal_report_note(report, light->name, others_ns);
 	peal_report_note(report, light->own_name, own_ns);
 	peal_simorder_heal(world);
@@ -376,8 +377,10 @@ play_frozen(const struct peal_simorder_config *config, const struct freeze *free
 	peal_simorder_run_for(world, 10U * MILLISECOND_NS);
 	gap_ns = read_gap(world);
 	peal_report_note(report, freeze->name, gap_ns);
-	peal_simorder_expect(world, gap_ns <= FROZEN_GAP_NS_MAX, "a frozen rank stopped the others for", gap_ns);
-	peal_simorder_expect(world, world->nodes[2].member == member, "a frozen rank was replaced", member);
+	peal_simorder_expect(
+		world, gap_ns <= FROZEN_GAP_NS_MAX, "a frozen rank stopped the others for", gap_ns);
+	peal_simorder_expect(
+		world, world->nodes[2].member == member, "a frozen rank was replaced", member);
 	peal_simorder_expect(world, span_ns > SUSPECT_NS || world->nodes[0].machine->view == 1U,
 		"a short pause took a view", span_ns);
 	peal_simorder_heal(world);
@@ -414,10 +417,11 @@ play_crowded(const struct peal_simorder_config *config, struct peal_report *repo
 	for (uint8_t i = 0; i < config->ranks_count; i++) {
 		const struct peal_simorder_node *node = &world->nodes[i];
 
-		peal_simorder_expect(world, peal_counter_get(&node->counters, PEAL_COUNTER_ORDER_SKIPPED) == 0,
+		peal_simorder_expect(world,
+			peal_counter_get(&node->counters, PEAL_COUNTER_ORDER_SKIPPED) == 0,
 			"a rank that is only slow was told to skip", i);
-		peal_simorder_expect(world, node->machine->view == 1U, "a rank that is only slow was left out",
-			i);
+		peal_simorder_expect(world, node->machine->view == 1U,
+			"a rank that is only slow was left out", i);
 	}
 	peal_report_note(report, "order_crowded_per_s", delivered * SECOND_NS / CROWDED_NS);
 	peal_simorder_heal(world);
@@ -441,11 +445,11 @@ play_killed(const struct peal_simorder_config *config, uint8_t victim, struct pe
 		uint64_t gap_ns = read_gap(world);
 
 		peal_report_note(report, "order_killed_gap_ns", gap_ns);
-		peal_simorder_expect(world, gap_ns <= KILLED_GAP_NS_MAX, "a dead rank stopped the others for",
-			gap_ns);
+		peal_simorder_expect(world, gap_ns <= KILLED_GAP_NS_MAX,
+			"a dead rank stopped the others for", gap_ns);
 	}
-	peal_simorder_expect(world, world->nodes[(victim + 1U) % 3U].machine->view == 2U, "views after a crash",
-		world->nodes[(victim + 1U) % 3U].machine->view);
+	peal_simorder_expect(world, world->nodes[(victim + 1U) % 3U].machine->view == 2U,
+		"views after a crash", world->nodes[(victim + 1U) % 3U].machine->view);
 	peal_simorder_start(world, victim);
 	peal_simorder_heal(world);
 	peal_simorder_fini(world);
