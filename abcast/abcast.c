@@ -49,6 +49,7 @@ peal_abcast_init(struct peal_abcast *abcast, const struct peal_abcast_config *co
 		peal_abcast_lane_init(&abcast->sets[1][i]);
 	}
 	peal_abcast_queue_init(&abcast->queue);
+	peal_abcast_sync_init(&abcast->sync);
 	abcast->burst = PEAL_ORDER_BURST;
 	for (uint32_t i = 0; i < config->ranks_count; i++) {
 		abcast->rooms[i] = (uint16_t)PEAL_BODY_SIZE_MAX;
@@ -247,6 +248,8 @@ on_own_view(struct peal_abcast *abcast, const struct peal_order_msg *message, ui
 		if (is_running) {
 			peal_abcast_on_tick(abcast, message, now_ns);
 		}
+	} else if (peal_order_is_time(message)) {
+		peal_abcast_on_time(abcast, message, now_ns);
 	} else if (message->kind == PEAL_ORDER_ASK) {
 		/* Its clock may be wrong: it is followed no further than a frame would be. */
 		(void)peal_abcast_clock_hear(&abcast->clock, message->asked_stamp, now_ns);
@@ -308,7 +311,7 @@ find_latest(const struct peal_order_msg *message)
 		said = data.stamp;
 	} else if (message->kind == PEAL_ORDER_TICK) {
 		said = message->tick.promise;
-	} else if (message->kind == PEAL_ORDER_ASK) {
+	} else if (message->kind == PEAL_ORDER_ASK && !peal_order_is_time(message)) {
 		said = message->asked_stamp;
 	} else if (is_seal(message->kind)) {
 		said = message->seal.until;
@@ -322,13 +325,14 @@ find_latest(const struct peal_order_msg *message)
 	return said > latest ? said : latest;
 }
 
-/* Stamps of this rank are above all that it hears: what it takes must leave room for them. */
+/* Stamps of this rank are above all that it hears: what it takes must leave room for them. Its own
+ * clock counts, which no other moves: so many steps do not lead further than one. */
 static bool
 is_future(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
 {
-	uint64_t time = peal_abcast_clock_time(&abcast->clock, now_ns);
+	uint64_t own_ns = peal_abcast_clock_own(&abcast->clock, now_ns);
 
-	if (find_latest(message) <= time + PEAL_ORDER_AHEAD_NS_MAX) {
+	if (find_latest(message) <= own_ns + PEAL_ORDER_AHEAD_NS_MAX) {
 		return false;
 	}
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_FUTURE);

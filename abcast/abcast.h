@@ -35,6 +35,9 @@
  * one by one. Who pulls again and again is doubted (`doubt`): so a path that carries less than it
  * was proven to holds nothing up.
  *
+ * Stamps are of a time that the ranks share as well as they can, which they ask each other for: a
+ * rank whose clock is wrong would make all wait. Nothing but that depends on it.
+ *
  * Routing: frames of family 6 go to the group that their head names, on_frame checks the rest.
  * Evidence of membership comes by learn and suspect; it may start a view change, nothing more.
  *
@@ -49,6 +52,7 @@
 #include "abcast/abcast_lane.h"
 #include "abcast/abcast_late.h"
 #include "abcast/abcast_queue.h"
+#include "abcast/abcast_sync.h"
 #include "base/counters.h"
 #include "base/prng.h"
 
@@ -172,6 +176,7 @@ struct peal_abcast {
 	uint64_t members[PEAL_ORDER_RANKS_MAX]; /* holders (wire/order_msg.h), of the view */
 	uint64_t known[PEAL_ORDER_RANKS_MAX];   /* by the order or membership, may be later */
 	struct peal_abcast_clock clock;
+	struct peal_abcast_sync sync;
 	struct peal_abcast_lane *lanes;  /* of the view */
 	struct peal_abcast_lane *former; /* of the view before, for who is behind */
 	struct peal_abcast_lane sets[2][PEAL_ORDER_RANKS_MAX];
@@ -266,7 +271,8 @@ bool peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank);
 void peal_abcast_tell(struct peal_abcast *abcast, uint8_t rank);
 /* Membership suspects whoever holds the rank, or no more. */
 void peal_abcast_suspect(struct peal_abcast *abcast, uint8_t rank, bool is_suspected);
-/* The clock that all ranks try to share, as an offset to `now_ns`. */
+/* This node's own clock, as an offset to `now_ns`; 0 at first. That of the day will do: what ranks
+ * share is found out from all of them (abcast_sync.h). */
 void peal_abcast_set_offset(struct peal_abcast *abcast, int64_t offset_ns);
 
 /* Lends a frame's worth of bytes, until `release`. OK: it is delivered here and at all others, or

@@ -32,6 +32,7 @@ reset_view_state(struct peal_abcast *abcast, uint64_t now_ns)
 		}
 	}
 	peal_abcast_change_init(&abcast->change);
+	peal_abcast_sync_hurry(&abcast->sync, now_ns);
 	abcast->final_stamp = 0;
 	abcast->final_rank = 0;
 	abcast->is_behind = false;
@@ -64,6 +65,9 @@ peal_abcast_enter(struct peal_abcast *abcast, uint32_t view, const struct peal_a
 		const struct peal_order_cut *cut = &value->cuts[i];
 		uint64_t latest = cut->holder > cut->member ? cut->holder : cut->member;
 
+		if (abcast->members[i] != cut->member) {
+			peal_abcast_sync_forget(&abcast->sync, (uint8_t)i);
+		}
 		abcast->members[i] = cut->member;
 		abcast->known[i] = latest > abcast->known[i] ? latest : abcast->known[i];
 		/* Who begins with this view delivers no command that was before it. */

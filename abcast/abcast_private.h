@@ -141,6 +141,13 @@ void peal_abcast_skip(struct peal_abcast *abcast, uint32_t view,
 void peal_abcast_on_place(
 	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns);
 
+/* abcast_on_time.c */
+/* Another rank asks what time it is, or answers. */
+void peal_abcast_on_time(
+	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns);
+/* Keeps the shared time. */
+void peal_abcast_run_time(struct peal_abcast *abcast, uint64_t now_ns);
+
 /* abcast_send.c */
 /* Own frames leave, as far as they may. */
 void peal_abcast_send_own(struct peal_abcast *abcast, uint64_t now_ns);

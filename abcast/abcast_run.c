@@ -373,6 +373,7 @@ peal_abcast_run(struct peal_abcast *abcast, uint64_t now_ns)
 		run_block(abcast, now_ns);
 		peal_abcast_run_seals(abcast, now_ns);
 		run_ticks(abcast, now_ns);
+		peal_abcast_run_time(abcast, now_ns);
 	}
 	if (abcast->state != PEAL_ABCAST_STOPPED) {
 		run_change(abcast, now_ns);

@@ -100,6 +100,31 @@ read_tick(struct peal_reader *reader, struct peal_order_tick *tick_out)
 }
 
 static void
+write_ask(struct peal_writer *writer, const struct peal_order_msg *message)
+{
+	if (peal_order_is_time(message)) {
+		peal_write_u64(writer, message->time.asked_at_ns);
+		peal_write_u64(writer, message->time.answered_at_ns);
+	} else {
+		peal_write_u64(writer, message->asked_stamp);
+	}
+}
+
+static bool
+read_ask(struct peal_reader *reader, struct peal_order_msg *message_out)
+{
+	if (!peal_order_is_time(message_out)) {
+		message_out->asked_stamp = peal_read_u64(reader);
+		return is_stamp(message_out->asked_stamp);
+	}
+	message_out->time.asked_at_ns = peal_read_u64(reader);
+	message_out->time.answered_at_ns = peal_read_u64(reader);
+	return message_out->time.asked_at_ns != 0 && is_stamp(message_out->time.asked_at_ns) &&
+	       is_stamp(message_out->time.answered_at_ns) && message_out->head.sent_at_ns != 0 &&
+	       is_stamp(message_out->head.sent_at_ns);
+}
+
+static void
 write_pull(struct peal_writer *writer, const struct peal_order_pull *pull)
 {
 	peal_write_u64(writer, pull->from);
@@ -312,7 +337,7 @@ write_body(struct peal_writer *writer, const struct peal_order_msg *message)
 	} else if (message->kind == PEAL_ORDER_TICK) {
 		write_tick(writer, &message->tick);
 	} else if (message->kind == PEAL_ORDER_ASK) {
-		peal_write_u64(writer, message->asked_stamp);
+		write_ask(writer, message);
 	} else if (message->kind == PEAL_ORDER_PULL) {
 		write_pull(writer, &message->pull);
 	}
@@ -402,8 +427,7 @@ read_body(struct peal_reader *reader, struct peal_order_msg *message_out)
 		return read_tick(reader, &message_out->tick) && read_acks(reader, message_out);
 	}
 	if (kind == PEAL_ORDER_ASK) {
-		message_out->asked_stamp = peal_read_u64(reader);
-		return is_stamp(message_out->asked_stamp);
+		return read_ask(reader, message_out);
 	}
 	if (kind == PEAL_ORDER_PULL) {
 		return read_pull(reader, &message_out->pull);

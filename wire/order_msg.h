@@ -9,7 +9,8 @@
  * lane u8 | flags u8 | more u8 | 0, then acks, then `more` rows (12), then data TICK (40)
  * promise u64 | last u64 | position
  * u64 | digest u64 | generation u16 | flags u8 | 5 x 0, then acks ASK (8)        stamp u64 PULL
- * (24)      from u64 | to u64 | generation u16 | lane u8 | what u8 | 4 x 0 SEAL_* (48)    ballot
+ * (24)      from u64 | to u64 | generation u16 | lane u8 | what u8 | 4 x 0 ASK of time (16)
+ * asked_at u64 | answered_at u64 SEAL_* (48)    ballot
  * u64 | have u64 | accepted u64 | last u64 | until u64 | generation u16 | lane u8 | 5 x 0 VIEW_*
  * (40)    ballot u64 | accepted u64 | position u64 | digest u64 | active u16 | flags u8 | 5 x 0,
  * then with STATE: one report a rank; then with a value: one cut a rank JOIN (0)
@@ -115,6 +116,7 @@ peal_order_data_size_max(uint32_t ranks_count)
 #define PEAL_ORDER_FLAG_PROMISE 0x01U /* TICK: promise and last mean something */
 #define PEAL_ORDER_FLAG_VALUE   0x01U /* VIEW_*: cuts follow */
 #define PEAL_ORDER_FLAG_BEHIND  0x01U /* head of JOIN: cannot catch up in its view */
+#define PEAL_ORDER_FLAG_TIME    0x01U /* head of ASK: what time it is, not for a promise */
 #define PEAL_ORDER_ROUND_SHIFT  8U    /* a ballot is round << 8 | rank */
 
 /* What a PULL wants. */
@@ -131,7 +133,7 @@ struct peal_order_head {
 	uint8_t rank;       /* of the sender, below PEAL_ORDER_RANKS_MAX */
 	uint8_t rows_count; /* ranks of the group, where rows follow; else 0 */
 	uint8_t flags;
-	uint64_t sent_at_ns; /* by the sender's clock, for estimates of delay; 0 = not said */
+	uint64_t sent_at_ns; /* the time that all share, as the sender knows it; 0 = not said */
 };
 
 struct peal_order_data {
@@ -154,6 +156,12 @@ struct peal_order_tick {
 	uint64_t digest;
 	uint16_t generation;
 	bool has_promise;
+};
+
+/* ASK with FLAG_TIME. The head says what time all share by then, and is never 0. */
+struct peal_order_time {
+	uint64_t asked_at_ns;    /* the asker's own clock; never 0, here and below */
+	uint64_t answered_at_ns; /* that of who answers; 0 = this is the question */
 };
 
 struct peal_order_pull {
@@ -215,7 +223,8 @@ struct peal_order_msg {
 	union {
 		struct peal_order_data data;
 		struct peal_order_tick tick;
-		uint64_t asked_stamp;
+		uint64_t asked_stamp;        /* ASK */
+		struct peal_order_time time; /* the same with FLAG_TIME */
 		struct peal_order_pull pull;
 		struct peal_order_seal seal;
 		struct peal_order_view view;
@@ -228,6 +237,12 @@ void peal_order_row_write(uint8_t row[PEAL_ORDER_ROW_SIZE], uint64_t stamp, uint
 
 /* Goes on to the next frame of a body that was decoded. False: that was all. */
 bool peal_order_data_step(struct peal_order_data *data);
+
+static inline bool
+peal_order_is_time(const struct peal_order_msg *message)
+{
+	return message->kind == PEAL_ORDER_ASK && message->head.flags == PEAL_ORDER_FLAG_TIME;
+}
 
 /*
  * Writes all but the data of a message that is in form (asserted).

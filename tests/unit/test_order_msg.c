@@ -182,6 +182,9 @@ test_order_msg__all_kinds_have_one_size(void **state)
 	begin(PEAL_ORDER_ASK, 0);
 	message.asked_stamp = 5;
 	peal_refuse_other_sizes(bytes, decode, encode());
+	message.head.flags = PEAL_ORDER_FLAG_TIME;
+	message.time = (struct peal_order_time){.asked_at_ns = 5};
+	peal_refuse_other_sizes(bytes, decode, encode());
 	begin(PEAL_ORDER_PULL, 0);
 	message.pull = (struct peal_order_pull){.from = 4, .to = 6, .lane = 1};
 	peal_refuse_other_sizes(bytes, decode, encode());
@@ -198,6 +201,36 @@ test_order_msg__all_kinds_have_one_size(void **state)
 	peal_refuse_other_sizes(bytes, decode, encode());
 	begin(PEAL_ORDER_JOIN, 0);
 	peal_refuse_other_sizes(bytes, decode, encode());
+}
+
+static void
+test_order_msg__times_are_said_and_in_range(void **state)
+{
+	const uint8_t expected[] = {5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0};
+	uint16_t size;
+
+	(void)state;
+	begin(PEAL_ORDER_ASK, 0);
+	message.head.flags = PEAL_ORDER_FLAG_TIME;
+	message.time = (struct peal_order_time){.asked_at_ns = 5, .answered_at_ns = 6};
+	size = encode();
+	assert_int_equal(size, PEAL_ORDER_HEAD_SIZE + sizeof(expected));
+	assert_memory_equal(bytes + PEAL_ORDER_HEAD_SIZE, expected, sizeof(expected));
+	assert_true(decoded.time.asked_at_ns == 5U && decoded.time.answered_at_ns == 6U);
+	message.time.answered_at_ns = 0;
+	(void)encode();
+	message.time.answered_at_ns = PEAL_ORDER_STAMP_MAX;
+	expect_refused();
+	message.time = (struct peal_order_time){.asked_at_ns = PEAL_ORDER_STAMP_MAX};
+	expect_refused();
+	message.time.asked_at_ns = 0;
+	expect_refused();
+	message.time.asked_at_ns = 1;
+	(void)encode();
+	message.head.sent_at_ns = 0;
+	expect_refused();
+	message.head.sent_at_ns = PEAL_ORDER_STAMP_MAX;
+	expect_refused();
 }
 
 static void
@@ -287,6 +320,7 @@ main(void)
 		cmocka_unit_test(test_order_msg__several_frames_share_a_body),
 		cmocka_unit_test(test_order_msg__frames_of_a_body_that_cannot_be_are_refused),
 		cmocka_unit_test(test_order_msg__all_kinds_have_one_size),
+		cmocka_unit_test(test_order_msg__times_are_said_and_in_range),
 		cmocka_unit_test(test_order_msg__what_a_kind_does_not_use_is_zero),
 		cmocka_unit_test(test_order_msg__values_name_ranks_and_ends_that_can_be),
 		cmocka_unit_test(test_order_msg__other_kinds_are_refused),
