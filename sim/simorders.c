@@ -864,8 +864,9 @@ peal_simorders_find_step(struct peal_simorders *nodes, uint32_t count, uint32_t 
 	uint32_t taker = find_free(nodes, count, id);
 	uint32_t empty, held = 0, held_count = 0;
 
+	*handover_out = (struct peal_simorders_handover){0};
 	if (group == NULL) {
-		return false;
+		return true; /* all are between two views */
 	}
 	empty = group->abcast.ranks_count;
 	*handover_out = (struct peal_simorders_handover){
@@ -966,8 +967,8 @@ peal_simorders_count_agreed(
 		       : 0;
 }
 
-static void
-describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
+void
+peal_simorders_describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		const struct peal_orders_group *group = find_machine(&nodes[i], id);
@@ -979,10 +980,11 @@ describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
 		}
 		VIOLATE(&nodes[i],
 			"n%u: member %" PRIu64
-			" rank %u of group %u: state %d, view %u, active %x, "
+			" rank %u of group %u: state %d, view %u, active %x, counted %x, "
 			"position %" PRIu64 ", %" PRIu64 " of %" PRIu64 " messages done",
 			i, nodes[i].orders.self_mid, group->abcast.config.rank, id,
 			(int)group->abcast.state, group->abcast.view, group->abcast.active,
+			group->abcast.counted,
 			peal_abcast_position(&group->abcast), group->done_count, group->said_count);
 	}
 }
@@ -1008,7 +1010,7 @@ peal_simorders_check_all(
 	if (!peal_simorders_is_agreed(nodes, count, config)) {
 		VIOLATE(&nodes[0], "the ranks of group %u do not agree, although all is well",
 			config->id);
-		describe(nodes, count, config->id);
+		peal_simorders_describe(nodes, count, config->id);
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {

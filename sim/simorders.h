@@ -208,6 +208,8 @@ bool peal_simorders_is_agreed(
 /* True when a node has all that anybody has written of the group of a seat, but what it was told
  * that it misses. */
 bool peal_simorders_has_all(const struct peal_simorders_seat *seat);
+/* Notes as violations how all are. */
+void peal_simorders_describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id);
 /* Notes as violations what is not as it should be then. */
 void peal_simorders_check_all(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config);

@@ -16,6 +16,7 @@
 #define STEPS_COUNT     12U
 #define GAP_NS_MAX      (60U * MILLISECOND_NS)
 #define DOWN_NS_MAX     (200U * MILLISECOND_NS)
+#define TALK_NS         (300U * MILLISECOND_NS)
 #define GROUP           1U
 #define FINAL_SIZE      100U
 #define CREATE_PATIENCE (5U * SECOND_NS)
@@ -93,7 +94,9 @@ agree(struct grow_story *story, uint32_t ranks_count, bool is_whole, const char 
 		count = peal_simorders_count_agreed(
 			world->orders, world->config.nodes_count, GROUP, is_whole);
 	}
-	(void)peal_story_expect(world, count == ranks_count, what);
+	if (!peal_story_expect(world, count == ranks_count, what)) {
+		peal_simorders_describe(world->orders, world->config.nodes_count, GROUP);
+	}
 	peal_simworld_run_for(world, 50U * MILLISECOND_NS);
 }
 
@@ -138,12 +141,19 @@ bear(struct grow_story *story, uint32_t ranks_count)
 	peal_simworld_run_for(world, 100U * MILLISECOND_NS);
 	agree(story, ranks_count - lost_count, false,
 		"a group does not go on without as many ranks as it should bear");
+	/* Who comes to listen while two publish by turns may begin before what one of them has said
+	 * already: it gives the gap up when enough came behind it. */
+	set_quiet(world, false);
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		if ((lost >> i & 1U) != 0) {
 			peal_simworld_start(world, i);
 		}
 	}
-	return peal_simworld_run_to_agreement(world, peal_simworld_patience_ns(world));
+	if (!peal_simworld_run_to_agreement(world, peal_simworld_patience_ns(world))) {
+		return false;
+	}
+	peal_simworld_run_for(world, TALK_NS);
+	return true;
 }
 
 static void
