@@ -101,6 +101,24 @@ test_abcast_change__decides_once_with_a_majority(void **state)
 	assert_false(peal_abcast_change_on_accepted(&change, 2, change.ballot, quorum));
 }
 
+/* Of the view that ends and of the one that begins. */
+static void
+test_abcast_change__decides_with_two_majorities(void **state)
+{
+	struct peal_abcast_value larger = next;
+
+	(void)state;
+	larger.counted = 0xF;
+	larger.cuts[3].member = 14;
+	say(0, 0, NULL);
+	say(1, 0, NULL);
+	peal_abcast_change_choose(&change, RANKS, &larger);
+	assert_int_equal(peal_abcast_value_ranks_count(&change.value), 4);
+	assert_false(peal_abcast_change_on_accepted(&change, 3, change.ballot, quorum));
+	assert_false(peal_abcast_change_on_accepted(&change, 0, change.ballot, quorum));
+	assert_true(peal_abcast_change_on_accepted(&change, 1, change.ballot, quorum));
+}
+
 static void
 test_abcast_change__acceptors_do_not_go_back(void **state)
 {
@@ -127,6 +145,7 @@ main(void)
 			test_abcast_change__keeps_to_seals_that_may_be_decided, begin),
 		cmocka_unit_test_setup(test_abcast_change__proposes_what_was_accepted_last, begin),
 		cmocka_unit_test_setup(test_abcast_change__decides_once_with_a_majority, begin),
+		cmocka_unit_test_setup(test_abcast_change__decides_with_two_majorities, begin),
 		cmocka_unit_test_setup(test_abcast_change__acceptors_do_not_go_back, begin),
 	};
 
