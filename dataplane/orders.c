@@ -90,6 +90,7 @@ peal_orders_find(
 	}
 	state_out->generation = config->generation;
 	state_out->view.ranks_count = config->ranks_count;
+	state_out->view.counted = (uint16_t)((1U << config->ranks_count) - 1U);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *here = &orders->groups[i];
 
@@ -104,6 +105,8 @@ peal_orders_find(
 		state_out->waiting_count = here->said_count - here->done_count;
 		state_out->view.view = here->abcast.view;
 		state_out->view.active = here->abcast.active;
+		state_out->view.counted = here->abcast.counted;
+		state_out->view.ranks_count = here->abcast.ranks_count;
 		state_out->view.position = PEAL_ORDERS_LAST_OF(peal_abcast_position(&here->abcast));
 		memcpy(state_out->view.members, here->members, sizeof(here->members));
 	}
@@ -151,7 +154,7 @@ find_burst(const struct peal_orders_group *group, uint16_t room)
 {
 	uint32_t shared_count = room / PEAL_BODY_SIZE_MAX;
 	const struct peal_txqueue *txqueue = &group->orders->config.egress->txqueue;
-	uint32_t others_count = group->config.ranks_count - 1U;
+	uint32_t others_count = group->abcast.ranks_count - 1U;
 	uint32_t places = txqueue->bulk_count < txqueue->bulk_room
 				  ? txqueue->bulk_room - txqueue->bulk_count
 				  : 0;

@@ -50,6 +50,8 @@ add_state(struct rte_tel_data *data, const struct peal_orders_state *state)
 	(void)rte_tel_data_add_dict_u64(data, "view", state->view.view);
 	(void)rte_tel_data_add_dict_u64(data, "position", state->view.position >> 8);
 	(void)rte_tel_data_add_dict_u64(data, "active", state->view.active);
+	(void)rte_tel_data_add_dict_u64(data, "counted", state->view.counted);
+	(void)rte_tel_data_add_dict_u64(data, "holders", state->view.ranks_count);
 	if (state->is_rank) {
 		(void)rte_tel_data_add_dict_u64(data, "own_rank", state->rank);
 		(void)rte_tel_data_add_dict_u64(data, "waiting", state->waiting_count);

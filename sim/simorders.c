@@ -820,8 +820,8 @@ peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t
 	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
 	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);
 
-	for (uint32_t k = 0; group != NULL && k < group->config.ranks_count; k++) {
-		uint32_t rank = (first + k) % group->config.ranks_count;
+	for (uint32_t k = 0; group != NULL && k < group->abcast.ranks_count; k++) {
+		uint32_t rank = (first + k) % group->abcast.ranks_count;
 		uint64_t mid = peal_order_member(group->abcast.members[rank]);
 
 		if (is_alive(nodes, count, id, count, mid)) {
@@ -842,6 +842,56 @@ peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t
 	return false;
 }
 
+/* A node without a rank of the group; `count`: there is none. */
+static uint32_t
+find_free(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (nodes[i].is_up && nodes[i].orders.self_mid != 0 &&
+			find_machine(&nodes[i], id) == NULL) {
+			return i;
+		}
+	}
+	return count;
+}
+
+bool
+peal_simorders_find_step(struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t target,
+	struct peal_simorders_handover *handover_out)
+{
+	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
+	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);
+	uint32_t taker = find_free(nodes, count, id);
+	uint32_t empty, held = 0, held_count = 0;
+
+	*handover_out = (struct peal_simorders_handover){0};
+	if (group == NULL) {
+		return true; /* all are between two views */
+	}
+	empty = group->abcast.ranks_count;
+	*handover_out = (struct peal_simorders_handover){
+		.commander = node->index, .taker = taker == count ? 0 : taker};
+	for (uint32_t rank = group->abcast.ranks_count; rank > 0; rank--) {
+		uint64_t mid = peal_order_member(group->abcast.members[rank - 1U]);
+
+		if (mid == 0) {
+			empty = rank - 1U;
+			continue;
+		}
+		held = held_count == 0 ? rank - 1U : held;
+		held_count++;
+		if (!is_alive(nodes, count, id, count, mid)) {
+			handover_out->rank = rank - 1U;
+			handover_out->what =
+				taker == count ? PEAL_ORDERS_REMOVE : PEAL_ORDERS_REPLACE;
+			return true;
+		}
+	}
+	handover_out->what = held_count < target ? PEAL_ORDERS_ADD : PEAL_ORDERS_REMOVE;
+	handover_out->rank = held_count < target ? empty : held;
+	return held_count != target || group->abcast.active != group->abcast.counted;
+}
+
 /* --- what must be true at the end --- */
 
 bool
@@ -853,20 +903,26 @@ peal_simorders_may_lose(
 	for (uint32_t i = 0; i < count; i++) {
 		const struct peal_orders_group *group = find_machine(&nodes[i], id);
 		uint32_t lost = 0;
+		uint32_t counted = 0;
 
 		if (group == NULL || group->abcast.state == PEAL_ABCAST_OUT) {
 			continue;
 		}
 		has_view = true;
-		for (uint32_t rank = 0; rank < group->config.ranks_count; rank++) {
+		for (uint32_t rank = 0; rank < group->abcast.ranks_count; rank++) {
 			uint64_t mid = peal_order_member(group->abcast.members[rank]);
 
+			/* Who is about to count may do so with the next view. */
+			if ((group->abcast.counted >> rank & 1U) == 0 && mid == 0) {
+				continue;
+			}
+			counted++;
 			lost += peal_abcast_is_given(&group->abcast, (uint8_t)rank) ||
 						!is_alive(nodes, count, id, index, mid)
 					? 1U
 					: 0U;
 		}
-		if (lost > group->config.ranks_count / 2U) {
+		if (counted - lost <= counted / 2U) {
 			return false;
 		}
 	}
@@ -877,11 +933,18 @@ bool
 peal_simorders_is_agreed(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config)
 {
+	return peal_simorders_count_agreed(nodes, count, config->id, true) == config->ranks_count;
+}
+
+uint32_t
+peal_simorders_count_agreed(
+	const struct peal_simorders *nodes, uint32_t count, uint32_t id, bool is_whole)
+{
 	const struct peal_orders_group *first = NULL;
 	uint32_t ranks_count = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		const struct peal_orders_group *group = find_machine(&nodes[i], config->id);
+		const struct peal_orders_group *group = find_machine(&nodes[i], id);
 		const struct peal_abcast *machine;
 
 		if (group == NULL) {
@@ -891,17 +954,21 @@ peal_simorders_is_agreed(
 		machine = &group->abcast;
 		ranks_count++;
 		if (machine->state != PEAL_ABCAST_RUNNING || machine->view != first->abcast.view ||
-			machine->active != machine->all ||
+			machine->counted != first->abcast.counted ||
+			(is_whole && machine->active != machine->counted) ||
+			(machine->active >> machine->config.rank & 1U) == 0 ||
 			peal_abcast_position(machine) != peal_abcast_position(&first->abcast) ||
 			group->said_count != group->done_count) {
-			return false;
+			return 0;
 		}
 	}
-	return ranks_count == config->ranks_count;
+	return first != NULL && (uint32_t)__builtin_popcount(first->abcast.active) == ranks_count
+		       ? ranks_count
+		       : 0;
 }
 
-static void
-describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
+void
+peal_simorders_describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		const struct peal_orders_group *group = find_machine(&nodes[i], id);
@@ -913,10 +980,11 @@ describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
 		}
 		VIOLATE(&nodes[i],
 			"n%u: member %" PRIu64
-			" rank %u of group %u: state %d, view %u, active %x, "
+			" rank %u of group %u: state %d, view %u, active %x, counted %x, "
 			"position %" PRIu64 ", %" PRIu64 " of %" PRIu64 " messages done",
 			i, nodes[i].orders.self_mid, group->abcast.config.rank, id,
 			(int)group->abcast.state, group->abcast.view, group->abcast.active,
+			group->abcast.counted,
 			peal_abcast_position(&group->abcast), group->done_count, group->said_count);
 	}
 }
@@ -942,7 +1010,7 @@ peal_simorders_check_all(
 	if (!peal_simorders_is_agreed(nodes, count, config)) {
 		VIOLATE(&nodes[0], "the ranks of group %u do not agree, although all is well",
 			config->id);
-		describe(nodes, count, config->id);
+		peal_simorders_describe(nodes, count, config->id);
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {

@@ -189,17 +189,27 @@ uint32_t peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, 
 bool peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id,
 	uint32_t first, struct peal_simorders_handover *handover_out);
 
+/* The next command on the way to so many ranks, all of them held: who is no more is replaced. False:
+ * it is done. */
+bool peal_simorders_find_step(struct peal_simorders *nodes, uint32_t count, uint32_t id,
+	uint32_t target, struct peal_simorders_handover *handover_out);
+
 /* True when `index` may lose its memory: a majority of every view that a rank of `id` is in is
  * still there without it. With `count` in its place: it is there. */
 bool peal_simorders_may_lose(
 	const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t index);
-/* True when all ranks of the group are in one view, may send, are at one position, and have nothing
- * left to say. */
+/* How many ranks there are, when all of them are in one view, may send, are at one position, and
+ * have nothing left to say; else 0. `is_whole`: and those who count are no more than that. */
+uint32_t peal_simorders_count_agreed(
+	const struct peal_simorders *nodes, uint32_t count, uint32_t id, bool is_whole);
+/* True when that is the number in `config`. */
 bool peal_simorders_is_agreed(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config);
 /* True when a node has all that anybody has written of the group of a seat, but what it was told
  * that it misses. */
 bool peal_simorders_has_all(const struct peal_simorders_seat *seat);
+/* Notes as violations how all are. */
+void peal_simorders_describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id);
 /* Notes as violations what is not as it should be then. */
 void peal_simorders_check_all(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config);

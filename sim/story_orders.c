@@ -106,7 +106,7 @@ trouble(struct orders_story *story)
 	if (story->is_handover && peal_prng_ratio(&story->trouble.prng, 2, 3)) {
 		uint64_t group = peal_prng_below(&story->trouble.prng, story->groups_count);
 
-		peal_handover_trouble(&story->trouble, &story->groups[group]);
+		peal_handover_trouble(&story->trouble, &story->groups[group], false);
 	}
 
 	if (story->is_wide && peal_prng_ratio(&story->trouble.prng, 1, 4)) {

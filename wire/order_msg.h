@@ -108,6 +108,15 @@ peal_order_data_size_max(uint32_t ranks_count)
 			  (PEAL_ORDER_RANKS_MAX - ranks_count) * PEAL_ORDER_ACK_SIZE);
 }
 
+/* Ranks that a group which began with so many may come to have. */
+#define PEAL_ORDER_RANKS_SMALL 5U
+static inline uint8_t
+peal_order_ranks_limit(uint32_t ranks_count)
+{
+	return ranks_count <= PEAL_ORDER_RANKS_SMALL ? PEAL_ORDER_RANKS_SMALL
+						     : PEAL_ORDER_RANKS_MAX;
+}
+
 #define PEAL_ORDER_FLAG_WEDGED 0x01U /* head: the sender waits for the next view */
 #define PEAL_ORDER_FLAG_AGAIN                                                                      \
 	0x01U /* DATA: not the first copy; the sender need not own the lane                        \
@@ -131,7 +140,7 @@ struct peal_order_head {
 	uint32_t configuration; /* hash of what the group was created with */
 	uint32_t view;
 	uint8_t rank;       /* of the sender, below PEAL_ORDER_RANKS_MAX */
-	uint8_t rows_count; /* ranks of the group, where rows follow; else 0 */
+	uint8_t rows_count; /* ranks of the view, where rows follow; of a value, of the next; else 0 */
 	uint8_t flags;
 	uint64_t sent_at_ns; /* the time that all share, as the sender knows it; 0 = not said */
 };
@@ -202,7 +211,8 @@ struct peal_order_cut {
 	uint64_t stable; /* how the generation before ended; <= last but in PLACE */
 	uint64_t until;  /* PLACE: and until when its owner counts as silent; else 0 */
 	uint64_t holder; /* INSTALL: of the rank by the order, where that is later; else 0 */
-	uint64_t member; /* a holder; in PLACE the latest one by the order */
+	uint64_t member; /* a holder; in PLACE the latest one by the order; 0 in a last row of INSTALL
+			  * only: a rank that was given and is in no view, see `holder` */
 	uint16_t generation;
 };
 
@@ -212,6 +222,7 @@ struct peal_order_view {
 	uint64_t position; /* INSTALL: of the last message before the view; PLACE: delivered */
 	uint64_t digest;   /* of all up to there */
 	uint16_t active;   /* with a value: who may send in the view */
+	uint16_t counted;  /* and who counts, those who send among them */
 	bool has_value;
 	struct peal_order_report reports[PEAL_ORDER_RANKS_MAX]; /* STATE */
 	struct peal_order_cut cuts[PEAL_ORDER_RANKS_MAX];       /* with a value */

@@ -194,6 +194,7 @@ test_order_msg__all_kinds_have_one_size(void **state)
 	begin(PEAL_ORDER_VIEW_ACCEPT, 3);
 	message.view.ballot = 5;
 	message.view.active = 5;
+	message.view.counted = 7;
 	message.view.has_value = true;
 	for (uint32_t i = 0; i < 3U; i++) {
 		message.view.cuts[i].member = 9;
@@ -268,14 +269,20 @@ test_order_msg__values_name_ranks_and_ends_that_can_be(void **state)
 	begin(PEAL_ORDER_VIEW_INSTALL, 3);
 	message.view.has_value = true;
 	message.view.active = 8;
+	message.view.counted = 8;
 	for (uint32_t i = 0; i < 3U; i++) {
 		message.view.cuts[i].member = 9;
 	}
 	expect_refused();
+	message.view.counted = 7;
 	message.view.active = 0;
 	expect_refused();
 	message.view.active = 7;
 	(void)encode();
+	/* Who may send counts. */
+	message.view.counted = 6;
+	expect_refused();
+	message.view.counted = 7;
 	/* Who shall hold the rank is later than who does, or not said. */
 	message.view.cuts[1].holder = peal_order_holder(1, 0);
 	(void)encode();
@@ -296,6 +303,43 @@ test_order_msg__values_name_ranks_and_ends_that_can_be(void **state)
 	message.kind = PEAL_ORDER_VIEW_PLACE;
 	(void)encode();
 	message.view.cuts[2].member = 0;
+	expect_refused();
+}
+
+static void
+test_order_msg__a_rank_that_is_to_be_opened_is_the_last_of_a_view(void **state)
+{
+	(void)state;
+	begin(PEAL_ORDER_VIEW_INSTALL, 3);
+	message.view.has_value = true;
+	message.view.active = 3;
+	message.view.counted = 3;
+	message.view.cuts[0].member = 8;
+	message.view.cuts[1].member = 9;
+	expect_refused();
+	message.view.cuts[2].holder = peal_order_holder(1, 10);
+	(void)encode();
+	/* It has no lane, and nobody counts it. */
+	message.view.cuts[2].last = 1;
+	expect_refused();
+	message.view.cuts[2].last = 0;
+	message.view.counted = 7;
+	expect_refused();
+	message.view.counted = 3;
+	/* And is told of, not decided. */
+	message.kind = PEAL_ORDER_VIEW_PLACE;
+	message.view.cuts[2].holder = 0;
+	expect_refused();
+	message.kind = PEAL_ORDER_VIEW_INSTALL;
+	message.view.cuts[2].member = 10;
+	message.view.cuts[1].member = 0;
+	message.view.cuts[1].holder = peal_order_holder(1, 10);
+	expect_refused();
+	begin(PEAL_ORDER_VIEW_INSTALL, 1);
+	message.view.has_value = true;
+	message.view.active = 1;
+	message.view.counted = 1;
+	message.view.cuts[0].holder = peal_order_holder(1, 10);
 	expect_refused();
 }
 
@@ -323,6 +367,7 @@ main(void)
 		cmocka_unit_test(test_order_msg__times_are_said_and_in_range),
 		cmocka_unit_test(test_order_msg__what_a_kind_does_not_use_is_zero),
 		cmocka_unit_test(test_order_msg__values_name_ranks_and_ends_that_can_be),
+		cmocka_unit_test(test_order_msg__a_rank_that_is_to_be_opened_is_the_last_of_a_view),
 		cmocka_unit_test(test_order_msg__other_kinds_are_refused),
 	};
 

@@ -57,7 +57,8 @@ static void
 print_state(const json_t *group)
 {
 	uint64_t active = peal_show_number(group, "active");
-	uint64_t count = peal_show_number(group, "ranks");
+	uint64_t count = peal_show_number(group, "holders");
+	int counted = __builtin_popcountll(peal_show_number(group, "counted"));
 	const char *fault = peal_show_text(group, "fault");
 	char name[32];
 
@@ -73,6 +74,7 @@ print_state(const json_t *group)
 			(void)printf(" %" PRIu64 "%s", peal_show_number(group, name),
 				(active >> i & 1U) != 0 ? "*" : "");
 		}
+		(void)printf(", majority %d of %d", counted / 2 + 1, counted);
 	}
 	if (json_object_get(group, "own_rank") != NULL) {
 		(void)printf("; own rank %" PRIu64 ", %" PRIu64 " messages wait",
