@@ -86,7 +86,7 @@ peal_abcast_run_time(struct peal_abcast *abcast, uint64_t now_ns)
 {
 	struct peal_abcast_clock *clock = &abcast->clock;
 
-	if (now_ns >= abcast->sync.round_at_ns && abcast->config.ranks_count > 1U) {
+	if (now_ns >= abcast->sync.round_at_ns && abcast->ranks_count > 1U) {
 		const struct peal_abcast_round round = {.active = abcast->active,
 			.rank = abcast->config.rank,
 			.shift_ns = clock->shift_ns,
@@ -95,7 +95,7 @@ peal_abcast_run_time(struct peal_abcast *abcast, uint64_t now_ns)
 
 		clock->shift_ns = peal_abcast_sync_round(&abcast->sync, &round);
 		raise(abcast, now_ns);
-		for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 			struct peal_order_msg question = begin(abcast, now_ns);
 
 			if (i == abcast->config.rank) {

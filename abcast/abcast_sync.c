@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#define MILLION   1000000U
 #define SHIFT_MAX ((int64_t)PEAL_ORDER_AHEAD_NS_MAX)
 
 /* What a rank takes for the shared time, against what this one does. */
@@ -71,30 +72,39 @@ peal_abcast_sync_answer(struct peal_abcast_sync *sync, uint8_t rank, uint64_t as
 	return peal_abcast_offset_note(&fellow->offset, asked_at_ns, answered_at_ns, own_ns);
 }
 
-/* Sorted by time. */
-static uint32_t
-gather(struct peal_abcast_sync *sync, const struct peal_abcast_round *round,
-	struct opinion opinions[PEAL_ORDER_RANKS_MAX])
+static void
+estimate_all(struct peal_abcast_sync *sync, const struct peal_abcast_round *round)
 {
-	uint32_t count = 0;
-
 	sync->known = 0;
 	for (uint8_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {
-		const struct peal_abcast_fellow *fellow = &sync->fellows[i];
-		struct peal_abcast_estimate *estimate = &sync->estimates[i];
+		if (i != round->rank && peal_abcast_offset_read(&sync->fellows[i].offset,
+						round->own_ns, &sync->estimates[i])) {
+			sync->known |= (uint16_t)(1U << i);
+		}
+	}
+}
+
+/* By how much the own clocks of who may send are ahead of this one, or, if `has_shifts`, the times
+ * that they take for the shared one of what this rank does: sorted. */
+static uint32_t
+gather(const struct peal_abcast_sync *sync, const struct peal_abcast_round *round, bool has_shifts,
+	struct opinion opinions[PEAL_ORDER_RANKS_MAX])
+{
+	uint16_t ranks = (uint16_t)((sync->known | 1U << round->rank) & round->active);
+	uint32_t count = 0;
+
+	for (uint8_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {
 		struct opinion opinion = {.rank = i};
 		uint32_t place = count;
 
-		if (i != round->rank) {
-			if (!peal_abcast_offset_read(&fellow->offset, round->own_ns, estimate)) {
-				continue;
-			}
-			sync->known |= (uint16_t)(1U << i);
-			opinion.error_ns = estimate->error_ns;
-			opinion.ahead_ns = estimate->ahead_ns + fellow->shift_ns - round->shift_ns;
-		}
-		if ((round->active >> i & 1U) == 0) {
+		if ((ranks >> i & 1U) == 0) {
 			continue;
+		}
+		if (i != round->rank) {
+			opinion.error_ns = sync->estimates[i].error_ns;
+			opinion.ahead_ns = sync->estimates[i].ahead_ns;
+			opinion.ahead_ns +=
+				has_shifts ? sync->fellows[i].shift_ns - round->shift_ns : 0;
 		}
 		for (; place > 0 && opinions[place - 1U].ahead_ns > opinion.ahead_ns; place--) {
 			opinions[place] = opinions[place - 1U];
@@ -116,25 +126,70 @@ find_median(const struct opinion *opinions, uint32_t count)
 	return upper;
 }
 
+static uint64_t
+find_size(int64_t span_ns)
+{
+	return (uint64_t)(span_ns < 0 ? -span_ns : span_ns);
+}
+
+static int64_t
+clamp(int64_t span_ns, int64_t most_ns)
+{
+	span_ns = span_ns < most_ns ? span_ns : most_ns;
+	return span_ns > -most_ns ? span_ns : -most_ns;
+}
+
+/* How wrong what is known of those who may send can be. */
+static uint64_t
+find_error(const struct opinion *opinions, uint32_t count)
+{
+	uint64_t error_ns = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		error_ns = opinions[i].error_ns > error_ns ? opinions[i].error_ns : error_ns;
+	}
+	return error_ns;
+}
+
+/* From the shared time to the median of the own clocks: all of it when that is next to nothing,
+ * else as far as time may lean since the last round. */
+static int64_t
+find_lean(const struct peal_abcast_sync *sync, const struct peal_abcast_round *round,
+	uint64_t error_ns, int64_t shift_ns)
+{
+	struct opinion opinions[PEAL_ORDER_RANKS_MAX];
+	uint32_t count = gather(sync, round, false, opinions);
+	int64_t lean_ns = find_median(opinions, count)->ahead_ns - shift_ns;
+	uint64_t passed_ns = round->now_ns - sync->last_at_ns;
+
+	if (find_size(lean_ns) <= error_ns) {
+		return lean_ns;
+	}
+	passed_ns = passed_ns < PEAL_ABCAST_ROUND_NS_MAX ? passed_ns : PEAL_ABCAST_ROUND_NS_MAX;
+	return clamp(lean_ns, (int64_t)(passed_ns * PEAL_ABCAST_LEAN_PPM / MILLION));
+}
+
 int64_t
 peal_abcast_sync_round(struct peal_abcast_sync *sync, const struct peal_abcast_round *round)
 {
 	struct opinion opinions[PEAL_ORDER_RANKS_MAX];
-	uint32_t count = gather(sync, round, opinions);
 	int64_t shift_ns = round->shift_ns;
 	bool is_calm = true;
+	uint32_t count;
 
-	PEAL_ASSERT(round->shift_ns <= SHIFT_MAX && round->shift_ns >= -SHIFT_MAX);
+	PEAL_ASSERT(find_size(round->shift_ns) <= (uint64_t)SHIFT_MAX);
+	estimate_all(sync, round);
+	count = gather(sync, round, true, opinions);
 	if (count * 2U > (uint32_t)__builtin_popcount(round->active)) {
-		const struct opinion *median = find_median(opinions, count);
-		uint64_t step_ns =
-			(uint64_t)(median->ahead_ns < 0 ? -median->ahead_ns : median->ahead_ns);
+		int64_t step_ns = find_median(opinions, count)->ahead_ns;
+		uint64_t error_ns = find_error(opinions, count);
 
-		is_calm = step_ns <= median->error_ns / 2U;
-		shift_ns += median->ahead_ns;
-		shift_ns = shift_ns > SHIFT_MAX ? SHIFT_MAX : shift_ns;
-		shift_ns = shift_ns < -SHIFT_MAX ? -SHIFT_MAX : shift_ns;
+		shift_ns += find_size(step_ns) > error_ns ? step_ns : 0;
+		shift_ns += find_lean(sync, round, error_ns, shift_ns);
+		shift_ns = clamp(shift_ns, SHIFT_MAX);
+		is_calm = find_size(shift_ns - round->shift_ns) <= error_ns / 2U;
 	}
+	sync->last_at_ns = round->now_ns;
 	if (!is_calm) {
 		sync->pause_ns = PEAL_ABCAST_ROUND_NS_MIN;
 	}

@@ -11,6 +11,11 @@
  * two in the middle counts: both cannot meet half-way for ever. Who knows less than a majority
  * stays.
  *
+ * What is found out is a little wrong, and wrong alike each time: whoever is asked has to wake up
+ * first. So that this does not add up, a rank goes to others only by more than the error, which is
+ * proof. What is less it takes from the median of the own clocks, which nobody moves; if the shared
+ * time is elsewhere, it leans towards that by PEAL_ABCAST_LEAN_PPM, at all ranks alike.
+ *
  * It steps, for stamps do not go back when time does. Only what was stamped far ahead of time
  * moves time ahead (peal_abcast_sync_raise): otherwise all would count until time is there.
  *
@@ -26,6 +31,7 @@
 
 #include "abcast/abcast_offset.h"
 
+#define PEAL_ABCAST_LEAN_PPM     50U
 #define PEAL_ABCAST_ROUND_NS_MIN UINT64_C(500000)
 #define PEAL_ABCAST_ROUND_NS_MAX UINT64_C(32000000)
 
@@ -39,6 +45,7 @@ struct peal_abcast_sync {
 	struct peal_abcast_fellow fellows[PEAL_ORDER_RANKS_MAX];
 	uint64_t pause_ns;
 	uint64_t round_at_ns; /* the next one */
+	uint64_t last_at_ns;  /* 0 = there was none */
 	/* As of the last round: who is known, and how far their own clocks are ahead. */
 	uint16_t known; /* ranks */
 	struct peal_abcast_estimate estimates[PEAL_ORDER_RANKS_MAX];

@@ -75,6 +75,25 @@ is_waiting(const struct peal_orders_group *group)
 		       abcast->turn_at_ns - abcast->blocked_at_ns > abcast->timing.suspect_ns);
 }
 
+/* How far the ranks are known to agree what time it is. */
+static void
+read_clocks(const struct peal_abcast *abcast, struct peal_orders_state *state_out)
+{
+	const struct peal_abcast_sync *sync = &abcast->sync;
+
+	state_out->clock_shift_ns = abcast->clock.shift_ns;
+	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		uint64_t error_ns = sync->estimates[i].error_ns;
+
+		if ((sync->known >> i & 1U) != 0) {
+			state_out->clocks_count++;
+			state_out->clock_error_ns = error_ns > state_out->clock_error_ns
+							    ? error_ns
+							    : state_out->clock_error_ns;
+		}
+	}
+}
+
 bool
 peal_orders_find(
 	const struct peal_orders *orders, uint32_t group, struct peal_orders_state *state_out)
@@ -103,6 +122,7 @@ peal_orders_find(
 		state_out->fault = here->abcast.fault;
 		state_out->is_waiting = is_waiting(here);
 		state_out->waiting_count = here->said_count - here->done_count;
+		read_clocks(&here->abcast, state_out);
 		state_out->view.view = here->abcast.view;
 		state_out->view.active = here->abcast.active;
 		state_out->view.counted = here->abcast.counted;

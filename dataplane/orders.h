@@ -157,7 +157,7 @@ struct peal_orders_config {
 	struct peal_abcast_timing timing; /* zeros: defaults */
 	/* Of this node: who has the name of a rank takes the rank when it is free. Outlives. */
 	const char *name;
-	int64_t clock_offset_ns; /* to `now_ns`: what all nodes should agree on; only for speed */
+	int64_t clock_offset_ns; /* of this node's clock of the day, to `now_ns` */
 	uint64_t seed;
 	uint8_t *frame_bytes; /* [PEAL_ORDERS_FRAMES_SIZE], 64-aligned; need not be zero */
 };
@@ -270,8 +270,14 @@ struct peal_orders_state {
 	uint8_t rank;
 	enum peal_abcast_status status;
 	enum peal_abcast_fault fault;
-	bool is_waiting;              /* for a majority: nothing goes on */
-	uint64_t waiting_count;       /* messages of this node that are not delivered here */
+	bool is_waiting;        /* for a majority: nothing goes on */
+	uint64_t waiting_count; /* messages of this node that are not delivered here */
+	/* Of a rank: by how much the time that the ranks share is ahead of this node's clock; of
+	 * how many others the clocks are known; and how far each may be from that at most, 0 if of
+	 * none. */
+	int64_t clock_shift_ns;
+	uint64_t clock_error_ns;
+	uint8_t clocks_count;
 	struct peal_orders_view view; /* the present one; position = delivered */
 };
 

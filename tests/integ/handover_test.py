@@ -17,12 +17,17 @@ from sessions import pump
 NODES = [1, 2, 3, 4, 5]
 GROUP = 7
 PATIENCE_S = 60.0
+CLOCK_READ_NS = 1000000
+
+
+def show(lab, node):
+    answer = json.loads(lab.run("ctl", str(node), "group", "show", "--json"))
+    return next((answer[str(place)] for place in range(answer["count"]) if answer[str(place)]["id"] == GROUP), {})
 
 
 def state(lab, node):
     """How the group is at a node, in words; who holds its ranks there; who may send; and the node's own rank."""
-    answer = json.loads(lab.run("ctl", str(node), "group", "show", "--json"))
-    entry = next((answer[str(place)] for place in range(answer["count"]) if answer[str(place)]["id"] == GROUP), {})
+    entry = show(lab, node)
     return entry.get("state"), [entry.get(f"holder{i}") for i in range(entry.get("holders", 0))], entry.get("active"), \
         entry.get("own_rank")
 
@@ -56,6 +61,20 @@ def wait_held(lab, ranks, active):
 def create(lab):
     command(lab, 1, "create", GROUP, *[f"n{node}={member(lab, node)}" for node in (1, 2, 3)])
     wait_held(lab, [1, 2, 3], 7)
+
+
+def clocks(lab):
+    """All nodes read the clock of one machine, when they start: what the ranks find out of it is nothing, to within its error and
+    what a busy machine puts between two readings."""
+    for node in (1, 2, 3):
+        lab.wait(f"n{node} to know two clocks", lambda node=node: show(lab, node).get("clocks") == 2, PATIENCE_S)
+        entry = show(lab, node)
+        print(f"# n{node}: clock {entry['clock_behind_ns'] - entry['clock_ahead_ns']} ns behind the time of the group, "
+              f"to within {entry['clock_error_ns']} ns")
+        expect(0 < entry["clock_error_ns"], f"n{node} is surer of the clocks than can be: {entry}")
+        expect(entry["clock_behind_ns"] + entry["clock_ahead_ns"] <= entry["clock_error_ns"] + CLOCK_READ_NS,
+               f"n{node} takes clocks that are one for different ones: {entry}")
+        expect("clock " in lab.run("ctl", str(node), "group", "show"), f"n{node} does not say it in words")
 
 
 def refusals(lab):
@@ -161,6 +180,7 @@ def main():
     with Lab(f"hand{os.getpid()}", 5, "--preset", "cloud") as lab:
         lab.wait_view(NODES, 5)
         create(lab)
+        clocks(lab)
         refusals(lab)
         print("ok - what cannot be is refused, and says what was expected")
         replace(lab)

@@ -190,7 +190,7 @@ test_abcast_on_time__a_view_begins_with_a_round(void **state)
 	message.head.view = 2;
 	message.head.rows_count = 3;
 	message.view.has_value = true;
-	message.view.active = 7;
+	message.view.active = message.view.counted = 7;
 	for (uint32_t i = 0; i < 3U; i++) {
 		message.view.cuts[i].member = PEAL_ORDERSCENE_MEMBER + (uint64_t)i;
 	}

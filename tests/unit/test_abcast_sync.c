@@ -142,6 +142,71 @@ test_abcast_sync__of_an_even_number_the_lower_rank_is_followed(void **state)
 	}
 }
 
+/* Who is asked wakes up first, so every answer says that the other is ahead by the same. */
+static void
+play_biased(uint64_t wake_ns)
+{
+	for (uint8_t i = 0; i < 3U; i++) {
+		for (uint8_t k = 0; k < 3U; k++) {
+			uint64_t asked_at_ns = own(i);
+
+			if (i == k) {
+				continue;
+			}
+			peal_abcast_sync_ask(&syncs[i], k, asked_at_ns);
+			assert_true(peal_abcast_sync_tell(
+				&syncs[i], k, own(k), own(k) + (uint64_t)shifts_ns[k]));
+			(void)peal_abcast_sync_answer(
+				&syncs[i], k, asked_at_ns, own(k) + wake_ns, own(i) + wake_ns);
+		}
+	}
+	now_ns += PEAL_ABCAST_ROUND_NS_MAX;
+	for (uint8_t i = 0; i < 3U; i++) {
+		turn(i, 7);
+	}
+}
+
+static void
+test_abcast_sync__what_is_wrong_alike_each_time_does_not_add_up(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 1000U; i++) {
+		play_biased(2U * WAY_NS);
+		for (uint8_t k = 0; k < 3U; k++) {
+			assert_in_range(shifts_ns[k], 0, WAY_NS);
+		}
+	}
+}
+
+static void
+test_abcast_sync__time_that_was_led_away_leans_back_at_all_alike(void **state)
+{
+	const int64_t lean_ns =
+		(int64_t)(PEAL_ABCAST_ROUND_NS_MAX / 1000000U * PEAL_ABCAST_LEAN_PPM);
+	int64_t led_ns = (int64_t)(20U * MILLISECOND_NS);
+
+	(void)state;
+	play(7);
+	for (uint8_t i = 0; i < 3U; i++) {
+		shifts_ns[i] = led_ns;
+	}
+	for (uint32_t i = 0; i < 10U; i++) {
+		now_ns += PEAL_ABCAST_ROUND_NS_MAX;
+		play(7);
+		led_ns -= lean_ns;
+		for (uint8_t k = 0; k < 3U; k++) {
+			assert_true(shifts_ns[k] == led_ns);
+		}
+	}
+	for (uint32_t i = 0; i < 13000U; i++) {
+		now_ns += PEAL_ABCAST_ROUND_NS_MAX;
+		play(7);
+	}
+	for (uint8_t k = 0; k < 3U; k++) {
+		assert_true(shifts_ns[k] == 0);
+	}
+}
+
 static void
 test_abcast_sync__a_minority_stays(void **state)
 {
@@ -251,7 +316,7 @@ test_abcast_sync__rounds_get_rare_while_time_stands_right(void **state)
 		pause_ns = 2U * pause_ns < PEAL_ABCAST_ROUND_NS_MAX ? 2U * pause_ns
 								    : PEAL_ABCAST_ROUND_NS_MAX;
 	}
-	/* Less than half of the error is nothing; more is. */
+	/* Less than half of the error is nothing; more is. Both are taken. */
 	clocks_ns[1] = clocks_ns[2] = 4000;
 	ask(0, 1);
 	ask(0, 2);
@@ -297,6 +362,8 @@ main(void)
 		TEST(all_go_to_the_one_in_the_middle),
 		TEST(who_comes_later_goes_to_the_others),
 		TEST(of_an_even_number_the_lower_rank_is_followed),
+		TEST(what_is_wrong_alike_each_time_does_not_add_up),
+		TEST(time_that_was_led_away_leans_back_at_all_alike),
 		TEST(a_minority_stays),
 		TEST(one_that_lies_moves_nobody_beyond_the_others),
 		TEST(answers_nobody_waits_for_say_nothing),
