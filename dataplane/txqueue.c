@@ -60,8 +60,8 @@ void
 peal_txqueue_fetch_large(const struct peal_txqueue *txqueue, uint32_t size)
 {
 	if (txqueue->stash_count > 1U) {
-		peal_fetch_all_to_write(txqueue->stash[txqueue->stash_count - 2U].data +
-						PEAL_TXQUEUE_FETCHED_SIZE,
+		peal_fetch_all_to_write(
+			txqueue->stash[txqueue->stash_count - 2U].data + PEAL_TXQUEUE_FETCHED_SIZE,
 			size - PEAL_TXQUEUE_FETCHED_SIZE);
 	}
 }

@@ -112,8 +112,8 @@ peal_txqueue_place(struct peal_txqueue *txqueue)
  */
 void peal_txqueue_hasten(struct peal_txqueue *txqueue);
 
-/* Private: has all of the packet behind the next one come here to be written, but for the lines that
- * fill asks for when it is the next; `size` > PEAL_TXQUEUE_LARGE_SIZE. */
+/* Private: has all of the packet behind the next one come here to be written, but for the lines
+ * that fill asks for when it is the next; `size` > PEAL_TXQUEUE_LARGE_SIZE. */
 void peal_txqueue_fetch_large(const struct peal_txqueue *txqueue, uint32_t size);
 
 static inline void
