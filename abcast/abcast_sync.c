@@ -7,6 +7,7 @@
 
 #define MILLION   1000000U
 #define SHIFT_MAX ((int64_t)PEAL_ORDER_AHEAD_NS_MAX)
+#define LED       ((int64_t)PEAL_ABCAST_LED_NS)
 
 /* What a rank takes for the shared time, against what this one does. */
 struct opinion {
@@ -151,8 +152,9 @@ find_error(const struct opinion *opinions, uint32_t count)
 	return error_ns;
 }
 
-/* From the shared time to the median of the own clocks: all of it when that is next to nothing,
- * else as far as time may lean since the last round. */
+/* From the shared time to the median of the own clocks, or to the nearest place that is whole steps
+ * from it: all of it when that is next to nothing, else as far as time may lean since the last
+ * round. Who knows too little to tell two such places apart leaves it. */
 static int64_t
 find_lean(const struct peal_abcast_sync *sync, const struct peal_abcast_round *round,
 	uint64_t error_ns, int64_t shift_ns)
@@ -162,6 +164,11 @@ find_lean(const struct peal_abcast_sync *sync, const struct peal_abcast_round *r
 	int64_t lean_ns = find_median(opinions, count)->ahead_ns - shift_ns;
 	uint64_t passed_ns = round->now_ns - sync->last_at_ns;
 
+	if (find_size(lean_ns) > error_ns && error_ns < (uint64_t)LED / 4U) {
+		lean_ns %= LED;
+		lean_ns -= lean_ns > LED / 2 ? LED : 0;
+		lean_ns += lean_ns < -LED / 2 ? LED : 0;
+	}
 	if (find_size(lean_ns) <= error_ns) {
 		return lean_ns;
 	}
@@ -203,9 +210,12 @@ int64_t
 peal_abcast_sync_raise(int64_t shift_ns, uint64_t time_ns, uint64_t stamp)
 {
 	uint64_t room_ns = (uint64_t)(SHIFT_MAX - shift_ns);
+	uint64_t steps_ns;
 
+	PEAL_ASSERT(stamp < PEAL_ORDER_STAMP_MAX);
 	if (stamp <= time_ns || stamp - time_ns <= PEAL_ORDER_FUTURE_NS) {
 		return shift_ns;
 	}
-	return shift_ns + (int64_t)(stamp - time_ns < room_ns ? stamp - time_ns : room_ns);
+	steps_ns = ((stamp - time_ns - 1U) / PEAL_ABCAST_LED_NS + 1U) * PEAL_ABCAST_LED_NS;
+	return shift_ns + (int64_t)(steps_ns < room_ns ? steps_ns : room_ns);
 }

@@ -13,11 +13,13 @@
  *
  * What is found out is a little wrong, and wrong alike each time: whoever is asked has to wake up
  * first. So that this does not add up, a rank goes to others only by more than the error, which is
- * proof. What is less it takes from the median of the own clocks, which nobody moves; if the shared
- * time is elsewhere, it leans towards that by PEAL_ABCAST_LEAN_PPM, at all ranks alike.
+ * proof. What is less it takes from the median of the own clocks, which nobody moves.
  *
  * It steps, for stamps do not go back when time does. Only what was stamped far ahead of time
- * moves time ahead (peal_abcast_sync_raise): otherwise all would count until time is there.
+ * moves time ahead (peal_abcast_sync_raise), or all would count until time is there: by whole
+ * multiples of PEAL_ABCAST_LED_NS, so that all still know what to take from the own clocks. If it
+ * is between two of these, since another clock is the one in the middle now, it leans to the
+ * nearest by PEAL_ABCAST_LEAN_PPM, at all ranks alike.
  *
  * Rounds follow each other by PEAL_ABCAST_ROUND_NS_MIN at first, and then by twice as much each
  * time, up to PEAL_ABCAST_ROUND_NS_MAX, as long as time moves by less than it may be wrong.
@@ -32,6 +34,7 @@
 #include "abcast/abcast_offset.h"
 
 #define PEAL_ABCAST_LEAN_PPM     50U
+#define PEAL_ABCAST_LED_NS       (UINT64_C(1) << 24) /* above PEAL_ORDER_FUTURE_NS */
 #define PEAL_ABCAST_ROUND_NS_MIN UINT64_C(500000)
 #define PEAL_ABCAST_ROUND_NS_MAX UINT64_C(32000000)
 
@@ -81,8 +84,8 @@ struct peal_abcast_round {
 int64_t peal_abcast_sync_round(
 	struct peal_abcast_sync *sync, const struct peal_abcast_round *round);
 
-/* The shift with which a time is not more than PEAL_ORDER_FUTURE_NS behind a stamp that was given
- * or followed, if it was. */
+/* The shift with which a time is not behind a stamp that was given or followed, if it was by more
+ * than PEAL_ORDER_FUTURE_NS; as far as shifts go. */
 int64_t peal_abcast_sync_raise(int64_t shift_ns, uint64_t time_ns, uint64_t stamp);
 
 #endif

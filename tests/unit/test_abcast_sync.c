@@ -202,8 +202,25 @@ test_abcast_sync__time_that_was_led_away_leans_back_at_all_alike(void **state)
 		now_ns += PEAL_ABCAST_ROUND_NS_MAX;
 		play(7);
 	}
+	/* To whole steps from where the own clocks are. */
 	for (uint8_t k = 0; k < 3U; k++) {
-		assert_true(shifts_ns[k] == 0);
+		assert_true(shifts_ns[k] == (int64_t)PEAL_ABCAST_LED_NS);
+	}
+}
+
+static void
+test_abcast_sync__time_that_was_led_away_is_shared_as_well_as_before(void **state)
+{
+	(void)state;
+	clocks_ns[0] = -9000;
+	clocks_ns[2] = 9000;
+	for (uint8_t i = 0; i < 3U; i++) {
+		/* Each was led there at another moment, and what is left is no proof. */
+		shifts_ns[i] = 1000 * (int64_t)PEAL_ABCAST_LED_NS - 4000 * (int64_t)i;
+	}
+	play(7);
+	for (uint8_t i = 0; i < 3U; i++) {
+		assert_true(read_shared(i) == 1000 * (int64_t)PEAL_ABCAST_LED_NS);
 	}
 }
 
@@ -347,7 +364,9 @@ test_abcast_sync__time_goes_to_stamps_that_are_far_ahead(void **state)
 	assert_true(peal_abcast_sync_raise(5, time_ns, 1) == 5);
 	assert_true(peal_abcast_sync_raise(5, time_ns, time_ns + PEAL_ORDER_FUTURE_NS) == 5);
 	assert_true(peal_abcast_sync_raise(5, time_ns, time_ns + PEAL_ORDER_FUTURE_NS + 1U) ==
-		    (int64_t)PEAL_ORDER_FUTURE_NS + 6);
+		    (int64_t)PEAL_ABCAST_LED_NS + 5);
+	assert_true(peal_abcast_sync_raise(5, time_ns, time_ns + 3U * PEAL_ABCAST_LED_NS) ==
+		    3 * (int64_t)PEAL_ABCAST_LED_NS + 5);
 	assert_true(peal_abcast_sync_raise(far_ns - 5, time_ns, time_ns + 2U * (uint64_t)far_ns) ==
 		    far_ns);
 	assert_true(peal_abcast_sync_raise(-far_ns, 1, PEAL_ORDER_STAMP_MAX - 1U) == far_ns);
@@ -364,6 +383,7 @@ main(void)
 		TEST(of_an_even_number_the_lower_rank_is_followed),
 		TEST(what_is_wrong_alike_each_time_does_not_add_up),
 		TEST(time_that_was_led_away_leans_back_at_all_alike),
+		TEST(time_that_was_led_away_is_shared_as_well_as_before),
 		TEST(a_minority_stays),
 		TEST(one_that_lies_moves_nobody_beyond_the_others),
 		TEST(answers_nobody_waits_for_say_nothing),
