@@ -13,7 +13,10 @@
 
 #define MILLISECOND_NS  PEAL_STORY_MILLISECOND_NS
 #define SECOND_NS       PEAL_STORY_SECOND_NS
-#define STEPS_COUNT     12U
+#define STEPS_COUNT     16U
+/* A rank that is opened is another's within so long, and counts a moment later. */
+#define APART_AFTER_NS  (14U * MILLISECOND_NS)
+#define APART_NS        (8U * MILLISECOND_NS)
 #define GAP_NS_MAX      (60U * MILLISECOND_NS)
 #define DOWN_NS_MAX     (200U * MILLISECOND_NS)
 #define TALK_NS         (300U * MILLISECOND_NS)
@@ -48,12 +51,53 @@ cut_one(struct peal_trouble *trouble)
 }
 
 static void
+cut_between(struct peal_simworld *world, uint64_t side, bool is_cut)
+{
+	for (uint16_t a = 0; a < world->config.nodes_count; a++) {
+		for (uint16_t b = 0; b < world->config.nodes_count; b++) {
+			if ((side >> a & 1U) != (side >> b & 1U)) {
+				peal_simworld_cut(world, a, b, is_cut);
+			}
+		}
+	}
+}
+
+/* A rank is opened, and for a moment its holder and a second rank hear nobody else. */
+static void
+open_apart(struct grow_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	struct peal_trouble *troubles = &story->trouble;
+	uint16_t nodes_count = world->config.nodes_count;
+	struct peal_simorders_handover handover;
+	uint16_t second = (uint16_t)peal_prng_below(&troubles->prng, nodes_count);
+	uint64_t side;
+
+	if (!peal_simorders_find_step(world->orders, nodes_count, GROUP, 5, &handover) ||
+		peal_simorders_hand_over(world->orders, nodes_count, GROUP, &handover) ==
+			nodes_count) {
+		return;
+	}
+	peal_simnode_prompt(world->nodes[handover.commander]);
+	side = UINT64_C(1) << handover.taker | UINT64_C(1) << second;
+	peal_simworld_run_for(world, peal_prng_below(&troubles->prng, APART_AFTER_NS));
+	cut_between(world, side, true);
+	peal_simworld_run_for(world, peal_prng_below(&troubles->prng, APART_NS));
+	cut_between(world, side, false);
+	peal_simworld_run_for(world, 20U * MILLISECOND_NS);
+}
+
+static void
 trouble(struct grow_story *story)
 {
 	struct peal_trouble *troubles = &story->trouble;
 	uint64_t what = peal_prng_below(&troubles->prng, 8);
 
-	peal_handover_trouble(troubles, &story->group, true);
+	if (peal_prng_ratio(&troubles->prng, 1, 3)) {
+		open_apart(story);
+	} else {
+		peal_handover_trouble(troubles, &story->group, true);
+	}
 	if (what < 2U) {
 		peal_trouble_restart(troubles, 3, DOWN_NS_MAX);
 	} else if (what < 4U) {
@@ -133,6 +177,7 @@ bear(struct grow_story *story, uint32_t ranks_count)
 	if (!peal_story_expect(world,
 		    peal_handover_resize(world, &story->group, ranks_count),
 		    "a group did not come to have as many ranks as it was told to")) {
+		peal_simorders_describe(world->orders, world->config.nodes_count, GROUP);
 		return false;
 	}
 	agree(story, ranks_count, true, "the ranks do not agree, although all is well");
