@@ -14,8 +14,6 @@
 #define MILLISECOND_NS  PEAL_STORY_MILLISECOND_NS
 #define SECOND_NS       PEAL_STORY_SECOND_NS
 #define STEPS_COUNT     16U
-/* A rank that is opened is another's within so long, and counts a moment later. */
-#define APART_AFTER_NS  (14U * MILLISECOND_NS)
 #define APART_NS        (8U * MILLISECOND_NS)
 #define GAP_NS_MAX      (60U * MILLISECOND_NS)
 #define DOWN_NS_MAX     (200U * MILLISECOND_NS)
@@ -62,25 +60,46 @@ cut_between(struct peal_simworld *world, uint64_t side, bool is_cut)
 	}
 }
 
-/* A rank is opened, and for a moment its holder and a second rank hear nobody else. */
+static bool
+is_rank(const struct peal_simworld *world, uint16_t node, struct peal_orders_state *state_out)
+{
+	return world->orders[node].is_up &&
+	       peal_orders_find(&world->orders[node].orders, GROUP, state_out) &&
+	       state_out->is_rank && state_out->status == PEAL_ABCAST_RUNNING;
+}
+
+/* A rank is opened, or one that is held and can be spared goes to another node; and for a moment who
+ * gets it and a second rank hear nobody else. */
 static void
-open_apart(struct grow_story *story)
+hand_over_apart(struct grow_story *story)
 {
 	struct peal_simworld *world = &story->world;
 	struct peal_trouble *troubles = &story->trouble;
 	uint16_t nodes_count = world->config.nodes_count;
-	struct peal_simorders_handover handover;
 	uint16_t second = (uint16_t)peal_prng_below(&troubles->prng, nodes_count);
+	uint16_t holder = (uint16_t)peal_prng_below(&troubles->prng, nodes_count);
+	uint64_t after_ns = peal_prng_ratio(&troubles->prng, 1, 2) ? 4U * MILLISECOND_NS
+								   : 14U * MILLISECOND_NS;
+	struct peal_simorders_handover handover;
+	struct peal_orders_state held;
 	uint64_t side;
 
-	if (!peal_simorders_find_step(world->orders, nodes_count, GROUP, 5, &handover) ||
-		peal_simorders_hand_over(world->orders, nodes_count, GROUP, &handover) ==
-			nodes_count) {
+	if (!is_rank(world, second, &held)) {
+		return;
+	}
+	(void)peal_simorders_find_step(world->orders, nodes_count, GROUP, 5, &handover);
+	if (holder != second && is_rank(world, holder, &held) &&
+		peal_trouble_may_lose(troubles, holder)) {
+		handover.what = PEAL_ORDERS_REPLACE;
+		handover.rank = held.rank;
+	}
+	if (peal_simorders_hand_over(world->orders, nodes_count, GROUP, &handover) ==
+		nodes_count) {
 		return;
 	}
 	peal_simnode_prompt(world->nodes[handover.commander]);
 	side = UINT64_C(1) << handover.taker | UINT64_C(1) << second;
-	peal_simworld_run_for(world, peal_prng_below(&troubles->prng, APART_AFTER_NS));
+	peal_simworld_run_for(world, peal_prng_below(&troubles->prng, after_ns));
 	cut_between(world, side, true);
 	peal_simworld_run_for(world, peal_prng_below(&troubles->prng, APART_NS));
 	cut_between(world, side, false);
@@ -93,8 +112,8 @@ trouble(struct grow_story *story)
 	struct peal_trouble *troubles = &story->trouble;
 	uint64_t what = peal_prng_below(&troubles->prng, 8);
 
-	if (peal_prng_ratio(&troubles->prng, 1, 3)) {
-		open_apart(story);
+	if (peal_prng_ratio(&troubles->prng, 1, 2)) {
+		hand_over_apart(story);
 	} else {
 		peal_handover_trouble(troubles, &story->group, true);
 	}
@@ -156,9 +175,7 @@ lose(struct grow_story *story, uint32_t count)
 		uint16_t node = (uint16_t)peal_prng_below(&story->trouble.prng, nodes_count);
 		struct peal_orders_state state;
 
-		if ((lost >> node & 1U) == 0 &&
-			peal_orders_find(&world->orders[node].orders, GROUP, &state) &&
-			state.is_rank && state.status == PEAL_ABCAST_RUNNING) {
+		if ((lost >> node & 1U) == 0 && is_rank(world, node, &state)) {
 			lost |= UINT64_C(1) << node;
 			peal_simworld_crash(world, node);
 		}
