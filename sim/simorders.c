@@ -861,13 +861,13 @@ peal_simorders_find_step(struct peal_simorders *nodes, uint32_t count, uint32_t 
 {
 	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
 	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);
-	uint32_t taker = find_free(nodes, count, id);
-	uint32_t empty, held = 0, held_count = 0;
+	uint32_t taker, empty, held = 0, held_count = 0;
 
 	*handover_out = (struct peal_simorders_handover){0};
 	if (group == NULL) {
 		return true; /* all are between two views */
 	}
+	taker = find_free(nodes, count, id);
 	empty = group->abcast.ranks_count;
 	*handover_out = (struct peal_simorders_handover){
 		.commander = node->index, .taker = taker == count ? 0 : taker};
