@@ -127,9 +127,7 @@ peal_abcast_on_place(
 	const struct peal_order_view *view = &message->view;
 	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
 
-	/* One more: a rank that is to be opened. */
-	if (message->head.rows_count != abcast->ranks_count &&
-		message->head.rows_count != abcast->ranks_count + 1U) {
+	if (!peal_abcast_is_fit(abcast, message)) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_VIEW);
 		return;
 	}

@@ -352,13 +352,9 @@ is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message)
 	uint8_t kind = message->kind;
 	bool is_proposal = kind == PEAL_ORDER_VIEW_PREPARE || kind == PEAL_ORDER_VIEW_ACCEPT;
 	bool has_rows = kind == PEAL_ORDER_VIEW_ACCEPT || kind == PEAL_ORDER_VIEW_STATE;
-	uint32_t rows_count = message->head.rows_count;
-	/* The next view may have one rank more. */
-	bool is_fit = rows_count == abcast->ranks_count ||
-		      (rows_count == abcast->ranks_count + 1U && message->view.has_value);
 
 	if ((is_proposal && (message->view.ballot & 0xFFU) != message->head.rank) ||
-		(has_rows && !is_fit)) {
+		(has_rows && !peal_abcast_is_fit(abcast, message))) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_VIEW);
 		return true;
 	}
@@ -410,7 +406,8 @@ peal_abcast_on_install(
 
 	read_value(message, &value);
 	ranks_count = peal_abcast_value_ranks_count(&value);
-	if (ranks_count > peal_order_ranks_limit(abcast->config.ranks_count) ||
+	if (message->head.rows_count > peal_order_ranks_limit(abcast->config.ranks_count) ||
+		ranks_count < abcast->config.ranks_count ||
 		(abcast->state != PEAL_ABCAST_OUT && ranks_count < abcast->ranks_count &&
 			message->head.view >= abcast->view)) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_VIEW);

@@ -50,6 +50,18 @@ peal_abcast_keeper(const struct peal_abcast *abcast)
 	return (struct peal_abcast_keeper){abcast->config.user.release, abcast->config.user.state};
 }
 
+/* True when the rows of a message are those of the ranks of this view, or of one more: the group may
+ * have it, and the message says of whom it is. */
+static inline bool
+peal_abcast_is_fit(const struct peal_abcast *abcast, const struct peal_order_msg *message)
+{
+	uint32_t rows_count = message->head.rows_count;
+
+	return rows_count == abcast->ranks_count ||
+	       (rows_count == abcast->ranks_count + 1U && message->view.has_value &&
+		       rows_count <= peal_order_ranks_limit(abcast->config.ranks_count));
+}
+
 /* True while this rank may promise on its own lane. */
 static inline bool
 peal_abcast_may_promise(const struct peal_abcast *abcast)

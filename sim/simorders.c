@@ -861,13 +861,13 @@ peal_simorders_find_step(struct peal_simorders *nodes, uint32_t count, uint32_t 
 {
 	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
 	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);
-	uint32_t taker = find_free(nodes, count, id);
-	uint32_t empty, held = 0, held_count = 0;
+	uint32_t taker, empty, held = 0, held_count = 0;
 
 	*handover_out = (struct peal_simorders_handover){0};
 	if (group == NULL) {
 		return true; /* all are between two views */
 	}
+	taker = find_free(nodes, count, id);
 	empty = group->abcast.ranks_count;
 	*handover_out = (struct peal_simorders_handover){
 		.commander = node->index, .taker = taker == count ? 0 : taker};
@@ -902,27 +902,24 @@ peal_simorders_may_lose(
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct peal_orders_group *group = find_machine(&nodes[i], id);
-		uint32_t lost = 0;
-		uint32_t counted = 0;
+		uint16_t held = 0, there = 0;
 
 		if (group == NULL || group->abcast.state == PEAL_ABCAST_OUT) {
 			continue;
 		}
 		has_view = true;
-		for (uint32_t rank = 0; rank < group->abcast.ranks_count; rank++) {
+		for (uint8_t rank = 0; rank < group->abcast.ranks_count; rank++) {
 			uint64_t mid = peal_order_member(group->abcast.members[rank]);
+			bool is_there = !peal_abcast_is_given(&group->abcast, rank) &&
+					is_alive(nodes, count, id, index, mid);
 
-			/* Who is about to count may do so with the next view. */
-			if ((group->abcast.counted >> rank & 1U) == 0 && mid == 0) {
-				continue;
-			}
-			counted++;
-			lost += peal_abcast_is_given(&group->abcast, (uint8_t)rank) ||
-						!is_alive(nodes, count, id, index, mid)
-					? 1U
-					: 0U;
+			held |= (uint16_t)(mid != 0 ? 1U << rank : 0U);
+			there |= (uint16_t)(is_there ? 1U << rank : 0U);
 		}
-		if (counted - lost <= counted / 2U) {
+		/* Who is about to count may do so with the next view. */
+		held |= group->abcast.counted;
+		if (!peal_abcast_quorum_is_in(peal_abcast_quorum_of(group->abcast.counted), there) ||
+			!peal_abcast_quorum_is_in(peal_abcast_quorum_of(held), there)) {
 			return false;
 		}
 	}

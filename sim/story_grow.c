@@ -13,7 +13,8 @@
 
 #define MILLISECOND_NS  PEAL_STORY_MILLISECOND_NS
 #define SECOND_NS       PEAL_STORY_SECOND_NS
-#define STEPS_COUNT     12U
+#define STEPS_COUNT     16U
+#define APART_NS        (8U * MILLISECOND_NS)
 #define GAP_NS_MAX      (60U * MILLISECOND_NS)
 #define DOWN_NS_MAX     (200U * MILLISECOND_NS)
 #define TALK_NS         (300U * MILLISECOND_NS)
@@ -48,12 +49,74 @@ cut_one(struct peal_trouble *trouble)
 }
 
 static void
+cut_between(struct peal_simworld *world, uint64_t side, bool is_cut)
+{
+	for (uint16_t a = 0; a < world->config.nodes_count; a++) {
+		for (uint16_t b = 0; b < world->config.nodes_count; b++) {
+			if ((side >> a & 1U) != (side >> b & 1U)) {
+				peal_simworld_cut(world, a, b, is_cut);
+			}
+		}
+	}
+}
+
+static bool
+is_rank(const struct peal_simworld *world, uint16_t node, struct peal_orders_state *state_out)
+{
+	return world->orders[node].is_up &&
+	       peal_orders_find(&world->orders[node].orders, GROUP, state_out) &&
+	       state_out->is_rank && state_out->status == PEAL_ABCAST_RUNNING;
+}
+
+/* A rank is opened, or one that is held and can be spared goes to another node; and for a moment who
+ * gets it and a second rank hear nobody else. */
+static void
+hand_over_apart(struct grow_story *story)
+{
+	struct peal_simworld *world = &story->world;
+	struct peal_trouble *troubles = &story->trouble;
+	uint16_t nodes_count = world->config.nodes_count;
+	uint16_t second = (uint16_t)peal_prng_below(&troubles->prng, nodes_count);
+	uint16_t holder = (uint16_t)peal_prng_below(&troubles->prng, nodes_count);
+	uint64_t after_ns = peal_prng_ratio(&troubles->prng, 1, 2) ? 4U * MILLISECOND_NS
+								   : 14U * MILLISECOND_NS;
+	struct peal_simorders_handover handover;
+	struct peal_orders_state held;
+	uint64_t side;
+
+	if (!is_rank(world, second, &held)) {
+		return;
+	}
+	(void)peal_simorders_find_step(world->orders, nodes_count, GROUP, 5, &handover);
+	if (holder != second && is_rank(world, holder, &held) &&
+		peal_trouble_may_lose(troubles, holder)) {
+		handover.what = PEAL_ORDERS_REPLACE;
+		handover.rank = held.rank;
+	}
+	if (peal_simorders_hand_over(world->orders, nodes_count, GROUP, &handover) ==
+		nodes_count) {
+		return;
+	}
+	peal_simnode_prompt(world->nodes[handover.commander]);
+	side = UINT64_C(1) << handover.taker | UINT64_C(1) << second;
+	peal_simworld_run_for(world, peal_prng_below(&troubles->prng, after_ns));
+	cut_between(world, side, true);
+	peal_simworld_run_for(world, peal_prng_below(&troubles->prng, APART_NS));
+	cut_between(world, side, false);
+	peal_simworld_run_for(world, 20U * MILLISECOND_NS);
+}
+
+static void
 trouble(struct grow_story *story)
 {
 	struct peal_trouble *troubles = &story->trouble;
 	uint64_t what = peal_prng_below(&troubles->prng, 8);
 
-	peal_handover_trouble(troubles, &story->group, true);
+	if (peal_prng_ratio(&troubles->prng, 1, 2)) {
+		hand_over_apart(story);
+	} else {
+		peal_handover_trouble(troubles, &story->group, true);
+	}
 	if (what < 2U) {
 		peal_trouble_restart(troubles, 3, DOWN_NS_MAX);
 	} else if (what < 4U) {
@@ -112,9 +175,7 @@ lose(struct grow_story *story, uint32_t count)
 		uint16_t node = (uint16_t)peal_prng_below(&story->trouble.prng, nodes_count);
 		struct peal_orders_state state;
 
-		if ((lost >> node & 1U) == 0 &&
-			peal_orders_find(&world->orders[node].orders, GROUP, &state) &&
-			state.is_rank && state.status == PEAL_ABCAST_RUNNING) {
+		if ((lost >> node & 1U) == 0 && is_rank(world, node, &state)) {
 			lost |= UINT64_C(1) << node;
 			peal_simworld_crash(world, node);
 		}
@@ -133,6 +194,7 @@ bear(struct grow_story *story, uint32_t ranks_count)
 	if (!peal_story_expect(world,
 		    peal_handover_resize(world, &story->group, ranks_count),
 		    "a group did not come to have as many ranks as it was told to")) {
+		peal_simorders_describe(world->orders, world->config.nodes_count, GROUP);
 		return false;
 	}
 	agree(story, ranks_count, true, "the ranks do not agree, although all is well");
