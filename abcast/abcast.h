@@ -98,8 +98,8 @@ struct peal_abcast_delivery {
 /* A view begins here. */
 struct peal_abcast_news {
 	uint32_t view;
-	uint16_t active; /* ranks that may send */
-	uint16_t counted;        /* ranks that count; those who may send are among them */
+	uint16_t active;  /* ranks that may send */
+	uint16_t counted; /* ranks that count; those who may send are among them */
 	uint8_t ranks_count;
 	uint64_t members[PEAL_ORDER_RANKS_MAX];
 	uint64_t position;       /* of the last message before the view */
@@ -174,8 +174,8 @@ struct peal_abcast {
 	enum peal_abcast_status state;
 	enum peal_abcast_fault fault;
 	uint32_t view;
-	uint8_t ranks_count;                    /* of the view; never falls */
-	uint8_t former_count;                   /* of the view before */
+	uint8_t ranks_count;  /* of the view; never falls */
+	uint8_t former_count; /* of the view before */
 	uint16_t active;
 	uint16_t counted;                       /* ranks that count; `active` are among them */
 	uint16_t all;                           /* ranks */
@@ -266,9 +266,10 @@ void peal_abcast_found(
 
 /* Membership says that a rank is held by this member now. A larger number only. */
 void peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member);
-/* The order says that the rank, of the view or the one behind the last, is this holder's from here on: called while `deliver` is, at the
- * same position of all. A larger term only. This rank may be the one that is given away: it goes
- * on, but for new frames, until the next view leaves it out and it stops, REPLACED. */
+/* The order says that the rank, of the view or the one behind the last, is this holder's from here
+ * on: called while `deliver` is, at the same position of all. A larger term only. This rank may be
+ * the one that is given away: it goes on, but for new frames, until the next view leaves it out and
+ * it stops, REPLACED. */
 void peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder);
 /* True from there on until a view follows that knows of it. */
 bool peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank);

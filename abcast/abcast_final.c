@@ -42,9 +42,9 @@ is_stored(const struct peal_abcast *abcast, uint8_t lane, const struct peal_abca
 		quorum.least = quorum.least > 1U ? (uint8_t)(quorum.least - 1U) : 1U;
 	}
 	return seq <= its->stable ||
-	       peal_abcast_count(here & quorum.counted) +
-			       peal_abcast_lane_holders_count(its, seq, entry->generation, lane,
-				       self, quorum.counted) >=
+	       peal_abcast_count(here & quorum.counted) + peal_abcast_lane_holders_count(its, seq,
+								  entry->generation, lane, self,
+								  quorum.counted) >=
 		       quorum.least;
 }
 

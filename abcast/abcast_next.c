@@ -56,7 +56,8 @@ peal_abcast_plan(
 		}
 		next_out->cuts[i].member = member;
 	}
-	/* Who answered for a rank that is another's goes; whoever comes says first that it is there. */
+	/* Who answered for a rank that is another's goes; whoever comes says first that it is
+	 * there. */
 	next_out->active = (uint16_t)((promises | joining) & ~given);
 	next_out->counted =
 		(uint16_t)((abcast->counted & ~emptied) | (next_out->active & promises));

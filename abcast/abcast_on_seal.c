@@ -155,9 +155,8 @@ find_source(struct peal_abcast *abcast, uint8_t lane)
 	uint8_t source = (uint8_t)(abcast->pull_from[lane] + abcast->pulls_count[lane]++);
 
 	source = (uint8_t)(source % abcast->ranks_count);
-	return source != abcast->config.rank
-		       ? source
-		       : (uint8_t)((source + 1U) % abcast->ranks_count);
+	return source != abcast->config.rank ? source
+					     : (uint8_t)((source + 1U) % abcast->ranks_count);
 }
 
 static void

@@ -383,8 +383,8 @@ peal_abcast_on_view(
 static void
 compare_latest(struct peal_abcast *abcast, const struct peal_abcast_value *value)
 {
-	bool is_same = value->active == abcast->latest.active &&
-		       value->counted == abcast->latest.counted;
+	bool is_same =
+		value->active == abcast->latest.active && value->counted == abcast->latest.counted;
 
 	for (uint32_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {
 		is_same = is_same && value->cuts[i].member == abcast->latest.cuts[i].member &&
@@ -505,7 +505,6 @@ peal_abcast_propose_view(struct peal_abcast *abcast, uint64_t now_ns)
 		.accepted = change->accepted,
 		.value = &change->accepted_value,
 		.reports = reports};
-	(void)peal_abcast_change_on_state(
-		change, abcast->config.rank, &state, abcast->ranks_count);
+	(void)peal_abcast_change_on_state(change, abcast->config.rank, &state, abcast->ranks_count);
 	choose(abcast, now_ns);
 }

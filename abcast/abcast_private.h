@@ -50,8 +50,8 @@ peal_abcast_keeper(const struct peal_abcast *abcast)
 	return (struct peal_abcast_keeper){abcast->config.user.release, abcast->config.user.state};
 }
 
-/* True when the rows of a message are those of the ranks of this view, or of one more: the group may
- * have it, and the message says of whom it is. */
+/* True when the rows of a message are those of the ranks of this view, or of one more: the group
+ * may have it, and the message says of whom it is. */
 static inline bool
 peal_abcast_is_fit(const struct peal_abcast *abcast, const struct peal_order_msg *message)
 {

@@ -61,8 +61,7 @@ peal_abcast_seal_propose(struct peal_abcast_seal *seal, uint8_t rank)
 
 bool
 peal_abcast_seal_on_promise(struct peal_abcast_seal *seal, uint8_t rank,
-	const struct peal_abcast_promise *promise, uint64_t until,
-	struct peal_abcast_quorum quorum)
+	const struct peal_abcast_promise *promise, uint64_t until, struct peal_abcast_quorum quorum)
 {
 	uint16_t bit = (uint16_t)(1U << rank);
 
@@ -92,8 +91,8 @@ peal_abcast_seal_on_promise(struct peal_abcast_seal *seal, uint8_t rank,
 }
 
 bool
-peal_abcast_seal_on_accepted(
-	struct peal_abcast_seal *seal, uint8_t rank, uint64_t ballot, struct peal_abcast_quorum quorum)
+peal_abcast_seal_on_accepted(struct peal_abcast_seal *seal, uint8_t rank, uint64_t ballot,
+	struct peal_abcast_quorum quorum)
 {
 	if (seal->phase != PEAL_ABCAST_ACCEPTING || ballot != seal->ballot) {
 		return false;

@@ -86,8 +86,8 @@ bool peal_abcast_seal_on_promise(struct peal_abcast_seal *seal, uint8_t rank,
 	const struct peal_abcast_promise *promise, uint64_t until,
 	struct peal_abcast_quorum quorum);
 /* An acceptance came. True: with it the value is decided. */
-bool peal_abcast_seal_on_accepted(
-	struct peal_abcast_seal *seal, uint8_t rank, uint64_t ballot, struct peal_abcast_quorum quorum);
+bool peal_abcast_seal_on_accepted(struct peal_abcast_seal *seal, uint8_t rank, uint64_t ballot,
+	struct peal_abcast_quorum quorum);
 
 /* The generation ended so: the lane is not wedged any more. */
 void peal_abcast_seal_close(

@@ -114,9 +114,9 @@ struct peal_orders_message {
 
 /* A view of a group began, or what this node knows of it. */
 struct peal_orders_view {
-	uint32_t view;   /* number */
-	uint16_t active; /* ranks that may send */
-	uint16_t counted; /* ranks whose majority decides; those who may send are among them */
+	uint32_t view;       /* number */
+	uint16_t active;     /* ranks that may send */
+	uint16_t counted;    /* ranks whose majority decides; those who may send are among them */
 	uint8_t ranks_count; /* empty ones too; never falls while the group is not created anew */
 	uint64_t members[PEAL_ORDER_RANKS_MAX];
 	uint64_t position; /* all that is delivered from here on is behind it */

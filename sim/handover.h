@@ -17,8 +17,8 @@ void peal_handover_trouble(
 /* All is well: what stands empty is given to members without a rank, until none does. */
 void peal_handover_repair(struct peal_simworld *world, const struct peal_ordergroup *group);
 
-/* All is well: one rank after the other is opened, filled or emptied until so many are held, and who
- * is no more is replaced. False: it did not come to that. */
+/* All is well: one rank after the other is opened, filled or emptied until so many are held, and
+ * who is no more is replaced. False: it did not come to that. */
 bool peal_handover_resize(
 	struct peal_simworld *world, const struct peal_ordergroup *group, uint32_t ranks_count);
 

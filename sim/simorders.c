@@ -918,7 +918,8 @@ peal_simorders_may_lose(
 		}
 		/* Who is about to count may do so with the next view. */
 		held |= group->abcast.counted;
-		if (!peal_abcast_quorum_is_in(peal_abcast_quorum_of(group->abcast.counted), there) ||
+		if (!peal_abcast_quorum_is_in(
+			    peal_abcast_quorum_of(group->abcast.counted), there) ||
 			!peal_abcast_quorum_is_in(peal_abcast_quorum_of(held), there)) {
 			return false;
 		}
@@ -981,8 +982,8 @@ peal_simorders_describe(const struct peal_simorders *nodes, uint32_t count, uint
 			"position %" PRIu64 ", %" PRIu64 " of %" PRIu64 " messages done",
 			i, nodes[i].orders.self_mid, group->abcast.config.rank, id,
 			(int)group->abcast.state, group->abcast.view, group->abcast.active,
-			group->abcast.counted,
-			peal_abcast_position(&group->abcast), group->done_count, group->said_count);
+			group->abcast.counted, peal_abcast_position(&group->abcast),
+			group->done_count, group->said_count);
 	}
 }
 

@@ -189,8 +189,8 @@ uint32_t peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, 
 bool peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id,
 	uint32_t first, struct peal_simorders_handover *handover_out);
 
-/* The next command on the way to so many ranks, all of them held: who is no more is replaced. False:
- * it is done. */
+/* The next command on the way to so many ranks, all of them held: who is no more is replaced.
+ * False: it is done. */
 bool peal_simorders_find_step(struct peal_simorders *nodes, uint32_t count, uint32_t id,
 	uint32_t target, struct peal_simorders_handover *handover_out);
 

@@ -68,8 +68,8 @@ is_rank(const struct peal_simworld *world, uint16_t node, struct peal_orders_sta
 	       state_out->is_rank && state_out->status == PEAL_ABCAST_RUNNING;
 }
 
-/* A rank is opened, or one that is held and can be spared goes to another node; and for a moment who
- * gets it and a second rank hear nobody else. */
+/* A rank is opened, or one that is held and can be spared goes to another node; and for a moment
+ * who gets it and a second rank hear nobody else. */
 static void
 hand_over_apart(struct grow_story *story)
 {
@@ -78,8 +78,8 @@ hand_over_apart(struct grow_story *story)
 	uint16_t nodes_count = world->config.nodes_count;
 	uint16_t second = (uint16_t)peal_prng_below(&troubles->prng, nodes_count);
 	uint16_t holder = (uint16_t)peal_prng_below(&troubles->prng, nodes_count);
-	uint64_t after_ns = peal_prng_ratio(&troubles->prng, 1, 2) ? 4U * MILLISECOND_NS
-								   : 14U * MILLISECOND_NS;
+	uint64_t after_ns =
+		peal_prng_ratio(&troubles->prng, 1, 2) ? 4U * MILLISECOND_NS : 14U * MILLISECOND_NS;
 	struct peal_simorders_handover handover;
 	struct peal_orders_state held;
 	uint64_t side;
@@ -93,8 +93,7 @@ hand_over_apart(struct grow_story *story)
 		handover.what = PEAL_ORDERS_REPLACE;
 		handover.rank = held.rank;
 	}
-	if (peal_simorders_hand_over(world->orders, nodes_count, GROUP, &handover) ==
-		nodes_count) {
+	if (peal_simorders_hand_over(world->orders, nodes_count, GROUP, &handover) == nodes_count) {
 		return;
 	}
 	peal_simnode_prompt(world->nodes[handover.commander]);
@@ -191,8 +190,7 @@ bear(struct grow_story *story, uint32_t ranks_count)
 	uint64_t lost;
 
 	set_quiet(world, false);
-	if (!peal_story_expect(world,
-		    peal_handover_resize(world, &story->group, ranks_count),
+	if (!peal_story_expect(world, peal_handover_resize(world, &story->group, ranks_count),
 		    "a group did not come to have as many ranks as it was told to")) {
 		peal_simorders_describe(world->orders, world->config.nodes_count, GROUP);
 		return false;

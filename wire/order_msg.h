@@ -140,7 +140,8 @@ struct peal_order_head {
 	uint32_t configuration; /* hash of what the group was created with */
 	uint32_t view;
 	uint8_t rank;       /* of the sender, below PEAL_ORDER_RANKS_MAX */
-	uint8_t rows_count; /* ranks of the view, where rows follow; of a value, of the next; else 0 */
+	uint8_t rows_count; /* ranks of the view, where rows follow; of a value, of the next; else 0
+			     */
 	uint8_t flags;
 	uint64_t sent_at_ns; /* the time that all share, as the sender knows it; 0 = not said */
 };
@@ -211,8 +212,8 @@ struct peal_order_cut {
 	uint64_t stable; /* how the generation before ended; <= last but in PLACE */
 	uint64_t until;  /* PLACE: and until when its owner counts as silent; else 0 */
 	uint64_t holder; /* INSTALL: of the rank by the order, where that is later; else 0 */
-	uint64_t member; /* a holder; in PLACE the latest one by the order; 0 in a last row of INSTALL
-			  * only: a rank that was given and is in no view, see `holder` */
+	uint64_t member; /* a holder; in PLACE the latest one by the order; 0 in a last row of
+			  * INSTALL only: a rank that was given and is in no view, see `holder` */
 	uint16_t generation;
 };
 

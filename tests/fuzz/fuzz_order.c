@@ -45,7 +45,8 @@ transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *form, uint16_t 
 	static uint8_t body[PEAL_BODY_SIZE_MAX];
 
 	(void)state;
-	PEAL_ASSERT(rank < peal_order_ranks_limit(RANKS) && (uint32_t)form_size + size <= sizeof(body));
+	PEAL_ASSERT(
+		rank < peal_order_ranks_limit(RANKS) && (uint32_t)form_size + size <= sizeof(body));
 	memcpy(body, form, form_size);
 	if (size > 0) {
 		memcpy(body + form_size, bytes, size);
@@ -139,8 +140,8 @@ say(void)
 static void
 check_lanes(void)
 {
-	PEAL_ASSERT(abcast.ranks_count >= RANKS &&
-		    abcast.ranks_count <= peal_order_ranks_limit(RANKS));
+	PEAL_ASSERT(
+		abcast.ranks_count >= RANKS && abcast.ranks_count <= peal_order_ranks_limit(RANKS));
 	PEAL_ASSERT(abcast.active != 0 && (abcast.active & ~abcast.counted) == 0 &&
 		    (abcast.counted & ~abcast.all) == 0);
 	for (uint32_t i = 0; i < abcast.ranks_count; i++) {

@@ -56,9 +56,10 @@ peal_ordergen_view(struct peal_prng *prng, struct peal_order_msg *message)
 	view->active = view->has_value
 			       ? (uint16_t)(1U + peal_prng_below(prng, (1U << ranks_count) - 1U))
 			       : 0;
-	view->counted = view->has_value ? (uint16_t)(view->active |
-						     peal_prng_below(prng, 1U << ranks_count))
-					: 0;
+	view->counted =
+		view->has_value
+			? (uint16_t)(view->active | peal_prng_below(prng, 1U << ranks_count))
+			: 0;
 	for (uint32_t i = 0; i < ranks_count && kind == PEAL_ORDER_VIEW_STATE; i++) {
 		view->reports[i] = (struct peal_order_report){.have = peal_ordergen_count(prng),
 			.stable = peal_ordergen_count(prng),

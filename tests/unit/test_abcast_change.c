@@ -5,15 +5,14 @@
 
 #include <string.h>
 
-#define RANKS    3U
-#define NOW_NS   1000U
+#define RANKS  3U
+#define NOW_NS 1000U
 
 static struct peal_abcast_change change;
 static struct peal_order_report reports[PEAL_ORDER_RANKS_MAX];
 static const struct peal_abcast_quorum quorum = {.counted = 7, .least = 2};
-static const struct peal_abcast_value next = {.active = 7,
-	.counted = 7,
-	.cuts = {{.member = 11}, {.member = 12}, {.member = 13}}};
+static const struct peal_abcast_value next = {
+	.active = 7, .counted = 7, .cuts = {{.member = 11}, {.member = 12}, {.member = 13}}};
 
 static int
 begin(void **state)

@@ -164,13 +164,16 @@ static void
 test_abcast_lane__a_laggard_does_not_hold_a_majority_back(void **state)
 {
 	(void)state;
-	assert_true(peal_abcast_lane_credit(&lane, 0, peal_abcast_quorum_of(7)) == PEAL_ORDER_WINDOW);
+	assert_true(
+		peal_abcast_lane_credit(&lane, 0, peal_abcast_quorum_of(7)) == PEAL_ORDER_WINDOW);
 	fill(100);
 	lane.delivered = 100;
 	peal_abcast_lane_ack(&lane, 1, 0, 100, PEAL_ORDER_WINDOW);
-	assert_true(peal_abcast_lane_credit(&lane, 0, peal_abcast_quorum_of(7)) == PEAL_ORDER_WINDOW + 100U);
+	assert_true(peal_abcast_lane_credit(&lane, 0, peal_abcast_quorum_of(7)) ==
+		    PEAL_ORDER_WINDOW + 100U);
 	lane.delivered = 50;
-	assert_true(peal_abcast_lane_credit(&lane, 0, peal_abcast_quorum_of(7)) == PEAL_ORDER_WINDOW + 50U);
+	assert_true(peal_abcast_lane_credit(&lane, 0, peal_abcast_quorum_of(7)) ==
+		    PEAL_ORDER_WINDOW + 50U);
 }
 
 static void

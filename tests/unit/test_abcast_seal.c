@@ -3,7 +3,7 @@
 
 #include "tests/lib/cmocka_all.h"
 
-#define NOW_NS   1000U
+#define NOW_NS 1000U
 
 static struct peal_abcast_seal seal;
 static const struct peal_abcast_quorum quorum = {.counted = 7, .least = 2};

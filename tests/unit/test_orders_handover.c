@@ -294,8 +294,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_orders_handover__a_rank_that_nobody_takes_does_not_count,
 			begin_founded, finish),
-		cmocka_unit_test_setup_teardown(test_orders_handover__an_empty_rank_does_not_count,
-			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_handover__an_empty_rank_does_not_count, begin_founded, finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_handover__one_rank_is_not_given_away, begin, finish),
 		cmocka_unit_test_setup_teardown(
