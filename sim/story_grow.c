@@ -8,6 +8,7 @@
  * time those that are left go on, with all that they say; and everybody has found the same.
  */
 #include "sim/handover.h"
+#include "sim/simranks.h"
 #include "sim/story.h"
 #include "sim/trouble.h"
 
@@ -33,7 +34,7 @@ may_lose(const void *state, uint16_t index)
 {
 	const struct peal_simworld *world = &((const struct grow_story *)state)->world;
 
-	return peal_simorders_may_lose(world->orders, world->config.nodes_count, GROUP, index);
+	return peal_simranks_may_lose(world->orders, world->config.nodes_count, GROUP, index);
 }
 
 /* Both directions of one link, or one: nobody is removed for it. */
@@ -80,20 +81,20 @@ hand_over_apart(struct grow_story *story)
 	uint16_t holder = (uint16_t)peal_prng_below(&troubles->prng, nodes_count);
 	uint64_t after_ns =
 		peal_prng_ratio(&troubles->prng, 1, 2) ? 4U * MILLISECOND_NS : 14U * MILLISECOND_NS;
-	struct peal_simorders_handover handover;
+	struct peal_simranks_handover handover;
 	struct peal_orders_state held;
 	uint64_t side;
 
 	if (!is_rank(world, second, &held)) {
 		return;
 	}
-	(void)peal_simorders_find_step(world->orders, nodes_count, GROUP, 5, &handover);
+	(void)peal_simranks_find_step(world->orders, nodes_count, GROUP, 5, &handover);
 	if (holder != second && is_rank(world, holder, &held) &&
 		peal_trouble_may_lose(troubles, holder)) {
 		handover.what = PEAL_ORDERS_REPLACE;
 		handover.rank = held.rank;
 	}
-	if (peal_simorders_hand_over(world->orders, nodes_count, GROUP, &handover) == nodes_count) {
+	if (peal_simranks_hand_over(world->orders, nodes_count, GROUP, &handover) == nodes_count) {
 		return;
 	}
 	peal_simnode_prompt(world->nodes[handover.commander]);
@@ -153,11 +154,11 @@ agree(struct grow_story *story, uint32_t ranks_count, bool is_whole, const char 
 	set_quiet(world, true);
 	while (!world->is_over && world->time.now_ns < until_ns && count != ranks_count) {
 		peal_simworld_run_for(world, MILLISECOND_NS);
-		count = peal_simorders_count_agreed(
+		count = peal_simranks_count_agreed(
 			world->orders, world->config.nodes_count, GROUP, is_whole);
 	}
 	if (!peal_story_expect(world, count == ranks_count, what)) {
-		peal_simorders_describe(world->orders, world->config.nodes_count, GROUP);
+		peal_simranks_describe(world->orders, world->config.nodes_count, GROUP);
 	}
 	peal_simworld_run_for(world, 50U * MILLISECOND_NS);
 }
@@ -192,7 +193,7 @@ bear(struct grow_story *story, uint32_t ranks_count)
 	set_quiet(world, false);
 	if (!peal_story_expect(world, peal_handover_resize(world, &story->group, ranks_count),
 		    "a group did not come to have as many ranks as it was told to")) {
-		peal_simorders_describe(world->orders, world->config.nodes_count, GROUP);
+		peal_simranks_describe(world->orders, world->config.nodes_count, GROUP);
 		return false;
 	}
 	agree(story, ranks_count, true, "the ranks do not agree, although all is well");
