@@ -206,14 +206,15 @@ void
 peal_simranks_describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
 {
 	for (uint32_t i = 0; i < count; i++) {
+		const struct peal_simorders_ledger *ledger = nodes[i].ledger;
 		const struct peal_orders_group *group = peal_simorders_find_machine(&nodes[i], id);
 
 		if (group == NULL) {
-			VIOLATE(&nodes[i], "n%u: up %d, no rank of group %u", i, nodes[i].is_up,
-				id);
+			peal_report_violate(ledger->report, *ledger->now_ns,
+				"n%u: up %d, no rank of group %u", i, nodes[i].is_up, id);
 			continue;
 		}
-		VIOLATE(&nodes[i],
+		peal_report_violate(ledger->report, *ledger->now_ns,
 			"n%u: member %" PRIu64
 			" rank %u of group %u: state %d, view %u, active %x, counted %x, "
 			"position %" PRIu64 ", %" PRIu64 " of %" PRIu64 " messages done",
