@@ -36,21 +36,28 @@ void
 peal_abcast_init(struct peal_abcast *abcast, const struct peal_abcast_config *config)
 {
 	PEAL_ASSERT(config->ranks_count % 2U == 1U && config->ranks_count <= PEAL_ORDER_RANKS_MAX);
-	PEAL_ASSERT(config->rank < config->ranks_count && config->member != 0);
+	PEAL_ASSERT(config->rank < peal_order_ranks_limit(config->ranks_count));
+	PEAL_ASSERT(config->member != 0);
 	memset(abcast, 0, sizeof(*abcast));
 	abcast->config = *config;
 	abcast->timing = config->timing;
 	fill_timing(&abcast->timing);
-	abcast->all = (uint16_t)((1U << config->ranks_count) - 1U);
+	/* Who is given a rank that was opened later is told of the others by its first view. */
+	abcast->ranks_count = config->rank < config->ranks_count ? config->ranks_count
+								 : (uint8_t)(config->rank + 1U);
+	abcast->former_count = abcast->ranks_count;
+	abcast->all = (uint16_t)((1U << abcast->ranks_count) - 1U);
+	abcast->counted = (uint16_t)((1U << config->ranks_count) - 1U);
 	abcast->lanes = abcast->sets[0];
 	abcast->former = abcast->sets[1];
-	for (uint32_t i = 0; i < config->ranks_count; i++) {
+	for (uint32_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {
 		peal_abcast_lane_init(&abcast->sets[0][i]);
 		peal_abcast_lane_init(&abcast->sets[1][i]);
 	}
 	peal_abcast_queue_init(&abcast->queue);
+	peal_abcast_sync_init(&abcast->sync);
 	abcast->burst = PEAL_ORDER_BURST;
-	for (uint32_t i = 0; i < config->ranks_count; i++) {
+	for (uint32_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {
 		abcast->rooms[i] = (uint16_t)PEAL_BODY_SIZE_MAX;
 	}
 	peal_prng_init(&abcast->prng, config->seed);
@@ -61,12 +68,12 @@ void
 peal_abcast_found(
 	struct peal_abcast *abcast, const uint64_t members[PEAL_ORDER_RANKS_MAX], uint64_t now_ns)
 {
-	struct peal_abcast_value value = {.active = abcast->all};
+	struct peal_abcast_value value = {.active = abcast->all, .counted = abcast->all};
 	struct peal_abcast_news how = {0};
 
 	PEAL_ASSERT(abcast->state == PEAL_ABCAST_OUT);
 	PEAL_ASSERT(members[abcast->config.rank] == abcast->config.member);
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		value.cuts[i].member = members[i];
 	}
 	peal_abcast_enter(abcast, 1, &value, &how, now_ns);
@@ -75,7 +82,7 @@ peal_abcast_found(
 void
 peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member)
 {
-	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	PEAL_ASSERT(rank < PEAL_ORDER_RANKS_MAX);
 	abcast->known[rank] = member > abcast->known[rank] ? member : abcast->known[rank];
 	if (rank == abcast->config.rank && member > abcast->config.member) {
 		peal_abcast_stop(abcast, PEAL_ABCAST_FAULT_REPLACED);
@@ -85,7 +92,8 @@ peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member)
 void
 peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder)
 {
-	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	PEAL_ASSERT(rank <= abcast->ranks_count);
+	PEAL_ASSERT(rank < peal_order_ranks_limit(abcast->config.ranks_count));
 	PEAL_ASSERT(peal_order_term(holder) > peal_order_term(abcast->members[rank]));
 	abcast->known[rank] = holder > abcast->known[rank] ? holder : abcast->known[rank];
 	abcast->wake_at_ns = 0;
@@ -94,14 +102,14 @@ peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder)
 bool
 peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank)
 {
-	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	PEAL_ASSERT(rank < PEAL_ORDER_RANKS_MAX);
 	return peal_order_term(abcast->known[rank]) > peal_order_term(abcast->members[rank]);
 }
 
 void
 peal_abcast_tell(struct peal_abcast *abcast, uint8_t rank)
 {
-	PEAL_ASSERT(rank < abcast->config.ranks_count && rank != abcast->config.rank);
+	PEAL_ASSERT(rank < PEAL_ORDER_RANKS_MAX && rank != abcast->config.rank);
 	if (abcast->view > 1U && abcast->state != PEAL_ABCAST_STOPPED) {
 		peal_abcast_emit_install(abcast, rank);
 	}
@@ -112,7 +120,7 @@ peal_abcast_suspect(struct peal_abcast *abcast, uint8_t rank, bool is_suspected)
 {
 	uint16_t bit = (uint16_t)(1U << rank);
 
-	PEAL_ASSERT(rank < abcast->config.ranks_count);
+	PEAL_ASSERT(rank < PEAL_ORDER_RANKS_MAX);
 	abcast->suspects =
 		(uint16_t)(is_suspected ? abcast->suspects | bit : abcast->suspects & ~bit);
 	abcast->wake_at_ns = 0;
@@ -132,7 +140,7 @@ peal_abcast_send(struct peal_abcast *abcast, uint64_t token, const uint8_t *byte
 	if (abcast->state == PEAL_ABCAST_STOPPED) {
 		return PEAL_ABCAST_ENDED;
 	}
-	if (size == 0 || size > peal_order_data_size_max(abcast->config.ranks_count)) {
+	if (size == 0 || size > peal_abcast_size_max(abcast)) {
 		return PEAL_ABCAST_TOO_BIG;
 	}
 	if (!peal_abcast_queue_push(&abcast->queue, &queued)) {
@@ -148,7 +156,7 @@ release_all(struct peal_abcast *abcast)
 	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
 	struct peal_abcast_queued queued;
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		peal_abcast_lane_clear(&abcast->lanes[i], &keeper);
 		peal_abcast_lane_clear(&abcast->former[i], &keeper);
 	}
@@ -229,7 +237,7 @@ on_own_view(struct peal_abcast *abcast, const struct peal_order_msg *message, ui
 {
 	bool is_running = abcast->state == PEAL_ABCAST_RUNNING;
 
-	if (message->head.rows_count != abcast->config.ranks_count &&
+	if (message->head.rows_count != abcast->ranks_count &&
 		(message->kind == PEAL_ORDER_DATA || message->kind == PEAL_ORDER_TICK)) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_ACK);
 		return false;
@@ -247,6 +255,8 @@ on_own_view(struct peal_abcast *abcast, const struct peal_order_msg *message, ui
 		if (is_running) {
 			peal_abcast_on_tick(abcast, message, now_ns);
 		}
+	} else if (peal_order_is_time(message)) {
+		peal_abcast_on_time(abcast, message, now_ns);
 	} else if (message->kind == PEAL_ORDER_ASK) {
 		/* Its clock may be wrong: it is followed no further than a frame would be. */
 		(void)peal_abcast_clock_hear(&abcast->clock, message->asked_stamp, now_ns);
@@ -260,11 +270,13 @@ on_own_view(struct peal_abcast *abcast, const struct peal_order_msg *message, ui
 }
 
 /* Who is in no view asks everybody, and has no other evidence of who holds the ranks now than the
- * view that it is told of. */
+ * view that it is told of. So it is with who missed views: those that are there may be others. */
 static bool
 is_named(const struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t member)
 {
-	return abcast->state == PEAL_ABCAST_OUT && message->kind == PEAL_ORDER_VIEW_INSTALL &&
+	return message->kind == PEAL_ORDER_VIEW_INSTALL &&
+	       (abcast->state == PEAL_ABCAST_OUT || message->head.view > abcast->view) &&
+	       message->head.rank < message->head.rows_count &&
 	       peal_order_member(message->view.cuts[message->head.rank].member) ==
 		       peal_order_member(member);
 }
@@ -283,7 +295,7 @@ is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message, uin
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_CONFIGURATION);
 		return true;
 	}
-	if (head->rank >= abcast->config.ranks_count || head->rank == abcast->config.rank ||
+	if (head->rank == abcast->config.rank || member == 0 ||
 		(member != abcast->known[head->rank] && member != abcast->members[head->rank] &&
 			!is_named(abcast, message, member))) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_RANK);
@@ -308,7 +320,7 @@ find_latest(const struct peal_order_msg *message)
 		said = data.stamp;
 	} else if (message->kind == PEAL_ORDER_TICK) {
 		said = message->tick.promise;
-	} else if (message->kind == PEAL_ORDER_ASK) {
+	} else if (message->kind == PEAL_ORDER_ASK && !peal_order_is_time(message)) {
 		said = message->asked_stamp;
 	} else if (is_seal(message->kind)) {
 		said = message->seal.until;
@@ -322,13 +334,14 @@ find_latest(const struct peal_order_msg *message)
 	return said > latest ? said : latest;
 }
 
-/* Stamps of this rank are above all that it hears: what it takes must leave room for them. */
+/* Stamps of this rank are above all that it hears: what it takes must leave room for them. Its own
+ * clock counts, which no other moves: so many steps do not lead further than one. */
 static bool
 is_future(struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns)
 {
-	uint64_t time = peal_abcast_clock_time(&abcast->clock, now_ns);
+	uint64_t own_ns = peal_abcast_clock_own(&abcast->clock, now_ns);
 
-	if (find_latest(message) <= time + PEAL_ORDER_AHEAD_NS_MAX) {
+	if (find_latest(message) <= own_ns + PEAL_ORDER_AHEAD_NS_MAX) {
 		return false;
 	}
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_FUTURE);

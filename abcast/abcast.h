@@ -3,7 +3,8 @@
  * Atomic broadcast of one rank of one order group: all ranks deliver the same frames in the same
  * order, and what one delivered all deliver that go on (docs/design/0017-order.md).
  *
- * A group has 1, 3, 5, 7 or 9 ranks. Every rank sends on a lane of its own, stamps its frames with
+ * A group begins with 1, 3, 5, 7 or 9 ranks; commands in the order open further ones, and say which
+ * count (abcast_quorum.h). Every rank sends on a lane of its own, stamps its frames with
  * a hybrid clock, and all deliver in the order (stamp, rank). Delivered is FINAL, and only:
  *
  *     B1  what a majority stores;
@@ -35,6 +36,9 @@
  * one by one. Who pulls again and again is doubted (`doubt`): so a path that carries less than it
  * was proven to holds nothing up.
  *
+ * Stamps are of a time that the ranks share as well as they can, which they ask each other for: a
+ * rank whose clock is wrong would make all wait. Nothing but that depends on it.
+ *
  * Routing: frames of family 6 go to the group that their head names, on_frame checks the rest.
  * Evidence of membership comes by learn and suspect; it may start a view change, nothing more.
  *
@@ -49,6 +53,7 @@
 #include "abcast/abcast_lane.h"
 #include "abcast/abcast_late.h"
 #include "abcast/abcast_queue.h"
+#include "abcast/abcast_sync.h"
 #include "base/counters.h"
 #include "base/prng.h"
 
@@ -64,7 +69,7 @@ enum peal_abcast_status {
 enum peal_abcast_result {
 	PEAL_ABCAST_OK = 0,
 	PEAL_ABCAST_FULL,    /* too many frames wait; try again later */
-	PEAL_ABCAST_TOO_BIG, /* empty, or above peal_order_data_size_max */
+	PEAL_ABCAST_TOO_BIG, /* empty, or above peal_abcast_size_max */
 	PEAL_ABCAST_ENDED,   /* stopped */
 };
 
@@ -93,7 +98,9 @@ struct peal_abcast_delivery {
 /* A view begins here. */
 struct peal_abcast_news {
 	uint32_t view;
-	uint16_t active; /* ranks that may send */
+	uint16_t active;  /* ranks that may send */
+	uint16_t counted; /* ranks that count; those who may send are among them */
+	uint8_t ranks_count;
 	uint64_t members[PEAL_ORDER_RANKS_MAX];
 	uint64_t position;       /* of the last message before the view */
 	uint64_t doubtful_count; /* own frames of which it does not know whether they were */
@@ -142,8 +149,8 @@ struct peal_abcast_config {
 	struct peal_abcast_timing timing;
 	uint32_t group;
 	uint32_t configuration; /* hash of what the group was created with */
-	uint8_t ranks_count;    /* odd, [1, PEAL_ORDER_RANKS_MAX] */
-	uint8_t rank;
+	uint8_t ranks_count;    /* when it was created: odd, [1, PEAL_ORDER_RANKS_MAX] */
+	uint8_t rank;           /* below peal_order_ranks_limit(ranks_count) */
 	uint64_t member; /* as a holder of its rank, never 0; so wherever a member is named here */
 	uint64_t seed;   /* of who goes first when all want to */
 };
@@ -167,11 +174,15 @@ struct peal_abcast {
 	enum peal_abcast_status state;
 	enum peal_abcast_fault fault;
 	uint32_t view;
+	uint8_t ranks_count;  /* of the view; never falls */
+	uint8_t former_count; /* of the view before */
 	uint16_t active;
+	uint16_t counted;                       /* ranks that count; `active` are among them */
 	uint16_t all;                           /* ranks */
 	uint64_t members[PEAL_ORDER_RANKS_MAX]; /* holders (wire/order_msg.h), of the view */
 	uint64_t known[PEAL_ORDER_RANKS_MAX];   /* by the order or membership, may be later */
 	struct peal_abcast_clock clock;
+	struct peal_abcast_sync sync;
 	struct peal_abcast_lane *lanes;  /* of the view */
 	struct peal_abcast_lane *former; /* of the view before, for who is behind */
 	struct peal_abcast_lane sets[2][PEAL_ORDER_RANKS_MAX];
@@ -255,9 +266,10 @@ void peal_abcast_found(
 
 /* Membership says that a rank is held by this member now. A larger number only. */
 void peal_abcast_learn(struct peal_abcast *abcast, uint8_t rank, uint64_t member);
-/* The order says that the rank is this holder's from here on: called while `deliver` is, at the
- * same position of all. A larger term only. This rank may be the one that is given away: it goes
- * on, but for new frames, until the next view leaves it out and it stops, REPLACED. */
+/* The order says that the rank, of the view or the one behind the last, is this holder's from here
+ * on: called while `deliver` is, at the same position of all. A larger term only. This rank may be
+ * the one that is given away: it goes on, but for new frames, until the next view leaves it out and
+ * it stops, REPLACED. */
 void peal_abcast_assign(struct peal_abcast *abcast, uint8_t rank, uint64_t holder);
 /* True from there on until a view follows that knows of it. */
 bool peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank);
@@ -266,7 +278,8 @@ bool peal_abcast_is_given(const struct peal_abcast *abcast, uint8_t rank);
 void peal_abcast_tell(struct peal_abcast *abcast, uint8_t rank);
 /* Membership suspects whoever holds the rank, or no more. */
 void peal_abcast_suspect(struct peal_abcast *abcast, uint8_t rank, bool is_suspected);
-/* The clock that all ranks try to share, as an offset to `now_ns`. */
+/* This node's own clock, as an offset to `now_ns`; 0 at first. That of the day will do: what ranks
+ * share is found out from all of them (abcast_sync.h). */
 void peal_abcast_set_offset(struct peal_abcast *abcast, int64_t offset_ns);
 
 /* Lends a frame's worth of bytes, until `release`. OK: it is delivered here and at all others, or
@@ -298,6 +311,13 @@ uint64_t peal_abcast_gather_until_ns(const struct peal_abcast *abcast);
 /* Gives every reference back: the end. Frames of its own that were not delivered are released
  * without a word. */
 void peal_abcast_fini(struct peal_abcast *abcast);
+
+/* Of one frame: what leaves room for the acknowledgements of all ranks that the group may get. */
+static inline uint16_t
+peal_abcast_size_max(const struct peal_abcast *abcast)
+{
+	return peal_order_data_size_max(peal_order_ranks_limit(abcast->config.ranks_count));
+}
 
 /* Messages delivered, those before this rank came among them. */
 static inline uint64_t

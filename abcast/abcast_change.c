@@ -112,32 +112,33 @@ choose_cut(const struct peal_abcast_change *change, uint32_t lane, uint32_t rank
 
 void
 peal_abcast_change_choose(struct peal_abcast_change *change, uint32_t ranks_count,
-	const uint64_t members[PEAL_ORDER_RANKS_MAX], uint16_t joining, uint16_t given)
+	const struct peal_abcast_value *next)
 {
 	PEAL_ASSERT(change->phase == PEAL_ABCAST_PREPARING);
-	PEAL_ASSERT(peal_abcast_count(change->promises) > ranks_count / 2U);
 	change->phase = PEAL_ABCAST_ACCEPTING;
 	if (change->best_accepted != 0 && !PEAL_BUG(ORDER_CUT_OWN_VALUE)) {
 		change->value = change->best_value;
 		return;
 	}
-	memset(&change->value, 0, sizeof(change->value));
-	change->value.active = (uint16_t)((change->promises | joining) & ~given);
+	change->value = *next;
 	for (uint32_t i = 0; i < ranks_count; i++) {
 		change->value.cuts[i] = choose_cut(change, i, ranks_count);
-		change->value.cuts[i].member = members[i];
+		change->value.cuts[i].member = next->cuts[i].member;
 	}
 }
 
 bool
-peal_abcast_change_on_accepted(
-	struct peal_abcast_change *change, uint8_t rank, uint64_t ballot, uint32_t majority)
+peal_abcast_change_on_accepted(struct peal_abcast_change *change, uint8_t rank, uint64_t ballot,
+	struct peal_abcast_quorum quorum)
 {
+	struct peal_abcast_quorum next = peal_abcast_quorum_of(change->value.counted);
+
 	if (change->phase != PEAL_ABCAST_ACCEPTING || ballot != change->ballot) {
 		return false;
 	}
 	change->acceptances |= (uint16_t)(1U << rank);
-	if (peal_abcast_count(change->acceptances) < majority) {
+	if (!peal_abcast_quorum_is_in(quorum, change->acceptances) ||
+		!peal_abcast_quorum_is_in(next, change->acceptances)) {
 		return false;
 	}
 	change->phase = PEAL_ABCAST_IDLE;

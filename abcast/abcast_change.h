@@ -7,8 +7,9 @@
  * restarted is none of them. Who promised a ballot stands still in that view for good: it sends,
  * accepts, acknowledges and delivers nothing until it has the cut.
  *
- * Pure; plain struct, fields private but for reading. Quorums count ranks of a fixed configuration,
- * never those of a view: a group whose dead are left out does not become easier to convince.
+ * Pure; plain struct, fields private but for reading. Quorums count all ranks but those that an
+ * operator emptied, never those who may send: a group whose dead are left out does not become
+ * easier to convince. Promises are counted by the view that ends, acceptances by both views.
  */
 #ifndef PEAL_ABCAST_ABCAST_CHANGE_H
 #define PEAL_ABCAST_ABCAST_CHANGE_H
@@ -18,6 +19,8 @@
 
 struct peal_abcast_value {
 	uint16_t active;
+	uint16_t counted; /* ranks that count in the next view */
+	/* Of each rank of the next view; behind the last one `member` is 0. */
 	struct peal_order_cut cuts[PEAL_ORDER_RANKS_MAX];
 };
 
@@ -62,15 +65,24 @@ uint64_t peal_abcast_change_propose(struct peal_abcast_change *change, uint8_t r
 /* A promise came: noted if it is for the ballot that is being prepared. Returns that. */
 bool peal_abcast_change_on_state(struct peal_abcast_change *change, uint8_t rank,
 	const struct peal_abcast_state *state, uint32_t ranks_count);
-/*
- * Chooses what is proposed; a majority has promised (asserted). `members`: who shall hold each
- * rank. `joining`: ranks that hold a new member; those that answered and these are to be active,
- * but for `given`, ranks of holders who know nothing of it yet: who answered for them goes.
- */
+/* Chooses what is proposed: `next` with the cuts of the first `ranks_count` lanes, unless something
+ * was accepted before. Enough have promised (asserted by who counts). */
 void peal_abcast_change_choose(struct peal_abcast_change *change, uint32_t ranks_count,
-	const uint64_t members[PEAL_ORDER_RANKS_MAX], uint16_t joining, uint16_t given);
-/* An acceptance came. True: with it the value is decided. */
-bool peal_abcast_change_on_accepted(
-	struct peal_abcast_change *change, uint8_t rank, uint64_t ballot, uint32_t majority);
+	const struct peal_abcast_value *next);
+/* An acceptance came. True: with it the value is decided. `quorum`: of the view that ends. */
+bool peal_abcast_change_on_accepted(struct peal_abcast_change *change, uint8_t rank,
+	uint64_t ballot, struct peal_abcast_quorum quorum);
+
+/* Ranks of the view that a value is of. */
+static inline uint8_t
+peal_abcast_value_ranks_count(const struct peal_abcast_value *value)
+{
+	uint8_t count = 0;
+
+	while (count < PEAL_ORDER_RANKS_MAX && value->cuts[count].member != 0) {
+		count++;
+	}
+	return count;
+}
 
 #endif

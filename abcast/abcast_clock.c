@@ -8,21 +8,32 @@
 _Static_assert(TIME_MAX + PEAL_ORDER_AHEAD_NS_MAX <= PEAL_ORDER_STAMP_MAX / 4U * 3U,
 	"what is given behind all that is heard stays below the end for 73 years");
 
-uint64_t
-peal_abcast_clock_time(const struct peal_abcast_clock *clock, uint64_t now_ns)
+/* [1, TIME_MAX] */
+static uint64_t
+add(uint64_t time, int64_t span_ns)
 {
-	uint64_t back_ns = 0;
-	uint64_t time;
-
-	if (clock->offset_ns < 0) {
+	if (span_ns < 0) {
 		/* The least integer has no negative. */
-		back_ns = (uint64_t) - (clock->offset_ns + 1) + 1U;
-		time = now_ns > back_ns ? now_ns - back_ns : 0;
+		uint64_t back_ns = (uint64_t) - (span_ns + 1) + 1U;
+
+		time = time > back_ns ? time - back_ns : 0;
 	} else {
-		time = now_ns + (uint64_t)clock->offset_ns;
+		time += (uint64_t)span_ns;
 	}
 	time = time > TIME_MAX ? TIME_MAX : time;
 	return time == 0 ? 1U : time;
+}
+
+uint64_t
+peal_abcast_clock_own(const struct peal_abcast_clock *clock, uint64_t now_ns)
+{
+	return add(now_ns, clock->offset_ns);
+}
+
+uint64_t
+peal_abcast_clock_time(const struct peal_abcast_clock *clock, uint64_t now_ns)
+{
+	return add(add(now_ns, clock->offset_ns), clock->shift_ns);
 }
 
 uint64_t

@@ -14,8 +14,10 @@
  * its own or that of others, never from stamps: else two ranks that follow each other's promises
  * would run away.
  *
- * Pure; plain struct; fields private but `offset_ns`, which whoever keeps the clock sets at any
- * time.
+ * Time is this node's own clock and a shift, which is what the ranks agree on (abcast_sync.h).
+ *
+ * Pure; plain struct; fields private but `offset_ns` and `shift_ns`, which whoever keeps the clock
+ * sets at any time.
  */
 #ifndef PEAL_ABCAST_ABCAST_CLOCK_H
 #define PEAL_ABCAST_ABCAST_CLOCK_H
@@ -29,9 +31,12 @@ struct peal_abcast_clock {
 	uint64_t stamp;    /* the latest given or followed */
 	uint64_t promised; /* all that is given from now on is above this, too */
 	uint64_t heard;    /* the latest time of another rank that was followed */
-	int64_t offset_ns; /* of the time that all ranks try to share, to `now_ns` */
+	int64_t offset_ns; /* of this node's own clock, to `now_ns` */
+	int64_t shift_ns;  /* of the time that all ranks share, to that; at most AHEAD_NS_MAX */
 };
 
+/* This node's own clock at `now_ns`, [1, PEAL_ORDER_STAMP_MAX / 2]. */
+uint64_t peal_abcast_clock_own(const struct peal_abcast_clock *clock, uint64_t now_ns);
 /* The shared time at `now_ns`, [1, PEAL_ORDER_STAMP_MAX / 2]. */
 uint64_t peal_abcast_clock_time(const struct peal_abcast_clock *clock, uint64_t now_ns);
 /* A stamp that was never given before. */

@@ -23,7 +23,7 @@ peal_abcast_emit(struct peal_abcast *abcast, uint8_t rank, const struct peal_ord
 	uint8_t form[PEAL_ORDER_FORM_SIZE_MAX];
 	uint16_t size = peal_order_msg_encode(message, form);
 
-	PEAL_ASSERT(rank < abcast->config.ranks_count && rank != abcast->config.rank);
+	PEAL_ASSERT(rank < PEAL_ORDER_RANKS_MAX && rank != abcast->config.rank);
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_SENT);
 	abcast->config.user.transmit(
 		abcast->config.user.state, rank, message->kind, form, size, NULL, 0);
@@ -32,7 +32,7 @@ peal_abcast_emit(struct peal_abcast *abcast, uint8_t rank, const struct peal_ord
 void
 peal_abcast_emit_all(struct peal_abcast *abcast, const struct peal_order_msg *message)
 {
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		if (i != abcast->config.rank) {
 			peal_abcast_emit(abcast, i, message);
 		}
@@ -47,8 +47,9 @@ write_acks(const struct peal_abcast *abcast, const struct peal_abcast_lane *lane
 	if (PEAL_BUG(ORDER_ACKS_OF_ANOTHER_VIEW)) {
 		lanes = abcast->lanes;
 	}
-	message->head.rows_count = abcast->config.ranks_count;
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	message->head.rows_count =
+		lanes == abcast->lanes ? abcast->ranks_count : abcast->former_count;
+	for (uint32_t i = 0; i < message->head.rows_count; i++) {
 		const struct peal_abcast_lane *lane = &lanes[i];
 
 		message->acks[i] = (struct peal_order_ack){.have = lane->have,
@@ -66,7 +67,7 @@ find_fitting(const struct peal_abcast *abcast, const struct peal_abcast_copy *co
 	const struct peal_abcast_entry *first = peal_abcast_lane_find(lane, seq);
 	uint64_t left = copy->seq + copy->count - seq;
 	uint32_t size = PEAL_ORDER_HEAD_SIZE + PEAL_ORDER_DATA_FORM_SIZE +
-			abcast->config.ranks_count * PEAL_ORDER_ACK_SIZE;
+			abcast->ranks_count * PEAL_ORDER_ACK_SIZE;
 	uint32_t count = 0;
 
 	PEAL_ASSERT(first != NULL);
@@ -143,7 +144,7 @@ emit_batches(struct peal_abcast *abcast, const struct peal_abcast_copy *copy, ui
 		count = copy->is_single ? 1U : find_fitting(abcast, copy, seq, room);
 		size = write_batch(abcast, copy, seq, count, now_ns, body);
 		last = peal_abcast_lane_find(&copy->lanes[copy->lane], seq + count - 1U);
-		for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 			if (peal_abcast_has(ranks, i)) {
 				peal_abcast_note(abcast, PEAL_COUNTER_ORDER_FRAMES_SENT);
 				user->transmit(user->state, i, PEAL_ORDER_DATA, body, size,
@@ -157,7 +158,7 @@ void
 peal_abcast_emit_data(
 	struct peal_abcast *abcast, const struct peal_abcast_copy *copy, uint64_t now_ns)
 {
-	bool is_to_all = copy->rank == abcast->config.ranks_count;
+	bool is_to_all = copy->rank == abcast->ranks_count;
 	uint16_t left = (uint16_t)(is_to_all ? abcast->all : 1U << copy->rank);
 
 	/* Numbers and acknowledgements of the lanes of one view mean nothing in another. */
@@ -168,7 +169,7 @@ peal_abcast_emit_data(
 		uint16_t room = abcast->rooms[__builtin_ctz(left)];
 		uint16_t ranks = 0;
 
-		for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+		for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 			if (peal_abcast_has(left, i) && abcast->rooms[i] == room) {
 				ranks |= (uint16_t)(1U << i);
 			}
@@ -252,9 +253,14 @@ peal_abcast_emit_install(struct peal_abcast *abcast, uint8_t rank)
 	struct peal_order_msg message;
 
 	peal_abcast_begin(abcast, PEAL_ORDER_VIEW_INSTALL, &message);
-	message.head.rows_count = abcast->config.ranks_count;
+	message.head.rows_count = abcast->ranks_count;
+	if (abcast->ranks_count < PEAL_ORDER_RANKS_MAX &&
+		abcast->latest.cuts[abcast->ranks_count].holder != 0) {
+		message.head.rows_count++; /* a rank that is to be opened */
+	}
 	message.view.has_value = true;
 	message.view.active = abcast->latest.active;
+	message.view.counted = abcast->latest.counted;
 	message.view.position = abcast->latest_position;
 	message.view.digest = abcast->latest_digest;
 	memcpy(message.view.cuts, abcast->latest.cuts, sizeof(message.view.cuts));
@@ -267,12 +273,17 @@ peal_abcast_emit_place(struct peal_abcast *abcast, uint8_t rank)
 	struct peal_order_msg message;
 
 	peal_abcast_begin(abcast, PEAL_ORDER_VIEW_PLACE, &message);
-	message.head.rows_count = abcast->config.ranks_count;
+	message.head.rows_count = abcast->ranks_count;
+	if (abcast->ranks_count < PEAL_ORDER_RANKS_MAX &&
+		peal_abcast_is_given(abcast, abcast->ranks_count)) {
+		message.head.rows_count++;
+	}
 	message.view.has_value = true;
 	message.view.active = abcast->active;
+	message.view.counted = abcast->counted;
 	message.view.position = abcast->digest.position;
 	message.view.digest = abcast->digest.value;
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < message.head.rows_count; i++) {
 		const struct peal_abcast_lane *lane = &abcast->lanes[i];
 
 		message.view.cuts[i] = (struct peal_order_cut){.last = lane->delivered,

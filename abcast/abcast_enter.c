@@ -10,7 +10,7 @@ clear_set(struct peal_abcast *abcast, struct peal_abcast_lane *lanes)
 {
 	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		peal_abcast_lane_clear(&lanes[i], &keeper);
 	}
 }
@@ -18,7 +18,7 @@ clear_set(struct peal_abcast *abcast, struct peal_abcast_lane *lanes)
 static void
 reset_view_state(struct peal_abcast *abcast, uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		peal_abcast_seal_init(&abcast->seals[i]);
 		abcast->heard_at_ns[i] = now_ns;
 		peal_abcast_late_forget(&abcast->answers_late[i]);
@@ -32,6 +32,7 @@ reset_view_state(struct peal_abcast *abcast, uint64_t now_ns)
 		}
 	}
 	peal_abcast_change_init(&abcast->change);
+	peal_abcast_sync_hurry(&abcast->sync, now_ns);
 	abcast->final_stamp = 0;
 	abcast->final_rank = 0;
 	abcast->is_behind = false;
@@ -57,13 +58,20 @@ peal_abcast_enter(struct peal_abcast *abcast, uint32_t view, const struct peal_a
 	abcast->state = PEAL_ABCAST_RUNNING;
 	abcast->view = view;
 	abcast->active = value->active;
+	abcast->counted = value->counted;
+	abcast->former_count = abcast->ranks_count;
+	abcast->ranks_count = peal_abcast_value_ranks_count(value);
+	abcast->all = (uint16_t)((1U << abcast->ranks_count) - 1U);
 	abcast->latest = *value;
 	abcast->latest_position = abcast->digest.position;
 	abcast->latest_digest = abcast->digest.value;
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {
 		const struct peal_order_cut *cut = &value->cuts[i];
 		uint64_t latest = cut->holder > cut->member ? cut->holder : cut->member;
 
+		if (abcast->members[i] != cut->member) {
+			peal_abcast_sync_forget(&abcast->sync, (uint8_t)i);
+		}
 		abcast->members[i] = cut->member;
 		abcast->known[i] = latest > abcast->known[i] ? latest : abcast->known[i];
 		/* Who begins with this view delivers no command that was before it. */
@@ -74,6 +82,8 @@ peal_abcast_enter(struct peal_abcast *abcast, uint32_t view, const struct peal_a
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_VIEWS);
 	news.view = view;
 	news.active = value->active;
+	news.counted = value->counted;
+	news.ranks_count = abcast->ranks_count;
 	news.position = abcast->digest.position;
 	memcpy(news.members, abcast->members, sizeof(news.members));
 	abcast->config.user.view(abcast->config.user.state, &news);
@@ -96,7 +106,7 @@ is_ahead(const struct peal_abcast *abcast, const struct peal_order_view *view)
 {
 	bool is_so = view->position > abcast->digest.position;
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		const struct peal_abcast_lane *lane = &abcast->lanes[i];
 
 		is_so = is_so && view->cuts[i].generation >= lane->generation &&
@@ -117,14 +127,21 @@ peal_abcast_on_place(
 	const struct peal_order_view *view = &message->view;
 	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
 
-	if (message->head.rows_count != abcast->config.ranks_count) {
+	if (!peal_abcast_is_fit(abcast, message)) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_VIEW);
 		return;
 	}
 	if (!abcast->is_behind || !is_ahead(abcast, view)) {
 		return;
 	}
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < message->head.rows_count; i++) {
+		uint64_t holder = view->cuts[i].member;
+
+		if (peal_order_term(holder) > peal_order_term(abcast->members[i])) {
+			peal_abcast_assign(abcast, i, holder);
+		}
+	}
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		const struct peal_order_cut *place = &view->cuts[i];
 		struct peal_abcast_lane *lane = &abcast->lanes[i];
 		struct peal_abcast_end end = {.last = place->stable, .until = place->until};
@@ -134,9 +151,6 @@ peal_abcast_on_place(
 			return;
 		}
 		peal_abcast_lane_skip(lane, place->last, &keeper);
-		if (peal_order_term(place->member) > peal_order_term(abcast->members[i])) {
-			peal_abcast_assign(abcast, i, place->member);
-		}
 		abcast->pull_from[i] = message->head.rank;
 		abcast->pull_at_ns[i] = now_ns;
 	}
@@ -148,7 +162,7 @@ peal_abcast_on_place(
 	abcast->is_behind = false;
 	abcast->gone = 0;
 	abcast->is_dirty = true;
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		peal_abcast_accept(abcast, i);
 	}
 }
@@ -169,6 +183,9 @@ peal_abcast_skip(struct peal_abcast *abcast, uint32_t view, const struct peal_ab
 	}
 	peal_abcast_digest_begin(&abcast->digest, position, digest);
 	peal_abcast_enter(abcast, view, value, &how, now_ns);
+	if (PEAL_BUG(GROW_UNTOLD)) {
+		abcast->counted = (uint16_t)((1U << abcast->config.ranks_count) - 1U);
+	}
 	/* What is in the former lanes is of no view that anybody asks for. */
 	clear_set(abcast, abcast->former);
 }

@@ -7,10 +7,10 @@
 static uint8_t
 find_head(const struct peal_abcast *abcast, const struct peal_abcast_entry **entry_out)
 {
-	uint8_t found = abcast->config.ranks_count;
+	uint8_t found = abcast->ranks_count;
 
 	*entry_out = NULL;
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		const struct peal_abcast_lane *lane = &abcast->lanes[i];
 		const struct peal_abcast_entry *entry;
 
@@ -35,16 +35,17 @@ is_stored(const struct peal_abcast *abcast, uint8_t lane, const struct peal_abca
 	const struct peal_abcast_lane *its = &abcast->lanes[lane];
 	uint8_t self = abcast->config.rank;
 	uint64_t seq = its->delivered + 1U;
-	uint32_t count = lane == self ? 1U : 2U;
-	uint32_t need = peal_abcast_majority(abcast);
+	uint16_t here = (uint16_t)(1U << lane | 1U << self);
+	struct peal_abcast_quorum quorum = peal_abcast_quorum(abcast);
 
 	if (PEAL_BUG(ORDER_STORED_BY_FEW)) {
-		need = need > 1U ? need - 1U : 1U;
+		quorum.least = quorum.least > 1U ? (uint8_t)(quorum.least - 1U) : 1U;
 	}
 	return seq <= its->stable ||
-	       count + peal_abcast_lane_holders_count(its, seq, entry->generation, lane, self,
-			       abcast->config.ranks_count) >=
-		       need;
+	       peal_abcast_count(here & quorum.counted) + peal_abcast_lane_holders_count(its, seq,
+								  entry->generation, lane, self,
+								  quorum.counted) >=
+		       quorum.least;
 }
 
 /* B2: lanes that may still bring something earlier. */
@@ -53,7 +54,7 @@ find_earlier(const struct peal_abcast *abcast, uint64_t stamp)
 {
 	uint16_t lanes = 0;
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		if (peal_abcast_has(abcast->active, i) && abcast->lanes[i].front < stamp) {
 			lanes |= (uint16_t)(1U << i);
 		}
@@ -108,7 +109,7 @@ note_block(struct peal_abcast *abcast, uint8_t lane, uint64_t stamp, uint16_t on
 		abcast->asks_count = 0;
 		abcast->relays_count = 0;
 	}
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		if (peal_abcast_has(on, i) && i != abcast->config.rank) {
 			peal_abcast_late_await(&abcast->owners_late[i], abcast->blocked_at_ns);
 		}

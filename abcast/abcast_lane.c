@@ -148,14 +148,14 @@ peal_abcast_lane_ack(struct peal_abcast_lane *lane, uint8_t rank, uint16_t gener
 
 uint32_t
 peal_abcast_lane_holders_count(const struct peal_abcast_lane *lane, uint64_t seq,
-	uint16_t generation, uint8_t owner, uint8_t self, uint32_t ranks_count)
+	uint16_t generation, uint8_t owner, uint8_t self, uint16_t counted)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < ranks_count; i++) {
+	for (uint32_t i = 0; counted >> i != 0; i++) {
 		const struct peal_abcast_ack *ack = &lane->acks[i];
 
-		if (i != owner && i != self && ack->have >= seq &&
+		if ((counted >> i & 1U) != 0 && i != owner && i != self && ack->have >= seq &&
 			(ack->generation == generation || PEAL_BUG(ORDER_ACK_OF_ANY_GENERATION))) {
 			count++;
 		}
@@ -258,25 +258,27 @@ peal_abcast_lane_trim(struct peal_abcast_lane *lane, uint8_t self, uint32_t rank
 	}
 }
 
+static uint64_t
+limit_of(const struct peal_abcast_lane *lane, uint32_t rank, uint8_t self)
+{
+	return rank == self ? lane->have + peal_abcast_lane_room(lane) : lane->acks[rank].limit;
+}
+
 uint64_t
-peal_abcast_lane_credit(const struct peal_abcast_lane *lane, uint8_t self, uint32_t ranks_count)
+peal_abcast_lane_credit(
+	const struct peal_abcast_lane *lane, uint8_t self, struct peal_abcast_quorum quorum)
 {
 	uint64_t best = 0;
-	uint32_t majority = ranks_count / 2U + 1U;
 
-	/* The largest limit that a majority has; ranks are few. */
-	for (uint32_t i = 0; i < ranks_count; i++) {
-		uint64_t limit =
-			i == self ? lane->have + peal_abcast_lane_room(lane) : lane->acks[i].limit;
-		uint32_t count = 0;
+	/* The largest limit that enough have; ranks are few. */
+	for (uint32_t i = 0; quorum.counted >> i != 0; i++) {
+		uint64_t limit = limit_of(lane, i, self);
+		uint16_t ranks = 0;
 
-		for (uint32_t k = 0; k < ranks_count; k++) {
-			uint64_t other = k == self ? lane->have + peal_abcast_lane_room(lane)
-						   : lane->acks[k].limit;
-
-			count += other >= limit ? 1U : 0U;
+		for (uint32_t k = 0; quorum.counted >> k != 0; k++) {
+			ranks |= (uint16_t)(limit_of(lane, k, self) >= limit ? 1U << k : 0U);
 		}
-		if (count >= majority && limit > best) {
+		if (limit > best && peal_abcast_quorum_is_in(quorum, ranks)) {
 			best = limit;
 		}
 	}

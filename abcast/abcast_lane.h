@@ -20,6 +20,7 @@
 #ifndef PEAL_ABCAST_ABCAST_LANE_H
 #define PEAL_ABCAST_ABCAST_LANE_H
 
+#include "abcast/abcast_quorum.h"
 #include "base/orderlimits.h"
 
 #include <stdbool.h>
@@ -107,9 +108,10 @@ peal_abcast_lane_see(struct peal_abcast_lane *lane, uint64_t seq)
 void peal_abcast_lane_ack(struct peal_abcast_lane *lane, uint8_t rank, uint16_t generation,
 	uint64_t have, uint32_t room);
 
-/* Ranks besides the owner and `self` that store frame `seq` of `generation`, as far as is known. */
+/* Ranks of `counted` besides the owner and `self` that store frame `seq` of `generation`, as far as
+ * is known. */
 uint32_t peal_abcast_lane_holders_count(const struct peal_abcast_lane *lane, uint64_t seq,
-	uint16_t generation, uint8_t owner, uint8_t self, uint32_t ranks_count);
+	uint16_t generation, uint8_t owner, uint8_t self, uint16_t counted);
 
 /* Takes a held frame out: its token is the caller's again. False: it is not here. */
 bool peal_abcast_lane_take(
@@ -145,10 +147,10 @@ peal_abcast_lane_room(const struct peal_abcast_lane *lane)
 }
 
 /*
- * Up to which frame the owner may send at most: the place that a majority has. Who is slower than
- * that brakes, as long as it comes forward (abcast_send.c).
+ * Up to which frame the owner may send at most: the place that enough ranks have. Who is slower
+ * than that brakes, as long as it comes forward (abcast_send.c).
  */
 uint64_t peal_abcast_lane_credit(
-	const struct peal_abcast_lane *lane, uint8_t self, uint32_t ranks_count);
+	const struct peal_abcast_lane *lane, uint8_t self, struct peal_abcast_quorum quorum);
 
 #endif

@@ -27,7 +27,7 @@ take_acks(struct peal_abcast *abcast, const struct peal_order_msg *message)
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_ACK);
 		return false;
 	}
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		struct peal_abcast_lane *lane = &abcast->lanes[i];
 		const struct peal_order_ack *ack = &message->acks[i];
 		uint64_t seen = lane->seen;
@@ -106,7 +106,7 @@ is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message)
 	const struct peal_order_data *data = &message->data;
 	bool is_first = (data->flags & (PEAL_ORDER_FLAG_AGAIN | PEAL_ORDER_FLAG_FETCHED)) == 0;
 
-	if (data->lane >= abcast->config.ranks_count || data->lane == abcast->config.rank ||
+	if (data->lane >= abcast->ranks_count || data->lane == abcast->config.rank ||
 		(is_first && data->lane != message->head.rank)) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_LANE);
 		return true;
@@ -307,7 +307,7 @@ peal_abcast_on_pull(
 		.flags = flags,
 		.rank = rank};
 
-	if (pull->lane >= abcast->config.ranks_count) {
+	if (pull->lane >= abcast->ranks_count) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_LANE);
 		return;
 	}
@@ -346,7 +346,7 @@ peal_abcast_on_pull(
 static uint8_t
 choose_source(const struct peal_abcast *abcast, uint8_t lane)
 {
-	uint32_t ranks_count = abcast->config.ranks_count;
+	uint32_t ranks_count = abcast->ranks_count;
 	uint32_t rank =
 		(abcast->pull_from[lane] + (uint32_t)abcast->pulls_count[lane]) % ranks_count;
 
@@ -369,7 +369,7 @@ find_pause_ns(const struct peal_abcast *abcast, uint8_t lane, uint8_t doublings,
 void
 peal_abcast_repair(struct peal_abcast *abcast, uint64_t now_ns)
 {
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		struct peal_abcast_lane *lane = &abcast->lanes[i];
 		uint64_t to = lane->have + PEAL_ORDER_PULLED_MAX;
 		uint8_t doublings = abcast->pulls_count[i];

@@ -82,7 +82,7 @@ peal_abcast_close(struct peal_abcast *abcast, uint8_t rank, uint16_t generation,
 static void
 tell_decided(struct peal_abcast *abcast, uint8_t lane)
 {
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		if (i != abcast->config.rank) {
 			peal_abcast_emit_decided(abcast, i, lane);
 		}
@@ -95,7 +95,7 @@ count_accepted(struct peal_abcast *abcast, uint8_t rank, uint8_t lane, uint64_t 
 	struct peal_abcast_seal *seal = &abcast->seals[lane];
 	uint16_t generation = abcast->lanes[lane].generation;
 
-	if (peal_abcast_seal_on_accepted(seal, rank, ballot, peal_abcast_majority(abcast))) {
+	if (peal_abcast_seal_on_accepted(seal, rank, ballot, peal_abcast_quorum(abcast))) {
 		struct peal_abcast_end end = seal->end;
 
 		if (peal_abcast_close(abcast, lane, generation, &end)) {
@@ -154,10 +154,9 @@ find_source(struct peal_abcast *abcast, uint8_t lane)
 {
 	uint8_t source = (uint8_t)(abcast->pull_from[lane] + abcast->pulls_count[lane]++);
 
-	source = (uint8_t)(source % abcast->config.ranks_count);
-	return source != abcast->config.rank
-		       ? source
-		       : (uint8_t)((source + 1U) % abcast->config.ranks_count);
+	source = (uint8_t)(source % abcast->ranks_count);
+	return source != abcast->config.rank ? source
+					     : (uint8_t)((source + 1U) % abcast->ranks_count);
 }
 
 static void
@@ -195,7 +194,7 @@ count_promise(struct peal_abcast *abcast, uint8_t rank, uint8_t lane,
 	const struct peal_abcast_promise *promise, uint64_t now_ns)
 {
 	if (peal_abcast_seal_on_promise(&abcast->seals[lane], rank, promise,
-		    choose_until(abcast, lane), peal_abcast_majority(abcast))) {
+		    choose_until(abcast, lane), peal_abcast_quorum(abcast))) {
 		if (promise->have >= abcast->seals[lane].end.last) {
 			abcast->pull_from[lane] = rank;
 			abcast->pulls_count[lane] = 0;
@@ -276,7 +275,7 @@ peal_abcast_on_seal(
 	struct peal_abcast_promise promise = {
 		.ballot = seal->ballot, .have = seal->have, .accepted = seal->accepted, .end = end};
 
-	if (lane >= abcast->config.ranks_count || is_stranger(message)) {
+	if (lane >= abcast->ranks_count || is_stranger(message)) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_SEAL);
 		return;
 	}
@@ -378,7 +377,7 @@ peal_abcast_run_seals(struct peal_abcast *abcast, uint64_t now_ns)
 	const struct peal_abcast_timing *timing = &abcast->timing;
 	uint64_t turn = peal_abcast_turn(abcast, now_ns);
 
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		const struct peal_abcast_seal *seal = &abcast->seals[i];
 		uint64_t late_ns = 2U * peal_abcast_late_ns(&abcast->owners_late[i], now_ns);
 		/* Who is late again and again is waited for: a seal would make it later. */

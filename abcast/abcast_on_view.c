@@ -23,17 +23,24 @@ static void
 write_value(const struct peal_abcast *abcast, const struct peal_abcast_value *value,
 	struct peal_order_msg *message)
 {
-	message->head.rows_count = abcast->config.ranks_count;
+	message->head.rows_count = peal_abcast_value_ranks_count(value);
+	PEAL_ASSERT(message->head.rows_count >= abcast->ranks_count);
 	message->view.has_value = true;
 	message->view.active = value->active;
+	message->view.counted = value->counted;
 	memcpy(message->view.cuts, value->cuts, sizeof(message->view.cuts));
 }
 
 static void
 read_value(const struct peal_order_msg *message, struct peal_abcast_value *value_out)
 {
-	value_out->active = message->view.active;
-	memcpy(value_out->cuts, message->view.cuts, sizeof(value_out->cuts));
+	memset(value_out, 0, sizeof(*value_out));
+	if (message->view.has_value) {
+		value_out->active = message->view.active;
+		value_out->counted = message->view.counted;
+		memcpy(value_out->cuts, message->view.cuts,
+			message->head.rows_count * sizeof(value_out->cuts[0]));
+	}
 }
 
 /* From here on nothing moves in this view but towards its end. */
@@ -50,7 +57,7 @@ wedge(struct peal_abcast *abcast)
 static void
 fill_reports(const struct peal_abcast *abcast, struct peal_order_report *reports_out)
 {
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		const struct peal_abcast_lane *lane = &abcast->lanes[i];
 		const struct peal_abcast_seal *seal = &abcast->seals[i];
 
@@ -77,7 +84,7 @@ on_prepare(struct peal_abcast *abcast, const struct peal_order_msg *message, uin
 		wedge(abcast);
 	}
 	begin_view(abcast, PEAL_ORDER_VIEW_STATE, ballot, &answer);
-	answer.head.rows_count = abcast->config.ranks_count;
+	answer.head.rows_count = abcast->ranks_count;
 	fill_reports(abcast, answer.view.reports);
 	if (change->accepted != 0) {
 		answer.view.accepted = change->accepted;
@@ -121,10 +128,10 @@ bring_lane(
 	}
 	if (now_ns >= abcast->pull_at_ns[rank]) {
 		source = (uint8_t)((abcast->pull_from[rank] + abcast->pulls_count[rank]++) %
-				   abcast->config.ranks_count);
+				   abcast->ranks_count);
 		source = source != abcast->config.rank
 				 ? source
-				 : (uint8_t)((source + 1U) % abcast->config.ranks_count);
+				 : (uint8_t)((source + 1U) % abcast->ranks_count);
 		peal_abcast_emit_pull(
 			abcast, source, rank, reach + 1U, cut->last, PEAL_ORDER_PULL_ALL);
 		abcast->pull_at_ns[rank] = now_ns + abcast->timing.repair_ns;
@@ -138,7 +145,7 @@ bring(struct peal_abcast *abcast, const struct peal_abcast_value *value, uint64_
 {
 	bool is_here = true;
 
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		is_here = bring_lane(abcast, i, &value->cuts[i], now_ns) && is_here;
 		if (abcast->state == PEAL_ABCAST_STOPPED) {
 			return false;
@@ -153,7 +160,7 @@ apply_cut(struct peal_abcast *abcast, const struct peal_abcast_value *value)
 {
 	struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
 
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		struct peal_abcast_lane *lane = &abcast->lanes[i];
 		uint64_t last = value->cuts[i].last;
 
@@ -225,7 +232,7 @@ count_accepted(struct peal_abcast *abcast, uint8_t rank, uint64_t ballot, uint64
 {
 	struct peal_abcast_change *change = &abcast->change;
 
-	if (!peal_abcast_change_on_accepted(change, rank, ballot, peal_abcast_majority(abcast))) {
+	if (!peal_abcast_change_on_accepted(change, rank, ballot, peal_abcast_quorum(abcast))) {
 		return;
 	}
 	abcast->has_pending = true;
@@ -266,7 +273,7 @@ on_accept(struct peal_abcast *abcast, const struct peal_order_msg *message, uint
 	struct peal_order_msg answer;
 
 	read_value(message, &value);
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		/* Who proposes has all of it, but for the time until it is repeated. */
 		if (abcast->pulls_count[i] == 0) {
 			abcast->pull_from[i] = message->head.rank;
@@ -303,12 +310,10 @@ choose(struct peal_abcast *abcast, uint64_t now_ns)
 {
 	struct peal_abcast_change *change = &abcast->change;
 	uint16_t awaited = (uint16_t)(abcast->all & ~peal_abcast_silent(abcast, now_ns));
-	uint64_t members[PEAL_ORDER_RANKS_MAX];
-	uint16_t joining = 0;
-	uint16_t given = 0;
+	struct peal_abcast_value next;
 
 	if (change->phase != PEAL_ABCAST_PREPARING ||
-		peal_abcast_count(change->promises) < peal_abcast_majority(abcast)) {
+		!peal_abcast_quorum_is_in(peal_abcast_quorum(abcast), change->promises)) {
 		return;
 	}
 	if (change->choose_at_ns == 0) {
@@ -318,20 +323,8 @@ choose(struct peal_abcast *abcast, uint64_t now_ns)
 		peal_abcast_wake(abcast, change->choose_at_ns);
 		return;
 	}
-	memcpy(members, abcast->members, sizeof(members));
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
-		if (abcast->wishes[i].at_ns != 0 && abcast->wishes[i].member > members[i]) {
-			members[i] = abcast->wishes[i].member;
-			joining |= (uint16_t)(1U << i);
-		}
-	}
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
-		if (peal_order_term(abcast->known[i]) > peal_order_term(members[i])) {
-			members[i] = abcast->known[i];
-			given |= (uint16_t)(1U << i);
-		}
-	}
-	peal_abcast_change_choose(change, abcast->config.ranks_count, members, joining, given);
+	peal_abcast_plan(abcast, change->promises, &next);
+	peal_abcast_change_choose(change, abcast->ranks_count, &next);
 	send_accept(abcast);
 	accept_own(abcast, now_ns);
 }
@@ -347,7 +340,7 @@ on_state(struct peal_abcast *abcast, const struct peal_order_msg *message, uint6
 
 	read_value(message, &value);
 	if (peal_abcast_change_on_state(
-		    &abcast->change, message->head.rank, &state, abcast->config.ranks_count)) {
+		    &abcast->change, message->head.rank, &state, abcast->ranks_count)) {
 		choose(abcast, now_ns);
 	}
 }
@@ -361,7 +354,7 @@ is_refused(struct peal_abcast *abcast, const struct peal_order_msg *message)
 	bool has_rows = kind == PEAL_ORDER_VIEW_ACCEPT || kind == PEAL_ORDER_VIEW_STATE;
 
 	if ((is_proposal && (message->view.ballot & 0xFFU) != message->head.rank) ||
-		(has_rows && message->head.rows_count != abcast->config.ranks_count)) {
+		(has_rows && !peal_abcast_is_fit(abcast, message))) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_VIEW);
 		return true;
 	}
@@ -390,9 +383,10 @@ peal_abcast_on_view(
 static void
 compare_latest(struct peal_abcast *abcast, const struct peal_abcast_value *value)
 {
-	bool is_same = value->active == abcast->latest.active;
+	bool is_same =
+		value->active == abcast->latest.active && value->counted == abcast->latest.counted;
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {
 		is_same = is_same && value->cuts[i].member == abcast->latest.cuts[i].member &&
 			  value->cuts[i].last == abcast->latest.cuts[i].last;
 	}
@@ -407,13 +401,18 @@ peal_abcast_on_install(
 {
 	const struct peal_order_view *view = &message->view;
 	struct peal_abcast_value value;
+	uint8_t ranks_count;
 	uint64_t member;
 
-	if (message->head.rows_count != abcast->config.ranks_count) {
+	read_value(message, &value);
+	ranks_count = peal_abcast_value_ranks_count(&value);
+	if (message->head.rows_count > peal_order_ranks_limit(abcast->config.ranks_count) ||
+		ranks_count < abcast->config.ranks_count ||
+		(abcast->state != PEAL_ABCAST_OUT && ranks_count < abcast->ranks_count &&
+			message->head.view >= abcast->view)) {
 		peal_abcast_note(abcast, PEAL_COUNTER_ORDER_REFUSED_VIEW);
 		return;
 	}
-	read_value(message, &value);
 	member = value.cuts[abcast->config.rank].member;
 	if (message->head.view == abcast->view && abcast->state != PEAL_ABCAST_OUT) {
 		compare_latest(abcast, &value);
@@ -432,7 +431,7 @@ peal_abcast_on_install(
 		return;
 	}
 	wedge(abcast);
-	for (uint32_t i = 0; i < abcast->config.ranks_count && !abcast->has_pending; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count && !abcast->has_pending; i++) {
 		abcast->pull_from[i] = message->head.rank;
 		abcast->pull_at_ns[i] = 0;
 	}
@@ -453,6 +452,19 @@ find_patience_ns(const struct peal_abcast *abcast)
 
 	return PATIENCE_REPAIRS * abcast->timing.repair_ns
 	       << (rounds < PATIENCE_DOUBLINGS ? rounds : PATIENCE_DOUBLINGS);
+}
+
+/* Who is silent may not know of this view, and speak to those who held the ranks before. */
+static void
+tell_silent(struct peal_abcast *abcast, uint64_t now_ns)
+{
+	uint16_t silent = peal_abcast_silent(abcast, now_ns);
+
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
+		if (peal_abcast_has(silent, i)) {
+			peal_abcast_tell(abcast, i);
+		}
+	}
 }
 
 void
@@ -478,6 +490,7 @@ peal_abcast_propose_view(struct peal_abcast *abcast, uint64_t now_ns)
 		return;
 	}
 	peal_abcast_note(abcast, PEAL_COUNTER_ORDER_CHANGES_STARTED);
+	tell_silent(abcast, now_ns);
 	(void)peal_abcast_change_propose(change, abcast->config.rank);
 	change->repeat_at_ns = now_ns + 2U * abcast->timing.repair_ns;
 	change->give_up_at_ns = now_ns + find_patience_ns(abcast);
@@ -492,7 +505,6 @@ peal_abcast_propose_view(struct peal_abcast *abcast, uint64_t now_ns)
 		.accepted = change->accepted,
 		.value = &change->accepted_value,
 		.reports = reports};
-	(void)peal_abcast_change_on_state(
-		change, abcast->config.rank, &state, abcast->config.ranks_count);
+	(void)peal_abcast_change_on_state(change, abcast->config.rank, &state, abcast->ranks_count);
 	choose(abcast, now_ns);
 }

@@ -23,10 +23,19 @@ peal_abcast_has(uint16_t ranks, uint32_t rank)
 	return (ranks >> rank & 1U) != 0;
 }
 
-static inline uint32_t
-peal_abcast_majority(const struct peal_abcast *abcast)
+/* Who decides in the view. */
+static inline struct peal_abcast_quorum
+peal_abcast_quorum(const struct peal_abcast *abcast)
 {
-	return abcast->config.ranks_count / 2U + 1U;
+	struct peal_abcast_quorum quorum = peal_abcast_quorum_of(abcast->counted);
+
+	if (PEAL_BUG(GROW_COUNTS_BEFORE)) {
+		quorum.counted = abcast->all;
+	}
+	if (PEAL_BUG(GROW_OLD_MAJORITY)) {
+		quorum.least = (uint8_t)(abcast->config.ranks_count / 2U + 1U);
+	}
+	return quorum;
 }
 
 static inline struct peal_abcast_lane *
@@ -39,6 +48,18 @@ static inline struct peal_abcast_keeper
 peal_abcast_keeper(const struct peal_abcast *abcast)
 {
 	return (struct peal_abcast_keeper){abcast->config.user.release, abcast->config.user.state};
+}
+
+/* True when the rows of a message are those of the ranks of this view, or of one more: the group
+ * may have it, and the message says of whom it is. */
+static inline bool
+peal_abcast_is_fit(const struct peal_abcast *abcast, const struct peal_order_msg *message)
+{
+	uint32_t rows_count = message->head.rows_count;
+
+	return rows_count == abcast->ranks_count ||
+	       (rows_count == abcast->ranks_count + 1U && message->view.has_value &&
+		       rows_count <= peal_order_ranks_limit(abcast->config.ranks_count));
 }
 
 /* True while this rank may promise on its own lane. */
@@ -71,7 +92,7 @@ struct peal_abcast_copy {
 	uint32_t view;
 	uint8_t lane;
 	uint8_t flags;
-	uint8_t rank; /* to whom; ranks_count: to all */
+	uint8_t rank; /* to whom; ranks_count of the machine: to all */
 	uint64_t seq;
 	uint32_t count;
 	bool is_single; /* each alone, as every path carries it */
@@ -129,6 +150,13 @@ void peal_abcast_propose_view(struct peal_abcast *abcast, uint64_t now_ns);
 /* The cut of a decided view, if that is all that is missing. */
 void peal_abcast_settle(struct peal_abcast *abcast, uint64_t now_ns);
 
+/* abcast_next.c */
+/* What the next view is to be but for its cuts, when these ranks have promised. */
+void peal_abcast_plan(
+	const struct peal_abcast *abcast, uint16_t promises, struct peal_abcast_value *next_out);
+/* True when a command waits for the next view, and that can do it now. */
+bool peal_abcast_has_order(const struct peal_abcast *abcast, uint64_t now_ns);
+
 /* abcast_enter.c */
 /* Begins a view on empty lanes. */
 void peal_abcast_enter(struct peal_abcast *abcast, uint32_t view,
@@ -140,6 +168,13 @@ void peal_abcast_skip(struct peal_abcast *abcast, uint32_t view,
 /* Another rank says where it is in this view: goes on there, if this one cannot catch up. */
 void peal_abcast_on_place(
 	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns);
+
+/* abcast_on_time.c */
+/* Another rank asks what time it is, or answers. */
+void peal_abcast_on_time(
+	struct peal_abcast *abcast, const struct peal_order_msg *message, uint64_t now_ns);
+/* Keeps the shared time. */
+void peal_abcast_run_time(struct peal_abcast *abcast, uint64_t now_ns);
 
 /* abcast_send.c */
 /* Own frames leave, as far as they may. */

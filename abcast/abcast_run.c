@@ -23,7 +23,7 @@ peal_abcast_silent(const struct peal_abcast *abcast, uint64_t now_ns)
 {
 	uint16_t ranks = abcast->suspects;
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		if (now_ns - abcast->heard_at_ns[i] > abcast->timing.suspect_ns) {
 			ranks |= (uint16_t)(1U << i);
 		}
@@ -38,7 +38,7 @@ peal_abcast_turn(const struct peal_abcast *abcast, uint64_t now_ns)
 	uint16_t silent = 0;
 
 	/* Who was silent for a while is not waited for, long before it is left out. */
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		if (now_ns - abcast->heard_at_ns[i] >
 			abcast->timing.seal_ns + abcast->timing.idle_ns) {
 			silent |= (uint16_t)(1U << i);
@@ -124,7 +124,7 @@ ask(struct peal_abcast *abcast, uint64_t now_ns)
 	message.asked_stamp = abcast->blocked_stamp;
 	abcast->asked_at_ns = now_ns;
 	abcast->asks_count = next_doubling(abcast->asks_count);
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		if (peal_abcast_has(abcast->blocked_on, i) && i != abcast->config.rank) {
 			peal_abcast_emit(abcast, i, &message);
 		}
@@ -144,7 +144,7 @@ relay(struct peal_abcast *abcast, uint64_t now_ns)
 
 	abcast->relayed_at_ns = now_ns;
 	abcast->relays_count = next_doubling(abcast->relays_count);
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		if (i != abcast->config.rank && i != abcast->blocked_lane &&
 			lane->acks[i].have < abcast->blocked_seq) {
 			peal_abcast_note(abcast, PEAL_COUNTER_ORDER_RELAYED);
@@ -187,7 +187,7 @@ follow(struct peal_abcast *abcast, uint64_t now_ns)
 		return;
 	}
 	abcast->is_led = false;
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		const struct peal_abcast_lane *lane = &abcast->lanes[i];
 		const struct peal_abcast_entry *entry;
 
@@ -215,7 +215,7 @@ run_owed(struct peal_abcast *abcast, uint64_t now_ns)
 {
 	bool is_owing = (abcast->owed_view | abcast->owed_place) != 0;
 
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		is_owing = is_owing || abcast->owed_seals[i] != 0;
 	}
 	if (!is_owing || now_ns < abcast->owed_at_ns) {
@@ -225,14 +225,14 @@ run_owed(struct peal_abcast *abcast, uint64_t now_ns)
 		return;
 	}
 	abcast->owed_at_ns = now_ns + OWED_NS;
-	for (uint8_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		if (peal_abcast_has(abcast->owed_view, i) && abcast->view > 1U) {
 			peal_abcast_emit_install(abcast, i);
 		}
 		if (peal_abcast_has(abcast->owed_place, i)) {
 			peal_abcast_emit_place(abcast, i);
 		}
-		for (uint8_t lane = 0; lane < abcast->config.ranks_count; lane++) {
+		for (uint8_t lane = 0; lane < abcast->ranks_count; lane++) {
 			/* What was learnt from a cut says nothing of time: only who runs tells. */
 			if (peal_abcast_has(abcast->owed_seals[i], lane) &&
 				abcast->state == PEAL_ABCAST_RUNNING &&
@@ -276,18 +276,15 @@ wants_change(const struct peal_abcast *abcast, uint64_t now_ns)
 {
 	bool is_worn = false;
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
-		/* Who is to go leaves that to the others: it would stop with what it decided. */
-		if (i != abcast->config.rank && peal_abcast_is_given(abcast, (uint8_t)i)) {
-			return true;
-		}
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		if (abcast->wishes[i].at_ns != 0 &&
 			now_ns - abcast->installed_at_ns > VIEW_PAUSE_NS) {
 			return true;
 		}
 		is_worn = is_worn || abcast->lanes[i].generation >= PEAL_ORDER_GENERATIONS_MAX;
 	}
-	return is_worn || (abcast->active & peal_abcast_silent(abcast, now_ns)) != 0;
+	return is_worn || peal_abcast_has_order(abcast, now_ns) ||
+	       (abcast->active & peal_abcast_silent(abcast, now_ns)) != 0;
 }
 
 static void
@@ -296,7 +293,7 @@ run_change(struct peal_abcast *abcast, uint64_t now_ns)
 	struct peal_abcast_change *change = &abcast->change;
 	uint64_t turn = peal_abcast_turn(abcast, now_ns);
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		if (now_ns - abcast->wishes[i].at_ns > WISH_JOINS * JOIN_NS) {
 			abcast->wishes[i].at_ns = 0;
 		}
@@ -330,7 +327,7 @@ static void
 forgive(struct peal_abcast *abcast, uint64_t now_ns)
 {
 	if (now_ns - abcast->turn_at_ns > abcast->timing.late_ns + abcast->timing.idle_ns) {
-		for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 			abcast->heard_at_ns[i] = now_ns;
 			abcast->braked_at_ns[i] = now_ns;
 			peal_abcast_late_forget(&abcast->answers_late[i]);
@@ -364,15 +361,16 @@ peal_abcast_run(struct peal_abcast *abcast, uint64_t now_ns)
 	if (abcast->state == PEAL_ABCAST_RUNNING) {
 		struct peal_abcast_keeper keeper = peal_abcast_keeper(abcast);
 
-		for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 			peal_abcast_lane_trim(&abcast->lanes[i], abcast->config.rank,
-				abcast->config.ranks_count, &keeper);
+				abcast->ranks_count, &keeper);
 		}
 		peal_abcast_repair(abcast, now_ns);
 		follow(abcast, now_ns);
 		run_block(abcast, now_ns);
 		peal_abcast_run_seals(abcast, now_ns);
 		run_ticks(abcast, now_ns);
+		peal_abcast_run_time(abcast, now_ns);
 	}
 	if (abcast->state != PEAL_ABCAST_STOPPED) {
 		run_change(abcast, now_ns);

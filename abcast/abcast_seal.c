@@ -61,7 +61,7 @@ peal_abcast_seal_propose(struct peal_abcast_seal *seal, uint8_t rank)
 
 bool
 peal_abcast_seal_on_promise(struct peal_abcast_seal *seal, uint8_t rank,
-	const struct peal_abcast_promise *promise, uint64_t until, uint32_t majority)
+	const struct peal_abcast_promise *promise, uint64_t until, struct peal_abcast_quorum quorum)
 {
 	uint16_t bit = (uint16_t)(1U << rank);
 
@@ -76,7 +76,7 @@ peal_abcast_seal_on_promise(struct peal_abcast_seal *seal, uint8_t rank,
 		seal->best_accepted = promise->accepted;
 		seal->best_end = promise->end;
 	}
-	if (peal_abcast_count(seal->answered) < majority) {
+	if (!peal_abcast_quorum_is_in(quorum, seal->answered)) {
 		return false;
 	}
 	seal->phase = PEAL_ABCAST_ACCEPTING;
@@ -91,14 +91,14 @@ peal_abcast_seal_on_promise(struct peal_abcast_seal *seal, uint8_t rank,
 }
 
 bool
-peal_abcast_seal_on_accepted(
-	struct peal_abcast_seal *seal, uint8_t rank, uint64_t ballot, uint32_t majority)
+peal_abcast_seal_on_accepted(struct peal_abcast_seal *seal, uint8_t rank, uint64_t ballot,
+	struct peal_abcast_quorum quorum)
 {
 	if (seal->phase != PEAL_ABCAST_ACCEPTING || ballot != seal->ballot) {
 		return false;
 	}
 	seal->answered |= (uint16_t)(1U << rank);
-	if (peal_abcast_count(seal->answered) < majority) {
+	if (!peal_abcast_quorum_is_in(quorum, seal->answered)) {
 		return false;
 	}
 	seal->phase = PEAL_ABCAST_IDLE;

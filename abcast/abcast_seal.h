@@ -14,6 +14,7 @@
 #ifndef PEAL_ABCAST_ABCAST_SEAL_H
 #define PEAL_ABCAST_ABCAST_SEAL_H
 
+#include "abcast/abcast_quorum.h"
 #include "base/orderlimits.h"
 
 #include <stdbool.h>
@@ -82,20 +83,14 @@ struct peal_abcast_promise {
  * be proposed; if nothing was accepted before, `until` is the proposer's.
  */
 bool peal_abcast_seal_on_promise(struct peal_abcast_seal *seal, uint8_t rank,
-	const struct peal_abcast_promise *promise, uint64_t until, uint32_t majority);
+	const struct peal_abcast_promise *promise, uint64_t until,
+	struct peal_abcast_quorum quorum);
 /* An acceptance came. True: with it the value is decided. */
-bool peal_abcast_seal_on_accepted(
-	struct peal_abcast_seal *seal, uint8_t rank, uint64_t ballot, uint32_t majority);
+bool peal_abcast_seal_on_accepted(struct peal_abcast_seal *seal, uint8_t rank, uint64_t ballot,
+	struct peal_abcast_quorum quorum);
 
 /* The generation ended so: the lane is not wedged any more. */
 void peal_abcast_seal_close(
 	struct peal_abcast_seal *seal, uint16_t generation, const struct peal_abcast_end *end);
-
-/* Ranks in a set. */
-static inline uint32_t
-peal_abcast_count(uint16_t ranks)
-{
-	return (uint32_t)__builtin_popcount(ranks);
-}
 
 #endif

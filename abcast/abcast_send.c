@@ -20,7 +20,7 @@ may_send(const struct peal_abcast *abcast)
 	       !peal_abcast_is_given(abcast, abcast->config.rank) &&
 	       own->have - own->delivered < PEAL_ORDER_INFLIGHT_MAX &&
 	       own->have < peal_abcast_lane_credit(
-				   own, abcast->config.rank, abcast->config.ranks_count);
+				   own, abcast->config.rank, peal_abcast_quorum(abcast));
 }
 
 /* --- gathering --- */
@@ -69,7 +69,7 @@ find_least_room(const struct peal_abcast *abcast)
 {
 	uint32_t least = UINT32_MAX;
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		if (i != abcast->config.rank && abcast->rooms[i] < least) {
 			least = abcast->rooms[i];
 		}
@@ -82,7 +82,7 @@ static uint32_t
 count_whole(const struct peal_abcast *abcast, uint32_t most)
 {
 	const uint32_t head_size = PEAL_ORDER_HEAD_SIZE + PEAL_ORDER_DATA_FORM_SIZE +
-				   abcast->config.ranks_count * PEAL_ORDER_ACK_SIZE;
+				   abcast->ranks_count * PEAL_ORDER_ACK_SIZE;
 	const uint32_t room = find_least_room(abcast);
 	uint32_t count = abcast->queue.count < most ? abcast->queue.count : most;
 	uint32_t whole = 0, in_body = 0, size = head_size, last_size = 0;
@@ -112,7 +112,7 @@ find_braked(struct peal_abcast *abcast, uint64_t now_ns)
 	uint64_t pause_ns = abcast->timing.suspect_ns / BRAKE_ROOM;
 	uint32_t most = abcast->burst;
 
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		uint64_t limit = own->acks[i].limit;
 		bool is_near = i == abcast->config.rank || limit > own->have + BRAKE_ROOM;
 
@@ -198,7 +198,7 @@ peal_abcast_send_own(struct peal_abcast *abcast, uint64_t now_ns)
 	struct peal_abcast_copy copy = {.lanes = abcast->lanes,
 		.view = abcast->view,
 		.lane = abcast->config.rank,
-		.rank = abcast->config.ranks_count,
+		.rank = abcast->ranks_count,
 		.seq = peal_abcast_own(abcast)->have + 1U};
 	uint32_t most;
 

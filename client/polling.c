@@ -581,14 +581,16 @@ peal_poll(struct peal *peal, struct peal_event *event)
 	struct peal_shmring_record record;
 
 	wake_up(peal, false);
-	if (peal_viewbook_next_change(&peal->views, event) ||
-		peal_groups_next_change(peal, event)) {
+	if ((peal->views.is_comparing && peal_viewbook_next_change(&peal->views, event)) ||
+		(peal->group_changes_at != peal->group_changes_count &&
+			peal_groups_next_change(peal, event))) {
 		return PEAL_OK;
 	}
 	if (peal->lanes.has_answer || peal->lanes.breaking != 0) {
 		peal_lanes_speak(peal);
 	}
-	if (go_on_draining(peal, event) || peal_lanes_poll(peal, event)) {
+	if ((peal->lanes.drain.kind != 0 && go_on_draining(peal, event)) ||
+		peal_lanes_poll(peal, event)) {
 		return PEAL_OK;
 	}
 	PEAL_MARK("to release");

@@ -222,6 +222,11 @@ send_frame(struct peal_channelsender *sender, struct peal_channel *channel, bool
 		if ((message.flags & PEAL_CHANNEL_FLAG_DATA) != 0) {
 			peal_congestion_on_send(&sender->windows[channel->slot].congestion, now_ns);
 			channel->flights_count++;
+			if (__builtin_expect((message.flags & PEAL_CHANNEL_FLAG_PIECE) != 0, 0) &&
+				!PEAL_BUG(PIECES_ARE_FRAMES)) {
+				/* Only with the last of its pieces the frame is on its way. */
+				recount(sender, channel);
+			}
 		}
 		if (__builtin_expect(channel->tx.is_path_suspect, 0)) {
 			channel->tx.is_path_suspect = false;

@@ -63,10 +63,10 @@ describe(struct peal_clients *clients, struct peal_clients_ordergroup *group,
 		.generation = group->generation,
 		.view = group->view,
 		.active = state.view.active,
-		.ranks_count = config->ranks_count,
+		.ranks_count = state.view.ranks_count,
 		.own_rank = group->own_rank,
 		.is_waiting = group->is_waiting};
-	for (uint32_t i = 0; i < config->ranks_count; i++) {
+	for (uint32_t i = 0; i < state.view.ranks_count; i++) {
 		out->ranks[i].mid =
 			state.view.view != 0 ? state.view.members[i] : config->ranks[i].mid;
 		memcpy(out->ranks[i].name, config->ranks[i].name, sizeof(out->ranks[i].name));

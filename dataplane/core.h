@@ -65,7 +65,7 @@ struct peal_core_config {
 	/* Of the node, for ranks of order groups; NULL or empty: it takes none that it had before.
 	 * Outlives the core. */
 	const char *name;
-	int64_t clock_offset_ns; /* from `now_ns` to the time that all nodes share, about */
+	int64_t clock_offset_ns; /* from `now_ns` to the clock of the day */
 	/* One word of all shards of a node that has several and a gateway, zero at first: its MAC,
 	 * as bytes from the lowest address on, which the home shard finds. NULL with one shard or
 	 * without gateway. Outlives the core. */

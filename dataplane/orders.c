@@ -75,6 +75,25 @@ is_waiting(const struct peal_orders_group *group)
 		       abcast->turn_at_ns - abcast->blocked_at_ns > abcast->timing.suspect_ns);
 }
 
+/* How far the ranks are known to agree what time it is. */
+static void
+read_clocks(const struct peal_abcast *abcast, struct peal_orders_state *state_out)
+{
+	const struct peal_abcast_sync *sync = &abcast->sync;
+
+	state_out->clock_shift_ns = abcast->clock.shift_ns;
+	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+		uint64_t error_ns = sync->estimates[i].error_ns;
+
+		if ((sync->known >> i & 1U) != 0) {
+			state_out->clocks_count++;
+			state_out->clock_error_ns = error_ns > state_out->clock_error_ns
+							    ? error_ns
+							    : state_out->clock_error_ns;
+		}
+	}
+}
+
 bool
 peal_orders_find(
 	const struct peal_orders *orders, uint32_t group, struct peal_orders_state *state_out)
@@ -90,6 +109,7 @@ peal_orders_find(
 	}
 	state_out->generation = config->generation;
 	state_out->view.ranks_count = config->ranks_count;
+	state_out->view.counted = (uint16_t)((1U << config->ranks_count) - 1U);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *here = &orders->groups[i];
 
@@ -102,8 +122,11 @@ peal_orders_find(
 		state_out->fault = here->abcast.fault;
 		state_out->is_waiting = is_waiting(here);
 		state_out->waiting_count = here->said_count - here->done_count;
+		read_clocks(&here->abcast, state_out);
 		state_out->view.view = here->abcast.view;
 		state_out->view.active = here->abcast.active;
+		state_out->view.counted = here->abcast.counted;
+		state_out->view.ranks_count = here->abcast.ranks_count;
 		state_out->view.position = PEAL_ORDERS_LAST_OF(peal_abcast_position(&here->abcast));
 		memcpy(state_out->view.members, here->members, sizeof(here->members));
 	}
@@ -151,7 +174,7 @@ find_burst(const struct peal_orders_group *group, uint16_t room)
 {
 	uint32_t shared_count = room / PEAL_BODY_SIZE_MAX;
 	const struct peal_txqueue *txqueue = &group->orders->config.egress->txqueue;
-	uint32_t others_count = group->config.ranks_count - 1U;
+	uint32_t others_count = group->abcast.ranks_count - 1U;
 	uint32_t places = txqueue->bulk_count < txqueue->bulk_room
 				  ? txqueue->bulk_room - txqueue->bulk_count
 				  : 0;

@@ -114,9 +114,10 @@ struct peal_orders_message {
 
 /* A view of a group began, or what this node knows of it. */
 struct peal_orders_view {
-	uint32_t view;   /* number */
-	uint16_t active; /* ranks that may send */
-	uint8_t ranks_count;
+	uint32_t view;       /* number */
+	uint16_t active;     /* ranks that may send */
+	uint16_t counted;    /* ranks whose majority decides; those who may send are among them */
+	uint8_t ranks_count; /* empty ones too; never falls while the group is not created anew */
 	uint64_t members[PEAL_ORDER_RANKS_MAX];
 	uint64_t position; /* all that is delivered from here on is behind it */
 	/* Oldest messages of this process that were not delivered here, of which it will never
@@ -156,7 +157,7 @@ struct peal_orders_config {
 	struct peal_abcast_timing timing; /* zeros: defaults */
 	/* Of this node: who has the name of a rank takes the rank when it is free. Outlives. */
 	const char *name;
-	int64_t clock_offset_ns; /* to `now_ns`: what all nodes should agree on; only for speed */
+	int64_t clock_offset_ns; /* of this node's clock of the day, to `now_ns` */
 	uint64_t seed;
 	uint8_t *frame_bytes; /* [PEAL_ORDERS_FRAMES_SIZE], 64-aligned; need not be zero */
 };
@@ -269,8 +270,14 @@ struct peal_orders_state {
 	uint8_t rank;
 	enum peal_abcast_status status;
 	enum peal_abcast_fault fault;
-	bool is_waiting;              /* for a majority: nothing goes on */
-	uint64_t waiting_count;       /* messages of this node that are not delivered here */
+	bool is_waiting;        /* for a majority: nothing goes on */
+	uint64_t waiting_count; /* messages of this node that are not delivered here */
+	/* Of a rank: by how much the time that the ranks share is ahead of this node's clock; of
+	 * how many others the clocks are known; and how far each may be from that at most, 0 if of
+	 * none. */
+	int64_t clock_shift_ns;
+	uint64_t clock_error_ns;
+	uint8_t clocks_count;
 	struct peal_orders_view view; /* the present one; position = delivered */
 };
 

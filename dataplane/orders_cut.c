@@ -116,7 +116,7 @@ peal_orders_cut(struct peal_orders_group *group)
 {
 	const struct peal_abcast *abcast = &group->abcast;
 	const struct peal_sendqueue *queue = &group->queue;
-	uint16_t room = peal_order_data_size_max(group->config.ranks_count);
+	uint16_t room = peal_abcast_size_max(abcast);
 	/* While frames wait, what is small gathers. */
 	bool is_gathering = abcast->queue.count > 0 ||
 			    group->orders->now_ns < peal_abcast_gather_until_ns(abcast);

@@ -103,7 +103,7 @@ peal_orders_measure_paths(struct peal_orders_group *group)
 	struct peal_pathmtu *paths = orders->config.paths;
 	uint16_t least = UINT16_MAX;
 
-	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < group->abcast.ranks_count; i++) {
 		uint64_t mid = peal_order_member(group->holders[i]);
 		uint16_t slot = peal_peers_find(orders->peers, (uint32_t)mid);
 		uint16_t room = PEAL_BODY_SIZE_MAX;

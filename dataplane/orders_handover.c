@@ -59,21 +59,31 @@ is_under_way(const struct peal_abcast *abcast, uint8_t rank)
 		       (abcast->active >> rank & 1U) == 0);
 }
 
+/* Whether those who may send without the rank are enough where it has gone: of those who count now,
+ * or without it too if it stands empty then. Two at least: what one has nobody else has. */
+static bool
+is_enough_left(const struct peal_abcast *abcast, uint32_t rank, uint64_t mid)
+{
+	uint32_t left = (uint32_t)__builtin_popcount(abcast->active & ~(1U << rank));
+	uint32_t counted =
+		(uint32_t)__builtin_popcount(abcast->counted & ~(mid == 0 ? 1U << rank : 0U));
+
+	return left > counted / 2U && (mid != 0 || left > 1U);
+}
+
 /* What all ranks judge alike where the command is delivered: by the view of the group and what was
  * given before, and nothing else. */
 static enum peal_orders_refusal
 judge(const struct peal_abcast *abcast, uint32_t rank, uint64_t mid)
 {
-	uint8_t ranks_count = abcast->config.ranks_count;
-	uint32_t left = (uint32_t)__builtin_popcount(abcast->active & ~(1U << rank));
-
-	if (ranks_count == 1) {
+	if (abcast->counted == 1U << rank) {
 		return PEAL_ORDERS_HANDOVER_ONE_RANK;
 	}
-	if (rank >= ranks_count) {
+	if (rank > abcast->ranks_count ||
+		rank >= peal_order_ranks_limit(abcast->config.ranks_count)) {
 		return PEAL_ORDERS_HANDOVER_NO_RANK;
 	}
-	for (uint8_t i = 0; mid != 0 && i < ranks_count; i++) {
+	for (uint8_t i = 0; mid != 0 && i < PEAL_ORDER_RANKS_MAX; i++) {
 		if (peal_order_member(holder_of(abcast, i)) == mid) {
 			return PEAL_ORDERS_HANDOVER_HOLDS_ONE;
 		}
@@ -81,13 +91,14 @@ judge(const struct peal_abcast *abcast, uint32_t rank, uint64_t mid)
 	if (mid == 0 && peal_order_member(holder_of(abcast, (uint8_t)rank)) == 0) {
 		return PEAL_ORDERS_HANDOVER_EMPTY;
 	}
-	for (uint8_t i = 0; i < ranks_count; i++) {
+	for (uint8_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {
 		/* What was begun may be given up: the same rank is given to another. */
 		if (i != rank && is_under_way(abcast, i) && !is_under_way(abcast, (uint8_t)rank)) {
 			return PEAL_ORDERS_HANDOVER_UNDER_WAY;
 		}
 	}
-	return left <= ranks_count / 2U ? PEAL_ORDERS_HANDOVER_TOO_FEW : PEAL_ORDERS_NOT_REFUSED;
+	return is_enough_left(abcast, rank, mid) ? PEAL_ORDERS_NOT_REFUSED
+						 : PEAL_ORDERS_HANDOVER_TOO_FEW;
 }
 
 /* What only the node that was asked looks at. */
@@ -97,7 +108,7 @@ judge_here(const struct peal_orders_group *group, enum peal_orders_handover what
 {
 	const struct peal_orders *orders = group->orders;
 	const struct peal_abcast *abcast = &group->abcast;
-	bool is_known = rank < group->config.ranks_count;
+	bool is_known = rank < PEAL_ORDER_RANKS_MAX;
 	bool is_empty = is_known && peal_order_member(holder_of(abcast, (uint8_t)rank)) == 0;
 
 	if (group->is_ended || peal_abcast_is_given(abcast, abcast->config.rank)) {
@@ -106,8 +117,12 @@ judge_here(const struct peal_orders_group *group, enum peal_orders_handover what
 	if (group->has_command || abcast->state != PEAL_ABCAST_RUNNING) {
 		return PEAL_ORDERS_HANDOVER_BUSY;
 	}
-	if (group->config.ranks_count == 1) {
+	if (rank < PEAL_ORDER_RANKS_MAX && abcast->counted == 1U << rank) {
 		return PEAL_ORDERS_HANDOVER_ONE_RANK;
+	}
+	if (rank > abcast->ranks_count || (rank == abcast->ranks_count && what != PEAL_ORDERS_ADD &&
+						  !peal_abcast_is_given(abcast, (uint8_t)rank))) {
+		return PEAL_ORDERS_HANDOVER_NO_RANK;
 	}
 	if (is_known && is_empty != (what == PEAL_ORDERS_ADD)) {
 		return is_empty ? PEAL_ORDERS_HANDOVER_EMPTY : PEAL_ORDERS_HANDOVER_HELD;
@@ -213,12 +228,13 @@ peal_orders_on_install(struct peal_orders *orders, struct peal_orders_group *gro
 		return; /* the machine counts it */
 	}
 	config = peal_view_find_ordergroup(orders->peers->view, message.head.group);
-	if (config == NULL || message.head.rows_count != config->ranks_count ||
+	if (config == NULL ||
+		message.head.rows_count > peal_order_ranks_limit(config->ranks_count) ||
 		message.head.configuration != (uint32_t)peal_ordergroup_hash(config).low) {
 		return;
 	}
 	rank = find_named(orders, &message);
-	if (rank < config->ranks_count) {
+	if (rank < message.head.rows_count) {
 		holder = message.view.cuts[rank].member;
 		if (group == NULL || end_before(group, rank, holder, message.head.view)) {
 			peal_orders_begin(orders, config, rank, holder, false, now_ns);
@@ -247,7 +263,7 @@ peal_orders_resolve(struct peal_orders_group *group, uint8_t rank, uint64_t mid,
 {
 	const struct peal_abcast *abcast = &group->abcast;
 
-	if (rank >= group->config.ranks_count) {
+	if (rank >= PEAL_ORDER_RANKS_MAX) {
 		return mid; /* the machine refuses it */
 	}
 	if (peal_order_member(abcast->members[rank]) == mid) {
@@ -276,7 +292,7 @@ peal_orders_run_handover(struct peal_orders_group *group, uint64_t now_ns)
 		return;
 	}
 	group->named_at_ns = now_ns;
-	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < abcast->ranks_count; i++) {
 		if (i != abcast->config.rank && is_under_way(abcast, i)) {
 			peal_abcast_tell(abcast, i);
 		}

@@ -281,7 +281,7 @@ find_due(const struct peal_orders_group *group)
 	/* Who lacks what is next lets all others say it first. */
 	if (publisher->first > publisher->seen + 1U) {
 		return publisher->progress_at_ns +
-		       TURN_NS * (find_turn(group) + group->config.ranks_count);
+		       TURN_NS * (find_turn(group) + group->abcast.ranks_count);
 	}
 	return publisher->progress_at_ns + TURN_NS * find_turn(group);
 }

@@ -12,7 +12,7 @@
 static void
 tell_suspects(struct peal_orders_group *group)
 {
-	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < group->abcast.ranks_count; i++) {
 		bool is_there =
 			peal_orders_is_member(group->orders, peal_order_member(group->holders[i]));
 		bool is_suspected = (group->abcast.suspects >> i & 1U) != 0;
@@ -37,7 +37,7 @@ hold(struct peal_orders_group *group, uint8_t rank, uint64_t mid)
 void
 peal_orders_believe(struct peal_orders_group *group, uint8_t rank, uint64_t mid)
 {
-	if (rank < group->config.ranks_count && mid > group->holders[rank] &&
+	if (rank < group->abcast.ranks_count && mid > group->holders[rank] &&
 		rank != group->abcast.config.rank &&
 		!peal_orders_is_member(group->orders, peal_order_member(group->holders[rank])) &&
 		peal_orders_is_member(group->orders, mid)) {
@@ -52,11 +52,12 @@ peal_orders_view(void *state, const struct peal_abcast_news *news)
 	const struct peal_orders_user *user = &group->orders->config.user;
 	struct peal_orders_view view = {.view = news->view,
 		.active = news->active,
-		.ranks_count = group->config.ranks_count,
+		.counted = news->counted,
+		.ranks_count = news->ranks_count,
 		.position = PEAL_ORDERS_LAST_OF(news->position),
 		.doubtful_count = peal_orders_doubt(group, news->doubtful_count)};
 
-	for (uint8_t i = 0; i < group->config.ranks_count; i++) {
+	for (uint8_t i = 0; i < news->ranks_count; i++) {
 		view.members[i] = peal_order_member(news->members[i]);
 		hold(group, i, news->members[i]);
 		if (group->members[i] != view.members[i]) {

@@ -57,6 +57,16 @@ transmit(struct peal_txqueue *txqueue, struct peal_packet *packets, uint32_t cou
 }
 
 void
+peal_txqueue_fetch_large(const struct peal_txqueue *txqueue, uint32_t size)
+{
+	if (txqueue->stash_count > 1U) {
+		peal_fetch_all_to_write(
+			txqueue->stash[txqueue->stash_count - 2U].data + PEAL_TXQUEUE_FETCHED_SIZE,
+			size - PEAL_TXQUEUE_FETCHED_SIZE);
+	}
+}
+
+void
 peal_txqueue_queue(struct peal_txqueue *txqueue, const struct peal_packet *packet)
 {
 	PEAL_DASSERT(packet->size > 0);

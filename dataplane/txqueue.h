@@ -30,6 +30,8 @@
 
 /* A small frame, whole. */
 #define PEAL_TXQUEUE_FETCHED_SIZE 256U
+/* Frames above this come in rows: the next but one will be as large. */
+#define PEAL_TXQUEUE_LARGE_SIZE 4096U
 
 struct peal_txqueue {
 	struct peal_port port; /* Public, not to be changed. */
@@ -96,7 +98,8 @@ peal_txqueue_has_place(const struct peal_txqueue *txqueue)
 /*
  * The next place of bulk, to be written by the caller; there must be one. It counts from fill on.
  * Another core may have had the packet that is allocated next; fill has its first lines come here
- * while nobody waits.
+ * while nobody waits, and of large frames all lines of the one behind it: who writes a line that
+ * another core has read waits for that core to give it up.
  */
 static inline struct peal_packet *
 peal_txqueue_place(struct peal_txqueue *txqueue)
@@ -109,10 +112,19 @@ peal_txqueue_place(struct peal_txqueue *txqueue)
  */
 void peal_txqueue_hasten(struct peal_txqueue *txqueue);
 
+/* Private: has all of the packet behind the next one come here to be written, but for the lines
+ * that fill asks for when it is the next; `size` > PEAL_TXQUEUE_LARGE_SIZE. */
+void peal_txqueue_fetch_large(const struct peal_txqueue *txqueue, uint32_t size);
+
 static inline void
 peal_txqueue_fill(struct peal_txqueue *txqueue)
 {
-	txqueue->bulk_size += txqueue->bulk[txqueue->bulk_count++].size;
+	uint32_t size = txqueue->bulk[txqueue->bulk_count++].size;
+
+	txqueue->bulk_size += size;
+	if (__builtin_expect(size > PEAL_TXQUEUE_LARGE_SIZE, 0)) {
+		peal_txqueue_fetch_large(txqueue, size);
+	}
 	if (__builtin_expect(txqueue->bulk_size >= PEAL_TX_BULK_SIZE_MAX, 0)) {
 		peal_txqueue_hasten(txqueue);
 	}

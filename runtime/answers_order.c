@@ -40,6 +40,16 @@ find_state(const struct peal_orders_page *page, const struct peal_ordergroup *gr
 	return NULL;
 }
 
+/* A dictionary has no negative numbers of 64 bits. */
+static void
+add_clock(struct rte_tel_data *data, int64_t shift_ns)
+{
+	(void)rte_tel_data_add_dict_u64(
+		data, "clock_behind_ns", shift_ns > 0 ? (uint64_t)shift_ns : 0);
+	(void)rte_tel_data_add_dict_u64(
+		data, "clock_ahead_ns", shift_ns < 0 ? (uint64_t)-shift_ns : 0);
+}
+
 /* How it is now, as far as this node knows. */
 static void
 add_state(struct rte_tel_data *data, const struct peal_orders_state *state)
@@ -50,11 +60,16 @@ add_state(struct rte_tel_data *data, const struct peal_orders_state *state)
 	(void)rte_tel_data_add_dict_u64(data, "view", state->view.view);
 	(void)rte_tel_data_add_dict_u64(data, "position", state->view.position >> 8);
 	(void)rte_tel_data_add_dict_u64(data, "active", state->view.active);
+	(void)rte_tel_data_add_dict_u64(data, "counted", state->view.counted);
+	(void)rte_tel_data_add_dict_u64(data, "holders", state->view.ranks_count);
 	if (state->is_rank) {
 		(void)rte_tel_data_add_dict_u64(data, "own_rank", state->rank);
 		(void)rte_tel_data_add_dict_u64(data, "waiting", state->waiting_count);
 		(void)rte_tel_data_add_dict_string(
 			data, "fault", peal_orders_fault_name(state->fault));
+		add_clock(data, state->clock_shift_ns);
+		(void)rte_tel_data_add_dict_u64(data, "clock_error_ns", state->clock_error_ns);
+		(void)rte_tel_data_add_dict_u64(data, "clocks", state->clocks_count);
 	}
 	for (uint32_t i = 0; i < state->view.ranks_count; i++) {
 		(void)snprintf(name, sizeof(name), "holder%u", i);

@@ -33,8 +33,9 @@
 
 /* Views that a node uses at once: its own, those of the tables of the core, the next one; and those
  * that the store keeps besides. */
-#define NS_PER_MS    UINT64_C(1000000)
-#define GROUPS_COUNT (2U + PEAL_INSTALL_TABLES + PEAL_GROUPSTORE_SPARES)
+#define NS_PER_MS      UINT64_C(1000000)
+#define CLOCK_READINGS 5U
+#define GROUPS_COUNT   (2U + PEAL_INSTALL_TABLES + PEAL_GROUPSTORE_SPARES)
 /* Any of the bodies that a node keeps may be large; small groups have many small ones. */
 #define BODIES_LARGE_COUNT PEAL_BODIES_MAX
 #define BODIES_SMALL_COUNT (2U * PEAL_BODIES_MAX)
@@ -316,15 +317,26 @@ take_queue(struct peal_runtime *runtime, struct resident *resident, uint32_t ind
 }
 
 /* From the clock of the cores to that of the day, which nodes have in common as well as somebody
- * sets it. */
+ * sets it. Of a few readings the one counts between which least time passed. */
 static int64_t
 find_clock_offset(void)
 {
-	struct timespec day;
+	uint64_t least_ns = UINT64_MAX;
+	int64_t offset_ns = 0;
 
-	(void)clock_gettime(CLOCK_REALTIME, &day);
-	return (int64_t)((uint64_t)day.tv_sec * 1000U * NS_PER_MS + (uint64_t)day.tv_nsec -
-			 peal_tsc_now_ns());
+	for (uint32_t i = 0; i < CLOCK_READINGS; i++) {
+		uint64_t before_ns = peal_tsc_now_ns(), passed_ns;
+		struct timespec day;
+
+		(void)clock_gettime(CLOCK_REALTIME, &day);
+		passed_ns = peal_tsc_now_ns() - before_ns;
+		if (passed_ns < least_ns) {
+			least_ns = passed_ns;
+			offset_ns = (int64_t)((uint64_t)day.tv_sec * 1000U * NS_PER_MS +
+					      (uint64_t)day.tv_nsec - before_ns - passed_ns / 2U);
+		}
+	}
+	return offset_ns;
 }
 
 static bool
@@ -703,8 +715,9 @@ peal_runtime_news_fd(const struct peal_runtime *runtime)
 	return runtime->control.news_fd;
 }
 
-void
-peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
+/* Its cores do nothing for it from now on. */
+static struct resident *
+halt_shards(struct peal_runtime *runtime, uint32_t index)
 {
 	struct resident *resident;
 
@@ -715,6 +728,14 @@ peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
 
 		peal_lcore_halt(lcore_of(runtime, shard), shard->lcore_place);
 	}
+	return resident;
+}
+
+void
+peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
+{
+	struct resident *resident = halt_shards(runtime, index);
+
 	if (runtime->ring != NULL) {
 		peal_port_ring_unplug(runtime->ring, index);
 	}
@@ -726,15 +747,8 @@ peal_runtime_halt(struct peal_runtime *runtime, uint32_t index)
 void
 peal_runtime_hold(struct peal_runtime *runtime, uint32_t index)
 {
-	struct resident *resident;
+	struct resident *resident = halt_shards(runtime, index);
 
-	PEAL_ASSERT(index < runtime->residents_count);
-	resident = runtime->residents[index];
-	for (uint32_t i = 0; i < resident->shards_count; i++) {
-		struct shard *shard = &resident->shards[i];
-
-		peal_lcore_halt(lcore_of(runtime, shard), shard->lcore_place);
-	}
 	atomic_store_explicit(&resident->node.entry->is_halted, true, memory_order_relaxed);
 }
 

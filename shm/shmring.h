@@ -25,6 +25,7 @@
 #define PEAL_SHM_SHMRING_H
 
 #include "base/assert.h"
+#include "base/fetch.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -36,6 +37,10 @@
 
 /* Words of the two sides stand this far apart: processors fetch lines in pairs. */
 #define PEAL_SHMRING_APART 128U
+
+/* Bytes behind the tail whose lines the writer has come to it before it needs them: the reader had
+ * them last, and stores wait for one line after the other. */
+#define PEAL_SHMRING_AHEAD_SIZE 1024U
 
 /* The largest record of a ring: an empty one takes it wherever its end is. */
 static inline uint32_t
@@ -57,6 +62,7 @@ struct peal_shmring_writer {
 	uint64_t tail;      /* behind the last committed record */
 	uint64_t published; /* as much of it the reader may see */
 	uint64_t head;      /* of the reader: as last seen, and checked */
+	uint64_t fetched;   /* lines up to here are on their way */
 	uint32_t claimed;   /* bytes of the claim that is open; UINT32_MAX = none */
 	bool is_broken;
 };
@@ -95,6 +101,24 @@ peal_shmring_span(uint32_t size)
 	return PEAL_SHMRING_HEADER_SIZE + (((uint64_t)size + 7U) & ~UINT64_C(7));
 }
 
+/* Private: has the lines behind the tail come. Not those that the reader may be reading still. */
+static inline void
+peal_shmring_fetch_ahead(struct peal_shmring_writer *writer)
+{
+	uint64_t free_end = writer->head + writer->memory.capacity;
+	uint64_t end = writer->tail + PEAL_SHMRING_AHEAD_SIZE;
+
+	end = end < free_end ? end : free_end;
+	if (writer->fetched < writer->tail) {
+		writer->fetched = writer->tail & ~(uint64_t)(PEAL_FETCH_LINE_SIZE - 1U);
+	}
+	for (; end - writer->fetched >= PEAL_FETCH_LINE_SIZE;
+		writer->fetched += PEAL_FETCH_LINE_SIZE) {
+		peal_fetch_to_write(
+			writer->memory.bytes + (writer->fetched & (writer->memory.capacity - 1U)));
+	}
+}
+
 /*
  * Room for a record of up to `size` bytes, which must not exceed peal_shmring_size_max. NULL: the
  * ring is full now, or broken. The last claim that was not committed is forgotten.
@@ -119,6 +143,7 @@ peal_shmring_claim(struct peal_shmring_writer *writer, uint32_t size)
 		peal_shmring_skip(writer, left);
 		offset = 0;
 	}
+	peal_shmring_fetch_ahead(writer);
 	writer->claimed = size;
 	return writer->memory.bytes + offset + PEAL_SHMRING_HEADER_SIZE;
 }

@@ -2,6 +2,7 @@
 #include "sim/handover.h"
 
 #include "base/assert.h"
+#include "sim/simranks.h"
 #include "sim/story.h"
 
 #define MILLISECOND_NS PEAL_STORY_MILLISECOND_NS
@@ -42,10 +43,10 @@ find_holder(const struct peal_trouble *trouble, const struct peal_ordergroup *gr
 
 static uint16_t
 command(const struct peal_trouble *trouble, const struct peal_ordergroup *group,
-	const struct peal_simorders_handover *handover)
+	const struct peal_simranks_handover *handover)
 {
 	struct peal_simworld *world = trouble->world;
-	uint32_t commander = peal_simorders_hand_over(
+	uint32_t commander = peal_simranks_hand_over(
 		world->orders, world->config.nodes_count, group->id, handover);
 
 	if (commander < world->config.nodes_count) {
@@ -54,14 +55,19 @@ command(const struct peal_trouble *trouble, const struct peal_ordergroup *group,
 	return (uint16_t)commander;
 }
 
-static struct peal_simorders_handover
-draw(struct peal_trouble *trouble, const struct peal_ordergroup *group)
+static struct peal_simranks_handover
+draw(struct peal_trouble *trouble, const struct peal_ordergroup *group, bool is_growing)
 {
-	struct peal_simorders_handover handover = {.commander = draw_node(trouble),
+	uint32_t ranks_count =
+		is_growing ? peal_order_ranks_limit(group->ranks_count) : group->ranks_count;
+	struct peal_simranks_handover handover = {.commander = draw_node(trouble),
 		.taker = draw_node(trouble),
-		.rank = (uint32_t)peal_prng_below(&trouble->prng, group->ranks_count)};
+		.rank = (uint32_t)peal_prng_below(&trouble->prng, ranks_count)};
 	uint64_t what = peal_prng_below(&trouble->prng, 8);
 
+	if (is_growing && what >= 3U && what < 5U) {
+		what = 7U; /* there is more to be added */
+	}
 	handover.what = what < 5U   ? PEAL_ORDERS_REPLACE
 			: what < 6U ? PEAL_ORDERS_REMOVE
 				    : PEAL_ORDERS_ADD;
@@ -85,11 +91,12 @@ restart(struct peal_trouble *trouble, uint16_t victim)
 }
 
 void
-peal_handover_trouble(struct peal_trouble *trouble, const struct peal_ordergroup *group)
+peal_handover_trouble(
+	struct peal_trouble *trouble, const struct peal_ordergroup *group, bool is_growing)
 {
 	struct peal_simworld *world = trouble->world;
 	uint16_t nodes_count = world->config.nodes_count;
-	struct peal_simorders_handover handover = draw(trouble, group);
+	struct peal_simranks_handover handover = draw(trouble, group, is_growing);
 	uint16_t holder = find_holder(trouble, group, handover.rank);
 	uint16_t commander;
 
@@ -100,7 +107,7 @@ peal_handover_trouble(struct peal_trouble *trouble, const struct peal_ordergroup
 	commander = command(trouble, group, &handover);
 	if (peal_prng_ratio(&trouble->prng, 1, 4)) {
 		/* Two at once: one of them is void where it is delivered. */
-		handover = draw(trouble, group);
+		handover = draw(trouble, group, is_growing);
 		handover.commander = (uint32_t)(commander + 1U) % nodes_count;
 		(void)command(trouble, group, &handover);
 	}
@@ -128,16 +135,36 @@ void
 peal_handover_repair(struct peal_simworld *world, const struct peal_ordergroup *group)
 {
 	for (uint32_t i = 0; i < REPAIRS_MAX && !world->is_over; i++) {
-		struct peal_simorders_handover handover;
+		struct peal_simranks_handover handover;
 
 		/* One may have to wait for another: a change is under way there. */
-		if (!peal_simorders_find_empty(
+		if (!peal_simranks_find_empty(
 			    world->orders, world->config.nodes_count, group->id, i, &handover)) {
 			return;
 		}
-		(void)peal_simorders_hand_over(
+		(void)peal_simranks_hand_over(
 			world->orders, world->config.nodes_count, group->id, &handover);
 		peal_simnode_prompt(world->nodes[handover.commander]);
 		peal_simworld_run_for(world, REPAIR_NS);
 	}
+}
+
+bool
+peal_handover_resize(
+	struct peal_simworld *world, const struct peal_ordergroup *group, uint32_t ranks_count)
+{
+	struct peal_simranks_handover handover;
+
+	for (uint32_t i = 0; i < REPAIRS_MAX && !world->is_over; i++) {
+		if (!peal_simranks_find_step(world->orders, world->config.nodes_count, group->id,
+			    ranks_count, &handover)) {
+			return true;
+		}
+		if (peal_simranks_hand_over(world->orders, world->config.nodes_count, group->id,
+			    &handover) < world->config.nodes_count) {
+			peal_simnode_prompt(world->nodes[handover.commander]);
+		}
+		peal_simworld_run_for(world, REPAIR_NS);
+	}
+	return false;
 }

@@ -39,7 +39,7 @@ struct peal_report_fan_out {
 };
 
 /* A figure of a story of its own; of several runs the worst is kept, so larger must be worse. */
-#define PEAL_REPORT_FIGURES_MAX 16U
+#define PEAL_REPORT_FIGURES_MAX 64U
 struct peal_report_figure {
 	const char *name; /* static */
 	uint64_t value;

@@ -126,6 +126,11 @@ static const struct peal_scenario scenarios[] = {
 		"The same, and ranks are given to other members, taken away and given again by "
 		"commands in the order: one order at all.",
 		0, 5, "dpdk", false, peal_story_handover},
+	{"grow",
+		"A group of three ranks becomes one of five by commands in the order, and of three "
+		"again, while its members crash: one order at all, and it bears what its number "
+		"says.",
+		7, 3, "dpdk", false, peal_story_grow},
 	{"total",
 		"Clients of all nodes join, leave and talk in process groups in total order, of "
 		"members that crash, come back and stand still: one sequence at all.",

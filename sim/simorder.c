@@ -6,6 +6,7 @@
 #include "wire/order_msg.h"
 
 #include <inttypes.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,8 @@
 #define DELAYS_COUNT_MAX 1048576U
 #define DELAYS_COUNT_MIN 100U
 #define MILLION          1000000
+#define MILLISECOND_NS   UINT64_C(1000000)
+#define PATIENCE_NS      (1000U * MILLISECOND_NS)
 
 /* Own messages: their bytes stand behind. */
 struct message {
@@ -231,6 +234,16 @@ create(struct peal_simorder *world, uint8_t rank)
 	node->turn_at_ns = UINT64_MAX;
 	node->delivered_at_ns = 0;
 	peal_simnet_set_up(&world->net, rank, true);
+}
+
+struct peal_simorder *
+peal_simorder_allocate(void)
+{
+	/* Counters in it begin a line of the cache. */
+	struct peal_simorder *world = aligned_alloc(alignof(struct peal_simorder), sizeof(*world));
+
+	PEAL_ASSERT(world != NULL);
+	return world;
 }
 
 void
@@ -528,4 +541,52 @@ peal_simorder_is_agreed(const struct peal_simorder *world)
 		}
 	}
 	return true;
+}
+
+void
+peal_simorder_expect(struct peal_simorder *world, bool condition, const char *what, uint64_t value)
+{
+	if (!condition) {
+		peal_report_violate(
+			world->report, world->time.now_ns, "order: %s: %" PRIu64, what, value);
+	}
+}
+
+static void
+expect_agreement(struct peal_simorder *world)
+{
+	if (!peal_simorder_is_agreed(world)) {
+		for (uint8_t i = 0; i < world->config.ranks_count; i++) {
+			const struct peal_abcast *machine = world->nodes[i].machine;
+
+			peal_report_violate(world->report, world->time.now_ns,
+				"order: no agreement: rank %u state %d view %u active %x position "
+				"%" PRIu64 " queue %u",
+				i, (int)machine->state, machine->view, machine->active,
+				peal_abcast_position(machine), machine->queue.count);
+		}
+		return;
+	}
+	for (uint8_t i = 0; i < world->config.ranks_count; i++) {
+		peal_check_order_end(&world->check, world->nodes[i].member, world->time.now_ns);
+	}
+}
+
+void
+peal_simorder_heal(struct peal_simorder *world)
+{
+	uint64_t began_at_ns = world->time.now_ns;
+	uint64_t until_ns = began_at_ns + PATIENCE_NS;
+
+	for (uint8_t i = 0; i < world->config.ranks_count; i++) {
+		peal_simorder_talk(world, i, 0);
+	}
+	while (!peal_simorder_is_agreed(world) && world->time.now_ns < until_ns &&
+		world->report->violations_count == 0) {
+		peal_simorder_run_for(world, MILLISECOND_NS);
+	}
+	peal_report_note(world->report, "order_heal_ns", world->time.now_ns - began_at_ns);
+	if (world->report->violations_count == 0) {
+		expect_agreement(world);
+	}
 }

@@ -79,6 +79,9 @@ struct peal_simorder {
 	struct peal_simorder_delays own;
 };
 
+/* Memory for one, which free() takes. */
+struct peal_simorder *peal_simorder_allocate(void);
+
 /* All nodes are up and in view 1. `report` outlives the world. */
 void peal_simorder_init(struct peal_simorder *world, const struct peal_simorder_config *config,
 	struct peal_report *report);
@@ -107,5 +110,11 @@ void peal_simorder_talk(struct peal_simorder *world, uint8_t rank, uint64_t ns_m
 bool peal_simorder_may_crash(const struct peal_simorder *world, uint8_t rank);
 /* True when all are up, in one view, active, at one position, and nobody has more to say. */
 bool peal_simorder_is_agreed(const struct peal_simorder *world);
+
+/* A violation, unless the condition holds. */
+void peal_simorder_expect(
+	struct peal_simorder *world, bool condition, const char *what, uint64_t value);
+/* Nobody says anything new, and all must be of one mind within a second. */
+void peal_simorder_heal(struct peal_simorder *world);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sim/simorders.h"
+#include "sim/simranks.h"
 
 #include "base/assert.h"
 #include "base/hash.h"
@@ -234,8 +235,8 @@ write_history(struct peal_simorders *simorders, struct peal_simorders_group *gro
 
 /* --- one node in one group --- */
 
-static const struct peal_orders_group *
-find_machine(const struct peal_simorders *simorders, uint32_t id)
+const struct peal_orders_group *
+peal_simorders_find_machine(const struct peal_simorders *simorders, uint32_t id)
 {
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *group = &simorders->orders.groups[i];
@@ -313,7 +314,7 @@ complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
 			"n%u: a message of group %u is delivered, and nobody said where it begins",
 			simorders->index, group->id);
 	}
-	if (find_machine(simorders, group->id) == NULL) {
+	if (peal_simorders_find_machine(simorders, group->id) == NULL) {
 		simorders->ledger->heard_count++;
 	}
 	if (entry->position <= group->readers[seat->reader].passed) {
@@ -493,7 +494,8 @@ on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_co
 	note_doubtful(simorders, seat, own_count);
 	if (seat->has_view) {
 		simorders->ledger->skips_count++;
-		simorders->ledger->unheard_count += find_machine(simorders, id) == NULL ? 1U : 0U;
+		simorders->ledger->unheard_count +=
+			peal_simorders_find_machine(simorders, id) == NULL ? 1U : 0U;
 	}
 	seat->has_view = true;
 }
@@ -725,7 +727,7 @@ peal_simorders_turn(struct peal_simorders *simorders, uint64_t now_ns)
 		if (seat->group == NULL || now_ns < seat->next_at_ns) {
 			continue;
 		}
-		if (find_machine(simorders, seat->group->id) == NULL) {
+		if (peal_simorders_find_machine(simorders, seat->group->id) == NULL) {
 			seat->next_at_ns = now_ns + ledger->pause_ns_max;
 			continue;
 		}
@@ -758,168 +760,14 @@ peal_simorders_deadline_at_ns(const struct peal_simorders *simorders)
 void
 peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size)
 {
-	if (simorders->is_up && find_machine(simorders, id) != NULL &&
+	if (simorders->is_up && peal_simorders_find_machine(simorders, id) != NULL &&
 		!say(simorders, find_seat(simorders, id), size)) {
 		VIOLATE(simorders, "n%u: may not say anything, although all is well",
 			simorders->index);
 	}
 }
 
-/* --- ranks are given to others --- */
-
-/* Whether the process that has this number lives, and has a rank of the group. */
-static bool
-is_alive(const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t without,
-	uint64_t mid)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (i != without && find_machine(&nodes[i], id) != NULL &&
-			nodes[i].orders.self_mid == mid) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A node that runs a rank of the group, or NULL. */
-static struct peal_simorders *
-find_commander(struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t first)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		struct peal_simorders *node = &nodes[(first + i) % count];
-		const struct peal_orders_group *group = find_machine(node, id);
-
-		if (group != NULL && group->abcast.state == PEAL_ABCAST_RUNNING) {
-			return node;
-		}
-	}
-	return NULL;
-}
-
-uint32_t
-peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t id,
-	const struct peal_simorders_handover *handover)
-{
-	struct peal_simorders *node = find_commander(nodes, count, id, handover->commander);
-	const struct peal_simorders *taker = &nodes[handover->taker];
-	enum peal_orders_refusal refusal;
-
-	if (node == NULL) {
-		return count;
-	}
-	refusal = peal_orders_hand_over(&node->orders, id, handover->what, handover->rank,
-		handover->what == PEAL_ORDERS_REMOVE ? 0 : taker->orders.self_mid);
-	node->ledger->handovers_count += refusal == PEAL_ORDERS_NOT_REFUSED ? 1U : 0U;
-	return refusal == PEAL_ORDERS_NOT_REFUSED ? node->index : count;
-}
-
-bool
-peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t first,
-	struct peal_simorders_handover *handover_out)
-{
-	const struct peal_simorders *node = find_commander(nodes, count, id, 0);
-	const struct peal_orders_group *group = node == NULL ? NULL : find_machine(node, id);
-
-	for (uint32_t k = 0; group != NULL && k < group->config.ranks_count; k++) {
-		uint32_t rank = (first + k) % group->config.ranks_count;
-		uint64_t mid = peal_order_member(group->abcast.members[rank]);
-
-		if (is_alive(nodes, count, id, count, mid)) {
-			continue;
-		}
-		for (uint32_t i = 0; i < count; i++) {
-			if (nodes[i].is_up && nodes[i].orders.self_mid != 0 &&
-				find_machine(&nodes[i], id) == NULL) {
-				*handover_out = (struct peal_simorders_handover){
-					.commander = node->index,
-					.taker = i,
-					.rank = rank,
-					.what = mid == 0 ? PEAL_ORDERS_ADD : PEAL_ORDERS_REPLACE};
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
 /* --- what must be true at the end --- */
-
-bool
-peal_simorders_may_lose(
-	const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t index)
-{
-	bool has_view = false;
-
-	for (uint32_t i = 0; i < count; i++) {
-		const struct peal_orders_group *group = find_machine(&nodes[i], id);
-		uint32_t lost = 0;
-
-		if (group == NULL || group->abcast.state == PEAL_ABCAST_OUT) {
-			continue;
-		}
-		has_view = true;
-		for (uint32_t rank = 0; rank < group->config.ranks_count; rank++) {
-			uint64_t mid = peal_order_member(group->abcast.members[rank]);
-
-			lost += peal_abcast_is_given(&group->abcast, (uint8_t)rank) ||
-						!is_alive(nodes, count, id, index, mid)
-					? 1U
-					: 0U;
-		}
-		if (lost > group->config.ranks_count / 2U) {
-			return false;
-		}
-	}
-	return has_view;
-}
-
-bool
-peal_simorders_is_agreed(
-	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config)
-{
-	const struct peal_orders_group *first = NULL;
-	uint32_t ranks_count = 0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		const struct peal_orders_group *group = find_machine(&nodes[i], config->id);
-		const struct peal_abcast *machine;
-
-		if (group == NULL) {
-			continue;
-		}
-		first = first == NULL ? group : first;
-		machine = &group->abcast;
-		ranks_count++;
-		if (machine->state != PEAL_ABCAST_RUNNING || machine->view != first->abcast.view ||
-			machine->active != machine->all ||
-			peal_abcast_position(machine) != peal_abcast_position(&first->abcast) ||
-			group->said_count != group->done_count) {
-			return false;
-		}
-	}
-	return ranks_count == config->ranks_count;
-}
-
-static void
-describe(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		const struct peal_orders_group *group = find_machine(&nodes[i], id);
-
-		if (group == NULL) {
-			VIOLATE(&nodes[i], "n%u: up %d, no rank of group %u", i, nodes[i].is_up,
-				id);
-			continue;
-		}
-		VIOLATE(&nodes[i],
-			"n%u: member %" PRIu64
-			" rank %u of group %u: state %d, view %u, active %x, "
-			"position %" PRIu64 ", %" PRIu64 " of %" PRIu64 " messages done",
-			i, nodes[i].orders.self_mid, group->abcast.config.rank, id,
-			(int)group->abcast.state, group->abcast.view, group->abcast.active,
-			peal_abcast_position(&group->abcast), group->done_count, group->said_count);
-	}
-}
 
 bool
 peal_simorders_has_all(const struct peal_simorders_seat *seat)
@@ -939,10 +787,10 @@ void
 peal_simorders_check_all(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config)
 {
-	if (!peal_simorders_is_agreed(nodes, count, config)) {
+	if (!peal_simranks_is_agreed(nodes, count, config)) {
 		VIOLATE(&nodes[0], "the ranks of group %u do not agree, although all is well",
 			config->id);
-		describe(nodes, count, config->id);
+		peal_simranks_describe(nodes, count, config->id);
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {

@@ -174,29 +174,10 @@ uint64_t peal_simorders_deadline_at_ns(const struct peal_simorders *simorders);
 /* One message now, if it holds a rank of the group. */
 void peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size);
 
-/* A rank is given to the process of a node, by command of another one. */
-struct peal_simorders_handover {
-	uint32_t commander; /* the first node from this one on that runs a rank */
-	uint32_t taker;
-	uint32_t rank;
-	enum peal_orders_handover what;
-};
-/* Returns the node that took the command, `count` when all refused. */
-uint32_t peal_simorders_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t id,
-	const struct peal_simorders_handover *handover);
-/* A rank, from `first` on, whose holder is no more, and a node that may have it. False: there is
- * none. */
-bool peal_simorders_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id,
-	uint32_t first, struct peal_simorders_handover *handover_out);
+/* Its machine of a group, NULL when it has none or is down. */
+const struct peal_orders_group *peal_simorders_find_machine(
+	const struct peal_simorders *simorders, uint32_t id);
 
-/* True when `index` may lose its memory: a majority of every view that a rank of `id` is in is
- * still there without it. With `count` in its place: it is there. */
-bool peal_simorders_may_lose(
-	const struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t index);
-/* True when all ranks of the group are in one view, may send, are at one position, and have nothing
- * left to say. */
-bool peal_simorders_is_agreed(
-	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config);
 /* True when a node has all that anybody has written of the group of a seat, but what it was told
  * that it misses. */
 bool peal_simorders_has_all(const struct peal_simorders_seat *seat);

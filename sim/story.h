@@ -151,6 +151,7 @@ void peal_story_total(const struct peal_scenario_options *options, struct peal_r
 void peal_story_orders(const struct peal_scenario_options *options, struct peal_report *report);
 /* The same, and ranks are given to others. */
 void peal_story_handover(const struct peal_scenario_options *options, struct peal_report *report);
+void peal_story_grow(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_audience.c: an order group, and everybody else listens. */
 void peal_story_audience(const struct peal_scenario_options *options, struct peal_report *report);
 /* story_order.c: total order. */

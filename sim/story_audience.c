@@ -7,6 +7,7 @@
  * and not one for each who listens. Then all ranks speak, a lot, and frames are lost.
  */
 #include "base/prng.h"
+#include "sim/simranks.h"
 #include "sim/story.h"
 
 #define MILLISECOND_NS  PEAL_STORY_MILLISECOND_NS
@@ -169,7 +170,7 @@ storm(struct audience *audience)
 	}
 	peal_simworld_set_weather(world, &(struct peal_simworld_weather){0});
 	while (!world->is_over && world->time.now_ns < until_ns &&
-		!peal_simorders_is_agreed(
+		!peal_simranks_is_agreed(
 			world->orders, world->config.nodes_count, &audience->group)) {
 		peal_simworld_run_for(world, MILLISECOND_NS);
 	}

@@ -5,7 +5,6 @@
 #include "sim/story.h"
 
 #include <inttypes.h>
-#include <stdalign.h>
 #include <stdlib.h>
 
 #define MICROSECOND_NS UINT64_C(1000)
@@ -15,13 +14,11 @@
 #define RANKS_MAX      9U
 #define STORM_NS       (40U * MILLISECOND_NS)
 #define GAP_NS_MAX     (2U * MILLISECOND_NS)
-#define PATIENCE_NS    SECOND_NS
 #define TALK_NS_MAX    (200U * MICROSECOND_NS)
 /* Of the story of one that stands still. */
 #define LIGHT_DELAY_NS       (10U * MICROSECOND_NS)
 #define LIGHT_TALK_NS        (600U * MICROSECOND_NS)
 #define LOAD_TALK_NS         (20U * MICROSECOND_NS)
-#define CLOCK_TALK_NS        (60U * MICROSECOND_NS)
 #define FROZEN_GAP_NS_MAX    MILLISECOND_NS
 #define KILLED_GAP_NS_MAX    (5U * MILLISECOND_NS)
 #define CROWDED_TALK_NS      (8U * MICROSECOND_NS)
@@ -39,16 +36,6 @@ enum fault {
 	FAULT_SUSPECT,
 	FAULTS_COUNT
 };
-
-/* Counters in it begin a line of the cache. */
-static struct peal_simorder *
-allocate_world(void)
-{
-	struct peal_simorder *world = aligned_alloc(alignof(struct peal_simorder), sizeof(*world));
-
-	PEAL_ASSERT(world != NULL);
-	return world;
-}
 
 /* What is to be ended, by rank. */
 struct storm {
@@ -259,57 +246,16 @@ choose_ranks_count(const struct peal_scenario_options *options)
 }
 
 static void
-expect_agreement(struct peal_simorder *world)
-{
-	uint64_t until_ns = world->time.now_ns + PATIENCE_NS;
-	uint64_t began_at_ns = world->time.now_ns;
-
-	while (!peal_simorder_is_agreed(world) && world->time.now_ns < until_ns &&
-		world->report->violations_count == 0) {
-		peal_simorder_run_for(world, MILLISECOND_NS);
-	}
-	peal_report_note(world->report, "order_heal_ns", world->time.now_ns - began_at_ns);
-	if (world->report->violations_count > 0) {
-		return;
-	}
-	if (!peal_simorder_is_agreed(world)) {
-		for (uint8_t i = 0; i < world->config.ranks_count; i++) {
-			const struct peal_abcast *machine = world->nodes[i].machine;
-
-			peal_report_violate(world->report, world->time.now_ns,
-				"order: no agreement: rank %u state %d view %u active %x position "
-				"%" PRIu64 " queue %u",
-				i, (int)machine->state, machine->view, machine->active,
-				peal_abcast_position(machine), machine->queue.count);
-		}
-		return;
-	}
-	for (uint8_t i = 0; i < world->config.ranks_count; i++) {
-		peal_check_order_end(&world->check, world->nodes[i].member, world->time.now_ns);
-	}
-}
-
-/* Nobody says anything new, and all must be of one mind. */
-static void
-heal_all(struct peal_simorder *world)
-{
-	for (uint8_t i = 0; i < world->config.ranks_count; i++) {
-		peal_simorder_talk(world, i, 0);
-	}
-	expect_agreement(world);
-}
-
-static void
 heal(struct storm *storm)
 {
 	end_due(storm, UINT64_MAX);
-	heal_all(storm->world);
+	peal_simorder_heal(storm->world);
 }
 
 void
 peal_story_order(const struct peal_scenario_options *options, struct peal_report *report)
 {
-	struct peal_simorder *world = allocate_world();
+	struct peal_simorder *world = peal_simorder_allocate();
 	struct storm storm;
 	struct peal_simorder_config config = {.ranks_count = choose_ranks_count(options),
 		.seed = options->seed,
@@ -337,15 +283,6 @@ peal_story_order(const struct peal_scenario_options *options, struct peal_report
 	}
 	peal_simorder_fini(world);
 	free(world);
-}
-
-static void
-expect(struct peal_simorder *world, bool condition, const char *what, uint64_t value)
-{
-	if (!condition) {
-		peal_report_violate(
-			world->report, world->time.now_ns, "order: %s: %" PRIu64, what, value);
-	}
 }
 
 /* The longest time without a delivery at ranks 0 and 1 since it was asked last. */
@@ -379,16 +316,6 @@ struct freeze {
 	const char *name;
 };
 
-/* What is wrong with the clock of a rank. */
-struct abuse {
-	int64_t step_ns;
-	int64_t drift_ppm;
-	bool is_frozen;
-	const char *p50_name;
-	const char *max_name;
-	const char *future_name; /* stamps that were too far ahead to be followed */
-};
-
 static void
 talk_all(struct peal_simorder *world, uint64_t ns_max)
 {
@@ -403,7 +330,7 @@ static void
 play_light(const struct peal_simorder_config *base, const struct light *light,
 	struct peal_report *report)
 {
-	struct peal_simorder *world = allocate_world();
+	struct peal_simorder *world = peal_simorder_allocate();
 	struct peal_simorder_config config = *base;
 	uint64_t others_ns, own_ns;
 
@@ -420,10 +347,11 @@ play_light(const struct peal_simorder_config *base, const struct light *light,
 	peal_simorder_run_for(world, 200U * MILLISECOND_NS);
 	others_ns = peal_simorder_delay_ns(&world->others, 50);
 	own_ns = peal_simorder_delay_ns(&world->own, 50);
-	expect(world, others_ns > 0 && own_ns > 0, "too little was delivered", world->others.count);
+	peal_simorder_expect(world, others_ns > 0 && own_ns > 0, "too little was delivered",
+		world->others.count);
 	peal_report_note(report, light->name, others_ns);
 	peal_report_note(report, light->own_name, own_ns);
-	heal_all(world);
+	peal_simorder_heal(world);
 	peal_simorder_fini(world);
 	free(world);
 }
@@ -434,7 +362,7 @@ play_frozen(const struct peal_simorder_config *config, const struct freeze *free
 	struct peal_report *report)
 {
 	const uint64_t span_ns = freeze->span_ns;
-	struct peal_simorder *world = allocate_world();
+	struct peal_simorder *world = peal_simorder_allocate();
 	uint64_t member;
 	uint64_t gap_ns;
 
@@ -449,11 +377,13 @@ play_frozen(const struct peal_simorder_config *config, const struct freeze *free
 	peal_simorder_run_for(world, 10U * MILLISECOND_NS);
 	gap_ns = read_gap(world);
 	peal_report_note(report, freeze->name, gap_ns);
-	expect(world, gap_ns <= FROZEN_GAP_NS_MAX, "a frozen rank stopped the others for", gap_ns);
-	expect(world, world->nodes[2].member == member, "a frozen rank was replaced", member);
-	expect(world, span_ns > SUSPECT_NS || world->nodes[0].machine->view == 1U,
+	peal_simorder_expect(
+		world, gap_ns <= FROZEN_GAP_NS_MAX, "a frozen rank stopped the others for", gap_ns);
+	peal_simorder_expect(
+		world, world->nodes[2].member == member, "a frozen rank was replaced", member);
+	peal_simorder_expect(world, span_ns > SUSPECT_NS || world->nodes[0].machine->view == 1U,
 		"a short pause took a view", span_ns);
-	heal_all(world);
+	peal_simorder_heal(world);
 	peal_simorder_fini(world);
 	free(world);
 }
@@ -463,7 +393,7 @@ play_frozen(const struct peal_simorder_config *config, const struct freeze *free
 static void
 play_crowded(const struct peal_simorder_config *config, struct peal_report *report)
 {
-	struct peal_simorder *world = allocate_world();
+	struct peal_simorder *world = peal_simorder_allocate();
 	struct storm storm = {.world = world};
 	uint64_t before = 0, delivered = 0;
 
@@ -487,13 +417,14 @@ play_crowded(const struct peal_simorder_config *config, struct peal_report *repo
 	for (uint8_t i = 0; i < config->ranks_count; i++) {
 		const struct peal_simorder_node *node = &world->nodes[i];
 
-		expect(world, peal_counter_get(&node->counters, PEAL_COUNTER_ORDER_SKIPPED) == 0,
+		peal_simorder_expect(world,
+			peal_counter_get(&node->counters, PEAL_COUNTER_ORDER_SKIPPED) == 0,
 			"a rank that is only slow was told to skip", i);
-		expect(world, node->machine->view == 1U, "a rank that is only slow was left out",
-			i);
+		peal_simorder_expect(world, node->machine->view == 1U,
+			"a rank that is only slow was left out", i);
 	}
 	peal_report_note(report, "order_crowded_per_s", delivered * SECOND_NS / CROWDED_NS);
-	heal_all(world);
+	peal_simorder_heal(world);
 	peal_simorder_fini(world);
 	free(world);
 }
@@ -502,7 +433,7 @@ play_crowded(const struct peal_simorder_config *config, struct peal_report *repo
 static void
 play_killed(const struct peal_simorder_config *config, uint8_t victim, struct peal_report *report)
 {
-	struct peal_simorder *world = allocate_world();
+	struct peal_simorder *world = peal_simorder_allocate();
 
 	peal_simorder_init(world, config, report);
 	talk_all(world, LOAD_TALK_NS);
@@ -514,13 +445,13 @@ play_killed(const struct peal_simorder_config *config, uint8_t victim, struct pe
 		uint64_t gap_ns = read_gap(world);
 
 		peal_report_note(report, "order_killed_gap_ns", gap_ns);
-		expect(world, gap_ns <= KILLED_GAP_NS_MAX, "a dead rank stopped the others for",
-			gap_ns);
+		peal_simorder_expect(world, gap_ns <= KILLED_GAP_NS_MAX,
+			"a dead rank stopped the others for", gap_ns);
 	}
-	expect(world, world->nodes[(victim + 1U) % 3U].machine->view == 2U, "views after a crash",
-		world->nodes[(victim + 1U) % 3U].machine->view);
+	peal_simorder_expect(world, world->nodes[(victim + 1U) % 3U].machine->view == 2U,
+		"views after a crash", world->nodes[(victim + 1U) % 3U].machine->view);
 	peal_simorder_start(world, victim);
-	heal_all(world);
+	peal_simorder_heal(world);
 	peal_simorder_fini(world);
 	free(world);
 }
@@ -555,69 +486,5 @@ peal_story_standstill(const struct peal_scenario_options *options, struct peal_r
 	play_crowded(&config, report);
 	for (uint8_t i = 0; i < 3U; i++) {
 		play_killed(&config, i, report);
-	}
-}
-
-static uint64_t
-count_future(const struct peal_simorder *world)
-{
-	uint64_t count = 0;
-
-	for (uint32_t i = 0; i < world->config.ranks_count; i++) {
-		count += peal_counter_get(&world->nodes[i].counters, PEAL_COUNTER_ORDER_FUTURE);
-	}
-	return count;
-}
-
-/* The clock of rank 1 is wrong from one moment on: what that does to the time a message takes. */
-static void
-play_abuse(const struct peal_simorder_config *config, const struct abuse *abuse,
-	struct peal_report *report)
-{
-	struct peal_simorder *world = allocate_world();
-
-	peal_simorder_init(world, config, report);
-	talk_all(world, CLOCK_TALK_NS);
-	peal_simorder_run_for(world, 5U * MILLISECOND_NS);
-	peal_simorder_time(world);
-	peal_simorder_step(world, 1, abuse->step_ns);
-	peal_simorder_drift(world, 1, abuse->drift_ppm);
-	peal_simorder_freeze(world, 1, abuse->is_frozen);
-	peal_simorder_run_for(world, 200U * MILLISECOND_NS);
-	peal_report_note(report, abuse->p50_name, peal_simorder_delay_ns(&world->others, 50));
-	peal_report_note(report, abuse->max_name, peal_simorder_delay_ns(&world->others, 100));
-	if (abuse->future_name != NULL) {
-		uint64_t count = count_future(world);
-
-		peal_report_note(report, abuse->future_name, count);
-		expect(world, count > 0, "a clock far ahead was not noticed", count);
-	}
-	expect(world, world->nodes[1].machine->view == 1U, "a wrong clock took a view",
-		world->nodes[1].machine->view);
-	heal_all(world);
-	peal_simorder_fini(world);
-	free(world);
-}
-
-void
-peal_story_clocks(const struct peal_scenario_options *options, struct peal_report *report)
-{
-	static const struct abuse abuses[] = {
-		{0, 0, false, "order_clock_right_p50_ns", "order_clock_right_max_ns", NULL},
-		{HOURS_37_NS, 0, false, "order_clock_37h_ahead_p50_ns",
-			"order_clock_37h_ahead_max_ns", "order_clock_37h_ahead_future_ts"},
-		{-HOURS_37_NS, 0, false, "order_clock_37h_behind_p50_ns",
-			"order_clock_37h_behind_max_ns", NULL},
-		{0, 0, true, "order_clock_frozen_p50_ns", "order_clock_frozen_max_ns", NULL},
-		{0, 1000, false, "order_clock_1000ppm_p50_ns", "order_clock_1000ppm_max_ns", NULL},
-	};
-	struct peal_simorder_config config = {.ranks_count = 3,
-		.seed = options->seed,
-		.delay_ns_min = LIGHT_DELAY_NS,
-		.delay_ns_max = LIGHT_DELAY_NS,
-		.trace = options->trace};
-
-	for (uint32_t i = 0; i < sizeof(abuses) / sizeof(abuses[0]); i++) {
-		play_abuse(&config, &abuses[i], report);
 	}
 }

@@ -12,6 +12,7 @@
  * Then a group is created anew, and what is said in it is no business of the former one.
  */
 #include "sim/handover.h"
+#include "sim/simranks.h"
 #include "sim/story.h"
 #include "sim/trouble.h"
 
@@ -47,7 +48,7 @@ may_lose(const void *state, uint16_t index)
 	const struct peal_simworld *world = &story->world;
 
 	for (uint32_t i = 0; i < story->groups_count; i++) {
-		if (!peal_simorders_may_lose(
+		if (!peal_simranks_may_lose(
 			    world->orders, world->config.nodes_count, story->groups[i].id, index)) {
 			return false;
 		}
@@ -106,7 +107,7 @@ trouble(struct orders_story *story)
 	if (story->is_handover && peal_prng_ratio(&story->trouble.prng, 2, 3)) {
 		uint64_t group = peal_prng_below(&story->trouble.prng, story->groups_count);
 
-		peal_handover_trouble(&story->trouble, &story->groups[group]);
+		peal_handover_trouble(&story->trouble, &story->groups[group], false);
 	}
 
 	if (story->is_wide && peal_prng_ratio(&story->trouble.prng, 1, 4)) {
@@ -131,7 +132,7 @@ is_agreed(const struct orders_story *story)
 	const struct peal_simworld *world = &story->world;
 
 	for (uint32_t i = 0; i < story->groups_count; i++) {
-		if (!story->is_lost[i] && !peal_simorders_is_agreed(world->orders,
+		if (!story->is_lost[i] && !peal_simranks_is_agreed(world->orders,
 						  world->config.nodes_count, &story->groups[i])) {
 			return false;
 		}
@@ -146,7 +147,7 @@ find_lost(struct orders_story *story)
 	uint16_t nodes_count = world->config.nodes_count;
 
 	for (uint32_t i = 0; i < story->groups_count; i++) {
-		story->is_lost[i] = !peal_simorders_may_lose(
+		story->is_lost[i] = !peal_simranks_may_lose(
 			world->orders, nodes_count, story->groups[i].id, nodes_count);
 		peal_report_note(world->report, "lost", story->is_lost[i] ? 1U : 0U);
 	}

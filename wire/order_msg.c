@@ -100,6 +100,31 @@ read_tick(struct peal_reader *reader, struct peal_order_tick *tick_out)
 }
 
 static void
+write_ask(struct peal_writer *writer, const struct peal_order_msg *message)
+{
+	if (peal_order_is_time(message)) {
+		peal_write_u64(writer, message->time.asked_at_ns);
+		peal_write_u64(writer, message->time.answered_at_ns);
+	} else {
+		peal_write_u64(writer, message->asked_stamp);
+	}
+}
+
+static bool
+read_ask(struct peal_reader *reader, struct peal_order_msg *message_out)
+{
+	if (!peal_order_is_time(message_out)) {
+		message_out->asked_stamp = peal_read_u64(reader);
+		return is_stamp(message_out->asked_stamp);
+	}
+	message_out->time.asked_at_ns = peal_read_u64(reader);
+	message_out->time.answered_at_ns = peal_read_u64(reader);
+	return message_out->time.asked_at_ns != 0 && is_stamp(message_out->time.asked_at_ns) &&
+	       is_stamp(message_out->time.answered_at_ns) && message_out->head.sent_at_ns != 0 &&
+	       is_stamp(message_out->head.sent_at_ns);
+}
+
+static void
 write_pull(struct peal_writer *writer, const struct peal_order_pull *pull)
 {
 	peal_write_u64(writer, pull->from);
@@ -207,6 +232,14 @@ is_holder(uint64_t holder)
 	return holder != 0 && peal_order_term(holder) < PEAL_ORDER_TERM_MAX;
 }
 
+/* A rank that is in no view yet has no lane, and was given to somebody. */
+static bool
+is_opened(const struct peal_order_cut *cut)
+{
+	return cut->member == 0 && cut->holder != 0 &&
+	       (cut->last | cut->stable | cut->generation) == 0;
+}
+
 static bool
 read_cut(struct peal_reader *reader, uint8_t kind, struct peal_order_cut *cut_out)
 {
@@ -222,7 +255,7 @@ read_cut(struct peal_reader *reader, uint8_t kind, struct peal_order_cut *cut_ou
 	cut_out->generation = peal_read_u16(reader);
 	return peal_read_padding(reader, 6) && is_count(cut_out->last) &&
 	       is_count(cut_out->stable) && is_stamp(cut_out->until) &&
-	       is_holder(cut_out->member) &&
+	       (is_holder(cut_out->member) || is_opened(cut_out)) &&
 	       (cut_out->holder == 0 ||
 		       (cut_out->holder > cut_out->member && is_holder(cut_out->holder))) &&
 	       cut_out->generation <= PEAL_ORDER_GENERATIONS_MAX + 1U;
@@ -239,7 +272,9 @@ write_view(struct peal_writer *writer, const struct peal_order_msg *message)
 	peal_write_u64(writer, view->digest);
 	peal_write_u16(writer, view->active);
 	peal_write_u8(writer, view->has_value ? PEAL_ORDER_FLAG_VALUE : 0);
-	peal_write_padding(writer, 5);
+	peal_write_padding(writer, 1);
+	peal_write_u16(writer, view->counted);
+	peal_write_padding(writer, 2);
 	for (uint32_t i = 0; i < message->head.rows_count && message->kind == PEAL_ORDER_VIEW_STATE;
 		i++) {
 		write_report(writer, &view->reports[i]);
@@ -263,9 +298,9 @@ is_view_in_form(const struct peal_order_msg *message)
 	       (is_install || (view->position | view->digest) == 0) &&
 	       (message->head.rows_count != 0) == has_rows && is_count(view->ballot) &&
 	       is_count(view->accepted) && is_count(view->position) &&
-	       (view->has_value ? view->active != 0 &&
-					  (uint32_t)view->active >> message->head.rows_count == 0
-				: view->active == 0);
+	       (view->has_value ? view->active != 0 && (view->active & ~view->counted) == 0 &&
+					  (uint32_t)view->counted >> message->head.rows_count == 0
+				: (view->active | view->counted) == 0);
 }
 
 static bool
@@ -282,7 +317,9 @@ read_view(struct peal_reader *reader, struct peal_order_msg *message_out)
 	view->active = peal_read_u16(reader);
 	flags = peal_read_u8(reader);
 	view->has_value = flags != 0;
-	is_good = peal_read_padding(reader, 5) && flags <= PEAL_ORDER_FLAG_VALUE && reader->is_ok &&
+	is_good = peal_read_padding(reader, 1) && flags <= PEAL_ORDER_FLAG_VALUE;
+	view->counted = peal_read_u16(reader);
+	is_good = is_good && peal_read_padding(reader, 2) && reader->is_ok &&
 		  is_view_in_form(message_out);
 	for (uint32_t i = 0; is_good && i < message_out->head.rows_count &&
 			     message_out->kind == PEAL_ORDER_VIEW_STATE;
@@ -296,6 +333,10 @@ read_view(struct peal_reader *reader, struct peal_order_msg *message_out)
 		is_good = is_good && (message_out->kind == PEAL_ORDER_VIEW_PLACE ||
 					     (view->cuts[i].stable <= view->cuts[i].last &&
 						     view->cuts[i].until == 0));
+		/* Only the last one, and not the first. */
+		is_good = is_good && (view->cuts[i].member != 0 ||
+					     (i > 0 && i + 1U == message_out->head.rows_count &&
+						     (view->counted >> i & 1U) == 0));
 	}
 	return is_good;
 }
@@ -312,7 +353,7 @@ write_body(struct peal_writer *writer, const struct peal_order_msg *message)
 	} else if (message->kind == PEAL_ORDER_TICK) {
 		write_tick(writer, &message->tick);
 	} else if (message->kind == PEAL_ORDER_ASK) {
-		peal_write_u64(writer, message->asked_stamp);
+		write_ask(writer, message);
 	} else if (message->kind == PEAL_ORDER_PULL) {
 		write_pull(writer, &message->pull);
 	}
@@ -402,8 +443,7 @@ read_body(struct peal_reader *reader, struct peal_order_msg *message_out)
 		return read_tick(reader, &message_out->tick) && read_acks(reader, message_out);
 	}
 	if (kind == PEAL_ORDER_ASK) {
-		message_out->asked_stamp = peal_read_u64(reader);
-		return is_stamp(message_out->asked_stamp);
+		return read_ask(reader, message_out);
 	}
 	if (kind == PEAL_ORDER_PULL) {
 		return read_pull(reader, &message_out->pull);

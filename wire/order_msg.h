@@ -9,7 +9,8 @@
  * lane u8 | flags u8 | more u8 | 0, then acks, then `more` rows (12), then data TICK (40)
  * promise u64 | last u64 | position
  * u64 | digest u64 | generation u16 | flags u8 | 5 x 0, then acks ASK (8)        stamp u64 PULL
- * (24)      from u64 | to u64 | generation u16 | lane u8 | what u8 | 4 x 0 SEAL_* (48)    ballot
+ * (24)      from u64 | to u64 | generation u16 | lane u8 | what u8 | 4 x 0 ASK of time (16)
+ * asked_at u64 | answered_at u64 SEAL_* (48)    ballot
  * u64 | have u64 | accepted u64 | last u64 | until u64 | generation u16 | lane u8 | 5 x 0 VIEW_*
  * (40)    ballot u64 | accepted u64 | position u64 | digest u64 | active u16 | flags u8 | 5 x 0,
  * then with STATE: one report a rank; then with a value: one cut a rank JOIN (0)
@@ -107,6 +108,15 @@ peal_order_data_size_max(uint32_t ranks_count)
 			  (PEAL_ORDER_RANKS_MAX - ranks_count) * PEAL_ORDER_ACK_SIZE);
 }
 
+/* Ranks that a group which began with so many may come to have. */
+#define PEAL_ORDER_RANKS_SMALL 5U
+static inline uint8_t
+peal_order_ranks_limit(uint32_t ranks_count)
+{
+	return ranks_count <= PEAL_ORDER_RANKS_SMALL ? PEAL_ORDER_RANKS_SMALL
+						     : PEAL_ORDER_RANKS_MAX;
+}
+
 #define PEAL_ORDER_FLAG_WEDGED 0x01U /* head: the sender waits for the next view */
 #define PEAL_ORDER_FLAG_AGAIN                                                                      \
 	0x01U /* DATA: not the first copy; the sender need not own the lane                        \
@@ -115,6 +125,7 @@ peal_order_data_size_max(uint32_t ranks_count)
 #define PEAL_ORDER_FLAG_PROMISE 0x01U /* TICK: promise and last mean something */
 #define PEAL_ORDER_FLAG_VALUE   0x01U /* VIEW_*: cuts follow */
 #define PEAL_ORDER_FLAG_BEHIND  0x01U /* head of JOIN: cannot catch up in its view */
+#define PEAL_ORDER_FLAG_TIME    0x01U /* head of ASK: what time it is, not for a promise */
 #define PEAL_ORDER_ROUND_SHIFT  8U    /* a ballot is round << 8 | rank */
 
 /* What a PULL wants. */
@@ -129,9 +140,10 @@ struct peal_order_head {
 	uint32_t configuration; /* hash of what the group was created with */
 	uint32_t view;
 	uint8_t rank;       /* of the sender, below PEAL_ORDER_RANKS_MAX */
-	uint8_t rows_count; /* ranks of the group, where rows follow; else 0 */
+	uint8_t rows_count; /* ranks of the view, where rows follow; of a value, of the next; else 0
+			     */
 	uint8_t flags;
-	uint64_t sent_at_ns; /* by the sender's clock, for estimates of delay; 0 = not said */
+	uint64_t sent_at_ns; /* the time that all share, as the sender knows it; 0 = not said */
 };
 
 struct peal_order_data {
@@ -154,6 +166,12 @@ struct peal_order_tick {
 	uint64_t digest;
 	uint16_t generation;
 	bool has_promise;
+};
+
+/* ASK with FLAG_TIME. The head says what time all share by then, and is never 0. */
+struct peal_order_time {
+	uint64_t asked_at_ns;    /* the asker's own clock; never 0, here and below */
+	uint64_t answered_at_ns; /* that of who answers; 0 = this is the question */
 };
 
 struct peal_order_pull {
@@ -194,7 +212,8 @@ struct peal_order_cut {
 	uint64_t stable; /* how the generation before ended; <= last but in PLACE */
 	uint64_t until;  /* PLACE: and until when its owner counts as silent; else 0 */
 	uint64_t holder; /* INSTALL: of the rank by the order, where that is later; else 0 */
-	uint64_t member; /* a holder; in PLACE the latest one by the order */
+	uint64_t member; /* a holder; in PLACE the latest one by the order; 0 in a last row of
+			  * INSTALL only: a rank that was given and is in no view, see `holder` */
 	uint16_t generation;
 };
 
@@ -204,6 +223,7 @@ struct peal_order_view {
 	uint64_t position; /* INSTALL: of the last message before the view; PLACE: delivered */
 	uint64_t digest;   /* of all up to there */
 	uint16_t active;   /* with a value: who may send in the view */
+	uint16_t counted;  /* and who counts, those who send among them */
 	bool has_value;
 	struct peal_order_report reports[PEAL_ORDER_RANKS_MAX]; /* STATE */
 	struct peal_order_cut cuts[PEAL_ORDER_RANKS_MAX];       /* with a value */
@@ -215,7 +235,8 @@ struct peal_order_msg {
 	union {
 		struct peal_order_data data;
 		struct peal_order_tick tick;
-		uint64_t asked_stamp;
+		uint64_t asked_stamp;        /* ASK */
+		struct peal_order_time time; /* the same with FLAG_TIME */
 		struct peal_order_pull pull;
 		struct peal_order_seal seal;
 		struct peal_order_view view;
@@ -228,6 +249,12 @@ void peal_order_row_write(uint8_t row[PEAL_ORDER_ROW_SIZE], uint64_t stamp, uint
 
 /* Goes on to the next frame of a body that was decoded. False: that was all. */
 bool peal_order_data_step(struct peal_order_data *data);
+
+static inline bool
+peal_order_is_time(const struct peal_order_msg *message)
+{
+	return message->kind == PEAL_ORDER_ASK && message->head.flags == PEAL_ORDER_FLAG_TIME;
+}
 
 /*
  * Writes all but the data of a message that is in form (asserted).

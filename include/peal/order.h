@@ -39,12 +39,12 @@ struct peal_order_view {
 	uint64_t position; /* of the last message before it */
 	uint32_t group;    /* its id */
 	uint32_t generation;
-	uint32_t view;       /* its number, from 1; 0 = this node has not heard of any yet */
-	uint16_t active;     /* bit r: rank r takes part */
-	uint16_t is_waiting; /* not 0: too few ranks are heard, nothing is ordered for now */
-	uint32_t own_rank;   /* of this node; PEAL_ORDER_NO_RANK = none: it only listens */
-	uint32_t ranks_count;
-	const struct peal_order_rank *ranks;
+	uint32_t view;        /* its number, from 1; 0 = this node has not heard of any yet */
+	uint16_t active;      /* bit r: rank r takes part */
+	uint16_t is_waiting;  /* not 0: too few ranks are heard, nothing is ordered for now */
+	uint32_t own_rank;    /* of this node; PEAL_ORDER_NO_RANK = none: it only listens */
+	uint32_t ranks_count; /* more than it was created with when an operator opened some */
+	const struct peal_order_rank *ranks; /* those have no name; member 0: it stands empty */
 	uint64_t reserved[3];
 };
 

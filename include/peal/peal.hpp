@@ -333,35 +333,33 @@ class view
 	const struct peal_view *raw_;
 };
 
-// One end of a channel. When it ends, the channel is closed: what was accepted still arrives.
-class channel
+namespace detail
+{
+
+// Something that a session has open, until it is given up: at the end of this, at the latest.
+template <auto GiveUp, auto Send>
+class handle
 {
       public:
-	channel() noexcept = default;
+	handle() noexcept = default;
 
-	channel(channel &&other) noexcept
-	    : peal_(std::exchange(other.peal_, nullptr)), id_(other.id_)
+	handle(handle &&other) noexcept : peal_(std::exchange(other.peal_, nullptr)), id_(other.id_)
 	{
 	}
 
-	channel &
-	operator=(channel &&other) noexcept
+	handle &
+	operator=(handle &&other) noexcept
 	{
 		if (this != &other) {
-			leave();
+			(void)let_go<GiveUp>();
 			peal_ = std::exchange(other.peal_, nullptr);
 			id_ = other.id_;
 		}
 		return *this;
 	}
 
-	channel(const channel &) = delete;
-	channel &operator=(const channel &) = delete;
-
-	~channel()
-	{
-		leave();
-	}
+	handle(const handle &) = delete;
+	handle &operator=(const handle &) = delete;
 
 	explicit operator bool() const noexcept
 	{
@@ -379,7 +377,7 @@ class channel
 	send(std::string_view bytes) noexcept
 	{
 		return peal_ == nullptr ? result::closed
-					: static_cast<result>(peal_send(peal_, id_, bytes.data(),
+					: static_cast<result>(Send(peal_, id_, bytes.data(),
 						  static_cast<std::uint32_t>(bytes.size())));
 	}
 
@@ -393,47 +391,32 @@ class channel
 			       : static_cast<result>(peal_claim(peal_, id_, size, &room_out));
 	}
 
-	// The end of this channel would do it, but has nobody to tell when the daemon is full.
-	// After ok nothing is left to be done at the end.
-	result
-	close() noexcept
-	{
-		return let_go(peal_ == nullptr ? result::closed
-					       : static_cast<result>(peal_close(peal_, id_)));
-	}
-
-	result
-	reset() noexcept
-	{
-		return let_go(peal_ == nullptr ? result::closed
-					       : static_cast<result>(peal_reset(peal_, id_)));
-	}
-
-	// After event_kind::ended: it means nothing any more, and nothing is to be closed.
+	// After the event that says that it ended: it means nothing any more, and nothing is to be
+	// given up.
 	void
 	forget() noexcept
 	{
 		peal_ = nullptr;
 	}
 
-      private:
-	friend class session;
-
-	channel(struct peal *peal, std::uint32_t id) noexcept : peal_(peal), id_(id)
+      protected:
+	handle(struct peal *peal, std::uint32_t id) noexcept : peal_(peal), id_(id)
 	{
 	}
 
-	void
-	leave() noexcept
+	~handle()
 	{
-		if (peal_ != nullptr) {
-			(void)peal_close(peal_, id_);
-		}
+		(void)let_go<GiveUp>();
 	}
 
+	// After ok nothing is left to be done at the end.
+	template <auto How>
 	result
-	let_go(result value) noexcept
+	let_go() noexcept
 	{
+		const result value = peal_ == nullptr ? result::closed
+						      : static_cast<result>(How(peal_, id_));
+
 		if (value == result::ok || value == result::closed) {
 			peal_ = nullptr;
 		}
@@ -444,46 +427,42 @@ class channel
 	std::uint32_t id_ = 0;
 };
 
-// A process group that this session is in. When it ends, the group is left.
-class group
+} // namespace detail
+
+// One end of a channel. When it ends, the channel is closed: what was accepted still arrives.
+// event_kind::ended is for forget().
+class channel : public detail::handle<peal_close, peal_send>
+{
+      public:
+	channel() noexcept = default;
+
+	// The end of this channel would do it, but has nobody to tell when the daemon is full.
+	result
+	close() noexcept
+	{
+		return let_go<peal_close>();
+	}
+
+	result
+	reset() noexcept
+	{
+		return let_go<peal_reset>();
+	}
+
+      private:
+	friend class session;
+
+	channel(struct peal *peal, std::uint32_t id) noexcept : handle(peal, id)
+	{
+	}
+};
+
+// A process group that this session is in. When it ends, the group is left. event_kind::group_ended
+// is for forget().
+class group : public detail::handle<peal_group_leave, peal_send>
 {
       public:
 	group() noexcept = default;
-
-	group(group &&other) noexcept : peal_(std::exchange(other.peal_, nullptr)), id_(other.id_)
-	{
-	}
-
-	group &
-	operator=(group &&other) noexcept
-	{
-		if (this != &other) {
-			(void)leave();
-			peal_ = std::exchange(other.peal_, nullptr);
-			id_ = other.id_;
-		}
-		return *this;
-	}
-
-	group(const group &) = delete;
-	group &operator=(const group &) = delete;
-
-	~group()
-	{
-		(void)leave();
-	}
-
-	explicit operator bool() const noexcept
-	{
-		return peal_ != nullptr;
-	}
-
-	// As in event::channel.
-	std::uint32_t
-	id() const noexcept
-	{
-		return id_;
-	}
 
 	// As of the last event, until the next poll; nullptr: none has come.
 	const struct peal_group_view *
@@ -492,98 +471,28 @@ class group
 		return peal_ == nullptr ? nullptr : peal_group_view(peal_, id_);
 	}
 
-	result
-	send(std::string_view bytes) noexcept
-	{
-		return peal_ == nullptr ? result::closed
-					: static_cast<result>(peal_send(peal_, id_, bytes.data(),
-						  static_cast<std::uint32_t>(bytes.size())));
-	}
-
-	// Room in shared memory; session::commit makes a message of it.
-	result
-	claim(std::uint32_t size, void *&room_out) noexcept
-	{
-		room_out = nullptr;
-		return peal_ == nullptr
-			       ? result::closed
-			       : static_cast<result>(peal_claim(peal_, id_, size, &room_out));
-	}
-
 	// event_kind::group_ended follows.
 	result
 	leave() noexcept
 	{
-		const result value = peal_ == nullptr
-					     ? result::closed
-					     : static_cast<result>(peal_group_leave(peal_, id_));
-
-		if (value == result::ok || value == result::closed) {
-			peal_ = nullptr;
-		}
-		return value;
-	}
-
-	// After event_kind::group_ended: it means nothing any more.
-	void
-	forget() noexcept
-	{
-		peal_ = nullptr;
+		return let_go<peal_group_leave>();
 	}
 
       private:
 	friend class session;
 
-	group(struct peal *peal, std::uint32_t id) noexcept : peal_(peal), id_(id)
+	group(struct peal *peal, std::uint32_t id) noexcept : handle(peal, id)
 	{
 	}
-
-	struct peal *peal_ = nullptr; // nullptr: none
-	std::uint32_t id_ = 0;
 };
 
 // An order group that this session has open. When it ends, the group is closed here; what was sent
-// is ordered all the same.
-class order_group
+// is ordered all the same, and comes back as event_kind::ordered. event_kind::order_ended is for
+// forget().
+class order_group : public detail::handle<peal_order_close, peal_order_send>
 {
       public:
 	order_group() noexcept = default;
-
-	order_group(order_group &&other) noexcept
-	    : peal_(std::exchange(other.peal_, nullptr)), id_(other.id_)
-	{
-	}
-
-	order_group &
-	operator=(order_group &&other) noexcept
-	{
-		if (this != &other) {
-			(void)close();
-			peal_ = std::exchange(other.peal_, nullptr);
-			id_ = other.id_;
-		}
-		return *this;
-	}
-
-	order_group(const order_group &) = delete;
-	order_group &operator=(const order_group &) = delete;
-
-	~order_group()
-	{
-		(void)close();
-	}
-
-	explicit operator bool() const noexcept
-	{
-		return peal_ != nullptr;
-	}
-
-	// As in event::channel.
-	std::uint32_t
-	id() const noexcept
-	{
-		return id_;
-	}
 
 	// As of the last event, until the next poll; nullptr: none has come.
 	const struct peal_order_view *
@@ -592,56 +501,19 @@ class order_group
 		return peal_ == nullptr ? nullptr : peal_order_view(peal_, id_);
 	}
 
-	// It is ordered when it comes back: event_kind::ordered.
-	result
-	send(std::string_view bytes) noexcept
-	{
-		return peal_ == nullptr ? result::closed
-					: static_cast<result>(peal_order_send(peal_, id_,
-						  bytes.data(),
-						  static_cast<std::uint32_t>(bytes.size())));
-	}
-
-	// Room in shared memory; session::commit makes a message of it.
-	result
-	claim(std::uint32_t size, void *&room_out) noexcept
-	{
-		room_out = nullptr;
-		return peal_ == nullptr
-			       ? result::closed
-			       : static_cast<result>(peal_claim(peal_, id_, size, &room_out));
-	}
-
 	// event_kind::order_ended follows.
 	result
 	close() noexcept
 	{
-		const result value = peal_ == nullptr
-					     ? result::closed
-					     : static_cast<result>(peal_order_close(peal_, id_));
-
-		if (value == result::ok || value == result::closed) {
-			peal_ = nullptr;
-		}
-		return value;
-	}
-
-	// After event_kind::order_ended: it means nothing any more.
-	void
-	forget() noexcept
-	{
-		peal_ = nullptr;
+		return let_go<peal_order_close>();
 	}
 
       private:
 	friend class session;
 
-	order_group(struct peal *peal, std::uint32_t id) noexcept : peal_(peal), id_(id)
+	order_group(struct peal *peal, std::uint32_t id) noexcept : handle(peal, id)
 	{
 	}
-
-	struct peal *peal_ = nullptr; // nullptr: none
-	std::uint32_t id_ = 0;
 };
 
 // Whom to ask, and how many replies are wanted; at first all members, and all of them.

@@ -8,7 +8,7 @@
  * unchanged when it is encoded again; its group, configuration and rank are then taken to be the
  * right ones, so that the machine hears it. Whatever is said: what is delivered has positions
  * without gaps but those it was told of, nothing is kept at the end, and the fields of a lane are
- * in their order. A rank that stops is replaced by a fresh one.
+ * in their order, and who may send counts. A rank that stops is replaced by a fresh one.
  */
 #include "abcast/abcast.h"
 
@@ -45,7 +45,8 @@ transmit(void *state, uint8_t rank, uint8_t kind, const uint8_t *form, uint16_t 
 	static uint8_t body[PEAL_BODY_SIZE_MAX];
 
 	(void)state;
-	PEAL_ASSERT(rank < RANKS && (uint32_t)form_size + size <= sizeof(body));
+	PEAL_ASSERT(
+		rank < peal_order_ranks_limit(RANKS) && (uint32_t)form_size + size <= sizeof(body));
 	memcpy(body, form, form_size);
 	if (size > 0) {
 		memcpy(body + form_size, bytes, size);
@@ -107,7 +108,7 @@ static void
 doubt(void *state, uint8_t rank)
 {
 	(void)state;
-	PEAL_ASSERT(rank < RANKS);
+	PEAL_ASSERT(rank < peal_order_ranks_limit(RANKS));
 }
 
 static void
@@ -139,7 +140,11 @@ say(void)
 static void
 check_lanes(void)
 {
-	for (uint32_t i = 0; i < RANKS; i++) {
+	PEAL_ASSERT(
+		abcast.ranks_count >= RANKS && abcast.ranks_count <= peal_order_ranks_limit(RANKS));
+	PEAL_ASSERT(abcast.active != 0 && (abcast.active & ~abcast.counted) == 0 &&
+		    (abcast.counted & ~abcast.all) == 0);
+	for (uint32_t i = 0; i < abcast.ranks_count; i++) {
 		const struct peal_abcast_lane *lane = &abcast.lanes[i];
 
 		PEAL_ASSERT(lane->delivered <= lane->have);

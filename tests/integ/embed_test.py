@@ -165,7 +165,7 @@ def daemon_leaves(lab):
 
 
 def main():
-    with Lab(f"emb{os.getpid()}", 2) as lab:
+    with Lab(f"emb{os.getpid()}", 2, "--preset", "cloud") as lab:
         lab.wait_view([1, 2], 2, 10.0)
         play(by_name(talk, flow, slow, client_dies, many_come_and_go, strangers, daemon_dies, daemon_leaves), lab)
 

@@ -92,8 +92,10 @@ def talk(lab, application):
     numbers = {node: lab.own_view(node)["member"] for node in ALL}
     chats = {node: chat_at(lab, node) for node in ALL}
     try:
-        for chat in chats.values():
+        for node, chat in chats.items():
             chat.wait(f"* {max(numbers.values())} is here")
+            chat.say("here")  # who hears itself hears the others
+            chat.wait(f"{numbers[node]}: here")
         chats[1].say("from a daemon")
         for listener in (application, *chats.values()):
             listener.wait(f"{numbers[1]}: from a daemon")

@@ -25,6 +25,12 @@ def expect(condition, text):
         raise LabError(text)
 
 
+def expect_clean(lab, node):
+    """Nothing was found by a sanitizer that the daemon was built with."""
+    told = [line for line in lab.log(node).splitlines() if "Sanitizer" in line or "runtime error" in line]
+    expect(not told, f"n{node} was found at fault: {told}")
+
+
 def socket_of(lab, node):
     return f"{lab.state}/n{node}.sock"
 

@@ -410,6 +410,7 @@ struct shared {
 	_Atomic uint64_t heard_count; /* told by poll */
 	_Atomic uint64_t lost_count;
 	_Atomic uint32_t is_done;
+	_Atomic bool is_opened; /* told to who hears */
 };
 
 static struct shared *shared;
@@ -443,6 +444,9 @@ answer(struct peal *peal, bool is_answering)
 	uint64_t number;
 
 	while (next_event(peal, &event)) {
+		if (event.kind == PEAL_EVENT_OPENED) {
+			atomic_store(&shared->is_opened, true);
+		}
 		if (event.kind == PEAL_EVENT_FINISHED) {
 			(void)peal_close(peal, event.channel);
 		}
@@ -593,7 +597,8 @@ flow(const char *path, uint64_t count)
 	return EXIT_SUCCESS;
 }
 
-/* Kills it at some instant after something was said. */
+/* Kills it at some instant after something was said on a channel that the other one knows of: of
+ * one who dies before the core has read that it opens a channel nobody is ever told. */
 static pid_t
 kill_soon(pid_t victim)
 {
@@ -601,7 +606,7 @@ kill_soon(pid_t victim)
 	pid_t killer = fork_child();
 
 	if (killer == 0) {
-		while (atomic_load(&shared->said_count) == 0) {
+		while (atomic_load(&shared->said_count) == 0 || !atomic_load(&shared->is_opened)) {
 			(void)usleep(100);
 		}
 		(void)usleep(pause_us);

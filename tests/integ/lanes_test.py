@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from integ import BUILD, Lab, expect, outcome_as_root, pealctl, run, socket_of
+from integ import BUILD, Lab, expect, expect_clean, outcome_as_root, pealctl, run, socket_of
 
 CLIENT = os.path.join(BUILD, "tests", "lane_client")
 # What is done, how often, and where: with lanes, without them.
@@ -81,6 +81,7 @@ def main():
                 show(lab)
                 end_daemon(lab)
                 print("ok - shown, and over with the daemon", flush=True)
+            expect_clean(lab, 1)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@
 #define PATIENT_STEPS 100U
 
 static uint8_t message[MESSAGE_SIZE];
+static uint64_t lost_count; /* that the slow one was told of */
 
 static struct peal *
 attach(const char *path)
@@ -49,7 +50,11 @@ read_one(struct peal *slow, uint32_t next, bool *is_wrong)
 	struct peal_event event;
 	uint32_t number;
 
-	if (peal_poll(slow, &event) != PEAL_OK || event.kind != PEAL_EVENT_CAST) {
+	if (peal_poll(slow, &event) != PEAL_OK) {
+		return false;
+	}
+	lost_count += event.kind == PEAL_EVENT_CAST_LOST ? event.lost_count : 0;
+	if (event.kind != PEAL_EVENT_CAST) {
 		return false;
 	}
 	memcpy(&number, event.bytes, sizeof(number));
@@ -78,6 +83,8 @@ main(int argc, char **argv)
 		(void)puts("it could not be said that it hears");
 		return EXIT_FAILURE;
 	}
+	uint64_t epoch = peal_view(sender)->epoch;
+
 	for (uint32_t step = 0; step < PATIENT_STEPS; step++) {
 		(void)nanosleep(&pause, NULL); /* both cores know it by then */
 	}
@@ -99,9 +106,12 @@ main(int argc, char **argv)
 		(void)nanosleep(&pause, NULL);
 	}
 	(void)printf("{\"said\": %u, \"full\": %u, \"heard\": %u, \"slow\": \"%s\", \"sender\": "
-		     "\"%s\", \"wrong\": %s}\n",
+		     "\"%s\", \"wrong\": %s, \"lost\": %llu, \"views\": [%llu, %llu, %llu]}\n",
 		said_count, full_count, heard_count, peal_result_name(peal_state(slow)),
-		peal_result_name(peal_state(sender)), is_wrong ? "true" : "false");
+		peal_result_name(peal_state(sender)), is_wrong ? "true" : "false",
+		(unsigned long long)lost_count, (unsigned long long)epoch,
+		(unsigned long long)peal_view(sender)->epoch,
+		(unsigned long long)peal_view(slow)->epoch);
 	bool is_good = !is_wrong && peal_state(sender) == PEAL_OK &&
 		       (is_holding ? heard_count == count && full_count > 0
 				   : peal_state(slow) == PEAL_EVICTED);

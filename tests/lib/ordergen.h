@@ -56,6 +56,10 @@ peal_ordergen_view(struct peal_prng *prng, struct peal_order_msg *message)
 	view->active = view->has_value
 			       ? (uint16_t)(1U + peal_prng_below(prng, (1U << ranks_count) - 1U))
 			       : 0;
+	view->counted =
+		view->has_value
+			? (uint16_t)(view->active | peal_prng_below(prng, 1U << ranks_count))
+			: 0;
 	for (uint32_t i = 0; i < ranks_count && kind == PEAL_ORDER_VIEW_STATE; i++) {
 		view->reports[i] = (struct peal_order_report){.have = peal_ordergen_count(prng),
 			.stable = peal_ordergen_count(prng),
@@ -142,7 +146,14 @@ peal_ordergen_msg(struct peal_prng *prng, struct peal_order_msg *message)
 	if (message->kind == PEAL_ORDER_DATA || message->kind == PEAL_ORDER_TICK) {
 		peal_ordergen_acked(prng, message);
 	} else if (message->kind == PEAL_ORDER_ASK) {
-		message->asked_stamp = peal_prng_below(prng, PEAL_ORDER_STAMP_MAX);
+		if (!peal_order_is_time(message)) {
+			message->asked_stamp = peal_prng_below(prng, PEAL_ORDER_STAMP_MAX);
+			return;
+		}
+		message->head.sent_at_ns = 1U + peal_prng_below(prng, PEAL_ORDER_STAMP_MAX - 1U);
+		message->time.asked_at_ns = 1U + peal_prng_below(prng, PEAL_ORDER_STAMP_MAX - 1U);
+		message->time.answered_at_ns =
+			peal_prng_below(prng, 2) * peal_prng_below(prng, PEAL_ORDER_STAMP_MAX);
 	} else if (message->kind == PEAL_ORDER_PULL) {
 		message->pull =
 			(struct peal_order_pull){.from = 1U + peal_ordergen_count(prng) / 4U,

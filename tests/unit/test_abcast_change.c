@@ -5,13 +5,14 @@
 
 #include <string.h>
 
-#define RANKS    3U
-#define MAJORITY 2U
-#define NOW_NS   1000U
+#define RANKS  3U
+#define NOW_NS 1000U
 
 static struct peal_abcast_change change;
 static struct peal_order_report reports[PEAL_ORDER_RANKS_MAX];
-static const uint64_t members[PEAL_ORDER_RANKS_MAX] = {11, 12, 13};
+static const struct peal_abcast_quorum quorum = {.counted = 7, .least = 2};
+static const struct peal_abcast_value next = {
+	.active = 7, .counted = 7, .cuts = {{.member = 11}, {.member = 12}, {.member = 13}}};
 
 static int
 begin(void **state)
@@ -45,7 +46,7 @@ test_abcast_change__cuts_at_the_most_of_the_latest_generation(void **state)
 	reports[1] = (struct peal_order_report){.have = 5, .stable = 5, .generation = 2};
 	reports[2] = (struct peal_order_report){.have = 6, .stable = 3, .generation = 1};
 	say(0, 0, NULL);
-	peal_abcast_change_choose(&change, RANKS, members, 1U << 2U, 0);
+	peal_abcast_change_choose(&change, RANKS, &next);
 	assert_true(change.value.cuts[0].last == 6U && change.value.cuts[0].generation == 0);
 	assert_true(change.value.cuts[1].last == 5U && change.value.cuts[1].generation == 2U);
 	assert_true(change.value.cuts[1].stable == 5U);
@@ -63,23 +64,23 @@ test_abcast_change__keeps_to_seals_that_may_be_decided(void **state)
 	say(0, 0, NULL);
 	reports[0] = (struct peal_order_report){.have = 9, .accepted = 0x202, .last = 4};
 	say(2, 0, NULL);
-	peal_abcast_change_choose(&change, RANKS, members, 0, 0);
+	peal_abcast_change_choose(&change, RANKS, &next);
 	assert_true(change.value.cuts[0].last == 4U);
-	assert_int_equal(change.value.active, 5);
+	assert_true(change.value.cuts[0].member == 11U);
 }
 
 static void
 test_abcast_change__proposes_what_was_accepted_last(void **state)
 {
-	struct peal_abcast_value first = {.active = 1};
-	struct peal_abcast_value second = {.active = 3};
+	struct peal_abcast_value first = {.active = 1, .counted = 7};
+	struct peal_abcast_value second = {.active = 3, .counted = 7};
 
 	(void)state;
 	first.cuts[0].last = 1;
 	second.cuts[0].last = 2;
 	say(0, 0x202, &second);
 	say(1, 0x101, &first);
-	peal_abcast_change_choose(&change, RANKS, members, 4, 0);
+	peal_abcast_change_choose(&change, RANKS, &next);
 	assert_true(change.value.cuts[0].last == 2U);
 	assert_int_equal(change.value.active, 3);
 }
@@ -91,18 +92,36 @@ test_abcast_change__decides_once_with_a_majority(void **state)
 	say(0, 0, NULL);
 	say(0, 0, NULL);
 	say(1, 0, NULL);
-	peal_abcast_change_choose(&change, RANKS, members, 0, 0);
-	assert_false(peal_abcast_change_on_accepted(&change, 1, change.ballot - 1U, MAJORITY));
-	assert_false(peal_abcast_change_on_accepted(&change, 1, change.ballot, MAJORITY));
-	assert_false(peal_abcast_change_on_accepted(&change, 1, change.ballot, MAJORITY));
-	assert_true(peal_abcast_change_on_accepted(&change, 0, change.ballot, MAJORITY));
-	assert_false(peal_abcast_change_on_accepted(&change, 2, change.ballot, MAJORITY));
+	peal_abcast_change_choose(&change, RANKS, &next);
+	assert_false(peal_abcast_change_on_accepted(&change, 1, change.ballot - 1U, quorum));
+	assert_false(peal_abcast_change_on_accepted(&change, 1, change.ballot, quorum));
+	assert_false(peal_abcast_change_on_accepted(&change, 1, change.ballot, quorum));
+	assert_true(peal_abcast_change_on_accepted(&change, 0, change.ballot, quorum));
+	assert_false(peal_abcast_change_on_accepted(&change, 2, change.ballot, quorum));
+}
+
+/* Of the view that ends and of the one that begins. */
+static void
+test_abcast_change__decides_with_two_majorities(void **state)
+{
+	struct peal_abcast_value larger = next;
+
+	(void)state;
+	larger.counted = 0xF;
+	larger.cuts[3].member = 14;
+	say(0, 0, NULL);
+	say(1, 0, NULL);
+	peal_abcast_change_choose(&change, RANKS, &larger);
+	assert_int_equal(peal_abcast_value_ranks_count(&change.value), 4);
+	assert_false(peal_abcast_change_on_accepted(&change, 3, change.ballot, quorum));
+	assert_false(peal_abcast_change_on_accepted(&change, 0, change.ballot, quorum));
+	assert_true(peal_abcast_change_on_accepted(&change, 1, change.ballot, quorum));
 }
 
 static void
 test_abcast_change__acceptors_do_not_go_back(void **state)
 {
-	struct peal_abcast_value value = {.active = 3};
+	struct peal_abcast_value value = {.active = 3, .counted = 7};
 
 	(void)state;
 	assert_true(peal_abcast_change_prepare(&change, 0x300, NOW_NS));
@@ -125,6 +144,7 @@ main(void)
 			test_abcast_change__keeps_to_seals_that_may_be_decided, begin),
 		cmocka_unit_test_setup(test_abcast_change__proposes_what_was_accepted_last, begin),
 		cmocka_unit_test_setup(test_abcast_change__decides_once_with_a_majority, begin),
+		cmocka_unit_test_setup(test_abcast_change__decides_with_two_majorities, begin),
 		cmocka_unit_test_setup(test_abcast_change__acceptors_do_not_go_back, begin),
 	};
 

@@ -90,8 +90,24 @@ test_abcast_clock__absurd_offsets_stay_in_range(void **state)
 
 	(void)state;
 	assert_true(peal_abcast_clock_time(&clock, NOW_NS) == PEAL_ORDER_STAMP_MAX / 2U);
+	clock.shift_ns = (int64_t)PEAL_ORDER_AHEAD_NS_MAX;
+	assert_true(peal_abcast_clock_time(&clock, NOW_NS) == PEAL_ORDER_STAMP_MAX / 2U);
 	clock.offset_ns = INT64_MIN;
+	clock.shift_ns = -clock.shift_ns;
 	assert_true(peal_abcast_clock_time(&clock, NOW_NS) == 1U);
+}
+
+static void
+test_abcast_clock__time_is_the_own_clock_and_a_shift(void **state)
+{
+	struct peal_abcast_clock clock = {.offset_ns = 7000, .shift_ns = -9000};
+
+	(void)state;
+	assert_true(peal_abcast_clock_own(&clock, NOW_NS) == NOW_NS + 7000U);
+	assert_true(peal_abcast_clock_time(&clock, NOW_NS) == NOW_NS - 2000U);
+	assert_true(peal_abcast_clock_next(&clock, NOW_NS) == NOW_NS - 2000U);
+	clock.shift_ns = 1;
+	assert_true(peal_abcast_clock_time(&clock, NOW_NS) == NOW_NS + 7001U);
 }
 
 int
@@ -103,6 +119,7 @@ main(void)
 		cmocka_unit_test(test_abcast_clock__follows_others_but_not_into_the_future),
 		cmocka_unit_test(
 			test_abcast_clock__a_promise_ahead_of_time_is_kept_and_does_not_run_away),
+		cmocka_unit_test(test_abcast_clock__time_is_the_own_clock_and_a_shift),
 		cmocka_unit_test(test_abcast_clock__absurd_offsets_stay_in_range),
 	};
 

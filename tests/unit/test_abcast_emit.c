@@ -110,6 +110,7 @@ begin_second_view(void)
 	message.head.rows_count = 3;
 	message.view.has_value = true;
 	message.view.active = 7;
+	message.view.counted = 7;
 	message.view.position = 1;
 	message.view.digest = scene.abcast.digest.value;
 	for (uint32_t i = 0; i < 3U; i++) {

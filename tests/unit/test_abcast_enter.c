@@ -12,6 +12,7 @@ make_place(enum peal_order_kind kind)
 	message.head.rows_count = 3;
 	message.view.has_value = true;
 	message.view.active = 7;
+	message.view.counted = 7;
 	message.view.position = 500;
 	message.view.digest = 99;
 	for (uint32_t i = 0; i < 3U; i++) {

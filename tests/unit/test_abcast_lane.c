@@ -89,13 +89,13 @@ test_abcast_lane__counts_who_stores_in_the_same_generation(void **state)
 	peal_abcast_lane_ack(&lane, 1, 0, 3, 10);
 	peal_abcast_lane_ack(&lane, 2, 0, 2, 10);
 	peal_abcast_lane_ack(&lane, 3, 1, 9, 10);
-	assert_int_equal(peal_abcast_lane_holders_count(&lane, 3, 0, 0, 4, 5), 1);
-	assert_int_equal(peal_abcast_lane_holders_count(&lane, 2, 0, 0, 4, 5), 2);
+	assert_int_equal(peal_abcast_lane_holders_count(&lane, 3, 0, 0, 4, 0x1F), 1);
+	assert_int_equal(peal_abcast_lane_holders_count(&lane, 2, 0, 0, 4, 0x1F), 2);
 	/* The owner and the one who counts are counted elsewhere. */
-	assert_int_equal(peal_abcast_lane_holders_count(&lane, 2, 0, 1, 2, 5), 0);
+	assert_int_equal(peal_abcast_lane_holders_count(&lane, 2, 0, 1, 2, 0x1F), 0);
 	/* Late acknowledgements take nothing back. */
 	peal_abcast_lane_ack(&lane, 1, 0, 1, 10);
-	assert_int_equal(peal_abcast_lane_holders_count(&lane, 3, 0, 0, 4, 5), 1);
+	assert_int_equal(peal_abcast_lane_holders_count(&lane, 3, 0, 0, 4, 0x1F), 1);
 }
 
 static void
@@ -164,13 +164,16 @@ static void
 test_abcast_lane__a_laggard_does_not_hold_a_majority_back(void **state)
 {
 	(void)state;
-	assert_true(peal_abcast_lane_credit(&lane, 0, 3) == PEAL_ORDER_WINDOW);
+	assert_true(
+		peal_abcast_lane_credit(&lane, 0, peal_abcast_quorum_of(7)) == PEAL_ORDER_WINDOW);
 	fill(100);
 	lane.delivered = 100;
 	peal_abcast_lane_ack(&lane, 1, 0, 100, PEAL_ORDER_WINDOW);
-	assert_true(peal_abcast_lane_credit(&lane, 0, 3) == PEAL_ORDER_WINDOW + 100U);
+	assert_true(peal_abcast_lane_credit(&lane, 0, peal_abcast_quorum_of(7)) ==
+		    PEAL_ORDER_WINDOW + 100U);
 	lane.delivered = 50;
-	assert_true(peal_abcast_lane_credit(&lane, 0, 3) == PEAL_ORDER_WINDOW + 50U);
+	assert_true(peal_abcast_lane_credit(&lane, 0, peal_abcast_quorum_of(7)) ==
+		    PEAL_ORDER_WINDOW + 50U);
 }
 
 static void

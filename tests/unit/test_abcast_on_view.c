@@ -22,6 +22,7 @@ make_value(enum peal_order_kind kind, uint64_t last)
 	message.head.rows_count = 3;
 	message.view.has_value = true;
 	message.view.active = 7;
+	message.view.counted = 7;
 	for (uint32_t i = 0; i < 3U; i++) {
 		message.view.cuts[i].member = PEAL_ORDERSCENE_MEMBER + (uint64_t)i;
 	}

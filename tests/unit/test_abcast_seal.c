@@ -3,10 +3,10 @@
 
 #include "tests/lib/cmocka_all.h"
 
-#define MAJORITY 2U
-#define NOW_NS   1000U
+#define NOW_NS 1000U
 
 static struct peal_abcast_seal seal;
+static const struct peal_abcast_quorum quorum = {.counted = 7, .least = 2};
 
 static int
 begin(void **state)
@@ -24,7 +24,7 @@ promise(uint8_t rank, uint64_t have, uint64_t accepted, uint64_t last)
 		.accepted = accepted,
 		.end = {.last = last, .until = last * 100U}};
 
-	return peal_abcast_seal_on_promise(&seal, rank, &said, 77, MAJORITY);
+	return peal_abcast_seal_on_promise(&seal, rank, &said, 77, quorum);
 }
 
 static void
@@ -57,11 +57,11 @@ test_abcast_seal__takes_the_most_that_a_majority_has(void **state)
 	assert_true(seal.end.last == 5U && seal.end.until == 77U);
 	assert_false(promise(2, 8, 0, 0)); /* too late */
 	assert_true(seal.end.last == 5U);
-	assert_false(peal_abcast_seal_on_accepted(&seal, 1, seal.ballot, MAJORITY));
-	assert_false(peal_abcast_seal_on_accepted(&seal, 1, seal.ballot, MAJORITY));
-	assert_false(peal_abcast_seal_on_accepted(&seal, 0, seal.ballot + 1U, MAJORITY));
-	assert_true(peal_abcast_seal_on_accepted(&seal, 0, seal.ballot, MAJORITY));
-	assert_false(peal_abcast_seal_on_accepted(&seal, 2, seal.ballot, MAJORITY));
+	assert_false(peal_abcast_seal_on_accepted(&seal, 1, seal.ballot, quorum));
+	assert_false(peal_abcast_seal_on_accepted(&seal, 1, seal.ballot, quorum));
+	assert_false(peal_abcast_seal_on_accepted(&seal, 0, seal.ballot + 1U, quorum));
+	assert_true(peal_abcast_seal_on_accepted(&seal, 0, seal.ballot, quorum));
+	assert_false(peal_abcast_seal_on_accepted(&seal, 2, seal.ballot, quorum));
 }
 
 static void
@@ -71,7 +71,7 @@ test_abcast_seal__proposes_what_was_accepted_last(void **state)
 
 	(void)state;
 	(void)peal_abcast_seal_propose(&seal, 1);
-	assert_false(peal_abcast_seal_on_promise(&seal, 0, &old, 77, MAJORITY));
+	assert_false(peal_abcast_seal_on_promise(&seal, 0, &old, 77, quorum));
 	assert_false(promise(1, 9, 0x102, 6));
 	assert_true(promise(2, 9, 0x201, 4));
 	assert_true(seal.end.last == 4U && seal.end.until == 400U);

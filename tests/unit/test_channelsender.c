@@ -10,6 +10,8 @@
 #define US         UINT64_C(1000)
 #define FRAME      PEAL_CONGESTION_FRAME
 #define QUEUE_SIZE 65536U
+#define SMALL_SIZE 1000U
+#define LARGE_SIZE 1300U /* more than the smallest frame takes */
 
 static struct peal_fakecores *cores;
 static struct peal_channeltable *table;
@@ -47,25 +49,31 @@ finish(void **state)
 	return 0;
 }
 
-/* A channel to the peer at `slot`, with `count` messages of one frame each. */
+/* A channel to the peer at `slot`, with `count` messages of `size` bytes, one frame each. */
 static struct peal_channel *
-open_channel(uint16_t slot, uint16_t number, uint32_t count)
+open_channel_of(uint16_t slot, uint16_t number, uint32_t count, uint32_t size)
 {
-	static const uint8_t bytes[1000];
+	static const uint8_t bytes[LARGE_SIZE];
 	struct peal_channel *channel = peal_channeltable_spare(table);
 	const struct peal_channel_tx_config tx = {.queue_bytes = queues[number],
 		.queue_capacity = QUEUE_SIZE,
-		.data_size_max = 1100,
+		.data_size_max = size + 100U,
 		.rto_ns_min = 50 * US,
 		.rto_ns_max = 10000 * US};
 
 	peal_channeltable_enter(table, channel, slot, slot + 1U, number);
 	peal_channel_tx_open(&channel->tx, &tx, number + 1U, PEAL_CHANNEL_WINDOW);
 	for (uint32_t i = 0; i < count; i++) {
-		assert_true(peal_sendqueue_copy(&channel->tx.queue, bytes, sizeof(bytes)));
+		assert_true(peal_sendqueue_copy(&channel->tx.queue, bytes, size));
 	}
 	peal_channelsender_call(sender, channel);
 	return channel;
+}
+
+static struct peal_channel *
+open_channel(uint16_t slot, uint16_t number, uint32_t count)
+{
+	return open_channel_of(slot, number, count, SMALL_SIZE);
 }
 
 static struct peal_congestion *
@@ -240,6 +248,33 @@ test_channelsender__few_frames_leave_at_once(void **state)
 }
 
 static void
+test_channelsender__pieces_of_a_frame_are_one_frame(void **state)
+{
+	const uint32_t narrow = PEAL_CHANNEL_PIECE_HEAD_SIZE + PEAL_CHANNEL_PIECE_SIZE;
+	struct peal_channel *channel;
+
+	(void)state;
+	cores->nodes[0]->core.egress.body_size_max = 1500;
+	channel = open_channel_of(1, 0, 2, LARGE_SIZE);
+	assert_int_equal(run(), 2);
+	peal_channel_tx_resize(&channel->tx, narrow);
+	peal_channelsender_on_resize(sender, channel, now_ns);
+	assert_int_equal(window_of(1)->flights_count, 0);
+	/* Two pieces each, and room for one frame. */
+	set_window(1, FRAME);
+	assert_int_equal(run(), 2);
+	assert_int_equal(channel->flights_count, 1);
+	assert_int_equal(window_of(1)->flights_count, 1);
+	assert_true(channel->tx.is_waiting);
+	now_ns += 20 * US;
+	answer(channel, 1);
+	set_window(1, FRAME);
+	assert_int_equal(run(), 2);
+	answer(channel, 1);
+	assert_int_equal(window_of(1)->flights_count, 0);
+}
+
+static void
 test_channelsender__what_ends_gives_its_room_back(void **state)
 {
 	const struct peal_sendqueue_lender lender = {0};
@@ -276,6 +311,7 @@ main(void)
 		SENDER_TEST(test_channelsender__below_one_frame_it_waits_for_time),
 		SENDER_TEST(test_channelsender__answers_wait_for_nothing),
 		SENDER_TEST(test_channelsender__few_frames_leave_at_once),
+		SENDER_TEST(test_channelsender__pieces_of_a_frame_are_one_frame),
 		SENDER_TEST(test_channelsender__what_ends_gives_its_room_back),
 	};
 

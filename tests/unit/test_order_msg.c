@@ -182,6 +182,9 @@ test_order_msg__all_kinds_have_one_size(void **state)
 	begin(PEAL_ORDER_ASK, 0);
 	message.asked_stamp = 5;
 	peal_refuse_other_sizes(bytes, decode, encode());
+	message.head.flags = PEAL_ORDER_FLAG_TIME;
+	message.time = (struct peal_order_time){.asked_at_ns = 5};
+	peal_refuse_other_sizes(bytes, decode, encode());
 	begin(PEAL_ORDER_PULL, 0);
 	message.pull = (struct peal_order_pull){.from = 4, .to = 6, .lane = 1};
 	peal_refuse_other_sizes(bytes, decode, encode());
@@ -191,6 +194,7 @@ test_order_msg__all_kinds_have_one_size(void **state)
 	begin(PEAL_ORDER_VIEW_ACCEPT, 3);
 	message.view.ballot = 5;
 	message.view.active = 5;
+	message.view.counted = 7;
 	message.view.has_value = true;
 	for (uint32_t i = 0; i < 3U; i++) {
 		message.view.cuts[i].member = 9;
@@ -198,6 +202,36 @@ test_order_msg__all_kinds_have_one_size(void **state)
 	peal_refuse_other_sizes(bytes, decode, encode());
 	begin(PEAL_ORDER_JOIN, 0);
 	peal_refuse_other_sizes(bytes, decode, encode());
+}
+
+static void
+test_order_msg__times_are_said_and_in_range(void **state)
+{
+	const uint8_t expected[] = {5, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0};
+	uint16_t size;
+
+	(void)state;
+	begin(PEAL_ORDER_ASK, 0);
+	message.head.flags = PEAL_ORDER_FLAG_TIME;
+	message.time = (struct peal_order_time){.asked_at_ns = 5, .answered_at_ns = 6};
+	size = encode();
+	assert_int_equal(size, PEAL_ORDER_HEAD_SIZE + sizeof(expected));
+	assert_memory_equal(bytes + PEAL_ORDER_HEAD_SIZE, expected, sizeof(expected));
+	assert_true(decoded.time.asked_at_ns == 5U && decoded.time.answered_at_ns == 6U);
+	message.time.answered_at_ns = 0;
+	(void)encode();
+	message.time.answered_at_ns = PEAL_ORDER_STAMP_MAX;
+	expect_refused();
+	message.time = (struct peal_order_time){.asked_at_ns = PEAL_ORDER_STAMP_MAX};
+	expect_refused();
+	message.time.asked_at_ns = 0;
+	expect_refused();
+	message.time.asked_at_ns = 1;
+	(void)encode();
+	message.head.sent_at_ns = 0;
+	expect_refused();
+	message.head.sent_at_ns = PEAL_ORDER_STAMP_MAX;
+	expect_refused();
 }
 
 static void
@@ -235,14 +269,20 @@ test_order_msg__values_name_ranks_and_ends_that_can_be(void **state)
 	begin(PEAL_ORDER_VIEW_INSTALL, 3);
 	message.view.has_value = true;
 	message.view.active = 8;
+	message.view.counted = 8;
 	for (uint32_t i = 0; i < 3U; i++) {
 		message.view.cuts[i].member = 9;
 	}
 	expect_refused();
+	message.view.counted = 7;
 	message.view.active = 0;
 	expect_refused();
 	message.view.active = 7;
 	(void)encode();
+	/* Who may send counts. */
+	message.view.counted = 6;
+	expect_refused();
+	message.view.counted = 7;
 	/* Who shall hold the rank is later than who does, or not said. */
 	message.view.cuts[1].holder = peal_order_holder(1, 0);
 	(void)encode();
@@ -267,6 +307,43 @@ test_order_msg__values_name_ranks_and_ends_that_can_be(void **state)
 }
 
 static void
+test_order_msg__a_rank_that_is_to_be_opened_is_the_last_of_a_view(void **state)
+{
+	(void)state;
+	begin(PEAL_ORDER_VIEW_INSTALL, 3);
+	message.view.has_value = true;
+	message.view.active = 3;
+	message.view.counted = 3;
+	message.view.cuts[0].member = 8;
+	message.view.cuts[1].member = 9;
+	expect_refused();
+	message.view.cuts[2].holder = peal_order_holder(1, 10);
+	(void)encode();
+	/* It has no lane, and nobody counts it. */
+	message.view.cuts[2].last = 1;
+	expect_refused();
+	message.view.cuts[2].last = 0;
+	message.view.counted = 7;
+	expect_refused();
+	message.view.counted = 3;
+	/* And is told of, not decided. */
+	message.kind = PEAL_ORDER_VIEW_PLACE;
+	message.view.cuts[2].holder = 0;
+	expect_refused();
+	message.kind = PEAL_ORDER_VIEW_INSTALL;
+	message.view.cuts[2].member = 10;
+	message.view.cuts[1].member = 0;
+	message.view.cuts[1].holder = peal_order_holder(1, 10);
+	expect_refused();
+	begin(PEAL_ORDER_VIEW_INSTALL, 1);
+	message.view.has_value = true;
+	message.view.active = 1;
+	message.view.counted = 1;
+	message.view.cuts[0].holder = peal_order_holder(1, 10);
+	expect_refused();
+}
+
+static void
 test_order_msg__other_kinds_are_refused(void **state)
 {
 	(void)state;
@@ -287,8 +364,10 @@ main(void)
 		cmocka_unit_test(test_order_msg__several_frames_share_a_body),
 		cmocka_unit_test(test_order_msg__frames_of_a_body_that_cannot_be_are_refused),
 		cmocka_unit_test(test_order_msg__all_kinds_have_one_size),
+		cmocka_unit_test(test_order_msg__times_are_said_and_in_range),
 		cmocka_unit_test(test_order_msg__what_a_kind_does_not_use_is_zero),
 		cmocka_unit_test(test_order_msg__values_name_ranks_and_ends_that_can_be),
+		cmocka_unit_test(test_order_msg__a_rank_that_is_to_be_opened_is_the_last_of_a_view),
 		cmocka_unit_test(test_order_msg__other_kinds_are_refused),
 	};
 

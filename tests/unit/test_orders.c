@@ -76,6 +76,13 @@ test_orders__tells_what_a_group_is_like(void **state)
 	assert_int_equal(group.view.members[2], 3);
 	assert_int_equal(group.view.position, PEAL_ORDERS_LAST_OF(1));
 	assert_string_equal(peal_orders_state_name(&group), "running");
+	/* All read one clock here; what is known of it is never better than half a round trip. */
+	orders_turn(500);
+	assert_true(peal_orders_find(&nodes[1].orders, GROUP, &group));
+	assert_int_equal(group.clocks_count, 2);
+	assert_true(group.clock_error_ns > 0 && group.clock_error_ns < 1000000U);
+	assert_true(group.clock_shift_ns >= -(int64_t)group.clock_error_ns &&
+		    group.clock_shift_ns <= (int64_t)group.clock_error_ns);
 	/* A page of them, for another thread. */
 	peal_orders_ask_page(&nodes[1].orders);
 	assert_false(peal_orders_has_page(&nodes[1].orders));

@@ -140,6 +140,74 @@ test_orders_handover__one_change_at_a_time(void **state)
 	assert_int_equal(nodes[0].view.active, 7);
 }
 
+/* Nothing beyond the next rank, and not beyond what frames have room for. */
+static void
+test_orders_handover__a_rank_is_opened_and_counts_when_it_is_in(void **state)
+{
+	(void)state;
+	assert_int_equal(command(0, PEAL_ORDERS_ADD, 4, 4), PEAL_ORDERS_HANDOVER_NO_RANK);
+	assert_int_equal(command(0, PEAL_ORDERS_REMOVE, 3, 0), PEAL_ORDERS_HANDOVER_NO_RANK);
+	assert_int_equal(command(0, PEAL_ORDERS_ADD, 3, 4), PEAL_ORDERS_NOT_REFUSED);
+	orders_turn(HANDOVER_TURNS);
+	for (uint32_t i = 0; i < 4U; i++) {
+		assert_int_equal(nodes[i].view.ranks_count, 4);
+		assert_int_equal(nodes[i].view.members[3], 4);
+		assert_int_equal(nodes[i].view.active, 0xF);
+		assert_int_equal(nodes[i].view.counted, 0xF);
+	}
+	assert_int_equal(say(3, "d"), PEAL_ORDERS_OK);
+	orders_turn(HANDOVER_TURNS);
+	assert_string_equal(nodes[0].text, "4d ");
+	/* Three of four, and not two. */
+	cores->nodes[1]->is_running = false;
+	assert_int_equal(say(0, "a"), PEAL_ORDERS_OK);
+	orders_turn(HANDOVER_TURNS);
+	assert_string_equal(nodes[3].text, "4d 1a ");
+	cores->nodes[2]->is_running = false;
+	assert_int_equal(say(0, "b"), PEAL_ORDERS_OK);
+	orders_turn(HANDOVER_TURNS);
+	assert_string_equal(nodes[3].text, "4d 1a ");
+	assert_string_equal(nodes[0].text, "4d 1a ");
+}
+
+static void
+test_orders_handover__a_rank_that_nobody_takes_does_not_count(void **state)
+{
+	(void)state;
+	cores->nodes[3]->is_running = false;
+	assert_int_equal(command(0, PEAL_ORDERS_ADD, 3, 4), PEAL_ORDERS_NOT_REFUSED);
+	orders_turn(HANDOVER_TURNS);
+	assert_int_equal(nodes[0].view.ranks_count, 4);
+	assert_int_equal(nodes[0].view.active, 7);
+	assert_int_equal(nodes[0].view.counted, 7);
+	/* Two of three are enough. */
+	cores->nodes[2]->is_running = false;
+	assert_int_equal(say(0, "a"), PEAL_ORDERS_OK);
+	orders_turn(HANDOVER_TURNS);
+	assert_string_equal(nodes[1].text, "1a ");
+	assert_int_equal(command(0, PEAL_ORDERS_REMOVE, 3, 0), PEAL_ORDERS_NOT_REFUSED);
+	orders_turn(HANDOVER_TURNS);
+	assert_int_equal(nodes[0].view.members[3], 0);
+	assert_int_equal(nodes[0].view.counted, 7);
+}
+
+static void
+test_orders_handover__an_empty_rank_does_not_count(void **state)
+{
+	(void)state;
+	assert_int_equal(command(0, PEAL_ORDERS_ADD, 3, 4), PEAL_ORDERS_NOT_REFUSED);
+	orders_turn(HANDOVER_TURNS);
+	assert_int_equal(command(3, PEAL_ORDERS_REMOVE, 1, 0), PEAL_ORDERS_NOT_REFUSED);
+	orders_turn(HANDOVER_TURNS);
+	assert_int_equal(nodes[0].view.ranks_count, 4);
+	assert_int_equal(nodes[0].view.counted, 0xD);
+	assert_int_equal(nodes[0].view.active, 0xD);
+	cores->nodes[2]->is_running = false;
+	assert_int_equal(say(0, "a"), PEAL_ORDERS_OK);
+	orders_turn(HANDOVER_TURNS);
+	assert_string_equal(nodes[3].text, "1a ");
+}
+
 /* A process that has the name of a rank that was given away learns so, and waits no longer. */
 static void
 test_orders_handover__a_name_gives_no_rank_back_that_was_given_away(void **state)
@@ -167,6 +235,19 @@ test_orders_handover__one_rank_is_not_given_away(void **state)
 	orders_turn(2);
 	assert_int_equal(command(0, PEAL_ORDERS_REPLACE, 0, 2), PEAL_ORDERS_HANDOVER_ONE_RANK);
 	assert_int_equal(command(0, PEAL_ORDERS_REMOVE, 0, 0), PEAL_ORDERS_HANDOVER_ONE_RANK);
+	/* It becomes one of two, and of three, and then it may go. */
+	assert_int_equal(command(0, PEAL_ORDERS_ADD, 1, 2), PEAL_ORDERS_NOT_REFUSED);
+	orders_turn(HANDOVER_TURNS);
+	assert_int_equal(nodes[1].view.counted, 3);
+	assert_int_equal(command(1, PEAL_ORDERS_REPLACE, 0, 3), PEAL_ORDERS_HANDOVER_TOO_FEW);
+	assert_int_equal(command(1, PEAL_ORDERS_REMOVE, 0, 0), PEAL_ORDERS_HANDOVER_TOO_FEW);
+	assert_int_equal(command(1, PEAL_ORDERS_ADD, 2, 3), PEAL_ORDERS_NOT_REFUSED);
+	orders_turn(HANDOVER_TURNS);
+	assert_int_equal(nodes[2].view.counted, 7);
+	assert_int_equal(command(1, PEAL_ORDERS_REPLACE, 0, 4), PEAL_ORDERS_NOT_REFUSED);
+	orders_turn(HANDOVER_TURNS);
+	assert_int_equal(nodes[2].view.members[0], 4);
+	assert_int_equal(nodes[2].view.active, 7);
 }
 
 static void
@@ -207,6 +288,14 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_orders_handover__a_name_gives_no_rank_back_that_was_given_away,
 			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_handover__a_rank_is_opened_and_counts_when_it_is_in,
+			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_handover__a_rank_that_nobody_takes_does_not_count,
+			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_handover__an_empty_rank_does_not_count, begin_founded, finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_handover__one_rank_is_not_given_away, begin, finish),
 		cmocka_unit_test_setup_teardown(

@@ -157,6 +157,64 @@ test_shmring__takes_the_largest_record_wherever_its_end_is(void **state)
 	assert_true(peal_test_dies(claim_too_much, NULL));
 }
 
+/* Of a capacity of CAPACITY, which is no more than is fetched ahead. */
+static void
+test_shmring__fetches_no_line_that_may_still_be_read(void **state)
+{
+	struct peal_shmring_record record;
+	const uint8_t bytes[56] = {0};
+	uint64_t said = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		while (put(1, 0, bytes, 8U + i % 48U)) {
+			assert_true(writer.fetched <= writer.head + CAPACITY);
+			assert_true(writer.fetched % PEAL_FETCH_LINE_SIZE == 0);
+			assert_true(writer.fetched + PEAL_FETCH_LINE_SIZE > writer.tail ||
+				    writer.fetched + PEAL_FETCH_LINE_SIZE > writer.head + CAPACITY);
+			said++;
+		}
+		(void)peal_shmring_publish(&writer);
+		for (uint32_t taken = 0; taken <= i % 5U; taken++) {
+			if (peal_shmring_borrow(&reader, &record)) {
+				said--;
+			}
+		}
+		(void)peal_shmring_release(&reader);
+	}
+	while (peal_shmring_borrow(&reader, &record)) {
+		said--;
+	}
+	assert_int_equal(said, 0);
+}
+
+static void
+test_shmring__fetches_the_lines_of_the_records_to_come(void **state)
+{
+	_Alignas(64) static uint8_t many[8U * PEAL_SHMRING_AHEAD_SIZE];
+	struct peal_shmring_memory large = memory();
+	const uint8_t bytes[64] = {0};
+
+	(void)state;
+	large.bytes = many;
+	large.capacity = sizeof(many);
+	peal_shmring_writer_init(&writer, &large);
+	for (uint32_t i = 0; i < 32; i++) {
+		uint64_t before = writer.tail;
+
+		assert_true(put(1, 0, bytes, sizeof(bytes)));
+		assert_true(
+			writer.fetched > before + PEAL_SHMRING_AHEAD_SIZE - PEAL_FETCH_LINE_SIZE);
+		assert_true(writer.fetched <= before + PEAL_SHMRING_AHEAD_SIZE);
+	}
+	/* Over a large record, to what comes behind it. */
+	assert_non_null(peal_shmring_claim(&writer, 2U * PEAL_SHMRING_AHEAD_SIZE - 8U));
+	peal_shmring_commit(&writer, 1, 0, 2U * PEAL_SHMRING_AHEAD_SIZE - 8U);
+	assert_true(writer.fetched < writer.tail);
+	assert_true(put(1, 0, bytes, sizeof(bytes)));
+	assert_true(writer.fetched > writer.tail);
+}
+
 static void
 test_shmring__takes_back_the_last_borrow(void **state)
 {
@@ -338,6 +396,10 @@ main(void)
 			test_shmring__is_full_until_records_are_released, begin, finish),
 		cmocka_unit_test_setup_teardown(
 			test_shmring__takes_the_largest_record_wherever_its_end_is, begin, finish),
+		cmocka_unit_test_setup_teardown(
+			test_shmring__fetches_no_line_that_may_still_be_read, begin, finish),
+		cmocka_unit_test_setup_teardown(
+			test_shmring__fetches_the_lines_of_the_records_to_come, begin, finish),
 		cmocka_unit_test_setup_teardown(
 			test_shmring__takes_back_the_last_borrow, begin, finish),
 		cmocka_unit_test_setup_teardown(

@@ -74,6 +74,11 @@ peal_vethpair_quieten(void)
 	/* The kernel's own neighbour messages would count as frames. No IPv6 is as good. */
 	(void)write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	(void)write_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+	/* Where somebody loaded br_netfilter, each frame of a bridge would go through the
+	 * firewall's hooks and a look-up of routes. Not there elsewhere. */
+	(void)write_file("/proc/sys/net/bridge/bridge-nf-call-arptables", "0");
+	(void)write_file("/proc/sys/net/bridge/bridge-nf-call-ip6tables", "0");
+	(void)write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
 }
 
 bool

@@ -21,7 +21,7 @@
 /* This process alone is in a new network namespace afterwards. False with a sentence about `who`.
  */
 bool peal_vethpair_enter_namespace(const char *who, struct peal_sentence *error);
-/* The kernel sends nothing of its own in this namespace. */
+/* The kernel sends nothing of its own in this namespace, and has no firewall in its bridges. */
 void peal_vethpair_quieten(void);
 
 /* Both ends are up afterwards, without IPv6. `mtu` 0 = the kernel's own. False with a sentence. */

@@ -52,12 +52,30 @@ print_group(const json_t *group)
 	(void)putchar('\n');
 }
 
+/* How far the clock of the node is from the time that the ranks share. */
+static void
+print_clock(const json_t *group)
+{
+	uint64_t behind_ns = peal_show_number(group, "clock_behind_ns");
+	uint64_t ahead_ns = peal_show_number(group, "clock_ahead_ns");
+
+	if (peal_show_number(group, "clocks") == 0) {
+		return;
+	}
+	(void)printf("%21s  clock %.1f us %s the time of the group, to within %.1f us of %" PRIu64
+		     " others\n",
+		"", (double)(behind_ns + ahead_ns) / 1e3, ahead_ns > 0 ? "ahead of" : "behind",
+		(double)peal_show_number(group, "clock_error_ns") / 1e3,
+		peal_show_number(group, "clocks"));
+}
+
 /* How it is now at the node that was asked: ranks that may send have a star. */
 static void
 print_state(const json_t *group)
 {
 	uint64_t active = peal_show_number(group, "active");
-	uint64_t count = peal_show_number(group, "ranks");
+	uint64_t count = peal_show_number(group, "holders");
+	int counted = __builtin_popcountll(peal_show_number(group, "counted"));
 	const char *fault = peal_show_text(group, "fault");
 	char name[32];
 
@@ -73,6 +91,7 @@ print_state(const json_t *group)
 			(void)printf(" %" PRIu64 "%s", peal_show_number(group, name),
 				(active >> i & 1U) != 0 ? "*" : "");
 		}
+		(void)printf(", majority %d of %d", counted / 2 + 1, counted);
 	}
 	if (json_object_get(group, "own_rank") != NULL) {
 		(void)printf("; own rank %" PRIu64 ", %" PRIu64 " messages wait",
@@ -82,6 +101,7 @@ print_state(const json_t *group)
 		}
 	}
 	(void)putchar('\n');
+	print_clock(group);
 }
 
 static const json_t *

@@ -18,6 +18,9 @@ static const char *const verbs[] = {"replace", "remove", "add"};
 
 #define VERBS_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 #define REMOVE      1U
+#define ADD         2U
+/* Where `add` names no rank: one that stands empty, or else the next one. */
+#define ANY_RANK UINT64_MAX
 
 struct wish {
 	uint64_t id;
@@ -34,10 +37,11 @@ static const struct {
 	{"no group", "the view has no order group of this id; 'group show' lists those it has"},
 	{"no rank here", "this node holds no rank of the group: ask one that does, 'group show' "
 			 "there says own rank"},
-	{"one rank", "a group of one rank cannot give it away, because nobody else has what it "
-		     "has; create a larger group"},
-	{"no such rank", "the group has fewer ranks; they are counted from 0, and a group does not "
-			 "grow"},
+	{"one rank", "the only rank of a group cannot be given away, because nobody else has what "
+		     "it has; 'group add' two others first"},
+	{"no such rank", "the group has fewer ranks, counted from 0; 'group add' opens the next "
+			 "one, up to five in a group that began with one, three or five, and nine "
+			 "in others"},
 	{"empty", "nobody holds that rank: 'group add' gives it to a member"},
 	{"held", "that rank is held: 'group replace' gives it to another member"},
 	{"no member", "the number is of no member of the view; 'members' lists them"},
@@ -91,6 +95,11 @@ read_wish(int words_count, char **words, struct wish *wish_out)
 
 	*wish_out = (struct wish){.what = find_verb(words_count, words)};
 	wanted = wish_out->what == REMOVE ? 3 : 4;
+	if (wish_out->what == ADD && words_count == 3) {
+		wish_out->rank = ANY_RANK;
+		return read_number(words[1], &wish_out->id) && wish_out->id != 0 &&
+		       read_number(words[2], &wish_out->member) && wish_out->member != 0;
+	}
 	return words_count == wanted && read_number(words[1], &wish_out->id) && wish_out->id != 0 &&
 	       read_number(words[2], &wish_out->rank) &&
 	       (wish_out->what == REMOVE ||
@@ -112,6 +121,27 @@ find_group(const json_t *answer, uint64_t id)
 		}
 	}
 	return NULL;
+}
+
+/* The first rank that stands empty as the node sees it, or else the one behind the last. */
+static uint64_t
+find_rank(struct peal_telemetry *telemetry, uint64_t id)
+{
+	json_t *answer = peal_telemetry_ask(telemetry, "ordergroups", "");
+	const json_t *group = find_group(answer, id);
+	uint64_t count = group == NULL ? 0 : peal_show_number(group, "holders");
+	uint64_t rank = 0;
+	bool is_empty = false;
+
+	while (rank < count && !is_empty) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "holder%" PRIu64, rank);
+		is_empty = peal_show_number(group, name) == 0;
+		rank += is_empty ? 0 : 1U;
+	}
+	json_decref(answer);
+	return rank;
 }
 
 /* True when the node that was asked has a view of the group in which it is done, or has given its
@@ -163,8 +193,11 @@ peal_rankwish_run(struct peal_telemetry *telemetry, int words_count, char **word
 
 	if (!read_wish(words_count, words, &wish)) {
 		return fail(telemetry, PEAL_ORDERGROUPS_MISUSED,
-			"group replace and add take ID RANK MEMBER, and remove ID RANK: numbers, "
-			"ranks from 0");
+			"group replace and add take ID RANK MEMBER, add ID MEMBER too, and remove "
+			"ID RANK: numbers, ranks from 0");
+	}
+	if (wish.rank == ANY_RANK) {
+		wish.rank = find_rank(telemetry, wish.id);
 	}
 	(void)snprintf(parameters, sizeof(parameters),
 		"%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, wish.id, wish.what, wish.rank,

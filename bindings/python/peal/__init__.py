@@ -259,95 +259,70 @@ def _member_of(raw):
     return Member(raw.member, uuid.UUID(bytes=bytes(raw.uuid)), address.ipv4_mapped or address, raw.port)
 
 
-class Channel:
-    """One end of a channel. Two objects of the same end are equal."""
+class _Handle:
+    """Something that a session has open. Two objects of the same one are equal."""
+    _send = "peal_send"
+    _give_up = ""
 
     def __init__(self, session, number):
         self._session = session
         self.id = number
 
     def __eq__(self, other):
-        return isinstance(other, Channel) and (self.id, self._session) == (other.id, other._session)
+        return type(other) is type(self) and (self.id, self._session) == (other.id, other._session)
 
     def __hash__(self):
         return hash(self.id)
 
     def __repr__(self):
-        return f"<peal.Channel {self.id}>"
-
-    def send(self, data):
-        _insist(_peal().peal_send(self._session.handle, self.id, bytes(data), len(data)))
-
-    def close(self):
-        """No more is sent; what was, still arrives. An end that is closed already stays so."""
-        result = _peal().peal_close(self._session.handle, self.id)
-        if result != Result.CLOSED:
-            _insist(result)
-
-    def reset(self):
-        result = _peal().peal_reset(self._session.handle, self.id)
-        if result != Result.CLOSED:
-            _insist(result)
+        return f"<peal.{type(self).__name__} {self.id}>"
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.close()
+        self._end(self._give_up)
+
+    def _end(self, how):
+        result = getattr(_peal(), how)(self._session.handle, self.id)
+        if result != Result.CLOSED:
+            _insist(result)
+
+    def send(self, data):
+        """To an order group: it is ordered when it comes back, ORDERED."""
+        _insist(getattr(_peal(), self._send)(self._session.handle, self.id, bytes(data), len(data)))
 
 
-class Group:
-    """A process group that a session joined. Two objects of the same time in a group are equal."""
+class Channel(_Handle):
+    """One end of a channel."""
+    _give_up = "peal_close"
 
-    def __init__(self, session, number):
-        self._session = session
-        self.id = number
+    def close(self):
+        """No more is sent; what was, still arrives. An end that is closed already stays so."""
+        self._end("peal_close")
 
-    def __eq__(self, other):
-        return isinstance(other, Group) and (self.id, self._session) == (other.id, other._session)
+    def reset(self):
+        self._end("peal_reset")
 
-    def __hash__(self):
-        return hash(self.id)
 
-    def __repr__(self):
-        return f"<peal.Group {self.id}>"
+class Group(_Handle):
+    """A process group, for the time that a session is in it."""
+    _give_up = "peal_group_leave"
 
     @property
     def view(self):
         """The view as of the last event. None: this session is not in it, or not yet."""
         return self._session.view_of_group(self.id)
 
-    def send(self, data):
-        _insist(_peal().peal_send(self._session.handle, self.id, bytes(data), len(data)))
-
     def leave(self):
         """GROUP_ENDED follows. A group that is left already stays so."""
-        result = _peal().peal_group_leave(self._session.handle, self.id)
-        if result != Result.CLOSED:
-            _insist(result)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.leave()
+        self._end("peal_group_leave")
 
 
-class OrderGroup:
-    """An order group that a session has open. Two objects of the same time of it are equal."""
-
-    def __init__(self, session, number):
-        self._session = session
-        self.id = number
-
-    def __eq__(self, other):
-        return isinstance(other, OrderGroup) and (self.id, self._session) == (other.id, other._session)
-
-    def __hash__(self):
-        return hash(self.id)
-
-    def __repr__(self):
-        return f"<peal.OrderGroup {self.id}>"
+class OrderGroup(_Handle):
+    """An order group, for the time that a session has it open."""
+    _send = "peal_order_send"
+    _give_up = "peal_order_close"
 
     @property
     def view(self):
@@ -361,21 +336,9 @@ class OrderGroup:
         return OrderView(raw.position, raw.group, raw.generation, raw.view, raw.active, own_rank, bool(raw.is_waiting),
                          ranks)
 
-    def send(self, data):
-        """It is ordered when it comes back: ORDERED."""
-        _insist(_peal().peal_order_send(self._session.handle, self.id, bytes(data), len(data)))
-
     def close(self):
         """ORDER_ENDED follows. A group that is closed already stays so."""
-        result = _peal().peal_order_close(self._session.handle, self.id)
-        if result != Result.CLOSED:
-            _insist(result)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+        self._end("peal_order_close")
 
 
 class Session:
