@@ -60,9 +60,6 @@ peal_orders_view(void *state, const struct peal_abcast_news *news)
 	for (uint8_t i = 0; i < news->ranks_count; i++) {
 		view.members[i] = peal_order_member(news->members[i]);
 		hold(group, i, news->members[i]);
-		if (group->members[i] != view.members[i]) {
-			group->parts[i] = (struct peal_orders_parts){0};
-		}
 		group->members[i] = view.members[i];
 	}
 	group->lane_delivered = 0;
@@ -146,6 +143,8 @@ init_machine(struct peal_orders_group *group, uint8_t rank, uint64_t holder)
 		.seed = peal_hash_mix(orders->config.seed ^ orders->self_mid ^ group->config.id)};
 
 	peal_abcast_init(&group->abcast, &config);
+	/* Of a member that has a rank once more, nobody mixes the parts of both times. */
+	group->cut_number = (uint32_t)peal_hash_mix(holder);
 	peal_abcast_set_offset(&group->abcast, orders->config.clock_offset_ns);
 }
 

@@ -6,6 +6,7 @@
 #define SECOND_NS         PEAL_STORY_SECOND_NS
 #define DUPLICATE_PPM_MAX 300000U
 #define FINAL_SIZE        100U
+#define STANDSTILL_NS     (100U * MILLISECOND_NS)
 
 /* Of the stories of one source. */
 #define SOURCE       0U
@@ -39,6 +40,33 @@ run_until_all_have(struct peal_simworld *world)
 	}
 }
 
+static uint64_t
+newest_epoch(const struct peal_simworld *world)
+{
+	uint64_t epoch = 0;
+
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		uint64_t own = world->nodes[i]->node.view.epoch;
+
+		epoch = own > epoch ? own : epoch;
+	}
+	return epoch;
+}
+
+/* A group that has just agreed may still flush, and find out who did not answer before: who comes
+ * back then has nobody's last word. */
+static void
+await_standstill(struct peal_simworld *world)
+{
+	uint64_t until_ns = world->time.now_ns + 2U * SECOND_NS;
+	uint64_t epoch;
+
+	do {
+		epoch = newest_epoch(world);
+		peal_simworld_run_for(world, STANDSTILL_NS);
+	} while (newest_epoch(world) != epoch && world->time.now_ns < until_ns && !world->is_over);
+}
+
 void
 peal_story_finish_cast(struct peal_simworld *world)
 {
@@ -46,8 +74,7 @@ peal_story_finish_cast(struct peal_simworld *world)
 		world->casts[i].is_quiet = true;
 		peal_cast_hold(&world->casts[i].cast, false);
 	}
-	/* A group that has just agreed may still flush. */
-	peal_simworld_run_for(world, 100U * MILLISECOND_NS);
+	await_standstill(world);
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		if (peal_simnode_is_member(world->nodes[i])) {
 			(void)peal_story_expect(world,

@@ -50,6 +50,8 @@ test_orders_handover__a_rank_is_given_to_another_member(void **state)
 static void
 test_orders_handover__given_back_it_is_another_life(void **state)
 {
+	uint32_t number = nodes[1].orders.groups[0].cut_number;
+
 	(void)state;
 	assert_int_equal(command(0, PEAL_ORDERS_REPLACE, 1, 4), PEAL_ORDERS_NOT_REFUSED);
 	orders_turn(HANDOVER_TURNS);
@@ -59,6 +61,8 @@ test_orders_handover__given_back_it_is_another_life(void **state)
 	assert_int_equal(nodes[0].view.active, 7);
 	assert_true(state_of(1).is_rank);
 	assert_false(state_of(3).is_rank);
+	/* What it says in parts is not taken for what it began to say before. */
+	assert_int_not_equal(nodes[1].orders.groups[0].cut_number, number);
 	assert_int_equal(say(1, "b"), PEAL_ORDERS_OK);
 	orders_turn(200);
 	assert_string_equal(nodes[1].text, "2b ");
