@@ -82,7 +82,7 @@ read_clocks(const struct peal_abcast *abcast, struct peal_orders_state *state_ou
 	const struct peal_abcast_sync *sync = &abcast->sync;
 
 	state_out->clock_shift_ns = abcast->clock.shift_ns;
-	for (uint32_t i = 0; i < abcast->config.ranks_count; i++) {
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
 		uint64_t error_ns = sync->estimates[i].error_ns;
 
 		if ((sync->known >> i & 1U) != 0) {

@@ -50,6 +50,19 @@ peal_simranks_hand_over(struct peal_simorders *nodes, uint32_t count, uint32_t i
 	return refusal == PEAL_ORDERS_NOT_REFUSED ? node->index : count;
 }
 
+/* A node without a rank of the group; `count`: there is none. */
+static uint32_t
+find_free(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (nodes[i].is_up && nodes[i].orders.self_mid != 0 &&
+			peal_simorders_find_machine(&nodes[i], id) == NULL) {
+			return i;
+		}
+	}
+	return count;
+}
+
 bool
 peal_simranks_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t id, uint32_t first,
 	struct peal_simranks_handover *handover_out)
@@ -65,32 +78,13 @@ peal_simranks_find_empty(struct peal_simorders *nodes, uint32_t count, uint32_t 
 		if (is_alive(nodes, count, id, count, mid)) {
 			continue;
 		}
-		for (uint32_t i = 0; i < count; i++) {
-			if (nodes[i].is_up && nodes[i].orders.self_mid != 0 &&
-				peal_simorders_find_machine(&nodes[i], id) == NULL) {
-				*handover_out = (struct peal_simranks_handover){
-					.commander = node->index,
-					.taker = i,
-					.rank = rank,
-					.what = mid == 0 ? PEAL_ORDERS_ADD : PEAL_ORDERS_REPLACE};
-				return true;
-			}
-		}
+		*handover_out = (struct peal_simranks_handover){.commander = node->index,
+			.taker = find_free(nodes, count, id),
+			.rank = rank,
+			.what = mid == 0 ? PEAL_ORDERS_ADD : PEAL_ORDERS_REPLACE};
+		return handover_out->taker != count;
 	}
 	return false;
-}
-
-/* A node without a rank of the group; `count`: there is none. */
-static uint32_t
-find_free(const struct peal_simorders *nodes, uint32_t count, uint32_t id)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (nodes[i].is_up && nodes[i].orders.self_mid != 0 &&
-			peal_simorders_find_machine(&nodes[i], id) == NULL) {
-			return i;
-		}
-	}
-	return count;
 }
 
 bool

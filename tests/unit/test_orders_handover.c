@@ -162,6 +162,7 @@ test_orders_handover__a_rank_is_opened_and_counts_when_it_is_in(void **state)
 	assert_int_equal(say(3, "d"), PEAL_ORDERS_OK);
 	orders_turn(HANDOVER_TURNS);
 	assert_string_equal(nodes[0].text, "4d ");
+	assert_int_equal(state_of(0).clocks_count, 3);
 	/* Three of four, and not two. */
 	cores->nodes[1]->is_running = false;
 	assert_int_equal(say(0, "a"), PEAL_ORDERS_OK);
