@@ -34,7 +34,7 @@
  * it; the others keep what they have not heard, and say it when the lower ones do not for a while,
  * 5 ms for each of them. Broadcast gives all who go on the same, so nothing is lost with a
  * publisher. When too much is kept, the ranks put nothing more in order: the audience brakes.
- * A subscriber begins at the position that it hears first, and is told which it missed.
+ * A subscriber begins behind all that was published here before, and is told which it missed.
  *
  * Frames of data are as large as the path to each rank is proven to carry, and then hold several of
  * the frames that are put in order.
@@ -219,6 +219,13 @@ struct peal_orders_subscription {
 	struct peal_orders_parts parts[PEAL_ORDER_RANKS_MAX];
 };
 
+/* How far a group of the view was published, heard here or not listened to. */
+struct peal_orders_published {
+	uint32_t group; /* 0 = none */
+	uint32_t configuration;
+	uint64_t to; /* the largest position */
+};
+
 /* A publication that came early. */
 struct peal_orders_early {
 	uint32_t group; /* 0 = free */
@@ -302,6 +309,7 @@ struct peal_orders {
 	uint32_t early_count;
 	uint64_t asked_at_ns; /* SUBSCRIBE: tried again then */
 	struct peal_orders_subscription subscriptions[PEAL_ORDERGROUPS_MAX];
+	struct peal_orders_published published[PEAL_ORDERGROUPS_MAX];
 	struct peal_orders_early early[PEAL_ORDERS_EARLY_MAX];
 	struct peal_orders_page page;
 	struct peal_orders_request request;

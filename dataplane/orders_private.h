@@ -132,10 +132,8 @@ peal_orders_is_braked(const struct peal_orders_group *group)
 	return publisher->is_on && publisher->next - publisher->first > PEAL_ORDERS_KEPT_BRAKE;
 }
 
-/* orders_subscribe.c: a publication for who listens; another table of peers; the rank of this node
- * is in a view that begins behind `position`; asks. */
-void peal_orders_listen(
-	struct peal_orders *orders, const struct peal_order_publication *publication);
+/* orders_subscribe.c: another table of peers; the rank of this node is in a view that begins behind
+ * `position`; it is a rank no more; asks. */
 void peal_orders_switch_subscriptions(struct peal_orders *orders, bool is_same_self);
 void peal_orders_hand_on(struct peal_orders_group *group, uint64_t position);
 void peal_orders_listen_again(const struct peal_orders_group *group);

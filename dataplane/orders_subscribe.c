@@ -18,6 +18,57 @@ peal_orders_find_subscription(struct peal_orders *orders, uint32_t group)
 	return NULL;
 }
 
+/* --- what is published, and is not said again --- */
+
+/* NULL: the view has no such group. */
+static struct peal_orders_published *
+find_published(struct peal_orders *orders, uint32_t group)
+{
+	for (uint32_t i = 0; group != 0 && i < PEAL_ORDERGROUPS_MAX; i++) {
+		if (orders->published[i].group == group) {
+			return &orders->published[i];
+		}
+	}
+	return NULL;
+}
+
+/* Returns how far the group was published before. */
+static uint64_t
+note_published(struct peal_orders *orders, const struct peal_order_publication *publication)
+{
+	struct peal_orders_published *published = find_published(orders, publication->group);
+	uint64_t before;
+
+	if (published == NULL || published->configuration != publication->configuration) {
+		return 0;
+	}
+	before = published->to;
+	published->to = publication->to > before ? publication->to : before;
+	return before;
+}
+
+/* The groups of another view; who is another member has heard nothing yet. */
+static void
+switch_published(struct peal_orders *orders, bool is_same_self)
+{
+	struct peal_orders_published published[PEAL_ORDERGROUPS_MAX] = {0};
+	const struct peal_view *view = orders->peers->view;
+	uint32_t count = orders->peers->members_count == 0 ? 0 : view->ordergroups_count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct peal_ordergroup *config = &view->ordergroups[i];
+		const struct peal_orders_published *before =
+			is_same_self ? find_published(orders, config->id) : NULL;
+
+		published[i].group = config->id;
+		published[i].configuration = (uint32_t)peal_ordergroup_hash(config).low;
+		if (before != NULL && before->configuration == published[i].configuration) {
+			published[i].to = before->to;
+		}
+	}
+	memcpy(orders->published, published, sizeof(published));
+}
+
 /* --- publications that came early --- */
 
 static void
@@ -175,8 +226,8 @@ give_gap_up(struct peal_orders *orders)
 	}
 }
 
-/* What is heard first says where it begins; also when that is at the first of all. False: there is
- * nothing more to do. */
+/* What is heard first, of what nobody said before, says where it begins; also when that is at the
+ * first of all. False: there is nothing more to do. */
 static bool
 begin_behind(struct peal_orders *orders, struct peal_orders_subscription *subscription,
 	const struct peal_order_publication *publication)
@@ -190,8 +241,11 @@ begin_behind(struct peal_orders *orders, struct peal_orders_subscription *subscr
 	return is_frame && peal_orders_find_subscription(orders, publication->group) != NULL;
 }
 
-void
-peal_orders_listen(struct peal_orders *orders, const struct peal_order_publication *publication)
+/* What another rank says again was published up to `published_to`, and what is missing of that is
+ * not said any more: who begins does so behind it. */
+static void
+listen(struct peal_orders *orders, const struct peal_order_publication *publication,
+	uint64_t published_to)
 {
 	struct peal_orders_subscription *subscription =
 		peal_orders_find_subscription(orders, publication->group);
@@ -201,11 +255,12 @@ peal_orders_listen(struct peal_orders *orders, const struct peal_order_publicati
 		return;
 	}
 	peal_orders_count(orders, PEAL_COUNTER_ORDER_PUBLICATIONS_HEARD);
-	if (!subscription->has_begun && !begin_behind(orders, subscription, publication)) {
+	if (subscription->has_begun ? publication->to < subscription->expected
+				    : publication->to <= published_to) {
+		peal_orders_count(orders, PEAL_COUNTER_ORDER_PUBLICATIONS_REPEATED);
 		return;
 	}
-	if (publication->to < subscription->expected) {
-		peal_orders_count(orders, PEAL_COUNTER_ORDER_PUBLICATIONS_REPEATED);
+	if (!subscription->has_begun && !begin_behind(orders, subscription, publication)) {
 		return;
 	}
 	if (publication->from > subscription->expected) {
@@ -248,6 +303,7 @@ peal_orders_listen_again(const struct peal_orders_group *group)
 	struct peal_orders *orders = group->orders;
 	struct peal_orders_subscription *subscription =
 		peal_orders_find_subscription(orders, group->config.id);
+	const struct peal_orders_published *published = find_published(orders, group->config.id);
 	uint64_t position = peal_abcast_position(&group->abcast);
 
 	if (subscription == NULL || !group->has_view) {
@@ -258,6 +314,10 @@ peal_orders_listen_again(const struct peal_orders_group *group)
 	subscription->expected = (position > group->floor ? position : group->floor) + 1U +
 				 (PEAL_BUG(HANDOVER_LISTENS_LATE) ? 1U : 0U);
 	memcpy(subscription->parts, group->parts, sizeof(subscription->parts));
+	/* What was published before it was delivered here is not said again. */
+	if (published != NULL && published->to >= subscription->expected) {
+		skip(orders, subscription, published->to);
+	}
 }
 
 /* --- what is asked for --- */
@@ -310,6 +370,7 @@ peal_orders_switch_subscriptions(struct peal_orders *orders, bool is_same_self)
 {
 	const struct peal_orders_user *user = &orders->config.user;
 
+	switch_published(orders, is_same_self);
 	for (uint32_t i = 0; i < PEAL_ORDERGROUPS_MAX; i++) {
 		uint32_t group = orders->subscriptions[i].group;
 		const struct peal_ordergroup *config =
@@ -380,6 +441,7 @@ peal_orders_on_cast(
 	const struct peal_orders_subscription *subscription;
 	struct peal_orders_group *group;
 	uint32_t configuration;
+	uint64_t published_to;
 
 	if (delivery->offset != 0 ||
 		!peal_order_publication_is_one(delivery->bytes, delivery->size)) {
@@ -390,6 +452,7 @@ peal_orders_on_cast(
 		peal_orders_count(orders, PEAL_COUNTER_ORDER_PUBLICATIONS_REFUSED);
 		return true;
 	}
+	published_to = note_published(orders, &publication);
 	group = peal_orders_find_group(orders, publication.group);
 	subscription = peal_orders_find_subscription(orders, publication.group);
 	if (group == NULL && subscription == NULL) {
@@ -404,6 +467,6 @@ peal_orders_on_cast(
 	if (group != NULL && !group->is_ended) {
 		peal_orders_heard(group, origin, &publication);
 	}
-	peal_orders_listen(orders, &publication);
+	listen(orders, &publication, published_to);
 	return true;
 }

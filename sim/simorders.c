@@ -783,6 +783,18 @@ peal_simorders_has_all(const struct peal_simorders_seat *seat)
 	return true;
 }
 
+/* Positions of the group that came, and wait for one before them that does not. */
+static uint32_t
+count_early(const struct peal_simorders *simorders, uint32_t id)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < PEAL_ORDERS_EARLY_MAX; i++) {
+		count += simorders->orders.early[i].group == id ? 1U : 0U;
+	}
+	return count;
+}
+
 void
 peal_simorders_check_all(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config)
@@ -794,6 +806,10 @@ peal_simorders_check_all(
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
+		if (nodes[i].is_up && count_early(&nodes[i], config->id) > 0) {
+			VIOLATE(&nodes[i], "n%u: waits for what nobody says any more in group %u",
+				i, config->id);
+		}
 		for (uint32_t s = 0; s < PEAL_ORDERS_MAX; s++) {
 			const struct peal_simorders_seat *seat = &nodes[i].seats[s];
 			const struct peal_simorders_life *life;

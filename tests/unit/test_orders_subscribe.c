@@ -2,9 +2,9 @@
 #include "tests/lib/ordersscene.h"
 #include "wire/order_data.h"
 
-/* What a rank would say, to node 3. */
+/* What a rank would say, to one node. */
 static void
-hear(uint8_t kind, uint64_t from, uint64_t to, const char *text)
+hear_at(uint32_t node, uint8_t kind, uint64_t from, uint64_t to, const char *text)
 {
 	uint8_t data[64] = {0};
 	uint8_t bytes[PEAL_ORDER_PUBLICATION_HEAD_SIZE + sizeof(data)];
@@ -26,7 +26,13 @@ hear(uint8_t kind, uint64_t from, uint64_t to, const char *text)
 	}
 	delivery.size = peal_order_publication_encode(&publication, bytes);
 	delivery.message_size = delivery.size;
-	assert_true(peal_orders_on_cast(&nodes[3].orders, 1, &delivery));
+	assert_true(peal_orders_on_cast(&nodes[node].orders, 1, &delivery));
+}
+
+static void
+hear(uint8_t kind, uint64_t from, uint64_t to, const char *text)
+{
+	hear_at(3, kind, from, to, text);
 }
 
 static void
@@ -55,6 +61,47 @@ test_orders_subscribe__it_begins_where_it_hears_first(void **state)
 	peal_orders_unsubscribe(&nodes[3].orders, GROUP);
 	hear_frame(9, "c");
 	assert_string_equal(nodes[3].text, "1a 1b ");
+}
+
+static void
+test_orders_subscribe__who_begins_waits_for_nothing_that_was_said_before(void **state)
+{
+	(void)state;
+	/* One rank said up to 12 before; another one says the first of it again, then goes on. */
+	hear_frame(11, "x");
+	hear_frame(12, "x");
+	assert_int_equal(peal_orders_subscribe(&nodes[3].orders, GROUP), PEAL_ORDERS_OK);
+	hear_frame(10, "w");
+	hear_frame(11, "x");
+	hear(PEAL_ORDER_PUBLICATION_SKIPPED, 1, 9, "");
+	assert_int_equal(nodes[3].skips_count, 0);
+	hear_frame(13, "a");
+	assert_int_equal(nodes[3].skips_count, 1);
+	assert_int_equal(nodes[3].skipped_from, 0);
+	assert_int_equal(nodes[3].skipped_to, PEAL_ORDERS_LAST_OF(12));
+	assert_string_equal(nodes[3].text, "1a ");
+	/* The same for who ended and begins again. */
+	peal_orders_unsubscribe(&nodes[3].orders, GROUP);
+	hear_frame(15, "x");
+	assert_int_equal(peal_orders_subscribe(&nodes[3].orders, GROUP), PEAL_ORDERS_OK);
+	hear_frame(14, "x");
+	hear_frame(16, "b");
+	assert_string_equal(nodes[3].text, "1a 1b ");
+	assert_int_equal(nodes[3].orders.early_count, 0);
+}
+
+static void
+test_orders_subscribe__a_group_that_was_created_anew_begins_anew(void **state)
+{
+	(void)state;
+	hear_frame(900, "x");
+	table[0].generation = 2;
+	orders_install(0xF);
+	orders_turn(2);
+	assert_int_equal(peal_orders_subscribe(&nodes[3].orders, GROUP), PEAL_ORDERS_OK);
+	hear_frame(3, "a");
+	assert_string_equal(nodes[3].text, "1a ");
+	assert_int_equal(nodes[3].skipped_to, PEAL_ORDERS_LAST_OF(2));
 }
 
 static void
@@ -164,6 +211,26 @@ test_orders_subscribe__who_becomes_a_rank_goes_on_where_it_was(void **state)
 	assert_int_equal(nodes[3].skips_count, 1); /* where it began */
 }
 
+static void
+test_orders_subscribe__who_gave_its_rank_away_waits_for_nothing_that_was_said_before(void **state)
+{
+	(void)state;
+	assert_int_equal(peal_orders_subscribe(&nodes[1].orders, GROUP), PEAL_ORDERS_OK);
+	assert_int_equal(say(1, "b"), PEAL_ORDERS_OK);
+	orders_turn(50);
+	/* It is said before this rank delivers it, and this rank never does. */
+	hear_at(1, PEAL_ORDER_PUBLICATION_FRAME, 40, 40, "x");
+	assert_int_equal(nodes[1].skips_count, 0);
+	assert_int_equal(peal_orders_hand_over(&nodes[0].orders, GROUP, PEAL_ORDERS_REPLACE, 1, 4),
+		PEAL_ORDERS_NOT_REFUSED);
+	orders_turn(6000);
+	assert_int_equal(nodes[1].ended_count, 1);
+	assert_int_equal(nodes[1].skips_count, 1);
+	assert_int_equal(nodes[1].skipped_to, PEAL_ORDERS_LAST_OF(40));
+	hear_at(1, PEAL_ORDER_PUBLICATION_FRAME, 41, 41, "a");
+	assert_string_equal(nodes[1].text, "2b 1a ");
+}
+
 int
 main(void)
 {
@@ -171,6 +238,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_orders_subscribe__it_begins_where_it_hears_first, begin_founded,
 			finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_subscribe__who_begins_waits_for_nothing_that_was_said_before,
+			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_subscribe__a_group_that_was_created_anew_begins_anew,
+			begin_founded, finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_subscribe__what_comes_early_waits, begin_founded, finish),
 		cmocka_unit_test_setup_teardown(
@@ -183,6 +256,9 @@ main(void)
 			begin_founded, finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_subscribe__who_becomes_a_rank_goes_on_where_it_was,
+			begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_subscribe__who_gave_its_rank_away_waits_for_nothing_that_was_said_before,
 			begin_founded, finish),
 	};
 
