@@ -84,9 +84,10 @@
 #define PEAL_MEMBER_RECORD_SIZE_MAX 48U
 #define PEAL_PROPOSAL_FIXED_SIZE    32U
 
-/* Order groups of one view, ranks of one, and how often one may be created anew; and the encoded
- * configuration of the largest one. */
+/* Order groups of one view, how many of them one member takes a rank of, ranks of one, and how
+ * often one may be created anew; and the encoded configuration of the largest one. */
 #define PEAL_ORDERGROUPS_MAX           16U
+#define PEAL_ORDERGROUPS_OF_MEMBER_MAX 4U
 #define PEAL_ORDERGROUP_RANKS_MAX      9U
 #define PEAL_ORDERGROUP_GENERATION_MAX (UINT32_C(1) << 31)
 #define PEAL_ORDERGROUP_SIZE_MAX       (12U + PEAL_ORDERGROUP_RANKS_MAX * 36U)

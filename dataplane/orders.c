@@ -75,6 +75,49 @@ is_waiting(const struct peal_orders_group *group)
 		       abcast->turn_at_ns - abcast->blocked_at_ns > abcast->timing.suspect_ns);
 }
 
+/* Members that are gone never come back as who they were, and who came in their place has
+ * forgotten. */
+static void
+read_holders(const struct peal_orders_group *group, struct peal_orders_state *state_out)
+{
+	const struct peal_abcast *abcast = &group->abcast;
+
+	for (uint32_t i = 0; i < abcast->ranks_count; i++) {
+		uint64_t mid = peal_order_member(abcast->members[i]);
+		uint16_t bit = (uint16_t)(1U << i);
+
+		state_out->present |=
+			mid != 0 && peal_orders_is_member(group->orders, mid) ? bit : 0;
+		state_out->given |= mid != 0 && peal_order_term(abcast->members[i]) > 0 ? bit : 0;
+	}
+	state_out->is_lost = abcast->view > 0 && abcast->state != PEAL_ABCAST_OUT &&
+			     2 * __builtin_popcount(abcast->counted & state_out->present) <=
+				     __builtin_popcount(abcast->counted);
+}
+
+/* True when a member that the table names has the rank that this node, by its name, waits for. */
+static bool
+is_claimed(const struct peal_orders_group *group)
+{
+	uint64_t mid = group->config.ranks[group->abcast.config.rank].mid;
+
+	return group->abcast.state == PEAL_ABCAST_OUT &&
+	       peal_order_term(group->abcast.config.member) == 0 &&
+	       mid != group->orders->self_mid && peal_orders_is_member(group->orders, mid);
+}
+
+/* True when the table names this node. */
+static bool
+is_named(const struct peal_orders *orders, const struct peal_ordergroup *config)
+{
+	for (uint32_t i = 0; i < config->ranks_count; i++) {
+		if (config->ranks[i].mid == orders->self_mid) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* How far the ranks are known to agree what time it is. */
 static void
 read_clocks(const struct peal_abcast *abcast, struct peal_orders_state *state_out)
@@ -108,12 +151,17 @@ peal_orders_find(
 		return false;
 	}
 	state_out->generation = config->generation;
+	state_out->is_crowded = is_named(orders, config);
 	state_out->view.ranks_count = config->ranks_count;
 	state_out->view.counted = (uint16_t)((1U << config->ranks_count) - 1U);
 	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
 		const struct peal_orders_group *here = &orders->groups[i];
 
-		if (!here->is_used || here->config.id != group || peal_orders_is_relieved(here)) {
+		if (!here->is_used || here->config.id != group) {
+			continue;
+		}
+		state_out->is_crowded = false;
+		if (peal_orders_is_relieved(here)) {
 			continue;
 		}
 		state_out->is_rank = true;
@@ -121,6 +169,8 @@ peal_orders_find(
 		state_out->status = here->abcast.state;
 		state_out->fault = here->abcast.fault;
 		state_out->is_waiting = is_waiting(here);
+		state_out->is_claimed = is_claimed(here);
+		read_holders(here, state_out);
 		state_out->waiting_count = here->said_count - here->done_count;
 		read_clocks(&here->abcast, state_out);
 		state_out->view.view = here->abcast.view;
@@ -136,11 +186,20 @@ peal_orders_find(
 const char *
 peal_orders_state_name(const struct peal_orders_state *state)
 {
+	if (state->is_crowded) {
+		return "takes no rank here, because the node has four of other groups";
+	}
 	if (!state->is_rank) {
 		return "no rank here";
 	}
 	if (state->status == PEAL_ABCAST_STOPPED) {
 		return "stopped";
+	}
+	if (state->is_claimed) {
+		return "waits, because the rank of this node's name is another member's";
+	}
+	if (state->is_lost) {
+		return "lost its majority";
 	}
 	if (state->status == PEAL_ABCAST_OUT) {
 		return "waits to be taken in";

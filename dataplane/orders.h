@@ -66,7 +66,7 @@
 #include <stdatomic.h>
 
 /* Groups in which one node may hold a rank; of more it is no rank, and counts ORDER_TOO_MANY. */
-#define PEAL_ORDERS_MAX 4U
+#define PEAL_ORDERS_MAX PEAL_ORDERGROUPS_OF_MEMBER_MAX
 
 /* Bytes of messages of one group that wait to be in frames, with eight for each; a power of two. */
 #define PEAL_ORDERS_QUEUE_SIZE (UINT32_C(1) << 19)
@@ -278,6 +278,11 @@ struct peal_orders_state {
 	enum peal_abcast_status status;
 	enum peal_abcast_fault fault;
 	bool is_waiting;        /* for a majority: nothing goes on */
+	bool is_lost;           /* for good: a majority of who decides in its view are no members */
+	bool is_claimed;        /* it waits for the rank of its name, which a member has */
+	bool is_crowded;        /* it was named, and takes no more ranks */
+	uint16_t present;       /* ranks whose holder is a member */
+	uint16_t given;         /* ranks whose holder has them by command */
 	uint64_t waiting_count; /* messages of this node that are not delivered here */
 	/* Of a rank: by how much the time that the ranks share is ahead of this node's clock; of
 	 * how many others the clocks are known; and how far each may be from that at most, 0 if of

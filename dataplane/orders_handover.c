@@ -29,6 +29,7 @@ static const char *const refusal_names[] = {
 	[PEAL_ORDERS_HANDOVER_TOO_FEW] = "too few",
 	[PEAL_ORDERS_HANDOVER_BUSY] = "busy",
 	[PEAL_ORDERS_HANDOVER_TOO_LARGE] = "too large",
+	[PEAL_ORDERS_HANDOVER_CROWDED] = "crowded",
 };
 
 const char *
@@ -101,6 +102,18 @@ judge(const struct peal_abcast *abcast, uint32_t rank, uint64_t mid)
 						 : PEAL_ORDERS_HANDOVER_TOO_FEW;
 }
 
+/* It would have to hold ranks of more groups than it takes. This group may have named it. */
+static bool
+is_crowded(const struct peal_orders_group *group, uint64_t mid)
+{
+	uint32_t count = peal_view_count_ordergroups_of(group->orders->peers->view, mid);
+
+	for (uint32_t i = 0; i < group->config.ranks_count; i++) {
+		count -= group->config.ranks[i].mid == mid ? 1U : 0U;
+	}
+	return count >= PEAL_ORDERS_MAX;
+}
+
 /* What only the node that was asked looks at. */
 static enum peal_orders_refusal
 judge_here(const struct peal_orders_group *group, enum peal_orders_handover what, uint32_t rank,
@@ -132,6 +145,9 @@ judge_here(const struct peal_orders_group *group, enum peal_orders_handover what
 	}
 	if (orders->peers->members_count > PEAL_ORDERS_HANDOVER_MEMBERS_MAX) {
 		return PEAL_ORDERS_HANDOVER_TOO_LARGE;
+	}
+	if (what != PEAL_ORDERS_REMOVE && is_crowded(group, mid)) {
+		return PEAL_ORDERS_HANDOVER_CROWDED;
 	}
 	return judge(abcast, rank, what == PEAL_ORDERS_REMOVE ? 0 : mid);
 }

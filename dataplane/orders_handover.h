@@ -40,6 +40,7 @@ enum peal_orders_refusal {
 	PEAL_ORDERS_HANDOVER_TOO_FEW,   /* without the rank no majority would be there */
 	PEAL_ORDERS_HANDOVER_BUSY, /* no view is here just now, or a command waits; try again */
 	PEAL_ORDERS_HANDOVER_TOO_LARGE, /* the view of the membership has too many members */
+	PEAL_ORDERS_HANDOVER_CROWDED,   /* the member was named by as many groups as it takes */
 };
 
 /* A command, of any one thread at a time. The asker's until it asks, then the core's until it has

@@ -2,6 +2,7 @@
 /* Order groups: how those of the view began and are, and the wish for another one. */
 #include "dataplane/dpdk/tsc.h"
 #include "runtime/answers.h"
+#include "runtime/orderwish.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,8 @@ add_state(struct rte_tel_data *data, const struct peal_orders_state *state)
 	(void)rte_tel_data_add_dict_u64(data, "active", state->view.active);
 	(void)rte_tel_data_add_dict_u64(data, "counted", state->view.counted);
 	(void)rte_tel_data_add_dict_u64(data, "holders", state->view.ranks_count);
+	(void)rte_tel_data_add_dict_u64(data, "present", state->present);
+	(void)rte_tel_data_add_dict_u64(data, "given", state->given);
 	if (state->is_rank) {
 		(void)rte_tel_data_add_dict_u64(data, "own_rank", state->rank);
 		(void)rte_tel_data_add_dict_u64(data, "waiting", state->waiting_count);
@@ -162,21 +165,23 @@ peal_answer_ordergroup(struct peal_answer *answer)
 	struct peal_node *node = answer->node->node;
 	struct peal_ordergroup group = {
 		.id = (uint32_t)answer->numbers[0], .generation = (uint32_t)answer->numbers[1]};
-	enum peal_ordergroup_answer given = PEAL_ORDERGROUP_INVALID;
+	const char *given = "crowded";
 	uint64_t now_ns = peal_tsc_now_ns();
 
 	if (answer->numbers[0] > UINT32_MAX || answer->numbers[1] > UINT32_MAX ||
 		!take_ranks(&group, answer->words) || !peal_ordergroup_is_valid(&group)) {
 		peal_answer_refuse(answer,
 			"an order group is an id from 1 and 1, 3, 5, 7 or 9 ranks NAME=MEMBER, "
-			"each name and each member once");
+			"each name and each member once; a name is 1 to 31 letters, digits, "
+			"'.', '_' or '-', a member a number that 'members' lists");
 		return;
 	}
 	peal_runtime_lock(answer->runtime);
-	given = peal_node_create_ordergroup(
-		node, &group, now_ns < node->now_ns ? node->now_ns : now_ns);
-	(void)rte_tel_data_add_dict_string(
-		answer->data, "answer", peal_ordergroup_answer_name(given));
+	if (!peal_orderwish_is_crowded(&node->view, &group)) {
+		given = peal_ordergroup_answer_name(peal_node_create_ordergroup(
+			node, &group, now_ns < node->now_ns ? node->now_ns : now_ns));
+	}
+	(void)rte_tel_data_add_dict_string(answer->data, "answer", given);
 	peal_runtime_unlock(answer->runtime, true);
 }
 

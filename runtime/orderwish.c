@@ -24,6 +24,28 @@ translate(enum peal_ordergroup_answer answer)
 	return answers[answer];
 }
 
+bool
+peal_orderwish_is_crowded(const struct peal_view *view, const struct peal_ordergroup *group)
+{
+	const struct peal_ordergroup *before = peal_view_find_ordergroup(view, group->id);
+
+	if (before != NULL && peal_ordergroup_equals(before, group)) {
+		return false;
+	}
+	for (uint32_t i = 0; i < group->ranks_count; i++) {
+		uint64_t mid = group->ranks[i].mid;
+		uint32_t count = peal_view_count_ordergroups_of(view, mid);
+
+		for (uint32_t k = 0; before != NULL && k < before->ranks_count; k++) {
+			count -= before->ranks[k].mid == mid ? 1U : 0U;
+		}
+		if (count >= PEAL_ORDERGROUPS_OF_MEMBER_MAX) {
+			return true;
+		}
+	}
+	return false;
+}
+
 enum peal_clients_wish_answer
 peal_orderwish_ask(void *state, const struct peal_ordergroup *group)
 {
@@ -33,8 +55,12 @@ peal_orderwish_ask(void *state, const struct peal_ordergroup *group)
 	uint64_t now_ns = peal_tsc_now_ns();
 
 	peal_runtime_lock(wish->runtime);
-	answer = peal_node_create_ordergroup(
-		node, group, now_ns < node->now_ns ? node->now_ns : now_ns);
+	if (peal_orderwish_is_crowded(&node->view, group)) {
+		answer = PEAL_ORDERGROUP_FULL;
+	} else {
+		answer = peal_node_create_ordergroup(
+			node, group, now_ns < node->now_ns ? node->now_ns : now_ns);
+	}
 	peal_runtime_unlock(wish->runtime, true);
 	return translate(answer);
 }

@@ -19,4 +19,8 @@ struct peal_orderwish {
 /* `state`: a struct peal_orderwish. Any thread, without the lock of the runtime, which it takes. */
 enum peal_clients_wish_answer peal_orderwish_ask(void *state, const struct peal_ordergroup *group);
 
+/* True when the group is not in the view, and a member that it names was named by as many others as
+ * it takes ranks of: it would be no rank. Pure. */
+bool peal_orderwish_is_crowded(const struct peal_view *view, const struct peal_ordergroup *group);
+
 #endif

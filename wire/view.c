@@ -230,6 +230,21 @@ peal_view_find_ordergroup(const struct peal_view *view, uint32_t ordergroup_id)
 	return NULL;
 }
 
+uint32_t
+peal_view_count_ordergroups_of(const struct peal_view *view, uint64_t mid)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < view->ordergroups_count; i++) {
+		const struct peal_ordergroup *group = &view->ordergroups[i];
+
+		for (uint32_t k = 0; k < group->ranks_count; k++) {
+			count += group->ranks[k].mid == mid ? 1U : 0U;
+		}
+	}
+	return count;
+}
+
 /* Of all configurations; 0 = there is none. */
 static struct peal_hash128
 sum_ordergroups(const struct peal_view *view)

@@ -81,6 +81,8 @@ peal_view_tag(const struct peal_view *view)
 /* The order group with this id as it was created last; NULL: there is none. */
 const struct peal_ordergroup *peal_view_find_ordergroup(
 	const struct peal_view *view, uint32_t ordergroup_id);
+/* Order groups that named the member when they were created last. */
+uint32_t peal_view_count_ordergroups_of(const struct peal_view *view, uint64_t mid);
 
 /* The hash of the other fields and members_sum. O(order groups). */
 struct peal_hash128 peal_view_hash(const struct peal_view *view);

@@ -56,7 +56,7 @@ enum peal_order_end {
 	PEAL_ORDER_END_UNKNOWN = 1,       /* there is no such group */
 	PEAL_ORDER_END_TAKEN = 2,         /* created with other ranks by somebody else */
 	PEAL_ORDER_END_NO_MEMBER = 3,     /* a rank is no member of the view of nodes */
-	PEAL_ORDER_END_TOO_MANY = 4,      /* as many groups as there may be, or wishes for some */
+	PEAL_ORDER_END_TOO_MANY = 4,      /* groups: 16, 4 of one member; wishes: one */
 	PEAL_ORDER_END_REPLACED = 5,      /* it was created anew; or this node lost its rank */
 	PEAL_ORDER_END_FAULT = 6,         /* this node cannot be right about the order: stopped */
 	PEAL_ORDER_END_REMOVED = 7,       /* this node is no member of the view of nodes */

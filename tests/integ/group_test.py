@@ -89,6 +89,16 @@ def restart(lab, ranks):
     wait_running(lab, 7, [member for _, member in anew])
 
 
+def crowded(lab):
+    """A member takes ranks of four groups: a fifth one would have none, and is not created."""
+    ranks = ranks_now(lab)
+    for group in (11, 12, 13):
+        ask(lab, 1, "create", group, ranks)
+    refused(lab, 1, "create", 14, ranks, "takes no more ranks")
+    expect(14 not in groups(lab, 1), "a group is there that one of its ranks does not take")
+    ask(lab, 1, "recreate", 13, ranks)
+
+
 def main():
     with Lab(f"group{os.getpid()}", 3, "--preset", "cloud") as lab:
         lab.wait_view(NODES, 3)
@@ -98,6 +108,8 @@ def main():
         print("ok - what cannot be is refused, and says why")
         restart(lab, ranks)
         print("ok - a newcomer learns it, and it is created anew")
+        crowded(lab)
+        print("ok - a member takes ranks of four groups and no more")
 
 
 if __name__ == "__main__":

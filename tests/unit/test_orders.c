@@ -111,6 +111,64 @@ test_orders__a_group_without_a_majority_waits_and_says_so(void **state)
 }
 
 static void
+test_orders__a_majority_that_is_gone_for_good_is_told(void **state)
+{
+	struct peal_orders_state group;
+
+	(void)state;
+	assert_true(peal_orders_find(&nodes[0].orders, GROUP, &group));
+	assert_int_equal(group.present, 7);
+	assert_int_equal(group.given, 0);
+	cores->nodes[1]->is_running = false;
+	orders_install(0xD);
+	orders_turn(2);
+	assert_true(peal_orders_find(&nodes[0].orders, GROUP, &group));
+	assert_int_equal(group.present, 5);
+	assert_false(group.is_lost);
+	cores->nodes[2]->is_running = false;
+	orders_install(0x9);
+	orders_turn(2);
+	assert_true(peal_orders_find(&nodes[0].orders, GROUP, &group));
+	assert_int_equal(group.present, 1);
+	assert_true(group.is_lost);
+	assert_string_equal(peal_orders_state_name(&group), "lost its majority");
+	/* Who has no rank does not know. */
+	assert_true(peal_orders_find(&nodes[3].orders, GROUP, &group));
+	assert_false(group.is_lost);
+}
+
+static void
+test_orders__who_gets_no_rank_is_told_why(void **state)
+{
+	static struct peal_ordergroup groups[PEAL_ORDERS_MAX + 1U];
+	struct peal_orders *orders = &nodes[3].orders;
+	struct peal_orders_state group;
+
+	(void)state;
+	/* Its name, and a rank that another member has; and one more that is its own. */
+	for (uint32_t i = 0; i <= PEAL_ORDERS_MAX; i++) {
+		groups[i] = (struct peal_ordergroup){
+			.id = GROUP + i, .generation = 1, .ranks_count = 1, .ranks = {{1, "n3"}}};
+	}
+	groups[PEAL_ORDERS_MAX].ranks[0].mid = 4;
+	for (uint32_t k = 0; k < 2U; k++) {
+		cores->nodes[3]->views[k].view.ordergroups = groups;
+		cores->nodes[3]->views[k].view.ordergroups_count = PEAL_ORDERS_MAX + 1U;
+	}
+	peal_orders_switch(orders, cores->nodes[3]->core.peers, cores->now_ns);
+	assert_true(peal_orders_find(orders, GROUP, &group));
+	assert_true(group.is_claimed);
+	assert_false(group.is_crowded);
+	assert_string_equal(peal_orders_state_name(&group),
+		"waits, because the rank of this node's name is another member's");
+	assert_true(peal_orders_find(orders, GROUP + PEAL_ORDERS_MAX, &group));
+	assert_true(group.is_crowded);
+	assert_false(group.is_rank);
+	assert_string_equal(peal_orders_state_name(&group),
+		"takes no rank here, because the node has four of other groups");
+}
+
+static void
 test_orders__every_fault_has_words(void **state)
 {
 	(void)state;
@@ -140,6 +198,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_orders__a_group_without_a_majority_waits_and_says_so, begin_founded,
 			finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders__a_majority_that_is_gone_for_good_is_told, begin_founded,
+			finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders__who_gets_no_rank_is_told_why, begin, finish),
 		cmocka_unit_test(test_orders__every_fault_has_words),
 	};
 

@@ -100,7 +100,7 @@ test_orders_handover__each_refusal_has_a_name(void **state)
 	assert_int_equal(command(0, PEAL_ORDERS_REPLACE, 1, 3), PEAL_ORDERS_HANDOVER_HOLDS_ONE);
 	assert_int_equal(command(0, PEAL_ORDERS_REPLACE, 1, 2), PEAL_ORDERS_HANDOVER_HOLDS_ONE);
 	assert_int_equal(counter(0, PEAL_COUNTER_ORDER_HANDOVERS_REFUSED), 5);
-	for (uint32_t i = 0; i <= PEAL_ORDERS_HANDOVER_TOO_LARGE; i++) {
+	for (uint32_t i = 0; i <= PEAL_ORDERS_HANDOVER_CROWDED; i++) {
 		const char *name = peal_orders_refusal_name((enum peal_orders_refusal)i);
 
 		for (uint32_t k = 0; k < i; k++) {
@@ -111,6 +111,27 @@ test_orders_handover__each_refusal_has_a_name(void **state)
 	/* One command waits. */
 	assert_int_equal(command(0, PEAL_ORDERS_REPLACE, 1, 4), PEAL_ORDERS_NOT_REFUSED);
 	assert_int_equal(command(0, PEAL_ORDERS_REMOVE, 2, 0), PEAL_ORDERS_HANDOVER_BUSY);
+}
+
+static void
+test_orders_handover__who_has_ranks_enough_gets_none(void **state)
+{
+	static struct peal_ordergroup crowd[PEAL_ORDERS_MAX + 1U];
+
+	(void)state;
+	crowd[0] = table[0];
+	for (uint32_t i = 1; i <= PEAL_ORDERS_MAX; i++) {
+		crowd[i] = (struct peal_ordergroup){
+			.id = GROUP + i, .generation = 1, .ranks_count = 1, .ranks = {{4, "n3"}}};
+	}
+	for (uint32_t k = 0; k < 2U; k++) {
+		cores->nodes[0]->views[k].view.ordergroups = crowd;
+		cores->nodes[0]->views[k].view.ordergroups_count = PEAL_ORDERS_MAX + 1U;
+	}
+	assert_int_equal(command(0, PEAL_ORDERS_REPLACE, 1, 4), PEAL_ORDERS_HANDOVER_CROWDED);
+	assert_int_equal(command(0, PEAL_ORDERS_ADD, 3, 4), PEAL_ORDERS_HANDOVER_CROWDED);
+	crowd[PEAL_ORDERS_MAX].ranks[0].mid = 3;
+	assert_int_equal(command(0, PEAL_ORDERS_REPLACE, 1, 4), PEAL_ORDERS_NOT_REFUSED);
 }
 
 static void
@@ -286,6 +307,9 @@ main(void)
 			finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_handover__each_refusal_has_a_name, begin_founded, finish),
+		cmocka_unit_test_setup_teardown(
+			test_orders_handover__who_has_ranks_enough_gets_none, begin_founded,
+			finish),
 		cmocka_unit_test_setup_teardown(
 			test_orders_handover__of_two_at_once_one_is_void, begin_founded, finish),
 		cmocka_unit_test_setup_teardown(

@@ -297,6 +297,23 @@ test_view__carries_the_order_groups(void **state)
 }
 
 static void
+test_view__counts_the_order_groups_that_name_a_member(void **state)
+{
+	(void)state;
+	gen_ordergroups(4);
+	for (uint32_t i = 0; i < 4U; i++) {
+		ordergroups[i].ranks_count = 3;
+		for (uint32_t k = 0; k < 3U; k++) {
+			ordergroups[i].ranks[k].mid = 10U + i + k;
+		}
+	}
+	assert_int_equal(peal_view_count_ordergroups_of(&view, 9), 0);
+	assert_int_equal(peal_view_count_ordergroups_of(&view, 10), 1);
+	assert_int_equal(peal_view_count_ordergroups_of(&view, 12), 3);
+	assert_int_equal(peal_view_count_ordergroups_of(&view, 15), 1);
+}
+
+static void
 test_view__refuses_order_groups_that_cannot_be(void **state)
 {
 	(void)state;
@@ -589,6 +606,7 @@ main(void)
 		cmocka_unit_test(test_view__stops_at_a_false_sum),
 		cmocka_unit_test(test_view__stops_at_an_index_of_other_members),
 		cmocka_unit_test(test_view__needs_an_index_that_is_half_empty),
+		cmocka_unit_test(test_view__counts_the_order_groups_that_name_a_member),
 		cmocka_unit_test(test_view__carries_the_order_groups),
 		cmocka_unit_test(test_view__refuses_order_groups_that_cannot_be),
 		cmocka_unit_test(test_view__refuses_more_members_than_there_is_memory_for),

@@ -21,8 +21,11 @@ static const struct {
 } sentences[] = {
 	{"taken", "there is another one with this id; 'group recreate' takes its place"},
 	{"wrong generation", "there is none with this id yet, or another one came first"},
-	{"no member", "one of the ranks is no member of the view"},
-	{"full", "the view has as many order groups as it may have"},
+	{"no member", "one of the ranks is no member of the view; 'members' lists them"},
+	{"full", "the view has 16 order groups, and no more may be; 'group recreate' takes the "
+		 "place of one"},
+	{"crowded", "one of the members was named by four other order groups, and takes no more "
+		    "ranks; name another one"},
 	{"invalid", "the daemon takes it for no order group"},
 	{"busy", "this node has another wish that waits; try again, or ask another node"},
 	{"outside", "this node is no member of a group now"},
@@ -69,6 +72,37 @@ print_clock(const json_t *group)
 		peal_show_number(group, "clocks"));
 }
 
+/* Ranks whose holder is a member no more, and what brings them back. */
+static void
+print_gone(const json_t *group)
+{
+	uint64_t present = peal_show_number(group, "present");
+	uint64_t given = peal_show_number(group, "given");
+	uint64_t count = peal_show_number(group, "holders");
+
+	for (uint64_t i = 0; i < count && peal_show_number(group, "view") > 0; i++) {
+		char name[32];
+		uint64_t holder;
+
+		(void)snprintf(name, sizeof(name), "holder%" PRIu64, i);
+		holder = peal_show_number(group, name);
+		if (holder == 0 || (present >> i & 1U) != 0) {
+			continue;
+		}
+		(void)snprintf(name, sizeof(name), "name%" PRIu64, i);
+		if ((given >> i & 1U) != 0) {
+			(void)printf("%21s  rank %" PRIu64 ": member %" PRIu64
+				     " is gone, and had it by command: 'group replace %" PRIu64
+				     " %" PRIu64 " MEMBER' gives it again\n",
+				"", i, holder, peal_show_number(group, "id"), i);
+		} else {
+			(void)printf("%21s  rank %" PRIu64 ": member %" PRIu64
+				     " is gone; a node that is called %s gets it when it joins\n",
+				"", i, holder, peal_show_text(group, name));
+		}
+	}
+}
+
 /* How it is now at the node that was asked: ranks that may send have a star. */
 static void
 print_state(const json_t *group)
@@ -101,6 +135,7 @@ print_state(const json_t *group)
 		}
 	}
 	(void)putchar('\n');
+	print_gone(group);
 	print_clock(group);
 }
 

@@ -52,6 +52,8 @@ static const struct {
 		    "who is missing first"},
 	{"busy", "the group is between two views, or has no majority; try again"},
 	{"too large", "ranks are given away in views of 64 members at most"},
+	{"crowded", "that member was named by four other order groups, and takes no more ranks; "
+		    "name another one"},
 };
 
 static enum peal_ordergroups_end
