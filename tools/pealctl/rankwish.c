@@ -48,8 +48,8 @@ static const struct {
 	{"holds one", "that member holds a rank of this group, and a member holds one at most"},
 	{"under way", "another rank of the group is given to a member that is not in yet; wait, or "
 		      "give that rank to somebody else or remove it first"},
-	{"too few", "without that rank there would be no majority to go on; bring back or replace "
-		    "who is missing first"},
+	{"too few", "without that rank there would be no majority to go on, or one rank alone; "
+		    "bring back or replace who is missing, or 'group add' another, first"},
 	{"busy", "the group is between two views, or has no majority; try again"},
 	{"too large", "ranks are given away in views of 64 members at most"},
 	{"crowded", "that member was named by four other order groups, and takes no more ranks; "
