@@ -135,7 +135,13 @@ print_state(const json_t *group)
 		}
 	}
 	(void)putchar('\n');
-	print_gone(group);
+	if (strcmp(peal_show_text(group, "state"), "lost its majority") == 0) {
+		(void)printf("%21s  for good, because members that held its ranks are gone: 'group "
+			     "recreate %" PRIu64 " NAME=MEMBER ...' begins it anew\n",
+			"", peal_show_number(group, "id"));
+	} else {
+		print_gone(group);
+	}
 	print_clock(group);
 }
 

@@ -50,7 +50,8 @@ static const struct {
 		      "give that rank to somebody else or remove it first"},
 	{"too few", "without that rank there would be no majority to go on, or one rank alone; "
 		    "bring back or replace who is missing, or 'group add' another, first"},
-	{"busy", "the group is between two views, or has no majority; try again"},
+	{"busy", "the group is between two views, or has no majority, as 'group show' says; try "
+		 "again"},
 	{"too large", "ranks are given away in views of 64 members at most"},
 	{"crowded", "that member was named by four other order groups, and takes no more ranks; "
 		    "name another one"},
