@@ -188,23 +188,32 @@ peal_clients_look_at_orders(struct peal_clients *clients)
 
 /* --- messages --- */
 
-/* The message of a member that is under way; a free place; one of who holds no rank any more. */
+/* Whose place is given to another member before that of `other`: nothing is under way there, or it
+ * has the lower number, as who held a rank before mostly has. */
+static bool
+goes_before(const struct peal_clients_speaker *speaker, const struct peal_clients_speaker *other)
+{
+	bool is_idle = speaker->offset == 0;
+
+	return is_idle == (other->offset == 0) ? speaker->mid < other->mid : is_idle;
+}
+
+/* The message of a member that is under way; a free place; one of who has nothing under way. */
 static struct peal_clients_speaker *
 find_speaker(struct peal_clients_ordergroup *group, uint64_t mid)
 {
-	struct peal_clients_speaker *oldest = &group->speakers[0];
+	struct peal_clients_speaker *found = &group->speakers[0];
 
 	for (uint32_t i = 0; i < PEAL_ORDERGROUP_RANKS_MAX; i++) {
 		if (group->speakers[i].mid == mid) {
 			return &group->speakers[i];
 		}
-		if (group->speakers[i].mid < oldest->mid) {
-			oldest = &group->speakers[i];
+		if (goes_before(&group->speakers[i], found)) {
+			found = &group->speakers[i];
 		}
 	}
-	/* Members of a rank follow each other by number, so the lowest one is of who is gone. */
-	*oldest = (struct peal_clients_speaker){.mid = mid};
-	return oldest;
+	*found = (struct peal_clients_speaker){.mid = mid};
+	return found;
 }
 
 /* Who is to get this part; notes whose message it is. False: nobody. */

@@ -245,23 +245,33 @@ on_message(struct peal_procgroups *groups, const struct peal_procgroups_stream *
 	}
 }
 
-/* Where a member's message is put together; its place, or that of who holds no rank any more. */
+/* Whose place is given to another member before that of `other`: nothing is under way there, or it
+ * has the lower number, as who held a rank before mostly has. */
+static bool
+goes_before(
+	const struct peal_procgroups_speaker *speaker, const struct peal_procgroups_speaker *other)
+{
+	bool is_idle = speaker->message_size == 0;
+
+	return is_idle == (other->message_size == 0) ? speaker->mid < other->mid : is_idle;
+}
+
+/* Where a member's message is put together; its place, or that of who has nothing under way. */
 static struct peal_procgroups_speaker *
 find_speaker(struct peal_procgroups_stream *stream, uint64_t mid)
 {
-	struct peal_procgroups_speaker *oldest = &stream->speakers[0];
+	struct peal_procgroups_speaker *found = &stream->speakers[0];
 
 	for (uint32_t i = 0; i < PEAL_ORDER_RANKS_MAX; i++) {
 		if (stream->speakers[i].mid == mid) {
 			return &stream->speakers[i];
 		}
-		if (stream->speakers[i].mid < oldest->mid) {
-			oldest = &stream->speakers[i];
+		if (goes_before(&stream->speakers[i], found)) {
+			found = &stream->speakers[i];
 		}
 	}
-	/* Members of a rank follow each other by number, so the lowest one is of who is gone. */
-	*oldest = (struct peal_procgroups_speaker){.mid = mid};
-	return oldest;
+	*found = (struct peal_procgroups_speaker){.mid = mid};
+	return found;
 }
 
 /* The first part of a message of a group. Returns the client's bytes in it; NULL: it cannot be. */

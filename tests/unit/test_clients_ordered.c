@@ -76,6 +76,22 @@ test_clients_ordered__parts_come_between_those_of_others(void **state)
 }
 
 static void
+test_clients_ordered__however_many_speak_between_two_parts_none_is_lost(void **state)
+{
+	(void)state;
+	deliver(2, 1000, said, 0, 10, sizeof(said));
+	for (uint64_t mid = 3; mid < 3U + 2U * PEAL_ORDERGROUP_RANKS_MAX; mid++) {
+		deliver(mid, 1000U + mid, said, 0, sizeof(said), sizeof(said));
+	}
+	deliver(2, 1100, said, 10, 4, sizeof(said));
+	peal_clients_flush_busy(&traffic[0]->clients);
+	for (uint32_t i = 0; i < 2; i++) {
+		expect_part(&visitors[i], 2, 0, "ab");
+		expect_part(&visitors[i], 2, 2, "cdef");
+	}
+}
+
+static void
 test_clients_ordered__who_opens_late_gets_no_half_message(void **state)
 {
 	struct visitor *late = scene_attach(2, 0);
@@ -310,6 +326,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_clients_ordered__process_groups_have_messages_of_their_own),
 		TEST(test_clients_ordered__parts_come_between_those_of_others),
+		TEST(test_clients_ordered__however_many_speak_between_two_parts_none_is_lost),
 		TEST(test_clients_ordered__who_opens_late_gets_no_half_message),
 		TEST(test_clients_ordered__what_is_out_of_form_is_counted_and_passed_over),
 		TEST(test_clients_ordered__tells_of_gaps_and_doubts),

@@ -63,6 +63,31 @@ test_procgroups_order__all_are_told_one_sequence(void **state)
 	assert_int_equal(group_counter(2, PEAL_COUNTER_GROUP_MARKS_SENT), 0);
 }
 
+/* Members that had a rank before, or have one since, may be more than there are ranks. */
+static void
+test_procgroups_order__however_many_speak_between_two_parts_none_is_lost(void **state)
+{
+	uint8_t bytes[MARK_SIZE + 6U];
+	struct peal_orderhead_group head = {
+		.kind = PEAL_ORDERHEAD_GROUP, .client = 1, .stamp = {.epoch = GROUP_EPOCH, .n = 2}};
+
+	(void)state;
+	(void)group_join_total(0, 1, "g", GROUP_ORDER);
+	(void)group_join_total(1, 11, "g", GROUP_ORDER);
+	group_settle_all(7);
+	group_expect(1, "[11 by 9][11 first 5.2 +1.1 +2.11]");
+	head.group = number_of(1);
+	peal_orderhead_group_encode(&head, bytes);
+	memcpy(bytes + MARK_SIZE, "abcdef", 6);
+	group_give_ordered(1, 1, bytes, 0, MARK_SIZE + 2U, sizeof(bytes));
+	for (uint64_t mid = 3; mid < 3U + 2U * PEAL_ORDER_RANKS_MAX; mid++) {
+		give_head(1, mid, &head, "x");
+	}
+	group_expect(1, "");
+	group_give_ordered(1, 1, bytes, MARK_SIZE + 2U, 4, sizeof(bytes));
+	group_expect(1, "[11 1.1@5.2 0+6/6 'abcdef']");
+}
+
 static void
 test_procgroups_order__another_order_is_refused(void **state)
 {
@@ -348,6 +373,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		GROUP_TEST(test_procgroups_order__all_are_told_one_sequence),
+		GROUP_TEST(
+			test_procgroups_order__however_many_speak_between_two_parts_none_is_lost),
 		GROUP_TEST(test_procgroups_order__another_order_is_refused),
 		GROUP_TEST(test_procgroups_order__any_order_becomes_that_of_the_group),
 		GROUP_TEST(test_procgroups_order__what_is_behind_a_place_waits_for_its_stamp),
