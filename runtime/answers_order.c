@@ -223,7 +223,9 @@ peal_answer_handover(struct peal_answer *answer)
 	request->rank = (uint32_t)answer->numbers[2];
 	request->mid = answer->numbers[3];
 	if (!run_request(answer->node)) {
-		peal_answer_refuse(answer, "the core did not take the command in time");
+		peal_answer_refuse(answer,
+			"the core did not take the command in time, and may still do it; 'group "
+			"show' says who holds the rank");
 		return;
 	}
 	(void)rte_tel_data_add_dict_string(
