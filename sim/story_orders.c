@@ -211,7 +211,7 @@ note(const struct peal_simworld *world)
 	peal_report_note(world->report, "unheard", ledger->unheard_count);
 	peal_report_note(world->report, "skips", ledger->skips_count);
 	peal_report_note(world->report, "doubtful", ledger->doubtful_count);
-	peal_report_note(world->report, "returns", ledger->restarts_count);
+	peal_report_note(world->report, "returns", ledger->check->restarts_count);
 	peal_report_note(world->report, "handovers", ledger->handovers_count);
 }
 
