@@ -155,11 +155,54 @@ compare_numbers(struct peal_check_orders *check, const struct peal_check_orders_
 	}
 }
 
+/* Whether a reader was told of a gap behind `position`. */
+static bool
+has_gap_behind(const struct peal_check_orders_group *group, uint32_t reader, uint64_t position)
+{
+	for (uint32_t i = 0; i < group->gaps_count; i++) {
+		if (group->gaps[i].reader == reader && group->gaps[i].to > position) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What is left out of the messages of a process was told to it to be in doubt before it said
+ * anything more, but for what who has the next one misses itself. */
 static void
-write_history(struct peal_check_orders *check, struct peal_check_orders_group *group, uint16_t node,
-	uint64_t at, const struct peal_check_orders_entry *entry)
+compare_holes(struct peal_check_orders *check, const struct peal_check_orders_group *group,
+	uint32_t reader, struct peal_check_orders_life *life,
+	const struct peal_check_orders_entry *entry)
+{
+	uint64_t last_at = life->last_position;
+
+	if (entry->number < life->last) {
+		life->holes_count--;
+		return;
+	}
+	life->holes_count += entry->number - life->last - 1U;
+	life->last = entry->number;
+	life->last_position = entry->position;
+	if (life->holes_count <= life->told_count) {
+		return;
+	}
+	life->told_count = life->holes_count;
+	if (life->holes_count > life->doubtful_count + life->lost_count &&
+		!has_gap_behind(group, reader, last_at)) {
+		VIOLATE(check,
+			"n%u: before message %" PRIu64 " of member %" PRIu64 " %" PRIu64
+			" are left out, of which it was told of %" PRIu64,
+			group->readers[reader].node, entry->number, entry->mid, life->holes_count,
+			life->doubtful_count);
+	}
+}
+
+static void
+write_history(struct peal_check_orders *check, struct peal_check_orders_group *group,
+	uint32_t reader, uint64_t at, const struct peal_check_orders_entry *entry)
 {
 	struct peal_check_orders_life *life = peal_check_orders_find_life(group, entry->mid);
+	uint16_t node = group->readers[reader].node;
 
 	if (at < group->count) {
 		compare_numbers(check, group, node, at, entry);
@@ -190,7 +233,7 @@ write_history(struct peal_check_orders *check, struct peal_check_orders_group *g
 		(group->count - at) * sizeof(group->history[0]));
 	group->history[at] = *entry;
 	group->count++;
-	life->last = entry->number > life->last ? entry->number : life->last;
+	compare_holes(check, group, reader, life, entry);
 	check->report->messages_count++;
 }
 
@@ -242,10 +285,16 @@ peal_check_orders_on_message(struct peal_check_orders *check, struct peal_check_
 			self->node, entry->position, group->id);
 		return false;
 	}
+	if (is_missed(group, reader, entry)) {
+		VIOLATE(check,
+			"n%u: has the message at position %" PRIu64
+			" of group %u, of which it was told that it misses a part",
+			self->node, entry->position, group->id);
+	}
 	pass(check, group, reader, entry->position - 1U);
 	at = find_place(group, entry->position);
 	if (at == group->count || group->history[at].position != entry->position) {
-		write_history(check, group, self->node, at, entry);
+		write_history(check, group, reader, at, entry);
 	} else if (!is_same(&group->history[at], entry)) {
 		const struct peal_check_orders_entry *found = &group->history[at];
 
@@ -270,7 +319,12 @@ compare_view(struct peal_check_orders *check, struct peal_check_orders_group *gr
 	struct peal_check_orders_view *known =
 		&group->views[view->view % PEAL_CHECK_ORDERS_VIEWS_MAX];
 
-	if (!known->is_known || known->view.view != view->view) {
+	if (view->view >= PEAL_CHECK_ORDERS_VIEWS_MAX) {
+		VIOLATE(check, "view %u of group %u is more than can be compared", view->view,
+			group->id);
+		return;
+	}
+	if (!known->is_known) {
 		known->is_known = true;
 		known->view = *view;
 		for (uint32_t i = 0; i < view->ranks_count && view->view > 1U; i++) {
@@ -282,7 +336,8 @@ compare_view(struct peal_check_orders *check, struct peal_check_orders_group *gr
 		}
 		return;
 	}
-	if (known->view.active != view->active || known->view.position != view->position ||
+	if (known->view.ranks_count != view->ranks_count || known->view.active != view->active ||
+		known->view.position != view->position ||
 		memcmp(known->view.members, view->members, sizeof(view->members)) != 0) {
 		VIOLATE(check, "n%u: view %u of group %u is not what it is elsewhere", node,
 			view->view, group->id);
@@ -308,6 +363,14 @@ void
 peal_check_orders_on_skipped(struct peal_check_orders *check, struct peal_check_orders_group *group,
 	uint32_t reader, uint64_t from, uint64_t to)
 {
+	const struct peal_check_orders_reader *self = &group->readers[reader];
+
+	if (from > to || (self->has_view && from <= self->passed)) {
+		VIOLATE(check,
+			"n%u: is told that it misses %" PRIu64 " to %" PRIu64
+			" of group %u, and has all up to %" PRIu64,
+			self->node, from, to, group->id, self->passed);
+	}
 	add_gap(group, reader, from, to);
 	pass(check, group, reader, to);
 	group->readers[reader].has_view = true;

@@ -7,7 +7,8 @@
  * only of which a part is at a position that it was told it misses, or before its first view.
  * Nobody is too late for that: a message that somebody writes behind others, who went on without
  * it, is looked up in what each of them was told. Messages of one process come in its order and
- * once. A view of the group begins behind the same position at all, with the same members.
+ * once, and it was told of those that are left out. A view of the group begins behind the same
+ * position at all, with the same members.
  */
 #ifndef PEAL_SIM_CHECK_ORDERS_H
 #define PEAL_SIM_CHECK_ORDERS_H
@@ -51,8 +52,11 @@ struct peal_check_orders_gap {
 struct peal_check_orders_life {
 	uint64_t mid; /* 0 = free */
 	uint64_t said_count;
-	uint64_t last;       /* number in the history */
-	uint64_t back_count; /* of its own messages, that came back to it */
+	uint64_t last;          /* number in the history */
+	uint64_t last_position; /* and where it is */
+	uint64_t holes_count;   /* numbers before it that are not there */
+	uint64_t told_count;    /* of those, as many as there was a reason for */
+	uint64_t back_count;    /* of its own messages, that came back to it */
 	uint64_t doubtful_count;
 	uint64_t
 		lost_count; /* when it gave its rank away: they may have come back as it listened */

@@ -508,14 +508,19 @@ peal_simorders_check_all(
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		for (uint32_t s = 0; s < PEAL_ORDERS_MAX; s++) {
+		bool is_reader = false;
+
+		for (uint32_t s = 0; s < PEAL_ORDERS_MAX && nodes[i].is_up; s++) {
 			const struct peal_simorders_seat *seat = &nodes[i].seats[s];
 
-			if (seat->group != NULL && seat->group->id == config->id &&
-				nodes[i].is_up) {
+			if (seat->group != NULL && seat->group->id == config->id) {
+				is_reader = seat->group->generation == config->generation;
 				peal_check_orders_end(
 					nodes[i].ledger->check, seat->group, seat->reader);
 			}
+		}
+		if (nodes[i].is_up && !is_reader) {
+			VIOLATE(&nodes[i], "n%u: has no part in group %u", i, config->id);
 		}
 	}
 }
