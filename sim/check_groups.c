@@ -32,6 +32,14 @@ peal_check_groups_init(
 	check->now_ns = now_ns;
 }
 
+/* A run that is too long for this checker must not pass unseen. */
+static void
+report_too_many(struct peal_check_groups *check, const char *what)
+{
+	peal_report_violate(check->report, now_of(check),
+		"groups: there are more %s than can be compared", what);
+}
+
 void
 peal_check_groups_begin(
 	struct peal_check_groups *check, struct peal_check_groups_seat *seat, uint32_t group)
@@ -41,6 +49,8 @@ peal_check_groups_begin(
 	if (check->sessions_count < PEAL_CHECK_GROUPS_SESSIONS - 1U) {
 		seat->session = ++check->sessions_count;
 		check->sessions[seat->session] = (struct peal_check_groups_session){.group = group};
+	} else {
+		report_too_many(check, "sessions");
 	}
 }
 
@@ -60,7 +70,7 @@ is_before(const struct peal_check_groups_name *a, const struct peal_check_groups
 	return a->epoch < b->epoch || (a->epoch == b->epoch && a->n <= b->n);
 }
 
-/* The place of a view; NULL: there is no room, and nothing is compared. */
+/* The place of a view; NULL: there is no room. */
 static struct peal_check_groups_view *
 find_view(struct peal_check_groups *check, const struct peal_check_groups_name *name)
 {
@@ -72,6 +82,7 @@ find_view(struct peal_check_groups *check, const struct peal_check_groups_name *
 
 		if (view->name.epoch == 0) {
 			if (check->views_count == PEAL_CHECK_GROUPS_VIEWS / 2U) {
+				report_too_many(check, "views");
 				return NULL;
 			}
 			check->views_count++;
@@ -140,10 +151,13 @@ peal_check_groups_on_view(struct peal_check_groups *check, struct peal_check_gro
 		seat->joined = *name;
 		check->sessions[seat->session].mid = self->mid;
 		check->sessions[seat->session].client = self->client;
+		check->sessions[seat->session].joined = *name;
 	}
 	seat->name = *name;
 	if (seat->pending_count < PEAL_CHECK_GROUPS_PENDING) {
 		seat->pending[seat->pending_count++] = *name;
+	} else {
+		report_too_many(check, "views of one client in an epoch");
 	}
 }
 
@@ -216,6 +230,13 @@ peal_check_groups_on_message(struct peal_check_groups *check, struct peal_check_
 			"%" PRIu64 ".%u spoke in a view of group %u that it is not in", from->mid,
 			from->client, seat->group);
 	}
+	if (seat->next[head.session] == 0 && head.index > 0 &&
+		is_before(&seat->joined, &check->sessions[head.session].joined)) {
+		peal_report_violate(check->report, now_of(check),
+			"session %u was there before session %u, and hears message %" PRIu64
+			" first",
+			seat->session, head.session, head.index);
+	}
 	if (seat->next[head.session] != 0 && seat->next[head.session] != head.index + 1U) {
 		peal_report_violate(check->report, now_of(check),
 			"session %u heard message %" PRIu64 " of session %u where %u is next",
@@ -283,6 +304,8 @@ compare_sets(struct peal_check_groups *check, const struct peal_check_groups_pas
 	}
 	if (check->passages_count < PEAL_CHECK_GROUPS_PASSAGES) {
 		check->passages[check->passages_count++] = *passage;
+	} else {
+		report_too_many(check, "passages");
 	}
 }
 

@@ -54,6 +54,7 @@ struct peal_check_groups_session {
 	uint32_t client;
 	uint32_t group;
 	uint64_t sent_count;
+	struct peal_check_groups_name joined; /* its first view */
 };
 
 /* What all share. */
@@ -77,7 +78,7 @@ struct peal_check_groups_member {
 
 /* A session, as its own client sees it. */
 struct peal_check_groups_seat {
-	uint32_t session; /* 0 = beyond those that are kept */
+	uint32_t session; /* 0 = beyond those that are kept, which is a violation */
 	bool is_member;   /* a view has come */
 	uint32_t group;
 	struct peal_check_groups_name joined;

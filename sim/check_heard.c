@@ -37,6 +37,8 @@ peal_check_heard_begin(struct peal_check_heard *check, struct peal_check_heard_s
 	memset(seat, 0, sizeof(*seat));
 	if (check->sessions_count + 1U < PEAL_CHECK_HEARD_SESSIONS) {
 		seat->session = ++check->sessions_count;
+	} else {
+		violate(check, seat, "comes when there are more sessions than can be compared");
 	}
 }
 
@@ -62,7 +64,7 @@ peal_check_heard_write(
 void
 peal_check_heard_on_lost(struct peal_check_heard *check, const struct peal_check_heard_seat *seat)
 {
-	check->sessions[seat->session].has_lost = true;
+	check->sessions[seat->session].lost_count = check->sessions[seat->session].said_count;
 }
 
 /* --- views --- */
@@ -98,6 +100,8 @@ pass(struct peal_check_heard *check, const struct peal_check_heard_seat *seat, u
 	}
 	if (check->passes_count < PEAL_CHECK_HEARD_PASSES) {
 		check->passes[check->passes_count++] = own;
+	} else {
+		violate(check, seat, "passes into more views than can be compared");
 	}
 }
 
@@ -183,8 +187,8 @@ peal_check_heard_on_message(struct peal_check_heard *check, struct peal_check_he
 		}
 	}
 	last = &seat->heard[head[0]];
-	if (head[1] <= *last ||
-		(*last != 0 && head[1] != *last + 1U && !check->sessions[head[0]].has_lost)) {
+	if (head[1] <= *last || (*last != 0 && head[1] != *last + 1U &&
+					head[1] - 1U > check->sessions[head[0]].lost_count)) {
 		violate(check, seat, "heard message %u of session %u after %u", head[1], head[0],
 			*last);
 	}

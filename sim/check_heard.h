@@ -25,7 +25,7 @@
 
 struct peal_check_heard_session {
 	uint32_t said_count;
-	bool has_lost; /* since it said its last: what comes next may leave some out */
+	uint32_t lost_count; /* of those, so many first ones may be lost in places */
 };
 
 /* From one view into the next: what was heard in the first. */

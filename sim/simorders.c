@@ -50,188 +50,25 @@ peal_simorders_free(struct peal_simorders *nodes, uint32_t count)
 struct peal_simorders_ledger *
 peal_simorders_ledger_create(struct peal_report *report, const uint64_t *now_ns)
 {
-	struct peal_simorders_ledger *ledger = map(sizeof(*ledger));
+	struct peal_simorders_ledger *ledger = calloc(1, sizeof(*ledger));
 
+	PEAL_ASSERT(ledger != NULL);
 	ledger->report = report;
 	ledger->now_ns = now_ns;
 	ledger->pause_ns_max = 1000000U;
+	ledger->check = peal_check_orders_create(report, now_ns);
 	return ledger;
 }
 
 void
 peal_simorders_ledger_destroy(struct peal_simorders_ledger *ledger)
 {
-	for (uint32_t i = 0; i < ledger->groups_count; i++) {
-		free(ledger->groups[i].history);
-		free(ledger->groups[i].readers);
-		free(ledger->groups[i].gaps);
-	}
-	PEAL_ASSERT(munmap(ledger, sizeof(*ledger)) == 0);
+	peal_check_orders_destroy(ledger->check);
+	free(ledger);
 }
-
-/* --- the ledger --- */
 
 #define VIOLATE(simorders, ...)                                                                    \
 	peal_report_violate((simorders)->ledger->report, *(simorders)->ledger->now_ns, __VA_ARGS__)
-
-static struct peal_simorders_group *
-find_group(struct peal_simorders_ledger *ledger, uint32_t cluster, uint32_t id, uint32_t generation)
-{
-	struct peal_simorders_group *group;
-
-	for (uint32_t i = 0; i < ledger->groups_count; i++) {
-		group = &ledger->groups[i];
-		if (group->cluster == cluster && group->id == id &&
-			group->generation == generation) {
-			return group;
-		}
-	}
-	PEAL_ASSERT(ledger->groups_count < PEAL_SIMORDERS_GROUPS_MAX);
-	group = &ledger->groups[ledger->groups_count++];
-	group->cluster = cluster;
-	group->id = id;
-	group->generation = generation;
-	return group;
-}
-
-static struct peal_simorders_life *
-find_life(struct peal_simorders_group *group, uint64_t mid)
-{
-	uint32_t place = (uint32_t)(mid % PEAL_SIMORDERS_LIVES_MAX);
-
-	while (group->lives[place].mid != 0 && group->lives[place].mid != mid) {
-		place = (place + 1U) % PEAL_SIMORDERS_LIVES_MAX;
-	}
-	group->lives[place].mid = mid;
-	return &group->lives[place];
-}
-
-/* Room for one more of `size` bytes behind `count`. */
-static void *
-grow(void *items, uint64_t count, uint64_t *capacity, size_t size)
-{
-	if (count < *capacity) {
-		return items;
-	}
-	*capacity = *capacity == 0 ? 1024U : 2U * *capacity;
-	items = realloc(items, *capacity * size);
-	PEAL_ASSERT(items != NULL);
-	return items;
-}
-
-static uint32_t
-add_reader(struct peal_simorders_group *group)
-{
-	group->readers = grow(group->readers, group->readers_count, &group->readers_capacity,
-		sizeof(group->readers[0]));
-	group->readers[group->readers_count] = (struct peal_simorders_reader){0};
-	return group->readers_count++;
-}
-
-static void
-add_gap(struct peal_simorders_group *group, uint32_t reader, uint64_t from, uint64_t to)
-{
-	group->gaps =
-		grow(group->gaps, group->gaps_count, &group->gaps_capacity, sizeof(group->gaps[0]));
-	group->gaps[group->gaps_count++] =
-		(struct peal_simorders_gap){.reader = reader, .from = from, .to = to};
-}
-
-/* Whether a reader was told that it misses a piece of a message: then it gets none of it. */
-static bool
-is_missed(const struct peal_simorders_group *group, uint32_t reader,
-	const struct peal_simorders_entry *entry)
-{
-	for (uint32_t i = 0; i < group->gaps_count; i++) {
-		const struct peal_simorders_gap *gap = &group->gaps[i];
-
-		for (uint32_t k = 0; gap->reader == reader && k < entry->pieces_count; k++) {
-			if (entry->pieces[k] >= gap->from && entry->pieces[k] <= gap->to) {
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-/* Where in the history the first message stands that is not before `position`. */
-static uint64_t
-find_place(const struct peal_simorders_group *group, uint64_t position)
-{
-	uint64_t low = 0, high = group->count;
-
-	while (low < high) {
-		uint64_t middle = (low + high) / 2U;
-
-		if (group->history[middle].position < position) {
-			low = middle + 1U;
-		} else {
-			high = middle;
-		}
-	}
-	return low;
-}
-
-/* Messages of one process are in its order, however late one is written. */
-static void
-compare_numbers(struct peal_simorders *simorders, const struct peal_simorders_group *group,
-	uint64_t at, const struct peal_simorders_entry *entry)
-{
-	bool is_good = true;
-
-	for (uint64_t i = 0; i < group->count; i++) {
-		const struct peal_simorders_entry *other = &group->history[i];
-
-		is_good = is_good &&
-			  (other->mid != entry->mid || (i < at ? other->number < entry->number
-							       : other->number > entry->number));
-	}
-	if (!is_good) {
-		VIOLATE(simorders,
-			"n%u: message %" PRIu64 " of member %" PRIu64 " is at position %" PRIu64
-			", out of its order",
-			simorders->index, entry->number, entry->mid, entry->position);
-	}
-}
-
-static void
-write_history(struct peal_simorders *simorders, struct peal_simorders_group *group, uint64_t at,
-	const struct peal_simorders_entry *entry)
-{
-	struct peal_simorders_life *life = find_life(group, entry->mid);
-
-	if (at < group->count) {
-		compare_numbers(simorders, group, at, entry);
-	} else if (entry->number <= life->last) {
-		VIOLATE(simorders,
-			"n%u: message %" PRIu64 " of member %" PRIu64
-			" is in order behind message %" PRIu64,
-			simorders->index, entry->number, entry->mid, life->last);
-	}
-	if (entry->number > life->said_count) {
-		VIOLATE(simorders,
-			"n%u: message %" PRIu64 " of member %" PRIu64
-			" is in order, who said %" PRIu64,
-			simorders->index, entry->number, entry->mid, life->said_count);
-	}
-	for (uint32_t i = 0; i < group->readers_count; i++) {
-		if (group->readers[i].passed >= entry->position && !is_missed(group, i, entry)) {
-			VIOLATE(simorders,
-				"n%u: has a message at position %" PRIu64
-				" of group %u that another one left out untold",
-				simorders->index, entry->position, group->id);
-			break;
-		}
-	}
-	group->history =
-		grow(group->history, group->count, &group->capacity, sizeof(group->history[0]));
-	memmove(&group->history[at + 1U], &group->history[at],
-		(group->count - at) * sizeof(group->history[0]));
-	group->history[at] = *entry;
-	group->count++;
-	life->last = entry->number > life->last ? entry->number : life->last;
-	simorders->ledger->report->messages_count++;
-}
 
 /* --- one node in one group --- */
 
@@ -266,82 +103,11 @@ find_seat(struct peal_simorders *simorders, uint32_t id)
 	PEAL_ASSERT(unused != NULL);
 	PEAL_ASSERT(peal_orders_find(&simorders->orders, id, &state));
 	*unused = (struct peal_simorders_seat){
-		.group = find_group(
-			simorders->ledger, simorders->orders.cluster, id, state.generation),
+		.group = peal_check_orders_find_group(
+			simorders->ledger->check, simorders->orders.cluster, id, state.generation),
 		.mid = simorders->orders.self_mid};
-	unused->reader = add_reader(unused->group);
+	unused->reader = peal_check_orders_add_reader(unused->group, simorders->index, unused->mid);
 	return unused;
-}
-
-/* A node goes on behind `position`: of what stands up to there it was told. */
-static void
-pass(struct peal_simorders *simorders, const struct peal_simorders_seat *seat, uint64_t position)
-{
-	const struct peal_simorders_group *group = seat->group;
-	struct peal_simorders_reader *reader = &group->readers[seat->reader];
-
-	for (uint64_t at = find_place(group, reader->passed + 1U);
-		at < group->count && group->history[at].position <= position; at++) {
-		if (!is_missed(group, seat->reader, &group->history[at])) {
-			VIOLATE(simorders,
-				"n%u: goes on behind position %" PRIu64
-				" of group %u without message %" PRIu64 " of member %" PRIu64
-				" at %" PRIu64,
-				simorders->index, position, group->id, group->history[at].number,
-				group->history[at].mid, group->history[at].position);
-		}
-	}
-	reader->passed = position > reader->passed ? position : reader->passed;
-}
-
-static bool
-is_same(const struct peal_simorders_entry *a, const struct peal_simorders_entry *b)
-{
-	return a->position == b->position && a->mid == b->mid && a->number == b->number &&
-	       a->pieces_count == b->pieces_count &&
-	       memcmp(a->pieces, b->pieces, a->pieces_count * sizeof(a->pieces[0])) == 0;
-}
-
-static void
-complete(struct peal_simorders *simorders, struct peal_simorders_seat *seat,
-	const struct peal_simorders_entry *entry)
-{
-	struct peal_simorders_group *group = seat->group;
-	uint64_t at;
-
-	if (!seat->has_view) {
-		VIOLATE(simorders,
-			"n%u: a message of group %u is delivered, and nobody said where it begins",
-			simorders->index, group->id);
-	}
-	if (peal_simorders_find_machine(simorders, group->id) == NULL) {
-		simorders->ledger->heard_count++;
-	}
-	if (entry->position <= group->readers[seat->reader].passed) {
-		VIOLATE(simorders, "n%u: a message at position %" PRIu64 " of group %u comes late",
-			simorders->index, entry->position, group->id);
-		return;
-	}
-	pass(simorders, seat, entry->position - 1U);
-	at = find_place(group, entry->position);
-	if (at == group->count || group->history[at].position != entry->position) {
-		write_history(simorders, group, at, entry);
-	} else if (!is_same(&group->history[at], entry)) {
-		const struct peal_simorders_entry *found = &group->history[at];
-
-		VIOLATE(simorders,
-			"n%u: message %" PRIu64 " of member %" PRIu64 " is at position %" PRIu64
-			" of group %u in %u pieces, where others had message %" PRIu64
-			" of member %" PRIu64 " in %u",
-			simorders->index, entry->number, entry->mid, entry->position, group->id,
-			entry->pieces_count, found->number, found->mid, found->pieces_count);
-	}
-	group->readers[seat->reader].passed = entry->position;
-	seat->seen = entry->position;
-	seat->delivered_count++;
-	if (entry->mid == seat->mid) {
-		find_life(group, entry->mid)->back_count++;
-	}
 }
 
 static uint8_t
@@ -422,49 +188,23 @@ deliver(void *state, const struct peal_orders_message *message)
 			simorders->index, message->mid);
 	}
 	parts->offset += delivery->size;
-	PEAL_ASSERT(parts->pieces_count < PEAL_SIMORDERS_PIECES_MAX);
+	PEAL_ASSERT(parts->pieces_count < PEAL_CHECK_ORDERS_PIECES_MAX);
 	parts->pieces[parts->pieces_count++] = message->position;
 	if (parts->offset == parts->size) {
-		struct peal_simorders_entry entry = {.position = message->position,
+		struct peal_simorders_seat *seat = find_seat(simorders, message->group);
+		struct peal_check_orders_entry entry = {.position = message->position,
 			.mid = message->mid,
 			.number = parts->number,
 			.pieces_count = parts->pieces_count};
 
 		memcpy(entry.pieces, parts->pieces, sizeof(entry.pieces));
-		complete(simorders, find_seat(simorders, message->group), &entry);
-	}
-}
-
-static void
-note_doubtful(
-	struct peal_simorders *simorders, const struct peal_simorders_seat *seat, uint64_t count)
-{
-	find_life(seat->group, seat->mid)->doubtful_count += count;
-	simorders->ledger->doubtful_count += count;
-}
-
-static void
-compare_view(struct peal_simorders *simorders, struct peal_simorders_group *group,
-	const struct peal_orders_view *view)
-{
-	struct peal_simorders_view *known = &group->views[view->view % PEAL_SIMORDERS_VIEWS_MAX];
-
-	if (!known->is_known || known->view.view != view->view) {
-		known->is_known = true;
-		known->view = *view;
-		for (uint32_t i = 0; i < view->ranks_count && view->view > 1U; i++) {
-			const struct peal_simorders_view *before =
-				&group->views[(view->view - 1U) % PEAL_SIMORDERS_VIEWS_MAX];
-
-			simorders->ledger->restarts_count +=
-				before->view.members[i] != view->members[i] ? 1U : 0U;
+		simorders->ledger->heard_count +=
+			peal_simorders_find_machine(simorders, message->group) == NULL ? 1U : 0U;
+		if (peal_check_orders_on_message(
+			    simorders->ledger->check, seat->group, seat->reader, &entry)) {
+			seat->seen = entry.position;
+			seat->delivered_count++;
 		}
-		return;
-	}
-	if (known->view.active != view->active || known->view.position != view->position ||
-		memcmp(known->view.members, view->members, sizeof(view->members)) != 0) {
-		VIOLATE(simorders, "n%u: view %u of group %u is not what it is elsewhere",
-			simorders->index, view->view, group->id);
 	}
 }
 
@@ -472,32 +212,26 @@ static void
 on_view(void *state, uint32_t id, const struct peal_orders_view *view)
 {
 	struct peal_simorders *simorders = state;
-	struct peal_simorders_seat *seat = find_seat(simorders, id);
+	const struct peal_simorders_seat *seat = find_seat(simorders, id);
 
-	compare_view(simorders, seat->group, view);
-	if (!seat->has_view) {
-		add_gap(seat->group, seat->reader, 0, view->position);
-	}
-	seat->has_view = true;
-	note_doubtful(simorders, seat, view->doubtful_count);
-	pass(simorders, seat, view->position);
+	peal_check_orders_on_view(simorders->ledger->check, seat->group, seat->reader, view);
+	simorders->ledger->doubtful_count += view->doubtful_count;
 }
 
 static void
 on_skipped(void *state, uint32_t id, uint64_t from, uint64_t to, uint64_t own_count)
 {
 	struct peal_simorders *simorders = state;
-	struct peal_simorders_seat *seat = find_seat(simorders, id);
+	const struct peal_simorders_seat *seat = find_seat(simorders, id);
 
-	add_gap(seat->group, seat->reader, from, to);
-	pass(simorders, seat, to);
-	note_doubtful(simorders, seat, own_count);
-	if (seat->has_view) {
+	if (seat->group->readers[seat->reader].has_view) {
 		simorders->ledger->skips_count++;
 		simorders->ledger->unheard_count +=
 			peal_simorders_find_machine(simorders, id) == NULL ? 1U : 0U;
 	}
-	seat->has_view = true;
+	peal_check_orders_on_skipped(simorders->ledger->check, seat->group, seat->reader, from, to);
+	peal_check_orders_find_life(seat->group, seat->mid)->doubtful_count += own_count;
+	simorders->ledger->doubtful_count += own_count;
 }
 
 static void
@@ -516,13 +250,13 @@ on_ended(void *state, uint32_t id, enum peal_abcast_fault fault, uint64_t lost_c
 		if (seat->group == NULL || seat->group->id != id) {
 			continue;
 		}
-		find_life(seat->group, seat->mid)->is_over = true;
 		/* It gave its rank away, and goes on listening where it was. */
 		if (peal_orders_find(&simorders->orders, id, &here) &&
 			here.generation == seat->group->generation &&
 			simorders->orders.cluster == seat->group->cluster &&
 			simorders->orders.self_mid == seat->mid) {
-			find_life(seat->group, seat->mid)->lost_count += lost_count;
+			peal_check_orders_find_life(seat->group, seat->mid)->lost_count +=
+				lost_count;
 			simorders->ledger->doubtful_count += lost_count;
 			continue;
 		}
@@ -657,12 +391,6 @@ peal_simorders_start(struct peal_simorders *simorders, struct peal_egress *egres
 void
 peal_simorders_end(struct peal_simorders *simorders)
 {
-	for (uint32_t i = 0; i < PEAL_ORDERS_MAX; i++) {
-		if (simorders->seats[i].group != NULL) {
-			find_life(simorders->seats[i].group, simorders->seats[i].mid)->is_over =
-				true;
-		}
-	}
 	simorders->is_up = false;
 }
 
@@ -670,7 +398,7 @@ static bool
 say(struct peal_simorders *simorders, struct peal_simorders_seat *seat, uint32_t size)
 {
 	uint8_t bytes[MESSAGE_SIZE_MAX];
-	struct peal_simorders_life *life = find_life(seat->group, seat->mid);
+	struct peal_check_orders_life *life = peal_check_orders_find_life(seat->group, seat->mid);
 	uint64_t words[4] = {seat->mid, life->said_count + 1U, seat->seen, size};
 
 	PEAL_ASSERT(size >= HEAD_SIZE && size <= sizeof(bytes));
@@ -769,20 +497,6 @@ peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t size)
 
 /* --- what must be true at the end --- */
 
-bool
-peal_simorders_has_all(const struct peal_simorders_seat *seat)
-{
-	const struct peal_simorders_group *group = seat->group;
-
-	for (uint64_t at = find_place(group, group->readers[seat->reader].passed + 1U);
-		at < group->count; at++) {
-		if (!is_missed(group, seat->reader, &group->history[at])) {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* Positions of the group that came, and wait for one before them that does not. */
 static uint32_t
 count_early(const struct peal_simorders *simorders, uint32_t id)
@@ -806,32 +520,24 @@ peal_simorders_check_all(
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
+		bool is_reader = false;
+
 		if (nodes[i].is_up && count_early(&nodes[i], config->id) > 0) {
 			VIOLATE(&nodes[i], "n%u: waits for what nobody says any more in group %u",
 				i, config->id);
 		}
-		for (uint32_t s = 0; s < PEAL_ORDERS_MAX; s++) {
-			const struct peal_simorders_seat *seat = &nodes[i].seats[s];
-			const struct peal_simorders_life *life;
 
-			if (seat->group == NULL || seat->group->id != config->id ||
-				!nodes[i].is_up) {
-				continue;
+		for (uint32_t s = 0; s < PEAL_ORDERS_MAX && nodes[i].is_up; s++) {
+			const struct peal_simorders_seat *seat = &nodes[i].seats[s];
+
+			if (seat->group != NULL && seat->group->id == config->id) {
+				is_reader = seat->group->generation == config->generation;
+				peal_check_orders_end(
+					nodes[i].ledger->check, seat->group, seat->reader);
 			}
-			life = find_life(seat->group, seat->mid);
-			if (!peal_simorders_has_all(seat)) {
-				VIOLATE(&nodes[i], "n%u: lacks messages of group %u at the end", i,
-					config->id);
-			}
-			if (life->back_count + life->doubtful_count > life->said_count ||
-				life->back_count + life->doubtful_count + life->lost_count <
-					life->said_count) {
-				VIOLATE(&nodes[i],
-					"n%u: of %" PRIu64 " messages in group %u %" PRIu64
-					" came back and %" PRIu64 " are in doubt",
-					i, life->said_count, config->id, life->back_count,
-					life->doubtful_count);
-			}
+		}
+		if (nodes[i].is_up && !is_reader) {
+			VIOLATE(&nodes[i], "n%u: has no part in group %u", i, config->id);
 		}
 	}
 }

@@ -3,14 +3,9 @@
  * Applications of the simulated nodes that put messages in order through the cores of their nodes
  * (dataplane/orders.h), and what must be true of it.
  *
- * Of each order group there is one history: whoever is first to have a message at a position writes
- * it, everybody else must find the same there, in the same parts, and leaves out those messages
- * only of which a part is at a position that it was told it misses, or before its first view.
- * Nobody is too late for that: a message that somebody writes behind others, who went on without
- * it, is looked up in what each of them was told. Messages of one process come in its order, once,
- * whole and unaltered, and behind all that it had when it said them. A view of the group begins
- * behind the same position at all, with the same members. Members without a rank listen to all
- * groups, by broadcast, and must hear the same.
+ * What they hear is compared by check_orders.h. Here it is seen that each message is whole and
+ * unaltered, and behind all that its process had when it said it. Members without a rank listen to
+ * all groups, by broadcast, and must hear the same.
  *
  * When all is well again, all ranks are in one view, at one position, and each message that a
  * living process said has come back to it, or was told to it to be in doubt: one of the two.
@@ -21,12 +16,7 @@
 #include "base/prng.h"
 #include "dataplane/channels.h"
 #include "dataplane/orders.h"
-#include "sim/report.h"
-
-/* Of one run; beyond, nobody says anything any more. */
-#define PEAL_SIMORDERS_GROUPS_MAX 16U
-#define PEAL_SIMORDERS_LIVES_MAX  2048U
-#define PEAL_SIMORDERS_VIEWS_MAX  2048U
+#include "sim/check_orders.h"
 
 /* Of broadcasts. */
 #define PEAL_SIMORDERS_QUEUE_SIZE 65536U
@@ -38,64 +28,6 @@
 /* Members in groups that one process ever hears; more than half of the places stay free. */
 #define PEAL_SIMORDERS_PARTS_MAX 1024U
 
-/* Frames that one message is in. */
-#define PEAL_SIMORDERS_PIECES_MAX 12U
-
-struct peal_simorders_entry {
-	uint64_t position; /* of its last byte */
-	uint64_t mid;
-	uint64_t number;
-	uint32_t pieces_count;
-	uint64_t pieces[PEAL_SIMORDERS_PIECES_MAX]; /* positions, the last one's is the message's */
-};
-
-/* A process in one group, also when it is no more. */
-struct peal_simorders_reader {
-	uint64_t passed; /* it has all up to here, or was told */
-};
-
-/* Positions [from, to] that a reader was told it misses. */
-struct peal_simorders_gap {
-	uint32_t reader;
-	uint64_t from;
-	uint64_t to;
-};
-
-/* What one process said in one group. */
-struct peal_simorders_life {
-	uint64_t mid; /* 0 = free */
-	uint64_t said_count;
-	uint64_t last;       /* number in the history */
-	uint64_t back_count; /* of its own messages, that came back to it */
-	uint64_t doubtful_count;
-	uint64_t
-		lost_count; /* when it gave its rank away: they may have come back as it listened */
-	bool is_over;       /* it stopped, or is no more: nothing is promised about the rest */
-};
-
-struct peal_simorders_view {
-	bool is_known;
-	struct peal_orders_view view;
-};
-
-/* A group of one cluster and generation. */
-struct peal_simorders_group {
-	uint32_t cluster;
-	uint32_t id;
-	uint32_t generation;
-	struct peal_simorders_entry *history; /* [capacity] */
-	uint64_t count;
-	uint64_t capacity;
-	struct peal_simorders_reader *readers; /* [readers_capacity] */
-	uint32_t readers_count;
-	uint64_t readers_capacity;
-	struct peal_simorders_gap *gaps; /* [gaps_capacity], in the order of telling */
-	uint32_t gaps_count;
-	uint64_t gaps_capacity;
-	struct peal_simorders_life lives[PEAL_SIMORDERS_LIVES_MAX]; /* by number, hashed */
-	struct peal_simorders_view views[PEAL_SIMORDERS_VIEWS_MAX]; /* by number */
-};
-
 /* What all nodes of a run share. */
 struct peal_simorders_ledger {
 	struct peal_report *report;
@@ -106,10 +38,8 @@ struct peal_simorders_ledger {
 	uint64_t doubtful_count;
 	uint64_t unheard_count;   /* times that a member without a rank was told of a gap */
 	uint64_t heard_count;     /* messages, by members without a rank */
-	uint64_t restarts_count;  /* views in which a rank came back, or another member has it */
 	uint64_t handovers_count; /* commands that were not refused */
-	uint32_t groups_count;
-	struct peal_simorders_group groups[PEAL_SIMORDERS_GROUPS_MAX];
+	struct peal_check_orders *check;
 };
 
 /* The message of a member in a group that comes, or came last. */
@@ -120,16 +50,15 @@ struct peal_simorders_parts {
 	uint32_t offset;
 	uint64_t number;
 	uint32_t pieces_count;
-	uint64_t pieces[PEAL_SIMORDERS_PIECES_MAX];
+	uint64_t pieces[PEAL_CHECK_ORDERS_PIECES_MAX];
 };
 
 /* A node in one group. */
 struct peal_simorders_seat {
-	struct peal_simorders_group *group; /* NULL = free */
-	uint64_t mid;                       /* of the process */
-	bool has_view;                      /* or heard a message */
-	uint32_t reader;                    /* of the group */
-	uint64_t seen;                      /* position */
+	struct peal_check_orders_group *group; /* NULL = free */
+	uint64_t mid;                          /* of the process */
+	uint32_t reader;                       /* of the group */
+	uint64_t seen;                         /* position */
 	uint64_t delivered_count;
 	uint64_t next_at_ns; /* of the node's clock */
 };
@@ -178,9 +107,6 @@ void peal_simorders_say(struct peal_simorders *simorders, uint32_t id, uint32_t 
 const struct peal_orders_group *peal_simorders_find_machine(
 	const struct peal_simorders *simorders, uint32_t id);
 
-/* True when a node has all that anybody has written of the group of a seat, but what it was told
- * that it misses. */
-bool peal_simorders_has_all(const struct peal_simorders_seat *seat);
 /* Notes as violations what is not as it should be then. */
 void peal_simorders_check_all(
 	const struct peal_simorders *nodes, uint32_t count, const struct peal_ordergroup *config);

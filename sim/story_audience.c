@@ -132,7 +132,7 @@ have_heard(const struct audience *audience, uint64_t count)
 		const struct peal_simorders_seat *seat = seat_of(audience, i);
 
 		if (seat == NULL || seat->delivered_count < count ||
-			!peal_simorders_has_all(seat)) {
+			!peal_check_orders_has_all(seat->group, seat->reader)) {
 			return false;
 		}
 	}

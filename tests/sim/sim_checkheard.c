@@ -147,6 +147,11 @@ test_checkheard__finds_a_gap_unless_it_was_told_of(void **state)
 	assert_int_equal(report.violations_count, 2);
 	hear(&first, three);
 	assert_int_equal(report.violations_count, 3);
+	/* It was told of what it had said by then, and of nothing behind. */
+	say(one);
+	say(two);
+	hear(&first, two);
+	assert_int_equal(report.violations_count, 4);
 }
 
 static void

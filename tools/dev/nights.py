@@ -4,7 +4,8 @@
 
     nights.py                                  what has been run, and what failed
     nights.py run [OPTION]... 'RUN':SEEDS...   SEEDS fresh seeds of each RUN, in turns by their shares of the whole
-    nights.py mended 'RUN' SEED WHY            runs a seed that failed; when it holds now, moves it to seeds.txt
+    nights.py mended [OPTION]... 'RUN' SEED WHY
+                                               runs a seed that failed; when it holds now, moves it to seeds.txt
 
 RUN is a scenario and its options, such as "talk" or "crash --nodes 300 --faulty 10".
 
@@ -338,6 +339,25 @@ def run_command(words):
     return 1 if any(result.failed for result in results.values()) else 0
 
 
+def mended_command(words, mended_path=MENDED_PATH):
+    parser = argparse.ArgumentParser(prog="nights.py mended", add_help=False)
+    parser.add_argument("--program", default=PROGRAM_PATH)
+    parser.add_argument("--record", default=RECORD_PATH)
+    parser.add_argument("run")
+    parser.add_argument("seed", type=int)
+    parser.add_argument("why")
+    options = parser.parse_args(words)
+
+    try:
+        wrong = mended(os.path.abspath(options.program), os.path.abspath(options.record), options.run, options.seed, options.why,
+                       mended_path)
+    except OSError as error:
+        wrong = error
+    if wrong:
+        print(f"nights.py: {wrong}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
 def main(words):
     if "-h" in words or "--help" in words:
         print(__doc__.strip())
@@ -347,11 +367,8 @@ def main(words):
         return 0
     if words[0] == "run":
         return run_command(words[1:])
-    if words[0] == "mended" and len(words) == 4 and words[2].isdigit():
-        wrong = mended(PROGRAM_PATH, RECORD_PATH, words[1], int(words[2]), words[3])
-        if wrong:
-            print(f"nights.py: {wrong}", file=sys.stderr)
-        return 1 if wrong else 0
+    if words[0] == "mended":
+        return mended_command(words[1:])
     print(__doc__.strip(), file=sys.stderr)
     return 2
 

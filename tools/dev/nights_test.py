@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Tests of nights: the record, with a simulator that is a script."""
+import contextlib
+import io
 import json
 import os
 import stat
@@ -136,6 +138,19 @@ class Nights(unittest.TestCase):
         self.assertEqual(self.lines()[0]["mended"], [1000002])
         with open(self.mended_path, encoding="utf-8") as file:
             self.assertEqual(file.read(), "talk 5 dpdk 1000002 # a reason\n")
+
+    def test_the_command_mends_with_the_program_and_in_the_record_that_are_named(self):
+        self.set(FAILS="1000001")
+        self.run_plan({"talk": 3})
+        words = ["--program", self.program, "--record", self.path, "talk", "1000001", "a reason"]
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(nights.mended_command(words, self.mended_path), 1)
+            self.assertIn("still fails", said.getvalue())
+            self.assertEqual(nights.mended_command(["--program", self.program + "x", *words[2:]], self.mended_path), 1)
+            self.assertRaises(SystemExit, nights.mended_command, words[:-1])
+        self.set(FAILS="")
+        self.assertEqual(nights.mended_command(words, self.mended_path), 0)
+        self.assertEqual(self.lines()[0]["mended"], [1000001])
 
     def test_lines_of_two_branches_mean_both(self):
         lines = [{"run": "talk", "commit": "a1", "seeds": "5..8", "failed": [6]},
