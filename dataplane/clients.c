@@ -189,6 +189,7 @@ peal_clients_end(
 		1);
 	peal_clients_unserve(clients, client->listens, client->listens_count);
 	client->listens_count = 0;
+	peal_clients_lapse(clients);
 }
 
 /* What the door asked for at these places. */
@@ -325,7 +326,9 @@ peal_clients_run_busy(struct peal_clients *clients, uint64_t now_ns)
 		clients->is_switched = false;
 		peal_clients_switch_orders(clients);
 	}
-	tell_standing(clients, now_ns);
+	if (clients->attached != 0) {
+		tell_standing(clients, now_ns);
+	}
 	clients->opening_at_ns = UINT64_MAX;
 	peal_clients_run_wishes(clients);
 	if (__builtin_expect(clients->is_laning || clients->lanes_due != 0, 0)) {

@@ -197,6 +197,9 @@ uint32_t peal_clients_show_more(struct peal_clients *clients, struct peal_client
 void peal_clients_on_view(void *state, uint64_t epoch, uint32_t view_tag);
 /* clients_view.c: this node is no member any more. */
 void peal_clients_show_none(struct peal_clients *clients);
+/* clients_view.c: the view or the last client has gone: nobody keeps the lease while nobody is
+ * attached, and the next one must not find what was so before. */
+void peal_clients_lapse(struct peal_clients *clients);
 
 /* Only the core counts, so a load and a store are enough. */
 static inline void

@@ -176,6 +176,18 @@ take_members(
 }
 
 void
+peal_clients_lapse(struct peal_clients *clients)
+{
+	uint64_t epoch = clients->room->shown.epoch;
+
+	if (clients->attached == 0) {
+		clients->leased_epoch = UINT64_MAX;
+		peal_region_write_lease(
+			clients->outside.page, epoch, epoch == 0 ? 0 : PEAL_REGION_LEASE_LAPSED);
+	}
+}
+
+void
 peal_clients_show_none(struct peal_clients *clients)
 {
 	if (clients->room == NULL) {
@@ -186,6 +198,7 @@ peal_clients_show_none(struct peal_clients *clients)
 		clients->room->shown =
 			(struct peal_clients_view){.epoch = 0, .large = PEAL_CLIENTS_NOT_LARGE};
 		show_all(clients);
+		peal_clients_lapse(clients);
 	}
 }
 
@@ -245,4 +258,5 @@ peal_clients_on_view(void *state, uint64_t epoch, uint32_t view_tag)
 	memmove(clients->room->views, clients->room->views + passed,
 		clients->room->views_count * sizeof(clients->room->views[0]));
 	show_all(clients);
+	peal_clients_lapse(clients);
 }

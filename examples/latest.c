@@ -2,8 +2,8 @@
 /*
  * Latest values: what is true now at each member, for whoever asks whenever it asks.
  *
- *     latest SOCKET NUMBER TEXT     sets the value of a number of this member, waits until it is
- * out latest SOCKET                 prints values as they are, and as they change
+ *     latest SOCKET NUMBER TEXT     sets the value of a number of this member; ends when it is out
+ *     latest SOCKET                 prints values as they are, and as they change
  */
 #include <inttypes.h>
 #include <peal/peal.h>

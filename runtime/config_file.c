@@ -159,9 +159,9 @@ static const struct {
 
 #define EXPECTATIONS_COUNT (sizeof(expectations) / sizeof(expectations[0]))
 
-/* The first line on which `key` stands as a key, or 0. */
+/* The line on which `key` stands as a key for the time `nth`, from 1 on, or 0. */
 static unsigned int
-find_line(const char *text, const char *key)
+find_line_of(const char *text, const char *key, unsigned int nth)
 {
 	unsigned int line = 1;
 	size_t size = strlen(key);
@@ -172,11 +172,44 @@ find_line(const char *text, const char *key)
 
 		if (begins && strncmp(at, key, size) == 0) {
 			end += strspn(end, "\"' \t");
-			if (*end == ':') {
+			if (*end == ':' && --nth == 0) {
 				return line;
 			}
 		}
 		line += *at == '\n' ? 1U : 0U;
+	}
+	return 0;
+}
+
+static unsigned int
+find_line(const char *text, const char *key)
+{
+	return find_line_of(text, key, 1);
+}
+
+/* The line at which a second document begins, or 0. The parser would pass over all of it. */
+static unsigned int
+find_second_document(const char *text)
+{
+	unsigned int line = 1, marked = 0;
+	bool has_content = false;
+
+	for (const char *at = text; *at != '\0'; line++) {
+		bool is_marker = (strncmp(at, "---", 3) == 0 || strncmp(at, "...", 3) == 0) &&
+				 strchr(" \t\r\n", at[3]) != NULL;
+		size_t blank = is_marker ? 3U + strspn(at + 3, " \t\r") : strspn(at, " \t\r");
+		bool is_empty =
+			at[blank] == '\n' || at[blank] == '\0' || at[blank] == '#' || *at == '%';
+
+		if (is_marker && has_content && marked == 0) {
+			marked = line;
+		}
+		if (!is_empty && marked != 0) {
+			return marked;
+		}
+		has_content = has_content || !is_empty;
+		at += strcspn(at, "\n");
+		at += *at == '\n' ? 1 : 0;
 	}
 	return 0;
 }
@@ -231,7 +264,6 @@ refuse_unknown(const struct peal_config_file *file, const char *key, struct peal
 struct parser_log {
 	char first[MESSAGE_SIZE_MAX];   /* the complaint */
 	char mapping[MESSAGE_SIZE_MAX]; /* where: the outermost key */
-	char place[MESSAGE_SIZE_MAX];   /* where: the innermost line of the trace */
 };
 
 __attribute__((format(printf, 3, 0))) static void
@@ -245,9 +277,6 @@ note_message(cyaml_log_t level, void *context, const char *format, va_list argum
 	message[strcspn(message, "\n")] = '\0';
 	if (log->first[0] == '\0') {
 		memcpy(log->first, message, sizeof(message));
-	}
-	if (log->place[0] == '\0' && strstr(message, "(line: ") != NULL) {
-		memcpy(log->place, message, sizeof(message));
 	}
 	if (strstr(message, "in mapping field '") != NULL) {
 		memcpy(log->mapping, message, sizeof(message));
@@ -274,7 +303,7 @@ static bool
 explain(const struct peal_config_file *file, const struct parser_log *log, cyaml_err_t result,
 	struct peal_sentence *error)
 {
-	char word[64], line[64];
+	char word[64];
 	const char *complaint = log->first;
 
 	/* Inside an entry of a list: what one looks like says it all. */
@@ -289,12 +318,9 @@ explain(const struct peal_config_file *file, const struct parser_log *log, cyaml
 		return peal_config_file_refuse(file, word, error);
 	}
 	if (cut_word(log->first, "Mapping field already seen: ", "", word)) {
-		if (!cut_word(log->place, "(line: ", ",", line)) {
-			(void)snprintf(line, sizeof(line), "%u", find_line(file->text, word));
-		}
 		return peal_sentence_set(error,
-			"%s:%s: %s: stands here a second time; leave one of the two out",
-			file->path, line, word);
+			"%s:%u: %s: stands here a second time; leave one of the two out",
+			file->path, find_line_of(file->text, word, 2), word);
 	}
 	if (result != CYAML_ERR_LIBYAML_PARSER && cut_word(log->mapping, "field '", "'", word)) {
 		return peal_config_file_refuse(file, word, error);
@@ -334,6 +360,13 @@ read_text(const char *path, struct peal_sentence *error)
 	} else {
 		text[size] = '\0';
 	}
+	if (text != NULL && strlen(text) != size) {
+		(void)peal_sentence_set(error,
+			"%s is not a configuration: expected text, and there is a byte of 0 in it",
+			path);
+		free(text);
+		text = NULL;
+	}
 	(void)fclose(file);
 	return text;
 }
@@ -357,6 +390,12 @@ peal_config_file_open(const char *path, struct peal_sentence *error)
 
 	failed.text = read_text(path, error);
 	if (failed.text == NULL) {
+		return NULL;
+	}
+	if (find_second_document(failed.text) > 0) {
+		(void)peal_sentence_set(error, "%s:%u: a second document begins here; expected one",
+			path, find_second_document(failed.text));
+		free(failed.text);
 		return NULL;
 	}
 	parser.log_ctx = &log;

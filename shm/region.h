@@ -71,11 +71,15 @@ struct peal_region_down {
 struct peal_region_page {
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint32_t sleep; /* of the core */
 	_Alignas(PEAL_SHMRING_APART) struct peal_region_death death;
-	/* The view that the core is in, 0 = none; and until when it is in good standing there.
-	 * Written in the order lease 0, epoch, lease. */
+	/* The view that the core is in, 0 = none; and until when it is in good standing there, 0 =
+	 * it is not. Written in the order lease 0, epoch, lease. Nobody attached: LEASE_LAPSED. */
 	_Alignas(PEAL_SHMRING_APART) _Atomic uint64_t epoch;
 	_Atomic uint64_t lease_until_ns;
 };
+
+/* A lease that has run out, of a node that was never found in bad standing: who comes may speak at
+ * once, and the core's next turn writes what is so. */
+#define PEAL_REGION_LEASE_LAPSED 1U
 
 _Static_assert(sizeof(struct peal_region_up) <= PEAL_REGION_RING_OFFSET, "words before the ring");
 _Static_assert(sizeof(struct peal_region_down) <= PEAL_REGION_RING_OFFSET, "words before the ring");

@@ -113,9 +113,9 @@ done
 check "oneway says its error" grep -q "+- error" <("$bench" oneway --link ring "${calm[@]}")
 check "oneway of many frames" calmly "$bench" oneway --link vhost --size 60000 --count 20 --interval 10000000 \
     --idle shared --anyway --quiet
-check "oneway without a link" refuses 1 --link -- oneway
-check "oneway of more than are kept" refuses 1 --count 10000000 -- oneway --link ring --count 10000001
-check "a key of oneway" refuses 1 --key oneway -- oneway --link ring --key x
+check "oneway without a link" refuses 2 --link -- oneway
+check "oneway of more than are kept" refuses 2 --count 10000000 -- oneway --link ring --count 10000001
+check "a key of oneway" refuses 2 --key oneway -- oneway --link ring --key x
 check "Ctrl-C ends oneway" is_interrupted 3 "$bench" oneway --link memif --count 1000000 --interval 1000000 \
     --idle shared
 
@@ -125,8 +125,8 @@ check "cast: figures" judge cast "$scratch/cast"
 check "cast to one" calmly "$bench" cast --nodes 2 --rounds 1 "${calm[@]}" --quiet
 check "cast in many frames" calmly "$bench" cast --nodes 3 --size 20000 --rounds 1 --count 20 --interval 10000000 \
     --idle shared --anyway --quiet
-check "too many members" refuses 1 --nodes 64 -- cast --nodes 65
-check "a link of cast" refuses 1 --link cast -- cast --link ring
+check "too many members" refuses 2 --nodes 64 -- cast --nodes 65
+check "a link of cast" refuses 2 --link cast -- cast --link ring
 check "Ctrl-C ends cast" is_interrupted 3 "$bench" cast --idle shared --count 1000000 --interval 1000000
 
 check "help of view" helps view --nodes --rounds --preset --hdr
@@ -135,9 +135,9 @@ check "view" calmly "$bench" view --nodes 5 --rounds 1 --preset dpdk-fast --anyw
 if grep -q '"kill_last_p50_ns"' "$scratch/view"; then
     check "view: figures" judge view "$scratch/view"
 fi
-check "a group that cannot lose one" refuses 1 --nodes 3 -- view --nodes 2
-check "more starts than there is room for" refuses 1 --rounds room -- view --nodes 200 --rounds 100
-check "no such preset" refuses 1 --preset dpdk-fast -- view --preset slow
+check "a group that cannot lose one" refuses 2 --nodes 3 -- view --nodes 2
+check "more starts than there is room for" refuses 2 --rounds room -- view --nodes 200 --rounds 100
+check "no such preset" refuses 2 --preset dpdk-fast -- view --preset slow
 check "Ctrl-C ends view" is_interrupted 2 "$bench" view --rounds 50
 
 check "help of cycles" helps cycles --size --burst --echo --lend --idle-turns
@@ -145,8 +145,8 @@ check "cycles" calmly "$bench" cycles --burst 1 --echo --idle-turns 10 --rounds 
 check "cycles: figures" judge cycles "$scratch/cycles"
 check "cycles of what is lent" calmly "$bench" cycles --lend --size 65536 --burst 1 --rounds 100 --anyway --quiet
 check "cycles, text for people" grep -q "^  channel " <("$bench" cycles --rounds 100 --anyway)
-check "a large message that is not lent" refuses 1 --size --lend -- cycles --size 2000
-check "answers of what is lent" refuses 1 --echo --lend -- cycles --echo --lend
+check "a large message that is not lent" refuses 2 --size --lend -- cycles --size 2000
+check "answers of what is lent" refuses 2 --echo --lend -- cycles --echo --lend
 check "no such AEAD" refuses 1 rot13 -- cycles --rounds 100 --aead rot13
 check "Ctrl-C ends cycles" is_interrupted 2 "$bench" cycles --rounds 1000000 --size 1000
 cp "$bench" "$scratch/alone"
@@ -158,7 +158,7 @@ check "four runs: figures" judge runs "$scratch/runs"
 same() { "$bench" compare "$scratch/runs" "$scratch/runs" --quiet; (($? == 2)); }
 check "four runs are enough to compare" same
 check "a table of several runs" refuses 1 --hdr -- oneway --link ring --runs 2 --hdr "$scratch/x"
-check "no runs" refuses 1 --runs -- cycles --runs 0
+check "no runs" refuses 2 --runs -- cycles --runs 0
 check "several runs that cannot be" refuses 1 "a run failed" rot13 -- cycles --runs 2 --rounds 100 --aead rot13
 check "runs of compare" refuses 3 --runs -- compare a b --runs 2
 check "Ctrl-C ends several runs" is_interrupted 3 "$bench" oneway --link ring --idle shared --count 1000000 \

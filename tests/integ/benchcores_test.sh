@@ -102,15 +102,15 @@ check "jitter" "$bench" jitter --seconds 1 --threshold 2000 --json "$scratch/jit
 check "jitter: figures" judge jitter "$scratch/jitter"
 check "jitter, text for people" grep -q "gaps of 2000 ns" <("$bench" jitter --seconds 1 --threshold 2000)
 check "help of jitter" helps jitter
-check "a CPU that is none" refuses 1 --cores 1023 -- jitter --cores 1023
-check "no list of CPUs" refuses 1 --cores 0,2-5 -- jitter --cores 0,x
-check "a threshold below a turn" refuses 1 --threshold -- jitter --threshold 1
-check "a link of jitter" refuses 1 --link -- jitter --link ring
-check "rounds of jitter" refuses 1 --rounds jitter -- jitter --rounds 3
+check "a CPU that is none" refuses 2 --cores 1023 -- jitter --cores 1023
+check "no list of CPUs" refuses 2 --cores 0,2-5 -- jitter --cores 0,x
+check "a threshold below a turn" refuses 2 --threshold -- jitter --threshold 1
+check "a link of jitter" refuses 2 --link -- jitter --link ring
+check "rounds of jitter" refuses 2 --rounds jitter -- jitter --rounds 3
 check "Ctrl-C ends jitter" is_interrupted 1 "$bench" jitter --seconds 1000
 
 check "help of floor" helps floor
-check "a floor of one CPU" refuses 1 --cores "two CPUs" -- floor --cores "$one"
+check "a floor of one CPU" refuses 2 --cores "two CPUs" -- floor --cores "$one"
 if (($(nproc) >= 2)); then
     check "floor" measures "$bench" floor --rounds 1 --json "$scratch/floor"
     check "floor: figures" judge floor "$scratch/floor"
@@ -210,9 +210,9 @@ check "no JSON" refuses 3 noise JSON -- compare "$scratch/a" "$scratch/noise"
 check "no file" refuses 3 none "could not be read" -- compare "$scratch/a" "$scratch/none"
 check "one file to compare" refuses 3 "two result files" -- compare "$scratch/a"
 check "a result without a curve" refuses 1 "no percentile curve" -- plot "$scratch/a" --svg "$scratch/x.svg"
-check "a plot with figures" refuses 1 --json plot -- plot "$scratch/a" --svg "$scratch/x.svg" --json -
-check "a picture of no name" refuses 1 --svg -- plot "$scratch/a"
-check "a picture of another kind" refuses 1 .png -- plot "$scratch/a" --png "$scratch/x.svg"
+check "a plot with figures" refuses 2 --json plot -- plot "$scratch/a" --svg "$scratch/x.svg" --json -
+check "a picture of no name" refuses 2 --svg -- plot "$scratch/a"
+check "a picture of another kind" refuses 2 .png -- plot "$scratch/a" --png "$scratch/x.svg"
 curve='{"command": "raw", "curve": [[1, 500], [2, 600], [10, 900], [100, 5000]]}'
 echo "$curve" >"$scratch/one.json"
 echo "${curve/500/700}" >"$scratch/other.json"
@@ -222,7 +222,7 @@ if command -v gnuplot >/dev/null; then
     check "a curve as PNG" "$bench" plot "$scratch/one.json" --png "$scratch/one.png" --title "it's one"
     check "a curve as PNG is one" grep -q PNG "$scratch/one.png"
 fi
-check "a record of no size" refuses 1 --size 1024 -- shm --size 9
-check "a core that is also the client's" refuses 1 --cores "two CPUs" -- shm --cores "$one,$one"
+check "a record of no size" refuses 2 --size 1024 -- shm --size 9
+check "a core that is also the client's" refuses 2 --cores "two CPUs" -- shm --cores "$one,$one"
 
 finish_tap

@@ -1,21 +1,36 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Programs that were written for the headers of former versions (tests/abi), compiled with those headers, at two
-daemons and with the library of today."""
+"""The application of the README as the first one that its daemon sees. Then programs that were written for the headers
+of former versions (tests/abi), compiled with those headers, at two daemons and with the library of today."""
 import os
+import re
 import sys
 import tempfile
 import time
 
-from integ import LIBRARY, ROOT, Lab, outcome_as_root, run, socket_of
+from integ import LIBRARY, ROOT, Beside, Lab, outcome_as_root, run, socket_of
 
 KEPT = os.path.join(ROOT, "tests", "abi")
 TIMES = 3
 
 
+def greet(lab, folder):
+    """It speaks as soon as it is attached, and hears itself."""
+    path = os.path.join(folder, "hello")
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file, open(f"{path}.c", "w", encoding="utf-8") as code:
+        code.write(re.search(r"^```c\n(.*?)^```", file.read(), re.DOTALL | re.MULTILINE)[1])
+    run(os.environ.get("CC", "cc"), "-I", os.path.join(ROOT, "include"), f"{path}.c", "-o", path, LIBRARY,
+        f"-Wl,-rpath,{os.path.dirname(LIBRARY)}")
+    for node in (1, 2):
+        with Beside("stdbuf", "-oL", "env", f"PEAL_SOCKET={socket_of(lab, node)}", path) as program:
+            program.wait("^hello$")
+    print("ok - README")
+
+
 def main():
     with Lab(f"fst{os.getpid()}", 2) as lab, tempfile.TemporaryDirectory() as folder:
         lab.wait_view([1, 2], 2, 20.0)
+        greet(lab, folder)
         for version in sorted(os.listdir(KEPT)):
             begin_s = time.monotonic()
             program = os.path.join(folder, version)

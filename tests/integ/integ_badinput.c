@@ -337,6 +337,23 @@ test_badinput__refuses_policies_that_are_none(void **state)
 	ASSERT_ALL_REFUSED(write_lines, mistakes);
 }
 
+/* What would be passed over is refused, by the line where it begins. */
+static void
+test_badinput__refuses_what_stands_twice(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{"name: n2\n", "bad.yaml:11: name: stands here a second time"},
+		{"\nlcore: 0\n# lcore is\nlcore: 0\n",
+			"bad.yaml:14: lcore: stands here a second time"},
+		{"---\nname: n2\n", "bad.yaml:11: a second document begins here"},
+		{"...\n# what is this?\n--- # another\nname: n2\n",
+			"bad.yaml:11: a second document begins here"},
+	};
+
+	(void)state;
+	ASSERT_ALL_REFUSED(write_lines, mistakes);
+}
+
 /* What may be cannot be narrower, or wider, by a mistake. */
 static void
 test_badinput__refuses_access_that_cannot_be(void **state)
@@ -564,6 +581,7 @@ main(void)
 		cmocka_unit_test(test_badinput__asks_for_a_value_in_range),
 		cmocka_unit_test(test_badinput__wants_a_detector_that_fits),
 		cmocka_unit_test(test_badinput__refuses_policies_that_are_none),
+		cmocka_unit_test(test_badinput__refuses_what_stands_twice),
 		cmocka_unit_test(test_badinput__refuses_access_that_cannot_be),
 		cmocka_unit_test(test_badinput__asks_for_a_key_that_is_missing),
 		cmocka_unit_test(test_badinput__wants_a_file),

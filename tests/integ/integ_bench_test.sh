@@ -211,22 +211,22 @@ check "help names every command" helps "peal-bench ratio"
 for command in rtt raw message ratio throughput; do
     check "help of $command has examples" helps "^examples:" "$command"
 done
-check "a link that is none" refuses 1 --link ring af_packet -- rtt --link ether
-check "rtt between two processes" refuses 1 --link memif message -- rtt --link memif
-check "a message of no size" refuses 1 --size 65536 -- message --link ring --size 7
-check "a key of messages" refuses 1 --key -- message --link ring --key "$scratch/key"
-check "large packets of echoes" refuses 1 --mtu rtt -- rtt --link ring --mtu 9000
-check "large packets of a ratio of echoes" refuses 1 --mtu message -- ratio --link ring --mtu 9000
-check "rounds of echoes" refuses 1 --rounds -- raw --link ring --rounds 5
-check "no link" refuses 1 --link -- raw
-check "no command" refuses 1 rtt raw ratio -- --link ring
-check "an option that is none" refuses 1 --speed -- rtt --link ring --speed 9
-check "an option without its value" refuses 1 --count -- rtt --link ring --count
-check "no number" refuses 1 --count -- rtt --link ring --count many
-check "one CPU for two spinning loops" refuses 1 --idle "CPU 0" -- rtt --link ring --cores 0,0
-check "a CPU that is none" refuses 1 --cores 1023 -- rtt --link ring --cores 0,1023
-check "too few pairs" refuses 1 --pairs -- ratio --link ring --pairs 2
-check "a picture of another kind" refuses 1 --plot .svg -- rtt --link ring --plot x.gif
+check "a link that is none" refuses 2 --link ring af_packet -- rtt --link ether
+check "rtt between two processes" refuses 2 --link memif message -- rtt --link memif
+check "a message of no size" refuses 2 --size 65536 -- message --link ring --size 7
+check "a key of messages" refuses 2 --key -- message --link ring --key "$scratch/key"
+check "large packets of echoes" refuses 2 --mtu rtt -- rtt --link ring --mtu 9000
+check "large packets of a ratio of echoes" refuses 2 --mtu message -- ratio --link ring --mtu 9000
+check "rounds of echoes" refuses 2 --rounds -- raw --link ring --rounds 5
+check "no link" refuses 2 --link -- raw
+check "no command" refuses 2 rtt raw ratio -- --link ring
+check "an option that is none" refuses 2 --speed -- rtt --link ring --speed 9
+check "an option without its value" refuses 2 --count -- rtt --link ring --count
+check "no number" refuses 2 --count -- rtt --link ring --count many
+check "one CPU for two spinning loops" refuses 2 --idle "CPU 0" -- rtt --link ring --cores 0,0
+check "a CPU that is none" refuses 2 --cores 1023 -- rtt --link ring --cores 0,1023
+check "too few pairs" refuses 2 --pairs -- ratio --link ring --pairs 2
+check "a picture of another kind" refuses 2 --plot .svg -- rtt --link ring --plot x.gif
 check "a key that is none" \
     refuses 1 key "$scratch/none" -- rtt --link ring --idle shared --key "$scratch/none"
 check "a key of a ratio that is none" \

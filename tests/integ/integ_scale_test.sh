@@ -85,14 +85,14 @@ check "two runs: figures" judge "$scratch/two.json" dpdk 1 1
 check "two runs: rest under another preset" grep -q '"preset": "paper"' "$scratch/two.json"
 
 check "help has examples" sh -c "'$bench' scale --help | grep -q '^examples:'"
-check "too many nodes" refuses 1 --nodes 256 -- scale --nodes 257
-check "too few nodes" refuses 1 --nodes -- scale --nodes 1
-check "a list that is none" refuses 1 --kill none -- scale --kill 1,,2
-check "half of the nodes at once" refuses 1 --kill half -- scale --nodes 12 --kill 6
-check "half of those that are left" refuses 1 --kill half -- scale --nodes 12 --kill 5,4
-check "a preset that is none" refuses 1 --preset paper -- scale --preset rdma
-check "an option of others" refuses 1 --link scale -- scale --link ring
-check "an option of scale" refuses 1 --nodes rtt -- rtt --link ring --nodes 3
+check "too many nodes" refuses 2 --nodes 256 -- scale --nodes 257
+check "too few nodes" refuses 2 --nodes -- scale --nodes 1
+check "a list that is none" refuses 2 --kill none -- scale --kill 1,,2
+check "half of the nodes at once" refuses 2 --kill half -- scale --nodes 12 --kill 6
+check "half of those that are left" refuses 2 --kill half -- scale --nodes 12 --kill 5,4
+check "a preset that is none" refuses 2 --preset paper -- scale --preset rdma
+check "an option of others" refuses 2 --link scale -- scale --link ring
+check "an option of scale" refuses 2 --nodes rtt -- rtt --link ring --nodes 3
 check "a file that cannot be written" \
     refuses 1 "$scratch/none/x" -- scale --nodes 2 --preset cloud --seconds 0 --kill none --quiet \
     --json "$scratch/none/x"

@@ -269,6 +269,39 @@ test_clients__lease_ends_with_the_quorum(void **state)
 	assert_int_equal(news.kind, PEAL_CLIENT_QUORUM);
 }
 
+/* Before its first turn with a client the page names the view, and no good standing in it. */
+static void
+test_clients__who_comes_first_finds_the_view(void **state)
+{
+	struct visitor *visitor;
+	uint64_t epoch = 0;
+
+	(void)state;
+	assert_int_equal(peal_region_read_lease(pages[0], &epoch), PEAL_REGION_LEASE_LAPSED);
+	assert_int_equal(epoch, PEAL_FAKECORE_EPOCH);
+	for (uint32_t i = 0; i < SCENE_NODES; i++) {
+		scene_view(i, PEAL_FAKECORE_EPOCH + 1U, SCENE_ALL);
+	}
+	scene_run(5U * MS);
+	assert_int_equal(peal_region_read_lease(pages[0], &epoch), PEAL_REGION_LEASE_LAPSED);
+	assert_int_equal(epoch, PEAL_FAKECORE_EPOCH + 1U);
+	/* What the last one saw is not what the next one finds. */
+	visitor = scene_attach(0, 0);
+	scene_set_standing(0, 0);
+	(void)peal_fakecores_turn(cores, 0);
+	assert_int_equal(peal_region_read_lease(pages[0], &epoch), 0);
+	peal_clients_hang_up(visitor->clients, visitor->place, PEAL_CLIENT_END_ASKED);
+	(void)peal_fakecores_turn(cores, 0);
+	assert_int_equal(peal_region_read_lease(pages[0], &epoch), PEAL_REGION_LEASE_LAPSED);
+	(void)scene_attach(1, 0);
+	assert_int_equal(peal_region_read_lease(pages[0], &epoch), 0);
+	scene_set_standing(0, PEAL_FAKECORE_EPOCH);
+	scene_view(0, 0, 0);
+	scene_run(MS);
+	assert_int_equal(peal_region_read_lease(pages[0], &epoch), 0);
+	assert_int_equal(epoch, 0);
+}
+
 int
 main(void)
 {
@@ -296,6 +329,8 @@ main(void)
 			scene_finish),
 		cmocka_unit_test_setup_teardown(
 			test_clients__lease_ends_with_the_quorum, scene_begin, scene_finish),
+		cmocka_unit_test_setup_teardown(
+			test_clients__who_comes_first_finds_the_view, scene_begin, scene_finish),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

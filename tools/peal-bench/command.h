@@ -54,7 +54,7 @@ struct peal_command {
 	uint32_t files_max;
 	const char *files;  /* what they are: "two result files" */
 	bool is_figureless; /* there is nothing to have several runs of */
-	int refusal_status; /* of a command line that is wrong; 0 = 1, as everywhere */
+	int refusal_status; /* of a command line that is wrong; 0 = 2, as everywhere */
 	/* What is not zero unless said otherwise; before any option is read. May be NULL. */
 	void (*prepare)(struct peal_benchargs *args);
 	/* Fills what was not said, and refuses what does not go together. May be NULL. */

@@ -2,7 +2,8 @@
 /*
  * peal-bench: what a round trip costs, and how much of it is Peal; what many nodes cost.
  *
- * Exit status: 0, 1 with a sentence, 3 when a figure would mislead, 130 after Ctrl-C.
+ * Exit status: 0, 1 with a sentence, 2 when the command line is wrong, 3 when a figure would
+ * mislead, 130 after Ctrl-C.
  */
 #include "tools/peal-bench/castbench.h"
 #include "tools/peal-bench/compare.h"
@@ -30,6 +31,7 @@
 #include <string.h>
 
 #define STATUS_FAILED      1
+#define STATUS_MISUSED     2
 #define STATUS_INTERRUPTED 130
 
 static const struct peal_command *const commands[] = {&peal_rtt_command, &peal_raw_command,
@@ -92,7 +94,7 @@ refuse_command(const char *name)
 			: i + 2U == COMMANDS_COUNT ? " or "
 						   : "; 'peal-bench --help' tells more\n");
 	}
-	return STATUS_FAILED;
+	return STATUS_MISUSED;
 }
 
 /* Parses and runs. The status of the process; there is a sentence when something is to be said. */
@@ -108,7 +110,7 @@ carry_out(const struct peal_command *command, int argc, char **argv, struct peal
 		fprintf(stderr, "peal-bench: %s; 'peal-bench %s --help' tells more\n", error->text,
 			command->name);
 		error->text[0] = '\0';
-		return command->refusal_status == 0 ? STATUS_FAILED : command->refusal_status;
+		return command->refusal_status == 0 ? STATUS_MISUSED : command->refusal_status;
 	case PEAL_COMMAND_GO:
 		break;
 	}
