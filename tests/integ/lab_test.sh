@@ -287,6 +287,16 @@ stat=$(sed 's/.*) //' "/proc/$pid/stat")
 same "$(cut -d ' ' -f 4 <<<"$stat")" "$pid"; ok "it has a session of its own, away from Ctrl-C"
 same "$(lab ctl 2 view --json)" "/run/peal-lab/$first/run --config /run/peal-lab/$first/n2.yaml view --json"
 ok "ctl hands the node's configuration and all arguments to pealctl"
+cat >"$scratch/late-ctl" <<SCRIPT
+#!/bin/sh
+[ "\$3" = version ] || exec echo answered
+echo asked >>"$scratch/asked"
+[ "\$(wc -l <"$scratch/asked")" -ge 3 ]
+SCRIPT
+chmod +x "$scratch/late-ctl"
+lab start 2 >/dev/null
+same "$(PEALCTL=$scratch/late-ctl lab ctl 2 view)$(wc -l <"$scratch/asked")" "answered3"
+ok "ctl waits for a daemon that has just been started"
 
 lab pause 1,2 >/dev/null
 await are "['paused', 'paused', 'running']"; ok "pause"
