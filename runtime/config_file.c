@@ -159,7 +159,32 @@ static const struct {
 
 #define EXPECTATIONS_COUNT (sizeof(expectations) / sizeof(expectations[0]))
 
-/* The line on which `key` stands as a key for the time `nth`, from 1 on, or 0. */
+/* The quote that ends what the one at `at` begins, on the same line; NULL when there is none. */
+static const char *
+find_closing_quote(const char *at)
+{
+	const char quote = *at;
+
+	for (at++; *at != '\0' && *at != '\n'; at++) {
+		bool is_escape = quote == '"' ? *at == '\\' : *at == quote && at[1] == quote;
+
+		if (is_escape && at[1] != '\0' && at[1] != '\n') {
+			at++;
+		} else if (*at == quote) {
+			return at;
+		}
+	}
+	return NULL;
+}
+
+static bool
+stands_behind(const char *text, const char *at, const char *any)
+{
+	return at == text || strchr(any, at[-1]) != NULL;
+}
+
+/* The line on which `key` stands as a key for the time `nth`, from 1 on, or 0. What stands in
+ * comments and in quoted values is none. */
 static unsigned int
 find_line_of(const char *text, const char *key, unsigned int nth)
 {
@@ -167,14 +192,25 @@ find_line_of(const char *text, const char *key, unsigned int nth)
 	size_t size = strlen(key);
 
 	for (const char *at = text; *at != '\0'; at++) {
-		const char *end = at + size;
-		bool begins = at == text || strchr("\n \t{,\"'", at[-1]) != NULL;
+		const char *word = at, *end = at + size, *closing = NULL;
 
-		if (begins && strncmp(at, key, size) == 0) {
-			end += strspn(end, "\"' \t");
-			if (*end == ':' && --nth == 0) {
-				return line;
-			}
+		if (*at == '#' && stands_behind(text, at, "\n \t\r")) {
+			at += strcspn(at, "\n") - 1U;
+			continue;
+		}
+		if ((*at == '"' || *at == '\'') && stands_behind(text, at, "\n \t{[,:")) {
+			closing = find_closing_quote(at);
+		}
+		if (closing != NULL) {
+			word = at + 1;
+			end = (size_t)(closing - word) == size ? closing + 1 : NULL;
+			at = closing;
+		} else if (!stands_behind(text, at, "\n \t{,")) {
+			end = NULL;
+		}
+		if (end != NULL && strncmp(word, key, size) == 0 &&
+			end[strspn(end, " \t")] == ':' && --nth == 0) {
+			return line;
 		}
 		line += *at == '\n' ? 1U : 0U;
 	}

@@ -337,6 +337,27 @@ test_badinput__refuses_policies_that_are_none(void **state)
 	ASSERT_ALL_REFUSED(write_lines, mistakes);
 }
 
+/* A key is what the parser takes for one, not what looks like it. */
+static void
+test_badinput__finds_no_key_in_a_comment(void **state)
+{
+	static const struct mistake mistakes[] = {
+		{"# rings: 3\nrings: 2\n", "bad.yaml:12: rings: expected"},
+		{"mtu: 1500 # rings: 3\nrings: 2\n", "bad.yaml:12: rings: expected"},
+		{"metadata: \"it's # rings: 3\"\nrings: 2\n", "bad.yaml:12: rings: expected"},
+		{"metadata: 'it''s, rings: 3'\n'rings' : 2\n", "bad.yaml:12: rings: expected"},
+		{"metadata: a#b, it's\n\"rings\": 2\n", "bad.yaml:12: rings: expected"},
+		{"# detector: silence\nsilence_ms: 225\n",
+			"bad.yaml:12: silence_ms: belongs to 'detector: silence'"},
+	};
+
+	(void)state;
+	ASSERT_ALL_REFUSED(write_lines, mistakes);
+	write_config("bad", "peal1", 64, "");
+	change_config("bad", "name: n1\n", "# name: n1\n");
+	assert_refused("bad", "bad.yaml: name is missing: expected");
+}
+
 /* What would be passed over is refused, by the line where it begins. */
 static void
 test_badinput__refuses_what_stands_twice(void **state)
@@ -581,6 +602,7 @@ main(void)
 		cmocka_unit_test(test_badinput__asks_for_a_value_in_range),
 		cmocka_unit_test(test_badinput__wants_a_detector_that_fits),
 		cmocka_unit_test(test_badinput__refuses_policies_that_are_none),
+		cmocka_unit_test(test_badinput__finds_no_key_in_a_comment),
 		cmocka_unit_test(test_badinput__refuses_what_stands_twice),
 		cmocka_unit_test(test_badinput__refuses_access_that_cannot_be),
 		cmocka_unit_test(test_badinput__asks_for_a_key_that_is_missing),

@@ -189,6 +189,7 @@ test_embed__refuses_keys_that_are_not_its_own(void **state)
 	expect_config_refused(DEVICE "memory_mb: 64\n", "memory_mb: is for peald");
 	expect_config_refused(DEVICE "huge: auto\n", "huge: is for peald");
 	expect_config_refused(DEVICE "lcore: 0\n", "lcore: is for peald");
+	expect_config_refused(DEVICE "# memory_mb: 64\nlcore: 0\n", "lcore: is for peald");
 	expect_config_refused("", "device is missing");
 	expect_config_refused(DEVICE "colour: red\n", "colour: there is no such key");
 }
