@@ -117,9 +117,10 @@ const struct peal_command peal_rtt_command = {
 		 "send ECHO frames to the other: framed, sealed, checked and dispatched like any "
 		 "other frame.\n"
 		 "ring joins them by the switch inside the process, af_packet by real frames "
-		 "through the kernel. With --to the second node is one of the machine where "
-		 "'peal-bench serve'\n"
-		 "runs, and joins the first one from there.\n",
+		 "through the kernel.\n"
+		 "With --to the second node is one of the machine where 'peal-bench serve' runs, "
+		 "and joins the first\n"
+		 "one from there.\n",
 	.notes = peal_sharedoptions_near_links,
 	.examples =
 		"  peal-bench rtt --link ring\n"

@@ -58,19 +58,25 @@ print_help(FILE *file)
 	for (size_t i = 0; i < COMMANDS_COUNT; i++) {
 		fprintf(file, "  %-11s %s\n", commands[i]->name, commands[i]->brief);
 	}
-	fprintf(file, "\n"
-		      "What leaves on a schedule leaves on a fixed one (open loop), and its time "
-		      "counts from the instant\n"
-		      "at which it was meant to leave, so that a stall shows as what it is. "
-		      "'peal-bench rtt --help' and\n"
-		      "so on tell more.\n"
-		      "\n"
-		      "examples:\n"
-		      "  peal-bench rtt --link ring\n"
-		      "  peal-bench ratio --link af_packet --pairs 9 --json ratio.json\n"
-		      "  peal-bench ratio --of message --link memif\n"
-		      "  peal-bench throughput --link vhost --size 65536\n"
-		      "  peal-bench scale --nodes 200\n");
+	fprintf(file,
+		"\n"
+		"What leaves on a schedule leaves on a fixed one (open loop), and its time "
+		"counts from the instant\n"
+		"at which it was meant to leave, so that a stall shows as what it is. "
+		"'peal-bench rtt --help' and\n"
+		"so on tell more.\n"
+		"\n"
+		"examples:\n"
+		"  peal-bench rtt --link ring\n"
+		"  peal-bench ratio --link af_packet --pairs 9 --json ratio.json\n"
+		"  peal-bench ratio --of message --link memif\n"
+		"  peal-bench throughput --link vhost --size 65536\n"
+		"  peal-bench scale --nodes 200\n"
+		"\n"
+		"Exit status: 0 all went well; 1 something was wrong; 2 the command line is "
+		"wrong; 3 there is no\n"
+		"figure, for it would mislead; 130 Ctrl-C. One sentence says why. compare has "
+		"others.\n");
 }
 
 static const struct peal_command *

@@ -82,7 +82,11 @@ static const char help_text[] =
 	"  peal-sim run --scenario swarm --nodes 5 --seed 17 --trace\n"
 	"  peal-sim run --scenario form --nodes 1000 --profile fast --json -\n"
 	"  peal-sim report --nodes 10000 --out build\n"
-	"  peal-sim run --scenario crash --preset dpdk-fast --seeds 1..1000 --json crash.json\n";
+	"  peal-sim run --scenario crash --preset dpdk-fast --seeds 1..1000 --json crash.json\n"
+	"\n"
+	"Exit status: 0 nothing wrong was seen; 1 a checker objected; 2 the command line or a "
+	"script is wrong.\n"
+	"Of shrink 0 means that a script was printed, of hunt that the bug was found.\n";
 
 /* The run that is going on, for the line printed when an assertion ends the process. */
 static struct peal_report current_report;
