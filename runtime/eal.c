@@ -329,10 +329,11 @@ peal_eal_start(const struct peal_eal_config *config, struct peal_sentence *error
 		return false;
 	}
 	if (rte_eal_init((int)arguments.count, arguments.words) < 0) {
-		(void)peal_sentence_set(error,
-			"DPDK did not start (%s: %s); look at memory_mb, huge, device and the "
-			"arguments after --",
-			rte_strerror(rte_errno), peal_eal_files_kept_log());
+		(void)peal_sentence_set(error, "DPDK did not start (%s: %s); look at %s",
+			rte_strerror(rte_errno), peal_eal_files_kept_log(),
+			config->advice != NULL
+				? config->advice
+				: "memory_mb, huge, device and the arguments after --");
 		peal_eal_clear_disk();
 		return false;
 	}

@@ -37,6 +37,7 @@ struct peal_eal_config {
 	uint32_t lcores_count;         /* [1, PEAL_EAL_LCORES_MAX] */
 	int cpus[PEAL_EAL_LCORES_MAX]; /* of each lcore; -1 = any that the process may use */
 	bool is_exclusive;    /* keep all other threads off those CPUs, if there are others */
+	const char *advice;   /* what to look at when it does not start; NULL = peald's keys */
 	uint32_t extra_count; /* [0, PEAL_EAL_EXTRA_MAX]: arguments added as they are */
 	char *const *extra;
 };

@@ -147,7 +147,7 @@ check "cycles of what is lent" calmly "$bench" cycles --lend --size 65536 --burs
 check "cycles, text for people" grep -q "^  channel " <("$bench" cycles --rounds 100 --anyway)
 check "a large message that is not lent" refuses 2 --size --lend -- cycles --size 2000
 check "answers of what is lent" refuses 2 --echo --lend -- cycles --echo --lend
-check "no such AEAD" refuses 1 rot13 -- cycles --rounds 100 --aead rot13
+check "no such AEAD" refuses 2 --aead rot13 ipsec_mb -- cycles --rounds 100 --aead rot13
 check "Ctrl-C ends cycles" is_interrupted 2 "$bench" cycles --rounds 1000000 --size 1000
 cp "$bench" "$scratch/alone"
 bench_alone() { bench=$scratch/alone refuses 1 peal-bench-cycles -- cycles; }
@@ -157,9 +157,11 @@ check "four runs" calmly "$bench" cycles --rounds 200 --anyway --runs 4 --json "
 check "four runs: figures" judge runs "$scratch/runs"
 same() { "$bench" compare "$scratch/runs" "$scratch/runs" --quiet; (($? == 2)); }
 check "four runs are enough to compare" same
-check "a table of several runs" refuses 1 --hdr -- oneway --link ring --runs 2 --hdr "$scratch/x"
+check "a table of several runs" refuses 2 --hdr -- oneway --link ring --runs 2 --hdr "$scratch/x"
 check "no runs" refuses 2 --runs -- cycles --runs 0
-check "several runs that cannot be" refuses 1 "a run failed" rot13 -- cycles --runs 2 --rounds 100 --aead rot13
+check "several runs that cannot be" refuses 1 "a run failed" key "$scratch/none" -- rtt --link ring --idle shared --runs 2 \
+    --key "$scratch/none"
+check "directories to compare" refuses 3 "$scratch" directory -- compare "$scratch" "$scratch"
 check "runs of compare" refuses 3 --runs -- compare a b --runs 2
 check "Ctrl-C ends several runs" is_interrupted 3 "$bench" oneway --link ring --idle shared --count 1000000 \
     --interval 1000000 --runs 3

@@ -91,11 +91,14 @@ check "another machine without a device" refuses 2 --device -- "$bench" message 
 check "a device without another machine" refuses 2 --to -- "$bench" message --device net_null0 --link ring
 check "another machine over a link" refuses 2 --link -- "$bench" message --to 10.99.0.2 --device net_null0 --link ring
 check "no such machine" refuses 1 "nowhere" -- "$bench" oneway --to nowhere.invalid --device net_null0
+check "a port that is none" refuses 2 --to 65535 -- "$bench" rtt --to 127.0.0.1:99999 --device net_null0
+check "an address without its brackets" refuses 2 --to "[fd00::1]:7411" -- "$bench" message --to fd00::1 --device net_null0
 check "another machine of cast" refuses 2 --to cast -- "$bench" cast --to 10.99.0.2
 check "a key for another machine" refuses 2 --key --to -- "$bench" rtt "${echo[@]}" --key x
 check "serve without a device" refuses 2 --device -- "$bench" serve
-check "serve over a device that is none" refuses 1 net_nothing0 -- "$bench" serve --device net_nothing0
+check "serve over a device that is none" refuses 1 net_nothing0 "look at --device and" -- "$bench" serve --device net_nothing0
 check "serve over a device that is not whole" refuses 1 --device net_af_packet0 -- "$bench" serve --device net_af_packet0
+check "serve at a port that is none" refuses 2 --listen 65535 -- "$bench" serve --device net_null0 --listen :0
 check "serve at a place that is none" refuses 1 --listen -- "$bench" serve --device net_null0 --listen 192.0.2.1
 check "several runs of serve" refuses 2 --runs serve -- "$bench" serve --device net_null0 --runs 2
 

@@ -222,6 +222,8 @@ check "no link" refuses 2 --link -- raw
 check "no command" refuses 2 rtt raw ratio -- --link ring
 check "an option that is none" refuses 2 --speed -- rtt --link ring --speed 9
 check "an option without its value" refuses 2 --count -- rtt --link ring --count
+check "a schedule that is said twice" refuses 2 --interval --rate -- rtt --link ring --interval 20000 --rate 50000
+check "a schedule that is said twice, the other way round" refuses 2 --interval --rate -- message --link ring --rate 50000 --interval 20000
 check "no number" refuses 2 --count -- rtt --link ring --count many
 check "one CPU for two spinning loops" refuses 2 --idle "CPU 0" -- rtt --link ring --cores 0,0
 check "a CPU that is none" refuses 2 --cores 1023 -- rtt --link ring --cores 0,1023
@@ -230,7 +232,7 @@ check "a picture of another kind" refuses 2 --plot .svg -- rtt --link ring --plo
 check "a key that is none" \
     refuses 1 key "$scratch/none" -- rtt --link ring --idle shared --key "$scratch/none"
 check "a key of a ratio that is none" \
-    refuses 1 key "$scratch/none" -- ratio --link ring --idle shared --key "$scratch/none"
+    refuses 1 --key "$scratch/none" "No such file" -- ratio --link ring --idle shared --key "$scratch/none"
 # Before the run, which would take a minute.
 for option in json hdr plot; do
     check "a file that cannot be written, by --$option" timeout 30 bash -c "$(declare -f refuses_as); refuses_as \"\$@\"" \

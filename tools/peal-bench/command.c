@@ -107,11 +107,32 @@ list_options(
 	list_out[count] = (struct option){0};
 }
 
+/* Two options of one command that say the same thing in different words. */
+static bool
+check_excluded(const struct peal_command *command, const bool *is_said, struct peal_sentence *error)
+{
+	const struct peal_option *option, *other;
+
+	for (uint32_t i = 0; (option = find_option(command, i)) != NULL; i++) {
+		if (!is_said[i] || option->excludes == NULL) {
+			continue;
+		}
+		for (uint32_t j = 0; (other = find_option(command, j)) != NULL; j++) {
+			if (is_said[j] && strcmp(other->name, option->excludes) == 0) {
+				return peal_sentence_set(error, "--%s and --%s exclude each other",
+					other->name, option->name);
+			}
+		}
+	}
+	return true;
+}
+
 static bool
 read_options(const struct peal_command *command, struct peal_benchargs *args, int count,
 	char **values, struct peal_sentence *error)
 {
 	struct option list[PEAL_COMMAND_OPTIONS_MAX + 1U];
+	bool is_said[PEAL_COMMAND_OPTIONS_MAX] = {false};
 	int id;
 
 	list_options(command, list);
@@ -129,8 +150,9 @@ read_options(const struct peal_command *command, struct peal_benchargs *args, in
 		if (!take(find_option(command, (uint32_t)(id - FIRST_ID)), args, optarg, error)) {
 			return false;
 		}
+		is_said[id - FIRST_ID] = true;
 	}
-	return true;
+	return check_excluded(command, is_said, error);
 }
 
 /* What stands behind the options. */
@@ -170,7 +192,8 @@ peal_command_parse(const struct peal_command *command, struct peal_benchargs *ar
 	}
 	if (!read_options(command, args_out, count, values, error) ||
 		!take_files(command, args_out, count - 1 - optind, values + 1 + optind, error) ||
-		(command->complete != NULL && !command->complete(args_out, error))) {
+		(command->complete != NULL && !command->complete(args_out, error)) ||
+		!peal_manyruns_check(args_out, error)) {
 		return PEAL_COMMAND_REFUSED;
 	}
 	return PEAL_COMMAND_GO;

@@ -25,6 +25,7 @@ struct peal_option {
 	const char *name;     /* without its dashes */
 	const char *value;    /* what the help calls its value; NULL = it takes none */
 	const char *help;     /* one or two sentences, broken into lines where there is room */
+	const char *excludes; /* another option that must not be said with it; NULL = none */
 	const char *expected; /* "--name value: expected ..."; NULL of a number: its range */
 	enum peal_option_kind kind;
 	size_t offset; /* in struct peal_benchargs */

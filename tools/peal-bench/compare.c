@@ -114,6 +114,7 @@ read_side(struct side *side, const char *key, struct peal_sentence *error)
 {
 	FILE *file = fopen(side->path, "re");
 	bool is_good = true;
+	int reason = 0;
 
 	if (file == NULL) {
 		return peal_sentence_set(
@@ -125,9 +126,11 @@ read_side(struct side *side, const char *key, struct peal_sentence *error)
 		int next;
 
 		do {
+			errno = 0;
 			next = fgetc(file);
 		} while (next == ' ' || next == '\n' || next == '\r' || next == '\t');
 		if (next == EOF) {
+			reason = ferror(file) != 0 ? errno : 0;
 			break;
 		}
 		(void)ungetc(next, file);
@@ -143,6 +146,10 @@ read_side(struct side *side, const char *key, struct peal_sentence *error)
 		}
 	}
 	(void)fclose(file);
+	if (reason != 0) {
+		return peal_sentence_set(
+			error, "%s could not be read (%s)", side->path, strerror(reason));
+	}
 	if (is_good && side->count < PEAL_RANKSTATS_COUNT_MIN) {
 		return peal_sentence_set(error,
 			"%s: %u runs; fewer than %u a side decide nothing, so append more to it, "

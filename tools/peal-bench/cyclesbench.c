@@ -205,6 +205,13 @@ run_cycles(const struct peal_benchargs *args, struct peal_sentence *error)
 	return is_good;
 }
 
+static bool
+read_aead(struct peal_benchargs *args, const char *value)
+{
+	args->aead_name = value;
+	return strcmp(value, "ipsec_mb") == 0 || strcmp(value, "openssl") == 0;
+}
+
 static const struct peal_option option_size = {.name = "size",
 	.value = "N",
 	.help = "bytes of a message, up to 1000, or with --lend up to 65536 (default: 64)",
@@ -265,8 +272,9 @@ static const struct peal_option option_mtu = {.name = "mtu",
 static const struct peal_option option_aead = {.name = "aead",
 	.value = "NAME",
 	.help = "ipsec_mb or openssl (default: the best there is)",
-	.kind = PEAL_OPTION_TEXT,
-	PEAL_OPTION_FIELD(aead_name)};
+	.expected = "ipsec_mb or openssl",
+	.kind = PEAL_OPTION_OTHER,
+	.read = read_aead};
 
 static const struct peal_option *const own_options[] = {&option_size, &option_burst, &option_rounds,
 	&option_alone, &option_echo, &option_lend, &option_idle_turns, &option_mtu, &option_aead,

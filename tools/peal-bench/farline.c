@@ -2,6 +2,7 @@
 #include "tools/peal-bench/farline.h"
 
 #include "base/assert.h"
+#include "tools/peal-bench/argtext.h"
 #include "tools/peal-bench/ctrlc.h"
 
 #include <errno.h>
@@ -35,6 +36,7 @@ static bool
 split_place(const char *place, char host_out[PLACE_MAX], char port_out[PLACE_MAX])
 {
 	const char *host = place, *end, *colon;
+	uint64_t port;
 
 	(void)snprintf(port_out, PLACE_MAX, "%u", PEAL_FARLINE_PORT);
 	if (place[0] == '[') {
@@ -48,7 +50,9 @@ split_place(const char *place, char host_out[PLACE_MAX], char port_out[PLACE_MAX
 		colon = strchr(place, ':');
 		end = colon == NULL ? place + strlen(place) : colon;
 	}
-	if ((size_t)(end - host) >= PLACE_MAX || (colon != NULL && strlen(colon) > 6U)) {
+	if ((size_t)(end - host) >= PLACE_MAX ||
+		(colon != NULL && (strlen(colon) > 6U || !peal_argtext_read_number(colon + 1, 1,
+								 UINT16_MAX, &port)))) {
 		return false;
 	}
 	(void)snprintf(host_out, PLACE_MAX, "%.*s", (int)(end - host), host);
@@ -56,6 +60,14 @@ split_place(const char *place, char host_out[PLACE_MAX], char port_out[PLACE_MAX
 		(void)snprintf(port_out, PLACE_MAX, "%s", colon + 1);
 	}
 	return true;
+}
+
+bool
+peal_farline_is_place(const char *place)
+{
+	char host[PLACE_MAX], port[PLACE_MAX];
+
+	return split_place(place, host, port);
 }
 
 static struct addrinfo *
@@ -69,7 +81,7 @@ resolve(const char *place, bool is_listening, struct peal_sentence *error)
 	int result;
 
 	if (!split_place(place, host, port)) {
-		(void)peal_sentence_set(error, "%s: expected HOST or HOST:PORT", place);
+		(void)peal_sentence_set(error, "%s: expected " PEAL_FARLINE_PLACE_EXPECTED, place);
 		return NULL;
 	}
 	result = getaddrinfo(host[0] == '\0' ? NULL : host, port, &wish, &found);

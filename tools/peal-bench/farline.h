@@ -47,6 +47,14 @@ struct peal_farline {
 	bool is_closed; /* by the other side */
 };
 
+/* True when `place` has the form that listen and connect take, and a port, if any, of 1 to 65535.
+ */
+bool peal_farline_is_place(const char *place);
+
+/* The same in words, for who asked for another. */
+#define PEAL_FARLINE_PLACE_EXPECTED                                                                \
+	"HOST or HOST:PORT with a port from 1 to 65535, such as 10.0.0.2:7411 or [fd00::1]:7411"
+
 /* Listens at "HOST:PORT", "HOST" or ":PORT", or everywhere. -1 with a sentence. */
 int peal_farline_listen(const char *place, struct peal_sentence *error);
 

@@ -185,6 +185,13 @@ open_file(struct series *series, struct peal_sentence *error)
 }
 
 bool
+peal_manyruns_check(const struct peal_benchargs *args, struct peal_sentence *error)
+{
+	return args->runs_count == 0 || args->hdr_path == NULL ||
+	       peal_sentence_set(error, "--hdr is of one run; --json has the curves of all");
+}
+
+bool
 peal_manyruns_run(
 	const struct peal_benchargs *args, int count, char **values, struct peal_sentence *error)
 {
@@ -193,10 +200,6 @@ peal_manyruns_run(
 
 	error->text[0] = '\0';
 	series.args = args;
-	if (args->hdr_path != NULL) {
-		return peal_sentence_set(
-			error, "--hdr is of one run; --json has the curves of all");
-	}
 	if ((args->plot_path != NULL && !peal_curve_can_draw(error)) ||
 		!make_words(&series, count, values, error) || !open_file(&series, error)) {
 		return false;

@@ -16,6 +16,9 @@
 /* The option, which every command with figures takes. */
 extern const struct peal_option peal_manyruns_option;
 
+/* Refuses what is of one run beside --runs. False with a sentence. */
+bool peal_manyruns_check(const struct peal_benchargs *args, struct peal_sentence *error);
+
 /*
  * Runs what stands on the command line, args->runs_count times.
  * @param values  the command line as it was given

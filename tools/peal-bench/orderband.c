@@ -292,6 +292,7 @@ start_eal(struct peal_orderband *band, uint32_t node, struct peal_sentence *erro
 	static char prefix[TEXT_SIZE_MAX];
 	const struct peal_benchargs *args = band->args;
 	struct peal_eal_config eal = {.prefix = prefix,
+		.advice = PEAL_STAGE_MEMORY_ADVICE,
 		.memory_mb = MEMORY_MB + (MEMORY_MB_EACH + (is_wide(band) ? WIDE_MEMORY_MB : 0U)) *
 						 args->nodes_count,
 		.huge = PEAL_CONFIG_HUGE_AUTO,

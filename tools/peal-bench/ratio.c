@@ -12,9 +12,11 @@
 #include "tools/peal-bench/refusal.h"
 #include "tools/peal-bench/sharedoptions.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RAW          "raw"
 #define RTT          "rtt"
@@ -385,6 +387,11 @@ run(const struct peal_benchargs *args, struct peal_sentence *error)
 	bool is_good = true;
 
 	error->text[0] = '\0';
+	/* The bare half, which comes first, has no use for it. */
+	if (args->key_path != NULL && access(args->key_path, R_OK) != 0) {
+		return peal_sentence_set(
+			error, "--key: %s could not be read (%s)", args->key_path, strerror(errno));
+	}
 	series.pairs = calloc(args->pairs_count, sizeof(series.pairs[0]));
 	if (series.pairs == NULL) {
 		return peal_sentence_set(error, "there is no memory left");

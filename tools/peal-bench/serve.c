@@ -3,11 +3,13 @@
 
 #include "runtime/eal.h"
 #include "runtime/eal_files.h"
+#include "tools/peal-bench/argtext.h"
 #include "tools/peal-bench/ctrlc.h"
 #include "tools/peal-bench/echocommands.h"
 #include "tools/peal-bench/farline.h"
 #include "tools/peal-bench/oneway.h"
 #include "tools/peal-bench/sharedoptions.h"
+#include "tools/peal-bench/stage.h"
 #include "tools/peal-bench/throughput.h"
 
 #include <errno.h>
@@ -126,6 +128,7 @@ probe(const struct peal_benchargs *args, struct peal_sentence *error)
 	struct peal_eal_config eal = {.device = args->device,
 		.device_args = args->device_args == NULL ? "" : args->device_args,
 		.prefix = prefix,
+		.advice = PEAL_STAGE_DEVICE_ADVICE,
 		.memory_mb = PROBE_MEMORY_MB,
 		.huge = PEAL_CONFIG_HUGE_AUTO,
 		.lcores_count = 1,
@@ -238,6 +241,10 @@ complete(struct peal_benchargs *args, struct peal_sentence *error)
 		return peal_sentence_set(error, "--device is missing: a PCI address, or a virtual "
 						"device like net_af_packet0");
 	}
+	if (args->listen != NULL && !peal_farline_is_place(args->listen)) {
+		return peal_argtext_refuse(error, "--listen", args->listen,
+			"HOST, HOST:PORT or :PORT with a port from 1 to 65535");
+	}
 	args->link = PEAL_BENCHARGS_FAR;
 	return peal_sharedoptions_complete_pair(args, error);
 }
@@ -246,15 +253,17 @@ const struct peal_command peal_serve_command = {
 	.name = "serve",
 	.usage = "--device NAME [--device-args TEXT] [--listen HOST[:PORT]] [options]",
 	.brief = "the answering side on another machine",
-	.about = "Waits for 'peal-bench rtt', 'raw', 'message', 'oneway' or 'throughput' with --to "
-		 "on another machine and plays their\n"
-		 "answering side over a device of this one, each run in a process of its own. What "
-		 "is measured, how\n"
-		 "large and whether sealed, is for the caller to say. The two agree over a TCP "
-		 "connection of the\n"
-		 "kernel, which also carries the keys of the run: let nobody else into that "
-		 "network. Frames go from\n"
-		 "device to device by MAC addresses, so both must be on one segment.\n",
+	.about =
+		"Waits for 'peal-bench rtt', 'raw', 'message', 'oneway' or 'throughput' with --to "
+		"on another\n"
+		"machine and plays their answering side over a device of this one, each run in a "
+		"process of its own.\n"
+		"What is measured, how large and whether sealed, is for the caller to say. The two "
+		"agree over a TCP\n"
+		"connection of the kernel, which also carries the keys of the run: let nobody else "
+		"into that network.\n"
+		"Frames go from device to device by MAC addresses, so both must be on one "
+		"segment.\n",
 	.notes = "Only the first CPU of --cores is used; the asking machine has its own option.\n",
 	.examples = "  peal-bench serve --device 0000:81:00.1 --cores 2\n"
 		    "  peal-bench serve --device net_af_packet0 --device-args iface=eth1 --idle "

@@ -4,6 +4,7 @@
 #include "runtime/eal.h"
 #include "runtime/runtime.h"
 #include "tools/peal-bench/argtext.h"
+#include "tools/peal-bench/farline.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -180,6 +181,7 @@ const struct peal_option peal_option_interval = {.name = "interval",
 const struct peal_option peal_option_rate = {.name = "rate",
 	.value = "PER_S",
 	.help = "the same as departures a second",
+	.excludes = "interval",
 	.expected = "departures a second from 1 to 1000000",
 	.kind = PEAL_OPTION_OTHER,
 	.read = read_rate};
@@ -356,6 +358,9 @@ peal_sharedoptions_take_far(struct peal_benchargs *args, struct peal_sentence *e
 	if (args->to == NULL) {
 		return args->device == NULL ||
 		       peal_sentence_set(error, "--device is for another machine; --to says which");
+	}
+	if (!peal_farline_is_place(args->to)) {
+		return peal_argtext_refuse(error, "--to", args->to, PEAL_FARLINE_PLACE_EXPECTED);
 	}
 	if (args->link != PEAL_BENCHARGS_LINK_NONE) {
 		return peal_sentence_set(error, "--to and --link exclude each other");

@@ -153,6 +153,8 @@ configure_eal(struct peal_stage *stage, const struct peal_benchargs *args, pid_t
 {
 	stage->eal = (struct peal_eal_config){
 		.prefix = stage->prefix,
+		.advice = args->link == PEAL_BENCHARGS_FAR ? PEAL_STAGE_DEVICE_ADVICE
+							   : PEAL_STAGE_MEMORY_ADVICE,
 		.memory_mb = args->mtu > 1500U ? MEMORY_WIDE_MB : MEMORY_MB,
 		.huge = PEAL_CONFIG_HUGE_AUTO,
 		.lcores_count = stage->sides_end - stage->first_side,

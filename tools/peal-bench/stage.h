@@ -22,6 +22,10 @@
 #include <time.h>
 
 #define PEAL_STAGE_TEXT_SIZE_MAX 128U
+/* What to look at when DPDK does not start: a bench has no configuration, and no arguments for it.
+ */
+#define PEAL_STAGE_DEVICE_ADVICE "--device and --device-args"
+#define PEAL_STAGE_MEMORY_ADVICE "the memory that is free, and at --cores"
 
 /* How far a side has come. */
 enum peal_stage_point {
