@@ -18,6 +18,17 @@ look(struct peal_simworld *world)
 	peal_simworld_run_for(world, PEAL_STORY_MILLISECOND_NS);
 }
 
+/* What has left is a process that ended, and its clients are cut off. */
+static void
+end_left(struct peal_simworld *world)
+{
+	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+		if (world->nodes[i]->node.state == PEAL_NODE_LEFT) {
+			peal_simworld_crash(world, i);
+		}
+	}
+}
+
 void
 peal_finale_settle(struct peal_simworld *world, uint64_t span_ns)
 {
@@ -26,6 +37,7 @@ peal_finale_settle(struct peal_simworld *world, uint64_t span_ns)
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		world->apps[i].is_quiet = true;
 	}
+	end_left(world);
 	while (world->time.now_ns < until_ns && !world->is_over) {
 		look(world);
 	}
@@ -37,10 +49,10 @@ peal_finale_speak(
 {
 	uint64_t until_ns = world->time.now_ns + PATIENCE_NS;
 
-	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
-		peal_simapps_say_all(&world->apps[i]);
-	}
 	do {
+		for (uint16_t i = 0; i < world->config.nodes_count; i++) {
+			peal_simapps_say_all(&world->apps[i]);
+		}
 		look(world);
 	} while (!have_all(world->apps, world->config.nodes_count) &&
 		 world->time.now_ns < until_ns && !world->is_over);

@@ -8,10 +8,11 @@
 
 #include "sim/simworld.h"
 
-/* Clients do nothing by chance any more; for `span_ns` they read what comes. */
+/* Nodes agree: what has left ends. Clients do nothing by chance any more; for `span_ns` they read
+ * what comes. */
 void peal_finale_settle(struct peal_simworld *world, uint64_t span_ns);
-/* Each client sends to each of its groups, or to all, and reads until `have_all` says so; for two
- * seconds at the most. */
+/* Each client says its last word in each of its groups, or to all, again in each further view, and
+ * reads until `have_all` says so; for two seconds at the most. */
 void peal_finale_speak(
 	struct peal_simworld *world, bool (*have_all)(struct peal_simapps *apps, uint32_t count));
 /* Nobody missed anything in a group, refused what an honest node said of one, or had to hold too

@@ -16,7 +16,6 @@
 #define LEASE_NS           UINT64_C(25000000)
 #define THREAD             1U
 #define SMALL_SIZE         120U
-#define FINAL_SIZE         64U
 #define MESSAGES_MAX       3U
 #define CLIENT_NAME        "g"
 #define LIFE_MASK          0x1FFU
@@ -222,7 +221,9 @@ join(struct peal_simapps *apps, struct peal_simapp *app, uint32_t number)
 	memcpy(bytes, &request, sizeof(request));
 	group->is_in = true;
 	group->is_leaving = false;
-	group->may_send = !is_total(apps, number);
+	group->is_rank = !is_total(apps, number);
+	group->is_waiting = false;
+	group->last = (struct peal_check_groups_name){0};
 	peal_check_total_begin(&group->total);
 	group->life = (group->life + 1U) & LIFE_MASK;
 	peal_check_groups_begin(apps->check, &group->seat, number);
@@ -230,20 +231,23 @@ join(struct peal_simapps *apps, struct peal_simapp *app, uint32_t number)
 		sizeof(bytes));
 }
 
-static void
+/* False: it may not, or there is no room. */
+static bool
 send(struct peal_simapps *apps, struct peal_simapp *app, uint32_t number, uint32_t size)
 {
 	struct peal_simapp_group *group = &app->groups[number];
 	uint8_t bytes[PEAL_SIMAPPS_MESSAGE_SIZE];
 
-	if (!group->is_in || group->is_leaving || !group->seat.is_member || !group->may_send ||
-		group->seat.session == 0 || peal_shmring_claim(&app->writer, size) == NULL) {
-		return;
+	if (!group->is_in || group->is_leaving || !group->seat.is_member || !group->is_rank ||
+		group->is_waiting || group->seat.session == 0 ||
+		peal_shmring_claim(&app->writer, size) == NULL) {
+		return false;
 	}
 	peal_check_groups_write(apps->check, group->seat.session, bytes, size);
 	peal_simapps_say(
 		app, PEAL_CLIENT_GROUP_SEND, PEAL_CLIENT_TAG(number, group->life), bytes, size);
 	apps->check->report->messages_count++;
+	return true;
 }
 
 uint32_t
@@ -278,7 +282,7 @@ act(struct peal_simapps *apps, struct peal_simapp *app)
 		join(apps, app, number);
 	} else {
 		for (uint64_t i = 0; i <= peal_prng_below(&apps->prng, MESSAGES_MAX); i++) {
-			send(apps, app, number,
+			(void)send(apps, app, number,
 				peal_simapps_draw_size(
 					apps, (uint32_t)sizeof(struct peal_check_groups_head)));
 		}
@@ -377,7 +381,8 @@ on_group_order(const struct peal_simapps *apps, struct peal_simapp *app,
 		peal_simapps_violate(apps, "a group is by another order group than was asked for");
 	}
 	if (group != NULL) {
-		group->may_send = order.is_rank != 0 && order.is_waiting == 0;
+		group->is_rank = order.is_rank != 0;
+		group->is_waiting = order.is_waiting != 0;
 	}
 }
 
@@ -538,7 +543,7 @@ peal_simapps_turn(struct peal_simapps *apps, uint64_t now_ns)
 		if (apps->heard != NULL) {
 			peal_simapps_act_heard(apps, app);
 		} else if (apps->bursting != 0) {
-			send(apps, app, apps->bursting, FINAL_SIZE);
+			(void)send(apps, app, apps->bursting, PEAL_SIMAPPS_LAST_SIZE);
 			apps->next_at_ns = now_ns + peal_prng_below(&apps->prng, BURST_NS_MAX);
 			return;
 		} else {
@@ -558,17 +563,28 @@ peal_simapps_deadline_at_ns(const struct peal_simapps *apps)
 
 /* --- at the end --- */
 
+/* Who is new in a view heard nothing that was said before it. */
+static bool
+has_said_last(const struct peal_simapp_group *group)
+{
+	return group->last.cluster == group->seat.name.cluster &&
+	       group->last.epoch == group->seat.name.epoch && group->last.n == group->seat.name.n;
+}
+
 void
 peal_simapps_say_all(struct peal_simapps *apps)
 {
 	for (uint32_t i = 0; i < PEAL_SIMAPPS_CLIENTS_MAX && apps->is_up; i++) {
 		if (apps->heard != NULL) {
-			peal_simapps_cast(apps, &apps->apps[i], FINAL_SIZE);
+			peal_simapps_cast_last(apps, &apps->apps[i]);
 			continue;
 		}
 		for (uint32_t number = 0; number < PEAL_CHECK_GROUPS_NAMES; number++) {
-			if (apps->apps[i].state == PEAL_SIMAPP_HERE) {
-				send(apps, &apps->apps[i], number, FINAL_SIZE);
+			struct peal_simapp_group *group = &apps->apps[i].groups[number];
+
+			if (apps->apps[i].state == PEAL_SIMAPP_HERE && !has_said_last(group) &&
+				send(apps, &apps->apps[i], number, PEAL_SIMAPPS_LAST_SIZE)) {
+				group->last = group->seat.name;
 			}
 		}
 	}
@@ -614,6 +630,7 @@ peal_simapps_have_all(struct peal_simapps *apps, uint32_t count)
 				client % PEAL_SIMAPPS_CLIENTS_MAX, i % PEAL_CHECK_GROUPS_NAMES);
 
 		if (group != NULL && (group->is_leaving || !group->seat.is_member ||
+					     (group->is_rank && !has_said_last(group)) ||
 					     !has_heard_all(apps, count, group))) {
 			return false;
 		}
@@ -648,6 +665,11 @@ check_group(struct peal_simapps *apps, uint32_t count, uint32_t number)
 			group->seat.name.n != first->name.n) {
 			peal_simapps_violate(
 				node, "members of a group have different views of it at the end");
+		}
+		node->mute_count += group->is_rank ? 0U : 1U;
+		if (group->is_rank && !has_said_last(group)) {
+			peal_simapps_violate(
+				node, "a member of a group could not say its last word");
 		}
 		if (!has_heard_all(apps, count, group)) {
 			peal_simapps_violate(

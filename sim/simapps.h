@@ -18,6 +18,7 @@
 
 #define PEAL_SIMAPPS_CLIENTS_MAX  4U
 #define PEAL_SIMAPPS_MESSAGE_SIZE 3000U
+#define PEAL_SIMAPPS_LAST_SIZE    64U /* of a last word */
 #define PEAL_SIMAPPS_QUEUE_SIZE   65536U
 #define PEAL_SIMAPPS_MEMBERS_MAX  PEAL_CHECK_HEARD_MEMBERS
 
@@ -29,11 +30,13 @@ enum peal_simapp_state {
 
 /* A group of a client. */
 struct peal_simapp_group {
-	bool may_send;   /* by sender; or its node has a rank, and enough of them are heard */
+	bool is_rank;    /* by sender, or its node has a rank: it speaks */
+	bool is_waiting; /* too few ranks are heard */
 	bool is_in;      /* joined, and not told that it ended */
 	bool is_leaving; /* asked to */
 	uint16_t life;
 	struct peal_check_groups_seat seat;
+	struct peal_check_groups_name last; /* the view in which it said its last word */
 	struct peal_check_total_seat total;
 };
 
@@ -52,6 +55,7 @@ struct peal_simapp {
 	struct peal_simapp_group groups[PEAL_CHECK_GROUPS_NAMES];
 	struct peal_simapp_parts parts[PEAL_DIRECT_MAX];
 	struct peal_check_heard_seat seat;  /* of who hears broadcasts */
+	uint64_t last_epoch;                /* of the view in which it said its last word */
 	uint64_t parts_of[PEAL_DIRECT_MAX]; /* whose they are then; 0 = nobody's */
 	_Alignas(PEAL_SHMRING_APART) uint8_t up[PEAL_REGION_UP_SIZE];
 	_Alignas(PEAL_SHMRING_APART) uint8_t down[PEAL_REGION_DOWN_SIZE];
@@ -67,6 +71,7 @@ struct peal_simapps {
 	uint32_t bursting; /* a group to which its clients say as much as they can; 0 = none */
 	bool is_up;
 	uint64_t gaps_count; /* times that a client was told that its node missed something */
+	uint64_t mute_count; /* groups of clients at the end in which their node has no rank */
 	struct peal_prng prng;
 	uint64_t next_at_ns; /* of the node's clock */
 	struct peal_clients clients;
@@ -112,15 +117,17 @@ uint64_t peal_simapps_deadline_at_ns(const struct peal_simapps *apps);
 
 /* Reads what came, and nothing else. */
 void peal_simapps_read(struct peal_simapps *apps);
-/* Each client sends to each of its groups, or to all. */
+/* Each client says its last word in each of its groups, or to all, unless it said one in the view
+ * that it is shown. Call it again: who could not yet, or was shown another view, says it then. */
 void peal_simapps_say_all(struct peal_simapps *apps);
 
 /* simapps_heard.c: what a client that hears broadcasts does, and is told. */
 void peal_simapps_act_heard(struct peal_simapps *apps, struct peal_simapp *app);
 void peal_simapps_read_heard(struct peal_simapps *apps, struct peal_simapp *app);
-void peal_simapps_cast(struct peal_simapps *apps, struct peal_simapp *app, uint32_t size);
-/* simapps_heard.c: as the next two, for these. */
+void peal_simapps_cast_last(struct peal_simapps *apps, struct peal_simapp *app);
+/* simapps_heard.c: as the last two, for these. */
 bool peal_simapps_have_heard_all(struct peal_simapps *apps, uint32_t count);
+void peal_simapps_check_heard(const struct peal_simapps *apps, uint32_t count);
 /* simapps.c: a client attaches, ends, says something, or was told what cannot be. */
 void peal_simapps_attach(struct peal_simapps *apps, struct peal_simapp *app);
 void peal_simapps_part(struct peal_simapps *apps, struct peal_simapp *app);

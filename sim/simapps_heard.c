@@ -9,8 +9,9 @@
 
 #define CASTS_MAX 3U
 
-void
-peal_simapps_cast(struct peal_simapps *apps, struct peal_simapp *app, uint32_t size)
+/* False: it may not, or there is no room. */
+static bool
+cast(struct peal_simapps *apps, struct peal_simapp *app, uint32_t size)
 {
 	uint8_t bytes[PEAL_SIMAPPS_MESSAGE_SIZE];
 	uint64_t epoch;
@@ -18,11 +19,12 @@ peal_simapps_cast(struct peal_simapps *apps, struct peal_simapp *app, uint32_t s
 	if (app->state != PEAL_SIMAPP_HERE || app->seat.session == 0 ||
 		peal_region_read_lease(&apps->page, &epoch) == 0 ||
 		peal_shmring_claim(&app->writer, size) == NULL) {
-		return;
+		return false;
 	}
 	peal_check_heard_write(apps->heard, app->seat.session, bytes, size);
 	peal_simapps_say(app, PEAL_CLIENT_CAST, 0, bytes, size);
 	apps->heard->report->messages_count++;
+	return true;
 }
 
 void
@@ -36,13 +38,14 @@ peal_simapps_act_heard(struct peal_simapps *apps, struct peal_simapp *app)
 	if (app->state == PEAL_SIMAPP_NONE) {
 		peal_simapps_attach(apps, app);
 		memset(app->parts_of, 0, sizeof(app->parts_of));
+		app->last_epoch = 0;
 		peal_check_heard_begin(apps->heard, &app->seat);
 		peal_simapps_say(app, PEAL_CLIENT_HEAR, 0, NULL, 0);
 	} else if (choice < 2) {
 		peal_simapps_part(apps, app);
 	} else {
 		for (uint64_t i = 0; i <= peal_prng_below(&apps->prng, CASTS_MAX); i++) {
-			peal_simapps_cast(
+			(void)cast(
 				apps, app, peal_simapps_draw_size(apps, PEAL_CHECK_HEARD_SIZE_MIN));
 		}
 	}
@@ -125,32 +128,94 @@ peal_simapps_read_heard(struct peal_simapps *apps, struct peal_simapp *app)
 	}
 }
 
-/* Whether a client has heard the last of all who are there. */
-static bool
-has_heard(struct peal_simapps *apps, uint32_t count, const struct peal_simapp *app)
-{
-	for (uint32_t i = 0; i < count * PEAL_SIMAPPS_CLIENTS_MAX; i++) {
-		const struct peal_simapps *node = &apps[i / PEAL_SIMAPPS_CLIENTS_MAX];
-		const struct peal_simapp *other = &node->apps[i % PEAL_SIMAPPS_CLIENTS_MAX];
+/* --- at the end --- */
 
-		if (node->is_up && other->state == PEAL_SIMAPP_HERE && other->seat.session != 0 &&
-			!peal_check_heard_has_all(node->heard, &app->seat, other->seat.session)) {
-			return false;
-		}
+/* Who comes with a view, or comes back, has heard nothing that was said before it; and what was
+ * said in a view may have been lost with it. So a word counts for one view. */
+static bool
+has_said_last(const struct peal_simapp *app)
+{
+	return app->seat.epoch != 0 && app->last_epoch == app->seat.epoch;
+}
+
+void
+peal_simapps_cast_last(struct peal_simapps *apps, struct peal_simapp *app)
+{
+	if (app->seat.epoch != 0 && !has_said_last(app) &&
+		cast(apps, app, PEAL_SIMAPPS_LAST_SIZE)) {
+		app->last_epoch = app->seat.epoch;
 	}
-	return true;
+}
+
+/* The `at`-th client of all nodes; NULL: it is not there. */
+static const struct peal_simapp *
+find_app(const struct peal_simapps *apps, uint32_t at)
+{
+	const struct peal_simapps *node = &apps[at / PEAL_SIMAPPS_CLIENTS_MAX];
+	const struct peal_simapp *app = &node->apps[at % PEAL_SIMAPPS_CLIENTS_MAX];
+
+	return node->is_up && app->state == PEAL_SIMAPP_HERE ? app : NULL;
+}
+
+/* Of all who are there: the first client that did not say its last word, or whose last word a
+ * client did not hear; the number of places when there is none. */
+static uint32_t
+find_unsaid(const struct peal_simapps *apps, uint32_t count)
+{
+	uint32_t at = 0;
+
+	while (at < count * PEAL_SIMAPPS_CLIENTS_MAX &&
+		(find_app(apps, at) == NULL || has_said_last(find_app(apps, at)))) {
+		at++;
+	}
+	return at;
+}
+
+static uint32_t
+find_unheard(const struct peal_simapps *apps, uint32_t count, const struct peal_simapp *app)
+{
+	uint32_t at = 0;
+
+	while (at < count * PEAL_SIMAPPS_CLIENTS_MAX &&
+		(find_app(apps, at) == NULL || peal_check_heard_has_all(apps->heard, &app->seat,
+						       find_app(apps, at)->seat.session))) {
+		at++;
+	}
+	return at;
 }
 
 bool
 peal_simapps_have_heard_all(struct peal_simapps *apps, uint32_t count)
 {
-	for (uint32_t i = 0; i < count * PEAL_SIMAPPS_CLIENTS_MAX; i++) {
-		struct peal_simapps *node = &apps[i / PEAL_SIMAPPS_CLIENTS_MAX];
-		const struct peal_simapp *app = &node->apps[i % PEAL_SIMAPPS_CLIENTS_MAX];
+	const uint32_t none = count * PEAL_SIMAPPS_CLIENTS_MAX;
+	bool have_all = find_unsaid(apps, count) == none;
 
-		if (node->is_up && app->state == PEAL_SIMAPP_HERE && !has_heard(apps, count, app)) {
-			return false;
-		}
+	for (uint32_t at = 0; at < none && have_all; at++) {
+		const struct peal_simapp *app = find_app(apps, at);
+
+		have_all = app == NULL || find_unheard(apps, count, app) == none;
 	}
-	return true;
+	return have_all;
+}
+
+void
+peal_simapps_check_heard(const struct peal_simapps *apps, uint32_t count)
+{
+	const uint32_t none = count * PEAL_SIMAPPS_CLIENTS_MAX;
+	uint32_t unsaid = find_unsaid(apps, count), unheard = none, at = 0;
+
+	if (unsaid < none) {
+		peal_simapps_violate(&apps[unsaid / PEAL_SIMAPPS_CLIENTS_MAX],
+			"a client could not say its last word");
+	}
+	for (; at < none && unheard == none; at++) {
+		const struct peal_simapp *app = find_app(apps, at);
+
+		unheard = app == NULL ? none : find_unheard(apps, count, app);
+	}
+	if (unheard < none) {
+		peal_report_violate(apps->heard->report, *apps->heard->now_ns,
+			"a client of n%u did not hear what one of n%u said last",
+			(at - 1U) / PEAL_SIMAPPS_CLIENTS_MAX, unheard / PEAL_SIMAPPS_CLIENTS_MAX);
+	}
 }

@@ -179,17 +179,19 @@ finish(struct peal_simworld *world)
 static void
 note(const struct peal_simworld *world)
 {
-	uint64_t dropped_count = 0, gaps_count = 0;
+	uint64_t dropped_count = 0, gaps_count = 0, mute_count = 0;
 
 	for (uint16_t i = 0; i < world->config.nodes_count; i++) {
 		dropped_count += peal_counter_get(
 			&world->nodes[i]->core.counters, PEAL_COUNTER_GROUP_MESSAGES_DROPPED);
 		gaps_count += world->apps[i].gaps_count;
+		mute_count += world->apps[i].mute_count;
 	}
 	peal_report_note(world->report, "events", world->total_ledger->events_count);
 	peal_report_note(world->report, "compared", world->total_ledger->links_count);
 	peal_report_note(world->report, "dropped", dropped_count);
 	peal_report_note(world->report, "gaps", gaps_count);
+	peal_report_note(world->report, "no last word", mute_count);
 }
 
 void
