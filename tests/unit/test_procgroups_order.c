@@ -67,7 +67,8 @@ test_procgroups_order__all_are_told_one_sequence(void **state)
 static void
 test_procgroups_order__however_many_speak_between_two_parts_none_is_lost(void **state)
 {
-	uint8_t bytes[MARK_SIZE + 6U];
+	static const uint8_t content[] = {'a', 'b', 'c', 'd', 'e', 'f'};
+	uint8_t bytes[MARK_SIZE + sizeof(content)];
 	struct peal_orderhead_group head = {
 		.kind = PEAL_ORDERHEAD_GROUP, .client = 1, .stamp = {.epoch = GROUP_EPOCH, .n = 2}};
 
@@ -78,7 +79,7 @@ test_procgroups_order__however_many_speak_between_two_parts_none_is_lost(void **
 	group_expect(1, "[11 by 9][11 first 5.2 +1.1 +2.11]");
 	head.group = number_of(1);
 	peal_orderhead_group_encode(&head, bytes);
-	memcpy(bytes + MARK_SIZE, "abcdef", 6);
+	memcpy(bytes + MARK_SIZE, content, sizeof(content));
 	group_give_ordered(1, 1, bytes, 0, MARK_SIZE + 2U, sizeof(bytes));
 	for (uint64_t mid = 3; mid < 3U + 2U * PEAL_ORDER_RANKS_MAX; mid++) {
 		give_head(1, mid, &head, "x");
