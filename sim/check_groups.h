@@ -21,11 +21,11 @@
 #include <stddef.h>
 
 #define PEAL_CHECK_GROUPS_NAMES    3U
-#define PEAL_CHECK_GROUPS_SESSIONS 4096U
+#define PEAL_CHECK_GROUPS_SESSIONS 16384U
 #define PEAL_CHECK_GROUPS_VIEWS    65536U /* a power of two */
 #define PEAL_CHECK_GROUPS_PASSAGES 8192U
 #define PEAL_CHECK_GROUPS_MEMBERS  256U
-#define PEAL_CHECK_GROUPS_PENDING  512U
+#define PEAL_CHECK_GROUPS_PENDING  2048U
 
 /* Names a view of a group. */
 struct peal_check_groups_name {
