@@ -7,11 +7,12 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
-from integ import PEAL_LAB, PEALD, ROOT, Lab, expect, outcome  # knows where the next two are
+from integ import BUILD, PEAL_LAB, PEALD, ROOT, Lab, expect, outcome  # knows where the next two are
 from doctorchecks import CHECKS, Plan
 from doctorhost import Host
 
@@ -354,6 +355,24 @@ def usage():
     print("ok - help, manual and wrong usage")
 
 
+def installed(scratch):
+    """Where meson would put it, it finds its modules, and a reader that goes away is no error."""
+    plan = json.loads(subprocess.run(["meson", "introspect", "--installed", BUILD], capture_output=True, text=True,
+                                     timeout=60, check=True).stdout)
+    places = {os.path.basename(path): place for path, place in plan.items() if "doctor" in path and path.endswith(
+        (".py", "doctor"))}
+    expect(sorted(places) == ["doctorchecks.py", "doctorhost.py", "peal-doctor"], f"{places}")
+    for name, place in places.items():
+        source = DOCTOR if name == "peal-doctor" else os.path.join(ROOT, "tools", "lib", name)
+        copy = scratch + place
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        shutil.copy(source, copy)
+    done = subprocess.run(["bash", "-c", f"'{scratch}{places['peal-doctor']}' | head -1"], capture_output=True, text=True,
+                          timeout=60, check=False, env={**os.environ, "PEALD": PEALD, "PYTHONDONTWRITEBYTECODE": "1"})
+    expect(done.stdout.startswith("ready  peald") and not done.stderr, f"{done}")
+    print("ok - installed")
+
+
 def this_machine():
     answer = ask()
     checks = {one["check"] for one in answer["findings"]}
@@ -408,6 +427,7 @@ def main():
         same_sentence(scratch)
         without_peald(scratch)
         usage()
+        installed(scratch)
         this_machine()
         if os.geteuid() == 0:
             beside_a_daemon(scratch)
