@@ -69,10 +69,13 @@ check_one(struct peal_check_ordergroups *check, uint16_t index, const struct pea
 			"n%u has order group %u.%u, for which nobody asked", index, group->id,
 			group->generation);
 	}
-	if (check->known_count < PEAL_CHECK_ORDERGROUPS_MAX) {
-		check->clusters[check->known_count] = view->cluster;
-		check->known[check->known_count++] = *group;
+	if (check->known_count == PEAL_CHECK_ORDERGROUPS_MAX) {
+		peal_report_violate(check->report, now_ns,
+			"there are more configurations of order groups than can be compared");
+		return;
 	}
+	check->clusters[check->known_count] = view->cluster;
+	check->known[check->known_count++] = *group;
 }
 
 static bool
