@@ -234,5 +234,9 @@ enum peal_result peal_sending_refuse_full(struct peal *peal, uint32_t size);
 
 /* polling.c: the monotonic clock. */
 uint64_t peal_polling_now_ns(void);
+/* waiting.c: back from a sleep, the bell is silent again. `is_heard`: who waited took the ring. */
+void peal_waiting_wake_up(struct peal *peal, bool is_heard);
+/* waiting.c: rings when the core waits for room in the ring down and by now there is some. */
+void peal_waiting_tell_room(struct peal *peal);
 
 #endif

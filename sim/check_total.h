@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define PEAL_CHECK_TOTAL_EVENTS  524288U /* of a run; a power of two */
-#define PEAL_CHECK_TOTAL_PENDING 32768U
+#define PEAL_CHECK_TOTAL_PENDING 65536U
 
 /* An event, and its neighbours; 0 = nobody knows yet. */
 struct peal_check_total_event {

@@ -447,6 +447,7 @@ on_group_ended(struct peal_simapps *apps, struct peal_simapp *app,
 {
 	struct peal_simapp_group *group = group_of(apps, app, record->tag);
 	struct peal_client_group_ended ended;
+	uint64_t epoch;
 
 	memcpy(&ended, record->bytes, sizeof(ended));
 	if (group == NULL) {
@@ -460,6 +461,11 @@ on_group_ended(struct peal_simapps *apps, struct peal_simapp *app,
 			       ended.reason == PEAL_CLIENT_GROUP_NO_ORDER);
 
 	apps->gaps_count += ended.reason == PEAL_CLIENT_GROUP_OVERRUN ? 1U : 0U;
+	/* Its node is in the very view that it was shown. */
+	if (ended.reason == PEAL_CLIENT_GROUP_REMOVED && app->node_epoch != 0 &&
+		peal_region_read_lease(&apps->page, &epoch) != 0 && epoch == app->node_epoch) {
+		peal_simapps_violate(apps, "a client lost its group as if its node was removed");
+	}
 	if (!may_end && ended.reason != PEAL_CLIENT_GROUP_REMOVED &&
 		(ended.reason != PEAL_CLIENT_GROUP_LEFT || !group->is_leaving)) {
 		peal_simapps_violate(apps, "a client lost its group and had not asked for it");
